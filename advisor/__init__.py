@@ -1,0 +1,1 @@
+"""dynadvise: how to run a Dagster dynamic-output workload, from measurements."""

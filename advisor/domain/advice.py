@@ -1,0 +1,171 @@
+"""What the model predicts of each candidate, and what it advises."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.domain.candidate import Candidate
+from advisor.domain.finding import Finding
+from advisor.domain.quantities import Interval, Spread
+from advisor.domain.workload import Hotspot, WorkKind
+
+Objective = Literal["time", "cost", "balanced"]
+Change = Literal["config", "code"]
+Environment = Literal["dev", "test", "prod"]
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """Where a predicted makespan goes, in seconds that add up to its median.
+
+    A step slot's time is split by what it does; the parts are means over the slots.
+    ``idle_s`` is time in which a slot has nothing to run.
+    """
+
+    work_s: float
+    launch_s: float
+    serialize_s: float
+    coordinate_s: float
+    idle_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A candidate with what the model says of it.
+
+    Attributes:
+        candidate: The way to run.
+        makespan_s: Wall clock from the call (or command) to its return.
+        breakdown_s: Where the median goes.
+        peak_memory_bytes: Base of the parent plus all concurrent processes at their peak.
+        core_seconds: CPU seconds used in all, parent and children.
+        p_best: Share of resampled draws in which it is the best of all considered.
+        expected_regret: Mean over the draws of (its makespan / the draw's best) - 1.
+        allowed: Whether the environment and ``--change`` let the advice choose it.
+        costs: What it costs the user besides time.
+        reasons: Why it is as fast or slow as it is, in a user's words.
+    """
+
+    candidate: Candidate
+    makespan_s: Interval
+    breakdown_s: Breakdown
+    peak_memory_bytes: int
+    core_seconds: float
+    p_best: float = 0.0
+    expected_regret: float = 0.0
+    allowed: bool = True
+    costs: tuple[str, ...] = ()
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A candidate that was not considered further, and the figure that rejected it."""
+
+    candidate: Candidate
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """No way to run on this machine can be faster than these.
+
+    ``critical_path_s`` is the longest chain of one item; ``perfect_parallel_s`` the CPU work
+    over the cores; ``serial_s`` all items one after another, without any overhead.
+    """
+
+    critical_path_s: float
+    perfect_parallel_s: float
+    serial_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class BreakEven:
+    """The item duration from which ``to_method`` beats ``from_method`` on this host.
+
+    ``item_s`` is None where it never does within the range looked at.
+    """
+
+    from_method: str
+    to_method: str
+    item_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadSummary:
+    """The measured workload as the advice shows it (an item is its whole mapped chain)."""
+
+    items: int
+    samples: int
+    wall_s: Spread
+    cpu_s: float
+    first_call_extra_s: float
+    input_bytes: int
+    output_bytes: int
+    peak_rss_bytes: int
+    kind: WorkKind
+    hotspots: tuple[Hotspot, ...] = ()
+    category_shares: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class HostSummary:
+    """The machine that the advice is for."""
+
+    id: str
+    cpus: float
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class NextMeasurement:
+    """The one measurement that would settle the decision, where it is not sure yet."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class Snippets:
+    """Code to paste; ``run_config`` is YAML."""
+
+    python: str = ""
+    run_config: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """The whole answer. Every renderer, snippet and gate is fed from it.
+
+    Attributes:
+        tie: Whether the recommendation was chosen as the simpler of a near tie.
+        current: The job's own executor and config; None for a bare op.
+        default: Dagster's default (multiprocess, spawn, ``cpu_count``), for comparison.
+    """
+
+    target: str
+    dagster_version: str
+    python_version: str
+    objective: Objective
+    change: Change
+    environment: Environment
+    host: HostSummary
+    workload: WorkloadSummary
+    recommendation: Prediction
+    config_only: Prediction
+    current: Prediction | None
+    default: Prediction | None
+    candidates: tuple[Prediction, ...]
+    rejected: tuple[Rejection, ...]
+    floors: Floors
+    break_even: tuple[BreakEven, ...]
+    snippets: Snippets = field(default_factory=Snippets)
+    warnings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    tie: bool = False
+    next_measurement: NextMeasurement | None = None
+    measured_cost_s: float = 0.0
+    op_executions: int = 0
+    advised_at: str = ""

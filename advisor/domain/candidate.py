@@ -1,0 +1,66 @@
+"""One way to run the workload."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.domain.workload import StartMethod, WorkerKind
+
+Launch = Literal["execute_in_process", "execute_job", "cli", "daemon"]
+Executor = Literal[
+    "in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A complete way to run: launch, executor and its config, batches, workers inside a step.
+
+    ``max_concurrent`` is the number of steps at once (1 in process). ``workers_in_op`` above 1
+    spreads a step's items over threads or processes (``worker_kind``).
+    """
+
+    launch: Launch
+    executor: Executor
+    start_method: StartMethod | None = None
+    preload_modules: tuple[str, ...] = ()
+    max_concurrent: int = 1
+    batch_size: int = 1
+    workers_in_op: int = 1
+    worker_kind: WorkerKind | None = None
+
+    @property
+    def needs_code(self) -> bool:
+        """Whether the user's code must change for it (a pasted config is not enough)."""
+        return self.batch_size > 1 or self.workers_in_op > 1
+
+    @property
+    def is_warm(self) -> bool:
+        """Whether it is a forkserver with a preload list of its own."""
+        return self.start_method == "forkserver" and bool(self.preload_modules)
+
+    @property
+    def method(self) -> str:
+        """Short name of launch, executor and start method."""
+        if self.launch == "execute_in_process":
+            return "execute_in_process"
+        if self.executor == "multiprocess":
+            start = "warm forkserver" if self.is_warm else str(self.start_method)
+            name = f"multiprocess, {start}"
+        else:
+            name = f"{self.executor} executor"
+        return f"command line, {name}" if self.launch == "cli" else name
+
+    @property
+    def label(self) -> str:
+        """The whole way in one line, for people."""
+        parts = [self.method]
+        if self.executor != "in_process":
+            parts.append(f"{self.max_concurrent} at once")
+        if self.batch_size > 1:
+            parts.append(f"batches of {self.batch_size}")
+        if self.workers_in_op > 1:
+            plural = "processes" if self.worker_kind == "process" else "threads"
+            parts.append(f"{self.workers_in_op} {plural} in a step")
+        return ", ".join(parts)

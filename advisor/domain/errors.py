@@ -1,0 +1,57 @@
+"""The one error that a user sees: what happened, where, and what to do next."""
+
+from __future__ import annotations
+
+
+class DynadviseError(Exception):
+    """A mistake or a failure that the user can act on; shown without a traceback of ours.
+
+    Args:
+        what: What happened, one sentence.
+        where: The user's file and line, item or field at fault, if known.
+        hint: What to do next.
+        details: More lines to show as they are (the last frames of the user's own traceback).
+        exit_status: Exit status of the command (2: usage, target or user code; 1: the gate failed).
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        hint: str | None = None,
+        details: str | None = None,
+        exit_status: int = 2,
+    ) -> None:
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.hint = hint
+        self.details = details
+        self.exit_status = exit_status
+
+    def __str__(self) -> str:
+        lines = [self.what]
+        if self.where:
+            lines.append(f"  at {self.where}")
+        if self.details:
+            lines.extend(f"  {line}" for line in self.details.rstrip().splitlines())
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class TargetError(DynadviseError):
+    """The target, its inputs or its run config cannot be loaded or do not fit together."""
+
+
+class UserCodeError(DynadviseError):
+    """The user's code raised, hung, exited or was killed while it was measured."""
+
+
+class ProfileError(DynadviseError):
+    """A profile file is missing, damaged, too new, or of another kind."""
+
+
+class ConfigurationError(DynadviseError):
+    """``[tool.dynadvise]`` or a command-line value is wrong."""

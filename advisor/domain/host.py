@@ -1,0 +1,201 @@
+"""The machine: what it has, and what it charged in tiny real Dagster runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from advisor.domain.observed import ObservedRun
+from advisor.domain.workload import StartMethod
+
+CalibrationMethod = Literal[
+    "execute_in_process", "in_process", "spawn", "forkserver", "warm_forkserver"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class HostFacts:
+    """What the machine is. ``cpus`` and ``memory_bytes`` respect cgroup limits and affinity.
+
+    ``cpu_count`` is ``multiprocessing.cpu_count()``: what Dagster's default takes.
+    ``id`` is stable for machines of the same class (processor, cores, memory, system).
+    """
+
+    id: str
+    cpus: float
+    cpu_count: int
+    memory_bytes: int
+    processor: str
+    system: str
+    python_version: str
+    dagster_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRun:
+    """One tiny real run in a fresh process, with what it took.
+
+    Attributes:
+        method: How it ran.
+        max_concurrent: Steps at once.
+        wall_s: From the call of ``execute_job`` (or ``execute_in_process``) to its return.
+        parent_cpu_s: CPU of the process that called.
+        child_cpu_s: CPU of the steps' processes and the forkserver, in all.
+        item_wait_s: What each item slept by design.
+        run: Its phases, from the event log.
+    """
+
+    method: CalibrationMethod
+    max_concurrent: int
+    wall_s: float
+    parent_cpu_s: float
+    child_cpu_s: float
+    item_wait_s: float
+    run: ObservedRun
+    items: int = 0
+    item_cpu_s: float = 0.0
+    started_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSample:
+    """Seconds to store and to load one value of ``value_bytes`` through the IO manager."""
+
+    value_bytes: int
+    store_s: float
+    load_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class CpuScaling:
+    """``workers`` CPU-bound processes at once: an item's wall seconds over its seconds alone."""
+
+    workers: int
+    slowdown: float
+
+
+@dataclass(frozen=True, slots=True)
+class PreloadList:
+    """The warm preload list, and the proof that it works.
+
+    Attributes:
+        modules: What to put into ``preload_modules``.
+        left_out: Module to the reason why it is not safe before a fork.
+        boot_before_s, boot_after_s: Mean boot of a step under the default preload and this one.
+    """
+
+    modules: tuple[str, ...]
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    boot_before_s: float = 0.0
+    boot_after_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class HostProfile:
+    """A calibration of one host, for one Python, Dagster, kind of storage and user module.
+
+    ``unmeasured`` maps what could not be measured to the reason.
+    """
+
+    facts: HostFacts
+    storage: str
+    user_module: str | None
+    preload: PreloadList
+    runs: tuple[CalibrationRun, ...]
+    storing: tuple[StorageSample, ...]
+    cpu_scaling: tuple[CpuScaling, ...]
+    cli_start_s: float | None
+    base_rss_bytes: int
+    cost_s: float
+    calibrated_at: str
+    unmeasured: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class InProcessOverhead:
+    """What an in-process run charges beside the work (seconds, all CPU).
+
+    ``step_s`` is one mapped step; ``fan_out_output_s`` one dynamic output; ``collect_input_s``
+    one value that the collecting op loads; ``step_growth_s`` what one more item adds to every
+    step.
+    """
+
+    start_s: float
+    step_s: float
+    fan_out_output_s: float
+    collect_input_s: float
+    end_s: float
+    step_growth_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class MultiprocessOverhead:
+    """What a multiprocess run charges under one start method, at one step at a time.
+
+    Attributes:
+        start_s: From the call to the first STEP_WORKER_STARTING.
+        server_start_s: The forkserver's own start and preload, once a run (0 under spawn).
+        launch_s: The parent's own CPU to start one process.
+        boot_s: The child's CPU from its start to STEP_WORKER_STARTED.
+        prepare_s: STEP_WORKER_STARTED to STEP_START: import, plan, resources, log capture.
+        load_s: STEP_START to the last STEP_INPUT, for a tiny value.
+        finish_s: First STEP_OUTPUT to STEP_SUCCESS, for a tiny value.
+        exit_s: From its last message until the process has exited.
+        event_s: The parent's CPU for one event.
+        fan_out_output_s: The fan-out's seconds for one dynamic output.
+        collect_input_s: The collect's seconds for one value.
+        end_s: From the last process's end to the return of the call.
+        inflation: Relative growth of a step's CPU for each further process at work.
+        plan_item_s: What each item of the run adds to every step's plan.
+        background_cpu_s: CPU of a step's log-capture helpers, beside its own.
+    """
+
+    start_s: float
+    server_start_s: float
+    launch_s: float
+    boot_s: float
+    prepare_s: float
+    load_s: float
+    finish_s: float
+    exit_s: float
+    event_s: float
+    fan_out_output_s: float
+    collect_input_s: float
+    end_s: float
+    inflation: float = 0.0
+    plan_item_s: float = 0.0
+    background_cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class OverheadModel:
+    """The fitted numbers: plain, saved in the profile, all that a prediction needs of a host.
+
+    Attributes:
+        execute_in_process, in_process: The two serial ways.
+        multiprocess: By ``spawn``, ``forkserver``, ``warm_forkserver``; a method that could not
+            be calibrated is absent.
+        cli_start_s: The command line's start, once a run; None where unmeasured.
+        store_byte_s, load_byte_s: Through the IO manager, beyond the fixed part of a step.
+        cpu_scaling: Measured slowdown of CPU-bound work by processes at once.
+        process_start_s: Starting one worker process inside a step (warm import of user code).
+        drift: Relative standard deviation of the host's speed between runs.
+    """
+
+    execute_in_process: InProcessOverhead
+    in_process: InProcessOverhead
+    multiprocess: Mapping[str, MultiprocessOverhead]
+    cli_start_s: float | None
+    store_byte_s: float
+    load_byte_s: float
+    cpu_scaling: tuple[CpuScaling, ...] = ()
+    process_start_s: float = 0.3
+    drift: float = 0.05
+
+
+def overhead_key(start_method: StartMethod | None, *, warm: bool) -> str:
+    """Key of :attr:`OverheadModel.multiprocess` for a start method."""
+    if start_method == "forkserver":
+        return "warm_forkserver" if warm else "forkserver"
+    return "spawn"

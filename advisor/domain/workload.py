@@ -1,0 +1,250 @@
+"""The user's workload: what it is (description) and what was measured of it (profile)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+TargetKind = Literal["op", "job", "graph", "asset", "function"]
+StartMethod = Literal["spawn", "forkserver"]
+WorkKind = Literal["waiting", "cpu", "mixed"]
+HotspotCategory = Literal["user code", "imports", "waiting", "serialization", "libraries"]
+WorkerKind = Literal["thread", "process"]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceLocation:
+    """A place in the user's code."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReference:
+    """Where the user's target is found; enough to load it again in another process.
+
+    Exactly one of ``module`` and ``file`` is set. ``attribute`` is None where the module's
+    ``Definitions`` are meant, of which ``job`` names one job.
+    """
+
+    spelled: str
+    module: str | None
+    file: str | None
+    attribute: str | None
+    job: str | None
+    working_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class OpReference:
+    """One op as it stands in the job's graph.
+
+    ``node_path`` is the path of node names from the job's graph down to the op, so that
+    ``".".join(node_path)`` is its step key without a mapping key. ``source_hash`` covers the
+    op's source and what it calls in the same package.
+    """
+
+    name: str
+    node_path: tuple[str, ...]
+    location: SourceLocation | None = None
+    source_hash: str | None = None
+
+    @property
+    def handle(self) -> str:
+        """The op's step key without a mapping key."""
+        return ".".join(self.node_path)
+
+
+@dataclass(frozen=True, slots=True)
+class MappedOp:
+    """One op of the chain that is mapped over the dynamic output.
+
+    ``item_input`` is the input that receives the mapped value (or the previous op's result);
+    ``fixed_inputs`` are the inputs that are the same for every item.
+    """
+
+    op: OpReference
+    item_input: str | None
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    fixed_inputs: tuple[str, ...] = ()
+    is_async: bool = False
+    is_generator: bool = False
+    takes_context: bool = False
+    resource_keys: tuple[str, ...] = ()
+    io_manager_keys: tuple[str, ...] = ("io_manager",)
+    pool: str | None = None
+    has_retry_policy: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorSetting:
+    """The executor that a job really resolves to, and where its configuration goes.
+
+    Attributes:
+        executor: ``in_process``, ``multiprocess``, ``async``, ``k8s``, ``docker``, ``celery``,
+            ``celery_k8s``, ``dask`` or ``other``.
+        class_name: Name of the executor definition.
+        max_concurrent: As configured; None where it is left to the default.
+        effective_max_concurrent: What the executor uses on this host; None: no limit.
+        config_path: Keys under which the *multiprocess* executor's config nests in run config:
+            ``("execution", "config")`` or ``("execution", "config", "multiprocess")``. None where
+            run config cannot choose the multiprocess executor.
+        in_process_config_path: The same for the in-process executor, None where it cannot.
+        fixed_by_code: Config keys set by ``configured(...)``, for which run config is ignored.
+    """
+
+    executor: str
+    class_name: str
+    start_method: StartMethod | None = None
+    preload_modules: tuple[str, ...] | None = None
+    max_concurrent: int | None = None
+    effective_max_concurrent: int | None = None
+    config_path: tuple[str, ...] | None = None
+    in_process_config_path: tuple[str, ...] | None = None
+    fixed_by_code: tuple[str, ...] = ()
+    tag_concurrency_limits: tuple[Mapping[str, object], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadDescription:
+    """What the target is, read from its definitions; nothing was run.
+
+    ``fan_out`` is None for a bare op or function. ``mapped`` has at least one op, in the order
+    of the chain. ``other_steps`` counts the job's further plain steps.
+    """
+
+    target: TargetReference
+    kind: TargetKind
+    job_name: str | None
+    mapped: tuple[MappedOp, ...]
+    fan_out: OpReference | None = None
+    upstream: tuple[OpReference, ...] = ()
+    collects: tuple[OpReference, ...] = ()
+    other_steps: int = 0
+    executor: ExecutorSetting | None = None
+    reconstructable: bool = True
+    not_reconstructable_reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSample:
+    """One measured call of one mapped op on one sample input, without a profiler.
+
+    Attributes:
+        item: Index of the sample.
+        key: Its mapping key, where the fan-out op gave one.
+        wall_s: Wall clock of the call alone.
+        cpu_s: CPU of all threads and child processes of the call.
+        peak_rss_bytes: Peak resident memory above the process's base.
+        input_bytes: Inputs, pickled at Dagster's protocol.
+        output_bytes: Outputs, likewise; 0 where they cannot be pickled.
+        load_s: Loading the inputs through the job's own IO manager.
+        store_s: Storing the outputs likewise.
+        connections: Most network connections held at once during the call.
+    """
+
+    item: int
+    key: str | None
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    input_bytes: int
+    output_bytes: int
+    load_s: float = 0.0
+    store_s: float = 0.0
+    connections: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpProfile:
+    """What was measured of one mapped op.
+
+    Attributes:
+        op: The op's name.
+        first_calls: First calls, each in a fresh process: what every step pays under
+            multiprocess with ``spawn``.
+        preloaded_first_calls: First calls, each in a fresh process that had imported
+            ``first_call_modules`` before: what a step pays under a warm forkserver.
+        later_calls: Calls after the first in one process: what items in process pay.
+        resource_init_s: Seconds to start the op's resources.
+        base_rss_bytes: Resident memory of a process that has loaded the user's code and
+            resources, before any call.
+        first_call_modules: Modules that the first call imports and that are safe to preload.
+        unsafe_modules: Modules it imports that started a thread at import, with the reason.
+        unpicklable: Which output cannot be pickled and why; None where all can.
+    """
+
+    op: str
+    first_calls: tuple[ItemSample, ...]
+    preloaded_first_calls: tuple[ItemSample, ...]
+    later_calls: tuple[ItemSample, ...]
+    resource_init_s: float = 0.0
+    base_rss_bytes: int = 0
+    first_call_modules: tuple[str, ...] = ()
+    unsafe_modules: Mapping[str, str] = field(default_factory=dict)
+    unpicklable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ConcurrencyProbe:
+    """The same items, ``workers`` at once: how much they slow each other.
+
+    ``slowdown`` is an item's mean wall seconds among ``workers`` at once, over its seconds alone
+    (1.0: they do not disturb each other). ``failed`` holds the reason where the probe did not
+    work (an op that is not thread-safe, say); ``slowdown`` is then 0.
+    """
+
+    worker_kind: WorkerKind
+    workers: int
+    slowdown: float
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hotspot:
+    """A place where pyinstrument saw the time go; ``share`` is of the profiled wall clock."""
+
+    where: str
+    share: float
+    category: HotspotCategory
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadProfile:
+    """All that was measured of a workload.
+
+    Attributes:
+        items: How many items production has.
+        ops: One profile an op of the mapped chain, in order.
+        fan_out_s: Compute seconds of the fan-out op for ``fan_out_items`` items; None unmeasured.
+        collect_s: Compute seconds of the collecting ops for ``collect_items`` items.
+        probes: Concurrency probes of the whole chain.
+        hotspots: Hottest first.
+        category_shares: Category to share of the profiled wall clock.
+        op_executions: How often the user's ops were executed, in all.
+        cost_s: Wall seconds that the measuring took.
+        measured_at: ISO 8601, UTC.
+        notes: Sentences on what was not as asked (fewer samples, one call only, ...).
+    """
+
+    items: int
+    ops: tuple[OpProfile, ...]
+    fan_out_s: float | None = None
+    fan_out_items: int = 0
+    upstream_s: float = 0.0
+    collect_s: float | None = None
+    collect_items: int = 0
+    probes: tuple[ConcurrencyProbe, ...] = ()
+    hotspots: tuple[Hotspot, ...] = ()
+    category_shares: Mapping[str, float] = field(default_factory=dict)
+    op_executions: int = 0
+    cost_s: float = 0.0
+    measured_at: str = ""
+    notes: tuple[str, ...] = ()
