@@ -92,6 +92,20 @@ class PreloadList:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanGrowth:
+    """What Dagster's own bookkeeping costs at ``items`` mapped steps, timed without running them.
+
+    Attributes:
+        plan_s: Building the plan of one step, with all mapping keys known (every child does).
+        turn_s: One turn of the executor's loop with all items waiting.
+    """
+
+    items: int
+    plan_s: float
+    turn_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class HostProfile:
     """A calibration of one host, for one Python, Dagster, kind of storage and user module.
 
@@ -110,6 +124,8 @@ class HostProfile:
     cost_s: float
     calibrated_at: str
     unmeasured: Mapping[str, str] = field(default_factory=dict)
+    plan_growth: tuple[PlanGrowth, ...] = ()
+    process_start_s: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +165,8 @@ class MultiprocessOverhead:
         inflation: Relative growth of a step's CPU for each further process at work.
         plan_item_s: What each item of the run adds to every step's plan.
         background_cpu_s: CPU of a step's log-capture helpers, beside its own.
+        starting_s: The parent's CPU to log STEP_WORKER_STARTING.
+        turn_item_s: What each waiting item adds to every turn of the parent's loop.
     """
 
     start_s: float
@@ -166,6 +184,8 @@ class MultiprocessOverhead:
     inflation: float = 0.0
     plan_item_s: float = 0.0
     background_cpu_s: float = 0.0
+    starting_s: float = 0.003
+    turn_item_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 StepStatus = Literal["success", "failure", "skipped", "running", "up_for_retry"]
@@ -33,7 +34,7 @@ class ObservedStep:
         inputs: Number of LOADED_INPUT events.
         attempt: 1 for the first.
         pid: Of its process, where the log says.
-        error: First line of the failure's error.
+        error: First line of the failure's error, or Dagster's explanation of a crash.
     """
 
     step_key: str
@@ -67,6 +68,10 @@ class ObservedRun:
         started_at_s: Unix time of its first event.
         end_s: Last event, in seconds since the first.
         pool_waits_s: Step key to the seconds it waited for a pool's slot.
+        run_start_s: When its execution began (PIPELINE_START), in seconds since the first event:
+            what comes before is the queue and the launch of the run.
+        preload_modules: As its run config sets them; None where it does not.
+        tags: Its tags.
     """
 
     run_id: str
@@ -80,3 +85,7 @@ class ObservedRun:
     max_concurrent: int | None = None
     event_count: int = 0
     notes: tuple[str, ...] = ()
+    pool_waits_s: Mapping[str, float] = field(default_factory=dict)
+    run_start_s: float = 0.0
+    preload_modules: tuple[str, ...] | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)

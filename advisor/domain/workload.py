@@ -65,7 +65,9 @@ class MappedOp:
     """One op of the chain that is mapped over the dynamic output.
 
     ``item_input`` is the input that receives the mapped value (or the previous op's result);
-    ``fixed_inputs`` are the inputs that are the same for every item.
+    ``fixed_inputs`` are the inputs that are the same for every item. ``sources`` says for each
+    input that changes with the item which op's handle and output it comes from: the fan-out op's
+    or an earlier mapped op's. ``optional_inputs`` have a default.
     """
 
     op: OpReference
@@ -81,6 +83,8 @@ class MappedOp:
     pool: str | None = None
     has_retry_policy: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    optional_inputs: tuple[str, ...] = ()
+    sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,38 @@ class ExecutorSetting:
 
 
 @dataclass(frozen=True, slots=True)
+class Wire:
+    """What one input of a node gets.
+
+    ``sources`` are (node name, output name); more than one is a fan-in list. ``collected``: the
+    source's dynamic results arrive as one list (``.collect()``).
+    """
+
+    input: str
+    sources: tuple[tuple[str, str], ...]
+    collected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GraphNode:
+    """One node of the job's top-level graph, by its name there (an alias, where it has one)."""
+
+    name: str
+    wires: tuple[Wire, ...] = ()
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    dynamic_outputs: tuple[str, ...] = ()
+    is_op: bool = True
+    has_config: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadDescription:
     """What the target is, read from its definitions; nothing was run.
 
     ``fan_out`` is None for a bare op or function. ``mapped`` has at least one op, in the order
-    of the chain. ``other_steps`` counts the job's further plain steps.
+    of the chain. ``other_steps`` counts the job's further plain steps. ``graph`` holds the job's
+    top-level nodes in topological order; code for batches is emitted from it.
     """
 
     target: TargetReference
@@ -131,6 +162,7 @@ class WorkloadDescription:
     executor: ExecutorSetting | None = None
     reconstructable: bool = True
     not_reconstructable_reason: str | None = None
+    graph: tuple[GraphNode, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,177 @@
+"""What the pre-merge gate found: verdicts, timings of base and head, counts, findings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from advisor.domain.finding import Finding
+from advisor.domain.workload import SourceLocation
+
+Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
+TimingBasis = Literal["base revision", "committed profile"]
+ProxyName = Literal["steps", "events", "input_bytes", "output_bytes", "modules"]
+
+SLOWER = "DYN101"
+SLOWER_BUT_NOT_FAILED = "DYN102"
+UNDECIDED = "DYN103"
+NOT_MEASURED = "DYN104"
+REGRET = "DYN105"
+MORE_STEPS = "DYN106"
+MORE_BYTES = "DYN107"
+MORE_MODULES = "DYN108"
+
+GATE_CODES = {
+    SLOWER: "an op became slower than max-regression allows",
+    SLOWER_BUT_NOT_FAILED: "an op became slower, not surely beyond max-regression",
+    UNDECIDED: "the pairs that were allowed do not decide whether an op became slower",
+    NOT_MEASURED: "an op, or a whole target, could not be measured",
+    REGRET: "the job's own configuration is expected to be slower than the best by max-regret",
+    MORE_STEPS: "a run has more steps or events than at the base",
+    MORE_BYTES: "an item's pickled inputs or outputs are larger than at the base",
+    MORE_MODULES: "a step imports more modules than at the base",
+}
+"""Codes of the findings that the gate itself makes, with what each means."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpTiming:
+    """One op's timing verdict.
+
+    Attributes:
+        ratio: Head's seconds over the other side's: 1.1 is 10 % slower.
+        low, high: One-sided bounds of the ratio.
+        base_s, head_s: Median seconds of one item's call.
+        pairs: Pairs of fresh processes behind it.
+        pairs_to_decide: Where INCONCLUSIVE: about how many would decide; None where no sensible
+            number would.
+        certainly_slower: "Not slower" is rejected, however small the slowdown.
+        basis: What head was laid beside.
+        reason: Why it could not be measured, where it could not.
+    """
+
+    op: str
+    verdict: Verdict
+    ratio: float | None = None
+    low: float | None = None
+    high: float | None = None
+    base_s: float | None = None
+    head_s: float | None = None
+    pairs: int = 0
+    pairs_to_decide: int | None = None
+    certainly_slower: bool = False
+    basis: TimingBasis = "base revision"
+    reason: str | None = None
+    location: SourceLocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyCount:
+    """A count that has no noise, at base and head. ``op`` is None for what counts a whole run."""
+
+    name: ProxyName
+    base: int
+    head: int
+    op: str | None = None
+
+    @property
+    def growth(self) -> float:
+        """Relative growth; infinite from zero."""
+        if self.head <= self.base:
+            return (self.head - self.base) / self.base if self.base else 0.0
+        return (self.head - self.base) / self.base if self.base else float("inf")
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceCheck:
+    """Whether the job's own configuration is still good enough on head's measurements.
+
+    ``regret`` is None where it could not be told; ``reason`` then says why.
+    """
+
+    regret: float | None
+    current: str = ""
+    recommended: str = ""
+    snippet: str = ""
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TargetCheck:
+    """All that was found of one target."""
+
+    target: str
+    verdict: Verdict
+    timings: tuple[OpTiming, ...] = ()
+    proxies: tuple[ProxyCount, ...] = ()
+    advice: AdviceCheck | None = None
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    user_code_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateReport:
+    """The gate's whole answer.
+
+    Attributes:
+        verdict: The worst of all targets: FAIL, COULD NOT MEASURE, INCONCLUSIVE, PASS.
+        measured: Whether anything was measured; a gate that should have and did not cannot pass.
+        ignored: How many findings were left out by an ignore list or a comment at the op.
+        failing: Codes and severities that fail the gate (``--fail-on``).
+    """
+
+    verdict: Verdict
+    targets: tuple[TargetCheck, ...]
+    static: bool
+    base: str | None = None
+    base_revision: str | None = None
+    max_regression: float = 0.1
+    max_regret: float = 0.15
+    failing: tuple[str, ...] = ("error",)
+    measured: bool = False
+    ignored: int = 0
+    op_executions: int = 0
+    cost_s: float = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """Every finding of every target."""
+        return tuple(finding for target in self.targets for finding in target.findings)
+
+    def fails(self, finding: Finding) -> bool:
+        """Whether this finding fails the gate."""
+        return finding_fails(finding, self.failing)
+
+
+_ORDER: tuple[Verdict, ...] = ("PASS", "INCONCLUSIVE", "COULD NOT MEASURE", "FAIL")
+_SEVERITIES = ("note", "warning", "error")
+
+
+def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
+    """The verdict that counts for all; nothing at all could not be measured."""
+    return max(verdicts, key=_ORDER.index) if verdicts else "COULD NOT MEASURE"
+
+
+def finding_fails(finding: Finding, failing: tuple[str, ...]) -> bool:
+    """Whether ``finding`` is of a code in ``failing``, or as severe as a severity in it."""
+    severities = [_SEVERITIES.index(name) for name in failing if name in _SEVERITIES]
+    return finding.code in failing or (
+        bool(severities) and _SEVERITIES.index(finding.severity) >= min(severities)
+    )
+
+
+def exit_status(report: GateReport, *, strict: bool = False, exit_zero: bool = False) -> int:
+    """Exit status of ``dynadvise check``.
+
+    0 passed; 1 failed; 2 the user's code could not be loaded or raised while it was measured;
+    3 could not decide, under ``strict``, or nothing was measured at all.
+    """
+    if exit_zero or report.verdict == "PASS":
+        return 0
+    if report.verdict == "FAIL":
+        return 1
+    if any(target.user_code_failed for target in report.targets):
+        return 2
+    return 3 if strict or not report.measured else 0

@@ -1,0 +1,313 @@
+"""Is head slower than base? A planned sequence of looks at pairs of timings.
+
+A pair is one fresh process of each revision, in random order; its value is the logarithm of
+head's seconds over base's. The estimate is the mean of these values. Both bounds come from the
+sums of all subsets of the pairs: under "no difference" the random order inside each pair makes
+every pattern of signs equally likely, so the ordered subset means cut the line into equally
+likely pieces (Hartigan 1969, "Using subsample values as typical values", JASA 64:1303-1317;
+the bound is the inverted sign-flip test of Fisher). That is exact for any noise, spikes and
+drift included, where a t bound on ten log ratios of a busy machine is not.
+
+The error is spent over the looks by the power family of Kim and DeMets (1987, Biometrika
+74:149-154): ``alpha * t**2`` by the share ``t`` of pairs seen. Increments are used as levels of
+their own, which the union bound makes valid without any assumption on how looks depend on each
+other. Over several ops the levels are shared out by Holm's step-down at each look; "pass" needs
+every op to pass, which needs no correction (Berger 1982, intersection-union).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Outcome = Literal["slower", "fine", "open"]
+
+FALSE_ALARM = 0.01
+"""Chance of calling an unchanged op slower, over all looks and ops of one gate."""
+MISSED = 0.05
+"""Chance of passing an op that is slower by the limit, over all looks."""
+
+_LOOK_SHARES = (0.35, 0.5, 0.7, 1.0)  # 7, 10, 14 and 20 of 20 pairs
+_EXACT_PAIRS = 20  # 2**20 subsets: 30 ms; above it, subsets are drawn
+_DRAWN_SUBSETS = 99_999
+_MOST_PAIRS_NAMED = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class LookPlan:
+    """When to look, and which part of the errors each look may use; fixed before the first pair.
+
+    Attributes:
+        looks: Numbers of pairs after which a decision may fall; the last is the most there are.
+        slower_levels: One-sided level of "is slower" at each look for a single op of the family
+            (0: this look cannot say so, too few sign patterns for its level).
+        fine_levels: One-sided level of "is less than the limit slower" at each look.
+        ops: Size of the family over which ``slower_levels`` are shared.
+    """
+
+    looks: tuple[int, ...]
+    slower_levels: tuple[float, ...]
+    fine_levels: tuple[float, ...]
+    ops: int
+
+    @property
+    def max_pairs(self) -> int:
+        """Pairs after which the gate ends, decided or not."""
+        return self.looks[-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What the pairs say of one op. Ratios are head's seconds over base's; 1.1 is 10 % slower.
+
+    Attributes:
+        outcome: ``slower``: certainly slower, and the estimate is above the limit. ``fine``: the
+            upper bound is below the limit. ``open``: neither.
+        certainly_slower: Whether "not slower" was rejected, however small the slowdown is.
+        ratio: The estimate.
+        low, high: One-sided bounds at the levels of the last look taken.
+        pairs: Pairs that were used.
+        pairs_to_decide: Where open: about how many pairs would decide, None where no sensible
+            number would.
+    """
+
+    outcome: Outcome
+    certainly_slower: bool
+    ratio: float
+    low: float
+    high: float
+    pairs: int
+    pairs_to_decide: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    log_ratios: NDArray[np.float64]
+    subset_means: NDArray[np.float64] = field(repr=False)
+
+    @property
+    def estimate(self) -> float:
+        return float(self.log_ratios.mean())
+
+    def p_slower(self) -> float:
+        not_above = int(np.searchsorted(self.subset_means, 0.0, side="right"))
+        return (1 + not_above) / (1 + len(self.subset_means))
+
+    def lower(self, level: float) -> float:
+        rank = math.floor(level * (1 + len(self.subset_means)) + 1e-9)
+        return float(self.subset_means[rank - 1]) if rank >= 1 else -math.inf
+
+    def upper(self, level: float) -> float:
+        rank = math.floor(level * (1 + len(self.subset_means)) + 1e-9)
+        return float(self.subset_means[-rank]) if rank >= 1 else math.inf
+
+
+def plan_looks(
+    max_pairs: int = 20, ops: int = 1, *, false_alarm: float = FALSE_ALARM, missed: float = MISSED
+) -> LookPlan:
+    """Plan the looks for at most ``max_pairs`` pairs and a family of ``ops`` ops.
+
+    Raises:
+        ValueError: ``max_pairs`` pairs can never show a slowdown at this false-alarm rate; the
+            message names the smallest number that can.
+    """
+    fewest = fewest_pairs(ops, false_alarm=false_alarm)
+    if max_pairs < fewest:
+        message = (
+            f"{max_pairs} pairs cannot show a slowdown of {ops} op{'s' if ops != 1 else ''} at "
+            f"a false-alarm rate of {false_alarm:.1%}; at least {fewest} are needed"
+        )
+        raise ValueError(message)
+    looks = tuple(sorted({max(1, round(share * max_pairs)) for share in _LOOK_SHARES}))
+    return LookPlan(
+        looks=looks,
+        slower_levels=_levels(looks, false_alarm / ops, power=2),
+        fine_levels=_levels(looks, missed, power=1),
+        ops=ops,
+    )
+
+
+def fewest_pairs(ops: int, *, false_alarm: float = FALSE_ALARM) -> int:
+    """Fewest pairs whose sign patterns can reject at ``false_alarm`` shared by ``ops`` ops."""
+    return math.ceil(math.log2(max(1, ops) / false_alarm))
+
+
+def _levels(looks: Sequence[int], error: float, *, power: int) -> tuple[float, ...]:
+    levels: list[float] = []
+    spent = 0.0
+    for pairs in looks:
+        share = error * (pairs / looks[-1]) ** power
+        # The smallest p of a sign-flip test is 2**-pairs: a level below it buys nothing, so
+        # what this look cannot use stays for the next.
+        usable = share - spent >= 2.0**-pairs
+        levels.append(share - spent if usable else 0.0)
+        spent = share if usable else spent
+    return tuple(levels)
+
+
+def compare(
+    log_ratios: Mapping[str, Sequence[float]], plan: LookPlan, *, max_regression: float
+) -> dict[str, Comparison]:
+    """Judge each op by its pairs so far, look after look, as if they came in one by one.
+
+    Pairs beyond the last look that is complete are not used: what counts was planned ahead. An
+    op's pairs after the look that decided it are ignored likewise.
+
+    Args:
+        log_ratios: Op to its pairs' values, in the order in which they were measured.
+        plan: From :func:`plan_looks`, for at least as many ops.
+        max_regression: The limit: 0.1 is 10 % slower.
+    """
+    limit = math.log1p(max_regression)
+    decided: dict[str, Comparison] = {}
+    latest: dict[str, Comparison] = {
+        op: _unjudged(np.asarray(values, dtype=np.float64)) for op, values in log_ratios.items()
+    }
+    slower: set[str] = set()
+    for index, pairs in enumerate(plan.looks):
+        looks = {
+            op: _look(np.asarray(values[:pairs], dtype=np.float64))
+            for op, values in log_ratios.items()
+            if op not in decided and len(values) >= pairs
+        }
+        levels = _holm(looks, plan, index, slower)
+        for op, look in looks.items():
+            latest[op] = judged = _judge(
+                look,
+                level_slower=levels[op],
+                level_fine=plan.fine_levels[index],
+                certain=op in slower,
+                limit=limit,
+            )
+            if judged.outcome != "open":
+                decided[op] = judged
+    return {
+        op: decided.get(op) or _with_pairs_to_decide(latest[op], log_ratios[op], plan, limit)
+        for op in log_ratios
+    }
+
+
+def still_open(comparisons: Mapping[str, Comparison], plan: LookPlan) -> tuple[str, ...]:
+    """Ops that need more pairs, and may have them."""
+    return tuple(
+        op
+        for op, comparison in comparisons.items()
+        if comparison.outcome == "open" and comparison.pairs < plan.max_pairs
+    )
+
+
+def next_look(pairs: int, plan: LookPlan) -> int:
+    """Pairs after which to look next, when ``pairs`` are there."""
+    return next((look for look in plan.looks if look > pairs), plan.max_pairs)
+
+
+def _holm(
+    looks: Mapping[str, _Look], plan: LookPlan, index: int, slower: set[str]
+) -> dict[str, float]:
+    """Level at which each op is tested at this look; adds the rejected ones to ``slower``.
+
+    The share of a rejected op goes to those that are left, at this look and later ones
+    (Maurer and Bretz 2013: closed testing with group-sequential levels, here Bonferroni's).
+    """
+    whole = plan.slower_levels[index] * plan.ops
+    levels: dict[str, float] = {}
+    for op in sorted(looks, key=lambda name: looks[name].p_slower()):
+        left = max(1, plan.ops - len(slower - {op}))
+        levels[op] = whole / left
+        if op not in slower and looks[op].p_slower() <= levels[op]:
+            slower.add(op)
+    return levels
+
+
+def _judge(
+    look: _Look, *, level_slower: float, level_fine: float, certain: bool, limit: float
+) -> Comparison:
+    low, high = look.lower(level_slower), look.upper(level_fine)
+    outcome: Outcome = "open"
+    if certain and look.estimate > limit:
+        outcome = "slower"
+    elif high < limit:
+        outcome = "fine"
+    return Comparison(
+        outcome=outcome,
+        certainly_slower=certain,
+        ratio=math.exp(look.estimate),
+        low=math.exp(low),
+        high=math.exp(high),
+        pairs=len(look.log_ratios),
+    )
+
+
+def _unjudged(values: NDArray[np.float64]) -> Comparison:
+    ratio = math.exp(float(values.mean())) if len(values) else math.nan
+    return Comparison("open", False, ratio, 0.0, math.inf, 0)
+
+
+def _with_pairs_to_decide(
+    comparison: Comparison, values: Sequence[float], plan: LookPlan, limit: float
+) -> Comparison:
+    """The number of pairs at which a normal bound of the same spread would decide."""
+    if comparison.outcome != "open" or len(values) < 2:
+        return comparison
+    from scipy.stats import norm
+
+    spread = float(np.std(values, ddof=1))
+    estimate = float(np.mean(values))
+    gap, level = (
+        (estimate, plan.slower_levels[-1])
+        if estimate > limit
+        else (limit - estimate, plan.fine_levels[-1])
+    )
+    if gap <= 0:
+        return comparison
+    needed = math.ceil((float(norm.isf(level)) * spread / gap) ** 2)
+    needed = max(needed, comparison.pairs + 1)
+    return Comparison(
+        outcome="open",
+        certainly_slower=comparison.certainly_slower,
+        ratio=comparison.ratio,
+        low=comparison.low,
+        high=comparison.high,
+        pairs=comparison.pairs,
+        pairs_to_decide=needed if needed <= _MOST_PAIRS_NAMED else None,
+    )
+
+
+def _look(log_ratios: NDArray[np.float64]) -> _Look:
+    if len(log_ratios) <= _EXACT_PAIRS:
+        sums = np.zeros(1)
+        sizes = np.zeros(1, dtype=np.int64)
+        for value in log_ratios:
+            sums = np.concatenate([sums, sums + value])
+            sizes = np.concatenate([sizes, sizes + 1])
+        means = sums[1:] / sizes[1:]
+    else:
+        # Drawn subsets keep the level (Phipson and Smyth 2010): the observed pattern counts as
+        # one of them. The seed is fixed so that the same timings always get the same answer.
+        random = np.random.default_rng(len(log_ratios))
+        chosen = random.integers(0, 2, size=(_DRAWN_SUBSETS, len(log_ratios)), dtype=np.int8)
+        sizes = np.maximum(chosen.sum(axis=1, dtype=np.int64), 1)
+        means = (chosen @ log_ratios) / sizes
+    return _Look(log_ratios, np.sort(means))
+
+
+def process_seconds(calls_s: Sequence[Sequence[float]]) -> float:
+    """One process's seconds for its items: the sum over items of the median of their repeats.
+
+    The median leaves out the calls that something else on the machine disturbed; all calls of
+    one process share its drift, which only more processes average out.
+
+    Args:
+        calls_s: Item by item, the seconds of its repeated calls.
+    """
+    return float(sum(np.median(item) for item in calls_s))
+
+
+def log_ratio(base_s: float, head_s: float) -> float:
+    """Value of a pair: above 0 where head is slower."""
+    return math.log(max(head_s, 1e-9) / max(base_s, 1e-9))

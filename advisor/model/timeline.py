@@ -1,0 +1,451 @@
+"""The timeline of Dagster's multiprocess executor: an event-driven simulation.
+
+What is simulated is the loop of ``dagster._core.executor.multiprocess`` and
+``child_process_executor``: one serial parent that fills free slots, takes at most one event a
+turn from each active step, waits up to 20 ms on each quiet one, and blocks in ``process.join()``
+until a finished step's process has exited; and children that boot, prepare, load, work, store and
+exit, sharing the cores. Processor sharing is exact: with ``R`` runnable threads on ``C`` cores
+each runs at ``min(1, C / R)``, tracked by one virtual clock, so an event costs O(log R).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from heapq import heappop, heappush
+
+from advisor.domain.host import MultiprocessOverhead
+
+TICK_S = 0.020
+"""``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mechanisms:
+    """Switches of the simulator's mechanisms, for the ablation; all on in use."""
+
+    cpu_sharing: bool = True
+    blocking_join: bool = True
+    polling: bool = True
+    server_start: bool = True
+    growth: bool = True
+    background: bool = True
+    inflation: bool = True
+    contention: bool = True
+
+
+ALL_MECHANISMS = Mechanisms()
+
+
+@dataclass(frozen=True, slots=True)
+class StepWork:
+    """What one step does besides Dagster's own overhead (seconds alone on the machine).
+
+    Attributes:
+        cpu_s: CPU seconds of its work, in all threads.
+        wait_s: Seconds it waits (sleep, network, disk).
+        threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
+        load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
+        resources_s: Starting the op's resources.
+        outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
+        inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
+    """
+
+    cpu_s: float
+    wait_s: float = 0.0
+    threads: float = 1.0
+    load_s: float = 0.0
+    store_s: float = 0.0
+    resources_s: float = 0.0
+    outputs: int = 0
+    inputs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The steps of a run: what comes before, the mapped chains, what collects.
+
+    ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
+    real run where only its first items are simulated: bookkeeping grows with it.
+    """
+
+    before: tuple[StepWork, ...]
+    mapped: Sequence[Sequence[StepWork]]
+    after: tuple[StepWork, ...]
+    depth_first: bool = False
+    total_items: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What the simulation found (seconds).
+
+    Attributes:
+        makespan_s: From the call of ``execute_job`` to its return.
+        child_cpu_s: CPU of all step processes.
+        parent_cpu_s: CPU of the executor's loop.
+        work_s, launch_s, serialize_s: Slot-seconds in each state, over all steps.
+        first_result_s: When the first mapped chain was complete.
+        steps: How many steps ran.
+    """
+
+    makespan_s: float
+    child_cpu_s: float
+    parent_cpu_s: float
+    work_s: float
+    launch_s: float
+    serialize_s: float
+    first_result_s: float
+    steps: int
+
+
+@dataclass(slots=True)
+class _Child:
+    """One step's process: the pieces still to come, and its queue to the parent."""
+
+    item: int
+    stage: int
+    pieces: list[tuple[float, float, float, int, str]]
+    next_piece: int = 0
+    state: int = 0
+    queued: int = 0
+    final_put: bool = False
+    success_put: bool = False
+    exited: bool = False
+    entered_s: float = 0.0
+    spent: dict[str, float] = field(default_factory=dict)
+
+
+class _World:
+    """Processes that compute or wait: processor sharing on ``cores``."""
+
+    __slots__ = (
+        "active_threads", "cores", "cpu", "cpu_used_s", "now", "sequence", "sharing", "virtual",
+        "waiting",
+    )  # fmt: skip
+
+    def __init__(self, cores: float, *, sharing: bool) -> None:
+        self.now = 0.0
+        self.virtual = 0.0
+        self.cores = cores
+        self.sharing = sharing
+        self.active_threads = 0.0
+        self.cpu: list[tuple[float, int, float, Callable[[], None]]] = []
+        self.waiting: list[tuple[float, int, Callable[[], None]]] = []
+        self.sequence = 0
+        self.cpu_used_s = 0.0
+
+    def compute(self, cpu_s: float, threads: float, then: Callable[[], None]) -> None:
+        """Use ``cpu_s`` CPU seconds on ``threads`` threads, then call ``then``."""
+        self.sequence += 1
+        self.cpu_used_s += cpu_s
+        self.active_threads += threads
+        heappush(self.cpu, (self.virtual + cpu_s / threads, self.sequence, threads, then))
+
+    def sleep(self, wait_s: float, then: Callable[[], None]) -> None:
+        """Wait ``wait_s`` seconds, then call ``then``."""
+        self.sequence += 1
+        heappush(self.waiting, (self.now + wait_s, self.sequence, then))
+
+    def rate(self) -> float:
+        """Share of a core that each runnable thread gets."""
+        if not self.sharing or self.active_threads <= self.cores:
+            return 1.0
+        return self.cores / self.active_threads
+
+    def next_event_s(self) -> float:
+        """When something happens next; infinity if nothing will."""
+        at = self.waiting[0][0] if self.waiting else float("inf")
+        if self.cpu:
+            at = min(at, self.now + (self.cpu[0][0] - self.virtual) / self.rate())
+        return at
+
+    def advance_to(self, until_s: float) -> None:
+        """Move the clock to ``until_s``; no event lies before it."""
+        self.virtual += (until_s - self.now) * self.rate()
+        self.now = until_s
+
+    def happen(self, at_s: float) -> None:
+        """Let the next event happen, at ``at_s``."""
+        if self.waiting and self.waiting[0][0] <= at_s:
+            self.advance_to(at_s)
+            heappop(self.waiting)[2]()
+            return
+        finish, _, threads, then = heappop(self.cpu)
+        self.now = at_s
+        self.virtual = finish
+        self.active_threads -= threads
+        then()
+
+
+class _Run:
+    """One simulated run of the multiprocess executor."""
+
+    def __init__(
+        self,
+        overhead: MultiprocessOverhead,
+        plan: RunPlan,
+        cores: float,
+        max_concurrent: int,
+        mechanisms: Mechanisms,
+        stretch: Callable[[int], float],
+    ) -> None:
+        self.o = overhead
+        self.plan = plan
+        self.m = max_concurrent
+        self.on = mechanisms
+        self.stretch = stretch
+        self.world = _World(cores, sharing=mechanisms.cpu_sharing)
+        self.items = len(plan.mapped)
+        self.total_items = plan.total_items or self.items
+        self.stages = len(plan.mapped[0]) if self.items else 0
+        self.runnable: deque[tuple[int, int]] = deque()
+        self.mapped_left = self.items * self.stages
+        self.serial_next = 0
+        self.after_next = 0
+        self.parent_cpu_s = 0.0
+        self.working = 0
+        self.live = 0
+        self.first_result_s = 0.0
+        self.server_started = overhead.server_start_s <= 0 or not mechanisms.server_start
+        self.totals = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
+        self.steps = 0
+
+    # -- children ---------------------------------------------------------------------------
+    def _work_of(self, item: int, stage: int) -> StepWork:
+        if item >= 0:
+            return self.plan.mapped[item][stage]
+        return self.plan.before[stage] if item == -1 else self.plan.after[stage]
+
+    def _pieces(self, work: StepWork) -> list[tuple[float, float, float, int, str]]:
+        """The step's pieces: (CPU s, waiting s, threads, puts on the queue, state)."""
+        o = self.o
+        growth = 1 if self.on.growth else 0
+        factor = 1.0 + o.inflation * max(0, self.live - 1) if self.on.inflation else 1.0
+        prepare = o.prepare_s + o.plan_item_s * self.total_items * growth
+        load = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1) * growth
+        pieces = [
+            (o.boot_s * factor, 0.0, 1.0, 1, "launch"),
+            (prepare * 0.6 * factor + work.resources_s, 0.0, 1.0, 2, "launch"),
+            (prepare * 0.4 * factor, 0.0, 1.0, 2, "launch"),
+            (load * factor, 0.0, 1.0, max(1, 2 * work.inputs), "serialize"),
+            (work.cpu_s, work.wait_s, work.threads, 0, "work"),
+        ]
+        store = (o.finish_s + work.store_s) * factor
+        if work.outputs > 1:
+            each = o.fan_out_output_s * growth * factor
+            pieces += [(each, 0.0, 1.0, 2, "serialize")] * (work.outputs - 1)
+        pieces.append((store, 0.0, 1.0, 4, "serialize"))
+        pieces.append((o.exit_s * factor, 0.0, 1.0, 0, "launch"))
+        return pieces
+
+    def _launch(self, child: _Child) -> None:
+        work = self._work_of(child.item, child.stage)
+        self.live += 1
+        child.pieces = self._pieces(work)
+        child.entered_s = self.world.now
+        self._next_piece(child)
+
+    def _next_piece(self, child: _Child) -> None:
+        world = self.world
+        if child.next_piece == len(child.pieces):
+            child.exited = True
+            self.live -= 1
+            return
+        cpu_s, wait_s, threads, _, state = child.pieces[child.next_piece]
+        if state == "work":
+            self.working += 1
+            if self.on.contention:
+                factor = self.stretch(self.working)
+                cpu_s, wait_s = cpu_s * factor, wait_s * factor
+        if (
+            child.next_piece == 3
+            and self.on.background
+            and self.o.background_cpu_s > 0
+        ):
+            world.compute(self.o.background_cpu_s, 1.0, _nothing)
+        child.entered_s = world.now
+
+        def waited() -> None:
+            self._piece_done(child)
+
+        def computed() -> None:
+            if wait_s > 0:
+                world.sleep(wait_s, waited)
+            else:
+                self._piece_done(child)
+
+        if cpu_s > 0:
+            world.compute(cpu_s, threads, computed)
+        else:
+            computed()
+
+    def _piece_done(self, child: _Child) -> None:
+        _, _, _, puts, state = child.pieces[child.next_piece]
+        self.totals[state] += self.world.now - child.entered_s
+        if state == "work":
+            self.working -= 1
+        child.queued += puts
+        child.next_piece += 1
+        if child.next_piece == len(child.pieces) - 1:
+            child.final_put = True
+        self._next_piece(child)
+
+    # -- the parent -------------------------------------------------------------------------
+    def _spend(self, cpu_s: float) -> None:
+        """The parent computes; the world goes on meanwhile."""
+        if cpu_s <= 0:
+            return
+        self.parent_cpu_s += cpu_s
+        done: list[bool] = []
+        self.world.compute(cpu_s, 1.0, lambda: done.append(True))
+        while not done:
+            self.world.happen(self.world.next_event_s())
+
+    def _until(self, condition: Callable[[], bool], limit_s: float) -> None:
+        """Let events happen until ``condition`` or the clock reaches ``limit_s``."""
+        world = self.world
+        while not condition():
+            at = world.next_event_s()
+            if at > limit_s:
+                world.advance_to(limit_s)
+                return
+            world.happen(at)
+
+    def _step_succeeded(self, child: _Child) -> None:
+        """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
+        if child.item == -1:
+            if child.stage + 1 < len(self.plan.before):
+                self.runnable.append((-1, child.stage + 1))
+            elif self.items:
+                self.runnable.extend((i, 0) for i in range(self.items))
+            elif self.plan.after:
+                self.runnable.append((-2, 0))
+            return
+        if child.item == -2:
+            if child.stage + 1 < len(self.plan.after):
+                self.runnable.append((-2, child.stage + 1))
+            return
+        self.mapped_left -= 1
+        if child.stage + 1 < self.stages:
+            following = (child.item, child.stage + 1)
+            if self.plan.depth_first:
+                self.runnable.appendleft(following)
+            else:
+                self.runnable.append(following)
+        elif not self.first_result_s:
+            self.first_result_s = self.world.now
+        if self.mapped_left == 0 and self.plan.after:
+            self.runnable.append((-2, 0))
+
+    def _visit(self, child: _Child) -> bool:
+        """One ``next()`` on a step's iterator; True when the step is finished."""
+        o = self.o
+        if child.state == 0:
+            child.state = 1
+            self._spend(o.starting_s)
+            return False
+        if child.state == 1:
+            child.state = 2
+            self._spend(o.launch_s)
+            if not self.server_started:
+                self.server_started = True
+                self._spend(o.server_start_s)
+                self.parent_cpu_s -= o.server_start_s
+            self._launch(child)
+        if not child.queued:
+            if not self.on.polling:
+                return False
+            self._until(lambda: child.queued > 0, self.world.now + TICK_S)
+            if not child.queued:
+                return False
+        child.queued -= 1
+        self._spend(o.event_s)
+        if child.final_put and child.queued == 1 and not child.success_put:
+            child.success_put = True
+            self._step_succeeded(child)
+        if child.final_put and child.queued == 0:
+            if self.on.blocking_join:
+                self._until(lambda: child.exited, float("inf"))
+            return True
+        return False
+
+    def _skip_ahead(self, active: list[_Child]) -> None:
+        """While every started step is quiet, whole rounds of polls change nothing: skip them."""
+        if any(child.queued or child.state < 2 for child in active):
+            return
+        world = self.world
+        round_s = TICK_S * len(active) if self.on.polling else 0.0
+        ahead = world.next_event_s() - world.now
+        if ahead == float("inf"):
+            return
+        if not self.on.polling:
+            world.happen(world.next_event_s())
+        elif ahead > round_s:
+            world.advance_to(world.now + int(ahead / round_s) * round_s)
+
+    def run(self) -> Timeline:
+        o = self.o
+        self._spend(o.start_s)
+        if self.plan.before:
+            self.runnable.append((-1, 0))
+        else:
+            self.runnable.extend((i, 0) for i in range(self.items))
+        active: list[_Child] = []
+        while active or self.runnable:
+            while len(active) < self.m and self.runnable:
+                item, stage = self.runnable.popleft()
+                active.append(_Child(item, stage, []))
+                self.steps += 1
+            self._skip_ahead(active)
+            if self.on.growth and self.runnable:
+                waiting = len(self.runnable) + self.total_items - self.items
+                self._spend(o.turn_item_s * waiting)
+            finished = [child for child in active if self._visit(child)]
+            if finished:
+                active = [child for child in active if child not in finished]
+        self._spend(o.end_s)
+        slots = max(1, min(self.m, max(1, self.items)))
+        return Timeline(
+            makespan_s=self.world.now,
+            child_cpu_s=self.world.cpu_used_s - self.parent_cpu_s,
+            parent_cpu_s=self.parent_cpu_s,
+            work_s=self.totals["work"] / slots,
+            launch_s=self.totals["launch"] / slots,
+            serialize_s=self.totals["serialize"] / slots,
+            first_result_s=self.first_result_s,
+            steps=self.steps,
+        )
+
+
+def _nothing() -> None:
+    """What follows a helper process: nothing."""
+
+
+def no_contention(_working: int) -> float:
+    """Items that do not disturb each other."""
+    return 1.0
+
+
+def simulate(
+    overhead: MultiprocessOverhead,
+    plan: RunPlan,
+    *,
+    cores: float,
+    max_concurrent: int,
+    mechanisms: Mechanisms = ALL_MECHANISMS,
+    stretch: Callable[[int], float] = no_contention,
+) -> Timeline:
+    """Simulate one multiprocess run.
+
+    Args:
+        overhead: The host's price of a step under one start method.
+        plan: The steps.
+        cores: Effective cores (may be fractional under a cgroup quota).
+        max_concurrent: Steps at once.
+        mechanisms: What to simulate.
+        stretch: Factor on a step's work when so many steps work at once, beyond what sharing
+            the cores explains (a lock, memory bandwidth, a remote that throttles).
+    """
+    return _Run(overhead, plan, cores, max_concurrent, mechanisms, stretch).run()
