@@ -1,0 +1,115 @@
+"""How much items slow each other when several run at once, from the concurrency probes.
+
+One number a kind of worker: the **serial demand**, the part of an item that only one worker can
+do at a time (the interpreter lock, a database lock, memory bandwidth, a remote that throttles).
+From it, exact mean-value analysis of a closed network with one queueing station and a delay
+(Reiser & Lavenberg 1980) gives the service time with any number of workers, so that probes at 2
+and 4 speak for 16 as well. CPU sharing among processes is not in it: the timeline does that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from advisor.domain.workload import ConcurrencyProbe, WorkerKind
+
+
+@lru_cache(maxsize=4096)
+def service_time_s(workers: int, alone_s: float, serial_s: float) -> float:
+    """Mean seconds of an item with ``workers`` at once, of which ``serial_s`` is serial."""
+    delay = max(0.0, alone_s - serial_s)
+    queue = 0.0
+    response = serial_s
+    for n in range(1, workers + 1):
+        response = serial_s * (1.0 + queue)
+        queue = n * response / (delay + response) if delay + response > 0 else 0.0
+    return delay + response
+
+
+@dataclass(frozen=True, slots=True)
+class Contention:
+    """Serial demands of one item, and for which kinds of worker it may be used at all.
+
+    Attributes:
+        alone_s: The item's mean wall seconds alone.
+        thread_serial_s: Serial demand among threads of one process.
+        process_serial_s: Serial demand among processes, beyond sharing the cores.
+        thread_failed: Why threads cannot be used; None where they can.
+        process_failed: The same for processes.
+    """
+
+    alone_s: float
+    thread_serial_s: float
+    process_serial_s: float
+    thread_failed: str | None = None
+    process_failed: str | None = None
+
+    def slowdown(self, kind: WorkerKind, workers: int) -> float:
+        """An item's seconds among ``workers`` at once, over its seconds alone."""
+        serial = self.thread_serial_s if kind == "thread" else self.process_serial_s
+        if self.alone_s <= 0 or serial <= 0 or workers <= 1:
+            return 1.0
+        return service_time_s(workers, self.alone_s, min(serial, self.alone_s)) / self.alone_s
+
+    def stretch(self) -> Callable[[int], float]:
+        """The slowdown among steps that work at once, as the timeline asks for it."""
+        return lambda working: self.slowdown("process", working)
+
+
+def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
+    """The serial demand whose slowdowns lie closest to ``points`` (workers, slowdown)."""
+    if not points or alone_s <= 0:
+        return 0.0
+    shares = [k / 100 for k in range(101)]
+
+    def error(share: float) -> float:
+        serial = share * alone_s
+        return sum(
+            (service_time_s(workers, alone_s, serial) / alone_s / seen - 1.0) ** 2
+            for workers, seen in points
+        )
+
+    return min(shares, key=error) * alone_s
+
+
+def fit_contention(
+    probes: Sequence[ConcurrencyProbe],
+    *,
+    alone_s: float,
+    cpu_s: float,
+    cores: float,
+) -> Contention:
+    """Serial demands from the probes of a workload.
+
+    Args:
+        probes: As measured, on a machine with ``cores``.
+        alone_s: The item's mean wall seconds alone.
+        cpu_s: Its mean CPU seconds.
+        cores: Effective cores of the machine that was probed.
+
+    Without a probe, processes are taken as independent, and threads as sharing one interpreter
+    lock for all their CPU time.
+    """
+    good = [probe for probe in probes if probe.failed is None and probe.slowdown > 0]
+
+    def points(kind: WorkerKind) -> list[tuple[int, float]]:
+        return [(p.workers, max(1.0, p.slowdown)) for p in good if p.worker_kind == kind]
+
+    def failure(kind: WorkerKind) -> str | None:
+        reasons = [p.failed for p in probes if p.worker_kind == kind and p.failed is not None]
+        return reasons[0] if reasons and not points(kind) else None
+
+    shared = [
+        (workers, max(1.0, slowdown / max(1.0, workers * cpu_s / (cores * max(alone_s, 1e-9)))))
+        for workers, slowdown in points("process")
+    ]
+    threads = points("thread")
+    return Contention(
+        alone_s=alone_s,
+        thread_serial_s=_fit_serial_s(alone_s, threads) if threads else min(cpu_s, alone_s),
+        process_serial_s=_fit_serial_s(alone_s, shared),
+        thread_failed=failure("thread"),
+        process_failed=failure("process"),
+    )

@@ -1,0 +1,210 @@
+"""The measured items as numbers to draw from: service times by stage and by kind of call."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+
+FloatArray = NDArray[np.float64]
+CallKind = Literal["first", "preloaded", "later"]
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCallExtra:
+    """What a first call costs beyond a later one: CPU and waiting seconds."""
+
+    cpu_s: float = 0.0
+    wait_s: float = 0.0
+
+    @property
+    def wall_s(self) -> float:
+        """Both together."""
+        return self.cpu_s + self.wait_s
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One op of the mapped chain; arrays hold one entry a measured item.
+
+    ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
+    later one). ``transfer`` is loading plus storing through the IO manager.
+    """
+
+    wall_s: FloatArray
+    cpu_s: FloatArray
+    load_s: FloatArray
+    store_s: FloatArray
+    first: FirstCallExtra
+    preloaded: FirstCallExtra
+    resources_s: float
+    picklable: bool
+
+    def extra(self, call: CallKind) -> FirstCallExtra:
+        """What a call of this kind costs beyond a later one."""
+        return {"first": self.first, "preloaded": self.preloaded, "later": FirstCallExtra()}[call]
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """The workload's items: ``count`` of them, ``samples`` measured, one array entry a sample.
+
+    ``exact`` is True where the samples are all the items there are, in order.
+    """
+
+    count: int
+    samples: int
+    exact: bool
+    stages: tuple[Stage, ...]
+    fan_out_s: float
+    upstream_s: float
+    collect_s: float
+    peak_rss_bytes: int
+    base_rss_bytes: int
+    input_bytes: int
+    output_bytes: int
+
+    @property
+    def wall_s(self) -> FloatArray:
+        """An item's whole chain, one after another (shape: samples)."""
+        return np.asarray(np.sum([stage.wall_s for stage in self.stages], axis=0))
+
+    @property
+    def cpu_s(self) -> FloatArray:
+        """CPU of an item's whole chain (shape: samples)."""
+        return np.asarray(np.sum([stage.cpu_s for stage in self.stages], axis=0))
+
+    @property
+    def first_extra_s(self) -> float:
+        """Wall seconds that the first calls of the whole chain cost beyond later ones."""
+        return sum(stage.first.wall_s + stage.resources_s for stage in self.stages)
+
+
+def _by_item(samples: Sequence[ItemSample]) -> dict[int, list[ItemSample]]:
+    grouped: dict[int, list[ItemSample]] = {}
+    for sample in samples:
+        grouped.setdefault(sample.item, []).append(sample)
+    return grouped
+
+
+def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> FirstCallExtra:
+    """Mean excess of first calls over the later calls of the same items (of all, if none match)."""
+    if not first or not later:
+        return FirstCallExtra()
+    known = _by_item(later)
+    overall = list(later)
+    cpu, wall = [], []
+    for sample in first:
+        peers = known.get(sample.item, overall)
+        cpu.append(sample.cpu_s - fmean(peer.cpu_s for peer in peers))
+        wall.append(sample.wall_s - fmean(peer.wall_s for peer in peers))
+    extra_wall = max(0.0, fmean(wall))
+    extra_cpu = min(max(0.0, fmean(cpu)), extra_wall)
+    return FirstCallExtra(cpu_s=extra_cpu, wait_s=extra_wall - extra_cpu)
+
+
+def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
+    first = _extra(profile.first_calls, profile.later_calls)
+    preloaded = _extra(profile.preloaded_first_calls, profile.later_calls)
+    if not profile.preloaded_first_calls or preloaded.wall_s > first.wall_s:
+        preloaded = first
+    calls = _by_item(
+        profile.later_calls or profile.first_calls or profile.preloaded_first_calls
+    )
+    everything = [sample for samples in calls.values() for sample in samples]
+
+    def mean(item: int, name: str) -> float:
+        return fmean(getattr(sample, name) for sample in calls.get(item, everything))
+
+    def column(name: str) -> FloatArray:
+        return np.array([mean(item, name) for item in order], dtype=float)
+
+    return Stage(
+        wall_s=column("wall_s"),
+        cpu_s=column("cpu_s"),
+        load_s=column("load_s"),
+        store_s=column("store_s"),
+        first=first,
+        preloaded=preloaded,
+        resources_s=profile.resource_init_s,
+        picklable=profile.unpicklable is None,
+    )
+
+
+def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
+    """The items of a measured workload.
+
+    Args:
+        profile: What was measured.
+        count: How many items to advise for; the profile's own number by default.
+    """
+    count = profile.items if count is None else count
+    order = sorted(
+        {
+            sample.item
+            for op in profile.ops
+            for sample in (op.later_calls or op.first_calls or op.preloaded_first_calls)
+        }
+    )
+    every = [
+        sample
+        for op in profile.ops
+        for sample in (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
+    ]
+    per_output = (profile.fan_out_s or 0.0) / max(1, profile.fan_out_items)
+    per_input = (profile.collect_s or 0.0) / max(1, profile.collect_items)
+    last = profile.ops[-1]
+    return Items(
+        count=count,
+        samples=len(order),
+        exact=len(order) == count and order == list(range(count)),
+        stages=tuple(_stage(op, order) for op in profile.ops),
+        fan_out_s=per_output * count,
+        upstream_s=profile.upstream_s,
+        collect_s=per_input * count,
+        peak_rss_bytes=max((sample.peak_rss_bytes for sample in every), default=0),
+        base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
+        input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
+        output_bytes=_mean_bytes(last, "output_bytes"),
+    )
+
+
+def _mean_bytes(profile: OpProfile, name: str) -> int:
+    calls = (*profile.first_calls, *profile.preloaded_first_calls, *profile.later_calls)
+    return round(fmean(getattr(sample, name) for sample in calls)) if calls else 0
+
+
+def reference_order(items: Items, length: int) -> NDArray[np.intp]:
+    """Sample indices that stand for the first ``length`` items (shape: length).
+
+    The items themselves where all were measured; otherwise whole shuffled rounds of the samples,
+    so that any stretch has close to the samples' mean.
+    """
+    if items.exact:
+        return np.arange(length) % items.samples
+    rng = np.random.default_rng(12345)
+    rounds = -(-length // items.samples)
+    order = [rng.permutation(items.samples) for _ in range(rounds)]
+    return np.concatenate(order)[:length].astype(np.intp)
+
+
+def drawn_orders(items: Items, length: int, draws: int) -> NDArray[np.intp]:
+    """Resampled items, common to all candidates (shape: draws x length).
+
+    A Bayesian bootstrap (Rubin 1981): each draw weights the samples by a Dirichlet(1) vector, so
+    few samples give wide intervals. Where every item was measured, the items are as they are.
+    """
+    if items.exact:
+        return np.tile(reference_order(items, length), (draws, 1))
+    rng = np.random.default_rng(67890)
+    weights = rng.dirichlet(np.ones(items.samples), size=draws)
+    uniform = rng.random((draws, length))
+    cumulative = np.cumsum(weights, axis=1)
+    rows = [np.searchsorted(cumulative[d], uniform[d]) for d in range(draws)]
+    return np.minimum(np.array(rows), items.samples - 1).astype(np.intp)

@@ -1,0 +1,457 @@
+"""From a candidate to its prediction: makespan with interval, breakdown, memory, core-seconds.
+
+A candidate is simulated once on a reference sequence of items. The spread over items comes from
+list scheduling of resampled items, common to all candidates (common random numbers), around that
+one simulation; the spread of the host and of the model itself is added as factors.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+
+from advisor.domain.advice import Breakdown, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel, overhead_key
+from advisor.domain.quantities import Interval
+from advisor.model.contention import Contention
+from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
+from advisor.model.scheduling import batch_makespans, list_schedule
+from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, simulate
+
+DRAWS = 200
+"""Resampled workloads behind each interval."""
+
+DRAWN_ITEMS = 256
+"""Items in a draw; the spread of a longer run is scaled from these (it shrinks as 1/sqrt(n))."""
+
+SIMULATED_STEPS = (120, 360)
+"""Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
+
+MODEL_SD = 0.04
+"""Relative standard deviation of the model's own error, as `make bench` found it."""
+
+Z90 = 1.645
+"""Standard normal quantile of a two-sided 90 % interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """The machine to predict for."""
+
+    cores: float
+    memory_bytes: int
+    base_rss_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Everything a prediction needs besides the candidate; built once a search."""
+
+    items: Items
+    contention: Contention
+    overhead: OverheadModel
+    machine: Machine
+    before_steps: int = 0
+    fan_out: bool = True
+    after_steps: int = 1
+    mechanisms: Mechanisms = ALL_MECHANISMS
+    draws: int = DRAWS
+    correction: dict[str, float] = field(default_factory=dict)
+
+    @cached_property
+    def capacity(self) -> float:
+        """Cores that CPU-bound processes really get when all are busy (hyperthreads, steal)."""
+        cores = self.machine.cores
+        busy = [s for s in self.overhead.cpu_scaling if 1 < s.workers <= max(1.0, cores)]
+        if not busy:
+            return cores
+        widest = max(busy, key=lambda s: s.workers)
+        excess = max(1.0, widest.slowdown)
+        return max(1.0, cores / excess) if cores > 1 else cores
+
+    @cached_property
+    def drawn(self) -> np.ndarray:
+        """Resampled item indices (shape: draws x min(items, DRAWN_ITEMS))."""
+        return drawn_orders(self.items, min(self.items.count, DRAWN_ITEMS), self.draws)
+
+    @cached_property
+    def reference(self) -> np.ndarray:
+        """The reference sequence of the whole run, cut to what is ever simulated."""
+        return reference_order(self.items, self.items.count)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A candidate's simulated makespan, its parts, and its draws (shape: draws)."""
+
+    candidate: Candidate
+    makespan_s: float
+    draws_s: FloatArray
+    breakdown_s: Breakdown
+    core_seconds: float
+    peak_memory_bytes: int
+
+
+def call_kind(candidate: Candidate) -> CallKind:
+    """Which price a step's first item pays under this way to run."""
+    if candidate.executor == "in_process":
+        return "later"
+    return "preloaded" if candidate.is_warm else "first"
+
+
+def _threads_of(stage: Stage, index: int) -> float:
+    """Cores that an item's computing uses at once (BLAS); 1 for plain Python."""
+    wall, cpu = float(stage.wall_s[index]), float(stage.cpu_s[index])
+    return max(1.0, cpu / wall) if wall > 0 else 1.0
+
+
+def _item_work(stage: Stage, index: int, call: CallKind, *, transfers: bool) -> StepWork:
+    extra = stage.extra(call)
+    threads = _threads_of(stage, index)
+    cpu = float(stage.cpu_s[index])
+    wait = max(0.0, float(stage.wall_s[index]) - cpu / threads)
+    return StepWork(
+        cpu_s=cpu + extra.cpu_s,
+        wait_s=wait + extra.wait_s,
+        threads=threads,
+        load_s=float(stage.load_s[index]) if transfers else 0.0,
+        store_s=float(stage.store_s[index]) if transfers else 0.0,
+        resources_s=stage.resources_s,
+    )
+
+
+def _worker_start_s(candidate: Candidate, setting: Setting) -> float:
+    """Starting the workers inside one step, before the first item runs."""
+    if candidate.worker_kind != "process":
+        return 0.0
+    workers = candidate.workers_in_op
+    rounds = max(1.0, workers / max(1.0, setting.machine.cores))
+    first = sum(stage.first.wall_s for stage in setting.items.stages)
+    return (setting.overhead.process_start_s + first) * rounds
+
+
+def in_step_factor(candidate: Candidate, setting: Setting) -> float:
+    """Slowdown of an item among the workers of one step, and of the steps beside it."""
+    workers = min(candidate.workers_in_op, candidate.batch_size)
+    items = setting.items
+    cpu_share = float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean()))
+    steps = min(candidate.max_concurrent, -(-items.count // candidate.batch_size))
+    if candidate.worker_kind == "process":
+        crowd = workers * steps * min(1.0, cpu_share) / max(1e-9, setting.capacity)
+        return max(1.0, crowd) * setting.contention.slowdown("process", workers * steps)
+    factor = setting.contention.slowdown("thread", workers)
+    if steps > 1:
+        factor *= setting.contention.slowdown("process", steps)
+    return factor
+
+
+def _batches(
+    candidate: Candidate, setting: Setting, order: np.ndarray, *, transfers: bool
+) -> list[list[StepWork]]:
+    """The steps of a batched candidate over ``order``: one stage that runs the whole chain."""
+    items = setting.items
+    call = call_kind(candidate)
+    workers = min(candidate.workers_in_op, candidate.batch_size)
+    wall = items.wall_s[order]
+    cpu = items.cpu_s[order]
+    factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
+    durations = batch_makespans((wall * factor)[None, :], candidate.batch_size, workers)[0]
+    cpu_total = batch_makespans(cpu[None, :], candidate.batch_size, 1)[0]
+    transfer = batch_makespans(
+        (items.stages[0].load_s + items.stages[-1].store_s)[order][None, :], candidate.batch_size, 1
+    )[0]
+    extra_cpu = sum(stage.extra(call).cpu_s for stage in items.stages)
+    extra_wait = sum(stage.extra(call).wait_s for stage in items.stages)
+    start = _worker_start_s(candidate, setting)
+    resources = sum(stage.resources_s for stage in items.stages)
+    steps = []
+    for duration, used, moved in zip(durations, cpu_total, transfer, strict=True):
+        threads = max(1.0, float(used) / float(duration)) if duration > 0 else 1.0
+        step = StepWork(
+            cpu_s=float(used) + extra_cpu + start,
+            wait_s=max(0.0, float(duration) - float(used) / threads) + extra_wait,
+            threads=threads,
+            load_s=float(moved) / 2 if transfers else 0.0,
+            store_s=float(moved) / 2 if transfers else 0.0,
+            resources_s=resources,
+        )
+        steps.append([step])
+    return steps
+
+
+def _mapped_steps(
+    candidate: Candidate, setting: Setting, order: np.ndarray, *, transfers: bool
+) -> list[list[StepWork]]:
+    if candidate.needs_code:
+        return _batches(candidate, setting, order, transfers=transfers)
+    call = call_kind(candidate)
+    known: dict[int, list[StepWork]] = {}
+    for index in set(order.tolist()):
+        known[index] = [
+            _item_work(stage, index, call, transfers=transfers) for stage in setting.items.stages
+        ]
+    return [known[index] for index in order.tolist()]
+
+
+def _multiprocess_overhead(candidate: Candidate, overhead: OverheadModel) -> MultiprocessOverhead:
+    return overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
+
+
+def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
+    items = setting.items
+    order = setting.reference
+    total = items.count
+    if limit is not None:
+        order = order[: limit * candidate.batch_size]
+    mapped = _mapped_steps(candidate, setting, order, transfers=True)
+    share = len(order) / total
+    before: tuple[StepWork, ...] = ()
+    if setting.before_steps and setting.fan_out:
+        upstream = StepWork(items.upstream_s / setting.before_steps)
+        before = (upstream,) * setting.before_steps
+    if setting.fan_out:
+        before = (*before, StepWork(items.fan_out_s * share, outputs=len(mapped)))
+    after: tuple[StepWork, ...] = ()
+    if setting.after_steps:
+        collect = StepWork(items.collect_s * share, inputs=len(mapped))
+        after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
+    return RunPlan(before, mapped, after, total_items=-(-total // candidate.batch_size))
+
+
+def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
+    overhead = _multiprocess_overhead(candidate, setting.overhead)
+    steps = -(-setting.items.count // candidate.batch_size)
+
+    def run(limit: int | None) -> tuple[float, float, float, float, float]:
+        found = simulate(
+            overhead,
+            _plan(candidate, setting, limit),
+            cores=setting.capacity,
+            max_concurrent=candidate.max_concurrent,
+            mechanisms=setting.mechanisms,
+            stretch=setting.contention.stretch(),
+        )
+        core = found.child_cpu_s + found.parent_cpu_s
+        return found.makespan_s, core, found.work_s, found.launch_s, found.serialize_s
+
+    small, large = SIMULATED_STEPS
+    if steps <= 2 * large:
+        values = np.array(run(None))
+    else:
+        low, high = np.array(run(small)), np.array(run(large))
+        values = high + (high - low) / (large - small) * (steps - large)
+    makespan, core, work, launch, serialize = (float(value) for value in values)
+    fixed = overhead.start_s + overhead.end_s + overhead.server_start_s
+    used = work + launch + serialize + fixed
+    idle_or_coordinate = max(0.0, makespan - used)
+    slots = min(candidate.max_concurrent, steps)
+    uneven = idle_or_coordinate * (1.0 - 1.0 / slots) if slots > 1 else 0.0
+    scale = makespan / max(used + idle_or_coordinate, 1e-12)
+    breakdown = Breakdown(
+        work_s=work * scale,
+        launch_s=(launch + fixed) * scale,
+        serialize_s=serialize * scale,
+        coordinate_s=(idle_or_coordinate - uneven) * scale,
+        idle_s=uneven * scale,
+    )
+    per_step = overhead.boot_s + overhead.prepare_s + overhead.load_s
+    per_step += overhead.finish_s + overhead.exit_s + overhead.launch_s
+    extra = sum(s.extra(call_kind(candidate)).wall_s + s.resources_s for s in setting.items.stages)
+    stages = 1 if candidate.needs_code else len(setting.items.stages)
+    draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
+    return Estimate(
+        candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
+    )
+
+
+def _drawn_makespans(
+    candidate: Candidate, setting: Setting, simulated_s: float, slot_overhead_s: float
+) -> FloatArray:
+    """Makespans of the draws: the simulation, moved by what list scheduling says of each draw."""
+    items = setting.items
+    drawn = setting.drawn
+    length = drawn.shape[1]
+    wall = items.wall_s
+    if candidate.needs_code:
+        workers = min(candidate.workers_in_op, candidate.batch_size)
+        factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
+        size = min(candidate.batch_size, length)
+        durations = batch_makespans(wall[drawn] * factor, size, workers)
+        reference = batch_makespans(wall[setting.reference[:length]][None] * factor, size, workers)
+        steps = max(1, length // size)
+    else:
+        durations, reference = wall[drawn], wall[setting.reference[:length]][None]
+        steps = length
+    slots = max(1, min(candidate.max_concurrent, steps))
+    share = float(items.cpu_s.mean()) / max(1e-9, float(wall.mean()))
+    crowd = max(1.0, slots * min(1.0, share) / setting.capacity)
+    moved = list_schedule(durations * crowd + slot_overhead_s, slots)
+    base = list_schedule(reference * crowd + slot_overhead_s, slots)[0]
+    grown = items.count / length
+    # Deviations of a sum grow with the root of its length when all items are drawn afresh, and
+    # with the length itself as far as the samples' mean is unknown: the bootstrap carries both,
+    # and the larger is kept.
+    return np.asarray(np.maximum(simulated_s + (moved - base) * grown, 0.05 * simulated_s))
+
+
+def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
+    items = setting.items
+    bare = candidate.launch == "execute_in_process"
+    overhead: InProcessOverhead = (
+        setting.overhead.execute_in_process if bare else setting.overhead.in_process
+    )
+    count = items.count
+    steps = -(-count // candidate.batch_size)
+    length = setting.drawn.shape[1]
+    transfers = 0.0 if bare else 1.0
+    workers = min(candidate.workers_in_op, candidate.batch_size)
+    factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
+    stages = 1 if candidate.needs_code else len(items.stages)
+
+    def work_s(order: np.ndarray) -> FloatArray:
+        walls = items.wall_s[order] * factor
+        size = min(candidate.batch_size, walls.shape[-1])
+        per_batch = batch_makespans(np.atleast_2d(walls), size, workers)
+        return np.asarray(per_batch.sum(axis=-1))
+
+    if count <= 4096 or workers > 1:
+        reference = float(work_s(setting.reference)[0])
+    else:
+        reference = float(items.wall_s[setting.reference].sum())
+    move = items.stages[0].load_s + items.stages[-1].store_s
+    if stages > 1:
+        move = np.sum([stage.load_s + stage.store_s for stage in items.stages], axis=0)
+    moved = transfers * float(move[setting.reference].sum())
+    once = items.first_extra_s + steps * _worker_start_s(candidate, setting)
+    outputs = steps if setting.fan_out else 0
+    step_s = overhead.step_s + overhead.step_growth_s * steps * stages
+    plain = setting.before_steps + (1 if setting.fan_out else 0) + setting.after_steps
+    coordinate = step_s * (steps * stages + plain)
+    coordinate += overhead.fan_out_output_s * outputs
+    coordinate += overhead.collect_input_s * (steps if setting.after_steps else 0)
+    fixed = overhead.start_s + overhead.end_s
+    own = items.fan_out_s * (1 if setting.fan_out else 0) + items.upstream_s + items.collect_s
+    makespan = fixed + own + coordinate + moved + once + reference
+    drawn = work_s(setting.drawn)
+    base = float(work_s(setting.reference[:length])[0])
+    draws = np.maximum(makespan + (drawn - base) * (count / length), 0.05 * makespan)
+    breakdown = Breakdown(
+        work_s=reference + own + items.first_extra_s,
+        launch_s=fixed + once - items.first_extra_s,
+        serialize_s=moved,
+        coordinate_s=coordinate,
+        idle_s=0.0,
+    )
+    core = fixed + own + coordinate + moved + float(items.cpu_s[setting.reference].sum())
+    return Estimate(
+        candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
+    )
+
+
+def _peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
+    """Parent plus all concurrent steps, each with all its workers at their items' peak."""
+    items = setting.items
+    base = max(setting.machine.base_rss_bytes, 1)
+    step_base = max(items.base_rss_bytes, base)
+    workers = min(candidate.workers_in_op, candidate.batch_size)
+    working = items.peak_rss_bytes * workers
+    if candidate.worker_kind == "process":
+        working += step_base * workers
+    if candidate.needs_code:
+        working += items.output_bytes * candidate.batch_size
+    if candidate.executor == "in_process":
+        kept = items.output_bytes * items.count if candidate.launch == "execute_in_process" else 0
+        return step_base + working + kept
+    steps = min(candidate.max_concurrent, -(-items.count // candidate.batch_size))
+    return base + steps * (step_base + working)
+
+
+def estimate(candidate: Candidate, setting: Setting) -> Estimate:
+    """Simulate one candidate.
+
+    Raises:
+        KeyError: The host could not be calibrated for the candidate's start method.
+        ValueError: There is no model of the candidate's executor.
+    """
+    if candidate.executor == "in_process":
+        found = _estimate_serial(candidate, setting)
+    elif candidate.executor == "multiprocess":
+        found = _estimate_multiprocess(candidate, setting)
+    else:
+        message = f"no model of the {candidate.executor} executor"
+        raise ValueError(message)
+    factor = setting.correction.get(candidate.method.removeprefix("command line, "), 1.0)
+    start = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
+    return _scaled(found, factor, start)
+
+
+def _scaled(found: Estimate, factor: float, start_s: float) -> Estimate:
+    """The estimate times a learned factor, plus the command line's start."""
+    if factor == 1.0 and start_s == 0.0:
+        return found
+    b = found.breakdown_s
+    return Estimate(
+        candidate=found.candidate,
+        makespan_s=found.makespan_s * factor + start_s,
+        draws_s=found.draws_s * factor + start_s,
+        breakdown_s=Breakdown(
+            work_s=b.work_s * factor,
+            launch_s=b.launch_s * factor + start_s,
+            serialize_s=b.serialize_s * factor,
+            coordinate_s=b.coordinate_s * factor,
+            idle_s=b.idle_s * factor,
+        ),
+        core_seconds=found.core_seconds * factor + start_s,
+        peak_memory_bytes=found.peak_memory_bytes,
+    )
+
+
+def _family(candidate: Candidate) -> str:
+    return candidate.method
+
+
+def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
+    """Draws with the model's own error, for comparing candidates (shape: candidates x draws).
+
+    Neighbours (one method at other concurrency) err alike: three quarters of the variance is
+    common to a method.
+    """
+    rng = np.random.default_rng(24680)
+    families = sorted({_family(e.candidate) for e in estimates})
+    shared = {name: rng.standard_normal(draws) for name in families}
+    rows = []
+    for e in estimates:
+        own = rng.standard_normal(draws)
+        error = MODEL_SD * (0.87 * shared[_family(e.candidate)] + 0.5 * own)
+        rows.append(e.draws_s * np.exp(error))
+    return np.array(rows)
+
+
+def interval(found: Estimate, overhead: OverheadModel) -> Interval:
+    """The 90 % interval: spread over items, drift of the host and error of the model together."""
+    spread = found.draws_s / max(found.makespan_s, 1e-12)
+    log_items = np.log(np.maximum(spread, 1e-6))
+    sd = float(np.sqrt(overhead.drift**2 + MODEL_SD**2))
+    rng = np.random.default_rng(13579)
+    factors = np.exp(np.repeat(log_items, 10) + sd * rng.standard_normal(10 * len(log_items)))
+    low, high = np.quantile(factors, [0.05, 0.95])
+    return Interval(
+        median=found.makespan_s,
+        low=found.makespan_s * min(1.0, float(low)),
+        high=found.makespan_s * max(1.0, float(high)),
+    )
+
+
+def prediction_of(found: Estimate, setting: Setting) -> Prediction:
+    """The domain's form of an estimate."""
+    return Prediction(
+        candidate=found.candidate,
+        makespan_s=interval(found, setting.overhead),
+        breakdown_s=found.breakdown_s,
+        peak_memory_bytes=found.peak_memory_bytes,
+        core_seconds=found.core_seconds,
+    )
