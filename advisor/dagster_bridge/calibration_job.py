@@ -1,0 +1,209 @@
+"""The tiny job of a calibration, and what Dagster's own bookkeeping costs as a run grows.
+
+The job fans out into items that only sleep, maps and collects. Each of its processes imports the
+user's module, as the steps of the user's own job do.
+"""
+
+from __future__ import annotations
+
+import pickle
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.dagster_bridge.event_log import read_run
+from advisor.dagster_bridge.runs import RunResult, children_cpu_s
+from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
+from advisor.domain.workload import TargetReference
+
+if TYPE_CHECKING:
+    from dagster import JobDefinition
+
+JOB_NAME = "dynadvise_calibration"
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationRequest:
+    """One tiny run.
+
+    Attributes:
+        method: How it runs.
+        items: Mapped steps.
+        item_wait_s: What each sleeps.
+        max_concurrent: Steps at once.
+        preload: ``preload_modules`` for a forkserver; None: Dagster's default.
+        target: Whose code every process imports; None: Dagster alone.
+        instance_home: ``DAGSTER_HOME`` of a temporary instance.
+    """
+
+    method: CalibrationMethod
+    items: int
+    item_wait_s: float
+    max_concurrent: int
+    preload: tuple[str, ...] | None
+    target: TargetReference | None
+    instance_home: str
+
+
+def build_job(items: int, item_wait_s: float, target: dict[str, str | None] | None) -> JobDefinition:
+    """The calibration's job; called again in every step process."""
+    from dagster import DynamicOut, DynamicOutput, job, op
+
+    if target is not None:
+        from advisor.dagster_bridge.target import load_target
+
+        load_target(TargetReference(**target))  # type: ignore[arg-type]
+
+    @op(out=DynamicOut())
+    def fan_out():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        for item in range(items):
+            yield DynamicOutput(item, mapping_key=f"i{item}")
+
+    @op
+    def mapped(item):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        if item_wait_s > 0:
+            time.sleep(item_wait_s)
+        return item
+
+    @op
+    def collect(results):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return len(results)
+
+    @job(name=JOB_NAME)
+    def calibration():  # type: ignore[no-untyped-def]  # noqa: ANN202
+        collect(fan_out().map(mapped).collect())
+
+    return calibration
+
+
+def run_config(request: CalibrationRequest) -> dict[str, object]:
+    """The executor's config for a request."""
+    if request.method in {"execute_in_process", "in_process"}:
+        return {"execution": {"config": {"in_process": {}}}}
+    start: dict[str, object] = {"spawn": {}}
+    if request.method != "spawn":
+        preload = {} if request.preload is None else {"preload_modules": list(request.preload)}
+        start = {"forkserver": preload}
+    config = {"max_concurrent": request.max_concurrent, "start_method": start}
+    return {"execution": {"config": {"multiprocess": config}}}
+
+
+def execute_calibration(request: CalibrationRequest) -> RunResult:
+    """Run the calibration's job once; called in a fresh process."""
+    import resource
+
+    from dagster import DagsterInstance, build_reconstructable_job, execute_job
+
+    target = None
+    if request.target is not None:
+        t = request.target
+        target = {name: getattr(t, name) for name in t.__slots__}
+    arguments = (request.items, request.item_wait_s, target)
+    definition = build_job(*arguments)
+
+    def own_cpu_s() -> float:
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        return used.ru_utime + used.ru_stime
+
+    if request.method == "execute_in_process":
+        own, begun = own_cpu_s(), time.perf_counter()
+        done = definition.execute_in_process()
+        wall = time.perf_counter() - begun
+        return RunResult(wall, own_cpu_s() - own, 0.0, None, started_at_s=time.time() - wall)
+    reconstructable = build_reconstructable_job(
+        "advisor.dagster_bridge.calibration_job", "build_job", arguments
+    )
+    with DagsterInstance.from_config(request.instance_home) as instance:
+        own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
+        started = time.time()
+        with execute_job(
+            reconstructable,
+            instance=instance,
+            run_config=run_config(request),
+            raise_on_error=True,
+        ) as done:
+            wall = time.perf_counter() - begun
+            parent, child = own_cpu_s() - own, children_cpu_s() - children
+            run_id = done.run_id
+        return RunResult(
+            wall, parent, child, read_run(instance, run_id), started_at_s=started
+        )
+
+
+def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
+    """Time Dagster's bookkeeping for runs of these sizes, without running a step.
+
+    ``plan_s`` is what every child does with the known state it is sent: unpickle it and build
+    the plan of its one step. ``turn_s`` is what the executor does in each turn of its loop.
+    """
+    from dagster import DagsterExecutionInterruptedError
+
+    from advisor.dagster_bridge.private import (
+        ActiveExecution,
+        KnownExecutionState,
+        RetryMode,
+        create_execution_plan,
+    )
+
+    definition = build_job(2, 0.0, None)
+    found = []
+    for size in sizes:
+        keys = [f"i{item}" for item in range(size)]
+        known = KnownExecutionState(dynamic_mappings={"fan_out": {"result": keys}})
+
+        def build(step_keys: list[str] | None, known: KnownExecutionState = known) -> object:
+            return create_execution_plan(definition, step_keys_to_execute=step_keys, known_state=known)
+
+        build(["mapped[i0]"])
+        begun = time.perf_counter()
+        pickle.loads(pickle.dumps(known))  # noqa: S301 - our own bytes
+        build(["mapped[i0]"])
+        plan_s = time.perf_counter() - begun
+        plan = create_execution_plan(
+            definition,
+            step_keys_to_execute=[f"mapped[{key}]" for key in keys] + ["collect"],
+            known_state=known,
+        )
+        # Nothing is executed, so leaving the context early is reported as an interruption.
+        with (
+            suppress(DagsterExecutionInterruptedError),
+            ActiveExecution(plan, retry_mode=RetryMode.DISABLED, max_concurrent=1) as active,
+        ):
+            active.get_steps_to_execute(limit=0)
+            begun = time.perf_counter()
+            for _ in range(5):
+                active.get_steps_to_execute(limit=0)
+            found.append(PlanGrowth(size, plan_s, (time.perf_counter() - begun) / 5))
+            active.mark_interrupted()
+    return tuple(found)
+
+
+def storing(sizes_bytes: tuple[int, ...]) -> tuple[StorageSample, ...]:
+    """Time Dagster's filesystem IO manager on values of these sizes."""
+    import os
+    import tempfile
+
+    from dagster import FilesystemIOManager, build_input_context, build_output_context
+
+    samples = []
+    with tempfile.TemporaryDirectory(prefix="dynadvise-store-") as directory:
+        manager = FilesystemIOManager(base_dir=str(Path(directory)))
+        inner = manager.create_io_manager(None)  # type: ignore[arg-type]
+        for size in sizes_bytes:
+            value = os.urandom(size)
+            best_store, best_load = [], []
+            for repeat in range(3):
+                output = build_output_context(
+                    name="result", step_key=f"s{size}_{repeat}", run_id="calibration"
+                )
+                begun = time.perf_counter()
+                inner.handle_output(output, value)
+                best_store.append(time.perf_counter() - begun)
+                loaded = build_input_context(upstream_output=output)
+                begun = time.perf_counter()
+                inner.load_input(loaded)
+                best_load.append(time.perf_counter() - begun)
+            samples.append(StorageSample(size, sorted(best_store)[1], sorted(best_load)[1]))
+    return tuple(samples)

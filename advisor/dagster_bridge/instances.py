@@ -1,0 +1,84 @@
+"""Temporary Dagster instances of the user's kind; the user's own is read, never written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+_KEPT_SECTIONS = ("compute_logs", "python_logs", "retention")
+"""Sections of the user's ``dagster.yaml`` that change what a step costs and are safe to copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceKind:
+    """What a temporary instance has to be like.
+
+    Attributes:
+        storage: ``sqlite``, ``postgres``, ``mysql`` or ``other``: the user's event storage.
+        settings: Sections of the user's configuration that a temporary instance takes over.
+        note: Why the temporary instance cannot be of the same kind; None where it can.
+    """
+
+    storage: str
+    settings: Mapping[str, object]
+    note: str | None = None
+
+
+def user_instance_kind(home: Path | None = None) -> InstanceKind:
+    """Read the kind of the user's instance from ``dagster.yaml`` in ``DAGSTER_HOME``.
+
+    A missing home, a missing file or an unreadable one is Dagster's default: SQLite.
+    """
+    if home is None:
+        named = os.environ.get("DAGSTER_HOME", "").strip()
+        home = Path(named).expanduser() if named else None
+    if home is None or not (home / "dagster.yaml").is_file():
+        return InstanceKind("sqlite", {})
+    try:
+        settings = yaml.safe_load((home / "dagster.yaml").read_text()) or {}
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} cannot be read: {error}")
+    if not isinstance(settings, dict):
+        return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
+    kept = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
+    kept.pop("compute_logs", None) if not _is_no_op(kept.get("compute_logs")) else None
+    storage = _storage_of(settings)
+    note = None
+    if storage != "sqlite":
+        note = (
+            f"the user's instance stores in {storage}; a temporary one is made on SQLite, so the "
+            "cost of storing events is SQLite's"
+        )
+    return InstanceKind(storage, kept, note)
+
+
+def _is_no_op(section: object) -> bool:
+    return isinstance(section, dict) and "NoOp" in str(section.get("class", ""))
+
+
+def _storage_of(settings: Mapping[str, object]) -> str:
+    text = str(settings.get("storage", "")) + str(settings.get("event_log_storage", ""))
+    for name in ("postgres", "mysql"):
+        if name in text.lower():
+            return name
+    return "other" if "custom" in text.lower() else "sqlite"
+
+
+@contextmanager
+def temporary_instance_home(kind: InstanceKind | None = None) -> Iterator[Path]:
+    """A ``DAGSTER_HOME`` of the same kind as the user's, gone afterwards."""
+    home = Path(tempfile.mkdtemp(prefix="dynadvise-home-"))
+    settings: dict[str, object] = {"telemetry": {"enabled": False}}
+    settings.update((kind or InstanceKind("sqlite", {})).settings)
+    try:
+        (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+        yield home
+    finally:
+        shutil.rmtree(home, ignore_errors=True)

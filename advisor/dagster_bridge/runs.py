@@ -1,0 +1,215 @@
+"""Running a job for real in this process, under a given launch and run config, and reading it back.
+
+Called in fresh child processes of ours, one run each, so that what a run charges once (the
+forkserver's start, lazy imports of the parent) is charged every time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.domain.candidate import Launch
+from advisor.domain.observed import ObservedRun
+from advisor.domain.workload import TargetReference
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+@dataclass(frozen=True, slots=True)
+class RunRequest:
+    """One real run: what, how, and on which (temporary) instance."""
+
+    target: TargetReference
+    launch: Launch
+    run_config: Mapping[str, object]
+    instance_home: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """What a real run took.
+
+    Attributes:
+        wall_s: From the call (or command) to its return.
+        parent_cpu_s: CPU of this process during it.
+        child_cpu_s: CPU of its step processes, the forkserver included.
+        run: Read back from the event log; None for ``execute_in_process``.
+        failed: Why the run did not succeed; None where it did.
+        started_at_s: Unix time.
+    """
+
+    wall_s: float
+    parent_cpu_s: float
+    child_cpu_s: float
+    run: ObservedRun | None
+    failed: str | None = None
+    started_at_s: float = 0.0
+    outputs: Mapping[str, object] = field(default_factory=dict)
+
+
+def _own_cpu_s() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def children_cpu_s() -> float:
+    """CPU of finished children, and of living ones (the forkserver) with their children."""
+    import psutil
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = used.ru_utime + used.ru_stime
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total
+
+
+def _result(
+    begun: float, own: float, children: float, run: ObservedRun | None, failed: str | None
+) -> RunResult:
+    wall = time.perf_counter() - begun
+    return RunResult(
+        wall_s=wall,
+        parent_cpu_s=_own_cpu_s() - own,
+        child_cpu_s=children_cpu_s() - children,
+        run=run,
+        failed=failed,
+        started_at_s=time.time() - wall,
+    )
+
+
+def execute(request: RunRequest) -> RunResult:
+    """Run the target's job once, as asked; called in a fresh process.
+
+    Raises:
+        TargetError: The job cannot be loaded.
+    """
+    if request.launch == "cli":
+        return _execute_command(request)
+    from dagster import DagsterInstance, execute_job
+
+    from advisor.dagster_bridge.target import load_target, reconstructable_job
+
+    loaded = load_target(request.target)
+    if loaded.job is None:
+        message = f"{request.target.spelled} has no job to run"
+        raise ValueError(message)
+    if request.launch == "execute_in_process":
+        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+        done = loaded.job.execute_in_process(
+            run_config=dict(request.run_config), raise_on_error=False
+        )
+        failed = None if done.success else _first_failure(done.all_events)
+        return _result(begun, own, children, None, failed)
+
+    reconstructable = reconstructable_job(request.target)
+    with DagsterInstance.from_config(request.instance_home) as instance:
+        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+        with execute_job(
+            reconstructable, instance=instance, run_config=dict(request.run_config)
+        ) as done:
+            failed = None if done.success else _first_failure(done.all_events)
+            run_id = done.run_id
+            measured = _result(begun, own, children, None, failed)
+        return _with_run(measured, instance, run_id)
+
+
+def _with_run(measured: RunResult, instance: DagsterInstance, run_id: str) -> RunResult:
+    return RunResult(
+        wall_s=measured.wall_s,
+        parent_cpu_s=measured.parent_cpu_s,
+        child_cpu_s=measured.child_cpu_s,
+        run=read_run(instance, run_id),
+        failed=measured.failed,
+        started_at_s=measured.started_at_s,
+    )
+
+
+def _first_failure(events: object) -> str:
+    for event in events:  # type: ignore[attr-defined]
+        if event.is_step_failure:
+            error = event.step_failure_data.error
+            reason = str(error.to_string()).strip().splitlines() if error else ["no reason"]
+            return f"step {event.step_key} failed: {reason[0]}"
+    return "the run failed"
+
+
+def command_line(target: TargetReference, config_file: Path | None) -> list[str]:
+    """The command that runs the target's job from the command line.
+
+    ``dagster job execute`` where the installed Dagster has it; it calls the same ``execute_job``
+    as ``dg launch --job``.
+    """
+    command = [sys.executable, "-m", "dagster", "job", "execute"]
+    command += ["-m", target.module] if target.module else ["-f", str(target.file)]
+    if target.attribute:
+        command += ["-a", target.attribute]
+    elif target.job:
+        command += ["-j", target.job]
+    if config_file is not None:
+        command += ["-c", str(config_file)]
+    return command
+
+
+def _execute_command(request: RunRequest) -> RunResult:
+    from dagster import DagsterInstance
+
+    with tempfile.TemporaryDirectory(prefix="dynadvise-run-") as directory:
+        config = Path(directory) / "run_config.yaml"
+        config.write_text(yaml.safe_dump(_plain(request.run_config)))
+        environment = {**os.environ, "DAGSTER_HOME": request.instance_home}
+        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+        done = subprocess.run(
+            command_line(request.target, config),
+            cwd=request.target.working_directory,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        failed = None
+        if done.returncode != 0:
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            failed = lines[-1] if lines else f"exit status {done.returncode}"
+        measured = _result(begun, own, children, None, failed)
+    with DagsterInstance.from_config(request.instance_home) as instance:
+        runs = list_runs(instance, None, 1)
+        return _with_run(measured, instance, runs[0].run_id) if runs else measured
+
+
+def _plain(value: object) -> object:
+    """The config as YAML can write it (tuples become lists)."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(entry) for entry in value]
+    return value
+
+
+def with_executor_config(
+    run_config: Mapping[str, object], path: tuple[str, ...], executor: Mapping[str, object]
+) -> dict[str, object]:
+    """``run_config`` with ``executor`` at ``path``; what is already there is replaced."""
+    merged: dict[str, object] = {k: v for k, v in run_config.items() if k != "execution"}
+    branch: object = dict(executor)
+    for key in reversed(path):
+        branch = {key: branch}
+    assert isinstance(branch, dict)
+    merged.update(branch)
+    return merged
