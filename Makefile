@@ -1,0 +1,71 @@
+# demo, test, lint and bench on a machine with Python 3.10 to 3.13, make, and nothing else.
+# Each target installs what it needs into VENV first, once for each change of pyproject.toml.
+
+VENV ?= .venv
+PYTEST_ARGS ?=
+EXAMPLE ?= advisor.examples.seed_chunks:seed_job
+# The first interpreter that this project supports; PYTHON=... chooses another.
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$python -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] < (3, 14))' 2>/dev/null \
+	&& command -v $$python && break; done)
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed.stamp
+INSTALLED_DEV := $(VENV)/installed-dev.stamp
+
+.DELETE_ON_ERROR:
+.PHONY: help venv demo test lint format bench bench-report bench-fixtures clean
+
+help:
+	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
+	@echo 'make test    run the tests (PYTEST_ARGS="-k text")'
+	@echo 'make lint    ruff, mypy, import-linter, deptry'
+	@echo 'make bench   hold predictions against real runs, for hours (WORKLOAD=name REPEATS=1'
+	@echo '             for a part; stops and resumes; bench-report writes the tables of what is'
+	@echo '             there, bench-fixtures the timings that the tests use)'
+
+venv: $(INSTALLED_DEV)
+
+$(BIN)/python:
+	@test -n '$(PYTHON)' || { echo 'No Python 3.10 to 3.13 found; name one: make PYTHON=...'; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(INSTALLED): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(INSTALLED_DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	@touch $(INSTALLED) $@
+
+demo: $(INSTALLED)
+	$(BIN)/dynadvise profile $(EXAMPLE)
+
+test: $(INSTALLED_DEV)
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+lint: $(INSTALLED_DEV)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: $(INSTALLED_DEV)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.bench.run measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
+		$(if $(REPEATS),--repeats $(REPEATS))
+	$(BIN)/python -m tests.bench.run report
+
+bench-report: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.bench.run report
+
+bench-fixtures: $(INSTALLED_DEV)
+	$(BIN)/python -m tests.bench.run fixtures
+
+clean:
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -1,0 +1,171 @@
+"""Real runs of a workload under chosen configurations, interleaved, each in a fresh process.
+
+Configurations take turns in a shuffled order that is the same for a seed: a machine that grows
+slower meanwhile then slows all of them, and none is always first.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
+from advisor.dagster_bridge.runs import RunRequest, RunResult
+from advisor.domain.candidate import Candidate
+from advisor.domain.observed import ObservedRun
+from advisor.domain.quantities import Interval
+from advisor.domain.verification import Verification, VerifiedRun
+from advisor.domain.workload import TargetReference
+from advisor.measure.child import run_in_child
+
+START_S = 3.0
+"""What a fresh process takes before the run's clock starts (import of Dagster and the user's
+code) and after it has stopped; for the announced duration only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """A way to run, ready to be run.
+
+    Attributes:
+        name: What the user calls it: ``advised``, ``default``, ``warm:4``.
+        candidate: The way.
+        target: The job that runs that way; for a way that needs code, the emitted module's job.
+        run_config: The whole run config, the executor's part included.
+        predicted_s: What was predicted for it beforehand; None where nothing was.
+        mapped_ops: Handles of the ops whose compute counts as work; empty: all mapped steps.
+        serial_work_s: The items' measured durations in all: the work time of a run that leaves
+            no event log (``execute_in_process``).
+    """
+
+    name: str
+    candidate: Candidate
+    target: TargetReference
+    run_config: Mapping[str, object]
+    predicted_s: Interval | None = None
+    mapped_ops: tuple[str, ...] = ()
+    serial_work_s: float = 0.0
+
+
+Runner = Callable[[Configuration], VerifiedRun]
+
+
+def interleaved(names: Sequence[str], repeats: int, seed: int = 0) -> Iterator[tuple[int, str]]:
+    """Each name once a pass, every pass in an order of its own; yields (pass, name)."""
+    order = random.Random(seed)  # noqa: S311 - an order of measurements, not a secret
+    for repeat in range(repeats):
+        yield from ((repeat, name) for name in order.sample(list(names), len(names)))
+
+
+def estimated_s(configurations: Iterable[Configuration], repeats: int) -> float | None:
+    """How long the runs will take in all; None where one of them has no prediction."""
+    total = 0.0
+    for configuration in configurations:
+        if configuration.predicted_s is None:
+            return None
+        total += (configuration.predicted_s.median + START_S) * repeats
+    return total
+
+
+def work_s(run: ObservedRun, mapped_ops: Sequence[str]) -> float:
+    """Wall clock in which at least one mapped step was computing.
+
+    Between a step's last input and its first output; the rest of the run is overhead. For items
+    one after another it is the sum of their durations, the seed's "work time".
+    """
+    spans = sorted(
+        (step.inputs_s, step.first_output_s)
+        for step in run.steps
+        if step.inputs_s is not None
+        and step.first_output_s is not None
+        and (step.op in mapped_ops if mapped_ops else step.mapping_key is not None)
+    )
+    total = 0.0
+    until = float("-inf")
+    for begin, end in spans:
+        total += max(0.0, end - max(begin, until))
+        until = max(until, end)
+    return total
+
+
+def run_once(
+    configuration: Configuration,
+    *,
+    timeout_s: float,
+    instance_kind: InstanceKind | None = None,
+) -> VerifiedRun:
+    """Run a configuration once: a fresh process, a temporary instance, gone afterwards.
+
+    A run that fails, hangs or dies is a `VerifiedRun` with the reason in ``failed``.
+    """
+    target = configuration.target
+    started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    with temporary_instance_home(instance_kind) as home:
+        request = RunRequest(
+            target, configuration.candidate.launch, configuration.run_config, str(home)
+        )
+        child = run_in_child(
+            "advisor.dagster_bridge.runs:execute",
+            request,
+            timeout_s=timeout_s,
+            python_path=[target.working_directory],
+            working_directory=target.working_directory,
+            environment={"DAGSTER_HOME": str(home)},
+        )
+    if child.failure is not None:
+        return VerifiedRun(
+            candidate=configuration.candidate,
+            wall_s=child.wall_s,
+            work_s=0.0,
+            parent_cpu_s=0.0,
+            child_cpu_s=child.cpu_s,
+            started_at=started_at,
+            failed=child.failure.reason,
+        )
+    result = child.value
+    assert isinstance(result, RunResult)
+    return VerifiedRun(
+        candidate=configuration.candidate,
+        wall_s=result.wall_s,
+        work_s=work_s(result.run, configuration.mapped_ops)
+        if result.run
+        else configuration.serial_work_s,
+        parent_cpu_s=result.parent_cpu_s,
+        child_cpu_s=result.child_cpu_s,
+        started_at=started_at,
+        failed=result.failed,
+    )
+
+
+def run_interleaved(
+    configurations: Sequence[Configuration],
+    *,
+    repeats: int,
+    run: Runner,
+    seed: int = 0,
+    before_run: Callable[[int, Configuration], None] = lambda _number, _configuration: None,
+) -> tuple[Verification, ...]:
+    """Run every configuration ``repeats`` times, taking turns.
+
+    A configuration that has failed is not run again: it would fail again, at the same price.
+
+    Args:
+        configurations: What to run; names are unique.
+        repeats: Runs of each.
+        run: Runs one of them once.
+        seed: Of the order.
+        before_run: Told the number of runs done or left out so far, and what comes next.
+    """
+    by_name = {configuration.name: configuration for configuration in configurations}
+    runs: dict[str, list[VerifiedRun]] = {name: [] for name in by_name}
+    for done, (_, name) in enumerate(interleaved(list(by_name), repeats, seed)):
+        if any(earlier.failed for earlier in runs[name]):
+            continue
+        before_run(done, by_name[name])
+        runs[name].append(run(by_name[name]))
+    return tuple(
+        Verification(name, by_name[name].candidate, by_name[name].predicted_s, tuple(of_name))
+        for name, of_name in runs.items()
+    )
