@@ -1,0 +1,386 @@
+"""Profiles on disk: ``profiles/<host id>/<target>.json``, written whole or not at all.
+
+A profile is JSON text (never pickle) with ``schema`` and an integer ``version``. An older version
+is migrated on reading, a newer one is refused.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import difflib
+import functools
+import hashlib
+import json
+import math
+import os
+import re
+import secrets
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.domain.advice import Advice
+from advisor.domain.errors import DynadviseError, ProfileError
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.verification import Verification
+from advisor.domain.workload import TargetReference, WorkloadDescription, WorkloadProfile
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = "dynadvise/profile"
+VERSION = 1
+#: A profile of 10,000 items is about 5 MB; what is ten times that is not one of ours.
+MAX_PROFILE_BYTES = 50_000_000
+#: Most file systems allow 255 bytes in a name; the temporary file's name is longer than this.
+_MAX_NAME_LENGTH = 150
+
+#: From a version to the function that makes the next one's document of it.
+_migrations: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class SavedProfile:
+    """What was measured, fitted and advised, so that a later run can be laid beside it.
+
+    Attributes:
+        verifications: Real runs under chosen candidates, beside their predictions.
+        written_at: ISO 8601, UTC; set by :func:`write`.
+        dynadvise_version: Of the dynadvise that wrote it; set by :func:`write`.
+    """
+
+    description: WorkloadDescription
+    workload: WorkloadProfile
+    host: HostProfile
+    overhead: OverheadModel
+    advice: Advice
+    verifications: tuple[Verification, ...] = ()
+    written_at: str = ""
+    dynadvise_version: str = ""
+
+
+def version_of_dynadvise() -> str:
+    """The installed version; ``0+unknown`` where run from a plain checkout."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("dynadvise")
+    except PackageNotFoundError:
+        return "0+unknown"
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def target_name(reference: TargetReference) -> str:
+    """One name for the target: as spelled, with the job where only ``--job`` tells it."""
+    if reference.attribute is None and reference.job:
+        return f"{reference.spelled}:{reference.job}"
+    return reference.spelled
+
+
+def safe_name(name: str) -> str:
+    """A file name for ``name`` that every file system takes and that cannot leave its folder.
+
+    ``pkg.mod:job`` becomes ``pkg.mod--job``. A name that needs more than that gets a few digits
+    of its hash, so that two targets never share a file.
+    """
+    plain = name.replace(":", "--")
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")[:_MAX_NAME_LENGTH]
+    if safe == plain and "--" not in name:
+        return safe
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
+    return f"{safe}-{digest}" if safe else digest
+
+
+def profile_path(directory: Path, host_id: str, reference: TargetReference) -> Path:
+    """Where the profile of a target on a host lives below ``directory``."""
+    return directory / safe_name(host_id) / f"{safe_name(target_name(reference))}.json"
+
+
+def existing_profiles(directory: Path) -> list[Path]:
+    """All profiles below ``directory``, sorted; empty where it does not exist."""
+    return sorted(path for path in directory.glob("*/*.json") if not path.name.startswith("."))
+
+
+def find_profile(spelled: str, directory: Path) -> Path:
+    """The profile that the user means: a file, or a target's profile below ``directory``.
+
+    Raises:
+        ProfileError: There is none, or profiles of several hosts fit.
+    """
+    path = Path(spelled)
+    if path.exists():
+        return path
+    fitting = sorted(directory.glob(f"*/{safe_name(spelled)}.json"))
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise ProfileError(
+            f"There are profiles of {spelled!r} for {len(fitting)} hosts.",
+            hint="Name one of: " + ", ".join(map(str, fitting)),
+        )
+    raise _missing(path, directory)
+
+
+def _missing(path: Path, directory: Path) -> ProfileError:
+    nearby = existing_profiles(directory)
+    with contextlib.suppress(OSError):
+        nearby += sorted(path.parent.glob("*.json"))
+    names = list(dict.fromkeys(map(str, nearby)))
+    nearest = difflib.get_close_matches(str(path), names, n=3, cutoff=0.3) or names[:3]
+    hint = (
+        f"The nearest that exist: {', '.join(nearest)}"
+        if nearest
+        else "`dynadvise profile TARGET` measures a target and saves its profile."
+    )
+    return ProfileError(f"There is no profile {str(path)!r}.", hint=hint)
+
+
+# --- reading ---------------------------------------------------------------------------------
+
+
+def read(path: Path) -> SavedProfile:
+    """Read a profile, migrating an older version.
+
+    Raises:
+        ProfileError: It is missing, not readable, damaged, of another kind, or too new.
+    """
+    document = _document(path, _text(path))
+    migrated = _migrate(path, document)
+    from pydantic import ValidationError
+
+    try:
+        # Strict JSON mode: an array may fill a tuple, but "1" is no number and 1.5 no integer.
+        return _adapter().validate_json(json.dumps(migrated), strict=True)
+    except ValidationError as error:
+        raise _does_not_fit(path, error) from None
+
+
+@functools.cache
+def _adapter() -> TypeAdapter[SavedProfile]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(SavedProfile)
+
+
+def _text(path: Path) -> str:
+    try:
+        facts = path.stat()
+        if stat.S_ISDIR(facts.st_mode):
+            raise ProfileError(
+                f"{str(path)!r} is a folder, not a profile.",
+                hint=_name_the_files(existing_profiles(path) or sorted(path.glob("*.json"))),
+            )
+        if facts.st_size > MAX_PROFILE_BYTES:
+            raise ProfileError(
+                f"{str(path)!r} has {facts.st_size / 1e6:.0f} MB; a profile has at most "
+                f"{MAX_PROFILE_BYTES / 1e6:.0f} MB."
+            )
+        # Bounded also where the size is not known beforehand (a pipe).
+        with path.open("rb") as file:
+            data = file.read(MAX_PROFILE_BYTES + 1)
+        if len(data) > MAX_PROFILE_BYTES:
+            raise ProfileError(f"{str(path)!r} is longer than any profile.")
+        return data.decode("utf-8")
+    except FileNotFoundError:
+        raise _missing(path, path.parent.parent) from None
+    except OSError as error:
+        raise ProfileError(f"The profile {str(path)!r} cannot be read: {_reason(error)}.") from None
+    except UnicodeDecodeError as error:
+        raise ProfileError(
+            f"{str(path)!r} is not a profile: byte {error.start} is not UTF-8 text."
+        ) from None
+
+
+def _name_the_files(paths: list[Path]) -> str | None:
+    return f"Profiles in it: {', '.join(map(str, paths[:3]))}" if paths else None
+
+
+def _finite(spelled: str) -> float:
+    value = float(spelled)
+    if not math.isfinite(value):
+        raise ValueError(f"{spelled} is not a finite number")
+    return value
+
+
+def _document(path: Path, text: str) -> dict[str, Any]:
+    """Parse ``text``; what is no JSON object of ours is refused."""
+    try:
+        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except json.JSONDecodeError as error:
+        raise ProfileError(
+            f"{str(path)!r} is damaged: {error.msg}.",
+            where=f"{path}:{error.lineno}:{error.colno}",
+            hint="Take it from version control again, or measure again: `dynadvise profile`.",
+        ) from None
+    except RecursionError:
+        raise ProfileError(f"{str(path)!r} is not a profile: it is nested too deep.") from None
+    except ValueError as error:
+        raise ProfileError(f"{str(path)!r} is not a profile: {error}.") from None
+    found = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or found != SCHEMA:
+        kind = f"it says schema {found!r}" if found else "it has no `schema`"
+        raise ProfileError(
+            f"{str(path)!r} is not a profile: {kind}, a profile says {SCHEMA!r}.",
+            hint="`dynadvise profile TARGET` saves profiles below profiles/."
+            if found != "dynadvise/advice"
+            else "This is an advice (--format json); the profile lies below profiles/.",
+        )
+    return document
+
+
+def _migrate(path: Path, document: dict[str, Any]) -> dict[str, Any]:
+    version = document.get("version")
+    if not isinstance(version, int) or isinstance(version, bool):
+        raise ProfileError(f"{str(path)!r} has no integer `version`.", where=f"{path}: version")
+    if version > VERSION:
+        writer = document.get("dynadvise_version")
+        known = isinstance(writer, str) and re.fullmatch(r"\d[\w.+]{0,40}", writer)
+        raise ProfileError(
+            f"{str(path)!r} has version {version}"
+            + (f" and was written by dynadvise {writer}" if known else "")
+            + f"; this is dynadvise {version_of_dynadvise()}, which reads up to {VERSION}.",
+            hint=f"Read it with dynadvise {writer} or newer."
+            if known
+            else "Read it with a newer dynadvise.",
+        )
+    while version < VERSION:
+        if version not in _migrations:
+            raise ProfileError(
+                f"{str(path)!r} has version {version}, which this dynadvise no longer reads.",
+                hint="Measure again: `dynadvise profile`.",
+            )
+        document = _migrations[version](document)
+        version += 1
+    return document
+
+
+def _does_not_fit(path: Path, error: Any) -> ProfileError:
+    problems = error.errors(include_url=False, include_context=False)
+    first = problems[0]
+    field = ".".join(str(part) for part in first["loc"]) or "the whole"
+    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+    message = str(first["msg"])
+    return ProfileError(
+        f"{str(path)!r} is damaged: `{field}`: {message[:1].lower()}{message[1:]}{more}.",
+        where=f"{path}: {field}",
+        hint="Take it from version control again, or measure again: `dynadvise profile`.",
+    )
+
+
+# --- writing ---------------------------------------------------------------------------------
+
+
+def write(saved: SavedProfile, directory: Path) -> Path:
+    """Save a profile below ``directory`` under its host and target, and return its path.
+
+    Raises:
+        ProfileError: It cannot be written, or holds a number that is not finite.
+    """
+    path = profile_path(directory, saved.host.facts.id, saved.description.target)
+    write_to(saved, path)
+    return path
+
+
+def write_to(saved: SavedProfile, path: Path) -> None:
+    """Save a profile at ``path``, stamped with the time and this dynadvise's version.
+
+    Raises:
+        ProfileError: It cannot be written, or holds a number that is not finite.
+    """
+    stamped = replace(
+        saved,
+        written_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        dynadvise_version=version_of_dynadvise(),
+    )
+    text = to_text(stamped)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
+        raise ProfileError(
+            f"The profile {str(path)!r} cannot be written: {_reason(error)}.",
+            hint="--profiles DIR saves it elsewhere, --no-save not at all.",
+        ) from None
+
+
+def to_text(saved: SavedProfile) -> str:
+    """The profile's JSON text.
+
+    Raises:
+        ProfileError: It holds a number that is not finite, or text that is not Unicode.
+    """
+    body = _adapter().dump_python(saved, mode="json")
+    try:
+        text = json.dumps(
+            {"schema": SCHEMA, "version": VERSION, **body},
+            indent=1,
+            ensure_ascii=False,
+            allow_nan=False,
+        )
+    except ValueError as error:
+        raise ProfileError(f"The profile cannot be saved: {error}.") from None
+    return text + "\n"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write ``text`` to ``path`` whole or not at all.
+
+    A temporary file in the same folder, flushed to disk, takes the file's place by a rename, so
+    that a reader sees the old or the new text and of two writers the later one wins. A link is
+    followed; the mode of an existing file is kept; a device or pipe is written to directly.
+
+    Raises:
+        OSError: The file cannot be written.
+    """
+    data = text.encode("utf-8")
+    path = path.resolve()
+    try:
+        mode: int | None = path.stat().st_mode
+    except FileNotFoundError:
+        mode = None
+    if mode is not None and stat.S_ISDIR(mode):
+        raise IsADirectoryError(21, "Is a directory", str(path))
+    if mode is not None and not stat.S_ISREG(mode):
+        path.write_bytes(data)
+        return
+    if mode is not None and not os.access(path, os.W_OK):
+        # A rename would pass over a file that its owner has protected.
+        raise PermissionError(13, "Permission denied", str(path))
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
+    # 0o666: the process's umask decides, as for any new file.
+    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(stat.S_IMODE(mode))
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def write_output(path: Path, text: str) -> None:
+    """Write what a command was asked to write to a file (``-o FILE``), whole or not at all.
+
+    Raises:
+        DynadviseError: The file cannot be written.
+    """
+    try:
+        write_whole(path, text)
+    except (OSError, RuntimeError) as error:
+        raise DynadviseError(
+            f"{str(path)!r} cannot be written: {_reason(error)}.",
+            hint="Name another file with -o.",
+        ) from None
+
+
+def _reason(error: Exception) -> str:
+    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

@@ -1,0 +1,381 @@
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+import stat
+import threading
+from dataclasses import replace
+
+import pytest
+from factories import (
+    make_advice,
+    make_description,
+    make_host_facts,
+    make_host_profile,
+    make_saved_profile,
+    make_target,
+    make_workload_profile,
+)
+
+from advisor import store
+from advisor.domain.errors import DynadviseError, ProfileError
+
+
+@pytest.fixture
+def saved():
+    return make_saved_profile()
+
+
+@pytest.fixture
+def path(saved, tmp_path):
+    return store.write(saved, tmp_path)
+
+
+def edited(path, **changes):
+    document = json.loads(path.read_text())
+    document.update(changes)
+    path.write_text(json.dumps(document))
+    return path
+
+
+def test_a_profile_comes_back_equal_and_stamped(saved, path, tmp_path):
+    again = store.read(path)
+    assert again.written_at
+    assert again.dynadvise_version == store.version_of_dynadvise()
+    assert replace(again, written_at="", dynadvise_version="") == saved
+    assert isinstance(again.advice.candidates, tuple)
+    assert path.parent.parent == tmp_path
+    assert path.parent.name == saved.host.facts.id
+
+
+def test_a_profile_is_text_with_schema_and_integer_version(path):
+    document = json.loads(path.read_text())
+    assert document["schema"] == "dynadvise/profile"
+    assert document["version"] == 1
+    assert document["advice"]["recommendation"]["makespan_s"]["median"] == 0.8
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        ("pkg.mod:job", "pkg.mod--job.json"),
+        ("my_module:my_op", "my_module--my_op.json"),
+    ],
+)
+def test_a_plain_target_gives_a_plain_file_name(tmp_path, target, name):
+    path = store.profile_path(tmp_path, "host", make_target(spelled=target))
+    assert path == tmp_path / "host" / name
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "../../etc/passwd:x",
+        "/abs/path.py:op",
+        "a/b.py:op",
+        "..",
+        ".",
+        "",
+        "a\0b:op",
+        "x" * 5000,
+        "naïve:ö😀",
+        "\udc80:op",
+        "a--b",
+        "con:nul ",
+    ],
+)
+def test_no_target_leaves_its_folder_or_shares_its_file(tmp_path, target):
+    path = store.profile_path(tmp_path, "../up", make_target(spelled=target))
+    assert path.parent.parent == tmp_path
+    assert re.fullmatch(r"[A-Za-z0-9._-]{1,200}\.json", path.name)
+    assert not path.name.startswith(".")
+    others = ["a:b", "a-b.py:op", "a_b.py:op", "etc/passwd:x"]
+    assert path not in [
+        store.profile_path(tmp_path, "../up", make_target(spelled=other)) for other in others
+    ]
+
+
+def test_a_job_of_definitions_is_part_of_the_name(tmp_path):
+    one = make_target(spelled="defs", attribute=None, job="one")
+    assert store.profile_path(tmp_path, "h", one).name == "defs--one.json"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_that_is_not_finite_is_not_saved(tmp_path, value):
+    bad = make_saved_profile(workload=make_workload_profile(cost_s=value))
+    with pytest.raises(ProfileError):
+        store.write(bad, tmp_path)
+    assert not list(tmp_path.rglob("*.*"))
+
+
+@pytest.mark.parametrize("spelled", ["NaN", "Infinity", "-Infinity", "1e999"])
+def test_a_number_that_is_not_finite_is_refused(path, spelled):
+    path.write_text(path.read_text().replace('"drift": 0.05', f'"drift": {spelled}'))
+    with pytest.raises(ProfileError, match="finite"):
+        store.read(path)
+
+
+def test_a_missing_profile_names_the_nearest(path):
+    with pytest.raises(ProfileError) as raised:
+        store.read(path.with_name("shop.chunks--proces_all.json"))
+    assert str(path) in str(raised.value)
+
+
+def test_a_missing_profile_where_there_is_none_says_how_to_make_one(tmp_path):
+    with pytest.raises(ProfileError, match="dynadvise profile TARGET"):
+        store.read(tmp_path / "nowhere" / "x.json")
+
+
+def test_damage_is_shown_with_its_place(path):
+    lines = path.read_text().splitlines()
+    lines[4] = '  "kind" = "job",'
+    path.write_text("\n".join(lines))
+    with pytest.raises(ProfileError) as raised:
+        store.read(path)
+    assert raised.value.where.startswith(f"{path}:5:")
+
+
+def test_a_cut_file_is_damaged(path):
+    path.write_text(path.read_text()[:1000])
+    with pytest.raises(ProfileError, match="damaged"):
+        store.read(path)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", "1", '"x"', "null", "{}", '{"schema": 3}', '{"schema": "dynadvise/advice"}'],
+)
+def test_what_is_no_profile_is_refused(tmp_path, text):
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(ProfileError):
+        store.read(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"\xff\xfe\x00",
+        pickle.dumps({"schema": "dynadvise/profile"}),
+        b"[" * 200_000,
+        b'{"schema": "dynadvise/profile", "version": ' + b"9" * 10_000 + b"}",
+        b'{"schema": "dynadvise/profile", "version": 1, "workload": '
+        + b'{"a":' * 900
+        + b"1"
+        + b"}" * 900
+        + b"}",
+    ],
+)
+def test_hostile_files_are_refused_cleanly(tmp_path, data):
+    path = tmp_path / "x.json"
+    path.write_bytes(data)
+    with pytest.raises(ProfileError):
+        store.read(path)
+
+
+def test_a_huge_file_is_refused_unread(tmp_path):
+    path = tmp_path / "x.json"
+    with path.open("wb") as file:
+        file.truncate(store.MAX_PROFILE_BYTES + 1)
+    with pytest.raises(ProfileError, match="50 MB"):
+        store.read(path)
+
+
+def test_an_endless_device_is_refused():
+    with pytest.raises(ProfileError):
+        store.read(store.Path("/dev/zero"))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("items", "8"),
+        ("items", 8.5),
+        ("items", True),
+        ("items", None),
+        ("cost_s", "long"),
+        ("ops", {}),
+        ("category_shares", {"waiting": []}),
+    ],
+)
+def test_a_wrong_type_is_named(path, field, value):
+    document = json.loads(path.read_text())
+    document["workload"][field] = value
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=f"workload.{field}"):
+        store.read(path)
+
+
+def test_a_missing_field_is_named(path):
+    document = json.loads(path.read_text())
+    del document["host"]["facts"]["cpus"]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=r"host\.facts\.cpus"):
+        store.read(path)
+
+
+def test_keys_of_tomorrow_are_ignored(path, saved):
+    document = json.loads(path.read_text())
+    document["new"] = {"a": 1}
+    document["advice"]["new"] = 1
+    path.write_text(json.dumps(document))
+    assert store.read(path).advice == saved.advice
+
+
+def test_a_newer_version_says_which_dynadvise_reads_it(path):
+    edited(path, version=2, dynadvise_version="3.1.4")
+    with pytest.raises(ProfileError) as raised:
+        store.read(path)
+    assert "written by dynadvise 3.1.4" in str(raised.value)
+    assert "3.1.4 or newer" in raised.value.hint
+
+
+def test_a_newer_version_is_refused_before_its_content_is_looked_at(tmp_path):
+    path = tmp_path / "x.json"
+    path.write_text('{"schema": "dynadvise/profile", "version": 99, "all": "new"}')
+    with pytest.raises(ProfileError, match="version 99"):
+        store.read(path)
+
+
+@pytest.mark.parametrize("version", [None, "1", 1.0, True])
+def test_a_version_that_is_no_integer_is_refused(path, version):
+    with pytest.raises(ProfileError, match="version"):
+        store.read(edited(path, version=version))
+
+
+def test_an_older_version_is_migrated(path, saved, monkeypatch):
+    document = json.loads(path.read_text())
+    document["version"] = 0
+    document["profile"] = document.pop("workload")
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match="version 0"):
+        store.read(path)
+
+    def rename(old):
+        old = dict(old)
+        old["workload"] = old.pop("profile")
+        return old
+
+    monkeypatch.setitem(store._migrations, 0, rename)
+    assert store.read(path).workload == saved.workload
+
+
+def test_writing_again_replaces_the_file_and_leaves_no_other(saved, path, tmp_path):
+    path.chmod(0o640)
+    changed = replace(saved, advice=make_advice(op_executions=99))
+    assert store.write(changed, tmp_path) == path
+    assert store.read(path).advice.op_executions == 99
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_new_file_follows_the_umask(tmp_path):
+    before = os.umask(0o027)
+    try:
+        store.write_whole(tmp_path / "x", "text")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_else(saved, path, tmp_path, monkeypatch):
+    before = path.read_text()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(store.os, "fsync", full)
+    with pytest.raises(ProfileError, match="No space left"):
+        store.write(saved, tmp_path)
+    assert path.read_text() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(path, monkeypatch):
+    before = path.read_text()
+
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(store.os, "fsync", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        store.write_whole(path, "half")
+    assert path.read_text() == before
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_two_writers_and_a_reader_see_whole_profiles_only(saved, path):
+    def write(executions):
+        mine = replace(saved, advice=make_advice(op_executions=executions))
+        for _ in range(15):
+            store.write_to(mine, path)
+
+    writers = [threading.Thread(target=write, args=(number,)) for number in (1, 2)]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        assert store.read(path).advice.op_executions in (1, 2, 12)
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_link_is_followed(saved, tmp_path):
+    real = tmp_path / "real.json"
+    real.write_text("{}")
+    link = tmp_path / "link.json"
+    link.symlink_to(real)
+    store.write_to(saved, link)
+    assert link.is_symlink()
+    assert store.read(real).advice == saved.advice
+
+
+def test_what_cannot_be_written_is_said(saved, tmp_path):
+    (tmp_path / "file").write_text("")
+    for where in (tmp_path / "file" / "x.json", tmp_path):
+        with pytest.raises(ProfileError, match="cannot be written"):
+            store.write_to(saved, where)
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    with pytest.raises(ProfileError):
+        store.write_to(saved, loop)
+    with pytest.raises(ProfileError):
+        store.read(loop)
+
+
+def test_a_folder_is_no_profile_and_its_profiles_are_named(path):
+    with pytest.raises(ProfileError, match="folder") as raised:
+        store.read(path.parent)
+    assert str(path) in raised.value.hint
+
+
+def test_output_can_go_to_a_device(tmp_path):
+    store.write_output(store.Path(os.devnull), "text")
+    with pytest.raises(DynadviseError, match="cannot be written"):
+        store.write_output(tmp_path / "no" / "folder", "text")
+
+
+def test_a_profile_is_found_by_its_target(path, tmp_path):
+    assert store.find_profile("shop.chunks:process_all", tmp_path) == path
+    assert store.find_profile(str(path), tmp_path / "elsewhere") == path
+    with pytest.raises(ProfileError) as raised:
+        store.find_profile("shop.chunks:proces_all", tmp_path)
+    assert str(path) in raised.value.hint
+
+
+def test_profiles_of_two_hosts_are_told_apart(path, tmp_path):
+    other = make_host_profile(facts=make_host_facts(id="other"))
+    second = store.write(make_saved_profile(host=other), tmp_path)
+    with pytest.raises(ProfileError, match="2 hosts") as raised:
+        store.find_profile("shop.chunks:process_all", tmp_path)
+    assert str(second) in raised.value.hint
+
+
+def test_a_description_without_executor_comes_back(tmp_path):
+    bare = make_saved_profile(
+        description=make_description(kind="function", executor=None, fan_out=None, collects=()),
+        advice=make_advice(current=None, default=None, next_measurement=None, target="ä:ö"),
+    )
+    again = store.read(store.write(bare, tmp_path))
+    assert again.description == bare.description
+    assert again.advice == bare.advice
