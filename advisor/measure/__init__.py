@@ -1,0 +1,1 @@
+"""What touches clocks and processes: timing the user's ops, probes, hot spots, this machine."""

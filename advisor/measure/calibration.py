@@ -1,0 +1,467 @@
+"""Measuring the host: tiny real Dagster runs in fresh processes, read back from the event log.
+
+Each run has a process of its own, as a user's run has, so that what a run pays once (lazy imports
+of the parent, the forkserver's start and preload) is in it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import cast
+
+from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
+from advisor.dagster_bridge.runs import RunResult
+from advisor.domain.host import (
+    CalibrationMethod,
+    CalibrationRun,
+    CpuScaling,
+    HostFacts,
+    HostProfile,
+    PlanGrowth,
+    PreloadList,
+    StorageSample,
+)
+from advisor.domain.observed import ObservedRun
+from advisor.domain.workload import TargetReference
+from advisor.measure.child import ChildResult, run_in_child
+from advisor.measure.preload import DeriveRequest, SafePreload
+
+ITEM_WAIT_S = 0.2
+"""What a calibration's items sleep: without a wait, later steps look cheaper than they are,
+because log watchers die early and the processor's caches stay warm."""
+
+KEPT_RUNS = 8
+"""Runs kept of each kind: the host's speed drifts, and the mean over time predicts better."""
+
+RUN_TIMEOUT_S = 120.0
+STORED_BYTES = (1_000, 1_000_000, 16_000_000)
+GROWTH_ITEMS = (50, 400, 1600)
+
+Progress = Callable[[str, float], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One kind of tiny run: its method, mapped steps, and steps at once."""
+
+    method: CalibrationMethod
+    items: int
+    max_concurrent: int = 1
+
+
+FULL_PASS = (
+    Probe("execute_in_process", 8),
+    Probe("in_process", 8),
+    Probe("warm_forkserver", 3),
+    Probe("forkserver", 2),
+    Probe("spawn", 1),
+    Probe("warm_forkserver", 6, 4),
+)
+"""One pass, 25 to 30 s on 2 cores."""
+
+REFRESH_PASS = (
+    Probe("warm_forkserver", 3),
+    Probe("in_process", 8),
+    Probe("forkserver", 1),
+    Probe("spawn", 1),
+)
+"""A second look at another moment, most telling first; cut where the time is up."""
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSubject:
+    """For which Python environment, storage and user code the host is measured.
+
+    ``python_path`` makes the user's code importable in every process.
+    """
+
+    facts: HostFacts
+    instance: InstanceKind
+    target: TargetReference | None
+    python_path: tuple[str, ...] = ()
+
+    @property
+    def user_module(self) -> str | None:
+        """The user's module or file, as a cache key and for people."""
+        if self.target is None:
+            return None
+        return self.target.module or self.target.file
+
+
+def calibrate(
+    subject: CalibrationSubject, *, budget_s: float = 60.0, on_progress: Progress | None = None
+) -> HostProfile:
+    """Measure this host from nothing.
+
+    Args:
+        subject: What to measure for.
+        budget_s: The runs stop being added when this is nearly used up; one run of each method
+            is always tried.
+        on_progress: Called with what is measured and the share that is done.
+
+    Raises:
+        DynadviseError: No run could be made at all; the reason of the last is shown.
+    """
+    tell = on_progress or (lambda _message, _share: None)
+    begun = time.monotonic()
+    unmeasured: dict[str, str] = {}
+    with temporary_instance_home(subject.instance) as home:
+        session = _Session(subject, str(home), unmeasured)
+        tell("deriving the warm preload list", 0.0)
+        preload = session.preload()
+        runs: list[CalibrationRun] = []
+        for index, probe in enumerate(FULL_PASS):
+            tell(f"a tiny run: {_named(probe)}", 0.15 + 0.65 * index / len(FULL_PASS))
+            runs.extend(session.run(probe, preload.modules))
+        tell("storing, CPU scaling, bookkeeping, command line", 0.85)
+        storing, growth = session.storing(), session.growth()
+        scaling = session.cpu_scaling()
+        process_start_s = session.process_start_s()
+        spent = time.monotonic() - begun
+        cli_start_s = session.cli_start_s() if spent < budget_s - 8 else None
+        if cli_start_s is None and "command line" not in unmeasured:
+            unmeasured["command line"] = "the budget was used up"
+    if not runs:
+        reasons = "; ".join(f"{name}: {why}" for name, why in unmeasured.items())
+        from advisor.domain.errors import DynadviseError
+
+        raise DynadviseError(
+            "this host could not be measured: not one tiny Dagster run succeeded",
+            details=reasons,
+            hint="run `dagster job execute` on a job of yours to see whether Dagster works here",
+        )
+    return HostProfile(
+        facts=subject.facts,
+        storage=subject.instance.storage,
+        user_module=subject.user_module,
+        preload=_with_proof(preload, runs),
+        runs=tuple(runs),
+        storing=storing,
+        cpu_scaling=scaling,
+        cli_start_s=cli_start_s,
+        base_rss_bytes=session.base_rss_bytes,
+        cost_s=time.monotonic() - begun,
+        calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        unmeasured=unmeasured,
+        plan_growth=growth,
+        process_start_s=process_start_s,
+    )
+
+
+def refresh(
+    subject: CalibrationSubject,
+    host: HostProfile,
+    *,
+    budget_s: float,
+    on_progress: Progress | None = None,
+) -> HostProfile:
+    """Add runs at another moment to a calibration, as far as ``budget_s`` reaches."""
+    tell = on_progress or (lambda _message, _share: None)
+    begun = time.monotonic()
+    added: list[CalibrationRun] = []
+    with temporary_instance_home(subject.instance) as home:
+        session = _Session(subject, str(home), {})
+        for index, probe in enumerate(REFRESH_PASS):
+            expected = _expected_s(probe, host)
+            if time.monotonic() - begun + expected > budget_s:
+                continue
+            tell(f"one more tiny run: {_named(probe)}", index / len(REFRESH_PASS))
+            added.extend(session.run(probe, host.preload.modules))
+    return replace(
+        host,
+        runs=_newest([*host.runs, *added]),
+        cost_s=host.cost_s + time.monotonic() - begun,
+        calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _newest(runs: Sequence[CalibrationRun]) -> tuple[CalibrationRun, ...]:
+    kept: list[CalibrationRun] = []
+    counts: dict[tuple[str, bool], int] = {}
+    for run in sorted(runs, key=lambda run: -run.started_at_s):
+        key = (run.method, run.max_concurrent > 1)
+        counts[key] = counts.get(key, 0) + 1
+        if counts[key] <= KEPT_RUNS:
+            kept.append(run)
+    return tuple(sorted(kept, key=lambda run: run.started_at_s))
+
+
+def _named(probe: Probe) -> str:
+    at_once = f", {probe.max_concurrent} at once" if probe.max_concurrent > 1 else ""
+    return probe.method.replace("_", " ") + at_once
+
+
+def _expected_s(probe: Probe, host: HostProfile) -> float:
+    """How long such a run took before, its process's start included."""
+    start = 2.0
+    before = [r for r in host.runs if r.method == probe.method and r.max_concurrent == 1]
+    if not before:
+        return 20.0
+    last = before[-1]
+    return start + last.wall_s * (probe.items + 2) / (last.items + 2)
+
+
+def _with_proof(preload: PreloadList, runs: Sequence[CalibrationRun]) -> PreloadList:
+    """The list with the mean boot of a mapped step before and after."""
+
+    def boot_s(method: str) -> float:
+        boots = [
+            step.worker_started_s - step.worker_starting_s
+            for run in runs
+            if run.method == method and run.max_concurrent == 1
+            for step in run.run.steps
+            if step.mapping_key is not None
+            and step.worker_started_s is not None
+            and step.worker_starting_s is not None
+        ]
+        return sum(boots) / len(boots) if boots else 0.0
+
+    return replace(
+        preload, boot_before_s=boot_s("forkserver"), boot_after_s=boot_s("warm_forkserver")
+    )
+
+
+class _Session:
+    """The measurements of one calibration; what fails is noted with its reason."""
+
+    def __init__(self, subject: CalibrationSubject, home: str, unmeasured: dict[str, str]) -> None:
+        self.subject = subject
+        self.home = home
+        self.unmeasured = unmeasured
+        self.base_rss_bytes = 0
+
+    def _child(
+        self, function: str, argument: object, timeout_s: float = RUN_TIMEOUT_S
+    ) -> ChildResult:
+        target = self.subject.target
+        return run_in_child(
+            function,
+            argument,
+            timeout_s=timeout_s,
+            python_path=self.subject.python_path,
+            environment={"DAGSTER_HOME": self.home, "DAGSTER_DISABLE_TELEMETRY": "1"},
+            working_directory=target.working_directory if target else None,
+        )
+
+    def _value(self, name: str, result: ChildResult) -> object | None:
+        if result.failure is not None:
+            self.unmeasured[name] = result.failure.reason
+            return None
+        return result.value
+
+    def preload(self) -> PreloadList:
+        request = DeriveRequest(self.subject.target, self.home)
+        name = "warm preload list"
+        roots = self._value(name, self._child("advisor.measure.preload:derive_roots", request))
+        if not roots:
+            return PreloadList(())
+        checked = self._value(name, self._child("advisor.measure.preload:check_preload", roots))
+        if checked is None:
+            return PreloadList(())
+        safe = cast("SafePreload", checked)
+        return PreloadList(safe.modules, safe.left_out)
+
+    def run(self, probe: Probe, preload: tuple[str, ...]) -> list[CalibrationRun]:
+        """One tiny run; empty where it failed."""
+        module = self.subject.target.module if self.subject.target else None
+        chosen: tuple[str, ...] | None = None
+        if probe.method == "forkserver" and module:
+            chosen = (module,)
+        if probe.method == "warm_forkserver":
+            if not preload:
+                self.unmeasured.setdefault("warm_forkserver", "there is no warm preload list")
+                return []
+            chosen = preload
+        request = CalibrationRequest(
+            method=probe.method,
+            items=probe.items,
+            item_wait_s=0.0 if "in_process" in probe.method else ITEM_WAIT_S,
+            max_concurrent=probe.max_concurrent,
+            preload=chosen,
+            target=self.subject.target,
+            instance_home=self.home,
+        )
+        child = self._child("advisor.dagster_bridge.calibration_job:execute_calibration", request)
+        value = self._value(_named(probe), child)
+        if value is None:
+            return []
+        result = cast("RunResult", value)
+        if probe.method == "in_process":
+            self.base_rss_bytes = child.peak_rss_bytes
+        return [
+            CalibrationRun(
+                method=probe.method,
+                max_concurrent=probe.max_concurrent,
+                wall_s=result.wall_s,
+                parent_cpu_s=result.parent_cpu_s,
+                child_cpu_s=result.child_cpu_s,
+                item_wait_s=request.item_wait_s,
+                run=result.run or _no_run(result),
+                items=probe.items,
+                started_at_s=result.started_at_s,
+            )
+        ]
+
+    def storing(self) -> tuple[StorageSample, ...]:
+        found = self._value(
+            "storing", self._child("advisor.dagster_bridge.calibration_job:storing", STORED_BYTES)
+        )
+        return cast("tuple[StorageSample, ...]", found or ())
+
+    def growth(self) -> tuple[PlanGrowth, ...]:
+        found = self._value(
+            "bookkeeping",
+            self._child("advisor.dagster_bridge.calibration_job:plan_growth", GROWTH_ITEMS),
+        )
+        return cast("tuple[PlanGrowth, ...]", found or ())
+
+    def cpu_scaling(self) -> tuple[CpuScaling, ...]:
+        cores = max(1, round(self.subject.facts.cpus))
+        counts = sorted({2, cores, max(1, cores // 2)} - {1})
+        found = self._value(
+            "cpu scaling",
+            self._child("advisor.measure.calibration:measure_cpu_scaling", tuple(counts)),
+        )
+        return cast("tuple[CpuScaling, ...]", found or ())
+
+    def process_start_s(self) -> float:
+        found = self._value(
+            "process start",
+            self._child("advisor.measure.calibration:measure_process_start", self.subject.target),
+        )
+        return cast("float", found) if found is not None else 0.5
+
+    def cli_start_s(self) -> float | None:
+        """The command line's fixed cost: its whole time less the run's own, on a tiny job."""
+        with tempfile.TemporaryDirectory(prefix="dynadvise-cli-") as directory:
+            Path(directory, "dynadvise_cli_start.py").write_text(_CLI_JOB)
+            command = [sys.executable, "-m", "dagster", "job", "execute"]
+            command += ["-m", "dynadvise_cli_start", "-j", "cli_start", "-c", "config.yaml"]
+            Path(directory, "config.yaml").write_text("execution: {config: {in_process: {}}}\n")
+            environment = {**os.environ, "DAGSTER_HOME": self.home}
+            begun = time.perf_counter()
+            try:
+                done = subprocess.run(
+                    command,
+                    cwd=directory,
+                    env=environment,
+                    capture_output=True,
+                    text=True,
+                    check=False,
+                    timeout=RUN_TIMEOUT_S,
+                    stdin=subprocess.DEVNULL,
+                )
+            except (OSError, subprocess.TimeoutExpired) as error:
+                self.unmeasured["command line"] = str(error)
+                return None
+            took = time.perf_counter() - begun
+        if done.returncode != 0:
+            lines = (done.stderr or done.stdout).strip().splitlines()
+            self.unmeasured["command line"] = lines[-1] if lines else "it failed"
+            return None
+        return took
+
+
+_CLI_JOB = """\
+from dagster import job, op
+
+
+@op
+def nothing():
+    return None
+
+
+@job
+def cli_start():
+    nothing()
+"""
+
+
+def _no_run(result: RunResult) -> ObservedRun:
+    return ObservedRun(
+        run_id="",
+        job="",
+        status="success",
+        executor="in_process",
+        started_at_s=result.started_at_s,
+        end_s=result.wall_s,
+        steps=(),
+    )
+
+
+def _burn(iterations: int) -> float:
+    """A fixed piece of plain Python work; its wall seconds."""
+    begun = time.perf_counter()
+    total = 0
+    for value in range(iterations):
+        total += value * value % 7
+    assert total >= 0
+    return time.perf_counter() - begun
+
+
+def _burn_when_told(iterations: int, barrier: object, queue: object) -> None:
+    _burn(iterations // 10)
+    barrier.wait()  # type: ignore[attr-defined]
+    queue.put(_burn(iterations))  # type: ignore[attr-defined]
+
+
+def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
+    """Slowdown of CPU-bound processes at once, alone and together in turn so that drift cancels.
+
+    Called in a fresh process (it forks before anything starts a thread).
+    """
+    import multiprocessing
+
+    context = multiprocessing.get_context("fork")
+    iterations = round(1_000_000 * 0.12 / max(_burn(1_000_000), 1e-6))
+
+    def together(workers: int) -> float:
+        barrier, queue = context.Barrier(workers), context.Queue()
+        processes = [
+            context.Process(target=_burn_when_told, args=(iterations, barrier, queue))
+            for _ in range(workers)
+        ]
+        for process in processes:
+            process.start()
+        seconds = [queue.get(timeout=30) for _ in processes]
+        for process in processes:
+            process.join()
+        return sum(seconds) / len(seconds)
+
+    found = []
+    for workers in counts:
+        ratios = sorted(together(workers) / together(1) for _ in range(5))
+        found.append(CpuScaling(workers, ratios[len(ratios) // 2]))
+    return tuple(found)
+
+
+def measure_process_start(target: TargetReference | None) -> float:
+    """Seconds until a worker process of a pool inside a step can take its first item.
+
+    A ``spawn`` worker starts an interpreter and imports the user's module. Called in a fresh
+    process.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    begun = time.perf_counter()
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        pool.submit(_import_user_code, target).result(timeout=RUN_TIMEOUT_S)
+        took = time.perf_counter() - begun
+    return took
+
+
+def _import_user_code(target: TargetReference | None) -> None:
+    if target is not None:
+        from advisor.dagster_bridge.target import load_target
+
+        load_target(target)

@@ -1,0 +1,162 @@
+"""What this machine is: effective cores and memory, by affinity and cgroups, not ``cpu_count``."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import multiprocessing
+import os
+import platform
+import re
+from functools import lru_cache
+from pathlib import Path
+
+from advisor.domain.errors import ConfigurationError
+from advisor.domain.host import HostFacts
+
+_UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
+# cgroup v1 says "no limit" as the largest page-aligned signed 64-bit number
+_NO_LIMIT_BYTES = 1 << 60
+
+
+def parse_size(text: str) -> int:
+    """Bytes of ``8GiB``, ``8G``, ``512MB`` or ``1024``.
+
+    ``GiB`` and ``G`` are powers of 1024, ``GB`` of 1000 (IEC 80000-13).
+
+    Raises:
+        ConfigurationError: It is no size.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?B?)\s*", text, re.IGNORECASE)
+    if not found or (found[3].lower() == "i"):
+        raise ConfigurationError(
+            f"{text!r} is not a size", hint="Write it as 8GiB, 512MB or a number of bytes."
+        )
+    base = 1000 if found[2] and found[3].lower() == "b" else 1024
+    return int(float(found[1]) * base ** _UNITS[found[2].upper()])
+
+
+def format_size(size_bytes: float) -> str:
+    """Bytes for people: ``9.1 GiB``."""
+    size = float(size_bytes)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(size) < 1024:
+            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} TiB"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text().strip()
+    except OSError:
+        return ""
+
+
+def _cgroup_directories(root: Path, controller: str) -> list[Path]:
+    """The process's own cgroup and all above it, for one controller, in version 1 or 2.
+
+    A limit of any of them binds. In a container the path in ``/proc/self/cgroup`` may be the
+    host's and not exist here; the mount's root then stands for it.
+    """
+    found: list[Path] = []
+    for line in _read(root / "proc/self/cgroup").splitlines():
+        parts = line.split(":", 2)
+        if len(parts) != 3:
+            continue
+        _, controllers, path = parts
+        if controllers == "":  # version 2
+            mounts = [root / "sys/fs/cgroup", root / "sys/fs/cgroup/unified"]
+        elif controller in controllers.split(","):
+            mounts = [root / "sys/fs/cgroup" / name for name in (controllers, controller)]
+        else:
+            continue
+        for mount in mounts:
+            relative = Path(path.lstrip("/"))
+            found += [mount / part for part in (relative, *relative.parents)]
+    seen = dict.fromkeys(found)
+    return [directory for directory in seen if directory.is_dir()]
+
+
+def _quota_cpus(root: Path) -> float:
+    """Cores that the tightest CPU quota allows; infinite without one."""
+    cpus = math.inf
+    for directory in _cgroup_directories(root, "cpu"):
+        quota, _, period = _read(directory / "cpu.max").partition(" ")
+        if not quota:
+            quota = _read(directory / "cpu.cfs_quota_us")
+            period = _read(directory / "cpu.cfs_period_us")
+        if quota.isdigit() and period.isdigit() and int(period) > 0:
+            cpus = min(cpus, int(quota) / int(period))
+    return cpus
+
+
+def _memory_bytes(root: Path) -> int:
+    """Physical memory, or the tightest cgroup limit below it."""
+    found = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    if found:
+        memory = int(found[1]) * 1024
+    else:
+        import psutil
+
+        memory = psutil.virtual_memory().total
+    for directory in _cgroup_directories(root, "memory"):
+        for name in ("memory.max", "memory.high", "memory.limit_in_bytes"):
+            limit = _read(directory / name)
+            if limit.isdigit() and 0 < int(limit) < _NO_LIMIT_BYTES:
+                memory = min(memory, int(limit))
+    return memory
+
+
+def _affinity() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS
+        return os.cpu_count() or 1
+
+
+def _processor(root: Path) -> str:
+    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
+    return found[1].strip() if found else platform.processor() or platform.machine()
+
+
+def _dagster_version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("dagster")
+    except PackageNotFoundError:
+        return ""
+
+
+def host_facts(root: Path = Path("/")) -> HostFacts:
+    """This machine, read from the system.
+
+    Args:
+        root: Where ``/proc`` and ``/sys`` are found: for tests on recorded trees. Affinity,
+            Python and Dagster are always this process's own.
+    """
+    return _host_facts(root, _affinity())
+
+
+@lru_cache(maxsize=8)
+def _host_facts(root: Path, affinity: int) -> HostFacts:
+    cpus = min(float(affinity), _quota_cpus(root))
+    memory = _memory_bytes(root)
+    processor = _processor(root)
+    system = f"{platform.system()} {platform.release()}"
+    python = platform.python_version()
+    minor = ".".join(python.split(".")[:2])
+    family = f"{platform.system()}-{platform.machine()}".lower()
+    mark = hashlib.sha256(f"{processor} {minor}".encode()).hexdigest()[:6]
+    size = f"{cpus:.3g}cpu-{memory / 2**30:.0f}g"
+    return HostFacts(
+        id=f"{family}-{size}-{mark}",
+        cpus=cpus,
+        cpu_count=multiprocessing.cpu_count(),
+        memory_bytes=memory,
+        processor=processor,
+        system=system,
+        python_version=python,
+        dagster_version=_dagster_version(),
+    )

@@ -1,0 +1,641 @@
+"""Timing the same ops of two trees in pairs of fresh processes, and counting what has no noise.
+
+A *survey* of a tree loads the target, draws sample inputs, calls every mapped op once on each,
+and counts. *Timing* then calls the ops on the base's inputs in a fresh process of either tree.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import pickle
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, Protocol, cast
+
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.measure.child import ChildFailure, run_in_child
+from advisor.measure.progress import Progress, silent
+from advisor.measure.supervisor import unwatch, watch
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.invocation import Invocation
+
+Side = Literal["base", "head"]
+_OWN_PACKAGE = __name__.split(".", maxsplit=1)[0]
+
+_PICKLE_PROTOCOL = 4  # Dagster's filesystem IO manager writes this one
+_TIMED_S = 0.4  # per op and process: several scheduler periods and garbage collections
+_MOST_REPEATS = 25
+_MEMOISED = 0.2  # a repeat that takes less than this share of the call before was looked up
+_SHORTEST_S = 1e-4  # below it, the clock and the call's own cost are what is measured
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """The files of one side.
+
+    Attributes:
+        root: Root of the repository, or of the project where there is none.
+        foreign_root: Root of the other side, from which nothing may be loaded; None without one.
+        working_directory: Importable folder, as for Dagster's own command line.
+        python_path: Further importable folders of this tree (a ``src`` layout, say).
+    """
+
+    side: Side
+    root: str
+    working_directory: str
+    python_path: tuple[str, ...] = ()
+    foreign_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyRequest:
+    """What to survey.
+
+    Attributes:
+        target, job: As the user spelled them.
+        inputs: File (absolute) or ``module:callable`` with sample inputs; None: the target's own.
+        samples: Most items to call the ops on.
+        samples_file: Where to leave the drawn inputs for the timing.
+        other_samples_file: The other side's, to see whether this side can read it.
+        item_timeout_s: Longest that one call may take.
+    """
+
+    tree: Tree
+    target: str
+    job: str | None
+    run_config: Mapping[str, object]
+    inputs: str | None
+    samples: int
+    samples_file: str
+    other_samples_file: str | None = None
+    item_timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class OpSurvey:
+    """What one pass of calls told of one op.
+
+    Attributes:
+        calls: One sample an item; the first is the first call in its process.
+        repeat_s: A second call on the last item, to see whether results are kept.
+        modules: Modules beyond Dagster's own in the process after the first call.
+        failed: Why it has no measurement, in words with file and line.
+    """
+
+    op: MappedOp
+    calls: tuple[ItemSample, ...] = ()
+    repeat_s: float | None = None
+    modules: int = 0
+    failed: str | None = None
+
+    @property
+    def warm_s(self) -> float:
+        """Median seconds of a call after the first, where there was one."""
+        later = self.calls[1:] or self.calls
+        return statistics.median(call.wall_s for call in later) if later else 0.0
+
+    @property
+    def memoises(self) -> bool:
+        """Whether a repeated call is answered from a store of results."""
+        if self.repeat_s is None or len(self.calls) < 2:
+            return False
+        return self.repeat_s < _MEMOISED * self.calls[-1].wall_s
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """One side, surveyed.
+
+    Attributes:
+        items: Items that the fan-out yields, or inputs that there are.
+        steps, events: Of one run, as the graph and the items give them; None for a bare op.
+        samples_kept: Whether the inputs could be pickled for the timing.
+        reads_other: Whether the other side's inputs load here.
+        executions: Calls of the user's ops in all.
+    """
+
+    description: WorkloadDescription
+    items: int
+    ops: tuple[OpSurvey, ...]
+    steps: int | None
+    events: int | None
+    samples_kept: bool
+    reads_other: bool
+    executions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TimingRequest:
+    """What to time in one fresh process.
+
+    Attributes:
+        ops: Handles of the ops, in order.
+        repeats: Handle to timed calls an item; 1 for an op that keeps its results.
+        samples_file: Inputs to read; None: draw them again.
+    """
+
+    survey: SurveyRequest
+    ops: tuple[str, ...]
+    repeats: Mapping[str, int]
+    samples_file: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class OpCalls:
+    """One op's timed calls in one process: seconds by item and repeat, or why there are none."""
+
+    calls_s: tuple[tuple[float, ...], ...] = ()
+    failed: str | None = None
+
+
+class SideFailedError(DynadviseError):
+    """One side as a whole could not be measured."""
+
+
+# --- in the parent ----------------------------------------------------------------------------
+
+
+class PairMeasurer(Protocol):
+    """Measures either side; the form that tests replace by recorded timings."""
+
+    def survey(self, side: Side) -> Survey:
+        """Survey a side; raises DynadviseError where it cannot be loaded."""
+
+    def time(self, side: Side, ops: Sequence[str]) -> Mapping[str, OpCalls]:
+        """Time the ops in one fresh process of a side."""
+
+
+class ChildProcesses:
+    """Measures in fresh processes; what they leave for each other is in a temporary folder."""
+
+    def __init__(self, base: SurveyRequest | None, head: SurveyRequest, timeout_s: float) -> None:
+        self._requests: dict[Side, SurveyRequest] = {"head": head}
+        if base is not None:
+            self._requests["base"] = base
+        self._timeout_s = timeout_s
+        self._surveys: dict[Side, Survey] = {}
+        self.executions = 0
+
+    def survey(self, side: Side) -> Survey:
+        """Survey a side, the base first where both are."""
+        request = self._requests[side]
+        if side == "head" and "base" in self._surveys and self._surveys["base"].samples_kept:
+            request = replace(request, other_samples_file=self._requests["base"].samples_file)
+        result = run_in_child(
+            "advisor.measure.paired:survey_tree",
+            request,
+            timeout_s=self._timeout_s,
+            python_path=(request.tree.working_directory, *request.tree.python_path),
+            working_directory=request.tree.working_directory,
+        )
+        survey = cast(Survey, result.unwrap(f"`{request.target}` ({side})"))
+        self._surveys[side] = survey
+        self.executions += survey.executions
+        return survey
+
+    def time(self, side: Side, ops: Sequence[str]) -> Mapping[str, OpCalls]:
+        """Time the ops in one fresh process of a side."""
+        timing = self._timing(side, ops)
+        request = timing.survey
+        result = run_in_child(
+            "advisor.measure.paired:time_calls",
+            timing,
+            timeout_s=self._timeout_s,
+            python_path=(request.tree.working_directory, *request.tree.python_path),
+            working_directory=request.tree.working_directory,
+        )
+        if result.failure is not None:
+            return _blamed(result.failure, ops)
+        timed = cast("Mapping[str, OpCalls]", result.value)
+        self.executions += sum(1 + sum(map(len, op.calls_s)) for op in timed.values())
+        return timed
+
+    def _timing(self, side: Side, ops: Sequence[str]) -> TimingRequest:
+        """Both sides get the base's inputs where head can read them, and the same repeats."""
+        first: Side = "base" if "base" in self._surveys else "head"
+        shared = all(
+            survey.samples_kept and (name == first or survey.reads_other)
+            for name, survey in self._surveys.items()
+        )
+        own = self._requests[side].samples_file if self._surveys[side].samples_kept else None
+        return TimingRequest(
+            survey=self._requests[side],
+            ops=tuple(ops),
+            repeats={op: repeats_for(self._surveys.values(), op) for op in ops},
+            samples_file=self._requests[first].samples_file if shared else own,
+        )
+
+
+def repeats_for(surveys: Sequence[Survey] | object, handle: str) -> int:
+    """Timed calls an item, the same on both sides: about 0.4 s in all, and 25 at most."""
+    found = [
+        op
+        for survey in cast("Sequence[Survey]", surveys)
+        for op in survey.ops
+        if op.op.op.handle == handle
+    ]
+    if not found or any(op.memoises for op in found):
+        return 1
+    item_s = max(_SHORTEST_S, max(op.warm_s * max(1, len(op.calls)) for op in found))
+    return min(_MOST_REPEATS, max(1, round(_TIMED_S / item_s)))
+
+
+@dataclass
+class PairedTimings:
+    """What the pairs gave so far, by op, in the order of measuring.
+
+    Attributes:
+        base_s, head_s: Seconds of each process for the op's sample items.
+        failed: Op to the side and the reason, where a process had no timing of it.
+    """
+
+    base_s: dict[str, list[float]] = field(default_factory=dict)
+    head_s: dict[str, list[float]] = field(default_factory=dict)
+    failed: dict[str, tuple[Side, str]] = field(default_factory=dict)
+
+
+def measure_pairs(
+    measurer: PairMeasurer,
+    ops: Sequence[str],
+    max_pairs: int,
+    *,
+    seconds: Callable[[Sequence[Sequence[float]]], float],
+    still_open: Callable[[PairedTimings], Sequence[str]],
+    seed: int,
+    progress: Progress = silent,
+) -> PairedTimings:
+    """Measure pair after pair, base and head in random order, until all ops are decided.
+
+    Args:
+        measurer: Measures one side in a fresh process.
+        ops: Handles of the ops.
+        max_pairs: Most pairs.
+        seconds: One process's calls to its one number.
+        still_open: Called after each pair; the ops that want more.
+        seed: Of the order inside the pairs.
+        progress: Told what is being done.
+    """
+    order = random.Random(seed)  # noqa: S311 - no secret
+    timings = PairedTimings({op: [] for op in ops}, {op: [] for op in ops})
+    wanted = tuple(ops)
+    for pair in range(max_pairs):
+        if not wanted:
+            break
+        progress(f"pair {pair + 1} of at most {max_pairs}: {', '.join(wanted)}", pair / max_pairs)
+        sides: list[Side] = ["base", "head"]
+        order.shuffle(sides)
+        measured = {side: measurer.time(side, wanted) for side in sides}
+        for op in wanted:
+            failed = next(
+                ((side, measured[side][op].failed) for side in sides if measured[side][op].failed),
+                None,
+            )
+            if failed is not None:
+                timings.failed[op] = (failed[0], str(failed[1]))
+                continue
+            timings.base_s[op].append(seconds(measured["base"][op].calls_s))
+            timings.head_s[op].append(seconds(measured["head"][op].calls_s))
+        wanted = tuple(op for op in still_open(timings) if op not in timings.failed)
+    return timings
+
+
+@contextlib.contextmanager
+def samples_folder() -> Iterator[Path]:
+    """A temporary folder for the drawn inputs."""
+    with tempfile.TemporaryDirectory(prefix="dynadvise-check-") as folder:
+        yield Path(folder)
+
+
+def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:
+    """A dead process takes the timings of all its ops with it; the one that ran is named."""
+    reason = str(failure.as_error("the measured process"))
+    guilty = [op for op in ops if failure.during and f"`{op}`" in failure.during]
+    return {op: OpCalls(failed=reason) for op in guilty or ops} | {
+        op: OpCalls(failed=f"its process ended: {reason}")
+        for op in ops
+        if guilty and op not in guilty
+    }
+
+
+# --- in the child -----------------------------------------------------------------------------
+
+
+def survey_tree(request: SurveyRequest) -> Survey:
+    """Load, draw inputs, call each op once an item, count. Runs in a child."""
+    known = {name for name in sys.modules if not name.startswith(_OWN_PACKAGE)}
+    with _opened(request) as (description, invocation):
+        drawn, items = _drawn(request, description)
+        invocation.start_resources()
+        inputs: dict[str, list[dict[str, object]]] = {}
+        surveys: list[OpSurvey] = []
+        executions = 0
+        for index, op in enumerate(description.mapped):
+            handle = op.op.handle
+            inputs[handle] = drawn.get(handle, [])
+            surveyed, outputs = _surveyed(invocation, op, inputs[handle], known, request)
+            executions += len(surveyed.calls) + (surveyed.repeat_s is not None)
+            surveys.append(surveyed)
+            if index + 1 < len(description.mapped):
+                following = description.mapped[index + 1]
+                drawn[following.op.handle] = _chained(following, outputs, drawn)
+    return Survey(
+        description=description,
+        items=items,
+        ops=tuple(surveys),
+        steps=_steps(description, items),
+        events=_events(description, items),
+        samples_kept=_keep(inputs, Path(request.samples_file)),
+        reads_other=_reads(request.other_samples_file, description),
+        executions=executions,
+    )
+
+
+def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
+    """Time the ops' calls, after one that is not timed. Runs in a child."""
+    import gc
+
+    timed: dict[str, OpCalls] = {}
+    with _opened(request.survey) as (description, invocation):
+        inputs = _inputs_for(request, description, invocation)
+        ops = {op.op.handle: op for op in description.mapped}
+        for handle in request.ops:
+            if handle not in ops:
+                timed[handle] = OpCalls(failed="there is no such op on this side")
+                continue
+            gc.collect()
+            timed[handle] = _timed(
+                invocation,
+                ops[handle],
+                inputs[handle],
+                request.repeats[handle],
+                request.survey.item_timeout_s,
+            )
+    return timed
+
+
+@contextlib.contextmanager
+def _opened(request: SurveyRequest) -> Iterator[tuple[WorkloadDescription, Invocation]]:
+    from advisor.dagster_bridge.invocation import open_invocation
+    from advisor.dagster_bridge.structure import describe
+    from advisor.dagster_bridge.target import load_target, parse_target
+
+    folder = Path(request.tree.working_directory)
+    reference = parse_target(request.target, job=request.job, working_directory=folder)
+    loaded = load_target(reference)
+    description = describe(loaded, request.run_config)
+    _refuse_foreign(description, request.tree)
+    with (
+        tempfile.TemporaryDirectory(prefix="dynadvise-storage-") as storage,
+        open_invocation(loaded, description, request.run_config, Path(storage)) as invocation,
+    ):
+        _LOADED[id(description)] = loaded
+        try:
+            yield description, invocation
+        finally:
+            _LOADED.clear()
+
+
+_LOADED: dict[int, object] = {}
+
+
+def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
+    """An installed package would be timed twice and called unchanged: refuse."""
+    if tree.foreign_root is None:
+        return
+    foreign = Path(tree.foreign_root).resolve()
+    own = Path(tree.root).resolve()
+    for op in description.mapped:
+        if op.op.location is None:
+            continue
+        file = Path(op.op.location.file).resolve()
+        if file.is_relative_to(foreign) and not file.is_relative_to(own):
+            raise SideFailedError(
+                f"On the side of {tree.side}, `{op.op.handle}` was loaded from the other side's files.",
+                where=str(op.op.location),
+                hint="Run the gate where the project is importable from its folder, not installed.",
+            )
+
+
+def _drawn(
+    request: SurveyRequest, description: WorkloadDescription
+) -> tuple[dict[str, list[dict[str, object]]], int]:
+    """Inputs of the first op, fixed inputs of the later ones, and how many items there are."""
+    from advisor.dagster_bridge.sampling import draw_samples, read_inputs
+    from advisor.dagster_bridge.target import LoadedTarget
+
+    first = description.mapped[0].op.handle
+    if request.inputs is not None:
+        rows = read_inputs(request.inputs, description, Path(request.tree.working_directory))
+        return {first: [dict(row) for row in rows[: request.samples]]}, len(rows)
+    loaded = cast(LoadedTarget, _LOADED[id(description)])
+    watch("drawing the samples", None)
+    samples = draw_samples(loaded, description, request.run_config, request.samples)
+    unwatch()
+    drawn = {first: [dict(item.inputs) for item in samples.items[: request.samples]]}
+    for handle, fixed in samples.fixed_inputs.items():
+        rows = drawn.get(handle)
+        drawn[handle] = [{**fixed, **row} for row in rows] if rows else [dict(fixed)]
+    return drawn, samples.total_items
+
+
+def _chained(
+    op: MappedOp,
+    outputs: Sequence[Mapping[str, object]],
+    drawn: Mapping[str, list[dict[str, object]]],
+) -> list[dict[str, object]]:
+    """Inputs of an op from the outputs of the one before it."""
+    fixed = dict(drawn[op.op.handle][0]) if drawn.get(op.op.handle) else {}
+    rows = []
+    for output in outputs:
+        value = output["result"] if "result" in output else next(iter(output.values()), None)
+        rows.append({**fixed, **({op.item_input: value} if op.item_input else {})})
+    return rows
+
+
+def _surveyed(
+    invocation: Invocation,
+    op: MappedOp,
+    inputs: Sequence[dict[str, object]],
+    known: set[str],
+    request: SurveyRequest,
+) -> tuple[OpSurvey, list[dict[str, object]]]:
+    if not inputs:
+        return OpSurvey(op, failed="it has no sample inputs: the op before it failed"), []
+    calls: list[ItemSample] = []
+    outputs: list[dict[str, object]] = []
+    modules = 0
+    for index, row in enumerate(inputs):
+        failed, call, output = _called(invocation, op, row, index, request.item_timeout_s)
+        if failed is not None or call is None:
+            return OpSurvey(op, tuple(calls), modules=modules, failed=failed), outputs
+        if index == 0:
+            modules = sum(
+                1 for name in sys.modules if name not in known and not name.startswith(_OWN_PACKAGE)
+            )
+        calls.append(call)
+        outputs.append(output)
+    repeat_s = None
+    if len(inputs) > 1 and calls[-1].wall_s > _SHORTEST_S:
+        _, repeat, _ = _called(
+            invocation, op, inputs[-1], len(inputs) - 1, request.item_timeout_s, sizes=False
+        )
+        repeat_s = repeat.wall_s if repeat is not None else None
+    return OpSurvey(op, tuple(calls), repeat_s, modules), outputs
+
+
+def _called(
+    invocation: Invocation,
+    op: MappedOp,
+    row: dict[str, object],
+    index: int,
+    timeout_s: float,
+    *,
+    sizes: bool = True,
+) -> tuple[str | None, ItemSample | None, dict[str, object]]:
+    watch(f"`{op.op.handle}`, item {index},", timeout_s)
+    cpu = time.process_time()
+    start = time.perf_counter()
+    try:
+        output = invocation.call(op, row)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        return _reason(error, op, index), None, {}
+    finally:
+        unwatch()
+    wall_s = time.perf_counter() - start
+    cpu_s = time.process_time() - cpu
+    sample = ItemSample(
+        item=index,
+        key=None,
+        wall_s=wall_s,
+        cpu_s=cpu_s,
+        peak_rss_bytes=0,
+        input_bytes=_pickled_bytes(row) if sizes else 0,
+        output_bytes=_pickled_bytes(output) if sizes else 0,
+    )
+    return None, sample, output
+
+
+def _timed(
+    invocation: Invocation,
+    op: MappedOp,
+    inputs: Sequence[dict[str, object]],
+    repeats: int,
+    timeout_s: float,
+) -> OpCalls:
+    if not inputs:
+        return OpCalls(failed="it has no sample inputs")
+    # Where results are kept (one repeat), the call before the timed ones must not be on an item
+    # that is timed; elsewhere every item is.
+    timed = inputs[1:] if repeats == 1 and len(inputs) > 1 else inputs
+    handle = op.op.handle
+    calls_s: list[list[float]] = [[] for _ in timed]
+    watch(f"`{handle}`, item 0,", timeout_s)
+    try:
+        invocation.call(op, inputs[0])
+        for repeat in range(repeats):
+            for index, row in enumerate(timed):
+                watch(f"`{handle}`, item {index}, call {repeat + 2},", timeout_s)
+                start = time.perf_counter()
+                invocation.call(op, row)
+                calls_s[index].append(time.perf_counter() - start)
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        return OpCalls(failed=_reason(error, op, 0))
+    finally:
+        unwatch()
+    return OpCalls(tuple(tuple(item) for item in calls_s))
+
+
+def _reason(error: Exception, op: MappedOp, index: int) -> str:
+    """Whose code raised what on which item, with the last frames."""
+    from advisor.measure.user_frames import culprit, frames_of, root_cause
+
+    if isinstance(error, DynadviseError):
+        return str(error)
+    cause = root_cause(error)
+    frames = frames_of(cause)
+    guilty = culprit(frames)
+    place = f" at {guilty.where}" if guilty else ""
+    message = f": {cause}" if str(cause) else ""
+    return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"
+
+
+def _inputs_for(
+    request: TimingRequest, description: WorkloadDescription, invocation: Invocation
+) -> dict[str, list[dict[str, object]]]:
+    invocation.start_resources()
+    if request.samples_file is not None:
+        with Path(request.samples_file).open("rb") as file:
+            return cast(
+                "dict[str, list[dict[str, object]]]",
+                pickle.load(file),  # noqa: S301 - written by our own survey
+            )
+    drawn, _ = _drawn(request.survey, description)
+    inputs: dict[str, list[dict[str, object]]] = {}
+    for index, op in enumerate(description.mapped):
+        inputs[op.op.handle] = drawn.get(op.op.handle, [])
+        if index + 1 < len(description.mapped):
+            outputs = [invocation.call(op, row) for row in inputs[op.op.handle]]
+            following = description.mapped[index + 1]
+            drawn[following.op.handle] = _chained(following, outputs, drawn)
+    return inputs
+
+
+def _keep(inputs: Mapping[str, list[dict[str, object]]], file: Path) -> bool:
+    try:
+        file.write_bytes(pickle.dumps(dict(inputs), protocol=_PICKLE_PROTOCOL))
+    except Exception:  # noqa: BLE001 - whatever __reduce__ raises
+        file.unlink(missing_ok=True)
+        return False
+    return True
+
+
+def _reads(file: str | None, description: WorkloadDescription) -> bool:
+    """Whether the other side's inputs load here and fit the ops of the same name."""
+    if file is None:
+        return False
+    try:
+        rows = pickle.loads(Path(file).read_bytes())  # noqa: S301 - written by our own survey
+    except Exception:  # noqa: BLE001 - classes that moved, whatever __setstate__ raises
+        return False
+    return all(
+        set(row) <= set(op.inputs)
+        for op in description.mapped
+        for row in rows.get(op.op.handle, [])
+    )
+
+
+def _pickled_bytes(value: object) -> int:
+    try:
+        values = value.values() if isinstance(value, dict) else [value]
+        return sum(len(pickle.dumps(part, protocol=_PICKLE_PROTOCOL)) for part in values)
+    except Exception:  # noqa: BLE001 - whatever __reduce__ raises
+        return 0
+
+
+def _steps(description: WorkloadDescription, items: int) -> int | None:
+    if description.fan_out is None:
+        return None
+    once = 1 + len(description.upstream) + len(description.collects) + description.other_steps
+    return once + items * len(description.mapped)
+
+
+def _events(description: WorkloadDescription, items: int) -> int | None:
+    """Rows of a multiprocess run's event log, from the graph.
+
+    A step has 7 (STEP_WORKER_STARTING, _STARTED, RESOURCE_INIT_STARTED, _SUCCESS, LOGS_CAPTURED,
+    STEP_START, STEP_SUCCESS), two an input (LOADED_INPUT, STEP_INPUT) and two an output
+    (STEP_OUTPUT, HANDLED_OUTPUT); the fan-out has an output an item, a collecting op loads them.
+    """
+    steps = _steps(description, items)
+    if steps is None:
+        return None
+    mapped = sum(2 * len(op.inputs) + 2 * len(op.outputs) for op in description.mapped)
+    return 7 * steps + items * (mapped + 2 + len(description.collects))

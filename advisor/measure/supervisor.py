@@ -1,0 +1,262 @@
+"""Inside the child: a small guardian process, and the worker that it watches.
+
+``run_in_child`` starts a fresh interpreter with `main`. That process becomes the guardian: it
+adopts every orphan among its descendants (``PR_SET_CHILD_SUBREAPER``), forks the worker before
+anything else is imported, waits for it, and then kills whatever the user's code left running.
+When our own process dies, the kernel sends the guardian SIGTERM (``PR_SET_PDEATHSIG``), and it
+kills its whole tree. So nothing outlives a measurement, whatever the user's code does.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import faulthandler
+import importlib
+import json
+import os
+import pickle
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import NoReturn
+
+REQUEST, RESULT, STATUS, STACKS, CRASH = (
+    "request.pickle",
+    "result.pickle",
+    "status.json",
+    "stacks.txt",
+    "crash.txt",
+)
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_CHILD_SUBREAPER = 36
+_EXIT_HANDLERS_S = 5  # for the user's atexit handlers, before the worker is ended
+_REAP_S = 10.0
+_OOM_SCORE = "500"  # of 1000: where memory runs out, the kernel shall end the worker, not us
+
+_progress_fd: int | None = None
+
+
+def send_progress(message: dict[str, object]) -> None:
+    """Send a message to the ``on_progress`` of the process that started this child.
+
+    Does nothing outside a child, and in the child's own children.
+    """
+    if _progress_fd is None or os.getpid() != _worker_pid:
+        return
+    with contextlib.suppress(OSError):
+        os.write(_progress_fd, json.dumps(message).encode() + b"\n")
+
+
+def watch(label: str, timeout_s: float | None = None) -> None:
+    """Say what runs from now on, and after how many seconds it counts as hanging.
+
+    The label is what a failure's message will say was running. `unwatch` ends it.
+    """
+    send_progress({"watch": label, "timeout_s": timeout_s})
+
+
+def unwatch() -> None:
+    """What was watched has ended."""
+    send_progress({"watch": None})
+
+
+_worker_pid = -1
+
+
+def _prctl(option: int, value: int) -> None:
+    """Linux only; elsewhere, and where forbidden, the guarantees that need it are weaker."""
+    if not sys.platform.startswith("linux"):
+        return
+    import ctypes
+
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def descendants(of: int) -> list[int]:
+    """Process ids of all children of a process, and theirs."""
+    children: dict[int, list[int]] = {}
+    if sys.platform.startswith("linux"):
+        for entry in os.listdir("/proc"):  # noqa: PTH208 - runs on a timer; this is the cheap form
+            if not entry.isdigit():
+                continue
+            try:
+                with open(f"/proc/{entry}/stat", "rb") as file:  # noqa: PTH123 - likewise
+                    # after the name in parentheses, which may hold anything: state, parent
+                    parent = int(file.read().rpartition(b")")[2].split()[1])
+            except (OSError, ValueError, IndexError):
+                continue
+            children.setdefault(parent, []).append(int(entry))
+        found: list[int] = []
+        pending = [of]
+        while pending:
+            below = children.get(pending.pop(), [])
+            found += below
+            pending += below
+        return found
+    import psutil
+
+    try:
+        return [process.pid for process in psutil.Process(of).children(recursive=True)]
+    except psutil.Error:
+        return []
+
+
+def _end_descendants() -> None:
+    """Kill all that is below this process, and wait for it; orphans come to us one by one."""
+    deadline = time.monotonic() + _REAP_S
+    while time.monotonic() < deadline:
+        for pid in descendants(os.getpid()):
+            with contextlib.suppress(OSError):
+                os.kill(pid, signal.SIGKILL)
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        time.sleep(0.005)
+
+
+def _terminated(_signal: int, _frame: object) -> NoReturn:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    _end_descendants()
+    os._exit(143)
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(OSError):
+        os.killpg(pid, signal.SIGKILL)
+
+
+def main() -> NoReturn:
+    """Entry point of the fresh interpreter: directory, progress descriptor, parent's pid."""
+    directory, progress_fd, parent = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    signal.signal(signal.SIGTERM, _terminated)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+    guardian = os.getpid()
+    if os.getppid() != parent:
+        os._exit(143)
+    worker = os.fork()
+    if worker == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        os.setsid()
+        _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != guardian:
+            os._exit(143)
+        _work(directory, progress_fd)
+    os.close(progress_fd)
+    for stream in (1, 2):  # so that their end means that the worker and its children are gone
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, stream)
+        os.close(null)
+    while True:
+        pid, status, usage = os.wait4(-1, 0)
+        if pid == worker:
+            break
+    _kill_group(worker)
+    _end_descendants()
+    import resource
+
+    total = resource.getrusage(resource.RUSAGE_CHILDREN)
+    unit = 1 if sys.platform == "darwin" else 1024  # ru_maxrss: bytes there, KiB elsewhere
+    _write_whole(
+        directory / STATUS,
+        json.dumps(
+            {
+                "status": status,
+                "cpu_s": total.ru_utime + total.ru_stime,
+                "max_rss_bytes": usage.ru_maxrss * unit,
+            }
+        ).encode(),
+    )
+    os._exit(0)
+
+
+def _write_whole(path: Path, content: bytes) -> None:
+    temporary = path.with_suffix(".part")
+    temporary.write_bytes(content)
+    temporary.replace(path)
+
+
+def _work(directory: Path, progress_fd: int) -> NoReturn:
+    """Run the request in this process, write its result, and end the process at once."""
+    global _progress_fd, _worker_pid
+    os.set_inheritable(progress_fd, False)
+    _progress_fd, _worker_pid = progress_fd, os.getpid()
+    with contextlib.suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
+    send_progress({"pid": os.getpid()})
+    stacks = (directory / STACKS).open("w")
+    crash = (directory / CRASH).open("w")
+    faulthandler.enable(crash)
+    faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
+    sys.argv = ["dynadvise-child"]
+    outcome = _run(directory)
+    try:
+        content = pickle.dumps(outcome, protocol=pickle.HIGHEST_PROTOCOL)
+    except Exception as error:  # noqa: BLE001 - whatever __reduce__ raises
+        reason = f"{type(error).__name__}: {error}"
+        content = pickle.dumps({"kind": "unpicklable", "reason": reason})
+    try:
+        _write_whole(directory / RESULT, content)
+    except BaseException as error:  # noqa: BLE001 - a full disk, say: the status tells
+        sys.stderr.write(f"dynadvise: cannot write the result: {error}\n")
+        os._exit(70)
+    _leave()
+
+
+def _leave() -> NoReturn:
+    """End now. Threads that never end must not hold us; exit handlers get a few seconds."""
+    import atexit
+
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(_EXIT_HANDLERS_S)
+    try:
+        atexit._run_exitfuncs()
+        sys.stdout.flush()
+        sys.stderr.flush()
+    finally:
+        os._exit(0)
+
+
+def _run(directory: Path) -> dict[str, object]:
+    from advisor.domain.errors import DynadviseError
+
+    try:
+        request = pickle.loads((directory / REQUEST).read_bytes())  # noqa: S301 - our own
+        if request["working_directory"]:
+            os.chdir(request["working_directory"])
+        # "-c" has put the current folder first; what is importable is the caller's to say
+        sys.path[:] = [*request["python_path"], *(path for path in sys.path if path)]
+        module, _, name = request["function"].partition(":")
+        function = getattr(importlib.import_module(module), name)
+        argument = pickle.loads(request["argument"])  # noqa: S301 - our own
+        return {"kind": "value", "value": function(argument)}
+    except DynadviseError as error:
+        return {"kind": "error", "error": error.with_traceback(None)}
+    except SystemExit as error:
+        return {"kind": "exited", **_told(error), "code": str(error.code)}
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises
+        return {"kind": "raised", **_told(error)}
+
+
+def _told(error: BaseException) -> dict[str, object]:
+    from advisor.measure.user_frames import culprit, frames_of, root_cause
+
+    cause = root_cause(error)
+    frames = frames_of(cause) or frames_of(error)
+    guilty = culprit(frames)
+    try:
+        message = str(cause)
+    except Exception:  # noqa: BLE001 - a broken __str__ of the user's
+        message = "(its message cannot be shown)"
+    return {
+        "type": type(cause).__name__,
+        "message": message[:4000],
+        "where": guilty.where if guilty else None,
+        "frames": [frame.text for frame in frames[-5:]],
+    }

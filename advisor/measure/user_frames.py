@@ -1,0 +1,100 @@
+"""Which frames of a stack are the user's: for messages that name their code and not ours."""
+
+from __future__ import annotations
+
+import os
+import sysconfig
+import traceback
+from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_EXAMPLES = str(Path(_PACKAGE) / "examples") + os.sep  # examples are users of ours
+_OURS = _PACKAGE + os.sep
+_MACHINERY = ("dagster", "dagster_shared", "dagster_pipes", "pyinstrument")
+
+
+class Frame(NamedTuple):
+    """One frame of a stack."""
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+
+    @property
+    def where(self) -> str:
+        """File and line, as users write it."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The frame as Python's own traceback shows it."""
+        head = f'File "{self.file}", line {self.line}, in {self.function}'
+        return f"{head}\n  {self.source}" if self.source else head
+
+
+@lru_cache(maxsize=1)
+def _library_directories() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names}
+    return tuple(sorted({str(Path(path).resolve()) + os.sep for path in found if path}))
+
+
+@lru_cache(maxsize=4096)
+def is_machinery(file: str) -> bool:
+    """Whether the file is dynadvise's, Dagster's or the import system's own."""
+    if file.startswith("<frozen"):
+        return True
+    if file.startswith(_OURS):
+        return not file.startswith(_EXAMPLES)
+    parts = Path(file).parts
+    if "site-packages" in parts:
+        after = parts[len(parts) - 1 - parts[::-1].index("site-packages") + 1 :]
+        return bool(after) and after[0] in _MACHINERY
+    return False
+
+
+@lru_cache(maxsize=4096)
+def is_user_file(file: str, own: tuple[str, ...] = ()) -> bool:
+    """Whether the file is the user's own code: no library, not ours, not Python's.
+
+    Args:
+        file: As in a code object.
+        own: Directories that are the user's wherever they lie (an installed package of theirs).
+    """
+    if file.startswith("<") or is_machinery(file):
+        return False
+    if any(file.startswith(directory) for directory in own):
+        return True
+    if "site-packages" in Path(file).parts or "dist-packages" in Path(file).parts:
+        return False
+    return not file.startswith(_library_directories())
+
+
+def root_cause(error: BaseException) -> BaseException:
+    """The user's own exception, where Dagster has wrapped it in one of its."""
+    seen: set[int] = set()
+    while id(error) not in seen and type(error).__module__.split(".")[0] in _MACHINERY:
+        seen.add(id(error))
+        wrapped = getattr(error, "user_exception", None) or error.__cause__
+        if not isinstance(wrapped, BaseException):
+            break
+        error = wrapped
+    return error
+
+
+def frames_of(error: BaseException) -> list[Frame]:
+    """The traceback without the frames of dynadvise, of Dagster and of the import system."""
+    frames = [
+        Frame(entry.filename, entry.lineno or 0, entry.name, entry.line or "")
+        for entry in traceback.extract_tb(error.__traceback__)
+    ]
+    return [f for f in frames if f.file != "<string>" and not is_machinery(f.file)]
+
+
+def culprit(frames: Sequence[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code; None where there is none."""
+    return next((frame for frame in reversed(frames) if is_user_file(frame.file)), None)

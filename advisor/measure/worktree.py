@@ -1,0 +1,195 @@
+"""A revision of the user's repository in a folder of its own, which always goes again."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from advisor.domain.errors import DynadviseError
+
+_GIT_TIMEOUT_S = 120
+#: What git sets inside a hook; it would lead a command about another worktree to the user's index.
+_HOOK_VARIABLES = frozenset(
+    {
+        "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+        "GIT_COMMON_DIR",
+        "GIT_DIR",
+        "GIT_INDEX_FILE",
+        "GIT_NAMESPACE",
+        "GIT_OBJECT_DIRECTORY",
+        "GIT_PREFIX",
+        "GIT_WORK_TREE",
+    }
+)
+
+
+class GitError(DynadviseError):
+    """The base revision cannot be had from git."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseTree:
+    """A checked-out revision.
+
+    Attributes:
+        root: Folder of the worktree.
+        head_root: Folder of the repository that it belongs to: the user's own tree.
+        revision: The commit, in full.
+    """
+
+    root: Path
+    head_root: Path
+    revision: str
+
+    def counterpart(self, path: Path) -> Path | None:
+        """Where ``path`` of the user's tree lies in this one; None for a path outside of it."""
+        try:
+            return self.root / path.resolve().relative_to(self.head_root)
+        except ValueError:
+            return None
+
+
+@contextlib.contextmanager
+def base_worktree(directory: Path, reference: str) -> Iterator[BaseTree]:
+    """Check out ``reference`` of the repository around ``directory`` beside it, for the block.
+
+    The user's own files, index and branches are not touched; git hooks do not run. The worktree
+    is removed at the end, after an exception, Ctrl-C and SIGTERM too.
+
+    Raises:
+        GitError: No git, no repository, no such revision, or it cannot be checked out.
+    """
+    if shutil.which("git") is None:
+        raise GitError(
+            "git is not installed, so the base revision cannot be checked out.",
+            hint="Install git, or check without --base.",
+        )
+    root = _repository(directory)
+    revision = _revision(root, reference)
+    # Not under the repository: tools that look upwards for a pyproject.toml would find the
+    # user's own one above the base's files.
+    holder = Path(tempfile.mkdtemp(prefix="dynadvise-base-")).resolve()
+    folder = holder / root.name
+    with _terminated_like_interrupted():
+        try:
+            added = _git(root, "worktree", "add", "--detach", "--quiet", str(folder), revision)
+            if added.returncode != 0:
+                raise GitError(
+                    f"git cannot check out {reference!r} beside your tree.",
+                    where=str(root),
+                    details=added.stderr.strip(),
+                )
+            yield BaseTree(root=folder, head_root=root, revision=revision)
+        finally:
+            _remove(root, folder, holder)
+
+
+def repository_root(directory: Path) -> Path | None:
+    """Root of the repository around ``directory``; None where there is none."""
+    try:
+        return _repository(directory)
+    except GitError:
+        return None
+
+
+def _repository(directory: Path) -> Path:
+    found = _git(directory, "rev-parse", "--show-toplevel")
+    if found.returncode != 0:
+        reason = found.stderr.strip()
+        foreign = "dubious ownership" in reason
+        raise GitError(
+            "git does not trust this repository."
+            if foreign
+            else "--base needs a git repository, and this folder is not in one.",
+            where=str(directory),
+            details=reason if foreign else None,
+            hint=None if foreign else "Check without --base, or run it in the project's clone.",
+        )
+    return Path(found.stdout.strip()).resolve()
+
+
+def _revision(root: Path, reference: str) -> str:
+    found = _git(
+        root, "rev-parse", "--verify", "--quiet", "--end-of-options", reference + "^{commit}"
+    )
+    if found.returncode == 0:
+        return found.stdout.strip()
+    shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
+    if shallow:
+        raise GitError(
+            f"There is no revision {reference!r} in this clone, which is shallow.",
+            where=str(root),
+            hint=(
+                "Fetch it: `git fetch --depth=1 origin REF` (and --base FETCH_HEAD), or "
+                "`fetch-depth: 0` for actions/checkout."
+            ),
+        )
+    branches = _git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes")
+    known = ", ".join(branches.stdout.split()[:8])
+    raise GitError(
+        f"There is no revision {reference!r} in this repository.",
+        where=str(root),
+        hint=f"Branches here: {known}." if known else "It has no commit yet.",
+    )
+
+
+def _remove(root: Path, folder: Path, holder: Path) -> None:
+    """Remove the worktree; a second Ctrl-C meanwhile leaves nothing behind either."""
+    for _ in range(2):
+        try:
+            _git(root, "worktree", "remove", "--force", "--force", str(folder))
+            shutil.rmtree(holder, ignore_errors=True)
+            _git(root, "worktree", "prune")
+        except KeyboardInterrupt:
+            continue
+        return
+
+
+def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key not in _HOOK_VARIABLES}
+    environment |= {"LC_ALL": "C", "GIT_TERMINAL_PROMPT": "0"}
+    command = ["git", "-C", str(directory), "-c", f"core.hooksPath={os.devnull}", *arguments]
+    try:
+        return subprocess.run(
+            command,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=_GIT_TIMEOUT_S,
+            stdin=subprocess.DEVNULL,
+            # Its own session: Ctrl-C at the terminal shall not end git in the middle of removing.
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired:
+        raise GitError(
+            f"`git {' '.join(arguments[:2])}` did not end within {_GIT_TIMEOUT_S} s.",
+            where=str(directory),
+        ) from None
+
+
+@contextlib.contextmanager
+def _terminated_like_interrupted() -> Iterator[None]:
+    """SIGTERM, by which CI ends a job, unwinds the block as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

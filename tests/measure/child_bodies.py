@@ -1,0 +1,108 @@
+"""What the tests of run_in_child run inside the child."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+
+def add(pair):
+    return pair[0] + pair[1]
+
+
+def noisy(_):
+    print("to stdout")
+    print("x" * 300_000, file=sys.stderr)
+    print("last line", file=sys.stderr)
+    return sys.stdin.read()
+
+
+def bad_value(_):
+    raise ValueError("no such chunk")
+
+
+def leave(status):
+    sys.exit(status)
+
+
+def leave_at_once(status):
+    os._exit(status)
+
+
+def killed(number):
+    os.kill(os.getpid(), number)
+    time.sleep(10)
+
+
+def crash(_):
+    import ctypes
+
+    ctypes.string_at(0)
+
+
+def sleep_inside(seconds):
+    from advisor.measure.supervisor import watch
+
+    watch("op 'slow' on item 3", 0.3)
+    time.sleep(seconds)
+
+
+def unpicklable(_):
+    return lambda: 0
+
+
+def eat(count_bytes):
+    held = bytearray(count_bytes)
+    held[::4096] = b"x" * len(held[::4096])
+    time.sleep(10)
+
+
+def endless_thread(_):
+    threading.Thread(target=time.sleep, args=(600,)).start()
+    return "done"
+
+
+def daemonise(directory):
+    """A grandchild in a session of its own, whose parent is gone, with an empty environment."""
+    pid = os.fork()
+    if pid == 0:
+        os.setsid()
+        if os.fork():
+            os._exit(0)
+        os.execve("/bin/sleep", ["sleep", "600"], {})
+    os.waitpid(pid, 0)
+    time.sleep(0.2)
+    return None
+
+
+def daemonise_and_hang(directory):
+    daemonise(directory)
+    subprocess.Popen(["/bin/sleep", "600"])
+    time.sleep(600)
+
+
+def tell(count):
+    from advisor.measure.supervisor import send_progress
+
+    for number in range(count):
+        send_progress({"number": number})
+
+
+def exit_handler(path):
+    import atexit
+
+    atexit.register(lambda: open(path, "w").write("cleaned"))
+    return 1
+
+
+def user_error(_):
+    from advisor.domain.errors import TargetError
+
+    raise TargetError("no op named 'proces'", hint="Did you mean 'process'?")
+
+
+def where_am_i(_):
+    return os.getcwd(), os.environ.get("COLOUR")
