@@ -20,7 +20,9 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.observed import ObservedRun, ObservedStep, RunStatus, StepStatus
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, DagsterRun
+    from dagster import DagsterInstance
+
+    from advisor.dagster_bridge.private import EventLogStorage, RunRecord, RunStorage
 
 PAGE = 5_000  # rows a query: 5 MB of payloads at most
 
@@ -139,7 +141,7 @@ def read_run(instance: DagsterInstance | RunSource, run_id: str) -> ObservedRun:
             f"The instance has no run {run_id!r}.",
             hint="`dynadvise analyze --job NAME --last 5` reads the newest runs of a job.",
         )
-    return assemble_run(run, source.event_rows(run_id))
+    return assemble_run(run, source.event_rows(run.run_id))
 
 
 def list_runs(
@@ -153,7 +155,8 @@ def source_of(instance: DagsterInstance | RunSource) -> RunSource:
     """``instance`` as a source of runs."""
     if hasattr(instance, "event_rows"):
         return cast("RunSource", instance)
-    return _LiveInstance(cast("DagsterInstance", instance))
+    live = cast("DagsterInstance", instance)
+    return StoredRuns(live.run_storage, live.event_log_storage)
 
 
 def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
@@ -469,45 +472,48 @@ def _mapping(value: object) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-class _LiveInstance:
-    """A Dagster instance of this process as a source of runs."""
+class StoredRuns:
+    """Dagster's own storages of runs and of events as a source of runs."""
 
-    def __init__(self, instance: DagsterInstance) -> None:
-        self._instance = instance
+    def __init__(self, runs: RunStorage, events: EventLogStorage) -> None:
+        self._run_storage = runs
+        self._event_storage = events
 
     def run_row(self, run_id: str) -> RunRow | None:
-        record = self._instance.get_run_record_by_id(run_id)
-        if record is None:
-            return None
-        return _row_of(record.dagster_run, timestamp_s(record.create_timestamp))
-
-    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The run of that id, None where there is none."""
         from dagster import RunsFilter
 
-        records = self._instance.get_run_records(RunsFilter(job_name=job), limit=last)
-        return [
-            _row_of(record.dagster_run, timestamp_s(record.create_timestamp)) for record in records
-        ]
+        records = self._run_storage.get_run_records(RunsFilter(run_ids=[run_id]), limit=1)
+        return _row_of(records[0]) if records else None
+
+    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The newest runs, newest first."""
+        from dagster import RunsFilter
+
+        records = self._run_storage.get_run_records(RunsFilter(job_name=job), limit=last)
+        return [_row_of(record) for record in records]
 
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
+        """All events of a run, in pages."""
         from advisor.dagster_bridge.private import SqlEventLogStorage
 
-        storage = self._instance.event_log_storage
+        storage = self._event_storage
         # MySQL's TIMESTAMP keeps whole seconds; SQLite and Postgres keep microseconds.
         trusted = type(storage).__module__.startswith(("dagster.", "dagster_postgres."))
         if isinstance(storage, SqlEventLogStorage) and trusted:
             return _rows_by_columns(storage, run_id)
-        return _rows_by_records(self._instance, run_id)
+        return _rows_by_records(storage, run_id)
 
 
-def _row_of(run: DagsterRun, created_at_s: float) -> RunRow:
+def _row_of(record: RunRecord) -> RunRow:
+    run = record.dagster_run
     return RunRow(
         run_id=run.run_id,
         job=run.job_name,
         status=_RUN_STATUS.get(run.status.value, "other"),
         run_config=dict(run.run_config),
         tags=dict(run.tags),
-        created_at_s=created_at_s,
+        created_at_s=timestamp_s(record.create_timestamp),
     )
 
 
@@ -552,13 +558,13 @@ def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:
             )
 
 
-def _rows_by_records(instance: DagsterInstance, run_id: str) -> Iterator[EventRow]:
+def _rows_by_records(storage: EventLogStorage, run_id: str) -> Iterator[EventRow]:
     """The rows of any storage, by Dagster's public paged call."""
     from advisor.dagster_bridge.private import serialize_value
 
     cursor: str | None = None
     while True:
-        page = instance.get_records_for_run(run_id, cursor=cursor, limit=1_000)
+        page = storage.get_records_for_run(run_id, cursor=cursor, limit=1_000)
         for record in page.records:
             entry = record.event_log_entry
             event = entry.dagster_event

@@ -64,17 +64,24 @@ __all__ = [
 ]
 
 # --- reading recorded runs (event_log.py, recorded_instance.py) ---
-from dagster._core.instance import InstanceRef  # noqa: E402
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable  # noqa: E402
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage  # noqa: E402
-from dagster._core.storage.sql import get_alembic_config  # noqa: E402
-from dagster._serdes import serialize_value  # noqa: E402
+from dagster._core.instance import InstanceRef
+from dagster._core.storage.base_storage import DagsterStorage
+from dagster._core.storage.dagster_run import RunRecord
+from dagster._core.storage.event_log.base import EventLogStorage
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+from dagster._core.storage.runs.base import RunStorage
+from dagster._serdes import ConfigurableClassData, serialize_value
 
 __all__ += [
+    "ConfigurableClassData",
+    "DagsterStorage",
+    "EventLogStorage",
     "InstanceRef",
+    "RunRecord",
+    "RunStorage",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
-    "get_alembic_config",
     "serialize_value",
 ]
 

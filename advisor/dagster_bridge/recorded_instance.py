@@ -1,0 +1,388 @@
+"""Open a Dagster instance's storage for reading only: nothing is created, stamped or migrated.
+
+Dagster's own SQLite storages create their files, stamp a schema revision and switch the journal
+mode when they are opened, so SQLite files are read here directly, as immutable. Only server
+databases (Postgres, MySQL) are opened by Dagster's classes, told not to create tables.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import re
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from advisor.dagster_bridge.event_log import (
+    TOLD_BY_ONE_PAYLOAD,
+    TOLD_BY_PAYLOAD,
+    EventRow,
+    RunRow,
+    RunSource,
+    StoredRuns,
+    run_row_from_body,
+    timestamp_s,
+)
+from advisor.domain.errors import DynadviseError
+
+Value = TypeVar("Value")
+
+_RUN_COLUMNS = frozenset({"run_id", "pipeline_name", "status", "run_body", "create_timestamp"})
+_EVENT_COLUMNS = frozenset({"id", "run_id", "event", "dagster_event_type", "timestamp", "step_key"})
+_REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["']([0-9a-f]+)["']""", re.MULTILINE)
+_SHORTEST_RUN_ID = 6
+_ATTEMPTS = 6  # a file that is written to while it is read is read again so often
+
+
+def open_instance_read_only(directory: Path) -> RunSource:
+    """Open the instance in ``directory`` (a ``DAGSTER_HOME``) without changing a byte of it.
+
+    Raises:
+        DynadviseError: There is no such folder, no run storage in it, its ``dagster.yaml`` cannot
+            be understood, or its database is damaged, foreign or from a newer Dagster.
+    """
+    if not directory.is_dir():
+        raise DynadviseError(
+            f"There is no folder {str(directory)!r}.",
+            hint="Give the folder of a Dagster instance: --instance DIR, or set DAGSTER_HOME.",
+        )
+    directory = directory.resolve()
+    config = _instance_config(directory)
+    places = _sqlite_places(directory, config)
+    if places is None:
+        return _server_storage(directory)
+    if not places.runs.is_file():
+        raise DynadviseError(
+            f"{str(directory)!r} holds no Dagster runs.",
+            where=str(places.runs),
+            hint="The file does not exist: is this the instance's folder (DAGSTER_HOME)?",
+        )
+    recording = SqliteRecording(places)
+    recording.check()
+    return recording
+
+
+@dataclass(frozen=True, slots=True)
+class SqlitePlaces:
+    """Where the SQLite files of an instance lie.
+
+    Attributes:
+        runs: The database of runs.
+        events: A folder with one database a run, or one database for all.
+    """
+
+    runs: Path
+    events: Path
+
+
+class SqliteRecording:
+    """The runs of an instance on SQLite, read without changing anything."""
+
+    def __init__(self, places: SqlitePlaces) -> None:
+        self._places = places
+
+    def check(self) -> None:
+        """Raise a :class:`DynadviseError` where the database of runs cannot be read."""
+        _read(self._places.runs, lambda _: None, table="runs", columns=_RUN_COLUMNS)
+
+    def run_row(self, run_id: str) -> RunRow | None:
+        """The run of that id (or of its only run whose id starts so), None where there is none."""
+        rows = self._runs("run_id = ?", (run_id,), 1)
+        if not rows and len(run_id) >= _SHORTEST_RUN_ID and run_id.replace("-", "").isalnum():
+            rows = self._runs("run_id LIKE ?", (f"{run_id}%",), 2)
+        return rows[0] if len(rows) == 1 else None
+
+    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The newest runs, newest first."""
+        if job is None:
+            return self._runs("1", (), last)
+        return self._runs("pipeline_name = ?", (job,), last)
+
+    def event_rows(self, run_id: str) -> Iterator[EventRow]:
+        """All events of a run; none where its log does not exist (never started, or deleted)."""
+        events = self._places.events
+        path = events / f"{run_id}.db" if events.suffix != ".db" else events
+        if not path.is_file():
+            return iter(())
+        rows = _read(
+            path,
+            lambda connection: _event_rows(connection, run_id),
+            table="event_logs",
+            columns=_EVENT_COLUMNS,
+        )
+        return iter(rows)
+
+    def _runs(self, condition: str, values: tuple[str, ...], last: int) -> list[RunRow]:
+        query = (
+            "SELECT run_id, pipeline_name, status, run_body, create_timestamp FROM runs "  # noqa: S608
+            f"WHERE {condition} ORDER BY id DESC LIMIT ?"
+        )
+
+        def rows(connection: sqlite3.Connection) -> list[RunRow]:
+            found = connection.execute(query, (*values, last)).fetchall()
+            return [
+                run_row_from_body(run_id, job, status, body, timestamp_s(created))
+                for run_id, job, status, body, created in found
+            ]
+
+        return _read(self._places.runs, rows, table="runs", columns=_RUN_COLUMNS)
+
+
+def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
+    told = ", ".join(f"'{kind}'" for kind in sorted(TOLD_BY_PAYLOAD))
+    first = connection.execute(
+        "SELECT min(id) FROM event_logs WHERE run_id = ? AND dagster_event_type = ?",
+        (run_id, TOLD_BY_ONE_PAYLOAD),
+    ).fetchone()[0]
+    # Rows are streamed by SQLite: a payload that is not asked for is not kept.
+    rows = connection.execute(
+        "SELECT id, dagster_event_type, timestamp, step_key, "  # noqa: S608
+        f"CASE WHEN dagster_event_type IN ({told}) OR id = ? THEN event END "
+        "FROM event_logs WHERE run_id = ?",
+        (first, run_id),
+    )
+    keys: dict[str, str] = {}  # one string a step, not one an event
+    return [
+        EventRow(
+            storage_id,
+            kind,
+            timestamp_s(at),
+            keys.setdefault(step_key, step_key) if step_key is not None else None,
+            payload,
+        )
+        for storage_id, kind, at, step_key, payload in rows
+    ]
+
+
+def _read(
+    path: Path,
+    function: Callable[[sqlite3.Connection], Value],
+    *,
+    table: str,
+    columns: frozenset[str],
+) -> Value:
+    """Call ``function`` on the database as it is now.
+
+    A database that nobody writes is opened in place as immutable: SQLite then takes no lock and
+    makes no ``-shm`` or ``-wal`` file beside it (plain read-only mode leaves both behind). One with
+    a write-ahead log of its own is copied to a temporary folder first. Either way the files must
+    be the same before and after, or it is done again.
+    """
+    damage: sqlite3.DatabaseError | None = None
+    for _ in range(_ATTEMPTS):
+        before = _state(path)
+        try:
+            if before[1] is not None:
+                with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
+                    copy = _copy(path, Path(folder))
+                    if _state(path) != before:
+                        continue
+                    with closing(sqlite3.connect(copy)) as connection:
+                        _check_schema(connection, path, table, columns)
+                        return function(connection)
+            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
+            with closing(sqlite3.connect(uri, uri=True)) as connection:
+                _check_schema(connection, path, table, columns)
+                value = function(connection)
+        except sqlite3.DatabaseError as error:
+            damage = error
+            if _state(path) == before:
+                break
+        else:
+            if _state(path) == before:
+                return value
+    if damage is not None:
+        raise DynadviseError(
+            "The database cannot be read: it is damaged, or not a SQLite database.",
+            where=str(path),
+            details=str(damage),
+            hint="Nothing was changed. Restore it from a backup, or analyze another run.",
+        )
+    raise DynadviseError(
+        "The database is written to all the time: no consistent reading was possible.",
+        where=str(path),
+        hint="Try again, or wait until the run is over.",
+    )
+
+
+def _state(path: Path) -> tuple[tuple[int, int], tuple[int, int] | None]:
+    """Size and time of the database, and of its write-ahead log where it has one."""
+    own = path.stat()
+    log = Path(f"{path}-wal")
+    try:
+        wal = log.stat()
+    except FileNotFoundError:
+        return (own.st_size, own.st_mtime_ns), None
+    return (own.st_size, own.st_mtime_ns), ((wal.st_size, wal.st_mtime_ns) if wal.st_size else None)
+
+
+def _copy(path: Path, folder: Path) -> Path:
+    target = folder / "copy.db"
+    shutil.copyfile(path, target)
+    shutil.copyfile(f"{path}-wal", f"{target}-wal")
+    return target
+
+
+def _check_schema(
+    connection: sqlite3.Connection, path: Path, table: str, columns: frozenset[str]
+) -> None:
+    found = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
+    revision = _revision(connection)
+    if not found:
+        raise DynadviseError(
+            f"This is not a database of Dagster's: it has no table {table!r}.", where=str(path)
+        )
+    if missing := sorted(columns - found):
+        raise DynadviseError(
+            f"The table {table!r} lacks {', '.join(missing)}: a schema of another Dagster version"
+            + (f" (revision {revision})." if revision else "."),
+            where=str(path),
+            hint="dynadvise never migrates. Read it with the Dagster version that wrote it, or "
+            "run `dagster instance migrate` on a copy.",
+        )
+    known = known_schema_revisions()
+    if revision is not None and known and revision not in known:
+        version = importlib.metadata.version("dagster")
+        raise DynadviseError(
+            f"The database was written by another Dagster version: its schema revision {revision} "
+            f"is unknown to Dagster {version}.",
+            where=str(path),
+            hint="dynadvise never migrates. Install the Dagster version that wrote it (or newer).",
+        )
+
+
+def _revision(connection: sqlite3.Connection) -> str | None:
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return None  # some Dagster versions did not stamp their SQLite files (dagster#25740)
+    return str(row[0]) if row else None
+
+
+_known: frozenset[str] | None = None
+
+
+def known_schema_revisions() -> frozenset[str]:
+    """The schema revisions that the installed Dagster knows; empty where they are not found.
+
+    Read from its migration scripts, without importing them (or Dagster, or alembic).
+    """
+    global _known  # noqa: PLW0603
+    if _known is None:
+        spec = importlib.util.find_spec("dagster")
+        root = Path(spec.origin).parent if spec and spec.origin else Path()
+        scripts = (root / "_core" / "storage" / "alembic" / "versions").glob("*.py")
+        texts = (script.read_text(encoding="utf-8") for script in scripts)
+        _known = frozenset(match[1] for text in texts if (match := _REVISION.search(text)))
+    return _known
+
+
+def _instance_config(directory: Path) -> Mapping[str, Any]:
+    import yaml
+
+    path = directory / "dagster.yaml"
+    if not path.is_file():
+        return {}
+    try:
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise DynadviseError(
+            "The instance's dagster.yaml cannot be read.", where=str(path), details=str(error)
+        ) from error
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise DynadviseError("The instance's dagster.yaml is not a mapping.", where=str(path))
+    return config
+
+
+def _sqlite_places(directory: Path, config: Mapping[str, Any]) -> SqlitePlaces | None:
+    """Where the instance's SQLite files lie; None where its storage is not SQLite."""
+    history = directory / "history"
+    places = SqlitePlaces(runs=history / "runs.db", events=history / "runs")
+    storage = config.get("storage")
+    if isinstance(storage, dict) and storage:
+        if set(storage) != {"sqlite"}:
+            return None
+        base = _base(directory, storage["sqlite"]) / "history"
+        return SqlitePlaces(runs=base / "runs.db", events=base / "runs")
+    runs, events = config.get("run_storage"), config.get("event_log_storage")
+    if isinstance(runs, dict):
+        if runs.get("class") != "SqliteRunStorage":
+            return None
+        places = SqlitePlaces(_base(directory, runs.get("config")) / "runs.db", places.events)
+    if isinstance(events, dict):
+        base = _base(directory, events.get("config"))
+        if events.get("class") == "SqliteEventLogStorage":
+            places = SqlitePlaces(places.runs, base)
+        elif events.get("class") == "ConsolidatedSqliteEventLogStorage":
+            places = SqlitePlaces(places.runs, base / "event_log.db")
+        else:
+            return None
+    return places
+
+
+def _base(directory: Path, config: object) -> Path:
+    """The folder of a ``base_dir``, which may be given as ``{env: NAME}``."""
+    base = config.get("base_dir") if isinstance(config, dict) else None
+    if isinstance(base, dict) and isinstance(base.get("env"), str):
+        name = base["env"]
+        base = os.environ.get(name)
+        if base is None:
+            raise DynadviseError(
+                f"dagster.yaml takes its storage folder from the environment variable {name}, "
+                "which is not set.",
+                where=str(directory / "dagster.yaml"),
+            )
+    if not isinstance(base, str):
+        raise DynadviseError(
+            "The storage in dagster.yaml has no base_dir.", where=str(directory / "dagster.yaml")
+        )
+    return Path(base)
+
+
+def _server_storage(directory: Path) -> RunSource:
+    """Dagster's own storage classes for a database server, told not to create its tables."""
+    import yaml
+
+    from advisor.dagster_bridge.private import (
+        ConfigurableClassData,
+        DagsterStorage,
+        EventLogStorage,
+        InstanceRef,
+        RunStorage,
+    )
+
+    def kept(data: ConfigurableClassData) -> ConfigurableClassData:
+        config = yaml.safe_load(data.config_yaml) or {}
+        return ConfigurableClassData(
+            data.module_name,
+            data.class_name,
+            yaml.safe_dump({**config, "should_autocreate_tables": False}),
+        )
+
+    try:
+        reference = InstanceRef.from_dir(str(directory))
+        runs, events = reference.run_storage_data, reference.event_storage_data
+        if runs is None or events is None:
+            stored = reference.storage_data.rehydrate(as_type=DagsterStorage)
+            return StoredRuns(stored.run_storage, stored.event_log_storage)
+        return StoredRuns(
+            kept(runs).rehydrate(as_type=RunStorage),
+            kept(events).rehydrate(as_type=EventLogStorage),
+        )
+    except Exception as error:  # drivers, networks and configuration all raise their own
+        raise DynadviseError(
+            "The instance's storage cannot be opened.",
+            where=str(directory / "dagster.yaml"),
+            details=f"{type(error).__name__}: {error}",
+            hint="Check that its package (dagster-postgres, ...) is installed and that the "
+            "database can be reached.",
+        ) from error
