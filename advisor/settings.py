@@ -16,12 +16,7 @@ from advisor.domain.errors import ConfigurationError
 FailOn = Literal["error", "warning", "note"]
 
 _TABLE = "tool.dynadvise"
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12} | {
-    "ki": 2**10,
-    "mi": 2**20,
-    "gi": 2**30,
-    "ti": 2**40,
-}
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,15 +92,18 @@ class Settings:
 
 
 def parse_size(text: str) -> int:
-    """Bytes of a spelled size: ``512MiB``, ``8 GiB``, ``1.5g``, ``1000000``.
+    """Bytes of a spelled size: ``8GiB``, ``8 Gi``, ``8G``, ``512MB``, ``1000000``.
 
-    ``k``, ``M``, ``G``, ``T`` are powers of 1000, with ``i`` powers of 1024; ``B`` may follow.
+    ``GiB``, ``Gi`` and ``G`` are powers of 1024, ``GB`` of 1000 (IEC 80000-13).
 
     Raises:
         ValueError: It is no positive size.
     """
-    matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]i?)?b?\s*", text, re.IGNORECASE)
-    size = float(matched[1]) * _UNITS[(matched[2] or "").lower()] if matched else 0.0
+    matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)\s*", text, re.IGNORECASE)
+    size = 0.0
+    if matched and (matched[2] or not matched[3]):
+        base = 1000 if matched[4] and not matched[3] else 1024
+        size = float(matched[1]) * base ** _POWERS[matched[2].lower()]
     if not 1 <= size < 2**63:
         raise ValueError(f"{text!r} is not a size such as 8GiB or 512MB")
     return int(size)

@@ -90,7 +90,7 @@ def safe_name(name: str) -> str:
     """
     plain = name.replace(":", "--")
     safe = re.sub(r"[^A-Za-z0-9._-]+", "-", plain).strip(".-")[:_MAX_NAME_LENGTH]
-    if safe == plain and "--" not in name:
+    if safe and safe == plain and "--" not in name:
         return safe
     digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     return f"{safe}-{digest}" if safe else digest
