@@ -26,6 +26,7 @@ from advisor.measure.supervisor import unwatch, watch
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
+    from advisor.dagster_bridge.target import LoadedTarget
 
 Side = Literal["base", "head"]
 _OWN_PACKAGE = __name__.split(".", maxsplit=1)[0]
@@ -196,7 +197,7 @@ class ChildProcesses:
             python_path=(request.tree.working_directory, *request.tree.python_path),
             working_directory=request.tree.working_directory,
         )
-        survey = cast(Survey, result.unwrap(f"`{request.target}` ({side})"))
+        survey = cast("Survey", result.unwrap(f"`{request.target}` ({side})"))
         self._surveys[side] = survey
         self.executions += survey.executions
         return survey
@@ -244,7 +245,7 @@ def repeats_for(surveys: Sequence[Survey] | object, handle: str) -> int:
     ]
     if not found or any(op.memoises for op in found):
         return 1
-    item_s = max(_SHORTEST_S, max(op.warm_s * max(1, len(op.calls)) for op in found))
+    item_s = max(_SHORTEST_S, *(op.warm_s * max(1, len(op.calls)) for op in found))
     return min(_MOST_REPEATS, max(1, round(_TIMED_S / item_s)))
 
 
@@ -330,9 +331,12 @@ def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:
 
 def survey_tree(request: SurveyRequest) -> Survey:
     """Load, draw inputs, call each op once an item, count. Runs in a child."""
-    known = {name for name in sys.modules if not name.startswith(_OWN_PACKAGE)}
-    with _opened(request) as (description, invocation):
-        drawn, items = _drawn(request, description)
+    from advisor.dagster_bridge import invocation as _imports_dagster  # noqa: F401
+
+    known = set(sys.modules)
+    with _opened(request) as opened:
+        description, invocation = opened.description, opened.invocation
+        drawn, items = _drawn(request, opened)
         invocation.start_resources()
         inputs: dict[str, list[dict[str, object]]] = {}
         surveys: list[OpSurvey] = []
@@ -363,9 +367,10 @@ def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     import gc
 
     timed: dict[str, OpCalls] = {}
-    with _opened(request.survey) as (description, invocation):
-        inputs = _inputs_for(request, description, invocation)
-        ops = {op.op.handle: op for op in description.mapped}
+    with _opened(request.survey) as opened:
+        inputs = _inputs_for(request, opened)
+        invocation = opened.invocation
+        ops = {op.op.handle: op for op in opened.description.mapped}
         for handle in request.ops:
             if handle not in ops:
                 timed[handle] = OpCalls(failed="there is no such op on this side")
@@ -381,8 +386,15 @@ def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     return timed
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    loaded: LoadedTarget
+    description: WorkloadDescription
+    invocation: Invocation
+
+
 @contextlib.contextmanager
-def _opened(request: SurveyRequest) -> Iterator[tuple[WorkloadDescription, Invocation]]:
+def _opened(request: SurveyRequest) -> Iterator[_Opened]:
     from advisor.dagster_bridge.invocation import open_invocation
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target, parse_target
@@ -396,14 +408,7 @@ def _opened(request: SurveyRequest) -> Iterator[tuple[WorkloadDescription, Invoc
         tempfile.TemporaryDirectory(prefix="dynadvise-storage-") as storage,
         open_invocation(loaded, description, request.run_config, Path(storage)) as invocation,
     ):
-        _LOADED[id(description)] = loaded
-        try:
-            yield description, invocation
-        finally:
-            _LOADED.clear()
-
-
-_LOADED: dict[int, object] = {}
+        yield _Opened(loaded, description, invocation)
 
 
 def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
@@ -418,26 +423,25 @@ def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
         file = Path(op.op.location.file).resolve()
         if file.is_relative_to(foreign) and not file.is_relative_to(own):
             raise SideFailedError(
-                f"On the side of {tree.side}, `{op.op.handle}` was loaded from the other side's files.",
+                f"For {tree.side}, `{op.op.handle}` was loaded from the other side's files.",
                 where=str(op.op.location),
-                hint="Run the gate where the project is importable from its folder, not installed.",
+                hint="The project must be importable from its folder, not from an installed copy.",
             )
 
 
 def _drawn(
-    request: SurveyRequest, description: WorkloadDescription
+    request: SurveyRequest, opened: _Opened
 ) -> tuple[dict[str, list[dict[str, object]]], int]:
     """Inputs of the first op, fixed inputs of the later ones, and how many items there are."""
     from advisor.dagster_bridge.sampling import draw_samples, read_inputs
-    from advisor.dagster_bridge.target import LoadedTarget
 
+    description = opened.description
     first = description.mapped[0].op.handle
     if request.inputs is not None:
         rows = read_inputs(request.inputs, description, Path(request.tree.working_directory))
         return {first: [dict(row) for row in rows[: request.samples]]}, len(rows)
-    loaded = cast(LoadedTarget, _LOADED[id(description)])
     watch("drawing the samples", None)
-    samples = draw_samples(loaded, description, request.run_config, request.samples)
+    samples = draw_samples(opened.loaded, description, request.run_config, request.samples)
     unwatch()
     drawn = {first: [dict(item.inputs) for item in samples.items[: request.samples]]}
     for handle, fixed in samples.fixed_inputs.items():
@@ -555,7 +559,7 @@ def _timed(
 
 def _reason(error: Exception, op: MappedOp, index: int) -> str:
     """Whose code raised what on which item, with the last frames."""
-    from advisor.measure.user_frames import culprit, frames_of, root_cause
+    from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 
     if isinstance(error, DynadviseError):
         return str(error)
@@ -567,9 +571,8 @@ def _reason(error: Exception, op: MappedOp, index: int) -> str:
     return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"
 
 
-def _inputs_for(
-    request: TimingRequest, description: WorkloadDescription, invocation: Invocation
-) -> dict[str, list[dict[str, object]]]:
+def _inputs_for(request: TimingRequest, opened: _Opened) -> dict[str, list[dict[str, object]]]:
+    description, invocation = opened.description, opened.invocation
     invocation.start_resources()
     if request.samples_file is not None:
         with Path(request.samples_file).open("rb") as file:
@@ -577,7 +580,7 @@ def _inputs_for(
                 "dict[str, list[dict[str, object]]]",
                 pickle.load(file),  # noqa: S301 - written by our own survey
             )
-    drawn, _ = _drawn(request.survey, description)
+    drawn, _ = _drawn(request.survey, opened)
     inputs: dict[str, list[dict[str, object]]] = {}
     for index, op in enumerate(description.mapped):
         inputs[op.op.handle] = drawn.get(op.op.handle, [])

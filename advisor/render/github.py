@@ -1,0 +1,45 @@
+"""Findings as GitHub workflow commands, which annotate the lines of a pull request.
+
+Format and escapes: GitHub's "Workflow commands for GitHub Actions" and its toolkit's
+``command.ts`` (``escapeData``, ``escapeProperty``).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import GateReport
+from advisor.render import gate_wording as wording
+
+
+def render(report: GateReport, root: Path) -> str:
+    """One annotation a finding, and one with the verdict."""
+    lines = [_annotation(finding, report, root) for finding in report.findings]
+    level = {"PASS": "notice", "FAIL": "error"}.get(report.verdict, "warning")
+    headline = f"{report.verdict}: {wording.headline(report)}"
+    lines.append(f"::{level} title=dynadvise::{_data(headline)}")
+    return "\n".join(lines) + "\n"
+
+
+def _annotation(finding: Finding, report: GateReport, root: Path) -> str:
+    level = "notice" if finding.severity == "note" else finding.severity
+    if report.fails(finding):
+        level = "error"
+    properties = {"title": f"dynadvise {finding.code}"}
+    location = wording.place(finding.location, root)
+    if location is not None:
+        properties = {"file": location.file, "line": str(location.line)} | properties
+    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    message = f"{finding.message}\n{finding.remedy}"
+    if location is None and finding.target:
+        message = f"{finding.target}: {message}"
+    return f"::{level} {listed}::{_data(message)}"
+
+
+def _data(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

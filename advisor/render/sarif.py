@@ -1,0 +1,93 @@
+"""Findings as SARIF 2.1.0 (OASIS), which code scanning services and editors read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import GateReport
+from advisor.render import gate_wording as wording
+
+VERSION = "2.1.0"
+SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
+_URI_BASE = "PROJECTROOT"
+
+
+def render(
+    report: GateReport, root: Path, *, rules: Mapping[str, str], version: str, exit_code: int = 0
+) -> str:
+    """A log with one run.
+
+    Args:
+        report: The gate's report.
+        root: Folder to which files are relative.
+        rules: Code to what it means, for every code that may occur.
+        version: Of dynadvise.
+        exit_code: Of the command.
+    """
+    codes = sorted({*rules, *(finding.code for finding in report.findings)})
+    document = {
+        "$schema": SCHEMA,
+        "version": VERSION,
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "dynadvise",
+                        "version": version,
+                        "rules": [_rule(code, rules.get(code, code)) for code in codes],
+                    }
+                },
+                "originalUriBaseIds": {_URI_BASE: {"uri": root.resolve().as_uri() + "/"}},
+                "invocations": [
+                    {
+                        "executionSuccessful": exit_code != 2,
+                        "exitCode": exit_code,
+                        "exitCodeDescription": report.verdict,
+                    }
+                ],
+                "columnKind": "unicodeCodePoints",
+                "results": [
+                    _result(finding, report, codes.index(finding.code), root)
+                    for finding in report.findings
+                ],
+            }
+        ],
+    }
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+
+
+def _rule(code: str, meaning: str) -> dict[str, object]:
+    return {"id": code, "shortDescription": {"text": meaning}}
+
+
+def _result(finding: Finding, report: GateReport, index: int, root: Path) -> dict[str, object]:
+    result: dict[str, object] = {
+        "ruleId": finding.code,
+        "ruleIndex": index,
+        "level": "error" if report.fails(finding) else finding.severity,
+        "message": {"text": f"{finding.message}\n{finding.remedy}".strip()},
+    }
+    location = wording.place(finding.location, root)
+    file = location.file if location else ""
+    if location is not None:
+        artifact: dict[str, object] = {"uri": quote(file), "uriBaseId": _URI_BASE}
+        if Path(file).is_absolute():
+            artifact = {"uri": Path(file).as_uri()}
+        result["locations"] = [
+            {
+                "physicalLocation": {
+                    "artifactLocation": artifact,
+                    "region": {"startLine": location.line},
+                }
+            }
+        ]
+    # Without the line, which moves with every edit above it.
+    identity = "\0".join([finding.code, finding.target or "", file])
+    digest = hashlib.sha256(identity.encode()).hexdigest()
+    result["partialFingerprints"] = {"dynadvise/v1": digest[:32]}
+    return result
