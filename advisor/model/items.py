@@ -46,7 +46,7 @@ class Stage:
     resources_s: float
     picklable: bool
 
-    def extra(self, call: CallKind) -> FirstCallExtra:
+    def first_call_extra(self, call: CallKind) -> FirstCallExtra:
         """What a call of this kind costs beyond a later one."""
         return {"first": self.first, "preloaded": self.preloaded, "later": FirstCallExtra()}[call]
 
@@ -114,9 +114,7 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
     preloaded = _extra(profile.preloaded_first_calls, profile.later_calls)
     if not profile.preloaded_first_calls or preloaded.wall_s > first.wall_s:
         preloaded = first
-    calls = _by_item(
-        profile.later_calls or profile.first_calls or profile.preloaded_first_calls
-    )
+    calls = _by_item(profile.later_calls or profile.first_calls or profile.preloaded_first_calls)
     everything = [sample for samples in calls.values() for sample in samples]
 
     def mean(item: int, name: str) -> float:

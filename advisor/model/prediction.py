@@ -110,7 +110,7 @@ def _threads_of(stage: Stage, index: int) -> float:
 
 
 def _item_work(stage: Stage, index: int, call: CallKind, *, transfers: bool) -> StepWork:
-    extra = stage.extra(call)
+    extra = stage.first_call_extra(call)
     threads = _threads_of(stage, index)
     cpu = float(stage.cpu_s[index])
     wait = max(0.0, float(stage.wall_s[index]) - cpu / threads)
@@ -164,8 +164,8 @@ def _batches(
     transfer = batch_makespans(
         (items.stages[0].load_s + items.stages[-1].store_s)[order][None, :], candidate.batch_size, 1
     )[0]
-    extra_cpu = sum(stage.extra(call).cpu_s for stage in items.stages)
-    extra_wait = sum(stage.extra(call).wait_s for stage in items.stages)
+    extra_cpu = sum(stage.first_call_extra(call).cpu_s for stage in items.stages)
+    extra_wait = sum(stage.first_call_extra(call).wait_s for stage in items.stages)
     start = _worker_start_s(candidate, setting)
     resources = sum(stage.resources_s for stage in items.stages)
     steps = []
@@ -260,7 +260,7 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     )
     per_step = overhead.boot_s + overhead.prepare_s + overhead.load_s
     per_step += overhead.finish_s + overhead.exit_s + overhead.launch_s
-    extra = sum(s.extra(call_kind(candidate)).wall_s + s.resources_s for s in setting.items.stages)
+    extra = sum(s.first_call_extra(call_kind(candidate)).wall_s + s.resources_s for s in setting.items.stages)
     stages = 1 if candidate.needs_code else len(setting.items.stages)
     draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
     return Estimate(

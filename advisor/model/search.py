@@ -90,16 +90,16 @@ def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
     if candidate.executor == "in_process":
         factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
         return items.count * wall * factor / workers
-    key = (
-        "warm_forkserver" if candidate.is_warm else str(candidate.start_method)
-    )
+    key = "warm_forkserver" if candidate.is_warm else str(candidate.start_method)
     o = setting.overhead.multiprocess[key]
     step_cpu = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
     step_wall = step_cpu + wall * candidate.batch_size / workers
     slots = min(candidate.max_concurrent, steps)
     plain = 1 + setting.before_steps + setting.after_steps
     serial = o.start_s + o.end_s + o.server_start_s + plain * step_cpu
-    share = max(steps * step_wall / slots, (steps * step_cpu + items.count * cpu) / setting.capacity)
+    share = max(
+        steps * step_wall / slots, (steps * step_cpu + items.count * cpu) / setting.capacity
+    )
     return serial + share
 
 
@@ -276,5 +276,3 @@ def _next_measurement(
                 command="dynadvise verify TARGET --configurations advised,runner-up",
             )
     return None
-
-

@@ -259,11 +259,7 @@ class _Run:
             if self.on.contention:
                 factor = self.stretch(self.working)
                 cpu_s, wait_s = cpu_s * factor, wait_s * factor
-        if (
-            child.next_piece == 3
-            and self.on.background
-            and self.o.background_cpu_s > 0
-        ):
+        if child.next_piece == 3 and self.on.background and self.o.background_cpu_s > 0:
             world.compute(self.o.background_cpu_s, 1.0, _nothing)
         child.entered_s = world.now
 

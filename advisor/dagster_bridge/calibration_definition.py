@@ -1,0 +1,57 @@
+"""The calibration's job: fans out into items that only sleep, maps and collects.
+
+Every step's process imports this module, so it imports nothing but Dagster, and the user's module
+as the steps of the user's own job do.
+"""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
+
+JOB_NAME = "dynadvise_calibration"
+
+
+def _import_user_code(module: str | None, file: str | None) -> None:
+    if module is not None:
+        importlib.import_module(module)
+    elif file is not None and Path(file).stem not in sys.modules:
+        spec = importlib.util.spec_from_file_location(Path(file).stem, file)
+        if spec is not None and spec.loader is not None:
+            loaded = importlib.util.module_from_spec(spec)
+            sys.modules[Path(file).stem] = loaded
+            spec.loader.exec_module(loaded)
+
+
+def build_job(
+    items: int, item_wait_s: float, module: str | None, file: str | None
+) -> JobDefinition:
+    """The job with ``items`` mapped steps; called again in every step process."""
+    _import_user_code(module, file)
+
+    @op(out=DynamicOut(int))
+    def fan_out() -> Iterator[DynamicOutput[int]]:
+        for item in range(items):
+            yield DynamicOutput(item, mapping_key=f"i{item}")
+
+    @op
+    def mapped(item: int) -> int:
+        if item_wait_s > 0:
+            time.sleep(item_wait_s)
+        return item
+
+    @op
+    def collect(results: list[int]) -> int:
+        return len(results)
+
+    @job(name=JOB_NAME)
+    def calibration() -> None:
+        collect(fan_out().map(mapped).collect())
+
+    return calibration

@@ -1,0 +1,267 @@
+"""From calibration runs to the overhead model: few, non-negative numbers with a meaning each.
+
+Phases of a step are means over the steps of runs at one step at a time (medians were not better,
+and means add up). What depends on a size (bytes, items, steps) is a line fitted with
+scikit-learn's non-negative least squares.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import fmean
+
+import numpy as np
+
+from advisor.domain.host import (
+    CalibrationRun,
+    HostProfile,
+    InProcessOverhead,
+    MultiprocessOverhead,
+    OverheadModel,
+)
+from advisor.domain.observed import ObservedRun, ObservedStep
+
+EVENTS_PER_STEP = 12
+"""Queue items that a mapped step sends its parent."""
+
+LAUNCH_SHARE, STARTING_SHARE = 0.5, 0.2
+"""How the parent's CPU of a step divides: starting the process, logging STEP_WORKER_STARTING,
+and the rest over its events (profiled on Dagster 1.13)."""
+
+PARENT_STEP_S = 0.015
+"""The parent's CPU of a step, at least: tiny runs have too few steps to show it all."""
+
+SD_FLOOR, SD_CEILING = 0.04, 0.20
+
+
+def _mean(values: Sequence[float]) -> float:
+    return fmean(values) if values else 0.0
+
+
+def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """Intercept and slope, both at least 0, by non-negative least squares.
+
+    Relative errors count (weights 1/y^2), so that small sizes are not drowned by large ones.
+    """
+    from sklearn.linear_model import LinearRegression
+
+    if len({x for x, _ in points}) < 2:
+        return _mean([y for _, y in points]), 0.0
+    x = np.array([[1.0, px] for px, _ in points])
+    scale = x.max(axis=0)
+    y = np.array([max(py, 1e-9) for _, py in points])
+    model = LinearRegression(positive=True, fit_intercept=False)
+    model.fit(x / scale, y, sample_weight=1.0 / y**2)
+    intercept, slope = (float(c) for c in model.coef_ / scale)
+    return intercept, slope
+
+
+def _between(step: ObservedStep, first: str, last: str) -> float | None:
+    begin, end = getattr(step, first), getattr(step, last)
+    return None if begin is None or end is None else max(0.0, end - begin)
+
+
+def _phase(steps: Sequence[ObservedStep], first: str, last: str) -> float:
+    """Mean of a phase over the steps that have both of its ends."""
+    found = (_between(step, first, last) for step in steps)
+    return _mean([value for value in found if value is not None])
+
+
+def _mapped(run: ObservedRun) -> list[ObservedStep]:
+    return [step for step in run.steps if step.mapping_key is not None]
+
+
+def _fan_out(run: ObservedRun) -> ObservedStep | None:
+    return next((step for step in run.steps if step.mapping_key is None), None)
+
+
+def _collect(run: ObservedRun) -> ObservedStep | None:
+    later = [step for step in run.steps if step.mapping_key is None]
+    return later[-1] if len(later) > 1 else None
+
+
+def _tails(run: ObservedRun) -> list[float]:
+    """STEP_SUCCESS of a step to STEP_WORKER_STARTING of the next, at one step at a time."""
+    steps = run.steps
+    return [
+        after.worker_starting_s - before.end_s
+        for before, after in zip(steps, steps[1:], strict=False)
+        if before.end_s is not None and after.worker_starting_s is not None
+    ]
+
+
+def _per_output(run: ObservedRun, finish_s: float, items: int) -> float:
+    step = _fan_out(run)
+    spent = _between(step, "start_s", "end_s") if step else None
+    return 0.0 if spent is None else max(0.0, spent - finish_s) / max(1, items)
+
+
+def _per_input(run: ObservedRun, load_s: float, items: int) -> float:
+    step = _collect(run)
+    spent = _between(step, "start_s", "inputs_s") if step else None
+    return 0.0 if spent is None else max(0.0, spent - load_s) / max(1, items - 1)
+
+
+def _multiprocess(run: CalibrationRun, parent_step_s: float) -> MultiprocessOverhead:
+    """One run's phases, at one step at a time."""
+    log = run.run
+    mapped, every = _mapped(log), log.steps
+    event_s = parent_step_s * (1.0 - LAUNCH_SHARE - STARTING_SHARE) / EVENTS_PER_STEP
+    launch_s, starting_s = parent_step_s * LAUNCH_SHARE, parent_step_s * STARTING_SHARE
+    boot_s = _phase(every[1:], "worker_starting_s", "worker_started_s")
+    first_boot_s = _phase(every[:1], "worker_starting_s", "worker_started_s")
+    load_s = _phase(mapped, "start_s", "inputs_s")
+    finish_s = _phase(mapped, "first_output_s", "end_s")
+    prepare_s = _phase(every, "worker_started_s", "start_s")
+    tail_s = _mean(_tails(log))
+    # Between SUCCESS and the next STARTING the parent takes the last events and the child exits.
+    exit_s = max(0.0, tail_s - 3 * event_s)
+    # The log's clock starts at its first event; the call started before it.
+    lead_s = max(0.0, log.started_at_s - run.started_at_s)
+    first_starting = every[0].worker_starting_s if every else None
+    last_end = every[-1].end_s if every else None
+    start_s = lead_s + (first_starting or 0.0)
+    end_s = max(0.0, run.wall_s - lead_s - (last_end or 0.0) - exit_s)
+    server_s = 0.0 if run.method == "spawn" else max(0.0, first_boot_s - boot_s)
+    fan_out_output_s = _per_output(log, finish_s, run.items)
+    collect_input_s = _per_input(log, load_s, run.items)
+    steps = len(every)
+    own = boot_s + prepare_s + load_s + finish_s + exit_s - launch_s - starting_s
+    growing = (fan_out_output_s + collect_input_s) * run.items
+    beside = (run.child_cpu_s - server_s - growing) / max(1, steps) - own
+    return MultiprocessOverhead(
+        start_s=start_s,
+        server_start_s=server_s,
+        launch_s=launch_s,
+        boot_s=max(0.005, boot_s - launch_s - starting_s),
+        prepare_s=prepare_s,
+        load_s=load_s,
+        finish_s=finish_s,
+        exit_s=exit_s,
+        event_s=event_s,
+        fan_out_output_s=fan_out_output_s,
+        collect_input_s=collect_input_s,
+        end_s=end_s,
+        background_cpu_s=min(max(0.0, beside), 0.15),
+        starting_s=starting_s,
+    )
+
+
+def _averaged(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
+    names = MultiprocessOverhead.__slots__
+    return MultiprocessOverhead(**{name: fmean(getattr(o, name) for o in found) for name in names})
+
+
+def _in_process(run: CalibrationRun) -> InProcessOverhead:
+    """A serial run with an event log: phases of its steps, and the gaps between them."""
+    log = run.run
+    mapped = _mapped(log)
+    begins = [step.resource_init_started_s or step.start_s or 0.0 for step in mapped]
+    gaps = [after - before for before, after in zip(begins, begins[1:], strict=False)]
+    step_s = max(0.0, (_mean(gaps) if gaps else 0.0) - run.item_wait_s - run.item_cpu_s)
+    load_s = _phase(mapped, "start_s", "inputs_s")
+    finish_s = _phase(mapped, "first_output_s", "end_s")
+    fan_out_output_s = _per_output(log, finish_s, run.items)
+    collect_input_s = _per_input(log, load_s, run.items)
+    inside = step_s * (len(mapped) + 2) + (fan_out_output_s + collect_input_s) * run.items
+    work = (run.item_wait_s + run.item_cpu_s) * run.items
+    fixed = max(0.0, run.wall_s - inside - work)
+    return InProcessOverhead(
+        start_s=fixed * 0.8,
+        step_s=step_s,
+        fan_out_output_s=fan_out_output_s,
+        collect_input_s=collect_input_s,
+        end_s=fixed * 0.2,
+    )
+
+
+def _mean_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
+    names = InProcessOverhead.__slots__
+    return InProcessOverhead(**{name: fmean(getattr(o, name) for o in found) for name in names})
+
+
+def _parent_step_s(runs: Sequence[CalibrationRun]) -> float:
+    """The parent's CPU a step: the slope of its CPU over the number of steps."""
+    points = [(float(len(r.run.steps)), r.parent_cpu_s) for r in runs if r.run.steps]
+    slope = fit_line(points)[1]
+    return min(max(slope, PARENT_STEP_S), 3 * PARENT_STEP_S)
+
+
+def drift_of(runs: Sequence[CalibrationRun]) -> float:
+    """Relative standard deviation of like runs at different moments, pooled over the kinds.
+
+    Bounded: with few runs the estimate itself is uncertain.
+    """
+    groups: dict[tuple[str, int, int], list[float]] = {}
+    for run in runs:
+        key = (run.method, run.max_concurrent, run.items)
+        groups.setdefault(key, []).append(run.wall_s - run.item_wait_s * run.items)
+    squares, freedom = 0.0, 0
+    for walls in groups.values():
+        if len(walls) > 1:
+            logs = np.log(np.maximum(walls, 1e-3))
+            squares += float(((logs - logs.mean()) ** 2).sum())
+            freedom += len(walls) - 1
+    prior_sd, prior_weight = 0.07, 4
+    variance = (squares + prior_weight * prior_sd**2) / (freedom + prior_weight)
+    return float(min(max(variance**0.5, SD_FLOOR), SD_CEILING))
+
+
+def fit_overhead(host: HostProfile) -> OverheadModel:
+    """Fit the overhead model of a calibrated host.
+
+    Raises:
+        ValueError: The calibration holds no in-process run at all.
+    """
+    runs = host.runs
+    plan_item_s = fit_line([(float(g.items), g.plan_s) for g in host.plan_growth])[1]
+    turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
+    serial = [r for r in runs if r.max_concurrent == 1]
+    parallel_methods = ("spawn", "forkserver", "warm_forkserver")
+    parent_step_s = _parent_step_s([r for r in runs if r.method in parallel_methods])
+    multiprocess: dict[str, MultiprocessOverhead] = {}
+    for method in parallel_methods:
+        found = [
+            _multiprocess(r, parent_step_s) for r in serial if r.method == method and r.run.steps
+        ]
+        if found:
+            multiprocess[method] = replace(
+                _averaged(found), plan_item_s=plan_item_s, turn_item_s=turn_item_s
+            )
+    in_process = _fit_serial(serial, "in_process")
+    bare = _fit_serial(serial, "execute_in_process")
+    if in_process is None and bare is None:
+        message = "the calibration holds no in-process run"
+        raise ValueError(message)
+    store = fit_line([(float(s.value_bytes), s.store_s) for s in host.storing])[1]
+    load = fit_line([(float(s.value_bytes), s.load_s) for s in host.storing])[1]
+    in_process = in_process or bare
+    bare = bare or in_process
+    assert in_process is not None
+    assert bare is not None
+    inner_turn_s = 2 * turn_item_s
+    return OverheadModel(
+        execute_in_process=replace(bare, step_growth_s=inner_turn_s),
+        in_process=replace(in_process, step_growth_s=inner_turn_s),
+        multiprocess=multiprocess,
+        cli_start_s=_cli_start_s(host, in_process),
+        store_byte_s=store,
+        load_byte_s=load,
+        cpu_scaling=host.cpu_scaling,
+        process_start_s=host.process_start_s,
+        drift=drift_of(runs),
+    )
+
+
+def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
+    found = [_in_process(run) for run in runs if run.method == method and run.run.steps]
+    return _mean_in_process(found) if found else None
+
+
+def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:
+    """The command's whole time less the one tiny step that it ran."""
+    if host.cli_start_s is None:
+        return None
+    inside = in_process.start_s + in_process.step_s + in_process.end_s
+    return max(0.0, host.cli_start_s - inside)
