@@ -1,0 +1,176 @@
+"""Which executor a job really resolves to, and where its configuration goes in run config.
+
+The nesting differs: the default executor wants ``execution.config.multiprocess``, a job with
+``executor_def=multiprocess_executor`` wants ``execution.config``; what ``configured(...)`` fixed
+cannot be changed by run config at all, which is then ignored without a word.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Mapping
+from typing import Any, cast
+
+from dagster import (
+    DagsterInvalidConfigError,
+    ExecutorDefinition,
+    JobDefinition,
+    in_process_executor,
+    multi_or_in_process_executor,
+    multiprocess_executor,
+)
+
+from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
+from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, process_config
+from advisor.domain.errors import TargetError
+from advisor.domain.workload import ExecutorSetting, StartMethod
+
+MAX_CONCURRENT_VARIABLE = "DAGSTER_MULTIPROCESS_EXECUTOR_MAX_CONCURRENT"
+"""Dagster's own: the default ``max_concurrent`` of the multiprocess executor."""
+
+_BY_PACKAGE = {
+    "dagster_k8s": "k8s",
+    "dagster_docker": "docker",
+    "dagster_celery_k8s": "celery_k8s",
+    "dagster_celery_docker": "celery",
+    "dagster_celery": "celery",
+    "dagster_dask": "dask",
+    "dagster_async_executor": "async",
+}
+_BY_NAME = {
+    "k8s": "k8s",
+    "docker": "docker",
+    "celery": "celery",
+    "celery-docker": "celery",
+    "celery-k8s": "celery_k8s",
+    "celery_k8s": "celery_k8s",
+    "dask": "dask",
+    "async": "async",
+    "async_executor": "async",
+}
+_EXECUTION = ("execution", "config")
+
+
+def default_max_concurrent() -> int:
+    """What the multiprocess executor takes where ``max_concurrent`` is unset or 0."""
+    value = os.environ.get(MAX_CONCURRENT_VARIABLE)
+    return int(value) if value and value.isdigit() else multiprocessing.cpu_count()
+
+
+def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutorSetting:
+    """The executor that a run of the job with this run config uses.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
+    definition = job.executor_def
+    config = _resolved_config(job, run_config)
+    configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema)
+    if _made_by(definition, multi_or_in_process_executor):
+        chosen = "in_process" if "in_process" in config else "multiprocess"
+        return _setting(
+            definition,
+            chosen,
+            cast("Mapping[str, Any]", config.get(chosen) or {}),
+            config_path=None if configured else (*_EXECUTION, "multiprocess"),
+            in_process_config_path=None if configured else (*_EXECUTION, "in_process"),
+        )
+    if _made_by(definition, multiprocess_executor):
+        return _setting(
+            definition, "multiprocess", config, config_path=None if configured else _EXECUTION
+        )
+    if _made_by(definition, in_process_executor):
+        return _setting(
+            definition,
+            "in_process",
+            config,
+            in_process_config_path=None if configured else _EXECUTION,
+        )
+    return _setting(definition, _other_kind(definition), config)
+
+
+def _setting(
+    definition: ExecutorDefinition,
+    executor: str,
+    config: Mapping[str, Any],
+    *,
+    config_path: tuple[str, ...] | None = None,
+    in_process_config_path: tuple[str, ...] | None = None,
+) -> ExecutorSetting:
+    start_method: StartMethod | None = None
+    preload: tuple[str, ...] | None = None
+    max_concurrent = config.get("max_concurrent") or None
+    effective = max_concurrent
+    if executor == "multiprocess":
+        chosen = config.get("start_method") or {}
+        start_method = "forkserver" if "forkserver" in chosen else "spawn"
+        modules = (chosen.get("forkserver") or {}).get("preload_modules")
+        preload = tuple(modules) if modules is not None else None
+        effective = max_concurrent or default_max_concurrent()
+    elif executor == "in_process":
+        effective = 1
+    return ExecutorSetting(
+        executor=executor,
+        class_name=definition.name,
+        start_method=start_method,
+        preload_modules=preload,
+        max_concurrent=max_concurrent,
+        effective_max_concurrent=effective,
+        config_path=config_path,
+        in_process_config_path=in_process_config_path,
+        fixed_by_code=_fixed_by_code(definition, executor),
+        tag_concurrency_limits=tuple(config.get("tag_concurrency_limits") or ()),
+    )
+
+
+def _made_by(definition: ExecutorDefinition, original: ExecutorDefinition) -> bool:
+    """Whether it is ``original`` or was configured from it, under whatever name."""
+    return definition.executor_creation_fn is original.executor_creation_fn
+
+
+def _other_kind(definition: ExecutorDefinition) -> str:
+    """The kind of an executor of another package, told without importing the package."""
+    function = definition.executor_creation_fn
+    package = str(getattr(function, "__module__", "")).partition(".")[0]
+    return _BY_PACKAGE.get(package) or _BY_NAME.get(definition.name) or "other"
+
+
+def _resolved_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -> Mapping[str, Any]:
+    """The executor's own config, with defaults and with what ``configured`` put in."""
+    resolved = resolved_run_config(job, run_config)
+    if resolved is not None:
+        return resolved.execution.execution_engine_config
+    # The job needs config for ops or resources that is not given: the executor's part is enough.
+    given = effective_run_config(job, run_config).get("execution") or {}
+    return _config_alone(job.executor_def, given)
+
+
+def _config_alone(definition: ExecutorDefinition, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An executor's config resolved by itself, without the rest of a run config."""
+    processed = process_config({"config": definition.get_config_field()}, dict(given))
+    if not processed.success:
+        raise TargetError(
+            f"The executor '{definition.name}' cannot take its configuration.",
+            details="\n".join(error.message for error in processed.errors or ()),
+        )
+    mapped = definition.apply_config_mapping(processed.value)
+    value = mapped.value if mapped.success else processed.value
+    return cast("Mapping[str, Any]", (value or {}).get("config") or {})
+
+
+def _fixed_by_code(definition: ExecutorDefinition, executor: str) -> tuple[str, ...]:
+    """The executor's config keys that ``configured(...)`` sets and run config cannot change."""
+    schema = definition.config_schema
+    if not isinstance(schema, ConfiguredDefinitionConfigSchema):
+        return ()
+    parent = cast("ExecutorDefinition", schema.parent_def)
+    try:
+        fixed = _config_alone(definition, {})
+        default = _config_alone(parent, {})
+    except (TargetError, DagsterInvalidConfigError):
+        return ()
+    if executor in fixed:
+        fixed, default = fixed[executor] or {}, default.get(executor) or {}
+    changed = tuple(key for key, value in fixed.items() if value != default.get(key))
+    return changed or tuple(key for key in fixed if key in {"max_concurrent", "start_method"})

@@ -1,0 +1,103 @@
+"""A job's execution plan, read without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from dagster import (
+    DagsterInvalidConfigError,
+    DagsterInvariantViolationError,
+    JobDefinition,
+    OpDefinition,
+    in_process_executor,
+)
+
+from advisor.dagster_bridge.private import (
+    ExecutionPlan,
+    ResolvedRunConfig,
+    UnresolvedCollectExecutionStep,
+    UnresolvedMappedExecutionStep,
+)
+from advisor.domain.errors import TargetError
+
+
+def effective_run_config(
+    job: JobDefinition, run_config: Mapping[str, Any] | None
+) -> Mapping[str, Any]:
+    """The run config of a run: the given one, else the one that the job itself carries."""
+    return run_config or dict(job.run_config or {})
+
+
+def resolved_run_config(
+    job: JobDefinition, run_config: Mapping[str, Any] | None
+) -> ResolvedRunConfig | None:
+    """The run config with all defaults, or None where none was given and the job needs one.
+
+    Raises:
+        TargetError: The given run config does not fit the job.
+    """
+    try:
+        return ResolvedRunConfig.build(job, effective_run_config(job, run_config))
+    except DagsterInvalidConfigError as error:
+        if run_config:
+            raise TargetError(
+                f"The run config does not fit job '{job.name}'.",
+                details=str(error),
+                hint="Correct the file given with --run-config.",
+            ) from error
+        return None
+
+
+def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutionPlan:
+    """The plan of all steps, with mapped and collecting ones not yet resolved.
+
+    It is built for the in-process executor, whatever the job's own is: an executor that cannot
+    run the job (multiprocess with an IO manager in memory) must not hide its structure.
+
+    Raises:
+        TargetError: An input has no value, or the run config does not fit.
+    """
+    resolved = resolved_run_config(job, run_config)
+    nothing = ResolvedRunConfig()
+    planned = nothing if resolved is None else resolved._replace(execution=nothing.execution)
+    try:
+        return ExecutionPlan.build(job.with_executor_def(in_process_executor), planned)
+    except DagsterInvariantViolationError as error:
+        raise TargetError(
+            f"Job '{job.name}' cannot be planned.",
+            details=str(error),
+            hint="Give the missing inputs with --run-config FILE.",
+        ) from error
+
+
+def ops_by_handle(job: JobDefinition) -> dict[str, OpDefinition]:
+    """Every op of the job, by its step key without a mapping key, in the graph's order."""
+
+    def walk(container: Any, prefix: str) -> Iterator[tuple[str, OpDefinition]]:
+        for node in container.nodes_in_topological_order:
+            handle = f"{prefix}{node.name}"
+            if isinstance(node.definition, OpDefinition):
+                yield handle, node.definition
+            else:
+                yield from walk(node.definition, f"{handle}.")
+
+    return dict(walk(job.graph, ""))
+
+
+def mapped_steps(plan: ExecutionPlan) -> dict[str, UnresolvedMappedExecutionStep]:
+    """The steps that run once for each dynamic output, by their op's handle."""
+    return {
+        str(step.node_handle): step
+        for step in plan.step_dict.values()
+        if isinstance(step, UnresolvedMappedExecutionStep)
+    }
+
+
+def collecting_steps(plan: ExecutionPlan) -> dict[str, UnresolvedCollectExecutionStep]:
+    """The steps that take a whole dynamic output at once, by their op's handle."""
+    return {
+        str(step.node_handle): step
+        for step in plan.step_dict.values()
+        if isinstance(step, UnresolvedCollectExecutionStep)
+    }

@@ -1,0 +1,447 @@
+"""The items to measure: what the fan-out op really yields, or what the user gives.
+
+The fan-out op and what it needs upstream run for real, once; nothing downstream does.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from dagster import DagsterInstance, JobDefinition
+
+from advisor.dagster_bridge.invocation import CannotInvokeError, Invocation, open_invocation
+from advisor.dagster_bridge.plan import effective_run_config, execution_plan
+from advisor.dagster_bridge.private import (
+    FromConfig,
+    FromDefaultValue,
+    FromDynamicCollect,
+    FromMultipleSources,
+    FromStepOutput,
+)
+from advisor.dagster_bridge.target import LoadedTarget, make_importable
+from advisor.dagster_bridge.user_frames import last_frames, user_location
+from advisor.domain.errors import TargetError, UserCodeError
+from advisor.domain.workload import MappedOp, TargetReference, WorkloadDescription
+
+INPUTS_TAG = "dynadvise/inputs"
+"""An op's tag that names its sample inputs, spelled as ``--inputs`` is."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleItem:
+    """One item: its mapping key, where it has one, and the first mapped op's item inputs."""
+
+    key: str | None
+    inputs: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnSamples:
+    """What the fan-out op yielded, and what that took.
+
+    Attributes:
+        items: As many as were asked for, in the order in which they were yielded.
+        fixed_inputs: For each mapped op, by handle, the inputs that are the same for every item.
+        fan_out_s: Compute seconds of the fan-out op; None where it could not be told.
+        upstream_s: Compute seconds of the ops before it.
+        total_items: How many items were yielded in all.
+    """
+
+    items: list[SampleItem]
+    fixed_inputs: dict[str, dict[str, object]] = field(default_factory=dict)
+    fan_out_s: float | None = None
+    upstream_s: float = 0.0
+    total_items: int = 0
+
+
+# --- from the job ---------------------------------------------------------------------------
+
+
+def draw_samples(
+    loaded: LoadedTarget,
+    description: WorkloadDescription,
+    run_config: Mapping[str, Any] | None,
+    limit: int | None,
+) -> DrawnSamples:
+    """Run what is upstream and the fan-out op itself, for real, and keep what it yields.
+
+    Raises:
+        UserCodeError: An op raised; the message names it and shows the last frames.
+        TargetError: There is no fan-out op to run (a bare op or function), it yielded nothing,
+            or an input of it comes from where it cannot be read.
+    """
+    if description.fan_out is None or loaded.job is None:
+        raise no_samples(description)
+    job, fan_out = loaded.job, description.fan_out
+    plan = execution_plan(job, run_config)
+    steps = {str(step.node_handle): step for step in plan.step_dict.values()}
+    with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
+        with open_invocation(loaded, description, run_config, Path(folder)) as invocation:
+            upstream = _Upstream(loaded, job, invocation, run_config)
+            upstream.run([reference.handle for reference in description.upstream])
+            inputs = upstream.inputs_of(steps[fan_out.handle])
+            started = time.perf_counter()
+            outputs, fan_out_s = _run_fan_out(upstream, invocation, description, inputs)
+            fan_out_s = time.perf_counter() - started if fan_out_s is None else fan_out_s
+            fixed = {
+                mapped.op.handle: upstream.inputs_of(
+                    steps[mapped.op.handle], only=mapped.fixed_inputs
+                )
+                for mapped in description.mapped
+            }
+    yielded = _yielded(description, outputs)
+    if not yielded:
+        raise TargetError(
+            f"The fan-out op '{fan_out.name}' yielded no item, so there is nothing to measure.",
+            where=str(fan_out.location) if fan_out.location else None,
+            hint="Give sample items with --inputs, or a run config under which it yields some.",
+        )
+    first = description.mapped[0]
+    names = [name for name, source in first.sources.items() if source[0] == fan_out.handle]
+    items = [
+        SampleItem(key, dict.fromkeys(names, value))
+        for key, value in (yielded if limit is None else yielded[:limit])
+    ]
+    return DrawnSamples(items, fixed, fan_out_s, upstream.compute_s, len(yielded))
+
+
+def _yielded(
+    description: WorkloadDescription, outputs: Mapping[str, object]
+) -> list[tuple[str, object]]:
+    """Mapping keys and values of the dynamic output that is mapped."""
+    assert description.fan_out is not None
+    for mapped in description.mapped:
+        for handle, output in mapped.sources.values():
+            if handle == description.fan_out.handle:
+                values = outputs.get(output) or {}
+                return list(values.items()) if isinstance(values, dict) else []
+    # Mapped over for its order alone (a Nothing input): the first dynamic output.
+    dynamic = [value for value in outputs.values() if isinstance(value, dict)]
+    return list(dynamic[0].items()) if dynamic else []
+
+
+def _run_fan_out(
+    upstream: _Upstream,
+    invocation: Invocation,
+    description: WorkloadDescription,
+    inputs: Mapping[str, object],
+) -> tuple[dict[str, object], float | None]:
+    """Outputs of the fan-out op by name, and its seconds."""
+    assert description.fan_out is not None
+    try:
+        prepared = invocation.prepare(description.fan_out, inputs)
+    except CannotInvokeError:
+        return upstream.in_a_run(description.fan_out.handle)
+    started = time.perf_counter()
+    try:
+        outputs = prepared.run()
+    except (Exception, SystemExit) as error:
+        raise _raised(description.fan_out.name, error) from error
+    return outputs, time.perf_counter() - started
+
+
+def _raised(name: str, error: BaseException) -> UserCodeError:
+    location = user_location(error)
+    cause = error.__cause__ or error
+    return UserCodeError(
+        f"Op '{name}' raised {type(cause).__name__} while the samples were drawn.",
+        where=str(location) if location else None,
+        details=last_frames(error),
+        hint="Correct the op, or give sample items with --inputs.",
+    )
+
+
+@dataclass(slots=True)
+class _Upstream:
+    """The ops that must run before the fan-out op, and the values that they gave."""
+
+    loaded: LoadedTarget
+    job: JobDefinition
+    invocation: Invocation
+    run_config: Mapping[str, Any] | None
+    compute_s: float = 0.0
+    _result: Any = None
+
+    def run(self, handles: Sequence[str]) -> None:
+        """Run these ops in one in-process run on an instance of its own."""
+        if not handles:
+            return
+        with DagsterInstance.ephemeral() as instance:
+            result = self._execute(list(handles), instance)
+        self._result = result
+        self.compute_s = sum(
+            (event.step_success_data.duration_ms or 0.0) / 1000.0
+            for event in result.all_events
+            if event.is_step_success
+        )
+
+    def in_a_run(self, handle: str) -> tuple[dict[str, object], float | None]:
+        """Outputs of one op that can only be executed inside a run."""
+        needed = [reference.handle for reference in self.invocation.description.upstream]
+        with DagsterInstance.ephemeral() as instance:
+            result = self._execute([*needed, handle], instance)
+        outputs: dict[str, object] = {
+            output.name: result.output_for_node(handle, output.name)
+            for output in self.loaded.ops[handle].output_defs
+        }
+        seconds = [
+            (event.step_success_data.duration_ms or 0.0) / 1000.0
+            for event in result.all_events
+            if event.is_step_success and event.step_key == handle
+        ]
+        return outputs, sum(seconds)
+
+    def _execute(self, handles: list[str], instance: DagsterInstance) -> Any:
+        try:
+            return self.job.execute_in_process(
+                run_config=dict(effective_run_config(self.job, self.run_config)),
+                instance=instance,
+                op_selection=handles,
+            )
+        except (Exception, SystemExit) as error:
+            raise _raised(", ".join(handles), error) from error
+
+    def inputs_of(self, step: Any, only: Sequence[str] | None = None) -> dict[str, object]:
+        """Values of a step's inputs that do not change with the item; defaults are left out."""
+        op = self.loaded.ops[str(step.node_handle)]
+        inputs: dict[str, object] = {}
+        for step_input in step.step_inputs:
+            name = step_input.name
+            if (only is not None and name not in only) or op.ins[name].dagster_type.is_nothing:
+                continue
+            source = step_input.source
+            if isinstance(source, FromDefaultValue):
+                continue
+            inputs[name] = self._value(source, str(step.node_handle), name)
+        return inputs
+
+    def _value(self, source: Any, handle: str, name: str) -> object:
+        if isinstance(source, FromStepOutput):
+            output = source.step_output_handle
+            return self._result.output_for_node(output.step_key, output.output_name)
+        if isinstance(source, FromMultipleSources):
+            return [self._value(inner, handle, name) for inner in source.sources]
+        if isinstance(source, FromDynamicCollect):
+            output = source.get_step_output_handle_dep_with_placeholder()
+            values = self._result.output_for_node(
+                output.step_key.partition("[")[0], output.output_name
+            )
+            return list(values.values())
+        if isinstance(source, FromConfig):
+            return self._from_config(source, handle, name)
+        raise TargetError(
+            f"Input '{name}' of op '{handle}' comes from a {type(source).__name__}, "
+            "which cannot be read outside of a run.",
+            hint="Give sample items with --inputs FILE or --inputs module:callable.",
+        )
+
+    def _from_config(self, source: FromConfig, handle: str, name: str) -> object:
+        resolved = self.invocation.resolved
+        assert resolved is not None
+        given = (
+            resolved.ops[str(source.node_handle)].inputs[source.input_name]
+            if source.node_handle is not None
+            else resolved.inputs[source.input_name]
+        )
+        loader = self.loaded.ops[handle].ins[name].dagster_type.loader
+        if loader is None:
+            return given
+        return loader.construct_from_config_value(None, given)  # type: ignore[arg-type]
+
+
+# --- from the user --------------------------------------------------------------------------
+
+
+def no_samples(description: WorkloadDescription) -> TargetError:
+    """The error where nothing says what an item is: it shows the three ways."""
+    spelled = description.target.spelled
+    op = description.mapped[0].op.name
+    location = description.mapped[0].op.location
+    return TargetError(
+        f"There are no sample inputs for '{op}'.",
+        where=str(location) if location else None,
+        hint=(
+            "Give them in one of three ways:\n"
+            f"  dynadvise profile {spelled} --inputs items.json   (or .jsonl, .yaml, "
+            "or module:callable: one entry an item)\n"
+            f'  @op(tags={{"{INPUTS_TAG}": "module:callable"}}) on the op itself\n'
+            "  dynadvise profile MODULE:JOB, naming the job whose fan-out op yields the items"
+        ),
+    )
+
+
+def inputs_tag(description: WorkloadDescription) -> str | None:
+    """What the first mapped op's ``dynadvise/inputs`` tag names."""
+    return description.mapped[0].tags.get(INPUTS_TAG)
+
+
+def read_inputs(
+    spec: str, description: WorkloadDescription, working_directory: Path
+) -> list[dict[str, object]]:
+    """Sample inputs from a JSON, JSON Lines or YAML file, or from ``module:callable``.
+
+    An entry is a mapping of input names to values or, for an op with one input, the value itself.
+
+    Raises:
+        TargetError: The source cannot be read, is no list, is empty, or an entry does not fit
+            the op; the message names the entry and the field.
+        UserCodeError: The callable raised.
+    """
+    op = description.mapped[0]
+    entries = (
+        _entries_of_callable(spec, working_directory)
+        if _is_callable_spec(spec)
+        else _entries_of_file(_input_file(spec, working_directory))
+    )
+    if not entries:
+        raise TargetError(f"{spec} holds no items.", where=spec, hint="One entry an item.")
+    return [_checked(op, entry, f"{spec}, {where}") for where, entry in entries]
+
+
+def _is_callable_spec(spec: str) -> bool:
+    module, separator, attribute = spec.rpartition(":")
+    return bool(separator) and all(
+        part.isidentifier() for part in (*module.split("."), *attribute.split("."))
+    )
+
+
+def _input_file(spec: str, working_directory: Path) -> Path:
+    path = working_directory / Path(spec).expanduser()
+    if not path.is_file():
+        raise TargetError(
+            f"There is no file {path}.",
+            hint="--inputs takes a JSON, JSON Lines or YAML file, or module:callable.",
+        )
+    return path
+
+
+def _entries_of_file(path: Path) -> list[tuple[str, object]]:
+    """Each entry with where it stands."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"{path} cannot be read: {error}.") from error
+    if path.suffix in {".jsonl", ".ndjson"}:
+        return _json_lines(path, text)
+    try:
+        content = yaml.safe_load(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
+    except json.JSONDecodeError as error:
+        raise TargetError(
+            f"{path} is not JSON: {error.msg}.", where=f"{path}:{error.lineno}:{error.colno}"
+        ) from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise TargetError(
+            f"{path} is not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}.",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
+        ) from error
+    return _numbered(content, str(path))
+
+
+def _json_lines(path: Path, text: str) -> list[tuple[str, object]]:
+    entries: list[tuple[str, object]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            entries.append((f"line {number}", json.loads(line)))
+        except json.JSONDecodeError as error:
+            raise TargetError(
+                f"Line {number} of {path} is not JSON: {error.msg}.",
+                where=f"{path}:{number}:{error.colno}",
+            ) from error
+    return entries
+
+
+def _numbered(content: object, where: str) -> list[tuple[str, object]]:
+    if content is None:
+        return []
+    if not isinstance(content, (list, tuple)):
+        raise TargetError(
+            f"{where} holds a {_kind(content)}, not a list.",
+            where=where,
+            hint="Sample inputs are a list with one entry an item.",
+        )
+    return [(f"entry {number}", entry) for number, entry in enumerate(content, start=1)]
+
+
+def _entries_of_callable(spec: str, working_directory: Path) -> list[tuple[str, object]]:
+    module_name, _, attribute = spec.rpartition(":")
+    make_importable(
+        TargetReference(spec, module_name, None, attribute, None, str(working_directory))
+    )
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise TargetError(
+            f"The sample inputs '{spec}' cannot be found: {error}.",
+            hint="Spell them module:callable, or name a file.",
+        ) from error
+    try:
+        content = found() if callable(found) else found
+        entries = (
+            list(content)
+            if isinstance(content, Iterable) and not isinstance(content, (str, bytes, Mapping))
+            else content
+        )
+    except Exception as error:
+        location = user_location(error)
+        raise UserCodeError(
+            f"'{spec}' raised {type(error).__name__} while it made the sample inputs.",
+            where=str(location) if location else None,
+            details=last_frames(error),
+        ) from error
+    return _numbered(entries, spec)
+
+
+def _kind(value: object) -> str:
+    return {dict: "mapping", str: "string", int: "number", float: "number", bool: "boolean"}.get(
+        type(value), type(value).__name__
+    )
+
+
+def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
+    """An entry as a mapping of input names to values, checked against the op's inputs."""
+    names = list(op.inputs)
+    required = [name for name in names if name not in op.optional_inputs]
+    whole_value = len(names) == 1 or len(required) == 1
+    if isinstance(entry, Mapping) and set(map(str, entry)) & set(names):
+        inputs = {str(name): value for name, value in entry.items()}
+    elif whole_value:
+        return {(names if len(names) == 1 else required)[0]: entry}
+    elif isinstance(entry, Mapping):
+        inputs = {str(name): value for name, value in entry.items()}
+    else:
+        raise TargetError(
+            f"An item of '{op.op.name}' is a mapping of its inputs, not a {_kind(entry)}.",
+            where=where,
+            hint=f"Its inputs: {', '.join(names) or 'none'}.",
+        )
+    unknown = [name for name in inputs if name not in names]
+    if unknown:
+        import difflib
+
+        close = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
+        raise TargetError(
+            f"'{op.op.name}' has no input '{unknown[0]}'.",
+            where=where,
+            hint=f"Did you mean {close[0]}?" if close else f"Its inputs: {', '.join(names)}.",
+        )
+    missing = [name for name in required if name not in inputs]
+    if missing:
+        raise TargetError(
+            f"Input '{missing[0]}' of '{op.op.name}' is missing.",
+            where=where,
+            hint=f"An item needs: {', '.join(required)}.",
+        )
+    return inputs

@@ -1,0 +1,341 @@
+"""What a loaded target is: who fans out, what is mapped, what collects, how the job runs.
+
+Everything is read from definitions and the execution plan; nothing of the user's is run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from dagster import JobDefinition, OpDefinition
+
+from advisor.dagster_bridge.executors import executor_setting
+from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped_steps
+from advisor.dagster_bridge.private import (
+    ExecutionPlan,
+    FromPendingDynamicStepOutput,
+    UnresolvedMappedExecutionStep,
+)
+from advisor.dagster_bridge.source_hash import source_hash, source_location
+from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
+from advisor.domain.errors import DynadviseError, TargetError
+from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
+
+SINGLE_RESULT = "result"
+"""Dagster's name of an op's only output; ours for what a plain function returns."""
+
+
+def describe(
+    loaded: LoadedTarget, run_config: Mapping[str, Any] | None = None
+) -> WorkloadDescription:
+    """Read the workload's structure.
+
+    Raises:
+        TargetError: The job has no dynamic output that is mapped, an input of it has no value,
+            or the run config does not fit.
+    """
+    if loaded.function is not None:
+        return _of_function(loaded, loaded.function)
+    if loaded.job is None:
+        assert loaded.op is not None
+        return WorkloadDescription(
+            target=loaded.reference,
+            kind="op",
+            job_name=None,
+            mapped=(_bare_op(loaded.op),),
+            reconstructable=False,
+            not_reconstructable_reason="no job maps this op",
+        )
+    return _of_job(loaded, loaded.job, run_config)
+
+
+# --- a job ----------------------------------------------------------------------------------
+
+
+def _of_job(
+    loaded: LoadedTarget, job: JobDefinition, run_config: Mapping[str, Any] | None
+) -> WorkloadDescription:
+    plan = execution_plan(job, run_config)
+    fan_out = _choose_fan_out(loaded, job, plan)
+    steps = {str(step.node_handle): step for step in plan.step_dict.values()}
+    chain = {
+        handle: step
+        for handle, step in mapped_steps(plan).items()
+        if step.resolved_by_step_key == fan_out
+    }
+    mapped = tuple(_mapped_op(job, loaded.ops[handle], step) for handle, step in chain.items())
+    collects = [
+        handle
+        for handle, step in collecting_steps(plan).items()
+        if step.resolved_by_step_keys == {fan_out}
+    ]
+    upstream = _needed_by([fan_out, *chain], steps)
+    for handle in (fan_out, *chain):
+        upstream.pop(handle, None)
+    named = {fan_out, *chain, *collects, *upstream}
+    reason = _not_reconstructable(loaded)
+    return WorkloadDescription(
+        target=loaded.reference,
+        kind=loaded.kind,
+        job_name=job.name,
+        mapped=mapped,
+        fan_out=op_reference(loaded.ops[fan_out], fan_out),
+        upstream=tuple(op_reference(loaded.ops[handle], handle) for handle in upstream),
+        collects=tuple(op_reference(loaded.ops[handle], handle) for handle in collects),
+        other_steps=len(set(steps) - named),
+        executor=executor_setting(job, run_config),
+        reconstructable=reason is None,
+        not_reconstructable_reason=reason,
+        graph=graph_nodes(job.graph),
+    )
+
+
+def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPlan) -> str:
+    """The handle of the op whose dynamic output is mapped.
+
+    Among several: the one whose chain (or which itself) is the target op, else the first in
+    topological order.
+
+    Raises:
+        TargetError: The job has no dynamic output, or maps none.
+    """
+    chains: dict[str, list[str]] = {}
+    for handle, step in mapped_steps(plan).items():
+        chains.setdefault(step.resolved_by_step_key, []).append(handle)
+    if not chains:
+        dynamic = [
+            handle
+            for handle, op in loaded.ops.items()
+            if any(output.is_dynamic for output in op.output_defs)
+        ]
+        if dynamic:
+            raise TargetError(
+                f"Job '{job.name}' maps nothing over the dynamic output of '{dynamic[0]}'.",
+                hint="There is an item to measure where an op is mapped: outputs.map(my_op).",
+            )
+        raise TargetError(
+            f"Job '{job.name}' has no dynamic output, so there are no items to spread.",
+            hint=(
+                "Name a job with an op that yields DynamicOutput, or the op or function that "
+                "does the work for one item, with --inputs."
+            ),
+        )
+    order = [handle for handle in loaded.ops if handle in chains]
+    if loaded.op is not None:
+        wanted = getattr(loaded.op.compute_fn, "decorated_fn", loaded.op)
+        for fan_out in order:
+            ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out)]
+            if any(getattr(op.compute_fn, "decorated_fn", op) is wanted for op in ops):
+                return fan_out
+    return order[0]
+
+
+def _mapped_op(
+    job: JobDefinition, op: OpDefinition, step: UnresolvedMappedExecutionStep
+) -> MappedOp:
+    """One mapped op, with where each of its inputs comes from."""
+    sources: dict[str, tuple[str, str]] = {}
+    fixed = []
+    nothing = {name for name, given in op.ins.items() if given.dagster_type.is_nothing}
+    for step_input in step.step_inputs:
+        source = getattr(step_input, "source", None)
+        if step_input.name in nothing:
+            continue
+        if isinstance(source, FromPendingDynamicStepOutput):
+            handle = source.step_output_handle
+            sources[step_input.name] = (handle.step_key, handle.output_name)
+        elif hasattr(source, "unresolved_step_output_handle"):
+            unresolved = source.unresolved_step_output_handle
+            sources[step_input.name] = (
+                str(unresolved.unresolved_step_handle.node_handle),
+                unresolved.output_name,
+            )
+        else:
+            fixed.append(step_input.name)
+    retry = job.get_retry_policy_for_handle(step.node_handle)
+    return _op_facts(
+        op,
+        str(step.node_handle),
+        item_input=next(iter(sources), None),
+        fixed_inputs=tuple(fixed),
+        sources=sources,
+        has_retry_policy=retry is not None,
+        tags={key: value for key, value in (step.tags or {}).items()},
+    )
+
+
+def _needed_by(handles: list[str], steps: Mapping[str, Any]) -> dict[str, None]:
+    """All handles that the given ones need, in the plan's order (as keys of a dict)."""
+    by_key = {step.key: handle for handle, step in steps.items()}
+    needed: set[str] = set()
+    todo = list(handles)
+    while todo:
+        step = steps[todo.pop()]
+        keys = (
+            step.get_execution_dependency_keys()
+            if hasattr(step, "get_execution_dependency_keys")
+            else step.get_all_dependency_keys()
+        )
+        for key in keys:
+            handle = by_key.get(key, key.partition("[")[0])
+            if handle in steps and handle not in needed:
+                needed.add(handle)
+                todo.append(handle)
+    return {handle: None for handle in steps if handle in needed}
+
+
+def _not_reconstructable(loaded: LoadedTarget) -> str | None:
+    """Why a child process could not get the job again; None where it can."""
+    try:
+        rebuilt = reconstructable_of(loaded).get_definition()
+    except DynadviseError as error:
+        return error.what
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises the second time
+        return f"{type(error).__name__}: {error}"
+    if (
+        loaded.job is not None
+        and rebuilt.graph.node_dict.keys() != loaded.job.graph.node_dict.keys()
+    ):
+        return "loading it again gives another graph"
+    return None
+
+
+# --- an op or a function without a job ------------------------------------------------------
+
+
+def _bare_op(op: OpDefinition) -> MappedOp:
+    inputs = [name for name, given in op.ins.items() if not given.dagster_type.is_nothing]
+    required = [name for name in inputs if not op.input_def_named(name).has_default_value]
+    return _op_facts(
+        op,
+        op.name,
+        item_input=_the_only(inputs, required),
+        fixed_inputs=(),
+        sources={},
+        has_retry_policy=op.retry_policy is not None,
+        tags=dict(op.tags),
+    )
+
+
+def _the_only(inputs: list[str], required: list[str]) -> str | None:
+    """The input that an item is for, where there is no doubt."""
+    for names in (required, inputs):
+        if len(names) == 1:
+            return names[0]
+    return None
+
+
+def _of_function(loaded: LoadedTarget, function: Callable[..., Any]) -> WorkloadDescription:
+    name = getattr(function, "__name__", type(function).__name__)
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError) as error:
+        raise TargetError(
+            f"'{loaded.reference.attribute}' is a function whose arguments cannot be read.",
+            hint="Wrap it in a function of your own with named arguments.",
+        ) from error
+    named = [
+        parameter
+        for parameter in parameters
+        if parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+    ]
+    inputs = [parameter.name for parameter in named]
+    required = [parameter.name for parameter in named if parameter.default is parameter.empty]
+    mapped = MappedOp(
+        op=OpReference(name, (name,), source_location(function), source_hash(function)),
+        item_input=_the_only(inputs, required),
+        inputs=tuple(inputs),
+        outputs=(SINGLE_RESULT,),
+        is_async=is_async(function),
+        is_generator=is_generator(function),
+        io_manager_keys=(),
+        optional_inputs=tuple(name for name in inputs if name not in required),
+    )
+    return WorkloadDescription(
+        target=loaded.reference,
+        kind="function",
+        job_name=None,
+        mapped=(mapped,),
+        reconstructable=False,
+        not_reconstructable_reason="it is a plain function",
+    )
+
+
+# --- facts of one op ------------------------------------------------------------------------
+
+
+def _op_facts(
+    op: OpDefinition,
+    handle: str,
+    *,
+    item_input: str | None,
+    fixed_inputs: tuple[str, ...],
+    sources: Mapping[str, tuple[str, str]],
+    has_retry_policy: bool,
+    tags: Mapping[str, str],
+) -> MappedOp:
+    function = compute_function(op)
+    inputs = tuple(name for name, given in op.ins.items() if not given.dagster_type.is_nothing)
+    return MappedOp(
+        op=op_reference(op, handle),
+        item_input=item_input,
+        inputs=inputs,
+        outputs=tuple(output.name for output in op.output_defs),
+        fixed_inputs=fixed_inputs,
+        is_async=is_async(function),
+        is_generator=is_generator(function),
+        takes_context=_takes_context(op),
+        resource_keys=tuple(sorted(op.required_resource_keys)),
+        io_manager_keys=tuple(dict.fromkeys(output.io_manager_key for output in op.output_defs)),
+        pool=op.pool,
+        has_retry_policy=has_retry_policy,
+        tags=tags,
+        optional_inputs=tuple(
+            name for name in inputs if op.input_def_named(name).has_default_value
+        ),
+        sources=sources,
+    )
+
+
+def op_reference(op: OpDefinition, handle: str) -> OpReference:
+    """The op with its place in the graph and in the user's files."""
+    function = compute_function(op)
+    return OpReference(
+        name=op.name,
+        node_path=tuple(handle.split(".")),
+        location=source_location(function) if function else None,
+        source_hash=source_hash(function) if function else None,
+    )
+
+
+def compute_function(op: OpDefinition) -> Callable[..., Any] | None:
+    """The function that the user decorated; None for an op made in another way."""
+    function: Callable[..., Any] | None = getattr(op.compute_fn, "decorated_fn", None)
+    return function
+
+
+def _takes_context(op: OpDefinition) -> bool:
+    has_context = getattr(op.compute_fn, "has_context_arg", None)
+    return bool(has_context()) if has_context else True
+
+
+def is_async(function: Callable[..., Any] | None) -> bool:
+    """Whether calling it gives a coroutine or an asynchronous generator."""
+    function = _unwrapped(function)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def is_generator(function: Callable[..., Any] | None) -> bool:
+    """Whether calling it gives a generator, asynchronous or not."""
+    function = _unwrapped(function)
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _unwrapped(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    while isinstance(function, partial):
+        function = function.func
+    return function

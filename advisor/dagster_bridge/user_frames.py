@@ -1,0 +1,60 @@
+"""The user's own frames of a traceback: what to show when their code fails, without ours."""
+
+from __future__ import annotations
+
+import traceback
+from pathlib import Path
+
+from advisor.domain.workload import SourceLocation
+
+_OURS = str(Path(__file__).resolve().parent.parent)
+_NOT_OURS = str(Path(_OURS) / "examples")
+"""The examples are user code as far as messages are concerned."""
+
+
+def _is_users(filename: str) -> bool:
+    """Whether a frame is neither ours nor part of how Python or Dagster loads and calls code."""
+    if filename.startswith(("<frozen", "<string>")):
+        return False
+    if filename.startswith(_OURS) and not filename.startswith(_NOT_OURS):
+        return False
+    parts = Path(filename).parts
+    return not (
+        {"dagster", "dagster_shared", "importlib"} & set(parts) and "site-packages" in parts
+    )
+
+
+def _users_cause(error: BaseException) -> BaseException:
+    """The innermost cause: Dagster wraps what user code raised."""
+    seen = {id(error)}
+    while error.__cause__ is not None and id(error.__cause__) not in seen:
+        error = error.__cause__
+        seen.add(id(error))
+    return error
+
+
+def user_location(error: BaseException) -> SourceLocation | None:
+    """File and line in the user's code where ``error`` arose; None where no frame is theirs."""
+    cause = _users_cause(error)
+    if isinstance(cause, SyntaxError) and cause.filename:
+        return SourceLocation(cause.filename, cause.lineno or 1)
+    frames = [
+        frame for frame in traceback.extract_tb(cause.__traceback__) if _is_users(frame.filename)
+    ]
+    if not frames:
+        return None
+    return SourceLocation(frames[-1].filename, frames[-1].lineno or 1)
+
+
+def last_frames(error: BaseException, limit: int = 4) -> str:
+    """The last ``limit`` user frames and the error itself, worded as Python words a traceback."""
+    cause = _users_cause(error)
+    frames = [
+        frame for frame in traceback.extract_tb(cause.__traceback__) if _is_users(frame.filename)
+    ]
+    return "".join(
+        [
+            *traceback.format_list(frames[-limit:]),
+            *traceback.format_exception_only(type(cause), cause),
+        ]
+    ).rstrip()

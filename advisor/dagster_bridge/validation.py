@@ -1,0 +1,24 @@
+"""Whether a run config fits a job, by Dagster's own word."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dagster import DagsterInvalidConfigError
+from dagster import validate_run_config as dagster_validate
+
+from advisor.dagster_bridge.target import LoadedTarget
+
+
+def validate_run_config(loaded: LoadedTarget, run_config: Mapping[str, object]) -> str | None:
+    """None where the config fits the target's job, else Dagster's message.
+
+    A target without a job takes no run config: every non-empty one is refused.
+    """
+    if loaded.job is None:
+        return "The target has no job that a run config could be for." if run_config else None
+    try:
+        dagster_validate(loaded.job, dict(run_config))
+    except DagsterInvalidConfigError as error:
+        return str(error)
+    return None
