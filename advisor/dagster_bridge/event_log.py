@@ -155,7 +155,7 @@ def source_of(instance: DagsterInstance | RunSource) -> RunSource:
     """``instance`` as a source of runs."""
     if hasattr(instance, "event_rows"):
         return cast("RunSource", instance)
-    live = cast("DagsterInstance", instance)
+    live: DagsterInstance = instance  # type: ignore[assignment]
     return StoredRuns(live.run_storage, live.event_log_storage)
 
 

@@ -370,14 +370,19 @@ def _server_storage(directory: Path) -> RunSource:
 
     try:
         reference = InstanceRef.from_dir(str(directory))
-        runs, events = reference.run_storage_data, reference.event_storage_data
-        if runs is None or events is None:
-            stored = reference.storage_data.rehydrate(as_type=DagsterStorage)
-            return StoredRuns(stored.run_storage, stored.event_log_storage)
-        return StoredRuns(
-            kept(runs).rehydrate(as_type=RunStorage),
-            kept(events).rehydrate(as_type=EventLogStorage),
+        runs, events, both = (
+            reference.run_storage_data,
+            reference.event_storage_data,
+            reference.storage_data,
         )
+        if runs is not None and events is not None:
+            return StoredRuns(
+                kept(runs).rehydrate(as_type=RunStorage),  # type: ignore[type-abstract]
+                kept(events).rehydrate(as_type=EventLogStorage),  # type: ignore[type-abstract]
+            )
+        if both is not None:
+            stored = both.rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
+            return StoredRuns(stored.run_storage, stored.event_log_storage)
     except Exception as error:  # drivers, networks and configuration all raise their own
         raise DynadviseError(
             "The instance's storage cannot be opened.",
@@ -386,3 +391,6 @@ def _server_storage(directory: Path) -> RunSource:
             hint="Check that its package (dagster-postgres, ...) is installed and that the "
             "database can be reached.",
         ) from error
+    raise DynadviseError(
+        "The instance configures no storage.", where=str(directory / "dagster.yaml")
+    )
