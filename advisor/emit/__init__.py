@@ -1,0 +1,41 @@
+"""Code and configuration to paste: one emitter a kind, each a pure function of the advice.
+
+What is emitted stands alone (it never imports dynadvise), carries the reason of each setting, and
+is formatted as ``ruff format`` would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from advisor.domain.errors import DynadviseError
+from advisor.emit.batches import emit_batch, emit_workers
+from advisor.emit.python_form import emit_python
+from advisor.emit.request import EmitRequest
+from advisor.emit.run_config import emit_run_config
+
+__all__ = ["KINDS", "EmitRequest", "emit"]
+
+_EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
+    "run-config": emit_run_config,
+    "python": emit_python,
+    "batch": emit_batch,
+    "workers": emit_workers,
+}
+
+KINDS: tuple[str, ...] = tuple(_EMITTERS)
+
+
+def emit(kind: str, request: EmitRequest) -> str:
+    """The snippet of a kind, ending in a line break.
+
+    Raises:
+        DynadviseError: There is no such kind, or the workload or candidate does not fit it.
+    """
+    try:
+        emitter = _EMITTERS[kind]
+    except KeyError:
+        raise DynadviseError(
+            f"There is no snippet of the kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
+        ) from None
+    return emitter(request)

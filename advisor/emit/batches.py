@@ -1,0 +1,148 @@
+"""The kinds ``batch`` and ``workers``: a module that runs the items of a job a batch a step."""
+
+from __future__ import annotations
+
+from advisor.domain.errors import DynadviseError
+from advisor.emit.graph_plan import BatchedGraph, plan_batches
+from advisor.emit.imports import job_import
+from advisor.emit.python_form import with_reasons
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment, identifier, literal, prose, quoted
+from advisor.emit.templating import render
+from advisor.emit.wording import decision, executor_config, reasons_for, seconds
+
+MULTI_CORE = 1.3  # CPU seconds over wall seconds from which an op counts as multi-threaded
+
+
+def emit_batch(request: EmitRequest) -> str:
+    """The job in batches, as the candidate says; its workers, if it has any, stay."""
+    return _module(request, workers=request.candidate.workers_in_op)
+
+
+def emit_workers(request: EmitRequest) -> str:
+    """The job in batches whose items run on threads or processes inside the step.
+
+    Raises:
+        DynadviseError: The candidate has no workers inside a step.
+    """
+    if request.candidate.workers_in_op <= 1:
+        raise DynadviseError(
+            f"`workers` spreads a step's items over threads or processes, and the advised way"
+            f" ({request.candidate.label}) has none.",
+            hint="Emit `batch` or `python` instead, or choose a candidate with workers.",
+        )
+    return _module(request, workers=request.candidate.workers_in_op)
+
+
+def _module(request: EmitRequest, *, workers: int) -> str:
+    candidate = request.candidate
+    imported = job_import(request.description)
+    plan = plan_batches(request.description)
+    items = request.advice.workload.items
+    one_step = candidate.batch_size >= items and workers > 1
+    multiprocess = candidate.executor == "multiprocess"
+    kind = candidate.worker_kind if workers > 1 else None
+    single = len(plan.chain) == 1
+    configured = tuple(plan.chain) if single else plan.configured
+    return render(
+        "batch.py.j2",
+        prose=prose(_prose(request, imported.name)),
+        description=prose([decision(request)]),
+        import_line=imported.from_import,
+        binding=imported.binding,
+        needs_definitions=imported.needs_definitions,
+        name=identifier(f"{imported.name}_batched", "The job"),
+        size_comment=comment(_size_reason(request, one_step=one_step)),
+        batch_size=None if one_step else max(1, candidate.batch_size),
+        workers=workers,
+        workers_comment=comment(_workers_reason(request)),
+        thread=kind == "thread",
+        process=kind == "process",
+        limit_threads=_is_multi_core(request),
+        multiprocess=multiprocess,
+        executor_config=with_reasons(executor_config(candidate), reasons_for(request)),
+        longest_first=not one_step and sizes_foretell(request),
+        several_configs=len(configured) > 1,
+        configured=bool(configured),
+        **_graph_texts(plan, configured),
+    )
+
+
+def _graph_texts(plan: BatchedGraph, configured: tuple[str, ...]) -> dict[str, object]:
+    return {
+        "fan_out": quoted(plan.fan_out),
+        "dynamic_output": quoted(plan.dynamic_output),
+        "chain": literal(plan.chain),
+        "fixed": literal(plan.fixed),
+        "results": literal(plan.results),
+        "collected": literal({name: list(inputs) for name, inputs in plan.collecting.items()}),
+        "batched": quoted(plan.node),
+        "configured_names": literal(list(configured)),
+        "body": plan.body,
+    }
+
+
+def _prose(request: EmitRequest, name: str) -> list[str]:
+    candidate = request.candidate
+    return [
+        f"{name} with the items of its dynamic output in batches: one step runs many items.",
+        decision(request),
+        (
+            "Your ops are called as they are, the results and their order are those of the original"
+            " job. What changes: a batch has one log, one retry and one re-execution instead of one"
+            " an item; metadata of single outputs and the type checks between the mapped ops are"
+            " left out. When an item fails, the others of its batch still run, then the step fails"
+            " and names the keys of those that failed."
+        ),
+        _launch(candidate.launch),
+    ]
+
+
+def _launch(launch: str) -> str:
+    if launch == "execute_in_process":
+        return "Advised: call execute_in_process() on the job below."
+    return "Add the job below to your Definitions, and run it as any other job."
+
+
+def _size_reason(request: EmitRequest, *, one_step: bool) -> str:
+    item = seconds(request.advice.workload.wall_s.median)
+    if one_step:
+        return f"None: all items in one step. At {item} an item, a second step costs more."
+    size = request.candidate.batch_size
+    return f"Items a step. {size} of {item} each outweigh what a step costs on this machine."
+
+
+def _workers_reason(request: EmitRequest) -> str:
+    candidate = request.candidate
+    if candidate.worker_kind == "process":
+        return (
+            f"{candidate.workers_in_op} processes inside the step: the items compute, and"
+            " Python's threads would take turns."
+        )
+    return (
+        f"{candidate.workers_in_op} threads inside the step: the items mostly wait, and waiting"
+        " threads need no CPU. The op must be safe to call from several threads."
+    )
+
+
+def _is_multi_core(request: EmitRequest) -> bool:
+    workload = request.advice.workload
+    return workload.cpu_s > MULTI_CORE * max(workload.wall_s.median, 1e-9)
+
+
+def sizes_foretell(request: EmitRequest) -> bool:
+    """Whether the bytes of the inputs foretell the durations of uneven items.
+
+    Asked of at least six items: a correlation of 0.9 or more, durations that differ by half.
+    """
+    if request.workload is None or not request.workload.ops:
+        return False
+    calls = request.workload.ops[0].later_calls
+    sizes = [float(call.input_bytes) for call in calls]
+    walls = [call.wall_s for call in calls]
+    if len(calls) < 6 or len(set(sizes)) < 3 or max(walls) < 1.5 * min(walls):
+        return False
+    mean_size, mean_wall = sum(sizes) / len(sizes), sum(walls) / len(walls)
+    both = sum((s - mean_size) * (w - mean_wall) for s, w in zip(sizes, walls, strict=True))
+    own = sum((s - mean_size) ** 2 for s in sizes) * sum((w - mean_wall) ** 2 for w in walls)
+    return own > 0 and both / own**0.5 >= 0.9

@@ -1,0 +1,91 @@
+"""How a snippet reaches the user's objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import PurePath
+
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import WorkloadDescription
+from advisor.emit.source_text import WIDTH, dotted, identifier, quoted
+
+
+@dataclass(frozen=True, slots=True)
+class JobImport:
+    """Lines that bind the user's job.
+
+    Attributes:
+        module: The user's module, as the snippet imports it.
+        from_import: ``from module import x as original_job`` or the like; a whole line.
+        binding: Statement after the imports; empty where the import does it.
+        needs_definitions: Whether the binding needs ``dagster.Definitions``.
+        name: The job's name.
+    """
+
+    module: str
+    from_import: str
+    binding: str
+    needs_definitions: bool
+    name: str
+
+
+def user_module(description: WorkloadDescription) -> str:
+    """Dotted name of the module that holds the target; a file's stem, for a target in a file.
+
+    Raises:
+        DynadviseError: The name cannot be imported by an import statement.
+    """
+    target = description.target
+    if target.module:
+        return dotted(target.module, "The module")
+    return identifier(PurePath(target.file or "").stem, "The file (without .py)")
+
+
+def job_import(description: WorkloadDescription, bound: str = "original_job") -> JobImport:
+    """The lines that bind the user's job to a name.
+
+    Raises:
+        DynadviseError: The target has no job, or a name is not one in Python.
+    """
+    target, name = description.target, description.job_name
+    if name is None or description.kind in ("op", "function"):
+        raise DynadviseError(
+            f"{target.spelled} is {_article(description.kind)}, not a job: there is no job to run.",
+            hint="Give the job that uses it as the target.",
+        )
+    name = identifier(name, "The job")
+    module = user_module(description)
+    attribute = target.attribute
+    if target.job is not None or attribute is None:
+        job = quoted(target.job or name)
+        if attribute is not None:
+            line = import_line(module, identifier(attribute, "The target"), "definitions")
+            return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", False, name)
+        parent, _, last = module.rpartition(".")
+        line = import_line(parent, last, "user_code") if parent else f"import {last} as user_code"
+        binding = (
+            "definitions = next(v for v in vars(user_code).values() if isinstance(v, Definitions))"
+            f"\n{bound} = definitions.get_job_def({job})"
+        )
+        return JobImport(module, line, binding, True, name)
+    attribute = identifier(attribute, "The target")
+    if description.kind == "asset":
+        raise DynadviseError(
+            f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
+            hint="Emit `run-config` for it, or move the graph's ops into a job of their own.",
+        )
+    if description.kind == "graph":
+        line = import_line(module, attribute, "original_graph")
+        return JobImport(module, line, f"{bound} = original_graph.to_job()", False, name)
+    return JobImport(module, import_line(module, attribute, bound), "", False, name)
+
+
+def import_line(module: str, name: str, bound: str) -> str:
+    """``from module import name as bound``, broken where it is too long."""
+    imported = name if name == bound else f"{name} as {bound}"
+    line = f"from {module} import {imported}"
+    return line if len(line) <= WIDTH else f"from {module} import (\n    {imported},\n)"
+
+
+def _article(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"

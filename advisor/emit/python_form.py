@@ -1,0 +1,90 @@
+"""The kind ``python``: the advised executor for the job, and the description that records why."""
+
+from __future__ import annotations
+
+from advisor.emit.imports import JobImport, job_import
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment, literal, prose
+from advisor.emit.templating import render
+from advisor.emit.wording import decision, executor_config, reasons_for
+
+EXECUTOR_NAMES = {
+    "in_process": "in_process_executor",
+    "multiprocess": "multiprocess_executor",
+    "async": "async_executor",
+    "k8s": "k8s_job_executor",
+    "docker": "docker_executor",
+    "celery": "celery_executor",
+    "celery_k8s": "celery_k8s_job_executor",
+}
+
+
+def emit_python(request: EmitRequest) -> str:
+    """The job with the advised executor; for a bare op, ``Definitions`` with it."""
+    candidate, description = request.candidate, request.description
+    imported = imported_job(request)
+    config = executor_config(candidate)
+    return render(
+        "python.py.j2",
+        prose=prose(_prose(request, imported)),
+        description=prose([decision(request)]),
+        executor=candidate.executor,
+        executor_name=EXECUTOR_NAMES[candidate.executor],
+        configurable=bool(config),
+        executor_config=with_reasons(config, reasons_for(request)),
+        executor_comment=comment(_unconfigured_reason(candidate.executor)),
+        import_line=imported.from_import if imported else "",
+        binding=imported.binding if imported else "",
+        kind=description.kind,
+    )
+
+
+def imported_job(request: EmitRequest) -> JobImport | None:
+    """The job's import; None for a bare op or function and for an asset."""
+    if request.description.job_name is None or request.description.kind in (
+        "op",
+        "function",
+        "asset",
+    ):
+        return None
+    return job_import(request.description)
+
+
+def with_reasons(config: dict[str, object], reasons: dict[str, str]) -> str:
+    """The config as a Python literal with each setting's reason above it."""
+    if not config:
+        return "{}"
+    lines = ["{"]
+    for key, value in config.items():
+        named = [key, "preload_modules"] if key == "start_method" else [key]
+        lines += [comment(reasons[name], 1) for name in named if name in reasons]
+        lines.append(f"    {literal(key)}: {literal(value, 1)},")
+    return "\n".join([*lines, "}"])
+
+
+def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
+    candidate = request.candidate
+    subject = imported.name if imported else request.description.target.spelled
+    paragraphs = [f"How to run {subject}.", decision(request)]
+    if candidate.needs_code:
+        paragraphs.append(
+            "This holds the executor only: the batches or workers of the advice are in what"
+            " `dynadvise emit --as batch` prints."
+        )
+    if candidate.launch == "execute_in_process":
+        paragraphs.append(
+            "Advised: call execute_in_process(), which takes no executor. Launched otherwise, the"
+            " executor below runs the steps the same way."
+        )
+    return paragraphs
+
+
+def _unconfigured_reason(executor: str) -> str:
+    if executor == "in_process":
+        return "One step after another, in the process of the run: no process to start for a step."
+    if executor == "async":
+        return (
+            "All steps on one event loop in one process: `async def` ops overlap their waiting."
+            " A synchronous op would block all of them."
+        )
+    return "How many steps run at once is set on the Celery workers."

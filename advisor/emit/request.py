@@ -1,0 +1,37 @@
+"""What a snippet is emitted from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.workload import WorkloadDescription, WorkloadProfile
+
+
+@dataclass(frozen=True, slots=True)
+class EmitRequest:
+    """The workload, the advice, and the way to emit code for.
+
+    Attributes:
+        prediction: The candidate to emit for; None: the advice's recommendation.
+        workload: The measurements, where they are at hand: they tell whether the inputs' sizes
+            foretell how long an item takes.
+        max_connections: Most items at once that may hold a database connection.
+    """
+
+    description: WorkloadDescription
+    advice: Advice
+    prediction: Prediction | None = None
+    workload: WorkloadProfile | None = None
+    max_connections: int | None = None
+
+    @property
+    def chosen(self) -> Prediction:
+        """The prediction that the snippet is for."""
+        return self.prediction or self.advice.recommendation
+
+    @property
+    def candidate(self) -> Candidate:
+        """The way to run that the snippet is for."""
+        return self.chosen.candidate

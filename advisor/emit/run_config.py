@@ -1,0 +1,117 @@
+"""The kind ``run-config``: YAML for the launchpad or ``-c``, nested rightly for the job."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.domain.workload import ExecutorSetting
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment
+from advisor.emit.wording import decision, executor_config, reasons_for
+
+# A job that names no executor runs on Dagster's default, which wants the executor's name.
+_DEFAULT_PATHS = {
+    "multiprocess": ("execution", "config", "multiprocess"),
+    "in_process": ("execution", "config", "in_process"),
+}
+
+
+def emit_run_config(request: EmitRequest) -> str:
+    """Run config that selects the candidate's executor with its settings.
+
+    What run config cannot express (batches, workers inside a step, an executor that the job's
+    code fixes) is said in a comment, and the nearest valid config is given.
+    """
+    candidate, setting = request.candidate, request.description.executor
+    lines = [comment(decision(request))]
+    lines += [comment(note) for note in _notes(request)]
+    kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
+    path = _path(kind, setting)
+    config = executor_config(candidate)
+    if path is None or candidate.executor not in ("multiprocess", "in_process"):
+        return "\n".join([*lines, "{}"]) + "\n"
+    for key in setting.fixed_by_code if setting else ():
+        config.pop(key, None)
+    tree: object = config
+    for key in reversed(path):
+        tree = {key: tree}
+    return "\n".join([*lines, *_yaml(tree, reasons_for(request), 0)]) + "\n"
+
+
+def run_config_values(request: EmitRequest) -> dict[str, object]:
+    """The emitted run config as values, to validate it against the job."""
+    import yaml
+
+    loaded = yaml.safe_load(emit_run_config(request))
+    return loaded if isinstance(loaded, dict) else {}
+
+
+def _path(kind: str, setting: ExecutorSetting | None) -> tuple[str, ...] | None:
+    if setting is None:
+        return _DEFAULT_PATHS[kind]
+    return setting.config_path if kind == "multiprocess" else setting.in_process_config_path
+
+
+def _notes(request: EmitRequest) -> list[str]:
+    candidate, setting = request.candidate, request.description.executor
+    notes = []
+    if setting is None:
+        notes.append(
+            f"{request.description.target.spelled} belongs to no job yet: this is the nesting for"
+            " a job that names no executor of its own."
+        )
+    if candidate.needs_code:
+        notes.append(
+            "Run config alone cannot give this: batches and workers inside a step need code"
+            " (`dynadvise emit --as batch`). Below is only the executor's part of it."
+        )
+    if candidate.launch == "execute_in_process":
+        notes.append(
+            "Advised: call execute_in_process(), which takes no executor config. Where the job is"
+            " launched otherwise (UI, command line, schedule), this runs it the same way."
+        )
+    elif candidate.launch == "cli":
+        notes.append("Save as advised.yaml, and launch with `dagster job execute -c advised.yaml`.")
+    if setting is not None:
+        kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
+        fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]
+        if candidate.executor not in ("multiprocess", "in_process"):
+            notes.append(
+                f"The {candidate.executor} executor is chosen in code, with `executor_def`"
+                " (`dynadvise emit --as python`)."
+            )
+        elif _path(kind, setting) is None:
+            notes.append(
+                f"Run config cannot choose the {kind} executor: the job's code fixes"
+                f" {setting.class_name}. Change it there (`dynadvise emit --as python`)."
+            )
+        elif fixed:
+            notes.append(
+                f"Set in the job's code by configured(...), which ignores run config:"
+                f" {', '.join(fixed)}. Change them there (`dynadvise emit --as python`)."
+            )
+    return notes
+
+
+def _yaml(tree: object, reasons: Mapping[str, str], depth: int) -> list[str]:
+    """Block-style YAML with the reason of a key above it."""
+    assert isinstance(tree, Mapping)
+    lead = "  " * depth
+    lines = []
+    for key, value in tree.items():
+        if key in reasons:
+            lines += [lead + line for line in comment(reasons[key]).splitlines()]
+        if isinstance(value, Mapping) and value:
+            lines += [f"{lead}{key}:", *_yaml(value, reasons, depth + 1)]
+        elif isinstance(value, list) and value:
+            lines += [f"{lead}{key}:", *(f"{lead}  - {_scalar(entry)}" for entry in value)]
+        else:
+            lines.append(f"{lead}{key}: {_scalar(value)}")
+    return lines
+
+
+def _scalar(value: object) -> str:
+    import yaml
+
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=10**6, allow_unicode=True)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -1,0 +1,91 @@
+"""Text that is safe inside generated Python: names, literals, comments, docstrings.
+
+Collections are written one entry a line with a trailing comma, which is how ``ruff format`` leaves
+them whatever their width.
+"""
+
+from __future__ import annotations
+
+import keyword
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+
+from advisor.domain.errors import DynadviseError
+
+WIDTH = 88  # the default line length of ruff and black
+_INDENT = "    "
+
+
+def identifier(name: str, what: str) -> str:
+    """The name itself, where it can stand as a name in Python.
+
+    Raises:
+        DynadviseError: It cannot; ``what`` says whose name it is.
+    """
+    if name.isidentifier() and not keyword.iskeyword(name):
+        return name
+    raise DynadviseError(
+        f"{what} is called {name!r}, which cannot stand as a name in generated Python.",
+        hint="Give it a name of letters, digits and underscores that is no Python keyword.",
+    )
+
+
+def dotted(name: str, what: str) -> str:
+    """A dotted name, each part of which is an identifier.
+
+    Raises:
+        DynadviseError: One of its parts is not.
+    """
+    return ".".join(identifier(part, what) for part in name.split("."))
+
+
+def quoted(text: str) -> str:
+    """A string literal in the quotes that ``ruff format`` prefers."""
+    body = repr(text)[1:-1].replace("\\'", "'")
+    if text.count('"') > text.count("'"):
+        return "'" + body.replace("'", "\\'") + "'"
+    return '"' + body.replace('"', '\\"') + '"'
+
+
+def literal(value: object, depth: int = 0) -> str:
+    """A Python literal, collections one entry a line; ``depth`` is the indentation's level."""
+    if isinstance(value, str):
+        return quoted(value)
+    if isinstance(value, tuple):
+        return "(" + ", ".join(literal(entry) for entry in value) + ")"
+    if isinstance(value, Mapping):
+        entries = [f"{literal(k)}: {literal(v, depth + 1)}" for k, v in value.items()]
+        opening, closing = "{", "}"
+    elif isinstance(value, Sequence):
+        entries = [literal(entry, depth + 1) for entry in value]
+        opening, closing = "[", "]"
+    else:
+        return repr(value)
+    if not entries:
+        return opening + closing
+    inner = "".join(f"{_INDENT * (depth + 1)}{entry},\n" for entry in entries)
+    return f"{opening}\n{inner}{_INDENT * depth}{closing}"
+
+
+def one_line(text: str) -> str:
+    """The text without line breaks and control characters."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+
+
+def comment(text: str, depth: int = 0) -> str:
+    """The text as lines of comment, wrapped, without a final line break."""
+    lead = _INDENT * depth + "# "
+    lines = textwrap.wrap(
+        one_line(text), WIDTH - len(lead), break_long_words=False, break_on_hyphens=False
+    )
+    return "\n".join(lead + line for line in lines) or lead.rstrip()
+
+
+def prose(paragraphs: Iterable[str]) -> str:
+    """Paragraphs for the body of a docstring, wrapped and escaped."""
+    safe = (one_line(text).replace("\\", "\\\\").replace('"', "'") for text in paragraphs)
+    return "\n\n".join(
+        textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
+        for text in safe
+        if text
+    )

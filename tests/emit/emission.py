@@ -1,0 +1,77 @@
+"""Describes jobs, emits for them, and loads what was emitted, for the tests of this folder."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from pathlib import Path
+from types import ModuleType
+
+from dagster import JobDefinition
+from factories import make_advice, make_prediction
+
+from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.domain.candidate import Candidate
+from advisor.domain.workload import (
+    ExecutorSetting,
+    MappedOp,
+    OpReference,
+    TargetReference,
+    WorkloadDescription,
+)
+from advisor.emit import EmitRequest
+
+JOBS = Path(__file__).parent / "jobs"
+DEFAULT_EXECUTOR = ExecutorSetting(
+    executor="multiprocess",
+    class_name="multi_or_in_process_executor",
+    config_path=("execution", "config", "multiprocess"),
+    in_process_config_path=("execution", "config", "in_process"),
+)
+
+
+def load_job(module: str, attribute: str) -> JobDefinition:
+    return getattr(importlib.import_module(module), attribute)
+
+
+def describe_job(module: str, attribute: str, **changes: object) -> WorkloadDescription:
+    """The description of a module's job; the fan-out is the first node with a dynamic output."""
+    job = load_job(module, attribute)
+    nodes = graph_nodes(job.graph)
+    fan_out = next((node for node in nodes if node.dynamic_outputs), None)
+    mapped = tuple(
+        MappedOp(
+            OpReference(node.name, (node.name,)),
+            item_input=None,
+            inputs=node.inputs,
+            outputs=node.outputs,
+        )
+        for node in nodes
+        if job.dependencies and job.graph.dependency_structure.is_dynamic_mapped(node.name)
+    )
+    fields: dict[str, object] = {
+        "target": TargetReference(
+            f"{module}:{attribute}", module, None, attribute, None, str(JOBS)
+        ),
+        "kind": "job",
+        "job_name": job.name,
+        "mapped": mapped,
+        "fan_out": OpReference(fan_out.name, (fan_out.name,)) if fan_out else None,
+        "executor": DEFAULT_EXECUTOR,
+        "graph": nodes,
+    }
+    return WorkloadDescription(**{**fields, **changes})
+
+
+def request_for(
+    description: WorkloadDescription, candidate: Candidate, **changes: object
+) -> EmitRequest:
+    return EmitRequest(description, make_advice(), prediction=make_prediction(candidate), **changes)
+
+
+def load_source(source: str, name: str, folder: Path) -> ModuleType:
+    """Import emitted code as the module that a user would have saved."""
+    (folder / f"{name}.py").write_text(source, encoding="utf-8")
+    sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
