@@ -35,7 +35,7 @@ class Configuration:
         target: The job that runs that way; for a way that needs code, the emitted module's job.
         run_config: The whole run config, the executor's part included.
         predicted_s: What was predicted for it beforehand; None where nothing was.
-        mapped_ops: Handles of the ops whose compute counts as work; empty: all mapped steps.
+        python_path: Folders that must be importable besides the working directory.
         serial_work_s: The items' measured durations in all: the work time of a run that leaves
             no event log (``execute_in_process``).
     """
@@ -45,7 +45,7 @@ class Configuration:
     target: TargetReference
     run_config: Mapping[str, object]
     predicted_s: Interval | None = None
-    mapped_ops: tuple[str, ...] = ()
+    python_path: tuple[str, ...] = ()
     serial_work_s: float = 0.0
 
 
@@ -69,7 +69,7 @@ def estimated_s(configurations: Iterable[Configuration], repeats: int) -> float 
     return total
 
 
-def work_s(run: ObservedRun, mapped_ops: Sequence[str]) -> float:
+def work_s(run: ObservedRun) -> float:
     """Wall clock in which at least one mapped step was computing.
 
     Between a step's last input and its first output; the rest of the run is overhead. For items
@@ -80,7 +80,7 @@ def work_s(run: ObservedRun, mapped_ops: Sequence[str]) -> float:
         for step in run.steps
         if step.inputs_s is not None
         and step.first_output_s is not None
-        and (step.op in mapped_ops if mapped_ops else step.mapping_key is not None)
+        and step.mapping_key is not None
     )
     total = 0.0
     until = float("-inf")
@@ -110,7 +110,7 @@ def run_once(
             "advisor.dagster_bridge.runs:execute",
             request,
             timeout_s=timeout_s,
-            python_path=[target.working_directory],
+            python_path=[target.working_directory, *configuration.python_path],
             working_directory=target.working_directory,
             environment={"DAGSTER_HOME": str(home)},
         )
@@ -129,9 +129,7 @@ def run_once(
     return VerifiedRun(
         candidate=configuration.candidate,
         wall_s=result.wall_s,
-        work_s=work_s(result.run, configuration.mapped_ops)
-        if result.run
-        else configuration.serial_work_s,
+        work_s=work_s(result.run) if result.run else configuration.serial_work_s,
         parent_cpu_s=result.parent_cpu_s,
         child_cpu_s=result.child_cpu_s,
         started_at=started_at,

@@ -1,0 +1,515 @@
+"""The use case behind ``dynadvise verify``: real runs beside what was predicted for them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.api.options import DEFAULT_PROFILES_DIR, AdviseOptions
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
+from advisor.domain.verification import Verification, VerifiedRun
+from advisor.domain.workload import ExecutorSetting, StartMethod, WorkerKind
+
+if TYPE_CHECKING:
+    from advisor.domain.advice import Advice, Prediction
+    from advisor.domain.workload import TargetReference
+    from advisor.measure.progress import Progress
+    from advisor.measure.verification import Configuration
+    from advisor.store import SavedProfile
+
+DEFAULT_CONFIGURATIONS = ("advised", "config-only", "current", "default")
+GRID_CONCURRENCY = (1, 2, 4, 8)
+MIN_TIMEOUT_S = 120.0
+KEPT_VERIFICATIONS = 60
+"""Of one profile; older ones are dropped, as the machine they tell of has changed."""
+
+SPELLINGS = (
+    "advised, config-only, current, default, runner-up, grid, or METHOD[:AT_ONCE][:batch=N]"
+    "[:threads=N|:processes=N] with METHOD one of execute_in_process, in_process, spawn, "
+    "forkserver, warm, each also with `cli-` before it"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What ``verify`` is asked.
+
+    Attributes:
+        target: As the user spelled it.
+        job: Job of the module's ``Definitions``, where the target names no attribute.
+        configurations: What to run, as in ``SPELLINGS``.
+        repeats: Runs of each.
+        run_config: Dagster run config file (YAML) for ops and resources.
+        profiles_dir: Where the target's profile is, and where the runs are stored.
+        save: Whether to store the runs in the profile.
+        run_timeout_s: Longest that one run may take; None: ten times what is predicted, and
+            two minutes at least.
+        seed: Of the order in which the configurations take turns.
+        working_directory: Importable folder, as for Dagster's own command line.
+    """
+
+    target: str
+    job: str | None = None
+    configurations: tuple[str, ...] = DEFAULT_CONFIGURATIONS
+    repeats: int = 3
+    run_config: Path | None = None
+    profiles_dir: Path = DEFAULT_PROFILES_DIR
+    save: bool = True
+    run_timeout_s: float | None = None
+    seed: int = 0
+    working_directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyPlan:
+    """What will be run, announced before it is.
+
+    Attributes:
+        job: Name of the job.
+        configurations: Ready to run, without doubles.
+        repeats: Runs of each.
+        items: Items of the profile: how often each mapped op will be executed in a run.
+        mapped_ops: Names of the ops that are executed for each item.
+        estimated_s: How long all runs take by the predictions; None where one is unknown.
+        left_out: What was asked for and cannot be run here, with the reason.
+    """
+
+    job: str
+    configurations: tuple[Configuration, ...]
+    repeats: int
+    items: int
+    mapped_ops: tuple[str, ...]
+    estimated_s: float | None
+    left_out: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def runs(self) -> int:
+        """Real runs in all."""
+        return len(self.configurations) * self.repeats
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOutcome:
+    """What the real runs took. ``path`` is the profile they were stored in; None: nowhere."""
+
+    plan: VerifyPlan
+    verifications: tuple[Verification, ...]
+    path: Path | None
+
+
+# --- from what the user writes to candidates -------------------------------------------------
+
+
+def parse_configuration(spelled: str, preload: Sequence[str]) -> Candidate:
+    """The way to run that ``METHOD[:AT_ONCE][:batch=N][:threads=N|:processes=N]`` names.
+
+    Args:
+        spelled: For instance ``warm:4`` or ``in_process:batch=8:threads=8``.
+        preload: The modules that ``warm`` preloads.
+
+    Raises:
+        ConfigurationError: It names no way to run.
+    """
+    method, *parts = (part.strip() for part in spelled.split(":"))
+    plain = _method(method.removeprefix("cli-"), tuple(preload), spelled)
+    if method.startswith("cli-"):
+        plain = dataclasses.replace(plain, launch="cli")
+    numbers: dict[str, int] = {}
+    for part in parts:
+        name, equals, value = part.rpartition("=")
+        name = name if equals else "at once"
+        known = ("at once", "batch", "threads", "processes")
+        if name not in known or name in numbers or not value.isdecimal() or int(value) < 1:
+            raise _unknown(spelled, f"{part!r} is not understood")
+        numbers[name] = int(value)
+    if "at once" in numbers and plain.executor == "in_process":
+        raise _unknown(spelled, f"{method} runs one step at a time")
+    if "threads" in numbers and "processes" in numbers:
+        raise _unknown(spelled, "a step has threads or processes, not both")
+    kind: WorkerKind | None = next((k for k in _WORKERS if _WORKERS[k] in numbers), None)
+    workers = numbers[_WORKERS[kind]] if kind else 1
+    if workers > 1 and numbers.get("batch", 1) < workers:
+        raise _unknown(spelled, f"{workers} workers in a step need batch={workers} or more")
+    return dataclasses.replace(
+        plain,
+        max_concurrent=numbers.get("at once", 1),
+        batch_size=numbers.get("batch", 1),
+        workers_in_op=workers,
+        worker_kind=kind if workers > 1 else None,
+    )
+
+
+_WORKERS: Mapping[WorkerKind, str] = {"thread": "threads", "process": "processes"}
+
+
+def _method(name: str, preload: tuple[str, ...], spelled: str) -> Candidate:
+    if name == "execute_in_process" and not spelled.startswith("cli-"):
+        return Candidate("execute_in_process", "in_process")
+    if name == "in_process":
+        return Candidate("execute_job", "in_process")
+    starts: dict[str, StartMethod] = {
+        "spawn": "spawn",
+        "forkserver": "forkserver",
+        "warm": "forkserver",
+    }
+    if name not in starts:
+        raise _unknown(spelled, f"there is no method {name!r}")
+    if name == "warm" and not preload:
+        raise _unknown(spelled, "the profile has no warm preload list")
+    modules = preload if name == "warm" else ()
+    return Candidate("execute_job", "multiprocess", starts[name], modules)
+
+
+def _unknown(spelled: str, reason: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"The configuration {spelled!r} names no way to run: {reason}.",
+        where="--configurations",
+        hint=f"Write {SPELLINGS}.",
+    )
+
+
+def spelling(candidate: Candidate) -> str:
+    """A candidate as `parse_configuration` reads it."""
+    if candidate.executor == "in_process":
+        name = "in_process" if candidate.launch != "execute_in_process" else candidate.launch
+    elif candidate.is_warm:
+        name = f"warm:{candidate.max_concurrent}"
+    else:
+        name = f"{candidate.start_method or candidate.executor}:{candidate.max_concurrent}"
+    if candidate.launch == "cli":
+        name = f"cli-{name}"
+    if candidate.batch_size > 1:
+        name += f":batch={candidate.batch_size}"
+    if candidate.worker_kind and candidate.workers_in_op > 1:
+        name += f":{_WORKERS[candidate.worker_kind]}={candidate.workers_in_op}"
+    return name
+
+
+def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ...]:
+    """The ways to run that are compared exhaustively, from the serial ones to batches."""
+    cores = max(2, round(cpus))
+    spelled = ["execute_in_process", "in_process"]
+    spelled += [f"spawn:{slots}" for slots in GRID_CONCURRENCY if slots <= 4]
+    spelled += ["forkserver:2", "forkserver:4"]
+    if preload:
+        spelled += [f"warm:{slots}" for slots in GRID_CONCURRENCY]
+    if items > 1:
+        whole = f"in_process:batch={items}"
+        spelled += [whole, f"{whole}:processes={min(items, cores)}"]
+        spelled += [f"{whole}:threads={n}" for n in sorted({min(items, n) for n in (4, 16)})]
+        if preload and items > cores:
+            spelled.append(f"warm:{cores}:batch={-(-items // (2 * cores))}")
+    return tuple(dict.fromkeys(parse_configuration(text, preload) for text in spelled))
+
+
+def preload_of(saved: SavedProfile) -> tuple[str, ...]:
+    """The warm preload list that the profile's advice considered."""
+    predictions = [saved.advice.recommendation, *saved.advice.candidates]
+    warm = (p.candidate.preload_modules for p in predictions if p.candidate.is_warm)
+    return next(warm, saved.host.preload.modules)
+
+
+# --- from candidates to what can be run ------------------------------------------------------
+
+
+def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
+    """The asked configurations by name, without doubles, in the order asked."""
+    advice = saved.advice
+    of_advice = {
+        "advised": advice.recommendation,
+        "config-only": advice.config_only,
+        "current": advice.current,
+        "default": advice.default,
+        "runner-up": _runner_up(advice),
+    }
+    preload = preload_of(saved)
+    found: dict[str, Candidate] = {}
+    for name in names:
+        if name == "grid":
+            ways = grid(saved.workload.items, saved.host.facts.cpus, preload)
+            more = {spelling(way): way for way in ways}
+        elif name in of_advice:
+            prediction = of_advice[name]
+            more = {name: prediction.candidate} if prediction else {}
+        else:
+            more = {name: parse_configuration(name, preload)}
+        found.update({k: v for k, v in more.items() if v not in found.values()})
+    return found
+
+
+def _runner_up(advice: Advice) -> Prediction | None:
+    """The best way by another method than the advised one."""
+    method = advice.recommendation.candidate.method
+    others = (p for p in advice.candidates if p.allowed and p.candidate.method != method)
+    return next(others, None)
+
+
+def executor_run_config(
+    candidate: Candidate, setting: ExecutorSetting | None, run_config: Mapping[str, object]
+) -> dict[str, object]:
+    """``run_config`` with the candidate's executor put where the job takes it.
+
+    Raises:
+        DynadviseError: The job's executor cannot be chosen by run config.
+    """
+    from advisor.dagster_bridge.runs import with_executor_config
+    from advisor.emit.wording import executor_config
+
+    if candidate.launch == "execute_in_process":
+        return {key: part for key, part in run_config.items() if key != "execution"}
+    in_process = candidate.executor == "in_process"
+    config = executor_config(candidate)
+    if setting is None:
+        raise DynadviseError("The profile does not tell which executor the job has.")
+    path = setting.in_process_config_path if in_process else setting.config_path
+    if path is None or not set(config).isdisjoint(setting.fixed_by_code):
+        raise DynadviseError(
+            f"The job's code fixes its executor ({setting.class_name}); run config cannot make it "
+            f"{candidate.label}."
+        )
+    return with_executor_config(run_config, path, config)
+
+
+def configuration_for(
+    name: str,
+    prediction: Prediction,
+    saved: SavedProfile,
+    *,
+    target: TargetReference,
+    run_config: Mapping[str, object],
+    directory: Path,
+) -> Configuration:
+    """A candidate made ready to run; one that needs code gets its emitted module.
+
+    Args:
+        name: Name of the configuration.
+        prediction: What was predicted for the candidate.
+        saved: The profile.
+        target: The user's job.
+        run_config: For ops and resources.
+        directory: Where an emitted module is written.
+
+    Raises:
+        DynadviseError: The job cannot run that way; the message says why.
+    """
+    from advisor.measure.verification import Configuration
+
+    candidate = prediction.candidate
+    if candidate.launch == "daemon" or candidate.executor not in ("in_process", "multiprocess"):
+        raise DynadviseError(f"{candidate.label} needs more than this machine to run.")
+    python_path = (target.working_directory,)
+    if target.file:
+        python_path += (str(Path(target.file).parent),)
+    if candidate.needs_code:
+        target = _emitted(name, prediction, saved, target, directory)
+        config = {key: part for key, part in run_config.items() if key != "execution"}
+    elif name == "current":
+        config = dict(run_config)
+    else:
+        config = executor_run_config(candidate, saved.description.executor, run_config)
+    return Configuration(
+        name=name,
+        candidate=candidate,
+        target=target,
+        run_config=config,
+        predicted_s=prediction.makespan_s,
+        python_path=python_path,
+        serial_work_s=saved.workload.items * saved.advice.workload.wall_s.median,
+    )
+
+
+def _emitted(
+    name: str,
+    prediction: Prediction,
+    saved: SavedProfile,
+    target: TargetReference,
+    directory: Path,
+) -> TargetReference:
+    """The emitted module for a candidate that needs code, as the target to run."""
+    from advisor.emit import EmitRequest, emit
+
+    kind = "workers" if prediction.candidate.workers_in_op > 1 else "batch"
+    request = EmitRequest(saved.description, saved.advice, prediction, saved.workload)
+    source = emit(kind, request)
+    stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")
+    path = directory / f"{stem}.py"
+    path.write_text(source, encoding="utf-8")
+    return dataclasses.replace(
+        target, spelled=str(path), module=None, file=str(path), attribute=None, job=None
+    )
+
+
+def _saved_profile(
+    options: VerifyOptions, target: TargetReference, progress: Progress
+) -> SavedProfile:
+    """The target's profile of this host; measured now where there is none."""
+    from advisor import store
+    from advisor.measure.machine import host_facts
+
+    path = store.profile_path(options.profiles_dir, host_facts().id, target)
+    if path.exists():
+        return store.read(path)
+    from advisor.api.options import ProfileOptions
+    from advisor.api.profile import profile
+
+    return profile(
+        ProfileOptions(
+            target=options.target,
+            job=options.job,
+            run_config=options.run_config,
+            profiles_dir=options.profiles_dir,
+            save=options.save,
+            working_directory=options.working_directory,
+        ),
+        progress,
+    ).saved
+
+
+def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
+    """What the profile says of a candidate: the advice's own words where it has them."""
+    from advisor.api.recommend import predict
+
+    advice = saved.advice
+    named = (advice.recommendation, advice.config_only, advice.current, advice.default)
+    for known in (*named, *advice.candidates):
+        if known is not None and known.candidate == candidate:
+            return known
+    return predict(saved, candidate, AdviseOptions())
+
+
+def _run_config(path: Path | None) -> dict[str, object]:
+    """The user's run config.
+
+    Raises:
+        ConfigurationError: The file is no YAML mapping.
+    """
+    if path is None:
+        return {}
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}", where="--run-config") from None
+    if not isinstance(loaded, dict):
+        raise ConfigurationError(f"{path} is not a mapping.", where="--run-config")
+    return loaded
+
+
+def _store(saved: SavedProfile, verifications: Sequence[Verification], profiles_dir: Path) -> Path:
+    """Add the runs to the profile, as it is on disk by now."""
+    from advisor import store
+
+    path = store.profile_path(profiles_dir, saved.host.facts.id, saved.description.target)
+    newest = store.read(path) if path.exists() else saved
+    kept = (*newest.verifications, *verifications)[-KEPT_VERIFICATIONS:]
+    return store.write(dataclasses.replace(newest, verifications=kept), profiles_dir)
+
+
+@contextlib.contextmanager
+def planned(
+    options: VerifyOptions, progress: Progress
+) -> Iterator[tuple[VerifyPlan, SavedProfile]]:
+    """The plan of the runs; emitted modules exist while the block runs.
+
+    Raises:
+        DynadviseError: The target is no job, has no profile, or a configuration is not known.
+    """
+    from advisor.dagster_bridge.target import parse_target
+    from advisor.measure.verification import estimated_s
+
+    target = parse_target(
+        options.target, job=options.job, working_directory=options.working_directory
+    )
+    saved = _saved_profile(options, target, progress)
+    if saved.description.job_name is None:
+        raise TargetError(
+            f"{options.target} is no job, and only a job can be run for real.",
+            hint="Name the job that uses it: dynadvise verify MODULE:JOB",
+        )
+    run_config = _run_config(options.run_config)
+    with tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
+        ready: list[Configuration] = []
+        left_out: list[tuple[str, str]] = []
+        for name, candidate in _chosen(saved, options.configurations).items():
+            prediction = _predicted(saved, candidate)
+            try:
+                ready.append(
+                    configuration_for(
+                        name,
+                        prediction,
+                        saved,
+                        target=target,
+                        run_config=run_config,
+                        directory=Path(folder),
+                    )
+                )
+            except DynadviseError as error:
+                left_out.append((name, str(error)))
+        if not ready:
+            raise DynadviseError(
+                "There is nothing to run.", details="\n".join(f"{n}: {r}" for n, r in left_out)
+            )
+        plan = VerifyPlan(
+            job=saved.description.job_name,
+            configurations=tuple(ready),
+            repeats=options.repeats,
+            items=saved.workload.items,
+            mapped_ops=tuple(mapped.op.name for mapped in saved.description.mapped),
+            estimated_s=estimated_s(ready, options.repeats),
+            left_out=tuple(left_out),
+        )
+        yield plan, saved
+
+
+def verify(
+    options: VerifyOptions,
+    progress: Progress,
+    *,
+    confirm: Callable[[VerifyPlan], bool] = lambda _plan: True,
+) -> VerifyOutcome | None:
+    """Run the target's job for real, interleaved and repeated, beside the predictions.
+
+    Args:
+        options: What is asked.
+        progress: Told what is being done.
+        confirm: Shown the plan before anything of it runs; False ends it.
+
+    Returns:
+        The outcome; None where ``confirm`` said no.
+
+    Raises:
+        DynadviseError: The target is no job, cannot be profiled, or a configuration is unknown.
+    """
+    from advisor.dagster_bridge.instances import user_instance_kind
+    from advisor.measure.verification import Configuration, run_interleaved, run_once
+
+    with planned(options, progress) as (plan, saved):
+        if not confirm(plan):
+            return None
+        kind = user_instance_kind()
+
+        def run(configuration: Configuration) -> VerifiedRun:
+            limit = options.run_timeout_s
+            if limit is None:
+                predicted = configuration.predicted_s
+                limit = max(MIN_TIMEOUT_S, 10 * predicted.median if predicted else 0.0)
+            return run_once(configuration, timeout_s=limit, instance_kind=kind)
+
+        verifications = run_interleaved(
+            plan.configurations,
+            repeats=plan.repeats,
+            run=run,
+            seed=options.seed,
+            before_run=lambda done, configuration: progress(
+                f"run {done + 1} of {plan.runs}: {configuration.name}", done / plan.runs
+            ),
+        )
+        path = _store(saved, verifications, options.profiles_dir) if options.save else None
+        return VerifyOutcome(plan, verifications, path)

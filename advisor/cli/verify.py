@@ -1,0 +1,159 @@
+"""``dynadvise verify TARGET``: real runs beside what was predicted for them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+if TYPE_CHECKING:
+    from advisor.api.verify import VerifyOutcome, VerifyPlan
+
+
+@click.command("verify")
+@options.target_argument
+@options.job_option
+@click.option(
+    "--configurations",
+    metavar="LIST",
+    default="advised,config-only,current,default",
+    show_default=True,
+    help="What to run, separated by commas: advised, config-only, current, default, runner-up, "
+    "grid, or ways such as execute_in_process, spawn:2, warm:4, "
+    "in_process:batch=8:threads=8, cli-spawn:2.",
+)
+@click.option(
+    "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."
+)
+@click.option(
+    "--run-config",
+    type=options.EXISTING_FILE,
+    metavar="FILE",
+    help="Dagster run config (YAML) for ops and resources.",
+)
+@click.option(
+    "--run-timeout",
+    type=options.NUMBER,
+    metavar="SECONDS",
+    help="A run that takes longer is ended (default: ten times what is predicted).",
+)
+@click.option("--seed", type=int, metavar="N", default=0, help="Of the order of the runs.")
+@click.option("--yes", is_flag=True, help="Run without asking.")
+@click.option("--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing.")
+@options.output_options("text", "json", "markdown")
+@options.profiles_option
+@click.option("--save/--no-save", default=True, help="Store the runs in the profile.")
+@click.option(
+    "-d",
+    "--working-directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Importable folder (default: the current one).",
+)
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    target: str,
+    job: str | None,
+    configurations: str,
+    repeats: int,
+    run_config: Path | None,
+    run_timeout: float | None,
+    seed: int,
+    yes: bool,
+    dry_run: bool,
+    form: str,
+    output: Path | None,
+    profiles: Path | None,
+    save: bool,
+    working_directory: Path | None,
+) -> None:
+    """Run TARGET's job for real, in several ways, and lay the times beside the predictions.
+
+    Each run has a process and a temporary Dagster instance of its own; yours is not touched.
+    The ways take turns. Where TARGET has no profile yet, it is profiled first.
+    """
+    from advisor.api.verify import VerifyOptions, verify
+
+    request = VerifyOptions(
+        target=target,
+        job=job,
+        configurations=tuple(name.strip() for name in configurations.split(",") if name.strip()),
+        repeats=repeats,
+        run_config=run_config,
+        profiles_dir=options.profiles_dir(state, profiles),
+        save=save,
+        run_timeout_s=run_timeout,
+        seed=seed,
+        working_directory=working_directory,
+    )
+
+    def confirm(plan: VerifyPlan) -> bool:
+        for line in announcement(plan):
+            state.say(line)
+        if dry_run:
+            return False
+        if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        return click.confirm("Run it?", default=True, err=True)
+
+    with state.progress() as progress:
+        outcome = verify(request, progress, confirm=confirm)
+    if outcome is not None:
+        _show(state, outcome, form, output)
+
+
+def announcement(plan: VerifyPlan) -> list[str]:
+    """What will be run of the user's code, how often, and how long it takes."""
+    runs = "run" if plan.runs == 1 else "runs"
+    ops = ", ".join(plan.mapped_ops)
+    took = "for an unknown time"
+    if plan.estimated_s is not None:
+        minutes = plan.estimated_s / 60
+        took = f"about {plan.estimated_s:.0f} s" if minutes < 2 else f"about {minutes:.0f} min"
+    lines = [
+        (
+            f"{plan.runs} real {runs} of {plan.job} ({took}): all of its ops, {ops} for each of "
+            f"{plan.items} items, with whatever they do outside."
+        ),
+    ]
+    for configuration in plan.configurations:
+        predicted = configuration.predicted_s
+        seconds = f", predicted {predicted.median:.1f} s" if predicted else ""
+        lines.append(
+            f"  {configuration.name}: {configuration.candidate.label}, "
+            f"{plan.repeats} times{seconds}"
+        )
+    lines += [f"  {name} is left out: {reason}" for name, reason in plan.left_out]
+    return lines
+
+
+def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None) -> None:
+    from advisor.cli.showing import to_color, to_json_text
+    from advisor.render import verification as render
+
+    job, left_out = outcome.plan.job, outcome.plan.left_out
+    found = outcome.verifications
+    if form == "json":
+        text = to_json_text(dict(render.to_document(found, job, left_out=left_out)))
+    elif form == "markdown":
+        text = render.to_markdown(found, job, left_out=left_out)
+    else:
+        text = render.to_text(
+            found,
+            job,
+            left_out=left_out,
+            width=state.width,
+            color=to_color(state, output),
+        )
+    state.write(text, output)
+    if outcome.path is not None:
+        state.say(
+            f"Stored in {outcome.path}: the next prediction for this job takes it into account."
+        )

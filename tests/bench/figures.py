@@ -1,0 +1,233 @@
+"""The benchmark's figures: pure functions from recorded runs and predictions to tables.
+
+A *run* is one measured wall clock of a workload under a configuration; a *prediction* was made for
+the configuration before any of its runs.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from statistics import median
+
+Key = tuple[str, str]
+"""Workload and configuration."""
+
+
+@dataclass(frozen=True)
+class Run:
+    workload: str
+    configuration: str
+    method: str
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """The predicted makespan; ``low`` and ``high`` bound 90 %."""
+
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Relative errors of predictions over runs; ``bias`` is their signed median."""
+
+    runs: int
+    median: float
+    p90: float
+    largest: float
+    bias: float
+    covered: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What was advised for a workload, beside what the real runs say.
+
+    ``regret`` is the advised way's median over the best way's, less 1. Speed-ups are None where
+    the other way was not run.
+    """
+
+    workload: str
+    advised: str
+    advised_s: float
+    best: str
+    best_s: float
+    regret: float
+    against_default: float | None
+    against_rule: float | None
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The quantile by linear interpolation; NaN of nothing."""
+    if not values:
+        return math.nan
+    ordered = sorted(values)
+    place = share * (len(ordered) - 1)
+    below = int(place)
+    above = min(below + 1, len(ordered) - 1)
+    return ordered[below] + (ordered[above] - ordered[below]) * (place - below)
+
+
+def by_key(runs: Iterable[Run]) -> dict[Key, list[float]]:
+    """The wall clocks of each workload and configuration."""
+    found: dict[Key, list[float]] = defaultdict(list)
+    for run in runs:
+        found[run.workload, run.configuration].append(run.wall_s)
+    return dict(found)
+
+
+def errors(runs: Iterable[Run], predicted: Mapping[Key, Predicted]) -> Errors | None:
+    """How far the predictions are from the runs; None where no run has a prediction."""
+    signed: list[float] = []
+    covered: list[bool] = []
+    for run in runs:
+        prediction = predicted.get((run.workload, run.configuration))
+        if prediction is None:
+            continue
+        signed.append(prediction.median / run.wall_s - 1.0)
+        covered.append(prediction.low <= run.wall_s <= prediction.high)
+    if not signed:
+        return None
+    sizes = [abs(error) for error in signed]
+    return Errors(
+        runs=len(sizes),
+        median=median(sizes),
+        p90=quantile(sizes, 0.9),
+        largest=max(sizes),
+        bias=median(signed),
+        covered=sum(covered) / len(covered),
+    )
+
+
+def errors_by(
+    runs: Sequence[Run], predicted: Mapping[Key, Predicted], group: Callable[[Run], str]
+) -> dict[str, Errors]:
+    """`errors` of each group of runs, in the order in which groups first appear."""
+    groups: dict[str, list[Run]] = defaultdict(list)
+    for run in runs:
+        groups[group(run)].append(run)
+    found = {name: errors(members, predicted) for name, members in groups.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def spread(runs: Iterable[Run]) -> tuple[float, float]:
+    """How far two runs of the same configuration differ: median and 90th percentile.
+
+    Of all pairs of runs, relative to the pair's mean. A perfect prediction of the mean would still
+    err by half of that.
+    """
+    differences = [
+        abs(one - other) / ((one + other) / 2)
+        for walls in by_key(runs).values()
+        for one, other in combinations(walls, 2)
+    ]
+    return quantile(differences, 0.5), quantile(differences, 0.9)
+
+
+def choice(
+    workload: str, advised: str, default: str, rule: str, runs: Iterable[Run]
+) -> Choice | None:
+    """The advised configuration against the best, Dagster's default and the seed's rule.
+
+    None where the advised one was not run.
+    """
+    medians = {
+        configuration: median(walls)
+        for (of_workload, configuration), walls in by_key(runs).items()
+        if of_workload == workload
+    }
+    if advised not in medians:
+        return None
+    best = min(medians, key=lambda name: medians[name])
+    ours = medians[advised]
+    return Choice(
+        workload=workload,
+        advised=advised,
+        advised_s=ours,
+        best=best,
+        best_s=medians[best],
+        regret=ours / medians[best] - 1.0,
+        against_default=medians[default] / ours if default in medians else None,
+        against_rule=medians[rule] / ours if rule in medians else None,
+    )
+
+
+def rule_of_thumb(item_s: float, default: str) -> str:
+    """The seed's rule: sequential under 30 s an item, to 5 min ``execute_job``, above the CLI."""
+    if item_s < 30.0:
+        return "execute_in_process"
+    return default if item_s < 300.0 else f"cli-{default}"
+
+
+def percent(value: float | None) -> str:
+    if value is None or math.isnan(value):
+        return "-"
+    return f"{100 * value:.1f} %"
+
+
+def factor(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f}x"
+
+
+def share_of_run(cost_s: float, run_s: float) -> str:
+    return f"{cost_s:.0f} s, {100 * cost_s / run_s:.0f} % of a run"
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A Markdown table; every column but the first is aligned to the right."""
+    lines = ["| " + " | ".join(head) + " |", "| --- |" + " ---: |" * (len(head) - 1)]
+    lines += ["| " + " | ".join(row) + " |" for row in rows]
+    return "\n".join(lines)
+
+
+def errors_table(title: str, groups: Mapping[str, Errors]) -> str:
+    return table(
+        [title, "runs", "median error", "90th percentile", "largest", "bias", "in the interval"],
+        (
+            [
+                name,
+                str(found.runs),
+                percent(found.median),
+                percent(found.p90),
+                percent(found.largest),
+                f"{100 * found.bias:+.1f} %",
+                percent(found.covered),
+            ]
+            for name, found in groups.items()
+        ),
+    )
+
+
+def choices_table(choices: Sequence[Choice], cost: Mapping[str, tuple[float, float]]) -> str:
+    """``cost`` is the measuring's seconds and the seconds of one run as it was, by workload."""
+    return table(
+        [
+            "workload", "advised", "took", "best of the grid", "took", "regret",
+            "faster than Dagster's default", "than the rule of thumb", "cost of measuring",
+        ],
+        (
+            [
+                found.workload,
+                found.advised,
+                f"{found.advised_s:.1f} s",
+                found.best,
+                f"{found.best_s:.1f} s",
+                percent(found.regret),
+                factor(found.against_default),
+                factor(found.against_rule),
+                share_of_run(*cost[found.workload]),
+            ]
+            for found in choices
+        ),
+    )  # fmt: skip
+
+
+def as_json(groups: Mapping[str, Errors]) -> dict[str, object]:
+    return {name: asdict(found) for name, found in groups.items()}
