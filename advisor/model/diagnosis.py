@@ -1,0 +1,731 @@
+"""What made a run slow or fail, with evidence from the run alone. Pure.
+
+Each rule is a function from the facts of one run to at most one diagnosis. A gain is a plain
+formula over observed figures; where the run bounds it from one side only, it says "at most".
+A rule speaks when what it found costs at least :data:`WORTH` of the run.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from advisor.domain.analysis import Diagnosis, OpStatistics, Parallelism, Totals
+from advisor.domain.finding import Severity
+from advisor.domain.host import OverheadModel
+from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.model.run_statistics import (
+    BOOT,
+    WORK,
+    begin_s,
+    compute_s,
+    fan_out_step,
+    item_count,
+    makespan,
+    mapped_steps,
+)
+
+WORTH = 0.10
+"""A loss below this share of the makespan is not worth a user's time."""
+
+TICK_S = 0.020
+EVENTS_A_STEP = 12
+"""The multiprocess executor takes one event of a step a turn, and waits up to 20 ms on each quiet
+step: dagster/_core/executor/child_process_executor.py (TICK) and multiprocess.py."""
+
+_DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
+_KILLED = re.compile(
+    r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
+    r"|Cannot allocate memory",
+    re.IGNORECASE,
+)
+_CONNECTIONS = re.compile(
+    r"too many (?:clients|connections)|remaining connection slots|connection slots"
+    r"|QueuePool limit|max_connections|pool exhausted|Connection pool is full"
+    r"|Max(?:imum)? (?:client )?connections",
+    re.IGNORECASE,
+)
+_LOCKED = re.compile(r"database (?:table )?is locked|SQLITE_BUSY", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One run with what was computed of it.
+
+    Attributes:
+        mapped: The mapped ops, the one that holds slots longest first.
+        overhead: A calibration of the host, where there is one: it bounds what a warm
+            forkserver or in-process run would cost.
+    """
+
+    run: ObservedRun
+    ops: tuple[OpStatistics, ...]
+    parallelism: Parallelism
+    totals: Totals
+    overhead: OverheadModel | None = None
+
+    @property
+    def mapped(self) -> list[OpStatistics]:
+        """Mapped ops, the one with most slot time first."""
+        found = [op for op in self.ops if op.role == "mapped"]
+        return sorted(found, key=lambda op: op.slot_s.median * op.attempts, reverse=True)
+
+    @property
+    def slots(self) -> int:
+        """Steps at once that really could be."""
+        if self.run.executor == "in_process":
+            return 1
+        items = item_count(self.run) or len(self.run.steps)
+        return max(1, min(self.parallelism.slots, items))
+
+    @property
+    def makespan_s(self) -> float:
+        """Wall clock of the run."""
+        return makespan(self.run)
+
+    def worth(self, seconds: float) -> bool:
+        """Whether a loss is large enough to speak of."""
+        return seconds >= WORTH * self.makespan_s and seconds > 0
+
+
+def diagnose(facts: Facts) -> tuple[Diagnosis, ...]:
+    """All that a run's figures tell against it: failures first, then by gain."""
+    found = [diagnosis for rule in _RULES if (diagnosis := rule(facts)) is not None]
+    order = {"error": 0, "warning": 1, "note": 2}
+    return tuple(sorted(found, key=lambda d: (order[d.severity], -(d.gain_s or 0.0), d.code)))
+
+
+# --- the seed's two problems -------------------------------------------------------------------
+
+
+def parallel_slower_than_expected(facts: Facts) -> Diagnosis | None:
+    """RUN001: steps at once, and yet slower than the same work one after another."""
+    run = facts.run
+    if run.executor == "in_process" or not facts.mapped or facts.slots < 2:
+        return None
+    serial_s = _serial_s(facts)
+    gain = facts.makespan_s - serial_s
+    if not facts.worth(gain):
+        return None
+    p, t = facts.parallelism, facts.totals
+    step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
+    return Diagnosis(
+        code="RUN001",
+        kind="parallel-slower-than-expected",
+        severity="warning",
+        message=(
+            f"The run took {_s(facts.makespan_s)} with up to {p.slots} steps at once; the work in "
+            f"it is {_s(t.work_s)}: one after another in one process would have been faster."
+        ),
+        evidence=(
+            (
+                f"an item's work takes {_s(_work_s(facts.mapped))}, getting it going "
+                f"{_s(_boot_s(facts.mapped))}"
+            ),
+            (
+                f"{p.working_mean:.2f} steps at work on average, at most {p.working_peak}, "
+                f"of {p.slots} slots"
+            ),
+            f"speed-up {t.speed_up:.2f}, efficiency {100 * t.efficiency:.0f} %",
+        ),
+        remedy=(
+            "Run it in one process (`in_process_executor`), or put several items into one step "
+            "(batches), so that a process start pays for itself."
+        ),
+        gain_s=gain,
+        formula=(
+            "makespan - summed loading, computing and storing"
+            + (" - steps x calibrated step cost in process" if step_s else "")
+            + f" = {facts.makespan_s:.2f} - {serial_s:.2f}"
+        ),
+        at_most=not step_s,
+    )
+
+
+def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
+    """RUN002: the work itself, one item after another."""
+    p = facts.parallelism
+    items = item_count(facts.run)
+    if p.holding_peak > 1 or items < 2:
+        return None
+    work_s = sum(compute_s(step) or 0.0 for step in mapped_steps(facts.run))
+    launch_s = 0.0
+    if facts.overhead:
+        multi = facts.overhead.multiprocess.get("warm_forkserver")
+        launch_s = items * (multi.boot_s + multi.prepare_s) / 2 if multi else 0.0
+    gain = work_s / 2 - launch_s
+    if work_s < facts.makespan_s / 2 or not facts.worth(gain):
+        return None
+    slowest = max(mapped_steps(facts.run), key=lambda step: compute_s(step) or 0.0)
+    return Diagnosis(
+        code="RUN002",
+        kind="sequential-unexpectedly-slow",
+        severity="warning",
+        message=(
+            f"{items} items ran one after another, and their computing is "
+            f"{100 * work_s / facts.makespan_s:.0f} % of the run's {_s(facts.makespan_s)}."
+        ),
+        evidence=(
+            f"computing {_s(work_s)} in all, {_s(_compute_s(facts.mapped))} an item",
+            f"slowest: {slowest.step_key} with {_s(compute_s(slowest) or 0.0)}",
+            "never more than one step at once",
+        ),
+        remedy=(
+            "Profile the op (`dynadvise profile`): items that wait (network, disk) gain from "
+            "threads in one step; items that compute gain from the multiprocess executor."
+        ),
+        gain_s=gain,
+        formula=(
+            "summed computing / 2"
+            + (" - launches under a warm forkserver / 2" if launch_s else "")
+            + f" = {work_s:.2f} / 2{f' - {launch_s:.2f}' if launch_s else ''}, for two at once"
+        ),
+        at_most=not launch_s,
+    )
+
+
+# --- launching ---------------------------------------------------------------------------------
+
+
+def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
+    """RUN003: starting Python and importing takes more of a slot than the work."""
+    run = facts.run
+    if run.executor != "multiprocess" or not facts.mapped:
+        return None
+    op = facts.mapped[0]
+    boot_s = op.median_s("launch", "import and plan")
+    warm = facts.overhead.multiprocess.get("warm_forkserver") if facts.overhead else None
+    warm_s = min(boot_s, warm.boot_s) if warm else 0.0
+    steps = sum(mapped.attempts for mapped in facts.mapped)
+    gain = steps * (boot_s - warm_s) / facts.slots
+    if boot_s < 0.3 * op.slot_s.median or not facts.worth(gain):
+        return None
+    preloaded = run.preload_modules is not None
+    alone_s = _boot_alone_s(facts)
+    if preloaded and alone_s is not None and alone_s <= 0.6 * boot_s:
+        return None  # warm already: RUN016 tells what it is
+    return Diagnosis(
+        code="RUN003",
+        kind="imports-dominate-launch",
+        severity="warning",
+        message=(
+            f"Each step of {op.op} spends {_s(boot_s)} on starting Python and importing, "
+            f"and {_s(op.median_s(*WORK))} on its work."
+        ),
+        evidence=(
+            (
+                f"launch {_s(op.median_s('launch'))}, import and plan "
+                f"{_s(op.median_s('import and plan'))}, {steps} steps, {facts.slots} at once"
+            ),
+            f"start method {run.start_method}"
+            + (f" with {len(run.preload_modules or ())} preloaded modules" if preloaded else ""),
+        ),
+        remedy=(
+            "The preload list does not cover what a step imports: `dynadvise calibrate` derives "
+            "one and proves it."
+            if preloaded
+            else "Use `start_method: forkserver` with a `preload_modules` list that covers "
+            "Dagster's storages and your imports: `dynadvise calibrate` derives it and proves it."
+        ),
+        gain_s=gain,
+        formula=(
+            "steps x (launch and import - what a warm start takes) / slots = "
+            f"{steps} x ({boot_s:.2f} - {warm_s:.2f}) / {facts.slots}"
+        ),
+        at_most=warm is None,
+    )
+
+
+def launches_compete(facts: Facts) -> Diagnosis | None:
+    """RUN016: a launch takes far longer among others than alone: too few cores for so many."""
+    if facts.run.executor != "multiprocess" or not facts.mapped or facts.slots < 2:
+        return None
+    op, alone_s = facts.mapped[0], _boot_alone_s(facts)
+    boot_s = op.median_s("launch", "import and plan")
+    steps = sum(mapped.attempts for mapped in facts.mapped)
+    if alone_s is None or alone_s > 0.6 * boot_s:
+        return None
+    gain = steps * (boot_s - alone_s) / facts.slots
+    if not facts.worth(gain):
+        return None
+    return Diagnosis(
+        code="RUN016",
+        kind="launches-compete-for-cpu",
+        severity="warning",
+        message=(
+            f"A launch takes {_s(boot_s)} with up to {facts.slots} steps at once, and "
+            f"{_s(alone_s)} alone: there are fewer cores than launches."
+        ),
+        evidence=(f"{steps} steps; launch and import alone as in the collecting step",),
+        remedy=(
+            "Fewer steps at once: about as many as there are cores, for items that compute; "
+            "threads inside a step for items that wait."
+        ),
+        gain_s=gain,
+        formula=(
+            "steps x (launch and import - alone) / slots = "
+            f"{steps} x ({boot_s:.2f} - {alone_s:.2f}) / {facts.slots}"
+        ),
+        at_most=True,
+    )
+
+
+def pod_start_dominates(facts: Facts) -> Diagnosis | None:
+    """RUN004: a pod, container or task a step, for less work than its start."""
+    if facts.run.executor not in _DELEGATING or not facts.mapped:
+        return None
+    op = facts.mapped[0]
+    boot_s, work_s = op.median_s(*BOOT), op.median_s(*WORK)
+    # A batch whose work is ten times its start: overhead below a tenth.
+    batch = int(np.ceil(10 * boot_s / work_s)) if work_s > 0 else op.attempts
+    batch = max(1, min(batch, op.attempts // max(1, facts.slots)))
+    gain = (op.attempts - np.ceil(op.attempts / batch)) * boot_s / facts.slots
+    if batch < 2 or boot_s < work_s or not facts.worth(float(gain)):
+        return None
+    return Diagnosis(
+        code="RUN004",
+        kind="pod-start-dominates",
+        severity="warning",
+        message=(
+            f"Each step of {op.op} takes {_s(boot_s)} to start under the {facts.run.executor} "
+            f"executor and works {_s(work_s)}."
+        ),
+        evidence=(
+            (
+                f"start {_s(op.median_s('launch'))}, import and plan "
+                f"{_s(op.median_s('import and plan'))}"
+            ),
+            f"{op.attempts} steps, {facts.slots} at once",
+        ),
+        remedy=f"Put about {batch} items into one step, or run the mapped part in one process.",
+        gain_s=float(gain),
+        formula=(
+            "(steps - batches) x start / slots = "
+            f"({op.attempts} - {int(np.ceil(op.attempts / batch))}) x {boot_s:.2f} / {facts.slots}"
+        ),
+    )
+
+
+def many_tiny_steps(facts: Facts) -> Diagnosis | None:
+    """RUN005: bookkeeping of a step costs more than its item, in one process."""
+    if facts.run.executor != "in_process" or item_count(facts.run) < 2:
+        return None
+    steps = mapped_steps(facts.run)
+    work_s = sum(compute_s(step) or 0.0 for step in steps)
+    begins = [begin for step in steps if (begin := begin_s(step)) is not None]
+    ends = [step.end_s for step in steps if step.end_s is not None]
+    if not begins or not ends:
+        return None
+    window_s = max(ends) - min(begins)
+    gain = window_s - work_s
+    if gain < work_s or not facts.worth(gain):
+        return None
+    return Diagnosis(
+        code="RUN005",
+        kind="many-tiny-steps",
+        severity="warning",
+        message=(
+            f"{len(steps)} mapped steps took {_s(window_s)}, of which {_s(work_s)} is their work."
+        ),
+        evidence=(
+            f"{_s(gain / len(steps))} of bookkeeping a step, {_s(work_s / len(steps))} of work",
+            f"{facts.run.event_count} events in the log",
+        ),
+        remedy="Put several items into one step (batches): one set of events for many items.",
+        gain_s=gain,
+        formula=f"mapped part - summed computing = {window_s:.2f} - {work_s:.2f}",
+        at_most=True,
+    )
+
+
+# --- slots ---------------------------------------------------------------------------------------
+
+
+def slot_refill_lag(facts: Facts) -> Diagnosis | None:
+    """RUN006: a freed slot stays empty while the executor polls."""
+    if not facts.mapped or facts.run.executor == "in_process":
+        return None
+    op = facts.mapped[0]
+    tail = op.phase("tail")
+    if tail is None or tail.steps < 2:
+        return None
+    # The exit of the child itself is in every tail: what even the fastest of them took.
+    excess_s = max(0.0, tail.spread_s.median - tail.spread_s.p10)
+    slots = facts.slots
+    polled_s = EVENTS_A_STEP * (slots - 1) * TICK_S
+    polling = facts.run.executor in _DELEGATING
+    lag_s = tail.spread_s.median if polling else excess_s
+    if slots < 2 or lag_s < 0.1 * op.slot_s.median:
+        return None
+    gain = tail.steps * lag_s / slots
+    if not facts.worth(gain):
+        return None
+    return Diagnosis(
+        code="RUN006",
+        kind="slot-refill-lag",
+        severity="warning",
+        message=(
+            f"A freed slot stays empty for {_s(tail.spread_s.median)} before the next step is "
+            f"launched, with {slots} steps at once."
+        ),
+        evidence=(
+            (
+                f"tail of a step: median {_s(tail.spread_s.median)}, 10 % below "
+                f"{_s(tail.spread_s.p10)}, 10 % above {_s(tail.spread_s.p90)}"
+            ),
+            (
+                "the executor polls the event log about once a second and launches one by one"
+                if polling
+                else f"the parent's polls alone may take {_s(polled_s)} at {slots} steps at once "
+                f"({EVENTS_A_STEP} events x {slots - 1} other steps x {TICK_S * 1000:.0f} ms)"
+            ),
+        ),
+        remedy=(
+            "Fewer, longer steps (batches), or set DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS "
+            "lower."
+            if polling
+            else "Fewer steps at once (`max_concurrent`), with batches or threads inside a step "
+            "for the concurrency that items need."
+        ),
+        gain_s=gain,
+        formula=(
+            f"steps x lag / slots = {tail.steps} x {lag_s:.2f} / {slots}"
+            + ("" if polling else " (lag: median tail - its 10th percentile)")
+        ),
+        at_most=polling,
+    )
+
+
+def fan_out_holds_back(facts: Facts) -> Diagnosis | None:
+    """RUN007: nothing mapped begins before the fan-out op has ended."""
+    step = fan_out_step(facts.run)
+    if step is None or step.start_s is None or step.end_s is None:
+        return None
+    took_s = step.end_s - step.start_s
+    first_s = (step.first_output_s or step.end_s) - step.start_s
+    items = max(item_count(facts.run), step.outputs)
+    if took_s < 0.2 * facts.makespan_s or items < 2:
+        return None
+    slots = facts.slots
+    many = took_s - first_s > first_s  # the outputs themselves, not what precedes them
+    gain = took_s * (1 - 1 / max(2, slots))
+    return Diagnosis(
+        code="RUN007",
+        kind="fan-out-holds-everything-back",
+        severity="warning",
+        message=(
+            f"{step.op} ran for {_s(took_s)} of {_s(facts.makespan_s)} before any of its "
+            f"{step.outputs} outputs was worked on."
+        ),
+        evidence=(
+            (
+                f"first output after {_s(first_s)}, last after "
+                f"{_s((step.last_output_s or step.end_s) - step.start_s)}"
+            ),
+            f"{_s((took_s - first_s) / max(1, step.outputs - 1))} an output",
+        ),
+        remedy=(
+            "Yield fewer outputs (one a batch of items); each costs two events and one store."
+            if many
+            else "Let the fan-out op yield keys or paths only, and do the loading in the mapped op."
+        ),
+        gain_s=gain,
+        formula=(
+            "fan-out x (1 - 1 / slots) = "
+            f"{took_s:.2f} x (1 - 1 / {max(2, slots)}), if its work moves into the mapped steps"
+        ),
+        at_most=True,
+    )
+
+
+def stragglers(facts: Facts) -> Diagnosis | None:
+    """RUN008: slots stand empty at the end while a few long items finish."""
+    steps = [
+        (begin, step.end_s, step)
+        for step in mapped_steps(facts.run)
+        if step.end_s is not None and (begin := begin_s(step)) is not None
+    ]
+    slots = facts.slots
+    if slots < 2 or len(steps) <= slots:
+        return None
+    last_begin = max(begin for begin, _, _ in steps)
+    ends = sorted(end for _, end, _ in steps)
+    # From the moment when nothing was left to start, each slot idles until the last step ends.
+    final = [end for end in ends if end >= last_begin]
+    idle_s = sum(ends[-1] - end for end in final[-slots:])
+    idle_s += (slots - min(slots, len(final))) * (ends[-1] - last_begin)
+    gain = idle_s / slots
+    work = sorted((compute_s(step) or 0.0, step.step_key) for _, _, step in steps)
+    median_s = float(np.median([seconds for seconds, _ in work]))
+    longest_s, longest = work[-1]
+    if longest_s < 2 * median_s or not facts.worth(gain):
+        return None
+    return Diagnosis(
+        code="RUN008",
+        kind="stragglers",
+        severity="warning",
+        message=(
+            f"{longest} computed {_s(longest_s)} where the median item takes {_s(median_s)}; "
+            "the other slots stood empty meanwhile."
+        ),
+        evidence=(
+            f"nothing was left to start at {_s(last_begin)}, the last step ended at {_s(ends[-1])}",
+            f"{_s(idle_s)} of idle slots in that time",
+        ),
+        remedy=(
+            "Yield the longest items first, or split them; with batches, deal long and short "
+            "items out evenly."
+        ),
+        gain_s=gain,
+        formula=f"idle slot-seconds at the end / slots = {idle_s:.2f} / {slots}",
+        at_most=True,
+    )
+
+
+def slots_unused(facts: Facts) -> Diagnosis | None:
+    """RUN009: more slots configured than steps were ever at work."""
+    p = facts.parallelism
+    if facts.run.executor == "in_process" or p.configured is None or p.configured < 2:
+        return None
+    usable = min(p.configured, item_count(facts.run))
+    if usable < 2 or p.working_peak > max(1, usable // 2):
+        return None
+    return Diagnosis(
+        code="RUN009",
+        kind="not-really-parallel",
+        severity="note",
+        message=(
+            f"max_concurrent is {p.configured}, and never more than {p.working_peak} steps were "
+            "at work at once."
+        ),
+        evidence=(
+            f"slots held at once: {p.holding_peak}; at work on average {p.working_mean:.2f}",
+            f"overlap {100 * p.overlap:.0f} % of the time with a step at work",
+        ),
+        remedy=(
+            "Steps end before the next ones have started: shorten the launch (warm forkserver), "
+            "or give each step more work (batches)."
+        ),
+    )
+
+
+def pool_waits(facts: Facts) -> Diagnosis | None:
+    """RUN010: steps that waited for a pool's slot."""
+    waits = facts.run.pool_waits_s
+    total_s = sum(waits.values())
+    gain = total_s / facts.slots
+    if not waits or not facts.worth(gain):
+        return None
+    longest = max(waits, key=lambda key: waits[key])
+    return Diagnosis(
+        code="RUN010",
+        kind="pool-waits",
+        severity="warning",
+        message=f"{len(waits)} steps waited {_s(total_s)} in all for a slot of their pool.",
+        evidence=(f"longest: {longest} with {_s(waits[longest])}",),
+        remedy=(
+            "Raise the pool's limit (`dagster instance concurrency set POOL N`) if what it "
+            "protects can bear it; else lower max_concurrent to it: a blocked claim is tried "
+            "again only after a second or more."
+        ),
+        gain_s=gain,
+        formula=f"summed waits / slots = {total_s:.2f} / {facts.slots}",
+        at_most=True,
+    )
+
+
+# --- failures ------------------------------------------------------------------------------------
+
+
+def retries(facts: Facts) -> Diagnosis | None:
+    """RUN011: attempts that had to be repeated."""
+    failed = [step for step in facts.run.steps if step.status == "up_for_retry"]
+    if not failed:
+        return None
+    lost_s = sum(_held_s(step) for step in failed)
+    again = {step.step_key for step in failed}
+    gain = lost_s / facts.slots
+    return Diagnosis(
+        code="RUN011",
+        kind="retries",
+        severity="warning" if facts.worth(gain) else "note",
+        message=f"{len(again)} steps were retried; {len(failed)} attempts were lost.",
+        evidence=(f"{_s(lost_s)} of slot time in failed attempts", *_errors(failed)),
+        remedy=(
+            "Remove the cause, or wait less before trying again. With batches, a retry repeats "
+            "the whole batch. Retrying a whole run skips mapped steps (dagster#20925)."
+        ),
+        gain_s=gain,
+        formula=f"slot time of failed attempts / slots = {lost_s:.2f} / {facts.slots}",
+    )
+
+
+def out_of_memory(facts: Facts) -> Diagnosis | None:
+    """RUN012: children killed, or out of memory."""
+    return _by_error(
+        facts,
+        _KILLED,
+        code="RUN012",
+        kind="memory",
+        message="{count} attempts were killed or ran out of memory ({slots} steps at once).",
+        remedy=(
+            "Lower max_concurrent so that the steps' peaks fit the machine (SIGKILL nearly always "
+            "means out of memory); `dynadvise profile` measures an item's peak and respects "
+            "--memory."
+        ),
+    )
+
+
+def connections_exhausted(facts: Facts) -> Diagnosis | None:
+    """RUN013: the database had no connection left."""
+    return _by_error(
+        facts,
+        _CONNECTIONS,
+        code="RUN013",
+        kind="connections",
+        message="{count} attempts found no free database connection ({slots} steps at once).",
+        remedy=(
+            "Limit the steps that hold a connection: lower max_concurrent, or give the op a pool "
+            "with a limit; `dynadvise profile --max-connections N` advises within it."
+        ),
+    )
+
+
+def sqlite_locking(facts: Facts) -> Diagnosis | None:
+    """RUN014: SQLite writers that waited too long for each other."""
+    return _by_error(
+        facts,
+        _LOCKED,
+        code="RUN014",
+        kind="sqlite-locking",
+        message="{count} attempts failed on a locked SQLite database ({slots} steps at once).",
+        remedy=(
+            "Write from one step (collect the rows and write once), set a busy timeout and WAL "
+            "mode, or use Postgres for the instance if it is Dagster's own storage."
+        ),
+    )
+
+
+def other_failures(facts: Facts) -> Diagnosis | None:
+    """RUN015: steps that failed for a reason of the user's own code."""
+    known = (_KILLED, _CONNECTIONS, _LOCKED)
+    failed = [
+        step
+        for step in facts.run.steps
+        if step.status == "failure"
+        and not any(pattern.search(step.error or "") for pattern in known)
+    ]
+    if not failed:
+        return None
+    return Diagnosis(
+        code="RUN015",
+        kind="failures",
+        severity="note",
+        message=f"{len(failed)} steps failed: the figures are those of an incomplete run.",
+        evidence=_errors(failed),
+        remedy="Analyze a run that succeeded for figures to decide by.",
+    )
+
+
+_RULES: Sequence[Callable[[Facts], Diagnosis | None]] = (
+    parallel_slower_than_expected,
+    sequential_unexpectedly_slow,
+    imports_dominate_launch,
+    launches_compete,
+    pod_start_dominates,
+    many_tiny_steps,
+    slot_refill_lag,
+    fan_out_holds_back,
+    stragglers,
+    slots_unused,
+    pool_waits,
+    retries,
+    out_of_memory,
+    connections_exhausted,
+    sqlite_locking,
+    other_failures,
+)
+
+
+def _by_error(
+    facts: Facts, pattern: re.Pattern[str], *, code: str, kind: str, message: str, remedy: str
+) -> Diagnosis | None:
+    hit = [step for step in facts.run.steps if step.error and pattern.search(step.error)]
+    if not hit:
+        return None
+    lost_s = sum(_held_s(step) for step in hit)
+    severity: Severity = "error"
+    return Diagnosis(
+        code=code,
+        kind=kind,
+        severity=severity,
+        message=message.format(count=len(hit), slots=facts.parallelism.holding_peak),
+        evidence=(
+            *_errors(hit),
+            (
+                f"{_s(lost_s)} of slot time lost; {facts.parallelism.holding_peak} steps held a slot "
+                "at once at the most"
+            ),
+        ),
+        remedy=remedy,
+        gain_s=lost_s / facts.slots,
+        formula=f"slot time of these attempts / slots = {lost_s:.2f} / {facts.slots}",
+    )
+
+
+def _errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
+    """The distinct errors with how often and where first."""
+    seen: dict[str, list[str]] = defaultdict(list)
+    for step in steps:
+        seen[step.error or "no error in the log"].append(step.step_key)
+    return tuple(
+        f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
+        for error, keys in list(seen.items())[:3]
+    )
+
+
+def _held_s(step: ObservedStep) -> float:
+    begin = begin_s(step)
+    return 0.0 if begin is None or step.end_s is None else max(0.0, step.end_s - begin)
+
+
+def _serial_s(facts: Facts) -> float:
+    """All work of the run one after another: load, compute, store, and the step cost if known."""
+    worked = sum(
+        max(0.0, step.end_s - step.start_s)
+        for step in facts.run.steps
+        if step.start_s is not None and step.end_s is not None
+    )
+    step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
+    return worked + step_s * len(facts.run.steps)
+
+
+def _boot_alone_s(facts: Facts) -> float | None:
+    """Launch and import of a step that nothing else ran beside: the collecting one."""
+    found = [op.median_s("launch", "import and plan") for op in facts.ops if op.role == "collect"]
+    return min(found, default=None)
+
+
+def _boot_s(ops: Sequence[OpStatistics]) -> float:
+    return sum(op.median_s(*BOOT) for op in ops)
+
+
+def _work_s(ops: Sequence[OpStatistics]) -> float:
+    return sum(op.median_s(*WORK) for op in ops)
+
+
+def _compute_s(ops: Sequence[OpStatistics]) -> float:
+    return sum(op.median_s("compute") for op in ops)
+
+
+def _s(seconds: float) -> str:
+    """Seconds as a user reads them."""
+    if seconds >= 90:
+        return f"{seconds / 60:.1f} min"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms"
