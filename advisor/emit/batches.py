@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
+from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
 from advisor.emit.imports import job_import
@@ -15,27 +19,38 @@ MULTI_CORE = 1.3  # CPU seconds over wall seconds from which an op counts as mul
 
 
 def emit_batch(request: EmitRequest) -> str:
-    """The job in batches, as the candidate says; its workers, if it has any, stay."""
-    return _module(request, workers=request.candidate.workers_in_op)
+    """The job in batches, as the candidate says; its workers, if it has any, stay.
+
+    Where the candidate has no batches, the best one of the advice that has is emitted.
+
+    Raises:
+        DynadviseError: None has, or the job cannot be batched automatically.
+    """
+    return _module(_best(request, lambda way: way.needs_code, "batches"))
 
 
 def emit_workers(request: EmitRequest) -> str:
     """The job in batches whose items run on threads or processes inside the step.
 
     Raises:
-        DynadviseError: The candidate has no workers inside a step.
+        DynadviseError: No way of the advice has workers, or the job cannot be batched.
     """
-    if request.candidate.workers_in_op <= 1:
-        raise DynadviseError(
-            f"`workers` spreads a step's items over threads or processes, and the advised way"
-            f" ({request.candidate.label}) has none.",
-            hint="Emit `batch` or `python` instead, or choose a candidate with workers.",
-        )
-    return _module(request, workers=request.candidate.workers_in_op)
+    return _module(_best(request, lambda way: way.workers_in_op > 1, "workers inside a step"))
 
 
-def _module(request: EmitRequest, *, workers: int) -> str:
+def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:
+    for prediction in (request.chosen, *request.advice.candidates):
+        if fits(prediction.candidate):
+            return replace(request, prediction=prediction)
+    raise DynadviseError(
+        f"None of the ways that were considered has {what}.",
+        hint="Emit `python` or `run-config` instead.",
+    )
+
+
+def _module(request: EmitRequest) -> str:
     candidate = request.candidate
+    workers = candidate.workers_in_op
     imported = job_import(request.description)
     plan = plan_batches(request.description)
     items = request.advice.workload.items

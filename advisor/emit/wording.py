@@ -15,9 +15,9 @@ def seconds(value: float) -> str:
 def baseline(advice: Advice) -> tuple[str, Prediction] | None:
     """What the speed-up is counted from: the job as it is, else Dagster's default."""
     if advice.current is not None:
-        return "as it is configured now", advice.current
+        return "the job as it is configured now", advice.current
     if advice.default is not None:
-        return "on Dagster's default executor", advice.default
+        return "Dagster's default executor", advice.default
     return None
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 def _importable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """The jobs here and what a test emits can be imported, in child processes too."""
     jobs = Path(__file__).parent / "jobs"
-    for folder in (jobs, tmp_path):
-        monkeypatch.syspath_prepend(str(folder))
+    # At the end: in a step's process Dagster takes the first entry for the script's folder,
+    # and removes it while it imports the job's module.
+    monkeypatch.setattr(sys, "path", [*sys.path, str(jobs), str(tmp_path)])
     monkeypatch.setenv("PYTHONPATH", f"{tmp_path}:{jobs}")
