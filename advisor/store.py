@@ -314,8 +314,8 @@ def to_text(saved: SavedProfile) -> str:
     Raises:
         ProfileError: It holds a number that is not finite, or text that is not Unicode.
     """
-    body = _adapter().dump_python(saved, mode="json")
     try:
+        body = _adapter().dump_python(saved, mode="json")
         text = json.dumps(
             {"schema": SCHEMA, "version": VERSION, **body},
             indent=1,

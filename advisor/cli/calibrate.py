@@ -1,0 +1,64 @@
+"""``dynadvise calibrate``: measure this host alone."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+
+@click.command("calibrate")
+@click.argument("target", metavar="[TARGET]", required=False)
+@options.job_option
+@click.option("--recalibrate", is_flag=True, help="Measure again, cached or not.")
+@options.output_options("text", "json", "markdown")
+@click.option(
+    "-d",
+    "--working-directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Importable folder (default: the current one).",
+)
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    target: str | None,
+    job: str | None,
+    recalibrate: bool,
+    form: str,
+    output: Path | None,
+    working_directory: Path | None,
+) -> None:
+    """Measure what each way to run charges on this host, by tiny real Dagster runs.
+
+    With TARGET its module is imported in them, as it will be in the steps of its job. What is
+    measured is kept and used again until the host, Python, Dagster or the storage changes.
+    """
+    from advisor.api.options import CalibrateOptions
+    from advisor.api.profile import calibrate_host
+
+    request = CalibrateOptions(target, job, recalibrate, working_directory)
+    with state.progress() as progress:
+        outcome = calibrate_host(request, progress)
+    host, overhead = outcome.host, outcome.overhead
+    table = tuple((row.items, row.crossings) for row in outcome.break_even)
+    from advisor.cli.showing import to_color, to_json_text
+
+    if form == "json":
+        from advisor.render.json_form import calibration_document
+
+        text = to_json_text(calibration_document(host, overhead, table))
+    elif form == "markdown":
+        from advisor.render.markdown import calibration_to_markdown
+
+        text = calibration_to_markdown(host, overhead, table)
+    else:
+        from advisor.render.text import calibration_to_text
+
+        color = to_color(state, output)
+        text = calibration_to_text(host, overhead, table, width=state.width, color=color)
+    state.write(text, output)

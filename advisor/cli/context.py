@@ -1,0 +1,256 @@
+"""What all commands share: colour, verbosity, settings; data to stdout, the rest to stderr."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TextIO
+
+import click
+
+from advisor.domain.errors import DynadviseError
+
+if TYPE_CHECKING:
+    from advisor.settings import Settings
+
+Color = Literal["auto", "always", "never"]
+
+#: Lines are read best below this; tables do not get wider on a wider terminal.
+_MAX_WIDTH = 120
+_WIDTH_WITHOUT_TERMINAL = 100
+
+
+class ProgressReport:
+    """Progress of a long command on stderr; called with a message and the share done (0 to 1).
+
+    On a terminal it is one changing line. Elsewhere nothing is shown, except with ``-v``, where
+    each new message is a line.
+    """
+
+    def __init__(self, show: Callable[[str, float | None], None], announce: Callable[[str], None]):
+        self._show = show
+        self._announce = announce
+
+    def __call__(self, message: str, fraction: float | None = None) -> None:
+        """Show what is being done; ``fraction`` None: the share done is not known."""
+        self._show(message, fraction)
+
+    def announce(self, message: str) -> None:
+        """Say what the user must know beforehand (what of their code is run, how often)."""
+        self._announce(message)
+
+
+@dataclass(slots=True)
+class CommandContext:
+    """The global options of one call, and the ways out of it."""
+
+    color: Color = "auto"
+    verbosity: int = 0
+    _settings: list[Settings] = field(default_factory=list)
+
+    @property
+    def settings(self) -> Settings:
+        """``[tool.dynadvise]`` of the project around the current folder, read once.
+
+        Raises:
+            ConfigurationError: The table is wrong.
+        """
+        if not self._settings:
+            from advisor.settings import load
+
+            self._settings.append(load())
+        return self._settings[0]
+
+    def colored(self, stream: TextIO) -> bool:
+        """Whether what goes to ``stream`` may be coloured (https://no-color.org)."""
+        if self.color == "auto":
+            return not os.environ.get("NO_COLOR") and stream.isatty()
+        return self.color == "always"
+
+    @property
+    def width(self) -> int:
+        """Columns for tables."""
+        fallback = (_WIDTH_WITHOUT_TERMINAL, 24)
+        return min(_MAX_WIDTH, max(60, shutil.get_terminal_size(fallback).columns))
+
+    # --- stdout ------------------------------------------------------------------------------
+
+    def write(self, text: str, output: Path | None = None) -> None:
+        """Put a command's data to ``output``, whole or not at all, or to stdout.
+
+        Raises:
+            DynadviseError: The file cannot be written.
+        """
+        if output is not None and str(output) != "-":
+            from advisor.store import write_output
+
+            write_output(output, text)
+            self.say(f"Written: {output}")
+            return
+        stream = sys.stdout
+        encoding = stream.encoding or "utf-8"
+        if not encoding.lower().startswith("utf"):
+            text = _without_typography(text)
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
+        try:
+            stream.write(text)
+            stream.flush()
+        except BrokenPipeError:
+            # `dynadvise ... | head`: quiet, and no second complaint when Python flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            raise SystemExit(141) from None  # 128 + SIGPIPE, as other programs end
+
+    # --- stderr ------------------------------------------------------------------------------
+
+    def say(self, message: str) -> None:
+        """A message for people; not with ``-q``."""
+        if self.verbosity >= 0:
+            _to_stderr(message, self.colored(sys.stderr))
+
+    def warn(self, message: str) -> None:
+        """A warning; not with ``-q``."""
+        if self.verbosity >= 0:
+            color = self.colored(sys.stderr)
+            _to_stderr(click.style("Warning:", fg="yellow", bold=True) + f" {message}", color)
+
+    def error(self, error: DynadviseError) -> None:
+        """What the user can act on; with ``-v`` the traceback too."""
+        color = self.colored(sys.stderr)
+        if self.verbosity > 0:
+            _to_stderr(_traceback(error), color)
+        _to_stderr(click.style("Error:", fg="red", bold=True) + f" {printable(str(error))}", color)
+
+    def apologize(self, error: Exception) -> None:
+        """A fault of ours: short, with how to report it; the traceback with ``-v`` alone."""
+        color = self.colored(sys.stderr)
+        if self.verbosity > 0:
+            _to_stderr(_traceback(error), color)
+        first = printable(str(error)).partition("\n")[0]
+        lines = [
+            click.style("Error:", fg="red", bold=True)
+            + f" a fault in dynadvise: {type(error).__name__}: {first}",
+            "Sorry. Please report it with "
+            + (
+                "the traceback above."
+                if self.verbosity > 0
+                else "what the same command prints with -v."
+            ),
+        ]
+        _to_stderr("\n".join(lines), color)
+
+    @contextmanager
+    def progress(self) -> Iterator[ProgressReport]:
+        """Progress while the block runs."""
+        from advisor.measure.progress import progress_on_stderr
+
+        if self.verbosity > 0 and not sys.stderr.isatty():
+            yield ProgressReport(_Lines(self.say), self.say)
+            return
+        with progress_on_stderr(quiet=self.verbosity < 0, color=self.colored(sys.stderr)) as show:
+            yield ProgressReport(show, self.say)
+
+
+class _Lines:
+    """Each new message as a line."""
+
+    def __init__(self, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._last = ""
+
+    def __call__(self, message: str, _fraction: float | None) -> None:
+        if message != self._last:
+            self._last = message
+            self._say(message)
+
+
+def printable(text: str) -> str:
+    """``text`` without control characters, which could steer a terminal."""
+    return "".join(
+        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
+    )
+
+
+def _to_stderr(message: str, color: bool) -> None:
+    encoding = sys.stderr.encoding or "utf-8"
+    message = message.encode(encoding, "backslashreplace").decode(encoding)
+    click.echo(message, err=True, color=color)
+
+
+def _traceback(error: BaseException) -> str:
+    import traceback
+
+    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
+
+
+def _without_typography(text: str) -> str:
+    from advisor.render.wording import to_ascii
+
+    return to_ascii(text)
+
+
+# --- global options ----------------------------------------------------------------------------
+
+
+def _set_color(ctx: click.Context, _parameter: click.Parameter, value: Color | None) -> None:
+    if value:
+        state = ctx.ensure_object(CommandContext)
+        state.color = value
+        if value != "auto":
+            ctx.color = value == "always"
+
+
+def _louder(ctx: click.Context, _parameter: click.Parameter, value: int) -> None:
+    if value:
+        ctx.ensure_object(CommandContext).verbosity += value
+
+
+def _quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None:
+    if value:
+        ctx.ensure_object(CommandContext).verbosity = -1
+
+
+def global_options() -> list[click.Option]:
+    """``--color``, ``-q`` and ``-v``: valid before and after the command's name."""
+    return [
+        click.Option(
+            ["--color"],
+            type=click.Choice(["auto", "always", "never"]),
+            callback=_set_color,
+            expose_value=False,
+            is_eager=True,
+            help="Colour of the output; auto: on a terminal, unless NO_COLOR is set.",
+        ),
+        click.Option(
+            ["-q", "--quiet"],
+            is_flag=True,
+            callback=_quiet,
+            expose_value=False,
+            is_eager=True,
+            help="Data only: no progress, no messages but errors.",
+        ),
+        click.Option(
+            ["-v", "--verbose"],
+            count=True,
+            callback=_louder,
+            expose_value=False,
+            is_eager=True,
+            help="More messages; tracebacks of errors.",
+        ),
+    ]
+
+
+def pass_state(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Hand a command its :class:`CommandContext` as first argument."""
+
+    @click.pass_context
+    @functools.wraps(function)
+    def call(ctx: click.Context, *args: Any, **values: Any) -> Any:
+        return ctx.invoke(function, ctx.ensure_object(CommandContext), *args, **values)
+
+    return call

@@ -1,0 +1,42 @@
+"""``dynadvise emit PROFILE --as KIND``: a snippet again, in any form."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+
+@click.command("emit")
+@options.profile_argument
+@click.option(
+    "--as",
+    "kind",
+    type=click.Choice(options.EMIT_KINDS),
+    required=True,
+    metavar="KIND",
+    help=f"What to emit: {', '.join(options.EMIT_KINDS)}.",
+)
+@options.advise_options
+@options.output_option
+@options.profiles_option
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    profile: str,
+    kind: str,
+    output: Path | None,
+    profiles: Path | None,
+    **values: Any,
+) -> None:
+    """Print code or configuration for PROFILE's advice; it never imports dynadvise."""
+    saved = options.read_profile(state, profile, profiles)
+    from advisor.api.emitting import emit_kind
+
+    text = emit_kind(saved, kind, options.advise_values(state, saved.advice.target, values))
+    state.write(text if text.endswith("\n") else text + "\n", output)

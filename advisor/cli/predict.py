@@ -1,0 +1,190 @@
+"""``dynadvise predict PROFILE``: one configuration's wall clock, nothing is run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.advice import Advice
+from advisor.domain.candidate import Candidate
+
+if TYPE_CHECKING:
+    from advisor.store import SavedProfile
+
+_NAMED = ("advised", "current", "default", "config-only")
+
+
+@click.command("predict")
+@options.profile_argument
+@click.option(
+    "--as",
+    "named",
+    type=click.Choice(_NAMED),
+    help="A configuration that the profile's advice names (default: advised); "
+    "the options below change it.",
+)
+@click.option("--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"]))
+@click.option(
+    "--executor",
+    type=click.Choice(
+        ["in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"]
+    ),
+    help="Without --as, a configuration of its own with Dagster's defaults.",
+)
+@click.option("--start-method", type=click.Choice(["spawn", "forkserver"]))
+@click.option("--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated.")
+@click.option(
+    "--no-preload", is_flag=True, help="Forkserver without the preload list derived for this host."
+)
+@click.option("--max-concurrent", type=options.COUNT, metavar="N", help="Steps at once.")
+@click.option("--batch-size", type=options.COUNT, metavar="N", help="Items in a step.")
+@click.option(
+    "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
+)
+@click.option("--worker-kind", type=click.Choice(["thread", "process"]))
+@options.advise_options
+@options.output_options("text", "json")
+@options.profiles_option
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    profile: str,
+    form: str,
+    output: Path | None,
+    profiles: Path | None,
+    **values: Any,
+) -> None:
+    """Predict the wall clock of one configuration, with interval and breakdown."""
+    saved = options.read_profile(state, profile, profiles)
+    advise = options.advise_values(state, saved.advice.target, values)
+    candidate = _candidate(saved, values)
+    from advisor.api.recommend import predict
+
+    prediction = predict(saved, candidate, advise)
+    if form == "json":
+        from advisor.cli.showing import to_json_text
+        from advisor.render.json_form import prediction_document
+
+        document = prediction_document(prediction, saved.advice.target, _items(saved, advise.items))
+        state.write(to_json_text(document), output)
+        return
+    from advisor.cli.showing import to_color
+    from advisor.render.text import prediction_to_text
+
+    state.write(
+        prediction_to_text(
+            prediction,
+            saved.advice.target,
+            _items(saved, advise.items),
+            width=state.width,
+            color=to_color(state, output),
+        ),
+        output,
+    )
+
+
+def _items(saved: SavedProfile, items: int | None) -> int:
+    return items or saved.advice.workload.items
+
+
+def _candidate(saved: SavedProfile, values: dict[str, Any]) -> Candidate:
+    """The configuration that the options name.
+
+    Raises:
+        ConfigurationError: They name none that exists, or do not go together.
+    """
+    own = values["named"] is None and (values["executor"] or values["launch"])
+    base = Candidate("execute_job", "in_process") if own else _named(saved.advice, values["named"])
+    launch = values["launch"] or ("execute_job" if values["executor"] else base.launch)
+    executor = values["executor"] or base.executor
+    if launch == "execute_in_process":
+        options.refuse(
+            values["executor"] not in (None, "in_process"),
+            "`execute_in_process` runs in process whatever the executor is.",
+            "--launch execute_job runs the executor.",
+        )
+        executor = "in_process"
+    same = executor == base.executor
+    candidate = Candidate(
+        launch=launch,
+        executor=executor,
+        max_concurrent=base.max_concurrent if same else _default_concurrency(saved, executor),
+        batch_size=values["batch_size"] or base.batch_size,
+        workers_in_op=values["workers"] or base.workers_in_op,
+    )
+    if values["max_concurrent"]:
+        options.refuse(
+            executor == "in_process" and values["max_concurrent"] > 1,
+            "In process, one step runs at a time: --max-concurrent does not fit.",
+            "--executor multiprocess runs several; --workers works inside a step.",
+        )
+        candidate = replace(candidate, max_concurrent=values["max_concurrent"])
+    candidate = _with_workers(candidate, base, values)
+    return _with_start_method(candidate, base if same else None, saved, values)
+
+
+def _named(advice: Advice, name: str | None) -> Candidate:
+    prediction = {
+        "advised": advice.recommendation,
+        "current": advice.current,
+        "default": advice.default,
+        "config-only": advice.config_only,
+    }[name or "advised"]
+    options.refuse(
+        prediction is None,
+        f"{advice.target} has no {name} configuration: it is not a job.",
+        "Name one with --executor.",
+    )
+    assert prediction is not None
+    return prediction.candidate
+
+
+def _default_concurrency(saved: SavedProfile, executor: str) -> int:
+    """What Dagster takes where ``max_concurrent`` is not set."""
+    return saved.host.facts.cpu_count if executor != "in_process" else 1
+
+
+def _with_workers(candidate: Candidate, base: Candidate, values: dict[str, Any]) -> Candidate:
+    kind = values["worker_kind"]
+    if candidate.workers_in_op > 1:
+        options.refuse(
+            candidate.batch_size == 1,
+            "Workers inside a step share out its items: --workers needs --batch-size.",
+        )
+        return replace(candidate, worker_kind=kind or base.worker_kind or "thread")
+    options.refuse(kind is not None, "--worker-kind needs --workers.")
+    return candidate
+
+
+def _with_start_method(
+    candidate: Candidate, base: Candidate | None, saved: SavedProfile, values: dict[str, Any]
+) -> Candidate:
+    """``base`` is the configuration that is changed, where it has the same executor."""
+    preload, bare = tuple(values["preload"]), values["no_preload"]
+    options.refuse(bool(preload) and bare, "--preload and --no-preload do not go together.")
+    method = values["start_method"] or (base.start_method if base else None)
+    if candidate.executor != "multiprocess":
+        options.refuse(
+            values["start_method"] is not None or bool(preload) or bare,
+            f"The {candidate.executor} executor starts no processes of its own: "
+            "--start-method and --preload do not fit.",
+            "--executor multiprocess does.",
+        )
+        return candidate
+    method = method or ("forkserver" if preload or bare else "spawn")
+    options.refuse(
+        method == "spawn" and (bool(preload) or bare),
+        "Under spawn nothing is preloaded.",
+        "--start-method forkserver preloads.",
+    )
+    if method == "forkserver" and not preload and not bare:
+        kept = base.preload_modules if base and base.start_method == "forkserver" else ()
+        asked = values["start_method"] is not None
+        preload = kept or (saved.host.preload.modules if asked else ())
+    return replace(candidate, start_method=method, preload_modules=preload)

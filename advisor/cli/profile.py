@@ -1,0 +1,150 @@
+"""``dynadvise profile TARGET``: measure, advise, save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+if TYPE_CHECKING:
+    from advisor.api.options import ProfileOptions
+
+
+@click.command("profile")
+@options.target_argument
+@options.job_option
+@click.option(
+    "--inputs",
+    metavar="FILE|MODULE:CALLABLE",
+    help="Sample inputs: JSON, JSON Lines or YAML with one entry an item, or a callable.",
+)
+@click.option("--samples", type=options.COUNT, metavar="K", help="Run at most K items.")
+@click.option(
+    "--budget",
+    type=options.NUMBER,
+    metavar="SECONDS",
+    help="How long the measuring may take in all (default: 60).",
+)
+@click.option(
+    "--run-config",
+    type=options.EXISTING_FILE,
+    metavar="FILE",
+    help="Dagster run config (YAML) for ops and resources.",
+)
+@options.advise_options
+@options.output_options("text", "json", "markdown")
+@click.option(
+    "--emit",
+    type=click.Choice(options.EMIT_KINDS),
+    metavar="KIND",
+    help=f"Snippet to print with the advice: {', '.join(options.EMIT_KINDS)}.",
+)
+@options.profiles_option
+@click.option("--save/--no-save", default=True, help="Save the profile (default: yes).")
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would be run, how often, and measured; run nothing."
+)
+@click.option(
+    "--allow-side-effects/--no-allow-side-effects",
+    default=None,
+    help="Whether an item may be run more than once.",
+)
+@click.option(
+    "--setup", metavar="MODULE:CALLABLE", help="Called before the measured calls, in their process."
+)
+@click.option("--teardown", metavar="MODULE:CALLABLE", help="Called after them.")
+@click.option(
+    "--item-timeout",
+    type=options.NUMBER,
+    metavar="SECONDS",
+    help="An item that takes longer counts as hung (default: 300).",
+)
+@click.option(
+    "--flamegraph", type=options.FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
+)
+@click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not.")
+@click.option(
+    "-d",
+    "--working-directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Importable folder (default: the current one).",
+)
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    target: str,
+    form: str,
+    output: Path | None,
+    dry_run: bool,
+    **values: Any,
+) -> None:
+    """Measure TARGET on sample inputs and advise how to run it.
+
+    Runs your code (--dry-run says what of it), measures this host once, and prints the fastest
+    way to run with its predicted time, the reasons, and the config to paste.
+    """
+    request = _request(state, target, values)
+    from advisor.api import profile
+
+    if dry_run:
+        state.write("\n".join(profile.plan(request)) + "\n", output)
+        return
+    if output is not None:
+        _check_writable(output)
+    with state.progress() as progress:
+        outcome = profile.profile(request, progress)
+    emitted = None
+    if request.emit:
+        from advisor.api.emitting import emit_kind
+
+        emitted = emit_kind(outcome.saved, request.emit, request.advise)
+    from advisor.cli.showing import show_advice
+
+    show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)
+
+
+def _request(state: CommandContext, target: str, values: dict[str, Any]) -> ProfileOptions:
+    from advisor.api.options import DEFAULT_BUDGET_S, DEFAULT_ITEM_TIMEOUT_S, ProfileOptions
+
+    settings = state.settings
+    advise = options.advise_values(state, target, values)
+    return ProfileOptions(
+        target=target,
+        job=values["job"],
+        inputs=values["inputs"] or settings.inputs_of(target),
+        items=advise.items,
+        samples=values["samples"],
+        budget_s=values["budget"] or settings.budget_s or DEFAULT_BUDGET_S,
+        run_config=values["run_config"],
+        cores=advise.cores,
+        memory_bytes=advise.memory_bytes,
+        host=advise.host,
+        change=advise.change,
+        objective=advise.objective,
+        environment=advise.environment,
+        max_connections=advise.max_connections,
+        emit=values["emit"],
+        profiles_dir=options.profiles_dir(state, values["profiles"]),
+        save=values["save"],
+        allow_side_effects=values["allow_side_effects"],
+        setup=values["setup"],
+        teardown=values["teardown"],
+        item_timeout_s=values["item_timeout"] or DEFAULT_ITEM_TIMEOUT_S,
+        flamegraph=values["flamegraph"],
+        recalibrate=values["recalibrate"],
+        working_directory=values["working_directory"],
+    )
+
+
+def _check_writable(output: Path) -> None:
+    """A minute of measuring must not end in a file that cannot be written."""
+    options.refuse(
+        str(output) != "-" and not output.absolute().parent.is_dir(),
+        f"{str(output)!r} cannot be written: its folder does not exist.",
+    )

@@ -1,0 +1,165 @@
+"""What a calibration found, as tables that every form of output can show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from advisor.domain.advice import BreakEven
+from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
+from advisor.render import wording
+from advisor.render.wording import seconds, size
+
+_METHODS = (
+    ("spawn", "spawn"),
+    ("forkserver", "forkserver"),
+    ("warm_forkserver", "warm forkserver"),
+)
+_STEP_PHASES = (
+    ("launch_s", "launch: the parent starts its process"),
+    ("boot_s", "boot: until its Dagster instance is there"),
+    ("prepare_s", "prepare: user code, plan, resources, logs"),
+    ("load_s", "load: its input"),
+    ("finish_s", "finish: its output, its last events"),
+    ("exit_s", "exit: until its process is gone"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One table with its notes; no rows: notes alone."""
+
+    title: str
+    header: tuple[str, ...] = ()
+    rows: tuple[tuple[str, ...], ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def host_tables(
+    host: HostProfile,
+    overhead: OverheadModel,
+    break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
+) -> tuple[Section, ...]:
+    """All sections, in the order in which they are read; ``break_even`` is by items."""
+    sections = [
+        _machine(host),
+        _steps(overhead),
+        _preload(host),
+        _fixed(overhead),
+        _storing(host),
+        _scaling(overhead),
+        _crossings(tuple(break_even)),
+        _unmeasured(host),
+    ]
+    return tuple(section for section in sections if section.rows or section.notes)
+
+
+def _machine(host: HostProfile) -> Section:
+    facts = host.facts
+    cpus = wording.count(facts.cpus, "core")
+    counted = f" (cpu_count says {facts.cpu_count})" if facts.cpu_count != facts.cpus else ""
+    return Section(
+        f"Host {facts.id}",
+        notes=(
+            f"{cpus}{counted}, {size(facts.memory_bytes)}, {facts.processor}, {facts.system}",
+            f"Python {facts.python_version}, Dagster {facts.dagster_version}",
+            f"Storage {host.storage}, user module {host.user_module or 'none'}",
+            f"Measured {host.calibrated_at} in {seconds(host.cost_s)}.",
+        ),
+    )
+
+
+def _steps(overhead: OverheadModel) -> Section:
+    found = [
+        (name, overhead.multiprocess[key]) for key, name in _METHODS if key in overhead.multiprocess
+    ]
+    rows = [
+        (phase, *(seconds(getattr(method, field)) for _, method in found))
+        for field, phase in _STEP_PHASES
+    ]
+    rows.append(("a step in all", *(seconds(_step_s(method)) for _, method in found)))
+    serial = (
+        f"In process a step takes {seconds(overhead.in_process.step_s)} "
+        f"(in_process executor) or {seconds(overhead.execute_in_process.step_s)} "
+        "(execute_in_process)."
+    )
+    return Section(
+        "What a step takes beside its work, one step at a time (multiprocess)",
+        ("phase", *(name for name, _ in found)),
+        tuple(rows) if found else (),
+        (serial,),
+    )
+
+
+def _step_s(method: MultiprocessOverhead) -> float:
+    return sum(float(getattr(method, field)) for field, _ in _STEP_PHASES)
+
+
+def _preload(host: HostProfile) -> Section:
+    preload = host.preload
+    if not preload.modules:
+        return Section("Warm preload list", notes=("None could be derived.",))
+    after, before = seconds(preload.boot_after_s), seconds(preload.boot_before_s)
+    notes = [
+        f"A step boots in {after} with it, in {before} with the default one.",
+        f"{wording.count(len(preload.modules), 'module')}: {', '.join(preload.modules)}",
+    ]
+    notes += [f"Left out: {module}: {reason}" for module, reason in preload.left_out.items()]
+    return Section("Warm preload list", notes=tuple(notes))
+
+
+def _fixed(overhead: OverheadModel) -> Section:
+    rows = [
+        ("execute_in_process", seconds(overhead.execute_in_process.start_s)),
+        ("in_process executor", seconds(overhead.in_process.start_s)),
+    ]
+    for key, name in _METHODS:
+        if key in overhead.multiprocess:
+            method = overhead.multiprocess[key]
+            rows.append((f"multiprocess, {name}", seconds(method.start_s + method.server_start_s)))
+    if overhead.cli_start_s is not None:
+        rows.append(("the command line, on top", seconds(overhead.cli_start_s)))
+    return Section("What a run takes to start, once", ("way", "start"), tuple(rows))
+
+
+def _storing(host: HostProfile) -> Section:
+    rows = tuple(
+        (size(sample.value_bytes), seconds(sample.store_s), seconds(sample.load_s))
+        for sample in host.storing
+    )
+    return Section("Storing and loading one value", ("size", "store", "load"), rows)
+
+
+def _scaling(overhead: OverheadModel) -> Section:
+    rows = tuple((str(s.workers), f"{s.slowdown:.2f}") for s in overhead.cpu_scaling)
+    return Section(
+        "CPU-bound processes at once: an item's seconds over its seconds alone",
+        ("processes", "slowdown"),
+        rows,
+    )
+
+
+def _crossings(by_items: tuple[tuple[int, tuple[BreakEven, ...]], ...]) -> Section:
+    pairs = list(dict.fromkeys((b.from_method, b.to_method) for _, row in by_items for b in row))
+    return Section(
+        "From which item duration on the second way beats the first",
+        ("ways", *(f"{items:,} items" for items, _ in by_items)),
+        tuple(
+            (f"{old} → {new}", *(_crossing(row, old, new) for _, row in by_items))
+            for old, new in pairs
+        ),
+    )
+
+
+def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
+    found: Iterator[BreakEven] = (b for b in row if (b.from_method, b.to_method) == (old, new))
+    crossing = next(found, None)
+    if crossing is None:
+        return ""
+    return "never" if crossing.item_s is None else seconds(crossing.item_s)
+
+
+def _unmeasured(host: HostProfile) -> Section:
+    return Section(
+        "Not measured", notes=tuple(f"{what}: {why}" for what, why in host.unmeasured.items())
+    )

@@ -1,0 +1,305 @@
+"""The advice in a terminal: the headline first, then what it rests on."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table
+from rich.text import Text
+
+from advisor.domain.advice import Advice, BreakEven, Prediction
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.render import wording
+from advisor.render.host_tables import host_tables
+from advisor.render.ways import marks, selected_ways
+from advisor.render.wording import interval, percent, printable, seconds, size
+
+_INDENT = 2
+_SEVERITY = {"error": "red", "warning": "yellow", "note": "cyan"}
+
+
+class _Page:
+    """Collects text; every piece that comes from a user is plain text, never markup."""
+
+    def __init__(self, width: int, color: bool) -> None:
+        self._file = io.StringIO()
+        self._color = color
+        self._console = Console(
+            file=self._file,
+            width=width,
+            force_terminal=color,
+            color_system="standard" if color else None,
+            no_color=not color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+
+    def title(self, text: str) -> None:
+        self._console.print()
+        self._console.print(Text(text, style="bold"))
+
+    def line(self, text: str | Text, style: str = "", indent: int = _INDENT) -> None:
+        styled = Text(text, style=style) if isinstance(text, str) else text
+        self._console.print(Padding(styled, (0, 0, 0, indent)))
+
+    def points(self, lines: Iterable[str]) -> None:
+        for text in lines:
+            grid = Table.grid(padding=(0, 1))
+            grid.add_row("•", Text(text))
+            self._console.print(Padding(grid, (0, 0, 0, _INDENT)))
+
+    def table(self, table: Table, indent: int = _INDENT - 1) -> None:
+        self._console.print(Padding(table, (0, 0, 0, indent)))
+
+    def code(self, text: str, language: str) -> None:
+        """As it is, to be copied: not wrapped, not indented."""
+        if self._color:
+            highlighted = Syntax("", language, theme="ansi_dark").highlight(text.rstrip())
+            self._console.print(highlighted, soft_wrap=True)
+        else:
+            self._console.print(Text(text.rstrip()), soft_wrap=True)
+
+    def text(self) -> str:
+        lines = self._file.getvalue().splitlines()
+        return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+
+def advice_to_text(
+    advice: Advice,
+    *,
+    path: Path | None = None,
+    emitted: str | None = None,
+    width: int = 100,
+    color: bool = False,
+) -> str:
+    """The whole advice.
+
+    ``path`` is where its profile was saved, ``emitted`` a snippet to show instead of the
+    advice's own.
+    """
+    advice = printable(advice)
+    page = _Page(width, color)
+    _headline(page, advice)
+    _workload(page, advice)
+    _ways(page, advice, roomy=width >= 100)
+    _floors(page, advice)
+    _reasons(page, advice)
+    _break_even(page, advice)
+    _warnings(page, advice)
+    _next(page, advice)
+    _snippets(page, advice, emitted)
+    _closing(page, advice, path)
+    return page.text()
+
+
+def _headline(page: _Page, advice: Advice) -> None:
+    head = wording.headline(advice)
+    page.line(advice.target, "bold", indent=0)
+    page.line("")
+    page.line(head.what, "bold green" if head.sure else "bold yellow")
+    page.line(head.predicted)
+    for compared in head.compared:
+        page.line(compared[:1].upper() + compared[1:])
+    page.line(head.certainty, "" if head.sure else "yellow")
+    if not head.needs_code:
+        return
+    costs = f" What it costs: {'; '.join(head.costs)}." if head.costs else ""
+    page.line(f"It needs a change of code.{costs}")
+    pasted = advice.config_only
+    page.line("")
+    line = Text("Without a change of code: ")
+    line.append(pasted.candidate.label, style="bold")
+    line.append(f": {interval(pasted.makespan_s)}")
+    if advice.current and advice.current.candidate != pasted.candidate:
+        gain = wording.faster(advice.current.makespan_s, pasted.makespan_s)
+        line.append(f", {gain} as the job as it is")
+    page.line(line)
+
+
+def _workload(page: _Page, advice: Advice) -> None:
+    work = advice.workload
+    page.title("Workload")
+    page.line(
+        f"{wording.count(work.items, 'item')} of {wording.spread(work.wall_s)}, "
+        f"{wording.KIND[work.kind]}; measured on {wording.count(work.samples, 'item')}."
+    )
+    facts = [f"CPU {seconds(work.cpu_s)} an item"]
+    if work.first_call_extra_s > 0.01 * max(work.wall_s.median, 0.01):
+        facts.append(f"{seconds(work.first_call_extra_s)} more in a fresh process")
+    facts.append(f"{size(work.input_bytes)} in and {size(work.output_bytes)} out")
+    facts.append(f"{size(work.peak_rss_bytes)} of memory at its peak")
+    page.line("; ".join(facts) + ".")
+    for spot in work.hotspots[:3]:
+        page.line(f"{percent(spot.share)} of the time in {spot.where} ({spot.category})")
+    page.points(advice.notes)
+
+
+def _ways(page: _Page, advice: Advice, *, roomy: bool) -> None:
+    page.title(f"Ways to run on {wording.other_machine(advice)}")
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim")
+    table.padding = (0, 1) if roomy else 0
+    table.add_column("way", ratio=1, overflow="fold")
+    table.add_column("predicted (90 %)", no_wrap=True, justify="right")
+    table.add_column("work", no_wrap=True, justify="right")
+    table.add_column("overhead", no_wrap=True, justify="right")
+    if roomy:
+        table.add_column("memory", no_wrap=True, justify="right")
+    table.add_column("best in", no_wrap=True, justify="right")
+    shown = selected_ways(advice)
+    for prediction in shown:
+        named = marks(advice, prediction)
+        label = Text(prediction.candidate.label)
+        if named:
+            label.append(f" [{', '.join(named)}]", style="bold")
+        first = prediction.candidate == advice.recommendation.candidate
+        table.add_row(
+            label,
+            interval(prediction.makespan_s),
+            seconds(prediction.breakdown_s.work_s),
+            seconds(wording.overhead_s(prediction.breakdown_s)),
+            *([size(prediction.peak_memory_bytes)] if roomy else []),
+            percent(prediction.p_best),
+            style="green" if first else ("" if prediction.allowed else "dim"),
+        )
+    page.table(table, indent=_INDENT - 1 if roomy else _INDENT)
+    more = len(advice.candidates) - len(shown)
+    if more > 0:
+        page.line(f"The best of each kind; {more:,} more in --format json.", "dim")
+    for rejection in advice.rejected[:3]:
+        page.line(f"Rejected: {rejection.candidate.label}: {rejection.reason}", "dim")
+    if len(advice.rejected) > 3:
+        page.line(f"... and {len(advice.rejected) - 3:,} more rejected.", "dim")
+
+
+def _floors(page: _Page, advice: Advice) -> None:
+    floors = advice.floors
+    page.title("Floors")
+    page.line(
+        f"The longest item takes {seconds(floors.critical_path_s)}; the CPU work spread over all "
+        f"cores {seconds(floors.perfect_parallel_s)}; one item after another, without any "
+        f"overhead, {seconds(floors.serial_s)}."
+    )
+
+
+def _reasons(page: _Page, advice: Advice) -> None:
+    reasons = list(advice.recommendation.reasons)
+    if advice.config_only.candidate != advice.recommendation.candidate:
+        reasons += [r for r in advice.config_only.reasons if r not in reasons]
+    if reasons:
+        page.title("Why")
+        page.points(reasons)
+
+
+def _break_even(page: _Page, advice: Advice) -> None:
+    if advice.break_even:
+        page.title(f"Break-even on this host, for {wording.count(advice.workload.items, 'item')}")
+        page.points(wording.break_even(row) for row in advice.break_even)
+
+
+def _warnings(page: _Page, advice: Advice) -> None:
+    if not advice.warnings:
+        return
+    page.title("Warnings")
+    for finding in advice.warnings:
+        line = Text(finding.code, style=f"bold {_SEVERITY[finding.severity]}")
+        where = f" ({finding.location})" if finding.location else ""
+        line.append(
+            f" {finding.message}{where} {finding.remedy}".rstrip(), style="not bold default"
+        )
+        page.line(line)
+
+
+def _next(page: _Page, advice: Advice) -> None:
+    if advice.next_measurement:
+        page.title("What would settle it")
+        page.line(advice.next_measurement.what)
+        page.line(advice.next_measurement.command, "bold")
+
+
+def _snippets(page: _Page, advice: Advice, emitted: str | None) -> None:
+    if emitted is not None:
+        page.title("To paste")
+        page.code(emitted, "yaml" if _looks_like_yaml(emitted) else "python")
+        return
+    snippets = advice.snippets
+    if snippets.run_config:
+        page.title("Run config to paste (launchpad, or a file for -c)")
+        page.code(snippets.run_config, "yaml")
+    if snippets.python:
+        page.title("Code to paste")
+        page.code(snippets.python, "python")
+
+
+def _looks_like_yaml(text: str) -> bool:
+    lines = (line for line in text.splitlines() if line and not line.startswith(("#", " ")))
+    return next(lines, "").endswith(":") and "import" not in text
+
+
+def _closing(page: _Page, advice: Advice, path: Path | None) -> None:
+    page.line("", indent=0)
+    page.line(f"Measured: {wording.profiles_line(advice)}.", "dim", indent=0)
+    if path is not None:
+        page.line(f"Saved: {printable(str(path))}", "dim", indent=0)
+
+
+def prediction_to_text(
+    prediction: Prediction, target: str, items: int, *, width: int = 100, color: bool = False
+) -> str:
+    """One way's prediction with its breakdown."""
+    prediction = printable(prediction)
+    page = _Page(width, color)
+    page.line(printable(target), "bold", indent=0)
+    page.line("")
+    page.line(prediction.candidate.label, "bold")
+    page.line(f"{interval(prediction.makespan_s)} for {wording.count(items, 'item')}, 90 %")
+    page.line("")
+    table = Table(box=None, show_header=False, pad_edge=True, padding=(0, 1))
+    table.add_column(no_wrap=True)
+    table.add_column(justify="right", no_wrap=True)
+    table.add_column(no_wrap=True)
+    total_s = prediction.makespan_s.median or 1.0
+    for name, value_s, meaning in wording.breakdown(prediction.breakdown_s):
+        bar = "█" * round(20 * max(0.0, min(1.0, value_s / total_s)))
+        table.add_row(name, seconds(value_s), Text(bar, style="cyan"), Text(meaning, style="dim"))
+    page.table(table)
+    page.line("")
+    page.line(
+        f"Memory at its peak {size(prediction.peak_memory_bytes)}; "
+        f"{prediction.core_seconds:.3g} core-seconds."
+    )
+    if prediction.candidate.needs_code:
+        page.line("It needs a change of code.")
+    page.points((*prediction.costs, *prediction.reasons))
+    return page.text()
+
+
+def calibration_to_text(
+    host: HostProfile,
+    overhead: OverheadModel,
+    break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
+    *,
+    width: int = 100,
+    color: bool = False,
+) -> str:
+    """What a calibration found; ``break_even`` is by number of items."""
+    page = _Page(width, color)
+    for section in printable(host_tables(host, overhead, break_even)):
+        page.title(section.title)
+        if section.rows:
+            table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim")
+            for index, column in enumerate(section.header):
+                table.add_column(column, justify="right" if index else "left")
+            for row in section.rows:
+                table.add_row(*map(Text, row))
+            page.table(table)
+        for note in section.notes:
+            page.line(note)
+    return page.text()

@@ -1,0 +1,63 @@
+"""Which of the many candidates are shown, and what they are called."""
+
+from __future__ import annotations
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.candidate import Candidate
+
+_SHOWN = 8
+
+
+def named_ways(advice: Advice) -> list[tuple[str, Prediction]]:
+    """The ways that the advice names, each with the name."""
+    named = [("advised", advice.recommendation), ("config only", advice.config_only)]
+    if advice.current:
+        named.append(("now", advice.current))
+    if advice.default:
+        named.append(("default", advice.default))
+    return named
+
+
+def marks(advice: Advice, prediction: Prediction) -> list[str]:
+    """What a way is called: advised, config only, now, default."""
+    found = [name for name, way in named_ways(advice) if way.candidate == prediction.candidate]
+    if found[:2] == ["advised", "config only"]:
+        found.remove("config only")
+    if not prediction.allowed:
+        found.append(
+            f"not for {advice.environment}" if advice.environment != "dev" else "not asked"
+        )
+    return found
+
+
+def selected_ways(advice: Advice, limit: int = _SHOWN) -> list[Prediction]:
+    """The named ways and the best of each kind, best first as the advice ranks them.
+
+    Hundreds of candidates differ in a batch size or a slot alone; one of each kind tells more.
+    """
+    named = [way.candidate for _, way in named_ways(advice)]
+    kept: list[Prediction] = []
+    kinds: set[tuple[object, ...]] = set()
+    room = limit - len(set(named))
+    ranked = list(advice.candidates)
+    ranked += [way for _, way in named_ways(advice) if way.candidate not in
+               {prediction.candidate for prediction in ranked}]  # fmt: skip
+    seen: set[Candidate] = set()
+    for prediction in ranked:
+        candidate = prediction.candidate
+        if candidate in seen:
+            continue
+        if candidate in named:
+            kept.append(prediction)
+        elif _kind(candidate) not in kinds and room > 0:
+            kept.append(prediction)
+            room -= 1
+        else:
+            continue
+        seen.add(candidate)
+        kinds.add(_kind(candidate))
+    return kept
+
+
+def _kind(candidate: Candidate) -> tuple[object, ...]:
+    return (candidate.method, candidate.batch_size > 1, candidate.worker_kind)
