@@ -1,0 +1,371 @@
+"""What past runs teach: the workload's items, and what their host or cluster charges. Pure."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import fields
+from statistics import fmean, median
+
+import numpy as np
+
+from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
+from advisor.domain.errors import DynadviseError
+from advisor.domain.host import (
+    InProcessOverhead,
+    MultiprocessOverhead,
+    OverheadModel,
+    overhead_key,
+)
+from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.quantities import Spread
+from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
+from advisor.model.fit import EVENTS_PER_STEP, LAUNCH_SHARE, PARENT_STEP_S, STARTING_SHARE
+from advisor.model.run_statistics import (
+    begin_s,
+    collect_steps,
+    compute_s,
+    fan_out_step,
+    item_count,
+    mapped_steps,
+    parallelism,
+    spread_of,
+    step_phases,
+)
+
+DELEGATING = ("k8s", "docker", "celery", "celery_k8s")
+
+CPU_UNKNOWN = (
+    "A log does not tell an item's CPU time: its computing is taken as CPU work, so the advice "
+    "promises nothing that threads or more processes than cores would have to keep. "
+    "`dynadvise profile` measures it."
+)
+MEMORY_UNKNOWN = "A log does not tell an item's memory or bytes: they count 0."
+
+
+def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
+    """A calibration of the place where the runs happened, from their phases."""
+    usable = [run for run in runs if run.steps and mapped_steps(run)]
+    serial = [_in_process(run) for run in usable if run.executor == "in_process"]
+    by_method: dict[str, list[MultiprocessOverhead]] = defaultdict(list)
+    delegated: dict[str, list[ObservedRun]] = defaultdict(list)
+    crowded = 0
+    for run in usable:
+        if run.executor == "multiprocess":
+            by_method[method_key(run)].append(_multiprocess(run))
+            crowded += parallelism(run).holding_peak > 1
+        elif run.executor in DELEGATING:
+            delegated[run.executor].append(run)
+    notes: list[str] = []
+    if by_method or serial:
+        notes.append(
+            "What a fan-out op does between two outputs counts as the cost of an output: the log "
+            "does not tell them apart."
+        )
+    if crowded:
+        notes.append(
+            f"{crowded} runs had several steps at once: phases are taken where they were least "
+            "disturbed (10th percentile)."
+        )
+    return ObservedOverhead(
+        in_process=_mean_in_process(serial) if serial else None,
+        multiprocess={method: _mean(found) for method, found in by_method.items()},
+        delegated={executor: _delegated(executor, found) for executor, found in delegated.items()},
+        notes=tuple(notes),
+    )
+
+
+def overhead_model_from_runs(
+    runs: Sequence[ObservedRun], base: OverheadModel | None = None
+) -> OverheadModel:
+    """An overhead model from runs; what they do not show is taken from ``base``.
+
+    Raises:
+        DynadviseError: The runs show no executor that the model knows, and there is no base.
+    """
+    observed = overhead_from_runs(runs)
+    multiprocess = {**(base.multiprocess if base else {}), **observed.multiprocess}
+    serial = observed.in_process or (base.in_process if base else None)
+    if serial is None and multiprocess:
+        # Loading and storing of a small value are what a step in process costs at least.
+        cheapest = min(multiprocess.values(), key=lambda overhead: overhead.load_s)
+        serial = InProcessOverhead(
+            start_s=cheapest.start_s,
+            step_s=cheapest.load_s + cheapest.finish_s,
+            fan_out_output_s=cheapest.fan_out_output_s,
+            collect_input_s=cheapest.collect_input_s,
+            end_s=cheapest.end_s,
+        )
+    if serial is None:
+        raise DynadviseError(
+            "The runs show no in-process or multiprocess executor to learn a host's overhead from.",
+            hint="`dynadvise calibrate` measures this host; k8s and docker runs show what a pod "
+            "costs in the analysis itself.",
+        )
+    return OverheadModel(
+        execute_in_process=base.execute_in_process if base else serial,
+        in_process=serial,
+        multiprocess=multiprocess,
+        cli_start_s=base.cli_start_s if base else None,
+        store_byte_s=base.store_byte_s if base else 0.0,
+        load_byte_s=base.load_byte_s if base else 0.0,
+        cpu_scaling=base.cpu_scaling if base else (),
+        process_start_s=base.process_start_s if base else 0.3,
+        drift=_drift(runs, base),
+    )
+
+
+def workload_from_runs(runs: Sequence[ObservedRun], op: str | None = None) -> WorkloadProfile:
+    """The workload as runs show it: one sample a successful mapped step.
+
+    Args:
+        runs: Of one job, newest first.
+        op: One mapped op (its step key without a mapping key); None: the whole chain.
+
+    Raises:
+        DynadviseError: No mapped step of that op succeeded.
+    """
+    keys: dict[str, int] = {}
+    chain: dict[str, list[tuple[ObservedRun, ObservedStep]]] = {}
+    for run in runs:
+        for step in mapped_steps(run):
+            if step.status != "success" or (op is not None and step.op != op):
+                continue
+            keys.setdefault(str(step.mapping_key), len(keys))
+            chain.setdefault(step.op, []).append((run, step))
+    if not chain:
+        ops = sorted({step.op for run in runs for step in mapped_steps(run)})
+        raise DynadviseError(
+            f"No mapped step{f' of {op!r}' if op else ''} succeeded in these runs.",
+            hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
+        )
+    profiles = tuple(_op_profile(name, found, keys) for name, found in chain.items())
+    fan_outs = [(run, step) for run in runs if (step := fan_out_step(run)) is not None]
+    collects = [step for run in runs for step in collect_steps(run)]
+    before_first = [
+        max(0.0, step.first_output_s - step.inputs_s)
+        for _, step in fan_outs
+        if step.first_output_s is not None and step.inputs_s is not None
+    ]
+    collecting = [seconds for step in collects if (seconds := compute_s(step)) is not None]
+    items = next((count for run in runs if (count := item_count(run))), len(keys))
+    samples = sum(len(found) for found in chain.values())
+    return WorkloadProfile(
+        items=items,
+        ops=profiles,
+        fan_out_s=median(before_first) if before_first else None,
+        fan_out_items=items if before_first else 0,
+        collect_s=median(collecting) if collecting else None,
+        collect_items=items if collecting else 0,
+        notes=(
+            f"Read from {len(runs)} past runs ({samples} steps); nothing was run.",
+            CPU_UNKNOWN,
+            MEMORY_UNKNOWN,
+        ),
+    )
+
+
+def method_key(run: ObservedRun) -> str:
+    """The run's start method as a key of :attr:`OverheadModel.multiprocess`."""
+    method: StartMethod = "forkserver" if run.start_method == "forkserver" else "spawn"
+    return overhead_key(method, warm=bool(run.preload_modules))
+
+
+def _op_profile(
+    name: str, found: Sequence[tuple[ObservedRun, ObservedStep]], keys: dict[str, int]
+) -> OpProfile:
+    first: list[ItemSample] = []
+    preloaded: list[ItemSample] = []
+    later: list[ItemSample] = []
+    seen: set[str] = set()
+    for run, step in sorted(found, key=lambda pair: (pair[0].run_id, begin_s(pair[1]) or 0.0)):
+        sample = _sample(step, keys)
+        if sample is None:
+            continue
+        if run.executor == "in_process":
+            (later if run.run_id in seen else first).append(sample)
+            seen.add(run.run_id)
+        elif run.preload_modules:
+            preloaded.append(sample)
+        else:
+            first.append(sample)
+    resources = [
+        step.resource_init_s - step.resource_init_started_s
+        for run, step in found
+        if run.executor != "in_process"
+        and step.resource_init_s is not None
+        and step.resource_init_started_s is not None
+    ]
+    return OpProfile(
+        op=name.rsplit(".", 1)[-1],
+        first_calls=tuple(first),
+        preloaded_first_calls=tuple(preloaded),
+        later_calls=tuple(later),
+        resource_init_s=max(0.0, median(resources)) if resources else 0.0,
+    )
+
+
+def _sample(step: ObservedStep, keys: dict[str, int]) -> ItemSample | None:
+    wall_s = compute_s(step)
+    if wall_s is None or step.start_s is None or step.inputs_s is None or step.end_s is None:
+        return None
+    stored_from = step.last_output_s if step.last_output_s is not None else step.end_s
+    return ItemSample(
+        item=keys[str(step.mapping_key)],
+        key=step.mapping_key,
+        wall_s=wall_s,
+        cpu_s=wall_s,
+        peak_rss_bytes=0,
+        input_bytes=0,
+        output_bytes=0,
+        load_s=max(0.0, step.inputs_s - step.start_s),
+        store_s=max(0.0, step.end_s - stored_from),
+    )
+
+
+def _least_disturbed(values: Sequence[float], *, alone: bool) -> float:
+    if not values:
+        return 0.0
+    return float(np.mean(values) if alone else np.percentile(np.asarray(values), 10))
+
+
+def _spans(steps: Sequence[ObservedStep], first: str, last: str) -> list[float]:
+    found: list[float] = []
+    for step in steps:
+        begin, end = getattr(step, first), getattr(step, last)
+        if begin is not None and end is not None:
+            found.append(max(0.0, end - begin))
+    return found
+
+
+def _multiprocess(run: ObservedRun) -> MultiprocessOverhead:
+    done = [step for step in run.steps if step.status == "success"]
+    mapped = [step for step in done if step.mapping_key is not None]
+    fan_out = fan_out_step(run)
+    after_first = [step for step in done if step is not fan_out] or done
+    alone = parallelism(run).holding_peak <= 1
+
+    def phase(steps: Sequence[ObservedStep], first: str, last: str) -> float:
+        return _least_disturbed(_spans(steps, first, last), alone=alone)
+
+    launched_s = phase(after_first, "worker_starting_s", "worker_started_s")
+    first_s = max(
+        _spans([fan_out] if fan_out else [], "worker_starting_s", "worker_started_s"), default=0.0
+    )
+    event_s = PARENT_STEP_S * (1 - LAUNCH_SHARE - STARTING_SHARE) / EVENTS_PER_STEP
+    launch_s = PARENT_STEP_S * LAUNCH_SHARE
+    load_s = phase(mapped, "start_s", "inputs_s")
+    finish_s = phase(mapped, "first_output_s", "end_s")
+    tails = [found.seconds["tail"] for found in step_phases(run) if "tail" in found.seconds]
+    exit_s = max(0.0, _least_disturbed(tails, alone=alone) - 3 * event_s)
+    starts = [step.worker_starting_s for step in run.steps if step.worker_starting_s is not None]
+    last_end = max((step.end_s for step in run.steps if step.end_s is not None), default=run.end_s)
+    return MultiprocessOverhead(
+        start_s=max(0.0, min(starts, default=run.run_start_s) - run.run_start_s),
+        server_start_s=0.0 if run.start_method == "spawn" else max(0.0, first_s - launched_s),
+        launch_s=launch_s,
+        boot_s=max(0.005, launched_s - PARENT_STEP_S * (LAUNCH_SHARE + STARTING_SHARE)),
+        prepare_s=phase(done, "worker_started_s", "start_s"),
+        load_s=load_s,
+        finish_s=finish_s,
+        exit_s=exit_s,
+        event_s=event_s,
+        fan_out_output_s=_per_output(fan_out),
+        collect_input_s=_per_input(run, load_s),
+        end_s=max(0.0, run.end_s - last_end - exit_s),
+    )
+
+
+def _in_process(run: ObservedRun) -> InProcessOverhead:
+    mapped = sorted(
+        (step for step in mapped_steps(run) if step.start_s is not None),
+        key=lambda step: step.start_s or 0.0,
+    )
+    gaps = [
+        max(0.0, (after.start_s or 0.0) - (before.start_s or 0.0) - (compute_s(before) or 0.0))
+        for before, after in itertools.pairwise(mapped)
+        if before.op == after.op
+    ]
+    load_s = fmean(_spans(mapped, "start_s", "inputs_s") or [0.0])
+    starts = [step.start_s for step in run.steps if step.start_s is not None]
+    ends = [step.end_s for step in run.steps if step.end_s is not None]
+    return InProcessOverhead(
+        start_s=max(0.0, min(starts, default=run.run_start_s) - run.run_start_s),
+        step_s=fmean(gaps) if gaps else load_s,
+        fan_out_output_s=_per_output(fan_out_step(run)),
+        collect_input_s=_per_input(run, load_s),
+        end_s=max(0.0, run.end_s - max(ends, default=run.end_s)),
+    )
+
+
+def _per_output(fan_out: ObservedStep | None) -> float:
+    if fan_out is None or fan_out.outputs < 2:
+        return 0.0
+    if fan_out.first_output_s is None or fan_out.last_output_s is None:
+        return 0.0
+    return (fan_out.last_output_s - fan_out.first_output_s) / (fan_out.outputs - 1)
+
+
+def _per_input(run: ObservedRun, load_s: float) -> float:
+    found = [
+        max(0.0, step.inputs_s - step.start_s - load_s) / step.inputs
+        for step in collect_steps(run)
+        if step.inputs_s is not None and step.start_s is not None and step.inputs
+    ]
+    return fmean(found) if found else 0.0
+
+
+def _mean(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
+    names = [field.name for field in fields(MultiprocessOverhead)]
+    return MultiprocessOverhead(**{n: fmean(getattr(one, n) for one in found) for n in names})
+
+
+def _mean_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
+    names = [field.name for field in fields(InProcessOverhead)]
+    return InProcessOverhead(**{n: fmean(getattr(one, n) for one in found) for n in names})
+
+
+def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
+    steps = [step for run in runs for step in mapped_steps(run) if step.status == "success"]
+    tails = [
+        found.seconds["tail"]
+        for run in runs
+        for found in step_phases(run)
+        if "tail" in found.seconds
+    ]
+    stored = [
+        max(0.0, step.end_s - step.last_output_s)
+        for step in steps
+        if step.end_s is not None and step.last_output_s is not None
+    ]
+
+    def phase(first: str, last: str) -> Spread:
+        return _spread(_spans(steps, first, last))
+
+    return DelegatedOverhead(
+        executor=executor,
+        start_s=phase("worker_starting_s", "worker_started_s"),
+        prepare_s=phase("worker_started_s", "start_s"),
+        load_s=phase("start_s", "inputs_s"),
+        store_s=_spread(stored),
+        poll_interval_s=spread_of(tails) if tails else None,
+        steps=len(steps),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread:
+    return spread_of(values) if values else Spread(0.0, 0.0, 0.0)
+
+
+def _drift(runs: Sequence[ObservedRun], base: OverheadModel | None) -> float:
+    """Relative standard deviation of a launch between like runs; at least the base's, or 5 %."""
+    groups: dict[tuple[str, int | None], list[float]] = defaultdict(list)
+    for run in runs:
+        boots = _spans(mapped_steps(run), "worker_starting_s", "worker_started_s")
+        if run.executor == "multiprocess" and boots and median(boots) > 0:
+            groups[method_key(run), run.max_concurrent].append(float(np.log(median(boots))))
+    squares = sum(float(np.var(logs) * len(logs)) for logs in groups.values())
+    freedom = sum(len(logs) - 1 for logs in groups.values())
+    floor = base.drift if base else 0.05
+    return floor if freedom < 2 else max(floor, float((squares / freedom) ** 0.5))
