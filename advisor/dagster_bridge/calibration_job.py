@@ -10,11 +10,13 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
 from advisor.dagster_bridge.runs import RunResult, children_cpu_s
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
+
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRequest:

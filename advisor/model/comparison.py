@@ -311,3 +311,42 @@ def process_seconds(calls_s: Sequence[Sequence[float]]) -> float:
 def log_ratio(base_s: float, head_s: float) -> float:
     """Value of a pair: above 0 where head is slower."""
     return math.log(max(head_s, 1e-9) / max(base_s, 1e-9))
+
+
+def compare_with_past(
+    log_ratios: Sequence[float], drift: float, *, max_regression: float
+) -> Comparison:
+    """Judge fresh processes of head against one figure measured earlier; weaker than pairs.
+
+    Nothing was measured beside head, so the host's own drift between then and now (``drift``,
+    relative standard deviation, in the earlier figure and in this one) widens the bounds and
+    more processes do not narrow it. Bounds are Student's.
+
+    Args:
+        log_ratios: Of each process of head over the earlier figure.
+        drift: From the fitted overhead model.
+        max_regression: The limit: 0.1 is 10 % slower.
+    """
+    from scipy.stats import t
+
+    values = np.asarray(log_ratios, dtype=np.float64)
+    estimate, count = float(values.mean()), len(values)
+    within = float(values.std(ddof=1)) if count > 1 else math.inf
+    error = math.sqrt(within**2 / count + 2 * drift**2)
+    low = estimate - float(t.isf(FALSE_ALARM, max(1, count - 1))) * error
+    high = estimate + float(t.isf(MISSED, max(1, count - 1))) * error
+    limit = math.log1p(max_regression)
+    certain = low > 0
+    outcome: Outcome = "open"
+    if certain and estimate > limit:
+        outcome = "slower"
+    elif high < limit:
+        outcome = "fine"
+    return Comparison(
+        outcome=outcome,
+        certainly_slower=certain,
+        ratio=math.exp(estimate),
+        low=math.exp(low),
+        high=math.exp(min(high, 700.0)),
+        pairs=count,
+    )

@@ -100,7 +100,13 @@ def _per_output(run: ObservedRun, finish_s: float, items: int) -> float:
 def _per_input(run: ObservedRun, load_s: float, items: int) -> float:
     step = _collect(run)
     spent = _between(step, "start_s", "inputs_s") if step else None
-    return 0.0 if spent is None else max(0.0, spent - load_s) / max(1, items - 1)
+    return 0.0 if spent is None else max(0.0, spent - load_s) / items
+
+
+def _around_call_s(run: CalibrationRun) -> float:
+    """What Dagster does between the last input and the first output besides the op's own work."""
+    spent = _phase(_mapped(run.run), "inputs_s", "first_output_s")
+    return max(0.0, spent - run.item_wait_s - run.item_cpu_s)
 
 
 def _multiprocess(run: CalibrationRun, parent_step_s: float) -> MultiprocessOverhead:
@@ -111,7 +117,7 @@ def _multiprocess(run: CalibrationRun, parent_step_s: float) -> MultiprocessOver
     launch_s, starting_s = parent_step_s * LAUNCH_SHARE, parent_step_s * STARTING_SHARE
     boot_s = _phase(every[1:], "worker_starting_s", "worker_started_s")
     first_boot_s = _phase(every[:1], "worker_starting_s", "worker_started_s")
-    load_s = _phase(mapped, "start_s", "inputs_s")
+    load_s = _phase(mapped, "start_s", "inputs_s") + _around_call_s(run)
     finish_s = _phase(mapped, "first_output_s", "end_s")
     prepare_s = _phase(every, "worker_started_s", "start_s")
     tail_s = _mean(_tails(log))

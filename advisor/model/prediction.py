@@ -260,7 +260,10 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     )
     per_step = overhead.boot_s + overhead.prepare_s + overhead.load_s
     per_step += overhead.finish_s + overhead.exit_s + overhead.launch_s
-    extra = sum(s.first_call_extra(call_kind(candidate)).wall_s + s.resources_s for s in setting.items.stages)
+    extra = sum(
+        s.first_call_extra(call_kind(candidate)).wall_s + s.resources_s
+        for s in setting.items.stages
+    )
     stages = 1 if candidate.needs_code else len(setting.items.stages)
     draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
     return Estimate(

@@ -1,0 +1,268 @@
+"""The main job: discover, calibrate, measure, fit, advise, save."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from advisor.api.calibrating import (
+    calibrate_host,
+    calibrated_host,
+    importable_folders,
+    refreshed_host,
+    subject_of,
+)
+from advisor.api.options import ProfileOptions
+from advisor.api.outcomes import ProfileOutcome
+from advisor.domain.errors import ConfigurationError, TargetError
+from advisor.domain.workload import TargetReference
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.discovery import Discovery
+    from advisor.domain.advice import Advice
+    from advisor.domain.finding import Finding
+    from advisor.measure.progress import Progress
+    from advisor.store import SavedProfile
+
+__all__ = ["calibrate_host", "discover_target", "plan", "profile", "read_run_config"]
+
+IMPORT_TIMEOUT_S = 120.0
+MEASURING_SHARE = 0.6
+"""Of the budget, for the op where the host's calibration is cached; the rest refreshes that."""
+
+LEAST_MEASURING_S = 12.0
+"""The op gets at least this much, however long the calibration took."""
+
+REFRESH_S = 6.0
+"""With less than this left, the calibration is not refreshed."""
+
+
+def read_run_config(path: Path | None) -> Mapping[str, object] | None:
+    """The run config in a YAML file.
+
+    Raises:
+        ConfigurationError: It cannot be read or is not a mapping; the line is named.
+    """
+    if path is None:
+        return None
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"The run config {str(path)!r} cannot be read: {error}.", where=str(path)
+        ) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"The run config {str(path)!r} is no mapping.",
+            where=str(path),
+            hint="It starts like `ops:` or `resources:`, as in Dagster's launchpad.",
+        )
+    return content
+
+
+def discover_target(target: TargetReference, run_config: Mapping[str, object] | None) -> Discovery:
+    """Load and describe the target in a child process.
+
+    Raises:
+        TargetError: It cannot be loaded or is no workload that can be measured.
+        UserCodeError: Importing it hangs, exits or crashes.
+    """
+    from advisor.dagster_bridge.discovery import DiscoveryRequest
+    from advisor.measure.child import run_in_child
+
+    found = run_in_child(
+        "advisor.dagster_bridge.discovery:discover",
+        DiscoveryRequest(target, run_config),
+        timeout_s=IMPORT_TIMEOUT_S,
+        python_path=importable_folders(target),
+        working_directory=target.working_directory,
+    )
+    return cast("Discovery", found.unwrap(f"importing {target.spelled}"))
+
+
+def _reference(request: ProfileOptions) -> TargetReference:
+    from advisor.dagster_bridge.target import parse_target
+
+    return parse_target(
+        request.target, job=request.job, working_directory=request.working_directory
+    )
+
+
+def plan(request: ProfileOptions) -> list[str]:
+    """What ``profile`` would run, how often, and what it would measure; nothing is run.
+
+    The user's module is imported to find the workload, as any of Dagster's commands does.
+    """
+    from advisor.host_store import cache_path, read_host
+    from advisor.measure.op_profile import plan_executions
+
+    target = _reference(request)
+    found = discover_target(target, read_run_config(request.run_config))
+    subject = subject_of(target)
+    known = read_host(cache_path(subject.facts, found.instance.storage, subject.user_module))
+    if known is None or request.recalibrate:
+        host = "the host is measured first: 6 tiny Dagster runs of our own ops, about 40 s"
+    else:
+        host = f"the host's calibration of {known.calibrated_at} is used and refreshed"
+    return [
+        *plan_executions(_measure_request(request, found, request.budget_s), found.description),
+        host,
+    ]
+
+
+def _measure_request(request: ProfileOptions, found: Discovery, budget_s: float) -> object:
+    from advisor.measure.op_profile import ProfileRequest
+
+    return ProfileRequest(
+        description=found.description,
+        run_config=read_run_config(request.run_config),
+        inputs=request.inputs,
+        items=request.items,
+        samples=request.samples,
+        budget_s=budget_s,
+        item_timeout_s=request.item_timeout_s,
+        setup=request.setup,
+        teardown=request.teardown,
+        flamegraph=request.flamegraph,
+        allow_side_effects=request.allow_side_effects,
+    )
+
+
+def profile(request: ProfileOptions, progress: Progress | None = None) -> ProfileOutcome:
+    """Measure a workload and advise.
+
+    Raises:
+        DynadviseError: Something of the user's is at fault; the message says what and where.
+    """
+    from advisor import store
+    from advisor.measure.op_profile import profile_workload
+    from advisor.measure.progress import silent
+
+    tell = progress or silent
+    begun = time.monotonic()
+
+    def left_s() -> float:
+        return request.budget_s - (time.monotonic() - begun)
+
+    target = _reference(request)
+    run_config = read_run_config(request.run_config)
+    tell(f"importing {target.spelled}", 0.0)
+    found = discover_target(target, run_config)
+    subject = subject_of(target)
+    calibrated = calibrated_host(
+        subject,
+        recalibrate=request.recalibrate,
+        budget_s=max(left_s() - LEAST_MEASURING_S, 20.0),
+        progress=lambda message, share: tell(f"measuring this host: {message}", 0.5 * (share or 0)),
+    )
+    host = calibrated.host
+    share = 1.0 if calibrated.fresh else MEASURING_SHARE
+    measuring_s = min(request.budget_s, max(LEAST_MEASURING_S, share * left_s()))
+    workload = profile_workload(
+        _measure_request(request, found, measuring_s),
+        on_progress=lambda message, share: tell(message, 0.5 + 0.4 * (share or 0)),
+    )
+    if left_s() > REFRESH_S:
+        host = refreshed_host(
+            subject,
+            host,
+            budget_s=left_s(),
+            progress=lambda message, share: tell(message, 0.9 + 0.1 * (share or 0)),
+        )
+    saved = _advised(request, found, workload, host, previous=_previous(request, host, target))
+    path = store.write(saved, request.profiles_dir) if request.save else None
+    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+
+
+def _previous(
+    request: ProfileOptions, host: object, target: TargetReference
+) -> SavedProfile | None:
+    """The profile of the same target and host, whose verified runs still hold."""
+    from advisor import store
+    from advisor.domain.errors import ProfileError
+    from advisor.domain.host import HostProfile
+
+    assert isinstance(host, HostProfile)
+    try:
+        return store.read(store.profile_path(request.profiles_dir, host.facts.id, target))
+    except ProfileError:
+        return None
+
+
+def _advised(
+    request: ProfileOptions,
+    found: Discovery,
+    workload: object,
+    host: object,
+    previous: SavedProfile | None,
+) -> SavedProfile:
+    from advisor.api.recommend import recommend
+    from advisor.domain.host import HostProfile
+    from advisor.domain.workload import WorkloadProfile
+    from advisor.model.fit import fit_overhead
+    from advisor.store import SavedProfile
+
+    assert isinstance(workload, WorkloadProfile)
+    assert isinstance(host, HostProfile)
+    unadvised = SavedProfile(
+        description=found.description,
+        workload=workload,
+        host=host,
+        overhead=fit_overhead(host),
+        advice=cast("Advice", None),
+        verifications=_still_valid(previous, found),
+    )
+    advice = recommend(unadvised, request.advise, warnings=())
+    advice = replace(advice, warnings=_findings(found, host, advice))
+    _check_snippet(found, advice)
+    return replace(unadvised, advice=advice)
+
+
+def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple:  # type: ignore[type-arg]
+    """Verified runs of an earlier profile, as long as the code of the ops is the same."""
+    if previous is None:
+        return ()
+    before = [op.op.source_hash for op in previous.description.mapped]
+    now = [op.op.source_hash for op in found.description.mapped]
+    return previous.verifications if before == now else ()
+
+
+def _findings(found: Discovery, host: object, advice: Advice) -> tuple[Finding, ...]:
+    return ()
+
+
+def _check_snippet(found: Discovery, advice: Advice) -> None:
+    """Let Dagster validate the emitted run config against the user's job."""
+    import yaml
+
+    from advisor.dagster_bridge.discovery import ValidationRequest
+    from advisor.measure.child import run_in_child
+
+    target = found.description.target
+    if found.description.job_name is None or not advice.snippets.run_config:
+        return
+    config = yaml.safe_load(advice.snippets.run_config) or {}
+    only = {"execution": config["execution"]} if "execution" in config else {}
+    if not only:
+        return
+    verdict = run_in_child(
+        "advisor.dagster_bridge.discovery:validate",
+        ValidationRequest(target, (only,)),
+        timeout_s=IMPORT_TIMEOUT_S,
+        python_path=importable_folders(target),
+        working_directory=target.working_directory,
+    ).unwrap("validating the emitted config")
+    message = cast("tuple[str | None, ...]", verdict)[0]
+    if message is not None and "Missing required config" not in message:
+        raise TargetError(
+            "The emitted run config is not valid for this job; this is a fault of dynadvise.",
+            details=message,
+            hint="Please report it with the job's executor definition.",
+        )

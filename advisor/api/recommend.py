@@ -1,0 +1,321 @@
+"""Advice from a saved profile: nothing is run, neither Dagster nor scikit-learn is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timezone
+from statistics import median
+from typing import TYPE_CHECKING
+
+from advisor.api.options import AdviseOptions
+from advisor.domain.advice import (
+    Advice,
+    HostSummary,
+    Prediction,
+    Snippets,
+    WorkloadSummary,
+)
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.finding import Finding
+from advisor.domain.quantities import Spread
+from advisor.domain.verification import Verification
+from advisor.domain.workload import ExecutorSetting, WorkerKind, WorkloadDescription
+
+if TYPE_CHECKING:
+    from advisor.model.items import Items
+    from advisor.model.prediction import Setting
+    from advisor.store import SavedProfile
+
+
+def preload_list(saved: SavedProfile) -> tuple[str, ...]:
+    """The host's warm preload list with what the ops import on their first call."""
+    modules = dict.fromkeys(saved.host.preload.modules)
+    if not modules:
+        return ()
+    for op in saved.workload.ops:
+        modules.update(
+            dict.fromkeys(m for m in op.first_call_modules if m not in op.unsafe_modules)
+        )
+    return tuple(modules)
+
+
+def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool = True) -> Setting:
+    """Everything that a prediction of this workload needs besides the candidate."""
+    from advisor.model.contention import fit_contention
+    from advisor.model.items import items_of
+    from advisor.model.prediction import Machine, Setting
+
+    items = items_of(saved.workload, options.items)
+    facts = saved.host.facts
+    description = saved.description
+    bare = description.fan_out is None
+    setting = Setting(
+        items=items,
+        contention=fit_contention(
+            saved.workload.probes,
+            alone_s=float(items.wall_s.mean()),
+            cpu_s=float(items.cpu_s.mean()),
+            cores=facts.cpus,
+        ),
+        overhead=saved.overhead,
+        machine=Machine(
+            cores=options.cores or facts.cpus,
+            memory_bytes=options.memory_bytes or facts.memory_bytes,
+            base_rss_bytes=saved.host.base_rss_bytes,
+        ),
+        before_steps=len(description.upstream),
+        fan_out=True,
+        after_steps=1 if bare else len(description.collects) + description.other_steps,
+    )
+    if not corrected or not saved.verifications:
+        return setting
+    return replace(setting, correction=_corrections(saved.verifications, setting))
+
+
+def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> Mapping[str, float]:
+    """Factor by method from real runs of this workload here, shrunk towards 1.
+
+    The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates.
+    """
+    import math
+
+    from advisor.model.prediction import estimate
+
+    ratios: dict[str, list[float]] = {}
+    for verification in verifications:
+        walls = [run.wall_s for run in verification.runs if run.failed is None]
+        if not walls:
+            continue
+        try:
+            raw = estimate(verification.candidate, setting).makespan_s
+        except (KeyError, ValueError):
+            continue
+        method = verification.candidate.method.removeprefix("command line, ")
+        ratios.setdefault(method, []).append(math.log(median(walls) / raw))
+    return {method: math.exp(sum(logs) / (len(logs) + 1.0)) for method, logs in ratios.items()}
+
+
+def current_candidate(
+    executor: ExecutorSetting | None, preload: tuple[str, ...]
+) -> Candidate | None:
+    """The job's own way to run, as far as there is a model of it."""
+    if executor is None:
+        return None
+    if executor.executor == "in_process":
+        return Candidate("execute_job", "in_process")
+    if executor.executor != "multiprocess":
+        return None
+    modules = executor.preload_modules or ()
+    covers = bool(preload) and set(preload) <= set(modules)
+    return Candidate(
+        "execute_job",
+        "multiprocess",
+        executor.start_method or "spawn",
+        modules if covers else (),
+        executor.effective_max_concurrent or 1,
+    )
+
+
+def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:
+    """Dagster's default: multiprocess, spawn, ``cpu_count`` at once."""
+    slots = round(options.cores) if options.cores else saved.host.facts.cpu_count
+    return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
+
+
+def _worker_kinds(description: WorkloadDescription, setting: Setting) -> tuple[WorkerKind, ...]:
+    kinds: list[WorkerKind] = []
+    if setting.contention.thread_failed is None:
+        kinds.append("thread")
+    if setting.contention.process_failed is None and description.reconstructable:
+        kinds.append("process")
+    return tuple(kinds)
+
+
+def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
+    import numpy as np
+
+    from advisor.model.wording import kind_of
+
+    wall = items.wall_s
+    low, middle, high = (float(q) for q in np.quantile(wall, [0.1, 0.5, 0.9]))
+    cpu = float(items.cpu_s.mean())
+    return WorkloadSummary(
+        items=items.count,
+        samples=items.samples,
+        wall_s=Spread(median=middle, p10=low, p90=high),
+        cpu_s=cpu,
+        first_call_extra_s=items.first_extra_s,
+        input_bytes=items.input_bytes,
+        output_bytes=items.output_bytes,
+        peak_rss_bytes=items.peak_rss_bytes,
+        kind=kind_of(float(wall.mean()), cpu),
+        hotspots=saved.workload.hotspots,
+        category_shares=saved.workload.category_shares,
+    )
+
+
+def recommend(
+    saved: SavedProfile,
+    options: AdviseOptions,
+    *,
+    warnings: tuple[Finding, ...] | None = None,
+    snippets: bool = True,
+) -> Advice:
+    """Advise from a profile, for its own machine and number of items or for others.
+
+    Args:
+        saved: The profile; its ``advice`` is not looked at, save for its warnings.
+        options: What to advise for.
+        warnings: Findings to carry; None: those of the saved advice.
+        snippets: Whether to emit the snippets as well.
+
+    Raises:
+        DynadviseError: No way to run fits the constraints; the figures are named.
+    """
+    from advisor.model.break_even import crossings
+    from advisor.model.candidates import all_candidates
+    from advisor.model.search import Constraints, floors, search
+
+    setting = setting_of(saved, options)
+    preload = preload_list(saved)
+    possible = saved.description.reconstructable and all(
+        op.unpicklable is None for op in saved.workload.ops
+    )
+    candidates = all_candidates(
+        setting.items.count,
+        overhead=saved.overhead,
+        preload=preload,
+        cores=setting.machine.cores,
+        worker_kinds=_worker_kinds(saved.description, setting),
+        processes_possible=possible,
+    )
+    current = current_candidate(saved.description.executor, preload)
+    default = default_candidate(saved, options)
+    if not possible or "spawn" not in saved.overhead.multiprocess:
+        default_or_none = None
+        current = current if current and current.executor == "in_process" else None
+    else:
+        default_or_none = default
+    constraints = Constraints(
+        objective=options.objective,
+        change=options.change,
+        environment=options.environment,
+        max_connections=options.max_connections,
+        connections_per_item=_connections(saved),
+    )
+    try:
+        found = search(candidates, setting, constraints, current=current, default=default_or_none)
+    except ValueError as error:
+        raise DynadviseError(
+            f"There is no advice for this workload: {error}.",
+            hint="Allow more memory or connections, or another --environment.",
+        ) from error
+
+    def worded(prediction: Prediction | None) -> Prediction | None:
+        return None if prediction is None else _worded(prediction, setting, saved)
+
+    recommendation = _worded(found.recommendation, setting, saved)
+    share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
+    facts = saved.host.facts
+    advice = Advice(
+        target=saved.description.target.spelled,
+        dagster_version=facts.dagster_version,
+        python_version=facts.python_version,
+        objective=options.objective,
+        change=options.change,
+        environment=options.environment,
+        host=HostSummary(
+            id=options.host or facts.id,
+            cpus=setting.machine.cores,
+            memory_bytes=setting.machine.memory_bytes,
+        ),
+        workload=_summary(saved, setting.items),
+        recommendation=recommendation,
+        config_only=_worded(found.config_only, setting, saved),
+        current=worded(found.current),
+        default=worded(found.default),
+        candidates=tuple(_worded(p, setting, saved) for p in found.candidates),
+        rejected=found.rejected,
+        floors=floors(setting),
+        break_even=crossings(
+            saved.overhead,
+            items=setting.items.count,
+            cores=setting.machine.cores,
+            cpu_share=min(1.0, share),
+            preload=preload,
+        ),
+        warnings=saved.advice.warnings if warnings is None else warnings,
+        notes=saved.workload.notes + tuple(_unmeasured(saved)),
+        tie=found.tie,
+        next_measurement=found.next_measurement,
+        measured_cost_s=saved.workload.cost_s + saved.host.cost_s,
+        op_executions=saved.workload.op_executions,
+        advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+    )
+    return replace(advice, snippets=_snippets(saved, advice)) if snippets else advice
+
+
+def _connections(saved: SavedProfile) -> int:
+    calls = [
+        sample
+        for op in saved.workload.ops
+        for sample in (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
+    ]
+    return max((sample.connections for sample in calls), default=0)
+
+
+def _unmeasured(saved: SavedProfile) -> list[str]:
+    return [f"could not be measured: {name} ({why})" for name, why in saved.host.unmeasured.items()]
+
+
+def _worded(prediction: Prediction, setting: Setting, saved: SavedProfile) -> Prediction:
+    from advisor.model.wording import costs, reasons
+
+    return replace(
+        prediction,
+        reasons=reasons(prediction, setting, saved.host),
+        costs=costs(prediction.candidate),
+    )
+
+
+def _snippets(saved: SavedProfile, advice: Advice) -> Snippets:
+    """Code for the recommendation, and the config that needs no code."""
+    from advisor.api.emitting import snippet
+
+    candidate = advice.recommendation.candidate
+    kind = "python"
+    if candidate.workers_in_op > 1:
+        kind = "workers"
+    elif candidate.batch_size > 1:
+        kind = "batch"
+    try:
+        python = snippet(saved, advice, kind, advice.recommendation)
+    except DynadviseError as error:
+        python = "".join(f"# {line}\n" for line in str(error).splitlines())
+    return Snippets(
+        python=python,
+        run_config=snippet(saved, advice, "run-config", advice.config_only),
+    )
+
+
+def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -> Prediction:
+    """One candidate's prediction.
+
+    Raises:
+        ConfigurationError: There is no model of it on the profile's host.
+    """
+    from advisor.model.prediction import estimate, prediction_of
+
+    setting = setting_of(saved, options)
+    try:
+        found = estimate(candidate, setting)
+    except (KeyError, ValueError) as error:
+        known = ", ".join(sorted(saved.overhead.multiprocess)) or "none"
+        raise ConfigurationError(
+            f"There is no prediction of '{candidate.label}': the host's calibration has no such "
+            "method.",
+            hint=f"Calibrated multiprocess methods: {known}.",
+        ) from error
+    return _worded(prediction_of(found, setting), setting, saved)

@@ -1,0 +1,62 @@
+"""What is to be known of a target before anything is measured; called in a child process.
+
+Importing the user's module is running the user's code: it may print, hang, exit or crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from advisor.dagster_bridge.instances import InstanceKind, user_instance_kind
+from advisor.domain.workload import TargetReference, WorkloadDescription
+
+
+@dataclass(frozen=True, slots=True)
+class DiscoveryRequest:
+    """Which target, under which run config."""
+
+    target: TargetReference
+    run_config: Mapping[str, object] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """The description, and what the static rules ask for (see `advisor.checks`)."""
+
+    description: WorkloadDescription
+    instance: InstanceKind
+    rule_facts: object | None = None
+
+
+def discover(request: DiscoveryRequest) -> Discovery:
+    """Load the target and describe it.
+
+    Raises:
+        TargetError: It cannot be loaded, or is no workload that can be measured.
+    """
+    from advisor.dagster_bridge.structure import describe
+    from advisor.dagster_bridge.target import load_target
+
+    loaded = load_target(request.target)
+    description = describe(loaded, request.run_config)
+    return Discovery(description=description, instance=user_instance_kind())
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationRequest:
+    """Run configs to validate against the target's job."""
+
+    target: TargetReference
+    run_configs: tuple[Mapping[str, object], ...]
+
+
+def validate(request: ValidationRequest) -> tuple[str | None, ...]:
+    """Dagster's own verdict on each run config: None where it is valid, else its message."""
+    from advisor.dagster_bridge.target import load_target
+    from advisor.dagster_bridge.validation import validate_run_config
+
+    loaded = load_target(request.target)
+    if loaded.job is None:
+        return tuple(None for _ in request.run_configs)
+    return tuple(validate_run_config(loaded, config) for config in request.run_configs)

@@ -1,0 +1,68 @@
+"""Calibrations of this host on disk, in the user's cache folder; a damaged one is as good as none."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.domain.host import HostFacts, HostProfile
+from advisor.store import write_whole
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+SCHEMA = "dynadvise/host"
+VERSION = 1
+KEPT_DAYS = 7
+"""An older calibration is made anew: packages and machines change."""
+
+
+def cache_folder() -> Path:
+    """Where calibrations lie; ``DYNADVISE_CACHE_DIR`` overrides the platform's cache folder."""
+    override = os.environ.get("DYNADVISE_CACHE_DIR", "").strip()
+    if override:
+        return Path(override) / "hosts"
+    import platformdirs
+
+    return Path(platformdirs.user_cache_path("dynadvise")) / "hosts"
+
+
+def cache_path(facts: HostFacts, storage: str, user_module: str | None) -> Path:
+    """The file of one host, Python, Dagster, kind of storage and user module."""
+    parts = (facts.id, facts.python_version, facts.dagster_version, storage, str(user_module))
+    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return cache_folder() / f"{facts.id}-{digest}.json"
+
+
+def _adapter() -> TypeAdapter[HostProfile]:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(HostProfile)
+
+
+def read_host(path: Path) -> HostProfile | None:
+    """The calibration at ``path``; None where there is none that can be used."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document.get("schema") != SCHEMA or document.get("version") != VERSION:
+            return None
+        host = _adapter().validate_python(document["host"])
+        calibrated = datetime.fromisoformat(host.calibrated_at)
+    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+        return None
+    age = datetime.now(timezone.utc) - calibrated
+    return None if age > timedelta(days=KEPT_DAYS) else host
+
+
+def write_host(path: Path, host: HostProfile) -> None:
+    """Keep a calibration; a cache that cannot be written is no error, only slower next time."""
+    body = _adapter().dump_python(host, mode="json")
+    text = json.dumps({"schema": SCHEMA, "version": VERSION, "host": body})
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_whole(path, text)

@@ -1,0 +1,131 @@
+"""Why a way to run is as fast as it is and what it costs, in a user's words, from the figures."""
+
+from __future__ import annotations
+
+from advisor.domain.advice import Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.host import HostProfile, overhead_key
+from advisor.domain.workload import WorkKind
+from advisor.model.prediction import Setting
+
+WAITING_SHARE, CPU_SHARE = 0.25, 0.75
+"""CPU over wall clock below which items mostly wait, and above which they mostly compute."""
+
+
+def kind_of(wall_s: float, cpu_s: float) -> WorkKind:
+    """Whether items mostly wait or mostly compute."""
+    share = cpu_s / wall_s if wall_s > 0 else 1.0
+    if share < WAITING_SHARE:
+        return "waiting"
+    return "cpu" if share > CPU_SHARE else "mixed"
+
+
+def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
+    """What one mapped step costs beside the work, one at a time, under a way to run."""
+    if candidate.executor == "in_process":
+        bare = candidate.launch == "execute_in_process"
+        overhead = setting.overhead.execute_in_process if bare else setting.overhead.in_process
+        return overhead.step_s
+    o = setting.overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
+    return o.launch_s + o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
+
+
+def _seconds(value_s: float) -> str:
+    if value_s < 0.0995:
+        return f"{1000 * value_s:.2g} ms"
+    return f"{value_s:.2g} s" if value_s < 9.5 else f"{value_s:.0f} s"
+
+
+def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tuple[str, ...]:
+    """Sentences, the most telling first; never empty."""
+    candidate, items = prediction.candidate, setting.items
+    wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
+    said = [_work_sentence(wall, cpu)]
+    steps = -(-items.count // candidate.batch_size)
+    each = step_overhead_s(candidate, setting)
+    ratio = each / max(wall * candidate.batch_size, 1e-9)
+    subject = "a batch" if candidate.batch_size > 1 else "an item"
+    said.append(
+        f"a step costs {_seconds(each)} beside the work here, {ratio:.0%} of what {subject} takes"
+        + (f"; {steps} steps" if candidate.batch_size > 1 else "")
+    )
+    if candidate.is_warm and host.preload.boot_before_s > 0:
+        said.append(
+            f"the preload list lowers a step's boot from {_seconds(host.preload.boot_before_s)} "
+            f"to {_seconds(host.preload.boot_after_s)} (measured)"
+        )
+    if candidate.executor == "multiprocess":
+        said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
+    if candidate.workers_in_op > 1:
+        said.append(_workers_sentence(candidate, setting))
+    extra = items.first_extra_s
+    if extra > 0.1 * wall and extra > 0.02:
+        paid = "once" if candidate.executor == "in_process" else "in every step"
+        said.append(f"the first call in a process costs {_seconds(extra)} more, paid {paid}")
+    return tuple(said)
+
+
+def _work_sentence(wall_s: float, cpu_s: float) -> str:
+    share = min(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
+    words = {
+        "waiting": "items mostly wait, so many can overlap on few cores",
+        "cpu": "items mostly compute, so no more than one a core gets ahead",
+        "mixed": "items compute and wait in turn, so somewhat more of them than cores pay off",
+    }
+    return (
+        f"an item takes {_seconds(wall_s)}, {share:.0%} of it computing: "
+        + words[kind_of(wall_s, cpu_s)]
+    )
+
+
+def _concurrency_sentences(
+    candidate: Candidate, setting: Setting, cpu_share: float, steps: int
+) -> list[str]:
+    said = []
+    cores = setting.machine.cores
+    if candidate.max_concurrent >= steps > 1:
+        said.append(f"all {steps} steps run at once")
+    elif candidate.max_concurrent > cores and cpu_share < CPU_SHARE:
+        said.append(
+            f"{candidate.max_concurrent} at once on {cores:g} cores: while some wait, others start"
+        )
+    if candidate.max_concurrent >= 12:
+        lag = 0.02 * 12 * (candidate.max_concurrent - 1)
+        said.append(
+            "the executor takes one event a step and turn, so refilling a slot lags by up to "
+            f"{_seconds(lag)} at {candidate.max_concurrent} steps at once"
+        )
+    return said
+
+
+def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
+    kind = candidate.worker_kind or "thread"
+    slowdown = setting.contention.slowdown(kind, candidate.workers_in_op)
+    names = "threads" if kind == "thread" else "processes"
+    if slowdown < 1.05:
+        return f"{candidate.workers_in_op} {names} at once hardly slow each other (probed)"
+    return (
+        f"{candidate.workers_in_op} {names} at once slow each item by a factor of {slowdown:.1f} "
+        "(from the probes), and are still ahead"
+    )
+
+
+def costs(candidate: Candidate) -> tuple[str, ...]:
+    """What a way to run costs the user besides time."""
+    said = []
+    if candidate.launch == "execute_in_process":
+        said.append("no run is recorded, and the job's executor and IO manager are ignored")
+    if candidate.batch_size > 1:
+        said.append(
+            "logs, retries and re-execution are a batch's, not an item's: one failed item fails "
+            f"its batch of {candidate.batch_size}"
+        )
+    if candidate.worker_kind == "thread":
+        said.append("the op must be safe to run in several threads of one process")
+    if candidate.worker_kind == "process":
+        said.append("what the op takes and returns crosses a process boundary (pickled)")
+    if candidate.executor == "in_process" and candidate.workers_in_op == 1:
+        said.append("a crash of one item ends the whole run")
+    if candidate.is_warm:
+        said.append("the preloaded modules are imported before the fork, once a run")
+    return tuple(said)
