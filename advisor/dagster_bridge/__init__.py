@@ -1,1 +1,1 @@
-"""Everything that touches Dagster: the user's code, their jobs' structure, real runs, event logs."""
+"""Everything that touches Dagster: the user's code, their jobs' structure, runs, event logs."""

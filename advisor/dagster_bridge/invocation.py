@@ -11,7 +11,7 @@ import inspect
 import logging
 import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
@@ -121,6 +121,18 @@ def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, obj
         elif isinstance(event, Output):
             outputs[event.output_name] = event.value
     return outputs
+
+
+def _unless_unfit(key: str, manager: object) -> IOManager | CannotStoreError:
+    """The manager, or why exercising it would tell nothing or touch what it must not."""
+    reason = None
+    if isinstance(manager, InMemoryIOManager):
+        reason = "keeps values in memory: nothing is stored, and no other process can read it"
+    elif isinstance(manager, DbIOManager):
+        reason = "writes into database tables, which measuring must not touch"
+    elif isinstance(manager, IOManager):
+        return manager
+    return CannotStoreError(f"IO manager '{key}' {reason or 'is not an IO manager'}.")
 
 
 @contextmanager
@@ -249,12 +261,9 @@ class Invocation:
             instance=self.instance,
             mapping_key=key,
         )
-        context.__enter__()
-        return PreparedCall(
-            lambda: definition(context, **inputs),
-            definition,
-            close=lambda: context.__exit__(None, None, None),
-        )
+        opened = ExitStack()
+        opened.enter_context(cast("AbstractContextManager[object]", context))
+        return PreparedCall(lambda: definition(context, **inputs), definition, close=opened.close)
 
     def call(
         self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None
@@ -349,19 +358,7 @@ class Invocation:
             return CannotStoreError(f"IO manager '{key}' does not start: {error}")
         if isinstance(manager, PickledObjectFilesystemIOManager):
             return self._files()
-        if isinstance(manager, InMemoryIOManager):
-            return CannotStoreError(
-                f"IO manager '{key}' keeps values in memory: nothing is stored or loaded, and "
-                "no other process can read it."
-            )
-        if isinstance(manager, DbIOManager):
-            return CannotStoreError(
-                f"IO manager '{key}' ({type(manager).__name__}) writes into database tables, "
-                "which measuring must not touch."
-            )
-        if not isinstance(manager, IOManager):
-            return CannotStoreError(f"Resource '{key}' is not an IO manager.")
-        return manager
+        return _unless_unfit(key, manager)
 
     def _files(self) -> IOManager:
         factory = FilesystemIOManager(base_dir=str(self.storage_directory))
@@ -439,7 +436,7 @@ def open_invocation(
     storage_directory.mkdir(parents=True, exist_ok=True)
     job = loaded.job
     config = effective_run_config(job, run_config) if job else (run_config or {})
-    resolved = resolved_run_config(job, run_config) if job else None
+    resolved = resolved_run_config(job, run_config, needed=True) if job else None
     with ExitStack() as stack:
         instance = stack.enter_context(DagsterInstance.ephemeral())
         invocation = Invocation(

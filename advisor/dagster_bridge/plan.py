@@ -7,6 +7,7 @@ from typing import Any
 
 from dagster import (
     DagsterInvalidConfigError,
+    DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
     JobDefinition,
     OpDefinition,
@@ -30,23 +31,38 @@ def effective_run_config(
 
 
 def resolved_run_config(
-    job: JobDefinition, run_config: Mapping[str, Any] | None
+    job: JobDefinition, run_config: Mapping[str, Any] | None, *, needed: bool = False
 ) -> ResolvedRunConfig | None:
     """The run config with all defaults, or None where none was given and the job needs one.
 
+    Args:
+        job: The job to run.
+        run_config: As given by the user.
+        needed: Something is going to be run, so that a missing run config is an error.
+
     Raises:
-        TargetError: The given run config does not fit the job.
+        TargetError: The given run config does not fit the job, or a resource is missing.
     """
     try:
         return ResolvedRunConfig.build(job, effective_run_config(job, run_config))
     except DagsterInvalidConfigError as error:
-        if run_config:
+        if run_config or needed:
             raise TargetError(
-                f"The run config does not fit job '{job.name}'.",
+                f"The run config does not fit job '{job.name}'."
+                if run_config
+                else f"Job '{job.name}' needs a run config.",
                 details=str(error),
-                hint="Correct the file given with --run-config.",
+                hint="Correct the file given with --run-config."
+                if run_config
+                else "Give one with --run-config FILE.",
             ) from error
         return None
+    except DagsterInvalidDefinitionError as error:
+        raise TargetError(
+            f"Job '{job.name}' is not complete.",
+            details=str(error),
+            hint="If its resources are in a Definitions object, name that module, with --job.",
+        ) from error
 
 
 def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutionPlan:

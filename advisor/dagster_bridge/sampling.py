@@ -5,6 +5,7 @@ The fan-out op and what it needs upstream run for real, once; nothing downstream
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import json
 import tempfile
@@ -15,21 +16,23 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from dagster import DagsterInstance, JobDefinition
+from dagster import DagsterInstance, JobDefinition, mem_io_manager
 
-from advisor.dagster_bridge.invocation import CannotInvokeError, Invocation, open_invocation
-from advisor.dagster_bridge.plan import effective_run_config, execution_plan
+from advisor.dagster_bridge.invocation import Invocation, open_invocation
+from advisor.dagster_bridge.plan import effective_run_config, execution_plan, ops_by_handle
 from advisor.dagster_bridge.private import (
     FromConfig,
     FromDefaultValue,
     FromDynamicCollect,
+    FromLoadableAsset,
     FromMultipleSources,
     FromStepOutput,
 )
-from advisor.dagster_bridge.target import LoadedTarget, make_importable
-from advisor.dagster_bridge.user_frames import last_frames, user_location
+from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
+from advisor.dagster_bridge.target import LoadedTarget, make_importable, with_upstream_assets
+from advisor.dagster_bridge.user_frames import last_frames, user_location, users_error
 from advisor.domain.errors import TargetError, UserCodeError
-from advisor.domain.workload import MappedOp, TargetReference, WorkloadDescription
+from advisor.domain.workload import MappedOp, OpReference, TargetReference, WorkloadDescription
 
 INPUTS_TAG = "dynadvise/inputs"
 """An op's tag that names its sample inputs, spelled as ``--inputs`` is."""
@@ -50,16 +53,18 @@ class DrawnSamples:
     Attributes:
         items: As many as were asked for, in the order in which they were yielded.
         fixed_inputs: For each mapped op, by handle, the inputs that are the same for every item.
-        fan_out_s: Compute seconds of the fan-out op; None where it could not be told.
+        fan_out_s: Compute seconds of the fan-out op.
         upstream_s: Compute seconds of the ops before it.
         total_items: How many items were yielded in all.
+        op_executions: How many executions of the user's ops drawing them took.
     """
 
     items: list[SampleItem]
     fixed_inputs: dict[str, dict[str, object]] = field(default_factory=dict)
-    fan_out_s: float | None = None
+    fan_out_s: float = 0.0
     upstream_s: float = 0.0
     total_items: int = 0
+    op_executions: int = 0
 
 
 # --- from the job ---------------------------------------------------------------------------
@@ -73,30 +78,32 @@ def draw_samples(
 ) -> DrawnSamples:
     """Run what is upstream and the fan-out op itself, for real, and keep what it yields.
 
+    An asset that needs other assets has these computed too; they are kept in memory, not stored.
+
     Raises:
         UserCodeError: An op raised; the message names it and shows the last frames.
         TargetError: There is no fan-out op to run (a bare op or function), it yielded nothing,
             or an input of it comes from where it cannot be read.
     """
-    if description.fan_out is None or loaded.job is None:
+    fan_out = description.fan_out
+    if fan_out is None or loaded.job is None:
         raise no_samples(description)
-    job, fan_out = loaded.job, description.fan_out
-    plan = execution_plan(job, run_config)
-    steps = {str(step.node_handle): step for step in plan.step_dict.values()}
-    with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
-        with open_invocation(loaded, description, run_config, Path(folder)) as invocation:
-            upstream = _Upstream(loaded, job, invocation, run_config)
-            upstream.run([reference.handle for reference in description.upstream])
+    with (
+        tempfile.TemporaryDirectory(prefix="dynadvise-") as folder,
+        open_invocation(loaded, description, run_config, Path(folder)) as invocation,
+    ):
+        upstream = _Upstream(loaded, invocation, run_config)
+        steps = upstream.plan_for([fan_out.handle, *(op.op.handle for op in description.mapped)])
+        if compute_function(loaded.ops[fan_out.handle]) is None:
+            outputs, fan_out_s = upstream.run_with(fan_out.handle)
+        else:
+            upstream.run()
             inputs = upstream.inputs_of(steps[fan_out.handle])
-            started = time.perf_counter()
-            outputs, fan_out_s = _run_fan_out(upstream, invocation, description, inputs)
-            fan_out_s = time.perf_counter() - started if fan_out_s is None else fan_out_s
-            fixed = {
-                mapped.op.handle: upstream.inputs_of(
-                    steps[mapped.op.handle], only=mapped.fixed_inputs
-                )
-                for mapped in description.mapped
-            }
+            outputs, fan_out_s = _call(invocation, fan_out, inputs)
+        fixed = {
+            mapped.op.handle: upstream.inputs_of(steps[mapped.op.handle], only=mapped.fixed_inputs)
+            for mapped in description.mapped
+        }
     yielded = _yielded(description, outputs)
     if not yielded:
         raise TargetError(
@@ -106,11 +113,15 @@ def draw_samples(
         )
     first = description.mapped[0]
     names = [name for name, source in first.sources.items() if source[0] == fan_out.handle]
-    items = [
-        SampleItem(key, dict.fromkeys(names, value))
-        for key, value in (yielded if limit is None else yielded[:limit])
-    ]
-    return DrawnSamples(items, fixed, fan_out_s, upstream.compute_s, len(yielded))
+    items = [SampleItem(key, dict.fromkeys(names, value)) for key, value in yielded[:limit]]
+    return DrawnSamples(
+        items=items,
+        fixed_inputs=fixed,
+        fan_out_s=fan_out_s,
+        upstream_s=upstream.compute_s,
+        total_items=len(yielded),
+        op_executions=upstream.executions + 1,
+    )
 
 
 def _yielded(
@@ -121,38 +132,44 @@ def _yielded(
     for mapped in description.mapped:
         for handle, output in mapped.sources.values():
             if handle == description.fan_out.handle:
-                values = outputs.get(output) or {}
+                values = outputs.get(output)
                 return list(values.items()) if isinstance(values, dict) else []
-    # Mapped over for its order alone (a Nothing input): the first dynamic output.
+    # Mapped for its order alone (a Nothing input): the first dynamic output.
     dynamic = [value for value in outputs.values() if isinstance(value, dict)]
     return list(dynamic[0].items()) if dynamic else []
 
 
-def _run_fan_out(
-    upstream: _Upstream,
-    invocation: Invocation,
-    description: WorkloadDescription,
-    inputs: Mapping[str, object],
-) -> tuple[dict[str, object], float | None]:
-    """Outputs of the fan-out op by name, and its seconds."""
-    assert description.fan_out is not None
-    try:
-        prepared = invocation.prepare(description.fan_out, inputs)
-    except CannotInvokeError:
-        return upstream.in_a_run(description.fan_out.handle)
+def _call(
+    invocation: Invocation, op: OpReference, inputs: Mapping[str, object]
+) -> tuple[dict[str, object], float]:
+    """Outputs of an op by name, and its seconds."""
+    prepared = invocation.prepare(op, inputs)
     started = time.perf_counter()
     try:
         outputs = prepared.run()
     except (Exception, SystemExit) as error:
-        raise _raised(description.fan_out.name, error) from error
+        raise _raised(op.name, error) from error
     return outputs, time.perf_counter() - started
 
 
-def _raised(name: str, error: BaseException) -> UserCodeError:
+def _is_loaded_asset(step: Any) -> bool:
+    return any(isinstance(given.source, FromLoadableAsset) for given in step.step_inputs)
+
+
+def _step_seconds(result: Any) -> dict[str, float]:
+    """Seconds of each step of a finished run, by step key."""
+    return {
+        event.step_key: (event.step_success_data.duration_ms or 0.0) / 1000.0
+        for event in result.all_events
+        if event.is_step_success
+    }
+
+
+def _raised(names: str, error: BaseException) -> UserCodeError:
     location = user_location(error)
-    cause = error.__cause__ or error
+    raised = type(users_error(error)).__name__
     return UserCodeError(
-        f"Op '{name}' raised {type(cause).__name__} while the samples were drawn.",
+        f"'{names}' raised {raised} while the samples were drawn.",
         where=str(location) if location else None,
         details=last_frames(error),
         hint="Correct the op, or give sample items with --inputs.",
@@ -164,58 +181,93 @@ class _Upstream:
     """The ops that must run before the fan-out op, and the values that they gave."""
 
     loaded: LoadedTarget
-    job: JobDefinition
     invocation: Invocation
     run_config: Mapping[str, Any] | None
     compute_s: float = 0.0
+    executions: int = 0
+    _job: JobDefinition | None = None
+    _handles: list[str] = field(default_factory=list)
     _result: Any = None
 
-    def run(self, handles: Sequence[str]) -> None:
-        """Run these ops in one in-process run on an instance of its own."""
-        if not handles:
-            return
-        with DagsterInstance.ephemeral() as instance:
-            result = self._execute(list(handles), instance)
-        self._result = result
-        self.compute_s = sum(
-            (event.step_success_data.duration_ms or 0.0) / 1000.0
-            for event in result.all_events
-            if event.is_step_success
-        )
+    def plan_for(self, handles: list[str]) -> dict[str, Any]:
+        """The plan's steps by handle; what the given ones need is what ``run`` will run.
 
-    def in_a_run(self, handle: str) -> tuple[dict[str, object], float | None]:
-        """Outputs of one op that can only be executed inside a run."""
-        needed = [reference.handle for reference in self.invocation.description.upstream]
-        with DagsterInstance.ephemeral() as instance:
-            result = self._execute([*needed, handle], instance)
+        Where an input is an asset that another step of the definitions makes, that step is
+        planned too.
+        """
+        assert self.loaded.job is not None
+        self._job = self.loaded.job
+        steps = self._steps()
+        needed = needed_by(handles, steps)
+        if any(_is_loaded_asset(steps[handle]) for handle in (*handles, *needed)):
+            larger = with_upstream_assets(self.loaded)
+            if larger is not None:
+                self._job = larger
+                steps = self._steps()
+                needed = needed_by(handles, steps)
+        mapped = {op.op.handle for op in self.invocation.description.mapped}
+        self._handles = [
+            handle for handle in needed if handle not in mapped and handle != handles[0]
+        ]
+        return steps
+
+    def _steps(self) -> dict[str, Any]:
+        assert self._job is not None
+        plan = execution_plan(self._job, self.run_config)
+        return {str(step.node_handle): step for step in plan.step_dict.values()}
+
+    def run(self) -> None:
+        """Run these ops in one in-process run on an instance of its own."""
+        if not self._handles:
+            return
+        result = self._execute(self._handles)
+        self.compute_s = sum(_step_seconds(result).values())
+        self.executions = len(_step_seconds(result))
+
+    def run_with(self, handle: str) -> tuple[dict[str, object], float]:
+        """The same together with one op that can only be executed inside a run."""
+        result = self._execute([*self._handles, handle])
+        seconds = _step_seconds(result)
         outputs: dict[str, object] = {
             output.name: result.output_for_node(handle, output.name)
             for output in self.loaded.ops[handle].output_defs
         }
-        seconds = [
-            (event.step_success_data.duration_ms or 0.0) / 1000.0
-            for event in result.all_events
-            if event.is_step_success and event.step_key == handle
-        ]
-        return outputs, sum(seconds)
+        own = seconds.pop(handle, 0.0)
+        self.compute_s, self.executions = sum(seconds.values()), len(seconds)
+        return outputs, own
 
-    def _execute(self, handles: list[str], instance: DagsterInstance) -> Any:
+    def _execute(self, handles: list[str]) -> Any:
+        """Execute some ops of the job; values stay in memory, whatever the job's IO managers."""
+        job = self._job
+        assert job is not None
+        ops = ops_by_handle(job)
+        managers = {
+            output.io_manager_key for handle in handles for output in ops[handle].output_defs
+        }
+        config = dict(effective_run_config(job, self.run_config))
+        resources = dict(config.get("resources") or {})
+        config["resources"] = {key: resources[key] for key in resources if key not in managers}
+        if not job.has_specified_loggers and "loggers" not in config:
+            config["loggers"] = {"console": {"config": {"log_level": "WARNING"}}}
         try:
-            return self.job.execute_in_process(
-                run_config=dict(effective_run_config(self.job, self.run_config)),
-                instance=instance,
-                op_selection=handles,
-            )
+            with DagsterInstance.ephemeral() as instance:
+                self._result = job.execute_in_process(
+                    run_config=config,
+                    instance=instance,
+                    op_selection=handles,
+                    resources=dict.fromkeys(managers, mem_io_manager),
+                )
         except (Exception, SystemExit) as error:
             raise _raised(", ".join(handles), error) from error
+        return self._result
 
     def inputs_of(self, step: Any, only: Sequence[str] | None = None) -> dict[str, object]:
         """Values of a step's inputs that do not change with the item; defaults are left out."""
-        op = self.loaded.ops[str(step.node_handle)]
+        named = value_inputs(self.loaded.ops[str(step.node_handle)])
         inputs: dict[str, object] = {}
         for step_input in step.step_inputs:
             name = step_input.name
-            if (only is not None and name not in only) or op.ins[name].dagster_type.is_nothing:
+            if name not in (named if only is None else only):
                 continue
             source = step_input.source
             if isinstance(source, FromDefaultValue):
@@ -251,7 +303,7 @@ class _Upstream:
             if source.node_handle is not None
             else resolved.inputs[source.input_name]
         )
-        loader = self.loaded.ops[handle].ins[name].dagster_type.loader
+        loader = self.loaded.ops[handle].input_def_named(name).dagster_type.loader
         if loader is None:
             return given
         return loader.construct_from_config_value(None, given)  # type: ignore[arg-type]
@@ -429,8 +481,6 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
         )
     unknown = [name for name in inputs if name not in names]
     if unknown:
-        import difflib
-
         close = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
         raise TargetError(
             f"'{op.op.name}' has no input '{unknown[0]}'.",

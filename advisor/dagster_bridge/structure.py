@@ -18,6 +18,7 @@ from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
     FromPendingDynamicStepOutput,
+    FromUnresolvedStepOutput,
     UnresolvedMappedExecutionStep,
 )
 from advisor.dagster_bridge.source_hash import source_hash, source_location
@@ -73,7 +74,7 @@ def _of_job(
         for handle, step in collecting_steps(plan).items()
         if step.resolved_by_step_keys == {fan_out}
     ]
-    upstream = _needed_by([fan_out, *chain], steps)
+    upstream = needed_by([fan_out, *chain], steps)
     for handle in (fan_out, *chain):
         upstream.pop(handle, None)
     named = {fan_out, *chain, *collects, *upstream}
@@ -140,15 +141,15 @@ def _mapped_op(
     """One mapped op, with where each of its inputs comes from."""
     sources: dict[str, tuple[str, str]] = {}
     fixed = []
-    nothing = {name for name, given in op.ins.items() if given.dagster_type.is_nothing}
+    named = value_inputs(op)
     for step_input in step.step_inputs:
         source = getattr(step_input, "source", None)
-        if step_input.name in nothing:
+        if step_input.name not in named:
             continue
         if isinstance(source, FromPendingDynamicStepOutput):
             handle = source.step_output_handle
             sources[step_input.name] = (handle.step_key, handle.output_name)
-        elif hasattr(source, "unresolved_step_output_handle"):
+        elif isinstance(source, FromUnresolvedStepOutput):
             unresolved = source.unresolved_step_output_handle
             sources[step_input.name] = (
                 str(unresolved.unresolved_step_handle.node_handle),
@@ -164,11 +165,11 @@ def _mapped_op(
         fixed_inputs=tuple(fixed),
         sources=sources,
         has_retry_policy=retry is not None,
-        tags={key: value for key, value in (step.tags or {}).items()},
+        tags=dict(step.tags or {}),
     )
 
 
-def _needed_by(handles: list[str], steps: Mapping[str, Any]) -> dict[str, None]:
+def needed_by(handles: list[str], steps: Mapping[str, Any]) -> dict[str, None]:
     """All handles that the given ones need, in the plan's order (as keys of a dict)."""
     by_key = {step.key: handle for handle, step in steps.items()}
     needed: set[str] = set()
@@ -208,7 +209,7 @@ def _not_reconstructable(loaded: LoadedTarget) -> str | None:
 
 
 def _bare_op(op: OpDefinition) -> MappedOp:
-    inputs = [name for name, given in op.ins.items() if not given.dagster_type.is_nothing]
+    inputs = value_inputs(op)
     required = [name for name in inputs if not op.input_def_named(name).has_default_value]
     return _op_facts(
         op,
@@ -279,7 +280,7 @@ def _op_facts(
     tags: Mapping[str, str],
 ) -> MappedOp:
     function = compute_function(op)
-    inputs = tuple(name for name, given in op.ins.items() if not given.dagster_type.is_nothing)
+    inputs = tuple(value_inputs(op))
     return MappedOp(
         op=op_reference(op, handle),
         item_input=item_input,
@@ -310,6 +311,11 @@ def op_reference(op: OpDefinition, handle: str) -> OpReference:
         location=source_location(function) if function else None,
         source_hash=source_hash(function) if function else None,
     )
+
+
+def value_inputs(op: OpDefinition) -> list[str]:
+    """The inputs that carry a value: those of type Nothing only order the steps."""
+    return [given.name for given in op.input_defs if not given.dagster_type.is_nothing]
 
 
 def compute_function(op: OpDefinition) -> Callable[..., Any] | None:

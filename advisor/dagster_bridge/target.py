@@ -12,7 +12,8 @@ import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -41,7 +42,7 @@ from advisor.dagster_bridge.private import (
     UnresolvedAssetJobDefinition,
     load_python_file,
 )
-from advisor.dagster_bridge.user_frames import last_frames, user_location
+from advisor.dagster_bridge.user_frames import last_frames, user_location, users_error
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetKind, TargetReference
 
@@ -143,11 +144,10 @@ def load_target(reference: TargetReference) -> LoadedTarget:
             that cannot be measured.
     """
     module = load_module(reference)
-    definitions = _find_definitions(module)
+    place = _Place(reference, module, _find_definitions(module))
     if reference.attribute is None:
-        return _job_of_definitions(reference, module, definitions)
-    target = _attribute(reference, module, definitions)
-    return _resolve(reference, module, definitions, target)
+        return _job_of_definitions(place)
+    return _resolve(place, _attribute(reference, module, place.definitions))
 
 
 def load_module(reference: TargetReference) -> ModuleType:
@@ -158,15 +158,12 @@ def load_module(reference: TargetReference) -> ModuleType:
     """
     make_importable(reference)
     before = set(sys.modules)
+    if reference.file is not None and not Path(reference.file).is_file():
+        raise _no_such_file(Path(reference.file))
     try:
         if reference.file is not None:
-            if not Path(reference.file).is_file():
-                raise _no_such_file(Path(reference.file))
             return load_python_file(reference.file, reference.working_directory)
-        assert reference.module is not None
-        return importlib.import_module(reference.module)
-    except TargetError:
-        raise
+        return importlib.import_module(str(reference.module))
     except (Exception, SystemExit) as error:
         for name in _half_loaded(reference, before):
             sys.modules.pop(name, None)
@@ -207,7 +204,7 @@ def _import_failed(reference: TargetReference, error: BaseException) -> TargetEr
         happened = f"exited while it was imported (exit status {error.code!r})"
         hint = "Move what a script does under `if __name__ == '__main__':`."
     else:
-        happened = f"could not be imported: {type(error.__cause__ or error).__name__}"
+        happened = f"could not be imported: {type(users_error(error)).__name__}"
         hint = "The module must import without an error in this environment."
     return TargetError(
         f"{what} {happened}.",
@@ -244,6 +241,8 @@ def _no_such_module(reference: TargetReference) -> TargetError:
         paths = list(getattr(package, "__path__", []))
         found = [f"{parent}.{module.name}" for module in pkgutil.iter_modules(paths)]
     else:
+        package, found = None, []
+    if package is None:
         found = [module.name for module in pkgutil.iter_modules([reference.working_directory])]
     return TargetError(
         f"There is no module '{reference.module}' to import from {reference.working_directory}.",
@@ -337,92 +336,143 @@ def _find_definitions(module: ModuleType) -> _Definitions | None:
     return None
 
 
-def _job_of_definitions(
-    reference: TargetReference, module: ModuleType, definitions: _Definitions | None
-) -> LoadedTarget:
+def _job_of_definitions(place: _Place) -> LoadedTarget:
     """The job named by ``--job`` among the module's definitions, or its only one."""
-    if definitions is None:
-        holders = [
-            name
-            for name, value in vars(module).items()
-            if isinstance(value, (Definitions, LazyDefinitions, RepositoryDefinition))
-        ]
-        for name in holders:
-            try:
-                _repository(getattr(module, name))
-            except Exception as error:
-                raise TargetError(
-                    f"'{name}' in {reference.module or reference.file} cannot be loaded.",
-                    details=last_frames(error),
-                ) from error
-        if reference.job is not None and hasattr(module, reference.job):
-            return _resolve(reference, module, None, getattr(module, reference.job))
-        raise TargetError(
-            f"{reference.module or reference.file} has no Definitions.",
-            hint=_nearest(
-                reference.job or "", _names_worth_naming(module, None), "Name one of these with ':'"
-            ),
-        )
-    names = definitions.job_names()
+    reference, module = place.reference, place.module
+    where = reference.module or reference.file
+    if place.definitions is None:
+        return _job_without_definitions(place)
+    names = place.definitions.job_names()
     if reference.job is None:
         if len(names) == 1:
-            return _from_definitions(reference, module, definitions, names[0])
+            return _from_definitions(place, names[0])
         raise TargetError(
             f"{reference.spelled} names no job.",
             hint=f"Choose one with --job: {', '.join(names)}." if names else "It defines no job.",
         )
-    if not definitions.repository.has_job(reference.job):
-        raise TargetError(
-            f"There is no job '{reference.job}' in {reference.module or reference.file}.",
-            hint=_nearest(reference.job, names, "Its jobs"),
-        )
-    return _from_definitions(reference, module, definitions, reference.job)
+    if place.definitions.repository.has_job(reference.job):
+        return _from_definitions(place, reference.job)
+    if isinstance(getattr(module, reference.job, None), JobDefinition):
+        return _job_without_definitions(place)
+    raise TargetError(
+        f"There is no job '{reference.job}' in {where}.",
+        hint=_nearest(reference.job, names, "Its jobs"),
+    )
+
+
+def _job_without_definitions(place: _Place) -> LoadedTarget:
+    """The module's own name that ``--job`` gives, where no definitions hold it."""
+    reference, module = place.reference, place.module
+    if reference.job is not None and hasattr(module, reference.job):
+        named = replace(reference, attribute=reference.job)
+        return _resolve(replace(place, reference=named), getattr(module, reference.job))
+    kinds = (Definitions, LazyDefinitions, RepositoryDefinition)
+    for name, value in vars(module).items():
+        if isinstance(value, kinds):
+            raise _definitions_failed(reference, name, value)
+    raise TargetError(
+        f"{reference.module or reference.file} has no Definitions.",
+        hint=_nearest(
+            reference.job or "", _names_worth_naming(module, None), "Name one of these with ':'"
+        ),
+    )
+
+
+def _definitions_failed(reference: TargetReference, name: str, holder: object) -> TargetError:
+    """Why the module's definitions cannot be loaded, by trying once more."""
+    details = None
+    try:
+        _repository(holder)
+    except Exception as error:  # noqa: BLE001 - whatever user code raises in there
+        details = last_frames(error)
+    return TargetError(
+        f"'{name}' in {reference.module or reference.file} cannot be loaded.", details=details
+    )
 
 
 # --- from an object to a loaded target ------------------------------------------------------
 
 
-def _resolve(
-    reference: TargetReference,
-    module: ModuleType,
-    definitions: _Definitions | None,
-    target: object,
-) -> LoadedTarget:
-    """Turn whatever the name stands for into a loaded target."""
-    if isinstance(target, (Definitions, LazyDefinitions, RepositoryDefinition)):
-        repository = _repository(target)
-        assert repository is not None
-        attribute = reference.attribute or "defs"
-        return _job_of_definitions(reference, module, _Definitions(attribute, repository))
-    if isinstance(target, (JobDefinition, UnresolvedAssetJobDefinition)):
-        return _from_job(reference, module, definitions, target)
-    if isinstance(target, GraphDefinition):
-        return _loaded(
-            reference, "graph", module, definitions, *_graph_job(target, definitions, reference)
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a target was found: what its jobs take resources and executor from."""
+
+    reference: TargetReference
+    module: ModuleType
+    definitions: _Definitions | None
+
+    def loaded(
+        self,
+        kind: TargetKind,
+        job: JobDefinition,
+        pointer: JobPointer,
+        *,
+        op: OpDefinition | None = None,
+    ) -> LoadedTarget:
+        """A target with a job."""
+        return LoadedTarget(
+            reference=self.reference,
+            kind=kind,
+            module=self.module,
+            job=job,
+            ops=ops_by_handle(job),
+            op=op,
+            definitions=self.repository,
+            resource_defs=job.resource_defs,
+            pointer=pointer,
         )
+
+    @property
+    def repository(self) -> RepositoryDefinition | None:
+        return self.definitions.repository if self.definitions else None
+
+    @property
+    def resources(self) -> dict[str, ResourceDefinition]:
+        """Resources that the module's definitions give to every job."""
+        repository = self.repository
+        return dict(repository.get_top_level_resources()) if repository else {}
+
+
+def _resolve(place: _Place, target: object) -> LoadedTarget:
+    """Turn whatever the name stands for into a loaded target."""
+    if isinstance(target, _DAGSTER_OBJECTS):
+        return _resolve_definition(place, target)
+    if callable(target) and not inspect.isclass(target):
+        if _makes_a_job(target):
+            return _resolve(place, target())
+        return LoadedTarget(
+            reference=place.reference,
+            kind="function",
+            module=place.module,
+            function=target,
+            definitions=place.repository,
+        )
+    raise TargetError(
+        f"'{place.reference.attribute}' is of type {type(target).__name__}, "
+        "which cannot be measured.",
+        hint="Name an op, a job, a graph, a graph asset or a function.",
+    )
+
+
+def _resolve_definition(place: _Place, target: object) -> LoadedTarget:
+    """The same for what Dagster defines."""
+    if isinstance(target, OpDefinition):
+        return _from_op(place, target)
+    if isinstance(target, (JobDefinition, UnresolvedAssetJobDefinition)):
+        return _from_job(place, target)
+    if isinstance(target, GraphDefinition):
+        return place.loaded("graph", *_graph_job(place, target, place.reference.attribute))
     if isinstance(target, AssetsDefinition):
         if not isinstance(target.node_def, GraphDefinition):
             raise TargetError(
-                f"Asset '{reference.attribute}' is a single step, without a dynamic graph.",
+                f"Asset '{place.reference.attribute}' is a single step, without a dynamic graph.",
                 hint="Name a graph asset, or the function that does the work for one item.",
             )
-        return _loaded(reference, "asset", module, definitions, *_asset_job(target, definitions))
-    if isinstance(target, OpDefinition):
-        return _from_op(reference, module, definitions, target)
-    if callable(target) and not inspect.isclass(target):
-        if _makes_a_job(target):
-            return _resolve(reference, module, definitions, target())
-        return LoadedTarget(
-            reference=reference,
-            kind="function",
-            module=module,
-            function=target,
-            definitions=definitions.repository if definitions else None,
-        )
-    raise TargetError(
-        f"'{reference.attribute}' is a {type(target).__name__}, which cannot be measured.",
-        hint="Name an op, a job, a graph, a graph asset or a function.",
-    )
+        return place.loaded("asset", *_asset_job(place, target))
+    repository = _repository(target)
+    assert repository is not None
+    definitions = _Definitions(place.reference.attribute or "defs", repository)
+    return _job_of_definitions(replace(place, definitions=definitions))
 
 
 def _makes_a_job(function: Callable[..., Any]) -> bool:
@@ -439,83 +489,52 @@ def _makes_a_job(function: Callable[..., Any]) -> bool:
     }
 
 
-def _loaded(
-    reference: TargetReference,
-    kind: TargetKind,
-    module: ModuleType,
-    definitions: _Definitions | None,
-    job: JobDefinition,
-    pointer: JobPointer,
-) -> LoadedTarget:
-    return LoadedTarget(
-        reference=reference,
-        kind=kind,
-        module=module,
-        job=job,
-        ops=ops_by_handle(job),
-        definitions=definitions.repository if definitions else None,
-        resource_defs=job.resource_defs,
-        pointer=pointer,
-    )
-
-
-def _from_definitions(
-    reference: TargetReference, module: ModuleType, definitions: _Definitions, name: str
-) -> LoadedTarget:
+def _from_definitions(place: _Place, name: str) -> LoadedTarget:
+    """A job by its name in the definitions."""
+    assert place.definitions is not None
     try:
-        job = definitions.repository.get_job(name)
+        job = place.definitions.repository.get_job(name)
     except Exception as error:
         raise TargetError(f"Job '{name}' cannot be loaded.", details=last_frames(error)) from error
-    pointer = JobPointer(definitions.attribute, name)
-    return _loaded(reference, "job", module, definitions, job, pointer)
+    return place.loaded("job", job, JobPointer(place.definitions.attribute, name))
 
 
-def _from_job(
-    reference: TargetReference,
-    module: ModuleType,
-    definitions: _Definitions | None,
-    job: JobDefinition | UnresolvedAssetJobDefinition,
-) -> LoadedTarget:
+def _from_job(place: _Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> LoadedTarget:
     """A job, as the module's definitions complete it with resources and executor, if they do."""
-    if definitions and definitions.repository.has_job(job.name):
-        defined = definitions.repository.get_job(job.name)
+    if place.repository and place.repository.has_job(job.name):
+        defined = place.repository.get_job(job.name)
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
-            return _from_definitions(reference, module, definitions, job.name)
-    if isinstance(job, UnresolvedAssetJobDefinition):
-        assets = [value for value in vars(module).values() if isinstance(value, AssetsDefinition)]
-        try:
-            resolved = Definitions(assets=assets, jobs=[job]).resolve_job_def(job.name)
-        except Exception as error:
-            raise TargetError(
-                f"Asset job '{job.name}' cannot be resolved.", details=last_frames(error)
-            ) from error
-        pointer = JobPointer(None, job.name)
-        return _loaded(reference, "job", module, definitions, resolved, pointer)
-    return _loaded(
-        reference, "job", module, definitions, job, JobPointer(reference.attribute, job.name)
-    )
+            return _from_definitions(place, job.name)
+    if isinstance(job, JobDefinition):
+        return place.loaded("job", job, JobPointer(place.reference.attribute, job.name))
+    values = vars(place.module).values()
+    assets = [value for value in values if isinstance(value, AssetsDefinition)]
+    try:
+        resolved = Definitions(assets=assets, jobs=[job]).resolve_job_def(job.name)
+    except Exception as error:
+        raise TargetError(
+            f"Asset job '{job.name}' cannot be resolved.", details=last_frames(error)
+        ) from error
+    return place.loaded("job", resolved, JobPointer(None, job.name))
 
 
 def _graph_job(
-    graph: GraphDefinition, definitions: _Definitions | None, reference: TargetReference | None
+    place: _Place, graph: GraphDefinition, attribute: str | None
 ) -> tuple[JobDefinition, JobPointer]:
     """The graph as a job, with the resources of the module's definitions."""
-    resources = definitions.repository.get_top_level_resources() if definitions else {}
     try:
-        job = graph.to_job(resource_defs=dict(resources))
+        job = graph.to_job(resource_defs=place.resources)
     except Exception as error:
         raise TargetError(
             f"Graph '{graph.name}' cannot be made a job.", details=last_frames(error)
         ) from error
-    attribute = reference.attribute if reference and not resources else None
-    return job, JobPointer(attribute, job.name)
+    return job, JobPointer(None if place.resources else attribute, job.name)
 
 
-def _asset_job(
-    asset: AssetsDefinition, definitions: _Definitions | None
-) -> tuple[JobDefinition, JobPointer]:
+def _asset_job(place: _Place, asset: AssetsDefinition) -> tuple[JobDefinition, JobPointer]:
     """A job that materializes the asset alone."""
     keys = set(asset.keys)
+    definitions = place.definitions
     try:
         if definitions and keys <= set(definitions.repository.assets_defs_by_key):
             whole = definitions.repository.get_implicit_job_def_for_assets(keys)
@@ -533,18 +552,32 @@ def _asset_job(
     return job, JobPointer(None, job.name)
 
 
-def _from_op(
-    reference: TargetReference,
-    module: ModuleType,
-    definitions: _Definitions | None,
-    op: OpDefinition,
-) -> LoadedTarget:
+def with_upstream_assets(loaded: LoadedTarget) -> JobDefinition | None:
+    """The asset job that also materializes what the target's assets need; None if there is none.
+
+    Node names are the same as in the target's own job.
+    """
+    if loaded.job is None or loaded.pointer is None or loaded.definitions is None:
+        return None
+    keys = {AssetKey(list(path)) for path in loaded.pointer.asset_keys}
+    if not keys:
+        return None
+    graph = loaded.definitions.asset_graph
+    wanted, todo = set(keys), list(keys)
+    while todo:
+        for parent in graph.get(todo.pop()).parent_keys:
+            if parent not in wanted and graph.get(parent).is_materializable:
+                wanted.add(parent)
+                todo.append(parent)
+    whole = loaded.definitions.get_implicit_job_def_for_assets(wanted)
+    return whole.get_subset(asset_selection=wanted) if whole else None
+
+
+def _from_op(place: _Place, op: OpDefinition) -> LoadedTarget:
     """An op, with the job that maps it where there is one in the same module."""
-    resources: Mapping[str, ResourceDefinition] = (
-        definitions.repository.get_top_level_resources() if definitions else {}
-    )
+    resources: Mapping[str, ResourceDefinition] = place.resources
     fans_out: LoadedTarget | None = None
-    for job, pointer in _jobs_around(module, definitions):
+    for job, pointer in _jobs_around(place):
         handles = {handle for handle, used in ops_by_handle(job).items() if _is_same_op(used, op)}
         if not handles:
             continue
@@ -553,73 +586,78 @@ def _from_op(
             mapped = mapped_steps(execution_plan(job, None))
         except TargetError:
             continue
-        loaded = LoadedTarget(
-            reference=reference,
-            kind="op",
-            module=module,
-            job=job,
-            ops=ops_by_handle(job),
-            op=op,
-            definitions=definitions.repository if definitions else None,
-            resource_defs=job.resource_defs,
-            pointer=pointer,
-        )
         if handles & set(mapped):
-            return loaded
+            return place.loaded("op", job, pointer, op=op)
         if fans_out is None and handles & {step.resolved_by_step_key for step in mapped.values()}:
-            fans_out = loaded
-    if fans_out is not None:
-        return fans_out
-    return LoadedTarget(
-        reference=reference,
+            fans_out = place.loaded("op", job, pointer, op=op)
+    return fans_out or LoadedTarget(
+        reference=place.reference,
         kind="op",
-        module=module,
+        module=place.module,
         ops={op.name: op},
         op=op,
-        definitions=definitions.repository if definitions else None,
+        definitions=place.repository,
         resource_defs=resources,
     )
 
 
 def _is_same_op(one: OpDefinition, other: OpDefinition) -> bool:
-    """Whether two definitions are one op: Dagster copies them for hooks, tags and aliases."""
+    """Whether two definitions are one op: Dagster copies them for hooks, tags and config."""
     function = getattr(other.compute_fn, "decorated_fn", None)
     return one is other or (
         function is not None and getattr(one.compute_fn, "decorated_fn", None) is function
     )
 
 
-def _jobs_around(
-    module: ModuleType, definitions: _Definitions | None
-) -> Iterator[tuple[JobDefinition, JobPointer]]:
-    """Every job that could use an op of the module: defined ones first, then made in memory."""
-    values = {name: value for name, value in vars(module).items() if not name.startswith("__")}
+def _jobs_around(place: _Place) -> Iterator[tuple[JobDefinition, JobPointer]]:
+    """Every job that could use an op of the module, each graph once.
+
+    Defined ones come first, then jobs of the module, then those made in memory.
+    """
     known: set[int] = set()
-    assets = [value for value in values.values() if isinstance(value, AssetsDefinition)]
-    if definitions:
-        for name in definitions.job_names():
-            job = definitions.repository.get_job(name)
-            known.add(id(job.graph))
-            yield job, JobPointer(definitions.attribute, name)
-        assets += list(definitions.repository.assets_defs_by_key.values())
+    for makers in (_defined_jobs(place), _own_jobs(place)):
+        for graph, make in makers:
+            if id(graph) in known:
+                continue
+            known.add(id(graph))
+            try:
+                yield make()
+            except TargetError:
+                continue
+
+
+_JobMaker = tuple[object, Callable[[], tuple[JobDefinition, JobPointer]]]
+
+
+def _defined_jobs(place: _Place) -> Iterator[_JobMaker]:
+    """The jobs of the module's definitions, by their graphs."""
+    if place.definitions is None:
+        return
+    for name in place.definitions.job_names():
+        job = place.definitions.repository.get_job(name)
+        pointer = JobPointer(place.definitions.attribute, name)
+        yield job.graph, partial(_both, job, pointer)
+
+
+def _own_jobs(place: _Place) -> Iterator[_JobMaker]:
+    """Jobs that the module's own names hold, or that can be made of its graphs and assets."""
+    values = {name: value for name, value in vars(place.module).items() if name[:2] != "__"}
     for name, value in values.items():
-        if isinstance(value, JobDefinition) and id(value.graph) not in known:
-            known.add(id(value.graph))
-            yield value, JobPointer(name, value.name)
+        if isinstance(value, JobDefinition):
+            yield value.graph, partial(_both, value, JobPointer(name, value.name))
     for value in values.values():
-        if isinstance(value, GraphDefinition) and id(value) not in known:
-            known.add(id(value))
-            try:
-                yield _graph_job(value, definitions, None)
-            except TargetError:
-                continue
+        if isinstance(value, GraphDefinition):
+            yield value, partial(_graph_job, place, value, None)
+    assets = [value for value in values.values() if isinstance(value, AssetsDefinition)]
+    if place.repository:
+        assets += list(place.repository.assets_defs_by_key.values())
     for asset in assets:
-        if isinstance(asset.node_def, GraphDefinition) and id(asset.node_def) not in known:
-            known.add(id(asset.node_def))
-            try:
-                yield _asset_job(asset, definitions)
-            except TargetError:
-                continue
+        if isinstance(asset.node_def, GraphDefinition):
+            yield asset.node_def, partial(_asset_job, place, asset)
+
+
+def _both(job: JobDefinition, pointer: JobPointer) -> tuple[JobDefinition, JobPointer]:
+    return job, pointer
 
 
 # --- in another process ---------------------------------------------------------------------

@@ -24,18 +24,16 @@ def _is_users(filename: str) -> bool:
     )
 
 
-def _users_cause(error: BaseException) -> BaseException:
-    """The innermost cause: Dagster wraps what user code raised."""
-    seen = {id(error)}
-    while error.__cause__ is not None and id(error.__cause__) not in seen:
+def users_error(error: BaseException) -> BaseException:
+    """What the user's code raised, out of the errors that Dagster wraps around it."""
+    while type(error).__module__.startswith("dagster") and error.__cause__ is not None:
         error = error.__cause__
-        seen.add(id(error))
     return error
 
 
 def user_location(error: BaseException) -> SourceLocation | None:
     """File and line in the user's code where ``error`` arose; None where no frame is theirs."""
-    cause = _users_cause(error)
+    cause = users_error(error)
     if isinstance(cause, SyntaxError) and cause.filename:
         return SourceLocation(cause.filename, cause.lineno or 1)
     frames = [
@@ -48,7 +46,7 @@ def user_location(error: BaseException) -> SourceLocation | None:
 
 def last_frames(error: BaseException, limit: int = 4) -> str:
     """The last ``limit`` user frames and the error itself, worded as Python words a traceback."""
-    cause = _users_cause(error)
+    cause = users_error(error)
     frames = [
         frame for frame in traceback.extract_tb(cause.__traceback__) if _is_users(frame.filename)
     ]
