@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 from statistics import median
 
@@ -50,10 +52,12 @@ def drift(
         if point.predicted_s is not None
     ]
     good = [point for point in points if point.comparable]
+    # Another way to run changes both: overhead by its nature, work by contention.
+    like = [point for point in good if point.way == good[-1].way]
     changes = [
         change
         for quantity in QUANTITIES
-        if (change := _change(good, quantity, FALSE_ALARM_RATE / len(QUANTITIES))) is not None
+        if (change := _change(like, quantity, FALSE_ALARM_RATE / len(QUANTITIES))) is not None
     ]
     return Drift(
         points=points,
@@ -63,7 +67,7 @@ def drift(
         changes=tuple(changes),
         false_alarm_rate=FALSE_ALARM_RATE,
         min_segment=MIN_SEGMENT,
-        thin=_thin(len(good), len(compared), advice is not None),
+        thin=_thin(len(like), len(compared), advice is not None),
     )
 
 
@@ -98,6 +102,15 @@ def change_point(
     # Ties with the observed value count against it; the observed order is one of the orders.
     beaten = int((largest >= observed[best] - 1e-9).sum())
     return int(splits[best]), (beaten + 1) / (permutations + 1)
+
+
+def fewest_runs() -> int:
+    """From how many like runs on a change can be told at all at this false-alarm rate.
+
+    Even the clearest change, in the middle, is matched by 2 of the ``comb(n, n / 2)`` orders.
+    """
+    level = FALSE_ALARM_RATE / len(QUANTITIES)
+    return next(n for n in itertools.count(2 * MIN_SEGMENT) if 2 / math.comb(n, n // 2) < level)
 
 
 def prediction_for(run: ObservedRun, advice: Advice) -> Prediction | None:
@@ -178,10 +191,7 @@ def _point(run: ObservedRun, advice: Advice | None, own: Interval | None) -> Dri
 def _change(
     points: Sequence[DriftPoint], quantity: DriftQuantity, level: float
 ) -> ChangePoint | None:
-    """A change of one quantity among like runs: overhead is compared within one way to run."""
-    if quantity == "overhead" and points:
-        newest = points[-1].way
-        points = [point for point in points if point.way == newest]
+    """A change of one quantity among like runs."""
     told = [(point, value) for point in points if (value := _value(point, quantity)) is not None]
     values = [value for _, value in told]
     found = change_point(values)
@@ -203,11 +213,11 @@ def _value(point: DriftPoint, quantity: DriftQuantity) -> float | None:
 
 
 def _thin(good: int, compared: int, has_advice: bool) -> str | None:
-    needed = 2 * MIN_SEGMENT
+    needed = fewest_runs()
     if good < needed:
         return (
-            f"The evidence is thin: {good} runs that succeeded without a retry; a change can be "
-            f"told from {needed} on."
+            f"The evidence is thin: {good} like runs that succeeded without a retry; a change "
+            f"can be told from {needed} on."
         )
     if has_advice and not compared:
         return (
