@@ -1,4 +1,4 @@
-"""Calibrations of this host on disk, in the user's cache folder; a damaged one is as good as none."""
+"""Calibrations of this host, in the user's cache folder; a damaged one is as good as none."""
 
 from __future__ import annotations
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timezone
 from statistics import median
@@ -21,7 +20,7 @@ from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
-from advisor.domain.workload import ExecutorSetting, WorkerKind, WorkloadDescription
+from advisor.domain.workload import ExecutorSetting
 
 if TYPE_CHECKING:
     from advisor.model.items import Items
@@ -74,7 +73,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
     return replace(setting, correction=_corrections(saved.verifications, setting))
 
 
-def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> Mapping[str, float]:
+def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:
     """Factor by method from real runs of this workload here, shrunk towards 1.
 
     The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates.
@@ -124,15 +123,6 @@ def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:
     return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
 
 
-def _worker_kinds(description: WorkloadDescription, setting: Setting) -> tuple[WorkerKind, ...]:
-    kinds: list[WorkerKind] = []
-    if setting.contention.thread_failed is None:
-        kinds.append("thread")
-    if setting.contention.process_failed is None and description.reconstructable:
-        kinds.append("process")
-    return tuple(kinds)
-
-
 def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
     import numpy as np
 
@@ -175,7 +165,7 @@ def recommend(
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
     from advisor.model.break_even import crossings
-    from advisor.model.candidates import all_candidates
+    from advisor.model.candidates import WorkerChoice, all_candidates
     from advisor.model.search import Constraints, floors, search
 
     setting = setting_of(saved, options)
@@ -187,8 +177,7 @@ def recommend(
         setting.items.count,
         overhead=saved.overhead,
         preload=preload,
-        cores=setting.machine.cores,
-        worker_kinds=_worker_kinds(saved.description, setting),
+        workers=WorkerChoice(setting.contention, setting.machine.cores, possible),
         processes_possible=possible,
     )
     current = current_candidate(saved.description.executor, preload)

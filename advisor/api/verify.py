@@ -176,6 +176,7 @@ def _unknown(spelled: str, reason: str) -> ConfigurationError:
 
 def spelling(candidate: Candidate) -> str:
     """A candidate as `parse_configuration` reads it."""
+    name: str
     if candidate.executor == "in_process":
         name = "in_process" if candidate.launch != "execute_in_process" else candidate.launch
     elif candidate.is_warm:
@@ -208,18 +209,13 @@ def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ..
     return tuple(dict.fromkeys(parse_configuration(text, preload) for text in spelled))
 
 
-def preload_of(saved: SavedProfile) -> tuple[str, ...]:
-    """The warm preload list that the profile's advice considered."""
-    predictions = [saved.advice.recommendation, *saved.advice.candidates]
-    warm = (p.candidate.preload_modules for p in predictions if p.candidate.is_warm)
-    return next(warm, saved.host.preload.modules)
-
-
 # --- from candidates to what can be run ------------------------------------------------------
 
 
 def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
     """The asked configurations by name, without doubles, in the order asked."""
+    from advisor.api.recommend import preload_list
+
     advice = saved.advice
     of_advice = {
         "advised": advice.recommendation,
@@ -228,7 +224,7 @@ def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
         "default": advice.default,
         "runner-up": _runner_up(advice),
     }
-    preload = preload_of(saved)
+    preload = preload_list(saved)
     found: dict[str, Candidate] = {}
     for name in names:
         if name == "grid":
@@ -303,9 +299,7 @@ def configuration_for(
     candidate = prediction.candidate
     if candidate.launch == "daemon" or candidate.executor not in ("in_process", "multiprocess"):
         raise DynadviseError(f"{candidate.label} needs more than this machine to run.")
-    python_path = (target.working_directory,)
-    if target.file:
-        python_path += (str(Path(target.file).parent),)
+    python_path = (str(Path(target.file).parent),) if target.file else ()
     if candidate.needs_code:
         target = _emitted(name, prediction, saved, target, directory)
         config = {key: part for key, part in run_config.items() if key != "execution"}
@@ -383,25 +377,6 @@ def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
     return predict(saved, candidate, AdviseOptions())
 
 
-def _run_config(path: Path | None) -> dict[str, object]:
-    """The user's run config.
-
-    Raises:
-        ConfigurationError: The file is no YAML mapping.
-    """
-    if path is None:
-        return {}
-    import yaml
-
-    try:
-        loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}", where="--run-config") from None
-    if not isinstance(loaded, dict):
-        raise ConfigurationError(f"{path} is not a mapping.", where="--run-config")
-    return loaded
-
-
 def _store(saved: SavedProfile, verifications: Sequence[Verification], profiles_dir: Path) -> Path:
     """Add the runs to the profile, as it is on disk by now."""
     from advisor import store
@@ -410,6 +385,29 @@ def _store(saved: SavedProfile, verifications: Sequence[Verification], profiles_
     newest = store.read(path) if path.exists() else saved
     kept = (*newest.verifications, *verifications)[-KEPT_VERIFICATIONS:]
     return store.write(dataclasses.replace(newest, verifications=kept), profiles_dir)
+
+
+def _ready_or_reason(
+    name: str,
+    candidate: Candidate,
+    saved: SavedProfile,
+    *,
+    target: TargetReference,
+    run_config: Mapping[str, object],
+    directory: Path,
+) -> Configuration | str:
+    """The configuration, or why it cannot be run."""
+    try:
+        return configuration_for(
+            name,
+            _predicted(saved, candidate),
+            saved,
+            target=target,
+            run_config=run_config,
+            directory=directory,
+        )
+    except DynadviseError as error:
+        return error.what
 
 
 @contextlib.contextmanager
@@ -421,6 +419,7 @@ def planned(
     Raises:
         DynadviseError: The target is no job, has no profile, or a configuration is not known.
     """
+    from advisor.api.profile import read_run_config
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.verification import estimated_s
 
@@ -433,25 +432,21 @@ def planned(
             f"{options.target} is no job, and only a job can be run for real.",
             hint="Name the job that uses it: dynadvise verify MODULE:JOB",
         )
-    run_config = _run_config(options.run_config)
+    run_config = dict(read_run_config(options.run_config) or {})
     with tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
-        ready: list[Configuration] = []
-        left_out: list[tuple[str, str]] = []
-        for name, candidate in _chosen(saved, options.configurations).items():
-            prediction = _predicted(saved, candidate)
-            try:
-                ready.append(
-                    configuration_for(
-                        name,
-                        prediction,
-                        saved,
-                        target=target,
-                        run_config=run_config,
-                        directory=Path(folder),
-                    )
-                )
-            except DynadviseError as error:
-                left_out.append((name, str(error)))
+        made = {
+            name: _ready_or_reason(
+                name,
+                candidate,
+                saved,
+                target=target,
+                run_config=run_config,
+                directory=Path(folder),
+            )
+            for name, candidate in _chosen(saved, options.configurations).items()
+        }
+        ready = [found for found in made.values() if not isinstance(found, str)]
+        left_out = [(name, found) for name, found in made.items() if isinstance(found, str)]
         if not ready:
             raise DynadviseError(
                 "There is nothing to run.", details="\n".join(f"{n}: {r}" for n, r in left_out)
@@ -488,7 +483,7 @@ def verify(
         DynadviseError: The target is no job, cannot be profiled, or a configuration is unknown.
     """
     from advisor.dagster_bridge.instances import user_instance_kind
-    from advisor.measure.verification import Configuration, run_interleaved, run_once
+    from advisor.measure.verification import run_interleaved, run_once
 
     with planned(options, progress) as (plan, saved):
         if not confirm(plan):

@@ -10,6 +10,7 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
@@ -60,7 +61,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
     from dagster import DagsterInstance, build_reconstructable_job, execute_job
 
     target = request.target
-    arguments = (
+    arguments: tuple[Any, ...] = (
         request.items,
         request.item_wait_s,
         target.module if target else None,

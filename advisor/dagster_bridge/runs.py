@@ -114,10 +114,10 @@ def execute(request: RunRequest) -> RunResult:
         with DagsterInstance.ephemeral():
             pass  # imports the storages: part of opening an instance, not of the call
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
-        done = loaded.job.execute_in_process(
+        bare = loaded.job.execute_in_process(
             run_config=dict(request.run_config), raise_on_error=False
         )
-        failed = None if done.success else _first_failure(done.all_events)
+        failed = None if bare.success else _first_failure(bare.all_events)
         return _result(begun, own, children, None, failed)
 
     reconstructable = reconstructable_job(request.target)

@@ -432,7 +432,7 @@ def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
         ]
         for process in processes:
             process.start()
-        seconds = [queue.get(timeout=30) for _ in processes]
+        seconds: list[float] = [queue.get(timeout=30) for _ in processes]
         for process in processes:
             process.join()
         return sum(seconds) / len(seconds)
@@ -456,8 +456,7 @@ def measure_process_start(target: TargetReference | None) -> float:
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
         pool.submit(_import_user_code, target).result(timeout=RUN_TIMEOUT_S)
-        took = time.perf_counter() - begun
-    return took
+        return time.perf_counter() - begun
 
 
 def _import_user_code(target: TargetReference | None) -> None:

@@ -3,87 +3,102 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from advisor.domain.advice import Environment
-from advisor.domain.candidate import Candidate
+from advisor.domain.candidate import Candidate, Launch
 from advisor.domain.host import OverheadModel
-from advisor.domain.workload import WorkerKind
+from advisor.domain.workload import StartMethod, WorkerKind
+from advisor.model.contention import Contention
 
 MAX_CONCURRENT = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
 WORKERS = (2, 4, 8, 16, 32, 64)
 BATCHES_PER_SLOT = (1, 2, 4)
 """One batch a slot spends least on steps; more even out uneven items."""
 
+USEFUL_GAIN = 1.03
+"""More workers are considered only while they raise the throughput by this factor."""
 
-def _serial(items: int, kinds: Sequence[WorkerKind], cores: float) -> Iterator[Candidate]:
-    for launch in ("execute_in_process", "execute_job"):
-        plain = Candidate(launch, "in_process")  # type: ignore[arg-type]
+_KINDS: tuple[WorkerKind, ...] = ("thread", "process")
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerChoice:
+    """Which workers inside a step are worth considering.
+
+    Attributes:
+        contention: How much workers slow each other; a kind that failed is not considered.
+        cores: Effective cores; more than twice as many processes never help.
+        processes_possible: Whether what the op handles can cross a process boundary.
+    """
+
+    contention: Contention
+    cores: float
+    processes_possible: bool = True
+
+    def counts(self, kind: WorkerKind, batch_size: int) -> list[int]:
+        """Numbers of workers for batches of a size, fewest first."""
+        failed = self.contention.thread_failed
+        most = batch_size
+        if kind == "process":
+            failed = self.contention.process_failed
+            most = min(batch_size, max(2, round(2 * self.cores)))
+            if not self.processes_possible:
+                return []
+        if failed is not None:
+            return []
+        counts = [count for count in WORKERS if count <= most]
+        if kind == "thread" and 1 < batch_size <= max(WORKERS) and batch_size not in counts:
+            counts = sorted([*counts, batch_size])
+        useful: list[int] = []
+        best = 1.0
+        for count in counts:
+            throughput = count / self.contention.slowdown(kind, count)
+            if throughput < best * USEFUL_GAIN:
+                break
+            best = throughput
+            useful.append(count)
+        return useful
+
+
+def _serial(items: int, workers: WorkerChoice) -> Iterator[Candidate]:
+    launches: tuple[Launch, ...] = ("execute_in_process", "execute_job")
+    for launch in launches:
+        plain = Candidate(launch, "in_process")
         yield plain
-        if items < 2:
-            continue
-        yield _with(plain, batch_size=items)
-        for kind in kinds:
-            for workers in _worker_counts(kind, items, cores):
-                yield _with(plain, batch_size=items, workers_in_op=workers, worker_kind=kind)
+        if items > 1:
+            yield from _batched(plain, items, workers)
 
 
-def _worker_counts(kind: WorkerKind, batch_size: int, cores: float) -> list[int]:
-    most = batch_size if kind == "thread" else min(batch_size, max(2, round(2 * cores)))
-    counts = [workers for workers in WORKERS if workers <= most]
-    if kind == "thread" and 1 < batch_size <= max(WORKERS) and batch_size not in counts:
-        counts.append(batch_size)
-    return counts
-
-
-def _with(
-    plain: Candidate,
-    *,
-    batch_size: int = 1,
-    workers_in_op: int = 1,
-    worker_kind: WorkerKind | None = None,
-) -> Candidate:
-    return Candidate(
-        plain.launch,
-        plain.executor,
-        plain.start_method,
-        plain.preload_modules,
-        plain.max_concurrent,
-        batch_size,
-        workers_in_op,
-        worker_kind,
-    )
+def _batched(
+    plain: Candidate, batch_size: int, workers: WorkerChoice, kinds: Sequence[WorkerKind] = _KINDS
+) -> Iterator[Candidate]:
+    """``plain`` with batches, and with each useful number of workers inside a step."""
+    yield replace(plain, batch_size=batch_size)
+    for kind in kinds:
+        for count in workers.counts(kind, batch_size):
+            yield replace(plain, batch_size=batch_size, workers_in_op=count, worker_kind=kind)
 
 
 def _parallel(
-    items: int,
-    kinds: Sequence[WorkerKind],
-    overhead: OverheadModel,
-    preload: tuple[str, ...],
-    cores: float,
+    items: int, workers: WorkerChoice, overhead: OverheadModel, preload: tuple[str, ...]
 ) -> Iterator[Candidate]:
-    methods: list[Candidate] = []
-    if "spawn" in overhead.multiprocess:
-        methods.append(Candidate("execute_job", "multiprocess", "spawn"))
-    if "forkserver" in overhead.multiprocess:
-        methods.append(Candidate("execute_job", "multiprocess", "forkserver"))
-    if "warm_forkserver" in overhead.multiprocess and preload:
-        methods.append(Candidate("execute_job", "multiprocess", "forkserver", preload))
-    for method in methods:
+    starts: dict[str, tuple[StartMethod, tuple[str, ...]]] = {
+        "spawn": ("spawn", ()),
+        "forkserver": ("forkserver", ()),
+        "warm_forkserver": ("forkserver", preload),
+    }
+    for name, (start, modules) in starts.items():
+        if name not in overhead.multiprocess or (name == "warm_forkserver" and not preload):
+            continue
         for slots in MAX_CONCURRENT:
-            if slots > items and slots > 1:
+            if slots > max(1, items):
                 break
-            plain = Candidate(
-                "execute_job", "multiprocess", method.start_method, method.preload_modules, slots
-            )
+            plain = Candidate("execute_job", "multiprocess", start, modules, slots)
             yield plain
             sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
             for size in sorted(size for size in sizes if size > 1):
-                yield _with(plain, batch_size=size)
-                for kind in kinds:
-                    if kind == "process":
-                        continue
-                    for workers in _worker_counts(kind, size, cores):
-                        yield _with(plain, batch_size=size, workers_in_op=workers, worker_kind=kind)
+                yield from _batched(plain, size, workers, ("thread",))
 
 
 def all_candidates(
@@ -91,25 +106,22 @@ def all_candidates(
     *,
     overhead: OverheadModel,
     preload: tuple[str, ...],
-    cores: float,
-    worker_kinds: Sequence[WorkerKind],
+    workers: WorkerChoice,
     processes_possible: bool,
 ) -> tuple[Candidate, ...]:
-    """Every candidate for ``items`` items on a machine with ``cores``.
+    """Every candidate for ``items`` items.
 
     Args:
         items: Items of the run.
         overhead: Only calibrated start methods are considered.
         preload: The warm preload list; empty where there is none.
-        cores: Effective cores.
-        worker_kinds: Kinds of worker that the op allows inside a step.
+        workers: Which workers inside a step the op allows.
         processes_possible: False where what the op handles cannot be pickled or the job cannot
             be rebuilt in another process.
     """
-    kinds = [k for k in worker_kinds if k == "thread" or processes_possible]
-    found = list(_serial(items, kinds, cores))
+    found = list(_serial(items, workers))
     if processes_possible:
-        found.extend(_parallel(items, kinds, overhead, preload, cores))
+        found.extend(_parallel(items, workers, overhead, preload))
     return tuple(dict.fromkeys(found))
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import fmean
 
 import numpy as np
@@ -86,7 +87,7 @@ def _tails(run: ObservedRun) -> list[float]:
     steps = run.steps
     return [
         after.worker_starting_s - before.end_s
-        for before, after in zip(steps, steps[1:], strict=False)
+        for before, after in pairwise(steps)
         if before.end_s is not None and after.worker_starting_s is not None
     ]
 
@@ -164,7 +165,7 @@ def _in_process(run: CalibrationRun) -> InProcessOverhead:
     log = run.run
     mapped = _mapped(log)
     begins = [step.resource_init_started_s or step.start_s or 0.0 for step in mapped]
-    gaps = [after - before for before, after in zip(begins, begins[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(begins)]
     step_s = max(0.0, (_mean(gaps) if gaps else 0.0) - run.item_wait_s - run.item_cpu_s)
     load_s = _phase(mapped, "start_s", "inputs_s")
     finish_s = _phase(mapped, "first_output_s", "end_s")

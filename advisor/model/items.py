@@ -185,11 +185,11 @@ def reference_order(items: Items, length: int) -> NDArray[np.intp]:
     so that any stretch has close to the samples' mean.
     """
     if items.exact:
-        return np.arange(length) % items.samples
+        return np.asarray(np.arange(length) % items.samples, dtype=np.intp)
     rng = np.random.default_rng(12345)
     rounds = -(-length // items.samples)
     order = [rng.permutation(items.samples) for _ in range(rounds)]
-    return np.concatenate(order)[:length].astype(np.intp)
+    return np.asarray(np.concatenate(order)[:length], dtype=np.intp)
 
 
 def drawn_orders(items: Items, length: int, draws: int) -> NDArray[np.intp]:

@@ -34,7 +34,7 @@ TIE = 0.03
 WORTH_CODE = 0.07
 """A change of code must promise at least this share beyond the best pasted config."""
 
-PRUNE = 1.6
+PRUNE = 1.25
 """A candidate whose lower bound is this much above the best simulated one is not simulated."""
 
 UNSURE_REGRET = 0.03
@@ -151,6 +151,26 @@ def _simulate_all(
     return found, pruned
 
 
+def _fitting(
+    estimates: Sequence[Estimate],
+    rejected: list[Rejection],
+    setting: Setting,
+    constraints: Constraints,
+) -> list[Estimate]:
+    """Estimates that fit the constraints; the others are appended to ``rejected``."""
+    fits: list[Estimate] = []
+    for found in estimates:
+        reason = _rejection(found, setting, constraints)
+        if reason is None:
+            fits.append(found)
+        else:
+            rejected.append(Rejection(found.candidate, reason))
+    if not fits:
+        message = "no way to run fits: " + (rejected[-1].reason if rejected else "none considered")
+        raise ValueError(message)
+    return fits
+
+
 def search(
     candidates: Sequence[Candidate],
     setting: Setting,
@@ -176,16 +196,7 @@ def search(
     everything = list(dict.fromkeys([*candidates, *named]))
     estimates, rejected = _simulate_all(everything, [*plain, *named], setting)
 
-    fits: list[Estimate] = []
-    for found in estimates:
-        reason = _rejection(found, setting, constraints)
-        if reason is None:
-            fits.append(found)
-        else:
-            rejected.append(Rejection(found.candidate, reason))
-    if not fits:
-        message = "no way to run fits: " + (rejected[0].reason if rejected else "none considered")
-        raise ValueError(message)
+    fits = _fitting(estimates, rejected, setting, constraints)
 
     core = np.array([found.core_seconds for found in fits])
     draws = noisy_draws(fits, setting.draws)

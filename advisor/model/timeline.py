@@ -20,6 +20,9 @@ from advisor.domain.host import MultiprocessOverhead
 TICK_S = 0.020
 """``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
 
+BEFORE, AFTER = -1, -2
+"""Item numbers of the steps before and after the mapped ones."""
+
 
 @dataclass(frozen=True, slots=True)
 class Mechanisms:
@@ -186,6 +189,7 @@ class _Run:
         self,
         overhead: MultiprocessOverhead,
         plan: RunPlan,
+        *,
         cores: float,
         max_concurrent: int,
         mechanisms: Mechanisms,
@@ -216,7 +220,7 @@ class _Run:
     def _work_of(self, item: int, stage: int) -> StepWork:
         if item >= 0:
             return self.plan.mapped[item][stage]
-        return self.plan.before[stage] if item == -1 else self.plan.after[stage]
+        return self.plan.before[stage] if item == BEFORE else self.plan.after[stage]
 
     def _pieces(self, work: StepWork) -> list[tuple[float, float, float, int, str]]:
         """The step's pieces: (CPU s, waiting s, threads, puts on the queue, state)."""
@@ -311,29 +315,39 @@ class _Run:
 
     def _step_succeeded(self, child: _Child) -> None:
         """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
-        if child.item == -1:
-            if child.stage + 1 < len(self.plan.before):
-                self.runnable.append((-1, child.stage + 1))
-            elif self.items:
-                self.runnable.extend((i, 0) for i in range(self.items))
-            elif self.plan.after:
-                self.runnable.append((-2, 0))
+        if child.item == BEFORE:
+            self._after_serial(child.stage + 1)
+        elif child.item == AFTER:
+            self._make_runnable(AFTER, child.stage + 1, len(self.plan.after))
+        else:
+            self._mapped_succeeded(child)
+
+    def _make_runnable(self, item: int, stage: int, stages: int) -> bool:
+        if stage < stages:
+            self.runnable.append((item, stage))
+        return stage < stages
+
+    def _after_serial(self, stage: int) -> None:
+        """The next step before the mapped ones, or all mapped ones, or what comes after none."""
+        if self._make_runnable(BEFORE, stage, len(self.plan.before)):
             return
-        if child.item == -2:
-            if child.stage + 1 < len(self.plan.after):
-                self.runnable.append((-2, child.stage + 1))
-            return
+        if self.items:
+            self.runnable.extend((i, 0) for i in range(self.items))
+        else:
+            self._make_runnable(AFTER, 0, len(self.plan.after))
+
+    def _mapped_succeeded(self, child: _Child) -> None:
         self.mapped_left -= 1
+        following = (child.item, child.stage + 1)
         if child.stage + 1 < self.stages:
-            following = (child.item, child.stage + 1)
             if self.plan.depth_first:
                 self.runnable.appendleft(following)
             else:
                 self.runnable.append(following)
         elif not self.first_result_s:
             self.first_result_s = self.world.now
-        if self.mapped_left == 0 and self.plan.after:
-            self.runnable.append((-2, 0))
+        if self.mapped_left == 0:
+            self._make_runnable(AFTER, 0, len(self.plan.after))
 
     def _visit(self, child: _Child) -> bool:
         """One ``next()`` on a step's iterator; True when the step is finished."""
@@ -384,10 +398,7 @@ class _Run:
     def run(self) -> Timeline:
         o = self.o
         self._spend(o.start_s)
-        if self.plan.before:
-            self.runnable.append((-1, 0))
-        else:
-            self.runnable.extend((i, 0) for i in range(self.items))
+        self._after_serial(0)
         active: list[_Child] = []
         while active or self.runnable:
             while len(active) < self.m and self.runnable:
@@ -444,4 +455,11 @@ def simulate(
         stretch: Factor on a step's work when so many steps work at once, beyond what sharing
             the cores explains (a lock, memory bandwidth, a remote that throttles).
     """
-    return _Run(overhead, plan, cores, max_concurrent, mechanisms, stretch).run()
+    return _Run(
+        overhead,
+        plan,
+        cores=cores,
+        max_concurrent=max_concurrent,
+        mechanisms=mechanisms,
+        stretch=stretch,
+    ).run()
