@@ -35,6 +35,13 @@ _END_S = 12.0  # for the guardian to end its tree; it needs milliseconds
 _START = "from advisor.measure.supervisor import main; main()"
 
 
+_HINTS: dict[FailureKind, str] = {
+    "hung": "Raise --item-timeout if it needs that long.",
+    "memory": "Give it more memory, or smaller items with --inputs.",
+    "killed": "Give it more memory, or smaller items with --inputs.",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class ChildFailure:
     """Why a child gave no value.
@@ -65,6 +72,7 @@ class ChildFailure:
             f"{subject} {self.reason}",
             where=self.where,
             details=self.details,
+            hint=_HINTS.get(self.kind),
         )
 
 

@@ -1,0 +1,245 @@
+"""Where the time of an item goes: one pass under pyinstrument, in a process of its own.
+
+pyinstrument knows the stacks; whether the process was computing or waiting is measured beside
+it, by the CPU time that passed between two samples.
+"""
+
+from __future__ import annotations
+
+import inspect
+import pickle
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.domain.workload import Hotspot, HotspotCategory
+from advisor.measure.user_frames import is_machinery, is_user_file
+from advisor.measure.worker import PICKLE_PROTOCOL, Assignment, DrawnItems, session
+
+if TYPE_CHECKING:
+    from pyinstrument import Profiler
+
+CATEGORIES: tuple[HotspotCategory, ...] = (
+    "user code",
+    "imports",
+    "waiting",
+    "serialization",
+    "libraries",
+)
+_SERIALIZERS = {"pickle", "_pickle", "copyreg", "json", "cloudpickle", "marshal"}
+_SERIALIZING = {"dump", "dumps", "load", "loads"}
+_MOST_HOTSPOTS = 10
+_LEAST_SHARE = 0.01
+_MOST_CPU_OF_WAITING = 0.5  # a place that computes more than half of its time does not wait
+
+
+@dataclass(frozen=True, slots=True)
+class HotspotOrder:
+    """What to profile: items in this order, until ``most_s`` seconds have gone.
+
+    ``interval_s`` is pyinstrument's.
+    """
+
+    assignment: Assignment
+    drawn: DrawnItems
+    items: tuple[int, ...]
+    most_s: float
+    interval_s: float = 0.001
+    html: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class HotspotResult:
+    """Hot spots, hottest first, and the share of each category; shares are of the wall clock."""
+
+    hotspots: tuple[Hotspot, ...]
+    category_shares: dict[str, float]
+    profiled_s: float
+    executions: int
+    html: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StackSample:
+    """One sample: the stack, outermost frame first, its wall seconds and CPU seconds."""
+
+    stack: tuple[StackFrame, ...]
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class StackFrame:
+    """One frame of a sampled stack; ``line`` is the one being executed (0: a C function)."""
+
+    function: str
+    file: str
+    line: int
+
+
+@dataclass
+class _CpuRecorder:
+    """Notes the process's CPU time at each of pyinstrument's samples."""
+
+    profiler: Profiler
+    cpu_s: list[float] = field(default_factory=list)
+    last_s: float = field(default_factory=time.process_time)
+
+    def attach(self) -> None:
+        """Stand between the sampler and the profiler."""
+        original = self.profiler._sampler_saw_call_stack
+
+        def saw(*arguments: object) -> None:
+            now = time.process_time()
+            self.cpu_s.append(now - self.last_s)
+            original(*arguments)  # type: ignore[arg-type]
+            self.last_s = time.process_time()
+
+        self.profiler._sampler_saw_call_stack = saw  # type: ignore[assignment,method-assign]
+
+
+def profile_items(order: HotspotOrder) -> HotspotResult:
+    """Run items under pyinstrument in this process: its first call and some later ones."""
+    from pyinstrument import Profiler
+
+    with session(order.assignment, drawn=order.drawn) as opened:
+        # the op's event loop runs inside the profiled call, so it needs no async mode
+        profiler = Profiler(interval=order.interval_s, async_mode="disabled")
+        recorder = _CpuRecorder(profiler)
+        recorder.attach()
+        began = time.perf_counter()
+        profiler.start(caller_frame=inspect.currentframe())
+        recorder.last_s = time.process_time()
+        for item in order.items:
+            results: dict[str, Mapping[str, object]] = {}
+            for op in opened.chain:
+                inputs = opened.inputs_of(op, item, results)
+                results[op.op.handle] = opened.call(op, inputs, item)
+                serialize(results[op.op.handle])
+            if time.perf_counter() - began > order.most_s:
+                break
+        profiled = profiler.stop()
+        samples = [
+            StackSample(_frames(stack), wall_s, cpu_s)
+            for (stack, wall_s), cpu_s in zip(profiled.frame_records, recorder.cpu_s, strict=False)
+        ]
+        hotspots, shares = hottest(samples, _own_directories(order.assignment))
+        return HotspotResult(
+            hotspots,
+            shares,
+            sum(sample.wall_s for sample in samples),
+            opened.executions,
+            profiler.output_html() if order.html else None,
+        )
+
+
+def serialize(outputs: object) -> None:
+    """Pickle the outputs as an IO manager would, so that the profile shows its share."""
+    try:
+        pickle.dumps(outputs, protocol=PICKLE_PROTOCOL)
+    except Exception:  # noqa: BLE001 - reported elsewhere
+        return
+
+
+def _own_directories(assignment: Assignment) -> tuple[str, ...]:
+    """Folders of the package that holds the ops, the user's even where it is installed."""
+    found = set()
+    for op in assignment.description.mapped:
+        if op.op.location:
+            folder = Path(op.op.location.file).resolve().parent
+            while (folder.parent / "__init__.py").exists():
+                folder = folder.parent
+            if (folder / "__init__.py").exists():
+                found.add(f"{folder}/")
+    return tuple(sorted(found))
+
+
+def _frames(stack: Iterable[str]) -> tuple[StackFrame, ...]:
+    """Read pyinstrument's frame identifiers: function, file, first line, attributes."""
+    frames = []
+    for identifier in stack:
+        function, file, first_line, *attributes = identifier.split("\x00")
+        if file == "<thread>":
+            continue
+        numbers = attributes[0].split("\x01") if attributes else []
+        line = next((int(n[1:]) for n in numbers if n[:1] == "l" and n[1:].isdigit()), 0)
+        if not attributes:
+            head, _, tail = first_line.partition("\x01")
+            first_line = head
+            line = next(
+                (int(n[1:]) for n in tail.split("\x01") if n[:1] == "l" and n[1:].isdigit()), 0
+            )
+        number = int(first_line) if first_line.isdigit() else 0
+        frames.append(StackFrame(function, file, line or number))
+    return tuple(frames)
+
+
+def _place(stack: Sequence[StackFrame], own: tuple[str, ...]) -> StackFrame | None:
+    """The innermost frame of the user's code."""
+    return next((frame for frame in reversed(stack) if is_user_file(frame.file, own)), None)
+
+
+def _category(stack: Sequence[StackFrame], own: tuple[str, ...]) -> HotspotCategory:
+    """What a stack that computes is doing."""
+    if any(frame.file == "<frozen importlib._bootstrap>" for frame in stack):
+        return "imports"
+    inner = [frame for frame in stack if not frame.file.startswith("<built-in")]
+    if any(Path(frame.file).stem in _SERIALIZERS for frame in stack[-8:]):
+        return "serialization"
+    if stack and stack[-1] not in inner and stack[-1].function in _SERIALIZING:
+        return "serialization"
+    if inner and is_user_file(inner[-1].file, own):
+        return "user code"
+    return "libraries"
+
+
+def hottest(
+    samples: Sequence[StackSample], own: tuple[str, ...] = ()
+) -> tuple[tuple[Hotspot, ...], dict[str, float]]:
+    """Hot spots and the share of each category.
+
+    A hot spot is a function of the user's, at its hottest line, with what happens there or below.
+    A sample is split into computing and waiting by its CPU time, but only at places that wait
+    most of the time, so that a busy machine does not make computing look like waiting.
+    """
+    total_s = sum(sample.wall_s for sample in samples) or 1.0
+    by_place: dict[tuple[StackFrame, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    for sample in samples:
+        both = by_place[sample.stack]
+        both[0] += sample.wall_s
+        both[1] += min(sample.cpu_s, sample.wall_s)
+    shares: dict[str, float] = dict.fromkeys(CATEGORIES, 0.0)
+    spots: dict[tuple[str, str, HotspotCategory], dict[int, float]] = defaultdict(
+        lambda: defaultdict(float)
+    )
+    for stack, (wall_s, cpu_s) in by_place.items():
+        category = _category(stack, own)
+        waits = category != "imports" and cpu_s < _MOST_CPU_OF_WAITING * wall_s
+        waiting_s = wall_s - cpu_s if waits else 0.0
+        place = _place(stack, own)
+        parts: tuple[tuple[HotspotCategory, float], ...] = (
+            (category, wall_s - waiting_s),
+            ("waiting", waiting_s),
+        )
+        for kind, seconds in parts:
+            shares[kind] += seconds / total_s
+            named = place or _outer(stack)
+            if named is not None:
+                spots[(named.file, named.function, kind)][named.line] += seconds
+    found = []
+    for (file, function, kind), lines in spots.items():
+        share = sum(lines.values()) / total_s
+        hottest_line = max(lines, key=lambda line: lines[line])
+        if share >= _LEAST_SHARE:
+            where = f"{Path(file).name}:{hottest_line} {function}"
+            found.append(Hotspot(where, share, kind))
+    found.sort(key=lambda spot: -spot.share)
+    return tuple(found[:_MOST_HOTSPOTS]), shares
+
+
+def _outer(stack: Sequence[StackFrame]) -> StackFrame | None:
+    """The outermost frame that is a library's: where no user code is on the stack."""
+    return next((f for f in stack if not f.file.startswith("<") and not is_machinery(f.file)), None)

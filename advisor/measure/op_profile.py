@@ -1,0 +1,571 @@
+"""Measure a workload: the user's ops on sample items, in child processes of our own.
+
+The first call in a fresh process and later calls are kept apart, since under the multiprocess
+executor every step pays the first-call price and in process only the first item does.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import statistics
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any, cast
+
+from advisor.domain.workload import (
+    ConcurrencyProbe,
+    ItemSample,
+    OpProfile,
+    WorkerKind,
+    WorkloadDescription,
+    WorkloadProfile,
+)
+from advisor.measure.child import ChildFailure, ChildResult, run_in_child
+from advisor.measure.concurrency import Probed, ProbeOrder
+from advisor.measure.hotspots import HotspotOrder, HotspotResult
+from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
+from advisor.measure.machine import format_size, host_facts
+from advisor.measure.progress import Progress, silent
+from advisor.measure.worker import (
+    Assignment,
+    ChainRun,
+    DrawnItems,
+    FirstCalled,
+    FirstCallOrder,
+    Scouted,
+    ScoutOrder,
+)
+
+DEFAULT_SAMPLES = 40
+# how the budget is split; what one part does not need is left to those after it
+_LATER_SHARE = 0.25
+_SCOUT_SHARE = 0.75  # of the budget, after which the first child begins no further call
+_PROBE_SHARE = 0.175  # each for threads and for processes
+_HOTSPOT_SHARE = 0.15
+_HOTSPOT_S = 3.0
+_FRESH_PROCESSES = 3
+_WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
+_WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
+_SHORT_S = 0.2  # an item so short that warming up costs nothing
+_MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
+_LOADING_S = 300.0  # for importing the user's code and drawing the samples, before it "hangs"
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """What to measure, and within which limits.
+
+    Attributes:
+        inputs: Sample inputs as ``--inputs`` names them; None: the job yields them, or the op's
+            tag names them.
+        items: Items in production; None: as many as there are.
+        samples: Most different items to run; None: up to 40.
+        budget_s: Seconds that all of it may take.
+        item_timeout_s: Seconds after which one call counts as hung.
+        setup, teardown: ``module:callable`` hooks, called in each process around its calls.
+        flamegraph: Where to write pyinstrument's HTML.
+        memory_limit_bytes: For each child with all it starts; None: 90 % of the machine's.
+        each_item_once: Whether no item may run twice; probes and hot spots are then left out.
+        seed: Of the random order of later calls.
+    """
+
+    description: WorkloadDescription
+    run_config: Mapping[str, object] | None = None
+    inputs: str | None = None
+    items: int | None = None
+    samples: int | None = None
+    budget_s: float = 60.0
+    item_timeout_s: float = 300.0
+    setup: str | None = None
+    teardown: str | None = None
+    flamegraph: Path | None = None
+    memory_limit_bytes: int | None = None
+    each_item_once: bool = False
+    seed: int = 0
+    on_progress: Progress = silent
+
+
+def profile_workload(request: ProfileRequest) -> WorkloadProfile:
+    """Measure the workload within the budget.
+
+    Raises:
+        TargetError: The target or its inputs cannot be loaded.
+        UserCodeError: The user's code raised, hung, exited or was killed; with op, item and the
+            last frames of the user's traceback.
+    """
+    with tempfile.TemporaryDirectory(prefix="dynadvise-", ignore_cleanup_errors=True) as workspace:
+        return _Measurement(request, workspace).run()
+
+
+def plan_executions(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
+    """What `profile_workload` would run, and how often, in sentences; nothing is run."""
+    chain = " and ".join(repr(mapped.op.name) for mapped in description.mapped)
+    op = "op" if len(description.mapped) == 1 else "ops"
+    most = request.samples or DEFAULT_SAMPLES
+    told = []
+    if description.fan_out is not None and request.inputs is None:
+        before = "".join(f"{upstream.name!r}, " for upstream in description.upstream)
+        times = "once, and once more in every child if its outputs cannot be pickled"
+        told.append(f"Would run {before}{description.fan_out.name!r} {times}.")
+    elif request.inputs is not None:
+        told.append(f"Would read the sample inputs from {request.inputs}.")
+    if request.each_item_once:
+        told.append(f"Would run {op} {chain} at most once an item, on up to {most} items.")
+    else:
+        told += [
+            (
+                f"Would run {op} {chain} on up to {most} items in one process, repeatedly if short "
+                f"(up to {DEFAULT_SAMPLES + 1} calls)."
+            ),
+            (
+                f"Would run {op} {chain} in up to {_FRESH_PROCESSES + 1} more fresh processes, once "
+                "each."
+            ),
+            (
+                "Would run items at once, as 2 to 32 threads and as 2 or more processes, and each of "
+                "these items alone before and after."
+            ),
+            f"Would run some items under pyinstrument, for about {_hotspot_s(request):.0f} s.",
+        ]
+    if description.collects:
+        names = ", ".join(repr(reference.name) for reference in description.collects)
+        told.append(f"Would run {names} once, on the sampled outputs.")
+    if request.setup or request.teardown:
+        hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
+        told.append(f"Would call {hooks} in every process, around the calls.")
+    told.append(
+        f"Would spend at most about {request.budget_s:g} s; an item that takes longer is run once."
+    )
+    return told
+
+
+def _hotspot_s(request: ProfileRequest) -> float:
+    return min(_HOTSPOT_S, _HOTSPOT_SHARE * request.budget_s)
+
+
+@dataclass
+class _Measurement:
+    """One measurement under way: what is known, and what it has cost so far."""
+
+    request: ProfileRequest
+    workspace: str
+    began: float = field(default_factory=time.monotonic)
+    executions: int = 0
+    notes: dict[str, None] = field(default_factory=dict)
+    skipped: list[str] = field(default_factory=list)
+    start_s: float = 0.0
+    base_rss: list[int] = field(default_factory=list)
+    resource_init: list[float] = field(default_factory=list)
+    repeatable: bool = True
+
+    def run(self) -> WorkloadProfile:
+        """All parts, the most telling first, as far as the budget goes."""
+        scouted = self._scout()
+        preloadable = self._check_preload(scouted.imported)
+        probes = self._probe("process", scouted, preloadable)
+        first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
+        probes += self._probe("thread", scouted, preloadable)
+        preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
+        hot = self._hotspots(scouted)
+        first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
+        preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
+        if self.skipped:
+            parts = ", ".join(dict.fromkeys(self.skipped))
+            self.notes[
+                f"Left out, since the budget of {self.request.budget_s:g} s was spent: {parts}. "
+                "A larger --budget measures it."
+            ] = None
+        ops = self._ops(scouted, first, preloaded, preloadable)
+        drawn = scouted.drawn
+        return WorkloadProfile(
+            items=self.request.items or drawn.total,
+            ops=ops,
+            fan_out_s=drawn.fan_out_s,
+            fan_out_items=drawn.total if drawn.fan_out_s is not None else 0,
+            upstream_s=drawn.upstream_s,
+            collect_s=scouted.collect_s,
+            collect_items=scouted.collect_items,
+            probes=tuple(probes),
+            hotspots=hot.hotspots if hot else (),
+            category_shares=hot.category_shares if hot else {},
+            op_executions=self.executions,
+            cost_s=time.monotonic() - self.began,
+            measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+            notes=tuple(self.notes),
+        )
+
+    # --- children ---
+
+    @property
+    def elapsed_s(self) -> float:
+        return time.monotonic() - self.began
+
+    def _fits(self, cost_s: float, what: str) -> bool:
+        """Whether the rest of the budget is enough; what is left out is remembered."""
+        if self.elapsed_s + cost_s <= self.request.budget_s:
+            return True
+        self.skipped.append(what)
+        return False
+
+    def _tell(self, message: str) -> None:
+        share = min(0.99, self.elapsed_s / self.request.budget_s)
+        self.request.on_progress(message, share)
+
+    def _assignment(self) -> Assignment:
+        request = self.request
+        return Assignment(
+            description=request.description,
+            run_config=request.run_config,
+            workspace=self.workspace,
+            inputs=request.inputs,
+            samples=max(1, request.samples or DEFAULT_SAMPLES),
+            item_timeout_s=request.item_timeout_s,
+            setup=request.setup,
+            teardown=request.teardown,
+        )
+
+    def _child(
+        self,
+        function: str,
+        argument: object,
+        *,
+        environment: Mapping[str, str] | None = None,
+        told: list[Mapping[str, object]] | None = None,
+    ) -> ChildResult:
+        target = self.request.description.target
+        paths = [target.working_directory]
+        if target.file:
+            paths.insert(0, str(Path(target.file).parent))
+        limit = self.request.memory_limit_bytes
+        result = run_in_child(
+            f"advisor.measure.{function}",
+            argument,
+            timeout_s=_LOADING_S + 2 * self.request.budget_s + self.request.item_timeout_s,
+            memory_limit_bytes=limit or int(0.9 * host_facts().memory_bytes),
+            python_path=paths,
+            working_directory=target.working_directory,
+            environment=environment,
+            on_progress=told.append if told is not None else None,
+        )
+        failure = result.failure
+        if failure and self.request.teardown and failure.kind in ("killed", "hung", "memory"):
+            self._teardown(paths)
+        return result
+
+    def _teardown(self, paths: Sequence[str]) -> None:
+        """The hook that a killed child could not call."""
+        result = run_in_child(
+            "advisor.measure.worker:call_hook",
+            self.request.teardown,
+            timeout_s=self.request.item_timeout_s,
+            python_path=paths,
+            working_directory=self.request.description.target.working_directory,
+        )
+        if result.failure:
+            self.notes[f"The teardown hook {result.failure.reason}."] = None
+
+    def _scout(self) -> Scouted:
+        request = self.request
+        self._tell("drawing the samples, first and later calls")
+        order = ScoutOrder(
+            self._assignment(),
+            later_s=_LATER_SHARE * request.budget_s,
+            most_s=_SCOUT_SHARE * request.budget_s,
+            each_once=request.each_item_once,
+            reserved=_FRESH_PROCESSES + 1,
+            seed=request.seed,
+        )
+        result = self._child("worker:scout", order)
+        scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
+        drawn = scouted.drawn
+        self.executions += scouted.executions
+        self.repeatable = scouted.repeatable
+        self.start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
+        self.start_s += max(0.0, result.wall_s - scouted.start_s - _wall_s([scouted])) * 0.5
+        self.base_rss.append(scouted.base_rss_bytes)
+        self.resource_init.append(scouted.resource_init_s)
+        self.notes.update(dict.fromkeys(scouted.notes))
+        self._note_samples(scouted)
+        return scouted
+
+    def _note_samples(self, scouted: Scouted) -> None:
+        drawn = scouted.drawn
+        called = {run.item for run in (scouted.first, *scouted.later)}
+        wanted = min(self.request.samples or DEFAULT_SAMPLES, drawn.total)
+        if not scouted.later and len(drawn.positions) > 0:
+            self.notes[
+                f"One item takes {scouted.first.wall_s:.3g} s, so that it was run once in the "
+                f"budget of {self.request.budget_s:g} s: there is no later call to compare with, "
+                "and the intervals are wide."
+            ] = None
+        elif len(called) < wanted and not self.request.each_item_once:
+            self.notes[
+                f"{len(called)} of {wanted} samples were run within the budget: the intervals "
+                "are wider for it."
+            ] = None
+        if drawn.unpicklable:
+            self.notes[f"An item cannot be pickled: {drawn.unpicklable}."] = None
+
+    def _check_preload(self, modules: tuple[str, ...]) -> Preloadable:
+        if not modules:
+            return Preloadable((), {})
+        self._tell("checking which imports are safe before a fork")
+        result = self._child("imports:check_preload", modules, environment=SINGLE_THREADED_BLAS)
+        if result.failure is not None:
+            reason = f"importing it alone {result.failure.reason}"
+            return Preloadable((), dict.fromkeys(modules, reason))
+        return cast("Preloadable", result.value)
+
+    def _fresh_item(self, scouted: Scouted, place: int) -> int:
+        """An item for a fresh process: not the first child's, and each time another."""
+        count = len(scouted.drawn.positions)
+        others = [item for item in range(count) if item != scouted.first.item]
+        if self.request.each_item_once:
+            called = {run.item for run in (scouted.first, *scouted.later)}
+            others = [item for item in others if item not in called]
+        if not others:
+            return -1 if self.request.each_item_once else scouted.first.item
+        steps = (0.25, 0.75, 0.0, 0.5)
+        return others[min(len(others) - 1, int(steps[place % 4] * len(others)))]
+
+    def _fresh(
+        self, scouted: Scouted, item: int, preload: tuple[str, ...], what: str
+    ) -> ChainRun | None:
+        """One first call in a fresh process; None where there was no time, or it failed."""
+        if item < 0 or not self._fits(self.start_s + scouted.first.wall_s, what):
+            return None
+        self._tell(what)
+        order = FirstCallOrder(self._assignment(), scouted.drawn, item, preload)
+        result = self._child("worker:first_call", order)
+        if result.failure is not None:
+            self._failed_again(result.failure)
+            return None
+        called = cast("FirstCalled", result.value)
+        self.executions += called.executions
+        self.start_s = max(0.0, result.wall_s - called.run.wall_s)
+        self.base_rss.append(called.base_rss_bytes)
+        self.resource_init.append(called.resource_init_s)
+        return called.run
+
+    def _failed_again(self, failure: ChildFailure) -> None:
+        self.executions += 1
+        self.notes[
+            f"{failure.during or 'A further call'} {failure.reason}, though it had run before."
+        ] = None
+
+    def _first_calls(self, scouted: Scouted, count: int, *, from_place: int) -> list[ChainRun]:
+        if not self.repeatable and not self.request.each_item_once:
+            return []
+        runs = [
+            self._fresh(
+                scouted, self._fresh_item(scouted, from_place + turn), (), "more first calls"
+            )
+            for turn in range(count)
+        ]
+        return [run for run in runs if run is not None]
+
+    def _preloaded_calls(
+        self, scouted: Scouted, preloadable: Preloadable, places: Sequence[int | None]
+    ) -> list[ChainRun]:
+        """The first calls again, on the same items, with their imports done before."""
+        if not preloadable.safe or not self.repeatable:
+            return []
+        items = [
+            scouted.first.item if place is None else self._fresh_item(scouted, place)
+            for place in places
+        ]
+        what = "first calls with their imports preloaded"
+        runs = [self._fresh(scouted, item, preloadable.safe, what) for item in items]
+        return [run for run in runs if run is not None]
+
+    # --- probes ---
+
+    def _probe(
+        self, kind: WorkerKind, scouted: Scouted, preloadable: Preloadable
+    ) -> list[ConcurrencyProbe]:
+        """The probes of one kind that are worth their time."""
+        total = self.request.items or scouted.drawn.total
+        if total < 2:
+            return []
+        if not self.repeatable:
+            self.notes["Not measured: how items slow each other, since they run only once."] = None
+            return []
+        expected_s = _expected_s(scouted)
+        typical_s = statistics.fmean(expected_s.values())
+        workers = self._workers(kind, scouted, total)
+        # without later calls, expected_s holds the first-call price: compare like with like
+        warm = bool(scouted.later) and (
+            scouted.first.wall_s > _WARM_UP * typical_s or typical_s < _SHORT_S
+        )
+        alone = 2 if typical_s < 1.5 else 1 if typical_s < 5.0 else 0
+        plural = "processes" if kind == "process" else "threads"
+        cost_s = self._probe_cost_s(kind, workers, typical_s, alone)
+        cost_s += scouted.first.wall_s if warm else 0.0
+        if not workers or not self._fits(cost_s, f"items at once as {plural}"):
+            return []
+        self._tell(f"items at once, as {plural}")
+        order = ProbeOrder(
+            assignment=self._assignment(),
+            drawn=scouted.drawn,
+            kind=kind,
+            workers=workers,
+            expected_s=expected_s,
+            most_s=_PROBE_SHARE * self.request.budget_s,
+            warm_up=warm,
+            passes_alone=alone,
+            preload=preloadable.safe,
+        )
+        return self._probed(order)
+
+    def _probed(self, order: ProbeOrder) -> list[ConcurrencyProbe]:
+        told: list[Mapping[str, object]] = []
+        result = self._child("concurrency:probe", order, told=told)
+        chain = len(self.request.description.mapped)
+        if result.failure is None:
+            probed = cast("Probed", result.value)
+            self.executions += probed.executions * chain
+            return list(probed.probes)
+        probes = [
+            ConcurrencyProbe(**cast("dict[str, Any]", message["probe"]))
+            for message in told
+            if "probe" in message
+        ]
+        counts = [cast("int", message["executions"]) for message in told if "probe" in message]
+        tried = [cast("int", message["probing"]) for message in told if "probing" in message]
+        at = tried[-1] if tried else order.workers[0]
+        self.executions += (max(counts, default=0) + at) * chain
+        failed = f"{result.failure.during or 'the probe'} {result.failure.reason}"
+        return [*probes, ConcurrencyProbe(order.kind, at, 0.0, failed)]
+
+    def _workers(self, kind: WorkerKind, scouted: Scouted, total: int) -> tuple[int, ...]:
+        """How many at once to try: what the machine has, and more where items mostly wait."""
+        cores = max(1, round(host_facts().cpus))
+        runs = scouted.later or (scouted.first,)
+        wall_s = sum(run.wall_s for run in runs)
+        cpu_s = sum(sample.cpu_s for run in runs for sample in run.samples)
+        waits = cpu_s < _WAITING_CPU * wall_s
+        if kind == "thread":
+            wanted = {2, 4, 8, 16, 32} if waits else {2, min(cores, 16), 4}
+        else:
+            wanted = {2, min(cores, 16), 4}
+        limit = self.request.memory_limit_bytes or host_facts().memory_bytes
+        peak = max(sample.peak_rss_bytes for run in runs for sample in run.samples)
+        each = peak + (scouted.base_rss_bytes if kind == "process" else 0)
+        room = max(1, int(_MEMORY_SHARE * limit / max(1, each)))
+        if room < max(wanted):
+            self.notes[
+                f"No more than {room} items were run at once: each takes {format_size(each)}."
+            ] = None
+        return tuple(sorted(count for count in wanted if 1 < count <= min(total, room)))
+
+    def _probe_cost_s(
+        self, kind: WorkerKind, workers: tuple[int, ...], typical_s: float, alone: int
+    ) -> float:
+        """Seconds of the first probe at least; the child itself leaves out what takes too long."""
+        if not workers:
+            return 0.0
+        start_s = self.start_s * (2 if kind == "process" else 1)
+        once_s = max(typical_s, 0.3) * 1.5
+        return start_s + once_s + alone * max(typical_s, min(2.0, 4 * typical_s))
+
+    # --- hot spots ---
+
+    def _hotspots(self, scouted: Scouted) -> HotspotResult | None:
+        if not self.repeatable:
+            return None
+        most_s = _hotspot_s(self.request)
+        cost_s = self.start_s + scouted.first.wall_s
+        wanted = self.request.flamegraph is not None
+        if not wanted and not self._fits(cost_s, "hot spots under pyinstrument"):
+            return None
+        self._tell("where the time goes, under pyinstrument")
+        items = [scouted.first.item, *dict.fromkeys(run.item for run in scouted.later)][:20]
+        typical_s = statistics.fmean(_expected_s(scouted).values())
+        order = HotspotOrder(
+            self._assignment(),
+            scouted.drawn,
+            tuple(items),
+            most_s=most_s - typical_s,
+            interval_s=0.001 if typical_s > 0.05 else 0.0002,
+            html=wanted,
+        )
+        result = self._child("hotspots:profile_items", order)
+        if result.failure is not None:
+            self._failed_again(result.failure)
+            return None
+        hot = cast("HotspotResult", result.value)
+        self.executions += hot.executions
+        if self.request.flamegraph is not None and hot.html is not None:
+            _write_whole(self.request.flamegraph, hot.html)
+        return hot
+
+    # --- the profile ---
+
+    def _ops(
+        self,
+        scouted: Scouted,
+        first: list[ChainRun],
+        preloaded: list[ChainRun],
+        preloadable: Preloadable,
+    ) -> tuple[OpProfile, ...]:
+        found = []
+        for place, mapped in enumerate(self.request.description.mapped):
+            reasons = [
+                run.unpicklable[place]
+                for run in (scouted.first, *scouted.later)
+                if run.unpicklable[place]
+            ]
+            unpicklable = f"output {reasons[0]}" if reasons else None
+            if place == 0 and scouted.drawn.unpicklable:
+                unpicklable = unpicklable or scouted.drawn.unpicklable
+            found.append(
+                OpProfile(
+                    op=mapped.op.name,
+                    first_calls=self._samples(first, place, scouted.drawn),
+                    preloaded_first_calls=self._samples(preloaded, place, scouted.drawn),
+                    later_calls=self._samples(scouted.later, place, scouted.drawn),
+                    resource_init_s=(
+                        statistics.fmean(self.resource_init) if mapped.resource_keys else 0.0
+                    ),
+                    base_rss_bytes=int(statistics.median(self.base_rss)),
+                    first_call_modules=preloadable.safe if place == 0 else (),
+                    unsafe_modules=preloadable.unsafe if place == 0 else {},
+                    unpicklable=unpicklable,
+                )
+            )
+        return tuple(found)
+
+    @staticmethod
+    def _samples(runs: Sequence[ChainRun], place: int, drawn: DrawnItems) -> tuple[ItemSample, ...]:
+        """The samples of one op, numbered by their place among all items."""
+        return tuple(
+            dataclasses.replace(sample, item=drawn.positions[sample.item])
+            for sample in (run.samples[place] for run in runs)
+        )
+
+
+def _wall_s(scouted: Sequence[Scouted]) -> float:
+    return sum(run.wall_s for each in scouted for run in (each.first, *each.later))
+
+
+def _expected_s(scouted: Scouted) -> dict[int, float]:
+    """Item to its seconds alone in a process that is warm; as far as any was measured."""
+    found: dict[int, list[float]] = {}
+    for run in scouted.later or (scouted.first,):
+        found.setdefault(run.item, []).append(run.wall_s)
+    return {item: statistics.median(walls) for item, walls in found.items()}
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Write the file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,619 @@
+"""Code that runs inside a child: load the target, draw the items, and time the user's ops.
+
+Nothing here is called in dynadvise's own process; see `advisor.measure.child`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import pickle
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.measure.imports import ImportRecorder
+from advisor.measure.meter import Meter, resident_bytes
+from advisor.measure.supervisor import unwatch, watch
+from advisor.measure.user_frames import culprit, frames_of, root_cause
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.invocation import Invocation
+    from advisor.dagster_bridge.target import LoadedTarget
+
+PICKLE_PROTOCOL = 4
+"""Dagster's (``dagster._utils.PICKLE_PROTOCOL``); a test holds them together."""
+
+_SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
+_ENOUGH_CALLS = 16
+_MOST_CALLS = 40
+_STORED_ITEMS = 8  # outside of a run each takes some 0.1 s to prepare
+_COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What every child of one measurement is told.
+
+    Attributes:
+        workspace: Folder of this measurement, where the items lie once they are drawn.
+        inputs: ``--inputs``; None where the job itself yields the items.
+        samples: Most items to keep.
+        item_timeout_s: Seconds after which one call of an op counts as hung.
+        setup, teardown: ``module:callable`` around the measured calls.
+    """
+
+    description: WorkloadDescription
+    run_config: Mapping[str, object] | None
+    workspace: str
+    inputs: str | None
+    samples: int
+    item_timeout_s: float
+    setup: str | None = None
+    teardown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnItems:
+    """What is known of the sampled items; the items themselves lie in the workspace.
+
+    ``positions`` are their places among all ``total`` items. ``unpicklable`` is the reason why
+    they do not lie there; every child then draws them anew.
+    """
+
+    total: int
+    positions: tuple[int, ...]
+    keys: tuple[str | None, ...]
+    fan_out_s: float | None
+    upstream_s: float
+    unpicklable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRun:
+    """One run of the whole chain on one item: a sample an op, in order."""
+
+    item: int
+    samples: tuple[ItemSample, ...]
+    unpicklable: tuple[str | None, ...] = ()
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all calls of the chain."""
+        return sum(sample.wall_s for sample in self.samples)
+
+
+@dataclass
+class Session:
+    """A loaded target whose resources are started: ready to call its mapped ops."""
+
+    assignment: Assignment
+    loaded: LoadedTarget
+    invocation: Invocation
+    drawn: DrawnItems
+    resource_init_s: float
+    base_rss_bytes: int
+    held: list[dict[str, object]] = field(default_factory=list)  # where they cannot be pickled
+    fixed: dict[str, dict[str, object]] = field(default_factory=dict)
+    executions: int = 0
+    notes: dict[str, None] = field(default_factory=dict)
+    stored: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
+    not_stored: set[str] = field(default_factory=set)
+    quiet: bool = False  # whether calls are not announced one by one
+
+    @property
+    def chain(self) -> tuple[MappedOp, ...]:
+        """The mapped ops, in order."""
+        return self.assignment.description.mapped
+
+    def item_inputs(self, item: int) -> dict[str, object]:
+        """Inputs of one item, read as a step would read them."""
+        if self.held:
+            return dict(self.held[item])
+        content = _item_path(self.assignment.workspace, item).read_bytes()
+        inputs = pickle.loads(content)  # noqa: S301 - written by our own child
+        assert isinstance(inputs, dict)
+        return inputs
+
+    def label(self, op: MappedOp, item: int) -> str:
+        """How messages name a call."""
+        key = self.drawn.keys[item]
+        name = f"item {self.drawn.positions[item]}" + (f" (key {key!r})" if key else "")
+        return f"op {op.op.name!r} on {name}"
+
+    def call(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> dict[str, object]:
+        """Call one op, unmeasured, watched for a hang."""
+        self.executions += 1
+        if self.quiet:
+            return self.invocation.call(op, inputs, self.drawn.keys[item])
+        watch(self.label(op, item), self.assignment.item_timeout_s)
+        outputs = self.invocation.call(op, inputs, self.drawn.keys[item])
+        unwatch()
+        return outputs
+
+    def call_chain(self, item: int) -> object:
+        """Run the whole chain on an item, unmeasured; what the last op returned."""
+        results: dict[str, Mapping[str, object]] = {}
+        for op in self.chain:
+            results[op.op.handle] = self.call(op, self.inputs_of(op, item, results), item)
+        return next_value(self.chain[-1], results)
+
+    def inputs_of(
+        self, op: MappedOp, item: int, results: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, object]:
+        """All inputs of an op for an item, given what the chain's earlier ops returned."""
+        from advisor.dagster_bridge.invocation import item_inputs
+
+        needs_item = any(source not in results for source, _ in op.sources.values())
+        own = self.item_inputs(item) if needs_item or not op.sources else {}
+        return item_inputs(op, own, results, self.fixed)
+
+    def measure_chain(
+        self, item: int, meter: Meter, recorder: ImportRecorder | None = None
+    ) -> tuple[ChainRun, object]:
+        """Run the chain on an item and measure each of its calls."""
+        samples: list[ItemSample] = []
+        reasons: list[str | None] = []
+        results: dict[str, Mapping[str, object]] = {}
+        key = self.drawn.keys[item]
+        recording = recorder.recording if recorder else contextlib.nullcontext
+        for place, op in enumerate(self.chain):
+            started = time.perf_counter()
+            with recording():
+                inputs = self.inputs_of(op, item, results)
+            load_s = time.perf_counter() - started
+            if place > 0 and reasons[-1] is None:
+                load_s += self._stored(self.chain[place - 1], item)[1]
+            prepared = self.invocation.prepare(op, inputs, key)
+            self.executions += 1
+            watch(self.label(op, item), self.assignment.item_timeout_s)
+            with recording(), meter.measuring() as reading:
+                outputs = prepared.run()
+            unwatch()
+            output_bytes, reason = _pickled_bytes(outputs)
+            if reason is None:
+                self._store(op, outputs, item, loaded=place + 1 < len(self.chain))
+            samples.append(
+                ItemSample(
+                    item=item,
+                    key=key,
+                    wall_s=reading.wall_s,
+                    cpu_s=reading.cpu_s,
+                    peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
+                    input_bytes=_pickled_bytes(inputs)[0],
+                    output_bytes=output_bytes,
+                    load_s=load_s,
+                    store_s=0.0 if reason else self._stored(op, item)[0],
+                    connections=reading.connections,
+                )
+            )
+            reasons.append(reason)
+            results[op.op.handle] = outputs
+        value = next_value(self.chain[-1], results)
+        return ChainRun(item, tuple(samples), tuple(reasons)), value
+
+    def _stored(self, op: MappedOp, item: int) -> tuple[float, float]:
+        """Seconds to store and to load an item's outputs, or the median of those measured."""
+        known = self.stored.get(op.op.handle, {})
+        if item in known:
+            return known[item]
+        if not known:
+            return 0.0, 0.0
+        stores, loads = zip(*known.values(), strict=True)
+        return statistics.median(stores), statistics.median(loads)
+
+    def _store(
+        self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
+    ) -> None:
+        """Time the op's own IO manager on the outputs, of a few items."""
+        from advisor.dagster_bridge.invocation import CannotStoreError
+
+        known = self.stored.setdefault(op.op.handle, {})
+        if item in known or len(known) >= _STORED_ITEMS or op.op.handle in self.not_stored:
+            return
+        try:
+            with _timed_io(self.invocation, op) as spent:
+                self.invocation.store(op, outputs, item)
+                if loaded:
+                    self.invocation.load(op, item)
+        except CannotStoreError as error:
+            self.not_stored.add(op.op.handle)
+            self.notes[f"Storing was not measured: {error.what}"] = None
+        else:
+            known[item] = spent["handle_output"], spent["load_input"]
+
+
+@contextlib.contextmanager
+def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]]:
+    """Seconds inside the op's IO managers alone, by method, while the block runs.
+
+    Building the contexts that they are given takes many times longer outside of a run.
+    """
+    spent = {"handle_output": 0.0, "load_input": 0.0}
+    managers = {id(found): found for found in (invocation._io_manager(op, n) for n in op.outputs)}
+
+    def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            started = time.perf_counter()
+            try:
+                return original(*arguments)
+            finally:
+                spent[method] += time.perf_counter() - started
+
+        return call
+
+    try:
+        for manager in managers.values():
+            for method in spent:
+                # past pydantic, which guards the attributes of a ConfigurableIOManager
+                object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
+        yield spent
+    finally:
+        for manager in managers.values():
+            for method in spent:
+                manager.__dict__.pop(method, None)
+
+
+def next_value(op: MappedOp, results: Mapping[str, Mapping[str, object]]) -> object:
+    """What the chain's last op hands on: its only output, or its first."""
+    outputs = results[op.op.handle]
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    return outputs.get(op.outputs[0]) if op.outputs else None
+
+
+def _pickled_bytes(values: Mapping[str, object]) -> tuple[int, str | None]:
+    """Bytes of the values as Dagster would pickle them; 0 and the reason where it could not."""
+    total = 0
+    name = ""
+    try:
+        for name, value in values.items():  # noqa: B007 - named in the reason
+            total += len(pickle.dumps(value, protocol=PICKLE_PROTOCOL))
+    except Exception as error:  # noqa: BLE001 - whatever __reduce__ raises
+        return 0, f"{name!r} cannot be pickled ({type(error).__name__}: {error})"
+    return total, None
+
+
+def _item_path(workspace: str, item: int) -> Path:
+    return Path(workspace) / f"item-{item}.pickle"
+
+
+def failure_in_words(error: BaseException) -> str:
+    """What the user's code raised, and where, on one line."""
+    cause = root_cause(error)
+    guilty = culprit(frames_of(cause))
+    told = " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
+    return f"{told} at {guilty.where}" if guilty else told
+
+
+def call_hook(spelled: str | None) -> None:
+    """Call a ``module:callable`` hook of the user's; None does nothing."""
+    if spelled is None:
+        return
+    from advisor.domain.errors import TargetError
+
+    module, _, name = spelled.partition(":")
+    watch(f"hook {spelled!r}")
+    try:
+        hook = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise TargetError(
+            f"The hook {spelled!r} cannot be loaded: {error}",
+            hint="Write hooks as module:callable.",
+        ) from error
+    hook()
+    unwatch()
+
+
+def spread(total: int, wanted: int) -> list[int]:
+    """Places of ``wanted`` items, evenly spread over ``total``."""
+    if wanted >= total:
+        return list(range(total))
+    if wanted == 1:
+        return [total // 2]
+    return sorted({round(place * (total - 1) / (wanted - 1)) for place in range(wanted)})
+
+
+def _draw(assignment: Assignment, loaded: LoadedTarget) -> tuple[DrawnItems, list[Any], Any]:
+    """The sampled items: from ``--inputs``, or by running the job up to its fan-out."""
+    from advisor.dagster_bridge.sampling import draw_samples, inputs_tag, read_inputs
+
+    description = assignment.description
+    fan_out_s: float | None = None
+    upstream_s = 0.0
+    fixed: Mapping[str, dict[str, object]] = {}
+    keys: list[str | None]
+    spelled = assignment.inputs
+    if spelled is None and description.fan_out is None:
+        spelled = inputs_tag(description)
+    if spelled is not None:
+        watch(f"reading the inputs {spelled!r}")
+        folder = Path(description.target.working_directory)
+        items = read_inputs(spelled, description, folder)
+        total, keys = len(items), [None] * len(items)
+    else:
+        name = f"fan-out op {description.fan_out.name!r}" if description.fan_out else "the inputs"
+        watch(name)
+        drawn = draw_samples(loaded, description, assignment.run_config, None)
+        items = [sample.inputs for sample in drawn.items]
+        keys = [sample.key for sample in drawn.items]
+        total = drawn.total_items
+        fan_out_s, upstream_s = drawn.fan_out_s, drawn.upstream_s
+        fixed = drawn.fixed_inputs
+    unwatch()
+    kept = spread(len(items), assignment.samples)
+    facts = DrawnItems(
+        total=total,
+        positions=tuple(kept),
+        keys=tuple(keys[place] for place in kept),
+        fan_out_s=fan_out_s,
+        upstream_s=upstream_s,
+    )
+    return facts, [items[place] for place in kept], fixed
+
+
+def _write_items(workspace: str, facts: DrawnItems, items: list[Any], fixed: Any) -> DrawnItems:
+    """Put the items where other children find them; the first that cannot be is the reason."""
+    try:
+        for place, inputs in enumerate(items):
+            size, reason = _pickled_bytes(inputs)
+            if reason:
+                facts = replace(facts, unpicklable=f"input {reason}")
+                break
+            content = pickle.dumps(inputs, protocol=PICKLE_PROTOCOL)
+            assert len(content) >= size
+            _item_path(workspace, place).write_bytes(content)
+        else:
+            content = pickle.dumps(fixed, protocol=PICKLE_PROTOCOL)
+            (Path(workspace) / "fixed.pickle").write_bytes(content)
+    except Exception as error:  # noqa: BLE001 - whatever __reduce__ raises
+        facts = replace(facts, unpicklable=f"an input cannot be pickled ({error})")
+    return facts
+
+
+@contextlib.contextmanager
+def session(
+    assignment: Assignment,
+    *,
+    drawn: DrawnItems | None = None,
+    preload: tuple[str, ...] = (),
+) -> Iterator[Session]:
+    """Load the target, start its resources, and have the items at hand.
+
+    Args:
+        assignment: What to load.
+        drawn: The items' facts, once a first child has drawn them; None draws them here.
+        preload: Modules to import before anything is timed, as a warm forkserver does.
+    """
+    from advisor.dagster_bridge.invocation import open_invocation
+    from advisor.dagster_bridge.target import load_target
+
+    description = assignment.description
+    watch(f"importing the code of {description.target.spelled!r}")
+    loaded = load_target(description.target)
+    for module in preload:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    unwatch()
+    call_hook(assignment.setup)
+    try:
+        items: list[Any] = []
+        fixed: Any = {}
+        if drawn is None or drawn.unpicklable is not None:
+            facts, items, fixed = _draw(assignment, loaded)
+            drawn = drawn or _write_items(assignment.workspace, facts, items, fixed)
+        else:
+            content = (Path(assignment.workspace) / "fixed.pickle").read_bytes()
+            fixed = pickle.loads(content)  # noqa: S301 - written by our own child
+        held = items if drawn.unpicklable is not None else []
+        del items
+        storage = Path(tempfile.mkdtemp(prefix="storage-", dir=assignment.workspace))
+        with open_invocation(loaded, description, assignment.run_config, storage) as invocation:
+            watch("starting the resources")
+            started = time.perf_counter()
+            invocation.start_resources()
+            resource_init_s = time.perf_counter() - started
+            unwatch()
+            yield Session(
+                assignment,
+                loaded,
+                invocation,
+                drawn,
+                resource_init_s,
+                resident_bytes(os.getpid()),
+                held,
+                dict(fixed),
+            )
+    finally:
+        call_hook(assignment.teardown)
+
+
+@dataclass(frozen=True, slots=True)
+class ScoutOrder:
+    """The first child's order: draw the items, call first and later ones.
+
+    Attributes:
+        later_s: Seconds to spend on later calls.
+        most_s: Seconds after which no further call begins, from the child's start.
+        each_once: Whether no item may run twice.
+        reserved: Items to leave alone, for other children's first calls.
+    """
+
+    assignment: Assignment
+    later_s: float
+    most_s: float
+    each_once: bool
+    reserved: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scouted:
+    """What the first child found."""
+
+    drawn: DrawnItems
+    first: ChainRun
+    later: tuple[ChainRun, ...]
+    imported: tuple[str, ...]
+    resource_init_s: float
+    base_rss_bytes: int
+    start_s: float
+    collect_s: float | None
+    collect_items: int
+    executions: int
+    repeatable: bool
+    notes: tuple[str, ...] = ()
+
+
+def scout(order: ScoutOrder) -> Scouted:
+    """Draw the items, take the first call with its imports, then later calls in random order."""
+    began = time.perf_counter()
+    notes: list[str] = []
+    with session(order.assignment) as opened:
+        start_s = time.perf_counter() - began
+        count = len(opened.drawn.positions)
+        meter = Meter()
+        recorder = ImportRecorder()
+        first_item = count // 2
+        first, value = opened.measure_chain(first_item, meter, recorder)
+        outputs = {first_item: value}
+        later: list[ChainRun] = []
+        ran, repeatable = {first_item}, not order.each_once
+        kept_bytes = first.samples[-1].output_bytes
+        for item in _later_items(order, count, first_item):
+            spent = sum(run.wall_s for run in later)
+            if not _goes_on(order, began, later, first, again=item in ran, spent_s=spent):
+                break
+            try:
+                run, value = opened.measure_chain(item, meter)
+            except Exception as error:
+                if item not in ran:
+                    raise
+                repeatable = False
+                notes.append(f"Items cannot be run twice: {failure_in_words(error)}")
+                break
+            ran.add(item)
+            later.append(run)
+            kept_bytes += run.samples[-1].output_bytes
+            if kept_bytes < _COLLECT_BYTES:
+                outputs[item] = value
+        collect_s = None
+        if time.perf_counter() - began < order.most_s:
+            collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
+            notes += [note] if note else []
+        return Scouted(
+            drawn=opened.drawn,
+            first=first,
+            later=tuple(later),
+            imported=recorder.roots(),
+            resource_init_s=opened.resource_init_s,
+            base_rss_bytes=opened.base_rss_bytes,
+            start_s=start_s,
+            collect_s=collect_s,
+            collect_items=len(outputs) if collect_s is not None else 0,
+            executions=opened.executions,
+            repeatable=repeatable,
+            notes=(*opened.notes, *notes),
+        )
+
+
+def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int]:
+    """Items for later calls: all others in random order, then again while that is cheap."""
+    shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
+    others = [item for item in range(count) if item != first_item]
+    shuffled.shuffle(others)
+    if order.each_once:
+        yield from others[order.reserved :]
+        return
+    yield from others
+    everything = list(range(count))
+    for _ in range(_MOST_CALLS):
+        shuffled.shuffle(everything)
+        yield from everything
+
+
+def _goes_on(
+    order: ScoutOrder,
+    began: float,
+    later: list[ChainRun],
+    first: ChainRun,
+    *,
+    again: bool,
+    spent_s: float,
+) -> bool:
+    """Whether one more later call is worth its time."""
+    next_s = statistics.median(run.wall_s for run in later) if later else first.wall_s
+    if time.perf_counter() - began + next_s > order.most_s:
+        return False
+    if not later:
+        return True
+    if len(later) >= _MOST_CALLS or spent_s + next_s > order.later_s:
+        return False
+    return not again or (len(later) < _ENOUGH_CALLS and spent_s + next_s <= _SHORT_S)
+
+
+def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str | None]:
+    """Seconds of the collecting ops on the sampled outputs; None and why where unmeasured."""
+    collects = opened.assignment.description.collects
+    if not collects:
+        return None, None
+    total_s = 0.0
+    for reference in collects:
+        definition = opened.loaded.ops.get(reference.handle)
+        names = [] if definition is None else list(definition.ins)
+        if len(names) != 1:
+            return None, f"op {reference.name!r} was not timed: it has {len(names)} inputs"
+        watch(f"op {reference.name!r}", opened.assignment.item_timeout_s)
+        started = time.perf_counter()
+        try:
+            opened.invocation.call(reference, {names[0]: outputs})
+        except Exception as error:  # noqa: BLE001 - a collect may want all items; it is only a note
+            unwatch()
+            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            return None, f"op {reference.name!r} was not timed on the sampled outputs ({told})"
+        total_s += time.perf_counter() - started
+        unwatch()
+    return total_s, None
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCallOrder:
+    """A later child's order: one first call in a fresh process."""
+
+    assignment: Assignment
+    drawn: DrawnItems
+    item: int
+    preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCalled:
+    """One first call, and what its process was like before."""
+
+    run: ChainRun
+    resource_init_s: float
+    base_rss_bytes: int
+    executions: int
+
+
+def first_call(order: FirstCallOrder) -> FirstCalled:
+    """One call of the chain, the first of this process."""
+    with session(order.assignment, drawn=order.drawn, preload=order.preload) as opened:
+        run, _ = opened.measure_chain(order.item, Meter())
+        return FirstCalled(run, opened.resource_init_s, opened.base_rss_bytes, opened.executions)
+
+
+def teardown_alone(assignment: Assignment) -> None:
+    """Run the teardown hook where a killed child could not."""
+    folder = assignment.description.target.working_directory
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    call_hook(assignment.teardown)
