@@ -39,7 +39,7 @@ def command(
     measured is kept and used again until the host, Python, Dagster or the storage changes.
     """
     from advisor.api.options import CalibrateOptions
-    from advisor.api.profile import calibrate_host
+    from advisor.api.calibrating import calibrate_host
 
     request = CalibrateOptions(target, job, recalibrate, working_directory)
     with state.progress() as progress:

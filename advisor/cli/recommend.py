@@ -45,9 +45,7 @@ def command(
     advice = recommend(saved, advise)
     emitted = None
     if emit:
-        from dataclasses import replace
-
         from advisor.api.emitting import emit_kind
 
-        emitted = emit_kind(replace(saved, advice=advice), emit, advise)
+        emitted = emit_kind(saved, emit, advise)
     show_advice(state, advice, form, output, emitted=emitted)
