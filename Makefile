@@ -57,15 +57,15 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.bench.run measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
+	$(BIN)/python tests/bench/run.py measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 		$(if $(REPEATS),--repeats $(REPEATS))
-	$(BIN)/python -m tests.bench.run report
+	$(BIN)/python tests/bench/run.py report
 
 bench-report: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.bench.run report
+	$(BIN)/python tests/bench/run.py report
 
 bench-fixtures: $(INSTALLED_DEV)
-	$(BIN)/python -m tests.bench.run fixtures
+	$(BIN)/python tests/bench/run.py fixtures
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -335,7 +335,12 @@ def _emitted(
     path = directory / f"{stem}.py"
     path.write_text(source, encoding="utf-8")
     return dataclasses.replace(
-        target, spelled=str(path), module=None, file=str(path), attribute=None, job=None
+        target,
+        spelled=str(path),
+        module=None,
+        file=str(path),
+        attribute=f"{saved.description.job_name}_batched",
+        job=None,
     )
 
 

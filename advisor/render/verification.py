@@ -69,6 +69,8 @@ def _baseline_s(verifications: Sequence[Verification]) -> float:
 def _row(verification: Verification, base_s: float) -> VerifiedRow:
     walls, predicted = _walls(verification), verification.predicted_s
     failures = [run.failed for run in verification.runs if run.failed is not None]
+    if not verification.runs:
+        failures = ["it was not run"]
     total = median(walls) if walls else 0.0
     work = median(run.work_s for run in verification.runs if run.failed is None) if walls else 0.0
     inside = sum(predicted.low <= wall <= predicted.high for wall in walls) if predicted else 0
@@ -105,7 +107,7 @@ def _efficiency(row: VerifiedRow) -> str:
         return "1x"
     if row.efficiency > 1:
         return f"{row.efficiency:.1f}x"
-    return f"{row.efficiency:.2g}x ({1 / row.efficiency:.1f}x slower)"
+    return f"{row.efficiency:.1g}x ({1 / row.efficiency:.2g}x slower)"
 
 
 def cells(row: VerifiedRow) -> tuple[str, ...]:
@@ -175,7 +177,10 @@ def to_text(
     rows = rows_of(verifications)
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
     for title in HEAD:
-        shown.add_column(title, justify="left" if title == "Method" else "right")
+        if title == "Method":
+            shown.add_column(title)
+        else:
+            shown.add_column(title, justify="right", no_wrap=True)
     for row in rows:
         style = "red" if row.failed else ("bold" if row is rows[0] else "")
         shown.add_row(*(Text(cell) for cell in cells(row)), style=style)

@@ -1,0 +1,165 @@
+"""What `verify` is asked, what it plans, and real runs of a job of two items."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from factories import PRELOAD, make_description, make_saved_profile
+
+from advisor import store
+from advisor.api.verify import (
+    VerifyOptions,
+    executor_run_config,
+    grid,
+    parse_configuration,
+    spelling,
+    verify,
+)
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.measure.progress import silent
+
+HERE = Path(__file__).parent
+
+
+def test_every_way_of_the_grid_is_spelled_as_it_is_read():
+    ways = grid(24, 2.0, PRELOAD)
+    assert len(ways) > 10
+    assert len({spelling(way) for way in ways}) == len(ways)
+    for way in ways:
+        assert parse_configuration(spelling(way), PRELOAD) == way
+
+
+def test_a_grid_of_one_item_has_no_batches():
+    assert not any(way.needs_code for way in grid(1, 2.0, PRELOAD))
+    assert not any(way.is_warm for way in grid(8, 2.0, ()))
+
+
+def test_configurations_are_read():
+    assert parse_configuration("warm:4", PRELOAD) == Candidate(
+        "execute_job", "multiprocess", "forkserver", PRELOAD, 4
+    )
+    assert parse_configuration("cli-spawn:2", ()) == Candidate(
+        "cli", "multiprocess", "spawn", max_concurrent=2
+    )
+    assert parse_configuration("in_process:batch=8:threads=8", ()) == Candidate(
+        "execute_job", "in_process", batch_size=8, workers_in_op=8, worker_kind="thread"
+    )
+    assert parse_configuration("spawn:4:batch=3:processes=2", ()).worker_kind == "process"
+
+
+@pytest.mark.parametrize(
+    ("spelled", "at_fault"),
+    [
+        ("dask:2", "dask"),
+        ("spawn:0", "'0'"),
+        ("spawn:two", "'two'"),
+        ("spawn:2:2", "'2'"),
+        ("spawn:batch=x", "batch=x"),
+        ("spawn:retries=2", "retries=2"),
+        ("in_process:4", "one step at a time"),
+        ("in_process:threads=4", "batch=4 or more"),
+        ("in_process:batch=4:threads=2:processes=2", "not both"),
+        ("cli-execute_in_process", "execute_in_process"),
+        ("", "''"),
+    ],
+)
+def test_what_names_no_way_to_run_is_named(spelled, at_fault):
+    with pytest.raises(ConfigurationError) as raised:
+        parse_configuration(spelled, PRELOAD)
+    assert at_fault in str(raised.value)
+    assert "--configurations" in str(raised.value)
+
+
+def test_warm_needs_a_preload_list():
+    with pytest.raises(ConfigurationError, match="preload"):
+        parse_configuration("warm:2", ())
+
+
+def test_the_executor_goes_where_the_job_takes_it():
+    setting = make_description().executor
+    given = {"ops": {"a": {"config": 1}}, "execution": {"config": {"old": {}}}}
+    nested = replace(setting, config_path=("execution", "config", "multiprocess"))
+    flat = replace(setting, config_path=("execution", "config"))
+    warm = parse_configuration("warm:4", ("some.module",))
+    expected = {
+        "max_concurrent": 4,
+        "start_method": {"forkserver": {"preload_modules": ["some.module"]}},
+    }
+    assert executor_run_config(warm, nested, given) == {
+        "ops": {"a": {"config": 1}},
+        "execution": {"config": {"multiprocess": expected}},
+    }
+    assert executor_run_config(warm, flat, given)["execution"] == {"config": expected}
+    without = executor_run_config(parse_configuration("execute_in_process", ()), nested, given)
+    assert without == {"ops": {"a": {"config": 1}}}
+    fixed = replace(setting, fixed_by_code=("max_concurrent",))
+    with pytest.raises(DynadviseError, match="fixes its executor"):
+        executor_run_config(warm, fixed, given)
+    with pytest.raises(DynadviseError, match="fixes its executor"):
+        executor_run_config(warm, replace(setting, config_path=None), given)
+
+
+@pytest.fixture
+def profiled(tmp_path, monkeypatch) -> VerifyOptions:
+    """A profile of the job of two items, made up but for its description."""
+    from advisor.dagster_bridge.structure import describe
+    from advisor.dagster_bridge.target import load_target, parse_target
+    from advisor.measure.machine import host_facts
+
+    monkeypatch.syspath_prepend(str(HERE))
+    home = tmp_path / "users_own_home"
+    home.mkdir()
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    target = parse_target("verify_workload:doubling", working_directory=HERE)
+    saved = make_saved_profile(description=describe(load_target(target)))
+    saved = replace(
+        saved,
+        host=replace(saved.host, facts=host_facts()),
+        workload=replace(saved.workload, items=2),
+        verifications=(),
+    )
+    store.write(saved, tmp_path / "profiles")
+    return VerifyOptions(
+        target="verify_workload:doubling",
+        profiles_dir=tmp_path / "profiles",
+        working_directory=HERE,
+        repeats=1,
+    )
+
+
+def test_real_runs_beside_predictions_are_stored_and_leave_the_users_instance_alone(profiled):
+    asked = ("execute_in_process", "in_process", "spawn:2", "in_process:batch=2:threads=2")
+    plans = []
+    outcome = verify(
+        replace(profiled, configurations=(*asked, "spawn:2")),
+        silent,
+        confirm=lambda plan: plans.append(plan) or True,
+    )
+    assert plans[0].runs == 4
+    assert plans[0].job == "doubling"
+    assert plans[0].mapped_ops == ("double",)
+    by_name = {verification.name: verification for verification in outcome.verifications}
+    assert list(by_name) == list(asked)
+    for verification in by_name.values():
+        (run,) = verification.runs
+        assert run.failed is None
+        assert run.wall_s > 0
+        assert verification.predicted_s is not None
+    assert by_name["spawn:2"].runs[0].child_cpu_s > 0
+    assert by_name["in_process"].runs[0].work_s > 0
+    assert store.read(outcome.path).verifications == outcome.verifications
+    assert not list(Path(os.environ["DAGSTER_HOME"]).iterdir())
+
+
+def test_nothing_runs_without_consent(profiled):
+    assert verify(profiled, silent, confirm=lambda _plan: False) is None
+    assert not store.read(next(profiled.profiles_dir.glob("*/*.json"))).verifications
+
+
+def test_an_unknown_configuration_is_refused_before_anything_runs(profiled):
+    with pytest.raises(ConfigurationError, match="fastest"):
+        verify(replace(profiled, configurations=("advised", "fastest")), silent)

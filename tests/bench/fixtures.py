@@ -1,0 +1,68 @@
+"""Recorded real runs as fixtures, so that tests guard the model's accuracy without timing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import defaultdict
+from typing import Any
+
+from run import ROOT, profile_of, records
+
+FIXTURES = ROOT / "tests" / "model" / "fixtures"
+SCHEMA = "dynadvise/recorded-runs"
+
+
+def rounded(value: Any) -> Any:
+    """Floats with six significant digits: more is noise, and noise does not compress."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}")
+    if isinstance(value, dict):
+        return {key: rounded(entry) for key, entry in value.items()}
+    return [rounded(entry) for entry in value] if isinstance(value, list) else value
+
+
+def write_fixtures(names: list[str]) -> None:
+    """One file a workload: its profile, and each configuration's real wall clocks.
+
+    ``profile`` is a profile as `advisor.store` reads it, but for the advice's list of candidates
+    and the calibration runs' phases, which are left out; ``runs`` has one entry a configuration,
+    with its name as ``verify --configurations`` takes it.
+    """
+    from advisor import store
+    from advisor.api.recommend import preload_list
+    from advisor.api.verify import parse_configuration
+
+    FIXTURES.mkdir(parents=True, exist_ok=True)
+    for name in names:
+        path = profile_of(name)
+        walls: dict[str, list[float]] = defaultdict(list)
+        for entry in records():
+            if entry["kind"] == "run" and entry["workload"] == name and not entry["failed"]:
+                walls[entry["configuration"]].append(entry["wall_s"])
+        if path is None or not walls:
+            continue
+        saved = store.read(path)
+        preload = preload_list(saved)
+        small = dataclasses.replace(
+            saved,
+            advice=dataclasses.replace(saved.advice, candidates=(), rejected=()),
+            host=dataclasses.replace(saved.host, runs=()),
+            verifications=(),
+        )
+        document = {
+            "schema": SCHEMA,
+            "version": 1,
+            "workload": name,
+            "profile": json.loads(store.to_text(small)),
+            "runs": [
+                {
+                    "configuration": configuration,
+                    "candidate": dataclasses.asdict(parse_configuration(configuration, preload)),
+                    "measured_s": measured,
+                }
+                for configuration, measured in sorted(walls.items())
+            ],
+        }
+        text = json.dumps(rounded(document), indent=1, ensure_ascii=False)
+        (FIXTURES / f"{name}.json").write_text(text + "\n", encoding="utf-8")

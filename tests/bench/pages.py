@@ -1,0 +1,309 @@
+"""The benchmark's report: ``docs/accuracy.md`` for people, ``docs/accuracy.json`` for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import figures
+from figures import Choice, Errors, Key, Predicted, Run
+from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profile_of, records, runs, say
+
+PAGE = ROOT / "docs" / "accuracy.md"
+DATA = ROOT / "docs" / "accuracy.json"
+
+MECHANISMS = {
+    "cpu_sharing": "CPU sharing among runnable processes",
+    "blocking_join": "blocking join",
+    "polling": "20 ms polling",
+    "server_start": "forkserver's first start",
+    "growth": "growth with the number of items",
+    "background": "log watchers",
+    "inflation": "inflation of CPU with processes",
+    "contention": "measured contention between items",
+}
+
+
+REGRET_WORDS = """\
+Regret: how much longer the advised way took than the fastest way that was run. The rule of thumb:
+sequential under 30 s an item, `execute_job` to 5 minutes, above that the command line. The cost of
+measuring includes the host's calibration where it was not cached."""
+
+REGRESSION_WORDS = """\
+A non-negative linear regression on ceil(N/m), N, m and work/m, fitted to the same calibration runs;
+runs without batches."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recorded:
+    """Everything that the tables are made of."""
+
+    names: list[str]
+    runs: list[Run]
+    predicted: dict[Key, Predicted]
+    saved: dict[str, Any]
+    profiles: dict[str, dict[str, Any]]
+
+
+def gather(*, predict_again: bool) -> Recorded:
+    from workloads import WORKLOADS
+
+    from advisor import store
+
+    latest = {r["workload"]: r for r in records() if r["kind"] == "profile"}
+    measured = {r["workload"] for r in records() if r["kind"] == "run" and not r["failed"]}
+    names = [n for n in WORKLOADS if n in latest and n in measured]
+    if set(names) - set(LEFT_OUT_UNLESS_NAMED):
+        names = [n for n in names if n not in LEFT_OUT_UNLESS_NAMED]
+    saved = {}
+    predicted: dict[Key, Predicted] = {}
+    for name in names:
+        path = profile_of(name)
+        assert path is not None
+        saved[name] = store.read(path)
+        made: Mapping[str, Mapping[str, float]] = latest[name]["predicted"]
+        if predict_again:
+            say(f"predicting {name} again")
+            made = {
+                configuration: dataclasses.asdict(prediction.makespan_s)
+                for configuration, prediction in predictions(saved[name]).items()
+            }
+        for configuration, interval in made.items():
+            predicted[name, configuration] = Predicted(**interval)
+    return Recorded(names, runs(names), predicted, saved, latest)
+
+
+def plain(run: Run) -> bool:
+    return ":batch=" not in run.configuration
+
+
+def baseline(found: Recorded) -> dict[Key, Predicted]:
+    from baseline import regressed_s
+
+    from advisor.api.recommend import preload_list
+    from advisor.api.verify import parse_configuration
+
+    predicted = {}
+    for workload, configuration in figures.by_key(run for run in found.runs if plain(run)):
+        saved = found.saved[workload]
+        candidate = parse_configuration(configuration, preload_list(saved))
+        seconds = regressed_s(saved, candidate)
+        if seconds is not None:
+            predicted[workload, configuration] = Predicted(seconds, seconds, seconds)
+    return predicted
+
+
+def ablation(found: Recorded) -> dict[str, Errors]:
+    """The errors of the multiprocess runs with each mechanism switched off."""
+    chosen = [r for r in found.runs if plain(r) and "in_process" not in r.configuration]
+    tables = {"nothing": figures.errors(chosen, switched_off(found, None))}
+    for mechanism, words in MECHANISMS.items():
+        say(f"without {words}")
+        tables[words] = figures.errors(chosen, switched_off(found, mechanism))
+    return {name: errors for name, errors in tables.items() if errors is not None}
+
+
+def switched_off(found: Recorded, mechanism: str | None) -> dict[Key, Predicted]:
+    switched = {mechanism: False} if mechanism else {"polling": True}
+    return {
+        (name, configuration): Predicted(**dataclasses.asdict(prediction.makespan_s))
+        for name in found.names
+        for configuration, prediction in predictions(found.saved[name], **switched).items()
+    }
+
+
+def choices(found: Recorded) -> list[Choice]:
+    from workloads import WORKLOADS
+
+    made = []
+    for name in found.names:
+        profile = found.profiles[name]
+        default = profile["default"]
+        rule = figures.rule_of_thumb(WORKLOADS[name].item_s, default)
+        choice = figures.choice(name, profile["advised"], default, rule, found.runs)
+        if choice is not None:
+            made.append(choice)
+    return made
+
+
+def search_seconds(found: Recorded) -> dict[str, float]:
+    """How long a whole search takes for 10,000 items of a workload, in seconds."""
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import recommend
+
+    took = {}
+    for name in found.names:
+        begun = time.perf_counter()
+        recommend(found.saved[name], AdviseOptions(items=10_000))
+        took[name] = time.perf_counter() - begun
+    return took
+
+
+def one_run_s(found: Recorded, name: str) -> float:
+    """A run as it was: of Dagster's default, measured or else predicted."""
+    default = found.profiles[name]["default"]
+    walls = figures.by_key(found.runs).get((name, default))
+    if walls:
+        return median(walls)
+    return found.predicted[name, default].median if (name, default) in found.predicted else 1.0
+
+
+def worst(found: Recorded, count: int = 10) -> list[list[str]]:
+    """The configurations whose predictions err most."""
+    rows = []
+    for key, walls in figures.by_key(found.runs).items():
+        if key in found.predicted:
+            real = median(walls)
+            error = found.predicted[key].median / real - 1.0
+            rows.append((abs(error), [
+                key[0], key[1], f"{found.predicted[key].median:.2f} s", f"{real:.2f} s",
+                f"{100 * error:+.1f} %",
+            ]))  # fmt: skip
+    return [row for _, row in sorted(rows, key=lambda entry: -entry[0])[:count]]
+
+
+def goals(everything: Errors, made: Sequence[Choice], search: float) -> list[list[str]]:
+    regrets = [choice.regret for choice in made]
+    return [
+        ["prediction error, median", figures.percent(everything.median), "at most 5 %"],
+        ["prediction error, 90th percentile", figures.percent(everything.p90), "at most 12 %"],
+        ["runs inside the 90 % interval", figures.percent(everything.covered), "85 to 95 %"],
+        ["regret, median", figures.percent(figures.quantile(regrets, 0.5)), "at most 5 %"],
+        ["regret, 90th percentile", figures.percent(figures.quantile(regrets, 0.9)),
+         "at most 15 %"],
+        ["search for 10,000 items, slowest", f"{search:.1f} s", "under 3 s"],
+    ]  # fmt: skip
+
+
+def write_report(*, predict_again: bool) -> None:
+    found = gather(predict_again=predict_again)
+    if not found.runs:
+        raise SystemExit("Nothing is measured yet: make bench")
+    everything = figures.errors(found.runs, found.predicted)
+    assert everything is not None
+    ours = [run for run in found.runs if plain(run)]
+    regressed = baseline(found)
+    both = [run for run in ours if (run.workload, run.configuration) in regressed]
+    compared = {
+        "timeline (this project)": figures.errors(both, found.predicted),
+        "linear regression on the same calibration": figures.errors(both, regressed),
+    }
+    made = choices(found)
+    search = search_seconds(found)
+    tables: dict[str, Mapping[str, Errors]] = {
+        "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
+        "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
+        "compared": {name: e for name, e in compared.items() if e is not None},
+        "ablation": ablation(found),
+    }
+    _write_page(found, everything, tables, made, search)
+    _write_data(found, everything, tables, made, search)
+    say(f"Written: {PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}")
+
+
+def _facts(found: Recorded) -> Any:
+    return next(iter(found.saved.values())).host.facts
+
+
+def _write_page(
+    found: Recorded,
+    everything: Errors,
+    tables: Mapping[str, Mapping[str, Errors]],
+    made: Sequence[Choice],
+    search: Mapping[str, float],
+) -> None:
+    from workloads import WORKLOADS
+
+    facts = _facts(found)
+    usual, wide = figures.spread(found.runs)
+    dates = sorted(r["at"] for r in records() if r["kind"] == "run")
+    cost = {
+        name: (found.saved[name].advice.measured_cost_s, one_run_s(found, name))
+        for name in found.names
+    }
+    kinds = [[name, WORKLOADS[name].kind, str(WORKLOADS[name].items)] for name in found.names]
+    head = (
+        f"Made by `make bench` from {len(found.runs)} real runs of {len(found.names)} workloads, "
+        f"{dates[0][:10]} to {dates[-1][:10]}, on {facts.processor} ({facts.cpus:g} cores, "
+        f"{facts.memory_bytes / 2**30:.0f} GiB, {facts.system}), Python {facts.python_version}, "
+        f"Dagster {facts.dagster_version}. No configuration below was used for calibration; each "
+        "prediction was made before the runs."
+    )
+    sureness = (
+        f"Two runs of the same configuration differ by {figures.percent(usual)} (median; 90th "
+        f"percentile {figures.percent(wide)}): no prediction can be surer than the machine."
+    )
+    parts = [
+        "# How right the predictions and the advice are",
+        head,
+        figures.table(
+            ["figure", "measured", "goal"], goals(everything, made, max(search.values()))
+        ),
+        sureness,
+        "## Errors by method",
+        figures.errors_table("method", {"all": everything, **tables["method"]}),
+        "## Errors by workload",
+        figures.errors_table("workload", tables["workload"]),
+        figures.table(["workload", "kind", "items"], kinds),
+        "## Advice against the best of the grid",
+        REGRET_WORDS,
+        figures.choices_table(made, cost),
+        "## Against a regression",
+        REGRESSION_WORDS,
+        figures.errors_table("model", tables["compared"]),
+        "## What each mechanism contributes",
+        "Errors of the multiprocess runs with one mechanism of the simulator switched off.",
+        figures.errors_table("switched off", tables["ablation"]),
+        "## Where it errs most",
+        figures.table(
+            ["workload", "configuration", "predicted", "measured", "error"], worst(found)
+        ),
+    ]
+    left = [f"{n}: {', '.join(WORKLOADS[n].left_out)}" for n in found.names
+            if WORKLOADS[n].left_out]  # fmt: skip
+    if left:
+        parts.append("Left out of the grid, as a run would take minutes: " + "; ".join(left) + ".")
+    _write(PAGE, "\n\n".join(parts) + "\n")
+
+
+def _write_data(
+    found: Recorded,
+    everything: Errors,
+    tables: Mapping[str, Mapping[str, Errors]],
+    made: Sequence[Choice],
+    search: Mapping[str, float],
+) -> None:
+    usual, wide = figures.spread(found.runs)
+    configurations = [
+        {
+            "workload": workload,
+            "configuration": configuration,
+            "measured_s": walls,
+            "predicted_s": dataclasses.asdict(found.predicted[workload, configuration])
+            if (workload, configuration) in found.predicted
+            else None,
+        }
+        for (workload, configuration), walls in figures.by_key(found.runs).items()
+    ]
+    document = {
+        "schema": "dynadvise/accuracy",
+        "version": 1,
+        "host": dataclasses.asdict(_facts(found)),
+        "all": dataclasses.asdict(everything),
+        **{name: figures.as_json(table) for name, table in tables.items()},
+        "spread": {"median": usual, "p90": wide},
+        "choices": [dataclasses.asdict(choice) for choice in made],
+        "search_s": dict(search),
+        "configurations": configurations,
+    }
+    _write(DATA, json.dumps(document, indent=1) + "\n")
+
+
+def _write(path: Path, text: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")

@@ -1,0 +1,311 @@
+"""`make bench`: predictions against real runs.
+
+``measure`` profiles each workload as a user would, in a process of its own, and then runs a grid
+of real configurations, interleaved and repeated, through the same code as ``dynadvise verify``.
+Every figure is appended to ``.bench/results.jsonl`` at once; what is there is not measured again,
+so an interrupted run goes on where it stopped. ``report`` makes the tables of what is there,
+``fixtures`` writes recorded runs for the tests of the model.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+from figures import Run
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
+STATE = ROOT / ".bench"
+RESULTS = STATE / "results.jsonl"
+PROFILES = STATE / "profiles"
+RUN_TIMEOUT_S = 900.0
+LEFT_OUT_UNLESS_NAMED = ("smoke",)
+
+
+# --- the record ------------------------------------------------------------------------------
+
+
+def records() -> list[dict[str, Any]]:
+    """All that was recorded; a last line that was cut off in the middle is left out."""
+    if not RESULTS.exists():
+        return []
+    return [
+        json.loads(line)
+        for line in RESULTS.read_text(encoding="utf-8").splitlines()
+        if line.startswith("{") and line.endswith("}")
+    ]
+
+
+def record(entry: Mapping[str, Any]) -> None:
+    """Append one line, on disk before anything else happens."""
+    STATE.mkdir(exist_ok=True)
+    with RESULTS.open("a", encoding="utf-8") as stream:
+        stream.write(json.dumps(entry) + "\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def now() -> str:
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{datetime.now().astimezone():%H:%M:%S} {text}\n")
+    sys.stderr.flush()
+
+
+# --- profiling -------------------------------------------------------------------------------
+
+
+def profile_of(name: str) -> Path | None:
+    """The workload's profile, if it was made."""
+    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
+    path = ROOT / found[-1]["path"] if found else None
+    return path if path is not None and path.exists() else None
+
+
+def make_profile(name: str, *, recalibrate: bool) -> Path:
+    """Profile a workload by the command that a user types; store what it predicts for the grid."""
+    command = [sys.executable, "-c", "from advisor.cli import main; main()", "profile"]
+    command += [f"workloads:{name}", "--profiles", str(PROFILES), "--format", "json"]
+    command += ["--recalibrate"] if recalibrate else []
+    begun = time.perf_counter()
+    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    took = time.perf_counter() - begun
+    if done.returncode != 0:
+        raise SystemExit(f"profiling {name} failed:\n{done.stderr[-3000:]}")
+    from advisor import store
+    from advisor.dagster_bridge.target import parse_target
+    from advisor.measure.machine import host_facts
+
+    target = parse_target(f"workloads:{name}", working_directory=HERE)
+    path = store.profile_path(PROFILES, host_facts().id, target)
+    saved = store.read(path)
+    predicted = {
+        label: dataclasses.asdict(prediction.makespan_s)
+        for label, prediction in predictions(saved).items()
+    }
+    record(
+        {
+            "kind": "profile", "workload": name, "path": str(path.relative_to(ROOT)), "at": now(),
+            "took_s": took, "advised": labels(saved)["advised"], "predicted": predicted,
+            "config_only": labels(saved)["config-only"], "default": labels(saved)["default"],
+        }
+    )  # fmt: skip
+    return path
+
+
+def labels(saved: Any) -> dict[str, str]:
+    """What the advice's own candidates are called in the grid."""
+    from advisor.api.verify import spelling
+
+    advice = saved.advice
+    return {
+        "advised": spelling(advice.recommendation.candidate),
+        "config-only": spelling(advice.config_only.candidate),
+        "default": f"spawn:{saved.host.facts.cpu_count}",
+    }
+
+
+def predictions(saved: Any, **switched: bool) -> dict[str, Any]:
+    """The prediction of each configuration of the grid and of the advice, by name."""
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import predict, preload_list
+    from advisor.api.verify import grid, parse_configuration, spelling
+
+    preload = preload_list(saved)
+    ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
+    ways += [saved.advice.recommendation.candidate, saved.advice.config_only.candidate]
+    ways += [parse_configuration(labels(saved)["default"], preload)]
+    options = AdviseOptions()
+    if switched:
+        return {spelling(w): without(saved, w, **switched) for w in ways if not w.needs_code}
+    return {spelling(way): predict(saved, way, options) for way in ways}
+
+
+def without(saved: Any, candidate: Any, **switched: bool) -> Any:
+    """The prediction with one mechanism of the simulator switched off."""
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import setting_of
+    from advisor.model.prediction import estimate, prediction_of
+    from advisor.model.timeline import Mechanisms
+
+    setting = dataclasses.replace(
+        setting_of(saved, AdviseOptions(), corrected=False), mechanisms=Mechanisms(**switched)
+    )
+    return prediction_of(estimate(candidate, setting), setting)
+
+
+# --- real runs -------------------------------------------------------------------------------
+
+
+def pending(names: list[str], repeats: int) -> Iterator[tuple[int, str, str]]:
+    """What is still to be run: (pass, workload, configuration), interleaved.
+
+    Each pass goes through all workloads, so that what there is after an interruption covers all
+    of them; within a workload the configurations take turns in an order of each pass's own.
+    """
+    done = {
+        (r["repeat"], r["workload"], r["configuration"]) for r in records() if r["kind"] == "run"
+    }
+    failed = {
+        (r["workload"], r["configuration"]) for r in records() if r["kind"] == "run" and r["failed"]
+    }
+    for repeat in range(repeats):
+        for name in names:
+            path = profile_of(name)
+            configurations = [] if path is None else configurations_of(name)
+            shuffled = random.Random(f"{repeat} {name}").sample(configurations, len(configurations))
+            for configuration in shuffled or ["(to be profiled)"]:
+                key = (name, configuration)
+                if (repeat, *key) not in done and key not in failed:
+                    yield repeat, name, configuration
+
+
+def configurations_of(name: str) -> list[str]:
+    """What is run of a workload: all that was predicted, less what it leaves out."""
+    from workloads import WORKLOADS
+
+    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
+    out = WORKLOADS[name].left_out
+    return sorted(
+        way for way in found[-1]["predicted"] if way not in out and way.partition(":")[0] not in out
+    )
+
+
+def expected_s(name: str, configuration: str) -> float:
+    """How long a run and its start take, for the announced duration."""
+    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
+    if not found or configuration not in found[-1]["predicted"]:
+        return 60.0
+    return float(found[-1]["predicted"][configuration]["median"]) + 3.0
+
+
+def run_one(name: str, configuration: str, repeat: int) -> float:
+    """Run a configuration once, record it, and return its wall clock."""
+    from advisor import store
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import predict, preload_list
+    from advisor.api.verify import configuration_for, parse_configuration
+    from advisor.measure.verification import run_once
+
+    path = profile_of(name)
+    assert path is not None
+    saved = store.read(path)
+    candidate = parse_configuration(configuration, preload_list(saved))
+    prediction = predict(saved, candidate, AdviseOptions())
+    with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
+        ready = configuration_for(
+            configuration,
+            prediction,
+            saved,
+            target=saved.description.target,
+            run_config={},
+            directory=Path(folder),
+        )
+        load = os.getloadavg()[0]
+        run = run_once(ready, timeout_s=RUN_TIMEOUT_S)
+    record(
+        {
+            "kind": "run", "workload": name, "configuration": configuration, "repeat": repeat,
+            "method": candidate.method + (" with batches" if candidate.needs_code else ""),
+            "wall_s": run.wall_s, "work_s": run.work_s, "parent_cpu_s": run.parent_cpu_s,
+            "child_cpu_s": run.child_cpu_s, "failed": run.failed, "at": run.started_at,
+            "load": load,
+        }
+    )  # fmt: skip
+    if run.failed:
+        say(f"  {name} {configuration} failed: {run.failed}")
+    return run.wall_s
+
+
+def measure(names: list[str], repeats: int, *, recalibrate: bool, minutes: float | None) -> None:
+    until = time.monotonic() + minutes * 60 if minutes else float("inf")
+    begun = time.monotonic()
+    while True:
+        left = list(pending(names, repeats))
+        if not left:
+            say("Everything asked for is measured.")
+            return
+        if time.monotonic() > until:
+            say(f"Stopped after {minutes:g} min; {len(left)} runs are left.")
+            return
+        repeat, name, configuration = left[0]
+        seconds = sum(expected_s(n, c) for _, n, c in left)
+        say(f"{len(left)} left, about {seconds / 60:.0f} min: {name} {configuration} #{repeat + 1}")
+        if profile_of(name) is None:
+            make_profile(name, recalibrate=recalibrate)
+            continue
+        wall_s = run_one(name, configuration, repeat)
+        say(f"  {wall_s:.2f} s, predicted {expected_s(name, configuration) - 3.0:.2f} s")
+        if time.monotonic() - begun > 12 * 3600:
+            return
+
+
+def runs(names: list[str]) -> list[Run]:
+    """The recorded runs that succeeded."""
+    return [
+        Run(r["workload"], r["configuration"], r["method"], r["wall_s"])
+        for r in records()
+        if r["kind"] == "run" and not r["failed"] and r["workload"] in names
+    ]
+
+
+# --- command line ----------------------------------------------------------------------------
+
+
+def main() -> None:
+    from workloads import WORKLOADS
+
+    parser = argparse.ArgumentParser(description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    measuring = commands.add_parser("measure", help="profile and run what is not measured yet")
+    measuring.add_argument("--workload", help="names separated by commas; default: all")
+    measuring.add_argument("--repeats", type=int, default=3)
+    measuring.add_argument("--minutes", type=float, help="stop after so many")
+    measuring.add_argument("--recalibrate", action="store_true", help="before each profile")
+    reporting = commands.add_parser("report", help="write the tables")
+    reporting.add_argument("--predict-again", action="store_true",
+                           help="by today's model, not as recorded before the runs")  # fmt: skip
+    commands.add_parser("left", help="show what is left")
+    commands.add_parser("fixtures", help="write recorded runs for the tests")
+    given = parser.parse_args()
+
+    every = [name for name in WORKLOADS if name not in LEFT_OUT_UNLESS_NAMED]
+    if given.command == "measure":
+        names = given.workload.split(",") if given.workload else every
+        for name in names:
+            if name not in WORKLOADS:
+                parser.error(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+        try:
+            measure(names, given.repeats, recalibrate=given.recalibrate, minutes=given.minutes)
+        except KeyboardInterrupt:
+            say("Interrupted; `make bench` goes on from here.")
+            raise SystemExit(130) from None
+    elif given.command == "left":
+        for repeat, name, configuration in pending(every, 3):
+            sys.stdout.write(f"{name} {configuration} #{repeat + 1}\n")
+    elif given.command == "fixtures":
+        from fixtures import write_fixtures
+
+        write_fixtures(every)
+    else:
+        from pages import write_report
+
+        write_report(predict_again=given.predict_again)
+
+
+if __name__ == "__main__":
+    main()

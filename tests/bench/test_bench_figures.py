@@ -1,0 +1,60 @@
+"""The benchmark's statistics, on runs whose figures are known."""
+
+from __future__ import annotations
+
+import pytest
+from figures import Predicted, Run, choice, errors, errors_by, quantile, rule_of_thumb, spread
+
+
+def run(configuration: str, wall_s: float, workload: str = "w", method: str = "m") -> Run:
+    return Run(workload, configuration, method, wall_s)
+
+
+def test_errors_are_relative_to_the_real_run_and_need_a_prediction():
+    runs = [run("a", 10.0), run("a", 8.0), run("b", 4.0), run("unpredicted", 1.0)]
+    predicted = {("w", "a"): Predicted(9.0, 8.5, 10.5), ("w", "b"): Predicted(3.0, 2.0, 3.5)}
+    found = errors(runs, predicted)
+    assert found.runs == 3
+    assert found.median == pytest.approx(0.125)
+    assert found.largest == pytest.approx(0.25)
+    assert found.bias == pytest.approx(-0.1)
+    assert found.covered == pytest.approx(1 / 3)
+    assert errors([run("unpredicted", 1.0)], predicted) is None
+
+
+def test_groups_without_a_prediction_are_left_out():
+    runs = [run("a", 10.0, method="x"), run("b", 10.0, method="y")]
+    found = errors_by(runs, {("w", "a"): Predicted(10, 9, 11)}, lambda r: r.method)
+    assert list(found) == ["x"]
+
+
+def test_spread_is_between_runs_of_the_same_configuration():
+    assert spread([run("a", 9.0), run("a", 11.0), run("b", 100.0)])[0] == pytest.approx(0.2)
+
+
+def test_regret_is_against_the_best_that_was_run():
+    runs = [
+        run("advised", 1.2),
+        run("best", 1.0),
+        run("spawn:2", 6.0),
+        run("execute_in_process", 3),
+    ]
+    found = choice("w", "advised", "spawn:2", "execute_in_process", runs)
+    assert (found.best, found.regret) == ("best", pytest.approx(0.2))
+    assert found.against_default == pytest.approx(5.0)
+    assert found.against_rule == pytest.approx(2.5)
+    assert choice("w", "never run", "spawn:2", "x", runs) is None
+    assert choice("w", "advised", "spawn:8", "x", runs).against_default is None
+
+
+@pytest.mark.parametrize(
+    ("item_s", "expected"),
+    [(0.5, "execute_in_process"), (30.0, "spawn:2"), (300.0, "cli-spawn:2")],
+)
+def test_the_rule_of_thumb_goes_by_the_item_alone(item_s, expected):
+    assert rule_of_thumb(item_s, "spawn:2") == expected
+
+
+def test_quantile_interpolates():
+    assert quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.5
+    assert quantile([5.0], 0.9) == 5.0

@@ -1,0 +1,81 @@
+"""The seed's table: what its figures mean, and that no text of a user's breaks it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from factories import IN_PROCESS, SPAWN_2, THREADS_8, make_verification
+
+from advisor.domain.quantities import Interval
+from advisor.domain.verification import Verification, VerifiedRun
+from advisor.render.verification import rows_of, to_document, to_markdown, to_text
+
+
+def verification(name, candidate, walls, work=4.0, predicted=None, failed=None) -> Verification:
+    runs = tuple(
+        VerifiedRun(candidate, wall, work, 0.1, 0.2, "2026-01-02", failed) for wall in walls
+    )
+    return Verification(name, candidate, predicted, runs)
+
+
+IN_TURN = verification("sequential", IN_PROCESS, [4.6, 4.8, 4.7], predicted=Interval(5.0, 4.65, 6))
+DEFAULT = verification("default", SPAWN_2, [14.0, 14.1], predicted=Interval(14.1, 13.0, 15.0))
+ADVISED = verification("advised", THREADS_8, [0.8, 0.9, 0.7], work=0.5)
+BROKEN = verification("broken", SPAWN_2, [3.0], failed="step work[a] failed: <b>|bad|")
+
+
+def test_rows_are_medians_fastest_first_against_execute_in_process():
+    fast, middle, slow = rows_of([DEFAULT, IN_TURN, ADVISED])
+    assert [fast.name, middle.name, slow.name] == ["advised", "sequential", "default"]
+    assert middle.total_s == pytest.approx(4.7)
+    assert middle.efficiency == pytest.approx(1.0)
+    assert fast.efficiency == pytest.approx(4.7 / 0.8)
+    assert (fast.work_s, fast.overhead_s) == (0.5, pytest.approx(0.3))
+    assert middle.error == pytest.approx(5.0 / 4.7 - 1.0)
+    assert middle.inside == 2
+    assert fast.error is None
+
+
+def test_without_execute_in_process_the_current_way_is_the_baseline():
+    now = verification("current", SPAWN_2, [10.0])
+    rows = {row.name: row for row in rows_of([ADVISED, now])}
+    assert rows["current"].efficiency == 1.0
+    assert rows["advised"].efficiency == pytest.approx(12.5)
+
+
+def test_a_failed_way_comes_last_with_its_reason():
+    assert rows_of([BROKEN, DEFAULT])[-1].name == "broken"
+    text = to_text([BROKEN, DEFAULT], "job")
+    assert "step work[a] failed" in text
+    assert to_text([BROKEN], "job").count("failed") >= 2
+
+
+def test_text_shows_predicted_beside_measured():
+    text = to_text([DEFAULT, IN_TURN, ADVISED], "shop_job", width=140)
+    line = next(line for line in text.splitlines() if "default:" in line)
+    for figure in ("14.1 s", "4.00 s", "10.1 s", "0.3x (3x slower)", "(13.0 to 15.0)", "+0.4 %"):
+        assert figure in line
+    assert "4 of 5 runs lie within the predicted interval" in text
+
+
+def test_markdown_cells_cannot_be_broken_by_a_message():
+    page = to_markdown([BROKEN, DEFAULT], "job|name", left_out=[("warm:4", "no <list>")])
+    assert "<b>" not in page
+    assert "no &lt;list>" in page
+    rows = [line for line in page.splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {8}
+
+
+def test_json_holds_every_run_and_is_finite():
+    document = json.loads(json.dumps(to_document([DEFAULT, BROKEN], "job"), allow_nan=False))
+    assert document["schema"] == "dynadvise/verification"
+    first, second = document["configurations"]
+    assert [run["wall_s"] for run in first["measured"]] == [14.0, 14.1]
+    assert first["candidate"]["start_method"] == "spawn"
+    assert second["failed"].startswith("step work[a]")
+
+
+def test_a_verification_without_runs_is_shown():
+    assert "advised" in to_text([replace(make_verification(), runs=())], "job")
