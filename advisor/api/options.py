@@ -29,7 +29,7 @@ class AdviseOptions:
     memory_bytes: int | None = None
     objective: Objective = "time"
     change: Change = "code"
-    environment: Environment = "dev"
+    environment: Environment = "prod"
     max_connections: int | None = None
     host: str | None = None
 
@@ -71,7 +71,7 @@ class ProfileOptions:
     host: str | None = None
     change: Change = "code"
     objective: Objective = "time"
-    environment: Environment = "dev"
+    environment: Environment = "prod"
     max_connections: int | None = None
     emit: str | None = None
     profiles_dir: Path = DEFAULT_PROFILES_DIR

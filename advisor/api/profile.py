@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.advice import Advice
     from advisor.domain.finding import Finding
+    from advisor.measure.op_profile import ProfileRequest
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
 
@@ -117,7 +118,9 @@ def plan(request: ProfileOptions) -> list[str]:
     ]
 
 
-def _measure_request(request: ProfileOptions, found: Discovery, budget_s: float) -> object:
+def _measure_request(
+    request: ProfileOptions, found: Discovery, budget_s: float, progress: Progress
+) -> ProfileRequest:
     from advisor.measure.op_profile import ProfileRequest
 
     return ProfileRequest(
@@ -131,7 +134,8 @@ def _measure_request(request: ProfileOptions, found: Discovery, budget_s: float)
         setup=request.setup,
         teardown=request.teardown,
         flamegraph=request.flamegraph,
-        allow_side_effects=request.allow_side_effects,
+        each_item_once=request.allow_side_effects is False,
+        on_progress=progress,
     )
 
 
@@ -166,8 +170,12 @@ def profile(request: ProfileOptions, progress: Progress | None = None) -> Profil
     share = 1.0 if calibrated.fresh else MEASURING_SHARE
     measuring_s = min(request.budget_s, max(LEAST_MEASURING_S, share * left_s()))
     workload = profile_workload(
-        _measure_request(request, found, measuring_s),
-        on_progress=lambda message, share: tell(message, 0.5 + 0.4 * (share or 0)),
+        _measure_request(
+            request,
+            found,
+            measuring_s,
+            lambda message, share=None: tell(message, 0.5 + 0.4 * (share or 0)),
+        )
     )
     if left_s() > REFRESH_S:
         host = refreshed_host(

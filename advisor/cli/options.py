@@ -192,7 +192,7 @@ def advise_values(state: CommandContext, target: str, values: dict[str, Any]) ->
         memory_bytes=memory,
         objective=values["objective"] or settings.objective or "time",
         change=values["change"] or settings.change or "code",
-        environment=values["environment"] or settings.environment or "dev",
+        environment=values["environment"] or settings.environment or "prod",
         max_connections=values["max_connections"] or settings.max_connections,
         host=values["host"],
     )

@@ -264,7 +264,7 @@ def _simplest(
     best = expected[order[0]]
     near = [i for i in order if expected[i] <= best * (1.0 + TIE)]
     chosen = min(near, key=lambda i: complexity(fits[i].candidate))
-    return chosen, chosen != order[0]
+    return chosen, bool(chosen != order[0])
 
 
 def _next_measurement(
