@@ -48,6 +48,7 @@ class OpTiming:
         certainly_slower: "Not slower" is rejected, however small the slowdown.
         basis: What head was laid beside.
         reason: Why it could not be measured, where it could not.
+        new: The base has no such op, so there is nothing to compare; no fault of the change.
     """
 
     op: str
@@ -63,6 +64,7 @@ class OpTiming:
     basis: TimingBasis = "base revision"
     reason: str | None = None
     location: SourceLocation | None = None
+    new: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ from advisor.measure.supervisor import unwatch, watch
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
+    from advisor.dagster_bridge.sampling import DrawnSamples
     from advisor.dagster_bridge.target import LoadedTarget
 
 Side = Literal["base", "head"]
@@ -35,6 +36,7 @@ _PICKLE_PROTOCOL = 4  # Dagster's filesystem IO manager writes this one
 _TIMED_S = 0.4  # per op and process: several scheduler periods and garbage collections
 _MOST_REPEATS = 25
 _MEMOISED = 0.2  # a repeat that takes less than this share of the call before was looked up
+_CLOCK_S = 1e-7
 _SHORTEST_S = 1e-4  # below it, the clock and the call's own cost are what is measured
 
 
@@ -151,7 +153,10 @@ class TimingRequest:
 
 @dataclass(frozen=True, slots=True)
 class OpCalls:
-    """One op's timed calls in one process: seconds by item and repeat, or why there are none."""
+    """One op's timed calls in one process: seconds by item and repeat, or why there are none.
+
+    Seconds are of the wall clock without those in which the thread waited for a core.
+    """
 
     calls_s: tuple[tuple[float, ...], ...] = ()
     failed: str | None = None
@@ -328,38 +333,134 @@ def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:
 
 # --- in the child -----------------------------------------------------------------------------
 
+Inputs = dict[str, list[dict[str, object]]]
+"""Handle of an op to its inputs, item by item."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    loaded: LoadedTarget
+    description: WorkloadDescription
+    invocation: Invocation
+
+
+@dataclass
+class _Found:
+    """What the calls of one op have told so far."""
+
+    op: MappedOp
+    calls: list[ItemSample] = field(default_factory=list)
+    modules: int = 0
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One call; ``queued_s`` of its wall clock its thread was ready to run and had no core."""
+
+    wall_s: float
+    cpu_s: float
+    queued_s: float
+    outputs: dict[str, object]
+    failed: str | None = None
+
 
 def survey_tree(request: SurveyRequest) -> Survey:
     """Load, draw inputs, call each op once an item, count. Runs in a child."""
-    from advisor.dagster_bridge import invocation as _imports_dagster  # noqa: F401
+    from advisor.dagster_bridge import sampling as _imports_dagster  # noqa: F401
 
-    known = set(sys.modules)
+    before = set(sys.modules)
     with _opened(request) as opened:
-        description, invocation = opened.description, opened.invocation
-        drawn, items = _drawn(request, opened)
-        invocation.start_resources()
-        inputs: dict[str, list[dict[str, object]]] = {}
-        surveys: list[OpSurvey] = []
-        executions = 0
-        for index, op in enumerate(description.mapped):
-            handle = op.op.handle
-            inputs[handle] = drawn.get(handle, [])
-            surveyed, outputs = _surveyed(invocation, op, inputs[handle], known, request)
-            executions += len(surveyed.calls) + (surveyed.repeat_s is not None)
-            surveys.append(surveyed)
-            if index + 1 < len(description.mapped):
-                following = description.mapped[index + 1]
-                drawn[following.op.handle] = _chained(following, outputs, drawn)
+        loaded = _foreign_modules(before)
+        drawn = _drawn(request, opened)
+        opened.invocation.start_resources()
+        inputs: Inputs = {op.op.handle: [] for op in opened.description.mapped}
+        found = {op.op.handle: _Found(op) for op in opened.description.mapped}
+        for index, item in enumerate(drawn.items[: request.samples]):
+            _survey_item(
+                request,
+                opened,
+                index,
+                item=item.inputs,
+                fixed=drawn.fixed_inputs,
+                inputs=inputs,
+                found=found,
+            )
+        surveys = tuple(
+            OpSurvey(
+                each.op,
+                tuple(each.calls),
+                _repeat_s(opened, each, inputs[handle], request),
+                len(loaded) + each.modules,
+                each.failed,
+            )
+            for handle, each in found.items()
+        )
     return Survey(
-        description=description,
-        items=items,
-        ops=tuple(surveys),
-        steps=_steps(description, items),
-        events=_events(description, items),
+        description=opened.description,
+        items=drawn.total_items,
+        ops=surveys,
+        steps=_steps(opened.description, drawn.total_items),
+        events=_events(opened.description, drawn.total_items),
         samples_kept=_keep(inputs, Path(request.samples_file)),
-        reads_other=_reads(request.other_samples_file, description),
-        executions=executions,
+        reads_other=_reads(request.other_samples_file, opened.description),
+        executions=sum(len(op.calls) + (op.repeat_s is not None) for op in surveys),
     )
+
+
+def _survey_item(
+    request: SurveyRequest,
+    opened: _Opened,
+    index: int,
+    *,
+    item: Mapping[str, object],
+    fixed: Mapping[str, Mapping[str, object]],
+    inputs: Inputs,
+    found: Mapping[str, _Found],
+) -> None:
+    """Call the chain on one item; an op that failed is not called again."""
+    from advisor.dagster_bridge.invocation import item_inputs
+
+    results: dict[str, dict[str, object]] = {}
+    for op in opened.description.mapped:
+        each = found[op.op.handle]
+        if each.failed is not None:
+            return
+        before = set(sys.modules)
+        row = item_inputs(op, item, results, fixed)
+        call = _called(opened.invocation, op, row, index, request.item_timeout_s)
+        if call.failed is not None:
+            each.failed = call.failed
+            reason = f"`{op.op.handle}`, which it needs, failed"
+            for later in list(found.values())[list(found).index(op.op.handle) + 1 :]:
+                later.failed = later.failed or reason
+            return
+        if index == 0:
+            each.modules = len(_foreign_modules(before))
+        each.calls.append(
+            ItemSample(
+                item=index,
+                key=None,
+                wall_s=call.wall_s,
+                cpu_s=call.cpu_s,
+                peak_rss_bytes=0,
+                input_bytes=_pickled_bytes(row),
+                output_bytes=_pickled_bytes(call.outputs),
+            )
+        )
+        inputs[op.op.handle].append(row)
+        results[op.op.handle] = call.outputs
+
+
+def _repeat_s(
+    opened: _Opened, found: _Found, rows: Sequence[dict[str, object]], request: SurveyRequest
+) -> float | None:
+    """Seconds of a second call on the last item: much less where results are kept."""
+    if found.failed is not None or len(rows) < 2 or found.calls[-1].wall_s < _SHORTEST_S:
+        return None
+    last = len(rows) - 1
+    call = _called(opened.invocation, found.op, rows[last], last, request.item_timeout_s)
+    return call.wall_s if call.failed is None else None
 
 
 def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
@@ -368,16 +469,16 @@ def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
 
     timed: dict[str, OpCalls] = {}
     with _opened(request.survey) as opened:
+        opened.invocation.start_resources()
         inputs = _inputs_for(request, opened)
-        invocation = opened.invocation
         ops = {op.op.handle: op for op in opened.description.mapped}
         for handle in request.ops:
-            if handle not in ops:
-                timed[handle] = OpCalls(failed="there is no such op on this side")
+            if handle not in ops or not inputs.get(handle):
+                timed[handle] = OpCalls(failed="it has no sample inputs on this side")
                 continue
             gc.collect()
             timed[handle] = _timed(
-                invocation,
+                opened.invocation,
                 ops[handle],
                 inputs[handle],
                 request.repeats[handle],
@@ -386,11 +487,73 @@ def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     return timed
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    loaded: LoadedTarget
-    description: WorkloadDescription
-    invocation: Invocation
+def _timed(
+    invocation: Invocation,
+    op: MappedOp,
+    rows: Sequence[dict[str, object]],
+    repeats: int,
+    timeout_s: float,
+) -> OpCalls:
+    # Where results are kept (one repeat), the call before the timed ones must not be on an item
+    # that is timed; elsewhere every item is.
+    timed = rows[1:] if repeats == 1 and len(rows) > 1 else rows
+    calls_s: list[list[float]] = [[] for _ in timed]
+    warming = _called(invocation, op, rows[0], 0, timeout_s)
+    if warming.failed is not None:
+        return OpCalls(failed=warming.failed)
+    for _ in range(repeats):
+        for index, row in enumerate(timed):
+            call = _called(invocation, op, row, index, timeout_s)
+            if call.failed is not None:
+                return OpCalls(failed=call.failed)
+            calls_s[index].append(max(call.wall_s - call.queued_s, _CLOCK_S))
+    return OpCalls(tuple(tuple(item) for item in calls_s))
+
+
+def _called(
+    invocation: Invocation,
+    op: MappedOp,
+    row: Mapping[str, object],
+    index: int,
+    timeout_s: float,
+) -> _Call:
+    watch(f"`{op.op.handle}`, item {index},", timeout_s)
+    try:
+        prepared = invocation.prepare(op, row)
+        queued, cpu, start = _queued_s(), time.process_time(), time.perf_counter()
+        outputs = prepared.run()
+        wall_s, cpu_s = time.perf_counter() - start, time.process_time() - cpu
+        queued_s = _queued_s() - queued
+    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+        return _Call(0.0, 0.0, 0.0, {}, _reason(error, op, index))
+    finally:
+        unwatch()
+    return _Call(wall_s, cpu_s, min(queued_s, wall_s), outputs)
+
+
+def _queued_s() -> float:
+    """Seconds for which this thread has been ready to run while others had the cores.
+
+    The second figure of the kernel's schedstat (Documentation/scheduler/sched-stats); 0 where
+    the system does not tell. It is no property of the user's code, and on a busy machine it is
+    most of the noise.
+    """
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_bytes().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def _reason(error: Exception, op: MappedOp, index: int) -> str:
+    """Whose code raised what on which item, and where."""
+    from advisor.dagster_bridge.user_frames import user_location, users_error
+
+    if isinstance(error, DynadviseError):
+        return str(error)
+    location, cause = user_location(error), users_error(error)
+    place = f" at {location}" if location else ""
+    message = f": {cause}" if str(cause) else ""
+    return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"
 
 
 @contextlib.contextmanager
@@ -429,166 +592,53 @@ def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
             )
 
 
-def _drawn(
-    request: SurveyRequest, opened: _Opened
-) -> tuple[dict[str, list[dict[str, object]]], int]:
-    """Inputs of the first op, fixed inputs of the later ones, and how many items there are."""
-    from advisor.dagster_bridge.sampling import draw_samples, read_inputs
-
-    description = opened.description
-    first = description.mapped[0].op.handle
-    if request.inputs is not None:
-        rows = read_inputs(request.inputs, description, Path(request.tree.working_directory))
-        return {first: [dict(row) for row in rows[: request.samples]]}, len(rows)
-    watch("drawing the samples", None)
-    samples = draw_samples(opened.loaded, description, request.run_config, request.samples)
-    unwatch()
-    drawn = {first: [dict(item.inputs) for item in samples.items[: request.samples]]}
-    for handle, fixed in samples.fixed_inputs.items():
-        rows = drawn.get(handle)
-        drawn[handle] = [{**fixed, **row} for row in rows] if rows else [dict(fixed)]
-    return drawn, samples.total_items
-
-
-def _chained(
-    op: MappedOp,
-    outputs: Sequence[Mapping[str, object]],
-    drawn: Mapping[str, list[dict[str, object]]],
-) -> list[dict[str, object]]:
-    """Inputs of an op from the outputs of the one before it."""
-    fixed = dict(drawn[op.op.handle][0]) if drawn.get(op.op.handle) else {}
-    rows = []
-    for output in outputs:
-        value = output["result"] if "result" in output else next(iter(output.values()), None)
-        rows.append({**fixed, **({op.item_input: value} if op.item_input else {})})
-    return rows
-
-
-def _surveyed(
-    invocation: Invocation,
-    op: MappedOp,
-    inputs: Sequence[dict[str, object]],
-    known: set[str],
-    request: SurveyRequest,
-) -> tuple[OpSurvey, list[dict[str, object]]]:
-    if not inputs:
-        return OpSurvey(op, failed="it has no sample inputs: the op before it failed"), []
-    calls: list[ItemSample] = []
-    outputs: list[dict[str, object]] = []
-    modules = 0
-    for index, row in enumerate(inputs):
-        failed, call, output = _called(invocation, op, row, index, request.item_timeout_s)
-        if failed is not None or call is None:
-            return OpSurvey(op, tuple(calls), modules=modules, failed=failed), outputs
-        if index == 0:
-            modules = sum(
-                1 for name in sys.modules if name not in known and not name.startswith(_OWN_PACKAGE)
-            )
-        calls.append(call)
-        outputs.append(output)
-    repeat_s = None
-    if len(inputs) > 1 and calls[-1].wall_s > _SHORTEST_S:
-        _, repeat, _ = _called(
-            invocation, op, inputs[-1], len(inputs) - 1, request.item_timeout_s, sizes=False
-        )
-        repeat_s = repeat.wall_s if repeat is not None else None
-    return OpSurvey(op, tuple(calls), repeat_s, modules), outputs
-
-
-def _called(
-    invocation: Invocation,
-    op: MappedOp,
-    row: dict[str, object],
-    index: int,
-    timeout_s: float,
-    *,
-    sizes: bool = True,
-) -> tuple[str | None, ItemSample | None, dict[str, object]]:
-    watch(f"`{op.op.handle}`, item {index},", timeout_s)
-    cpu = time.process_time()
-    start = time.perf_counter()
-    try:
-        output = invocation.call(op, row)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-        return _reason(error, op, index), None, {}
-    finally:
-        unwatch()
-    wall_s = time.perf_counter() - start
-    cpu_s = time.process_time() - cpu
-    sample = ItemSample(
-        item=index,
-        key=None,
-        wall_s=wall_s,
-        cpu_s=cpu_s,
-        peak_rss_bytes=0,
-        input_bytes=_pickled_bytes(row) if sizes else 0,
-        output_bytes=_pickled_bytes(output) if sizes else 0,
+def _drawn(request: SurveyRequest, opened: _Opened) -> DrawnSamples:
+    """The items: given by the user or by the op's tag, else what the fan-out op yields."""
+    from advisor.dagster_bridge.sampling import (
+        DrawnSamples,
+        SampleItem,
+        draw_samples,
+        inputs_tag,
+        read_inputs,
     )
-    return None, sample, output
 
-
-def _timed(
-    invocation: Invocation,
-    op: MappedOp,
-    inputs: Sequence[dict[str, object]],
-    repeats: int,
-    timeout_s: float,
-) -> OpCalls:
-    if not inputs:
-        return OpCalls(failed="it has no sample inputs")
-    # Where results are kept (one repeat), the call before the timed ones must not be on an item
-    # that is timed; elsewhere every item is.
-    timed = inputs[1:] if repeats == 1 and len(inputs) > 1 else inputs
-    handle = op.op.handle
-    calls_s: list[list[float]] = [[] for _ in timed]
-    watch(f"`{handle}`, item 0,", timeout_s)
+    spec = request.inputs
+    if spec is None and opened.description.fan_out is None:
+        spec = inputs_tag(opened.description)
+    watch("Drawing the samples", request.item_timeout_s)
     try:
-        invocation.call(op, inputs[0])
-        for repeat in range(repeats):
-            for index, row in enumerate(timed):
-                watch(f"`{handle}`, item {index}, call {repeat + 2},", timeout_s)
-                start = time.perf_counter()
-                invocation.call(op, row)
-                calls_s[index].append(time.perf_counter() - start)
-    except Exception as error:  # noqa: BLE001 - whatever the user's code raises
-        return OpCalls(failed=_reason(error, op, 0))
+        if spec is not None:
+            folder = Path(request.tree.working_directory)
+            rows = read_inputs(spec, opened.description, folder)
+            return DrawnSamples([SampleItem(None, row) for row in rows], total_items=len(rows))
+        return draw_samples(opened.loaded, opened.description, request.run_config, request.samples)
     finally:
         unwatch()
-    return OpCalls(tuple(tuple(item) for item in calls_s))
 
 
-def _reason(error: Exception, op: MappedOp, index: int) -> str:
-    """Whose code raised what on which item, with the last frames."""
-    from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
+def _inputs_for(request: TimingRequest, opened: _Opened) -> Inputs:
+    """The inputs that the survey kept; where it could not, drawn again."""
+    from advisor.dagster_bridge.invocation import item_inputs
 
-    if isinstance(error, DynadviseError):
-        return str(error)
-    cause = root_cause(error)
-    frames = frames_of(cause)
-    guilty = culprit(frames)
-    place = f" at {guilty.where}" if guilty else ""
-    message = f": {cause}" if str(cause) else ""
-    return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"
-
-
-def _inputs_for(request: TimingRequest, opened: _Opened) -> dict[str, list[dict[str, object]]]:
-    description, invocation = opened.description, opened.invocation
-    invocation.start_resources()
     if request.samples_file is not None:
-        with Path(request.samples_file).open("rb") as file:
-            return cast(
-                "dict[str, list[dict[str, object]]]",
-                pickle.load(file),  # noqa: S301 - written by our own survey
-            )
-    drawn, _ = _drawn(request.survey, opened)
-    inputs: dict[str, list[dict[str, object]]] = {}
-    for index, op in enumerate(description.mapped):
-        inputs[op.op.handle] = drawn.get(op.op.handle, [])
-        if index + 1 < len(description.mapped):
-            outputs = [invocation.call(op, row) for row in inputs[op.op.handle]]
-            following = description.mapped[index + 1]
-            drawn[following.op.handle] = _chained(following, outputs, drawn)
+        content = Path(request.samples_file).read_bytes()
+        return cast("Inputs", pickle.loads(content))  # noqa: S301 - written by our own survey
+    drawn = _drawn(request.survey, opened)
+    inputs: Inputs = {op.op.handle: [] for op in opened.description.mapped}
+    for item in drawn.items[: request.survey.samples]:
+        results: dict[str, dict[str, object]] = {}
+        for op in opened.description.mapped:
+            row = item_inputs(op, item.inputs, results, drawn.fixed_inputs)
+            inputs[op.op.handle].append(row)
+            results[op.op.handle] = opened.invocation.call(op, row)
     return inputs
+
+
+def _foreign_modules(before: set[str]) -> set[str]:
+    """Modules imported since ``before``, without our own."""
+    return {
+        name for name in sys.modules if name not in before and not name.startswith(_OWN_PACKAGE)
+    }
 
 
 def _keep(inputs: Mapping[str, list[dict[str, object]]], file: Path) -> bool:

@@ -33,7 +33,7 @@ def render(report: GateReport, root: Path) -> str:
 
 
 def _table(target: TargetCheck) -> list[str]:
-    rows = [
+    rows: list[tuple[str, str, str]] = [
         (_code(timing.op), timing.verdict, wording.timing_sentence(timing))
         for timing in target.timings
     ]

@@ -1,0 +1,53 @@
+"""Whether a job's own configuration is still good enough, by the profile's advice."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from advisor.domain.gate import AdviceCheck
+
+if TYPE_CHECKING:
+    from advisor.api.check import CheckOptions
+    from advisor.domain.advice import Prediction
+    from advisor.store import SavedProfile
+
+
+def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
+    """Advise anew on ``saved`` and lay the job's own configuration beside the best.
+
+    Only what a pasted config can reach counts, unless the project's ``change`` is ``code``:
+    a gate must not fail because nobody has rewritten the job.
+    """
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import recommend
+    from advisor.store import target_name
+
+    target = target_name(saved.description.target)
+    advice = recommend(
+        saved,
+        AdviseOptions(
+            items=options.items.get(target, options.items.get("*")),
+            change="code" if options.change == "code" else "config",
+            objective=options.objective or "time",  # type: ignore[arg-type]
+            environment=options.environment or "prod",  # type: ignore[arg-type]
+            max_connections=options.max_connections,
+        ),
+    )
+    best = advice.recommendation if options.change == "code" else advice.config_only
+    if advice.current is None:
+        return AdviceCheck(None, reason="not checked: the target has no executor of its own")
+    return AdviceCheck(
+        regret=regret(advice.current, best),
+        current=advice.current.candidate.label,
+        recommended=best.candidate.label,
+        snippet=advice.snippets.run_config or advice.snippets.python,
+    )
+
+
+def regret(current: Prediction, best: Prediction) -> float:
+    """Expected regret of ``current`` where only what leads to ``best`` may be chosen.
+
+    ``expected_regret`` of a prediction is against the best of all candidates; on the same draws
+    the shares (1 + regret) divide.
+    """
+    return max(0.0, (1 + current.expected_regret) / (1 + best.expected_regret) - 1)

@@ -1,0 +1,205 @@
+"""What the targets' definitions say, and which rules they break; no op is called.
+
+All targets are imported in one child process, each module once.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.finding import Finding
+from advisor.domain.workload import WorkloadDescription
+
+if TYPE_CHECKING:
+    from advisor.api.check import CheckOptions
+    from advisor.store import SavedProfile
+
+_IMPORT_TIMEOUT_S = 300.0
+_COMMENT = re.compile(r"#\s*dynadvise:\s*ignore(?:\[(?P<codes>[\w\s,]*)\])?")
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """One target's definitions. ``error`` says why it could not be loaded, where it could not."""
+
+    target: str
+    description: WorkloadDescription | None = None
+    findings: tuple[Finding, ...] = ()
+    error: str | None = None
+
+    @property
+    def loaded(self) -> bool:
+        """Whether its definitions could be loaded."""
+        return self.description is not None
+
+
+@dataclass(frozen=True, slots=True)
+class InspectionRequest:
+    """What the child is asked to import."""
+
+    targets: tuple[str, ...]
+    job: str | None
+    working_directory: str
+    run_config: Mapping[str, object]
+
+
+def inspect_targets(options: CheckOptions) -> list[Inspected]:
+    """Import all targets in one child process and apply the static rules.
+
+    Where the process as a whole does not survive an import, each target gets its own.
+    """
+    from advisor.measure.child import run_in_child
+
+    def inspect(targets: tuple[str, ...]) -> list[Inspected]:
+        result = run_in_child(
+            "advisor.api.inspection:inspect_here",
+            InspectionRequest(targets, options.job, str(options.folder), run_config_of(options)),
+            timeout_s=_IMPORT_TIMEOUT_S,
+            python_path=(options.folder,),
+            working_directory=options.folder,
+        )
+        if result.failure is None:
+            return cast("list[Inspected]", result.value)
+        if len(targets) == 1:
+            return [Inspected(targets[0], error=str(result.failure.as_error(targets[0])))]
+        return [found for target in targets for found in inspect((target,))]
+
+    return [with_profile_rules(options, found) for found in inspect(options.targets)]
+
+
+def inspect_here(request: InspectionRequest) -> list[Inspected]:
+    """Import the targets in this process. Runs in a child."""
+    return [_inspected(request, target) for target in request.targets]
+
+
+def _inspected(request: InspectionRequest, target: str) -> Inspected:
+    from advisor.dagster_bridge.structure import describe
+    from advisor.dagster_bridge.target import load_target, parse_target
+
+    try:
+        reference = parse_target(
+            target, job=request.job, working_directory=Path(request.working_directory)
+        )
+        loaded = load_target(reference)
+        description = describe(loaded, request.run_config)
+    except DynadviseError as error:
+        return Inspected(target, error=str(error))
+    return Inspected(target, description)
+
+
+def with_profile_rules(options: CheckOptions, found: Inspected) -> Inspected:
+    """Add the findings of the rules that lay the definitions beside the committed profile."""
+    if found.description is None:
+        return found
+    profile = committed_profile(options, found.description)
+    if profile is None:
+        return found
+    return replace(found, findings=found.findings)
+
+
+def committed_profile(
+    options: CheckOptions, description: WorkloadDescription
+) -> SavedProfile | None:
+    """The target's profile: this host's class first, else the one written last; None without.
+
+    Raises:
+        ProfileError: It is damaged or too new.
+    """
+    from advisor import store
+    from advisor.measure.machine import host_facts
+
+    directory = options.folder / options.profiles_dir
+    own = store.profile_path(directory, host_facts().id, description.target)
+    others = [path for path in store.existing_profiles(directory) if path.name == own.name]
+    if own.is_file():
+        return store.read(own)
+    profiles = [store.read(path) for path in others]
+    return max(profiles, key=lambda profile: profile.written_at, default=None)
+
+
+def run_config_of(options: CheckOptions) -> dict[str, object]:
+    """The run config file's content.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is no mapping.
+    """
+    if options.run_config is None:
+        return {}
+    import yaml
+
+    path = options.folder / options.run_config
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigurationError(
+            f"The run config {path} cannot be read: {error}.", where=str(path)
+        ) from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(f"The run config {path} is not a mapping.", where=str(path))
+    return {str(key): value for key, value in content.items()}
+
+
+# --- comments at the op -----------------------------------------------------------------------
+
+
+def silenced_by_comments(findings: Iterable[Finding], folder: Path) -> list[Finding]:
+    """Findings whose place carries ``# dynadvise: ignore[CODE]`` (or without codes: all).
+
+    The comment stands in the line itself, in the line above, or anywhere from the decorators to
+    the signature of the function that the line belongs to.
+    """
+    return [finding for finding in findings if _is_silenced(finding, folder)]
+
+
+def _is_silenced(finding: Finding, folder: Path) -> bool:
+    if finding.location is None:
+        return False
+    lines, headers = _source(str(folder / finding.location.file))
+    line = finding.location.line
+    wanted = {line - 1, line}
+    for first, last, end in headers:
+        if first <= line <= end:
+            wanted.update(range(first - 1, last + 1))
+    return any(
+        _names(lines[number - 1], finding.code) for number in wanted if 0 < number <= len(lines)
+    )
+
+
+def _names(line: str, code: str) -> bool:
+    found = _COMMENT.search(line)
+    if found is None:
+        return False
+    codes = found["codes"]
+    return codes is None or code in {name.strip() for name in codes.split(",")}
+
+
+@lru_cache(maxsize=64)
+def _source(file: str) -> tuple[Sequence[str], Sequence[tuple[int, int, int]]]:
+    """A file's lines, and of each function the header's first and last line and the end."""
+    try:
+        text = Path(file).read_text(encoding="utf-8")
+        tree = ast.parse(text)
+    except (OSError, UnicodeDecodeError, SyntaxError, ValueError):
+        return (), ()
+    headers = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
+            headers.append((first, node.body[0].lineno - 1 or first, node.end_lineno or first))
+    return text.splitlines(), headers
+
+
+def meanings() -> dict[str, str]:
+    """Code to what it means, of every rule and of the gate itself."""
+    from advisor.domain.gate import GATE_CODES
+
+    return dict(GATE_CODES)

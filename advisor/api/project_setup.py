@@ -1,0 +1,328 @@
+"""The use case behind ``dynadvise init``: settings, a pre-commit entry and a CI job, as a plan.
+
+The plan holds each file as it is and as it would be, so that it can be shown before it is carried
+out; what is there already stays as it is, and a second plan is empty.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from advisor.domain.errors import ConfigurationError
+
+HOOK_ID = "dynadvise"
+WORKFLOW = Path(".github") / "workflows" / "dynadvise.yml"
+
+_HOOK = """\
+- repo: local
+  hooks:
+    - id: dynadvise
+      name: dynadvise check --static
+      entry: dynadvise check --static
+      # In the project's own environment: the definitions are imported.
+      language: system
+      types_or: [python, toml, json]
+      pass_filenames: false
+"""
+
+_WORKFLOW_TEXT = """\
+# Does a pull request make a dynamic workload slower, or its configuration wrong?
+name: dynadvise
+
+on: pull_request
+
+permissions:
+  contents: read
+
+jobs:
+  check:
+    runs-on: ubuntu-latest
+    timeout-minutes: 30
+    steps:
+      - uses: actions/checkout@v4
+        with:
+          fetch-depth: 0 # the base revision is checked out beside the head
+      - uses: actions/setup-python@v5
+        with:
+          python-version: "{python}"
+      - run: {install}
+      - run: dynadvise check --base "origin/$GITHUB_BASE_REF" --format github
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class FileChange:
+    """One file: its text now (None: there is no such file) and afterwards."""
+
+    path: Path
+    before: str | None
+    after: str
+
+    def diff(self, root: Path) -> str:
+        """The change as a unified diff, with paths relative to ``root``."""
+        name = self.path.relative_to(root).as_posix()
+        lines = difflib.unified_diff(
+            (self.before or "").splitlines(keepends=True),
+            self.after.splitlines(keepends=True),
+            "/dev/null" if self.before is None else f"a/{name}",
+            f"b/{name}",
+        )
+        return "".join(line if line.endswith("\n") else f"{line}\n" for line in lines)
+
+
+@dataclass(frozen=True, slots=True)
+class SetupPlan:
+    """What ``init`` would do.
+
+    Attributes:
+        root: The project's folder.
+        changes: Files to write; none where all is there.
+        notes: What the user must know or do by hand.
+    """
+
+    root: Path
+    changes: tuple[FileChange, ...]
+    notes: tuple[str, ...] = ()
+
+    def diff(self) -> str:
+        """All changes as one diff."""
+        return "".join(change.diff(self.root) for change in self.changes)
+
+
+def plan_setup(
+    directory: Path,
+    targets: Sequence[str] = (),
+    *,
+    pre_commit: bool = True,
+    ci: bool = True,
+) -> SetupPlan:
+    """Plan the setup of the project around ``directory``; nothing is written.
+
+    Args:
+        directory: A folder of the project.
+        targets: What ``check`` shall look at.
+        pre_commit: Whether to add the pre-commit entry.
+        ci: Whether to add the CI job.
+
+    Raises:
+        ConfigurationError: A file that is there cannot be read, or cannot be changed safely.
+    """
+    root = _root(directory.resolve())
+    notes: list[str] = []
+    changes = [_settings_change(root, targets, notes)]
+    if pre_commit:
+        changes.append(_pre_commit_change(root))
+    if ci:
+        changes.append(_workflow_change(root))
+    return SetupPlan(root, tuple(c for c in changes if c is not None), tuple(notes))
+
+
+def carry_out(plan: SetupPlan) -> None:
+    """Write the files, each whole or not at all.
+
+    Raises:
+        ConfigurationError: A file cannot be written, or has changed since it was shown.
+    """
+    from advisor.store import write_whole
+
+    for change in plan.changes:
+        if _text_of(change.path) != change.before:
+            raise ConfigurationError(f"{change.path} has changed meanwhile.", hint="Run it again.")
+    try:
+        for change in plan.changes:
+            change.path.parent.mkdir(parents=True, exist_ok=True)
+            write_whole(change.path, change.after)
+    except OSError as error:
+        raise ConfigurationError(f"{plan.root} cannot be set up: {error}.") from None
+
+
+def _root(directory: Path) -> Path:
+    """The nearest folder upwards with a pyproject.toml or a repository, else this one."""
+    for folder in (directory, *directory.parents):
+        if (folder / "pyproject.toml").is_file() or (folder / ".git").exists():
+            return folder
+    return directory
+
+
+def _text_of(path: Path) -> str | None:
+    try:
+        # Bytes as they are: line ends of a file from another system stay.
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
+
+
+# --- pyproject.toml ---------------------------------------------------------------------------
+
+
+def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> FileChange | None:
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    path = root / "pyproject.toml"
+    before = _text_of(path)
+    try:
+        document = tomlkit.parse(before or "")
+    except TOMLKitError as error:
+        raise ConfigurationError(f"{path} is not valid TOML: {error}.", where=str(path)) from None
+    tool = document.get("tool")
+    table = tool.get("dynadvise") if isinstance(tool, dict) else None
+    if table is None:
+        if not targets:
+            notes.append(
+                "No target yet: put the jobs to check into `targets` of [tool.dynadvise], "
+                "as module:job."
+            )
+        text = before or ""
+        # A table at the end never moves what is there; tomlkit reads it back as the check.
+        gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
+        after = text + gap + _settings_text(targets)
+        _same_otherwise(path, before or "", after)
+        return FileChange(path, before, after)
+    listed: list[str] = list(table.get("targets", []))
+    missing = [target for target in targets if target not in listed]
+    if not missing:
+        return None
+    if "targets" in table:
+        table["targets"].extend(missing)
+    else:
+        table["targets"] = missing
+    return FileChange(path, before, tomlkit.dumps(document))
+
+
+def _settings_text(targets: Sequence[str]) -> str:
+    import tomlkit
+
+    array = tomlkit.array()
+    array.extend(targets)
+    if len(targets) > 1:
+        array.multiline(True)
+    return (
+        "[tool.dynadvise]\n"
+        f"targets = {array.as_string()}\n"
+        "max-regression = 0.10 # slowdown of an op that fails the gate\n"
+        "max-regret = 0.15     # how much slower than the best way the committed one may be\n"
+    )
+
+
+def _same_otherwise(path: Path, before: str, after: str) -> None:
+    """Our table must not become part of what stood above it (an open inline table, say)."""
+    import tomlkit
+
+    changed = tomlkit.parse(after).unwrap()
+    tool = changed.get("tool", {})
+    tool.pop("dynadvise", None)
+    old = tomlkit.parse(before).unwrap()
+    if not tool and "tool" not in old:
+        changed.pop("tool", None)
+    if changed != old:
+        raise ConfigurationError(
+            f"[tool.dynadvise] cannot be added to {path} without changing other settings.",
+            hint="Add the table by hand.",
+        )
+
+
+# --- .pre-commit-config.yaml --------------------------------------------------------------------
+
+
+def _pre_commit_change(root: Path) -> FileChange | None:
+    path = root / ".pre-commit-config.yaml"
+    before = _text_of(path)
+    if before is None:
+        return FileChange(path, None, f"repos:\n{_indented(_HOOK, 2)}")
+    import yaml
+
+    try:
+        content = yaml.safe_load(before)
+        node = yaml.compose(before, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigurationError(f"{path} is not valid YAML: {error}.", where=str(path)) from None
+    repos = content.get("repos") if isinstance(content, dict) else None
+    if not isinstance(content, dict) or not isinstance(repos, list):
+        raise ConfigurationError(
+            f"{path} has no list `repos`.", where=str(path), hint=f"Add by hand:\n{_HOOK}"
+        )
+    if any(hook.get("id") == HOOK_ID for repo in repos for hook in _hooks(repo)):
+        return None
+    after = _with_hook(before, node, repos)
+    if after is None or yaml.safe_load(after) != {**content, "repos": [*repos, _hook()]}:
+        raise ConfigurationError(
+            f"The hook cannot be added to {path} without rewriting it.",
+            where=str(path),
+            hint=f"Add it to `repos` by hand:\n{_HOOK}",
+        )
+    return FileChange(path, before, after)
+
+
+def _hooks(repo: object) -> list[dict[str, Any]]:
+    hooks = repo.get("hooks") if isinstance(repo, dict) else None
+    return [h for h in hooks if isinstance(h, dict)] if isinstance(hooks, list) else []
+
+
+def _hook() -> object:
+    import yaml
+
+    return yaml.safe_load(_HOOK)[0]
+
+
+def _with_hook(text: str, node: Any, repos: list[object]) -> str | None:
+    """``text`` with the hook after the last of ``repos``, by the places that YAML gives."""
+    sequence = next(value for key, value in node.value if key.value == "repos")
+    if not repos:
+        start, end = sequence.start_mark.index, sequence.end_mark.index
+        return f"{text[:start].rstrip()}\n{_indented(_HOOK, 2)}{text[end:].lstrip(chr(10))}"
+    if sequence.flow_style:
+        return None
+    lines = text.splitlines(keepends=True)
+    # The end mark stands at the next token, behind comments and blank lines of what follows.
+    last = _last_line(sequence)
+    indent = sequence.start_mark.column
+    head = "".join(lines[: last + 1])
+    head += "" if head.endswith("\n") else "\n"
+    return head + _indented(_HOOK, indent) + "".join(lines[last + 1 :])
+
+
+def _last_line(node: Any) -> int:
+    """Last line (from 0) of the last scalar in a node."""
+    last: int = node.end_mark.line
+    if isinstance(node.value, list) and node.value and not node.flow_style:
+        part = node.value[-1]
+        return _last_line(part[1] if isinstance(part, tuple) else part)
+    if isinstance(node.value, str) and node.style in {"|", ">"}:
+        return last - 1
+    return last
+
+
+def _indented(text: str, columns: int) -> str:
+    return "".join(f"{' ' * columns}{line}" for line in text.splitlines(keepends=True))
+
+
+# --- the CI job ---------------------------------------------------------------------------------
+
+
+def _workflow_change(root: Path) -> FileChange | None:
+    path = root / WORKFLOW
+    if _text_of(path) is not None:
+        return None
+    import sys
+
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    return FileChange(path, None, _WORKFLOW_TEXT.format(python=python, install=_install(root)))
+
+
+def _install(root: Path) -> str:
+    """How the project is installed, by the files that it has."""
+    pyproject = _text_of(root / "pyproject.toml") or ""
+    if "[project]" in pyproject or "[tool.poetry]" in pyproject:
+        return "pip install --editable . dynadvise"
+    if (root / "setup.py").is_file():
+        return "pip install --editable . dynadvise"
+    if (root / "requirements.txt").is_file():
+        return "pip install --requirement requirements.txt dynadvise"
+    return "pip install dagster dynadvise # and what the project needs"
