@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.finding import Finding
+from advisor.domain.host import HostFacts
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
@@ -95,13 +96,40 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
 
 
 def with_profile_rules(options: CheckOptions, found: Inspected) -> Inspected:
-    """Add the findings of the rules that lay the definitions beside the committed profile."""
+    """Add the findings of the rules that lay the definitions beside the committed profile.
+
+    Raises:
+        ProfileError: The profile is damaged or too new.
+    """
     if found.description is None:
         return found
     profile = committed_profile(options, found.description)
     if profile is None:
         return found
-    return replace(found, findings=found.findings)
+    from advisor.measure.machine import host_facts
+
+    findings = profile_findings(
+        found.description, profile, host_facts(), max_regret=options.max_regret
+    )
+    return replace(found, findings=(*found.findings, *findings))
+
+
+def profile_findings(
+    description: WorkloadDescription, profile: SavedProfile, here: HostFacts, *, max_regret: float
+) -> tuple[Finding, ...]:
+    """What is wrong with the committed profile, or with the job beside it."""
+    from advisor.checks.profile_advice import check_profile_advice
+    from advisor.checks.profile_code import check_profile_code
+    from advisor.checks.profile_host import check_profile_host, check_profile_version
+
+    profiled = profile.host.facts
+    single = (
+        check_profile_advice(description, profile.advice, max_regret=max_regret),
+        check_profile_version(description, profiled, here),
+        check_profile_host(description, profiled, here),
+    )
+    changed = check_profile_code(description, profile.description)
+    return (*(finding for finding in single if finding is not None), *changed)
 
 
 def committed_profile(
@@ -200,6 +228,13 @@ def _source(file: str) -> tuple[Sequence[str], Sequence[tuple[int, int, int]]]:
 
 def meanings() -> dict[str, str]:
     """Code to what it means, of every rule and of the gate itself."""
+    from advisor.checks import profile_advice, profile_code, profile_host
     from advisor.domain.gate import GATE_CODES
 
-    return dict(GATE_CODES)
+    return {
+        profile_advice.CODE: profile_advice.MEANING,
+        profile_code.CODE: profile_code.MEANING,
+        profile_host.VERSION_CODE: profile_host.VERSION_MEANING,
+        profile_host.HOST_CODE: profile_host.HOST_MEANING,
+        **GATE_CODES,
+    }

@@ -1,0 +1,87 @@
+"""DYN021: the job's executor config is not what the committed profile advises."""
+
+from __future__ import annotations
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.finding import Finding, Severity
+from advisor.domain.workload import ExecutorSetting, SourceLocation, WorkloadDescription
+
+CODE = "DYN021"
+MEANING = "the executor config differs from the advice in the committed profile"
+
+
+def check_profile_advice(
+    description: WorkloadDescription, advice: Advice, *, max_regret: float = 0.15
+) -> Finding | None:
+    """The finding, an error where the profile itself predicts more than ``max_regret`` for it.
+
+    The advice's own configuration and its best that needs no code are both accepted; so is one
+    that the profile does not know, with a warning, as there is no prediction to judge it by.
+    """
+    setting = description.executor
+    if setting is None:
+        return None
+    accepted = (advice.recommendation, advice.config_only)
+    if any(_is(setting, prediction.candidate) for prediction in accepted):
+        return None
+    own = next((p for p in advice.candidates if _is(setting, p.candidate)), None)
+    own = own or (
+        advice.current
+        if advice.current is not None and _is(setting, advice.current.candidate)
+        else None
+    )
+    severity, regret = _severity(own, advice.config_only, max_regret)
+    remedy = "Paste the advised config, or measure again with `dynadvise profile`."
+    if advice.snippets.run_config:
+        remedy = f"Paste the advised config:\n{advice.snippets.run_config.rstrip()}"
+    return Finding(
+        CODE,
+        severity,
+        f"The job runs as {_words(setting)}{regret}; the committed profile advises "
+        f"{advice.config_only.candidate.label}.",
+        remedy,
+        _location(description),
+        description.target.spelled,
+    )
+
+
+def _severity(own: Prediction | None, best: Prediction, limit: float) -> tuple[Severity, str]:
+    if own is None or best.makespan_s.median <= 0:
+        return "warning", ""
+    regret = own.makespan_s.median / best.makespan_s.median - 1
+    if regret <= 0:
+        return "note", ""
+    severity: Severity = "error" if regret > limit else "note"
+    return severity, f", predicted {100 * regret:.0f} % slower"
+
+
+def _is(setting: ExecutorSetting, candidate: Candidate) -> bool:
+    """Whether the setting is this candidate, as far as an executor config tells."""
+    if setting.executor != candidate.executor:
+        return False
+    if setting.executor == "in_process":
+        return True
+    at_once = setting.max_concurrent or setting.effective_max_concurrent
+    if at_once is not None and at_once != candidate.max_concurrent:
+        return False
+    if setting.executor != "multiprocess":
+        return True
+    if (setting.start_method or "spawn") != (candidate.start_method or "spawn"):
+        return False
+    return set(candidate.preload_modules) <= set(setting.preload_modules or ())
+
+
+def _words(setting: ExecutorSetting) -> str:
+    if setting.executor == "in_process":
+        return "in_process"
+    parts = [setting.executor]
+    if setting.executor == "multiprocess":
+        parts.append(setting.start_method or "spawn")
+    at_once = setting.max_concurrent or setting.effective_max_concurrent
+    parts.append(f"{at_once} at once" if at_once else "no limit")
+    return ", ".join(parts)
+
+
+def _location(description: WorkloadDescription) -> SourceLocation | None:
+    return description.mapped[0].op.location if description.mapped else None
