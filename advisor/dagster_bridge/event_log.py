@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.observed import ObservedRun, ObservedStep, RunStatus, StepStatus
+from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -100,7 +101,7 @@ class EventRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What the table of runs tells of one run."""
+    """What the table of runs tells of one run. ``target`` is the code that it ran, if told."""
 
     run_id: str
     job: str
@@ -108,6 +109,7 @@ class RunRow:
     run_config: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     created_at_s: float = 0.0
+    target: TargetReference | None = None
 
 
 class RunSource(Protocol):
@@ -222,6 +224,7 @@ def run_row_from_body(
         run_config=_mapping(loaded.get("run_config")),
         tags={str(key): str(value) for key, value in _mapping(loaded.get("tags")).items()},
         created_at_s=created_at_s,
+        target=_target(loaded.get("pipeline_code_origin")),
     )
 
 
@@ -457,6 +460,27 @@ def _error_line(payload: str) -> str | None:
     return _first_line(str(message)) if message else None
 
 
+def _target(origin: object) -> TargetReference | None:
+    """The code that a run executed, from its serialized origin."""
+    repository = _mapping(_mapping(origin).get("repository_origin"))
+    pointer = _mapping(repository.get("code_pointer"))
+    job = _mapping(origin).get("pipeline_name")
+    module, file = pointer.get("module"), pointer.get("python_file")
+    if not isinstance(job, str) or not (isinstance(module, str) or isinstance(file, str)):
+        return None
+    # A job that was run by itself is named; else the name is that of its Definitions.
+    own = pointer.get("fn_name") == job
+    place = module if isinstance(module, str) else file
+    return TargetReference(
+        spelled=f"{place}:{job}" if own else str(place),
+        module=module if isinstance(module, str) else None,
+        file=None if isinstance(module, str) else str(file),
+        attribute=job if own else None,
+        job=None if own else job,
+        working_directory=str(pointer.get("working_directory") or ""),
+    )
+
+
 def _first_line(text: str) -> str:
     return text.strip().split("\n", 1)[0].strip()
 
@@ -506,7 +530,10 @@ class StoredRuns:
 
 
 def _row_of(record: RunRecord) -> RunRow:
+    from advisor.dagster_bridge.private import serialize_value
+
     run = record.dagster_run
+    origin = serialize_value(run.job_code_origin) if run.job_code_origin else None
     return RunRow(
         run_id=run.run_id,
         job=run.job_name,
@@ -514,6 +541,7 @@ def _row_of(record: RunRecord) -> RunRow:
         run_config=dict(run.run_config),
         tags=dict(run.tags),
         created_at_s=timestamp_s(record.create_timestamp),
+        target=_target(_json_object(origin)),
     )
 
 

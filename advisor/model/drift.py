@@ -15,7 +15,14 @@ from advisor.domain.analysis import ChangePoint, Drift, DriftPoint, DriftQuantit
 from advisor.domain.candidate import Candidate
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.model.run_statistics import compute_s, item_count, makespan, mapped_steps
+from advisor.domain.workload import StartMethod
+from advisor.model.run_statistics import (
+    compute_s,
+    item_count,
+    makespan,
+    mapped_steps,
+    parallelism,
+)
 
 MIN_SEGMENT = 4
 """Fewest runs on each side of a change: a level needs a few runs to be one."""
@@ -120,6 +127,21 @@ def prediction_for(run: ObservedRun, advice: Advice) -> Prediction | None:
     named = (advice.recommendation, advice.config_only, advice.current, advice.default)
     every = [p for p in (*named, *advice.candidates) if p is not None]
     return next((p for p in every if _is_way_of(p.candidate, run)), None)
+
+
+def candidate_of(run: ObservedRun) -> Candidate | None:
+    """The way a run went, as a candidate; None for an executor without a model.
+
+    Where the run's config leaves the number of steps at once to the executor's default, as many
+    as ever held a slot are taken.
+    """
+    if run.executor == "in_process":
+        return Candidate("execute_job", "in_process")
+    if run.executor != "multiprocess":
+        return None
+    method: StartMethod = "forkserver" if run.start_method == "forkserver" else "spawn"
+    at_once = run.max_concurrent or parallelism(run).slots
+    return Candidate("execute_job", "multiprocess", method, run.preload_modules or (), at_once)
 
 
 def way_of(run: ObservedRun) -> str:

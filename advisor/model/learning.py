@@ -41,6 +41,7 @@ CPU_UNKNOWN = (
     "promises nothing that threads or more processes than cores would have to keep. "
     "`dynadvise profile` measures it."
 )
+FROM_MEASURED = "The share of CPU work, memory and bytes of an item are the earlier profile's."
 MEMORY_UNKNOWN = "A log does not tell an item's memory or bytes: they count 0."
 
 
@@ -116,12 +117,18 @@ def overhead_model_from_runs(
     )
 
 
-def workload_from_runs(runs: Sequence[ObservedRun], op: str | None = None) -> WorkloadProfile:
+def workload_from_runs(
+    runs: Sequence[ObservedRun],
+    op: str | None = None,
+    measured: WorkloadProfile | None = None,
+) -> WorkloadProfile:
     """The workload as runs show it: one sample a successful mapped step.
 
     Args:
         runs: Of one job, newest first.
         op: One mapped op (its step key without a mapping key); None: the whole chain.
+        measured: An earlier measurement of it, for what a log does not tell: the share of an
+            item that is CPU work, its memory, its bytes.
 
     Raises:
         DynadviseError: No mapped step of that op succeeded.
@@ -140,7 +147,11 @@ def workload_from_runs(runs: Sequence[ObservedRun], op: str | None = None) -> Wo
             f"No mapped step{f' of {op!r}' if op else ''} succeeded in these runs.",
             hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
         )
-    profiles = tuple(_op_profile(name, found, keys) for name, found in chain.items())
+    known = {profile.op: profile for profile in measured.ops} if measured else {}
+    profiles = tuple(
+        _op_profile(name, found, keys, known.get(name.rsplit(".", 1)[-1]))
+        for name, found in chain.items()
+    )
     fan_outs = [(run, step) for run in runs if (step := fan_out_step(run)) is not None]
     collects = [step for run in runs for step in collect_steps(run)]
     before_first = [
@@ -158,10 +169,10 @@ def workload_from_runs(runs: Sequence[ObservedRun], op: str | None = None) -> Wo
         fan_out_items=items if before_first else 0,
         collect_s=median(collecting) if collecting else None,
         collect_items=items if collecting else 0,
+        probes=measured.probes if measured else (),
         notes=(
             f"Read from {len(runs)} past runs ({samples} steps); nothing was run.",
-            CPU_UNKNOWN,
-            MEMORY_UNKNOWN,
+            *((FROM_MEASURED,) if known else (CPU_UNKNOWN, MEMORY_UNKNOWN)),
         ),
     )
 
@@ -173,14 +184,18 @@ def method_key(run: ObservedRun) -> str:
 
 
 def _op_profile(
-    name: str, found: Sequence[tuple[ObservedRun, ObservedStep]], keys: dict[str, int]
+    name: str,
+    found: Sequence[tuple[ObservedRun, ObservedStep]],
+    keys: dict[str, int],
+    known: OpProfile | None,
 ) -> OpProfile:
+    typical = _typical(known)
     first: list[ItemSample] = []
     preloaded: list[ItemSample] = []
     later: list[ItemSample] = []
     seen: set[str] = set()
     for run, step in sorted(found, key=lambda pair: (pair[0].run_id, begin_s(pair[1]) or 0.0)):
-        sample = _sample(step, keys)
+        sample = _sample(step, keys, typical)
         if sample is None:
             continue
         if run.executor == "in_process":
@@ -203,10 +218,24 @@ def _op_profile(
         preloaded_first_calls=tuple(preloaded),
         later_calls=tuple(later),
         resource_init_s=max(0.0, median(resources)) if resources else 0.0,
+        base_rss_bytes=known.base_rss_bytes if known else 0,
+        first_call_modules=known.first_call_modules if known else (),
+        unsafe_modules=known.unsafe_modules if known else {},
+        unpicklable=known.unpicklable if known else None,
     )
 
 
-def _sample(step: ObservedStep, keys: dict[str, int]) -> ItemSample | None:
+def _typical(known: OpProfile | None) -> ItemSample | None:
+    """A call of the op as measured, whose CPU share, memory and bytes stand for all."""
+    if known is None:
+        return None
+    calls = known.later_calls or known.first_calls or known.preloaded_first_calls
+    return max(calls, key=lambda call: call.peak_rss_bytes, default=None)
+
+
+def _sample(
+    step: ObservedStep, keys: dict[str, int], typical: ItemSample | None
+) -> ItemSample | None:
     wall_s = compute_s(step)
     if wall_s is None or step.start_s is None or step.inputs_s is None or step.end_s is None:
         return None
@@ -215,10 +244,10 @@ def _sample(step: ObservedStep, keys: dict[str, int]) -> ItemSample | None:
         item=keys[str(step.mapping_key)],
         key=step.mapping_key,
         wall_s=wall_s,
-        cpu_s=wall_s,
-        peak_rss_bytes=0,
-        input_bytes=0,
-        output_bytes=0,
+        cpu_s=wall_s * (typical.cpu_s / typical.wall_s if typical and typical.wall_s else 1.0),
+        peak_rss_bytes=typical.peak_rss_bytes if typical else 0,
+        input_bytes=typical.input_bytes if typical else 0,
+        output_bytes=typical.output_bytes if typical else 0,
         load_s=max(0.0, step.inputs_s - step.start_s),
         store_s=max(0.0, step.end_s - stored_from),
     )

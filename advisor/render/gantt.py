@@ -64,9 +64,11 @@ def gantt_svg(
     left, inner = 50, _SVG_WIDTH - 70
     scale = inner / makespan_s if makespan_s > 0 else 0.0
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SVG_WIDTH} {height}" '
-        f'width="{_SVG_WIDTH}" height="{height}" role="img" '
-        'font-family="system-ui, sans-serif" font-size="11">',
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_SVG_WIDTH} {height}" '
+            f'width="{_SVG_WIDTH}" height="{height}" role="img" '
+            'font-family="system-ui, sans-serif" font-size="11">'
+        ),
         f"<title>{escape(title)}</title>",
         f'<rect width="{_SVG_WIDTH}" height="{height}" fill="#ffffff"/>',
         f'<text x="10" y="22" font-size="15" font-weight="600">{escape(title)}</text>',

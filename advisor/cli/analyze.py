@@ -1,0 +1,131 @@
+"""``dynadvise analyze``: learn from runs that a Dagster instance already holds."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+if TYPE_CHECKING:
+    from advisor.domain.analysis import Analysis
+
+
+@click.command("analyze")
+@click.option(
+    "--instance",
+    type=options.FOLDER,
+    metavar="DIR",
+    help="Folder of the Dagster instance (default: DAGSTER_HOME).",
+)
+@click.option(
+    "--run",
+    "run_ids",
+    metavar="ID",
+    multiple=True,
+    help="A run, by its id or how it begins; may be repeated (default: the newest run).",
+)
+@click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's).")
+@click.option(
+    "--last", type=options.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
+)
+@click.option(
+    "--profile",
+    metavar="PROFILE",
+    help="Lay the runs beside this profile's predictions (default: the job's own profile).",
+)
+@options.output_options("text", "json", "markdown")
+@options.profiles_option
+@click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs.")
+@click.option(
+    "--items", type=options.COUNT, metavar="N", help="Items in production, for --save's advice."
+)
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    instance: Path | None,
+    run_ids: tuple[str, ...],
+    job: str | None,
+    last: int | None,
+    profile: str | None,
+    form: str,
+    output: Path | None,
+    profiles: Path | None,
+    save: bool,
+    items: int | None,
+) -> None:
+    """Say where the time of past runs went, what slowed them, and what to do.
+
+    The instance is opened for reading only, and no code of yours is run. With `-o chart.svg` the
+    newest run's chart goes to that file, and the report to stdout.
+    """
+    from advisor.api.analyze import AnalyzeOptions, analyze
+
+    options.refuse(bool(run_ids) and (job is not None or last is not None), "Give --run or --job.")
+    options.refuse(items is not None and not save, "--items is for --save.")
+    request = AnalyzeOptions(
+        instance=_instance(instance),
+        run_ids=run_ids,
+        job=job,
+        last=last or (10 if job else 1),
+        profile=profile,
+        profiles_dir=options.profiles_dir(state, profiles),
+        save=save,
+        items=items,
+    )
+    analysis = analyze(request)
+    if analysis.saved_to:
+        state.say(f"Profile saved: {analysis.saved_to}")
+    _show(state, analysis, form, output)
+
+
+analyze = command
+
+
+def _instance(flag: Path | None) -> Path:
+    home = os.environ.get("DAGSTER_HOME")
+    options.refuse(
+        flag is None and not home,
+        "Which Dagster instance?",
+        "Give its folder: --instance DIR, or set DAGSTER_HOME.",
+    )
+    return flag or Path(str(home)).expanduser()
+
+
+def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
+    from advisor.cli.showing import to_color, to_json_text
+
+    if output is not None and output.suffix == ".svg":
+        state.write(_svg(analysis), output)
+        output = None
+    if form == "json":
+        from advisor.render.analysis_json import analysis_to_json
+
+        text = to_json_text(analysis_to_json(analysis))
+    elif form == "markdown":
+        from advisor.render.analysis_markdown import analysis_to_markdown
+
+        text = analysis_to_markdown(analysis)
+    else:
+        from advisor.render.analysis_text import analysis_to_text
+
+        text = analysis_to_text(analysis, width=state.width, color=to_color(state, output))
+    state.write(text, output)
+
+
+def _svg(analysis: Analysis) -> str:
+    from advisor.render.analysis_tables import parallel_sentence, run_heading
+    from advisor.render.gantt import gantt_svg
+
+    run = analysis.runs[0]
+    return gantt_svg(
+        run.bars,
+        run.totals.makespan_s,
+        title=run_heading(run),
+        subtitle=parallel_sentence(run),
+    )

@@ -1,0 +1,250 @@
+"""The tables and sentences of an analysis, the same in the terminal and in Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+from advisor.domain.analysis import (
+    PHASES,
+    Analysis,
+    ChangePoint,
+    Diagnosis,
+    Drift,
+    ObservedOverhead,
+    OpStatistics,
+    RunAnalysis,
+)
+from advisor.domain.quantities import Spread
+from advisor.render.wording import count, interval, percent, printable, seconds
+
+SHORT_ID = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """A table of text; ``right`` holds the columns of figures."""
+
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def method_of(run: RunAnalysis) -> str:
+    """How the run went: its executor, and the start method."""
+    return run.executor + (f" ({run.start_method})" if run.start_method else "")
+
+
+def runs_table(runs: Sequence[RunAnalysis]) -> Grid:
+    """The seed's table, one row a run: method, total, work, overhead, efficiency."""
+    rows = tuple(
+        (
+            run.run_id[:SHORT_ID],
+            method_of(run) + ("" if run.status == "success" else f", {run.status}"),
+            str(run.parallelism.configured or f"({run.parallelism.holding_peak})"),
+            f"{run.items:,}",
+            seconds(run.totals.makespan_s),
+            seconds(run.totals.work_s),
+            _signed(run.totals.overhead_s),
+            f"{run.totals.speed_up:.2g}x",
+            percent(run.totals.efficiency),
+        )
+        for run in runs
+    )
+    head = (
+        "run",
+        "method",
+        "at once",
+        "items",
+        "total",
+        "work",
+        "overhead",
+        "speed-up",
+        "efficiency",
+    )
+    return Grid(head, rows)
+
+
+TABLE_LEGEND = (
+    "total: wall clock of the run; work: computing of all its steps, summed; overhead: total less "
+    "work (below 0 where steps at once more than pay for it); speed-up: work / total; efficiency: "
+    "speed-up / steps at once. In brackets: as many as were seen at once."
+)
+
+
+def phases_table(ops: Sequence[OpStatistics]) -> Grid:
+    """Phases down, one column an op and executor: median and the 10th to 90th percentile."""
+    shown = [name for name in PHASES if any(op.phase(name) for op in ops)]
+    several = len({op.executor for op in ops}) > 1
+    head = (
+        "phase",
+        *(
+            printable(op.op) + (f" [{op.executor}]" if several else "") + f" ({op.role})"
+            for op in ops
+        ),
+    )
+    rows: list[tuple[str, ...]] = [("steps", *(_steps(op) for op in ops))]
+    for name in shown:
+        cells = []
+        for op in ops:
+            phase = op.phase(name)
+            cells.append(_spread(phase.spread_s, phase.steps) if phase else "-")
+        rows.append((name, *cells))
+    rows.append(("slot held", *(_spread(op.slot_s, op.attempts) for op in ops)))
+    return Grid(head, tuple(rows))
+
+
+def parallel_sentence(run: RunAnalysis) -> str:
+    """Achieved against configured concurrency."""
+    p = run.parallelism
+    configured = (
+        f"{p.configured} configured" if p.configured else "the executor's default configured"
+    )
+    return (
+        f"{p.working_mean:.2f} steps at work on average, {p.working_peak} at the most "
+        f"({p.holding_peak} held a slot; {configured}); two or more overlap "
+        f"{percent(p.overlap)} of the time at work."
+    )
+
+
+def diagnosis_lines(diagnosis: Diagnosis) -> tuple[str, ...]:
+    """Evidence, remedy and gain of one diagnosis; its message is the caller's."""
+    lines = [printable(text) for text in diagnosis.evidence]
+    lines.append(f"Remedy: {diagnosis.remedy}")
+    if diagnosis.gain_s is not None:
+        bound = "at most " if diagnosis.at_most else ""
+        lines.append(f"Gain: {bound}{seconds(diagnosis.gain_s)} = {diagnosis.formula}")
+    return tuple(lines)
+
+
+def drift_table(drift: Drift) -> Grid:
+    """Each run beside its prediction, oldest first."""
+    rows = tuple(
+        (
+            point.run_id[:SHORT_ID],
+            when(point.started_at_s),
+            point.way,
+            f"{point.items:,}",
+            seconds(point.observed_s),
+            interval(point.predicted_s) if point.predicted_s else "-",
+            _error(point.error),
+            "-" if point.regret is None else percent(point.regret),
+            "-" if point.work_s is None else seconds(point.work_s),
+            "-" if point.overhead_s is None else seconds(point.overhead_s),
+        )
+        for point in drift.points
+    )
+    head = (
+        "run",
+        "started (UTC)",
+        "way",
+        "items",
+        "took",
+        "predicted",
+        "error",
+        "regret",
+        "item",
+        "rest of step",
+    )
+    return Grid(head, rows)
+
+
+def drift_sentences(drift: Drift) -> tuple[str, ...]:
+    """What the comparison amounts to."""
+    lines: list[str] = []
+    if drift.median_error is not None and drift.bias is not None:
+        inside = (
+            ""
+            if drift.in_interval is None
+            else (f"; {percent(drift.in_interval)} of the runs inside their 90 % interval")
+        )
+        lines.append(
+            f"Predictions of these runs erred by {percent(drift.median_error)} (median), "
+            f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
+            f"{percent(abs(drift.bias))}{inside}."
+        )
+    lines += [_change(change) for change in drift.changes]
+    if drift.thin:
+        lines.append(drift.thin)
+    elif not drift.changes:
+        lines.append(
+            "Neither the work nor the overhead changed (permutation test, false alarms "
+            f"{percent(drift.false_alarm_rate)}, at least {drift.min_segment} runs on each side)."
+        )
+    return tuple(lines)
+
+
+def learned_sentences(overhead: ObservedOverhead) -> tuple[str, ...]:
+    """What the runs teach of the place where they ran."""
+    lines: list[str] = []
+    if overhead.in_process is not None:
+        lines.append(f"in process: {seconds(overhead.in_process.step_s)} a step beside its work")
+    for method, found in overhead.multiprocess.items():
+        lines.append(
+            f"multiprocess, {method.replace('_', ' ')}: launch {seconds(found.boot_s)}, prepare "
+            f"{seconds(found.prepare_s)}, load {seconds(found.load_s)}, store "
+            f"{seconds(found.finish_s)}, exit {seconds(found.exit_s)} a step"
+        )
+    for executor, delegated in overhead.delegated.items():
+        poll = delegated.poll_interval_s
+        lines.append(
+            f"{executor}: start of a step {_spread(delegated.start_s)}, prepare "
+            f"{_spread(delegated.prepare_s)}, load {_spread(delegated.load_s)}, store "
+            f"{_spread(delegated.store_s)}"
+            + (f", a freed slot taken after {_spread(poll)}" if poll else "")
+            + f" ({count(delegated.steps, 'step')})"
+        )
+    return tuple(lines)
+
+
+def heading(analysis: Analysis) -> str:
+    """What was read."""
+    jobs = sorted({run.job for run in analysis.runs})
+    return printable(
+        f"{count(len(analysis.runs), 'run')} of {', '.join(jobs)} in {analysis.instance}"
+    )
+
+
+def run_heading(run: RunAnalysis) -> str:
+    """One run in a line."""
+    return printable(
+        f"Run {run.run_id[:SHORT_ID]} of {when(run.started_at_s)}: {run.job}, {run.status}, "
+        f"{method_of(run)}, "
+        f"{count(run.items, 'item')}, {seconds(run.totals.makespan_s)}, "
+        f"{count(run.events, 'event')}"
+    )
+
+
+def when(at_s: float) -> str:
+    """A moment, to the minute."""
+    return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
+
+
+def _change(change: ChangePoint) -> str:
+    what = "work of an item" if change.quantity == "work" else "overhead of a step"
+    ratio = change.after_s / change.before_s if change.before_s > 0 else float("inf")
+    return (
+        f"The {what} changed at run {change.run_id[:SHORT_ID]}: from {seconds(change.before_s)} to "
+        f"{seconds(change.after_s)} ({ratio:.2g} times; p = {change.p_value:.2g})."
+    )
+
+
+def _steps(op: OpStatistics) -> str:
+    failed = f", {op.failed} failed" if op.failed else ""
+    return f"{op.steps:,}{failed}"
+
+
+def _spread(value: Spread, steps: int = 2) -> str:
+    if steps < 2:
+        return seconds(value.median)
+    return f"{seconds(value.median)} ({seconds(value.p10)} to {seconds(value.p90)})"
+
+
+def _signed(value_s: float) -> str:
+    return f"-{seconds(-value_s)}" if value_s < 0 else seconds(value_s)
+
+
+def _error(value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{'+' if value >= 0 else '-'}{percent(abs(value))}"
