@@ -10,17 +10,27 @@ from collections.abc import Callable
 
 from advisor.domain.errors import DynadviseError
 from advisor.emit.batches import emit_batch, emit_workers
+from advisor.emit.executors import emit_async, emit_environments
+from advisor.emit.instance_config import emit_dagster_yaml
+from advisor.emit.observing import emit_instrument, emit_monitor
 from advisor.emit.python_form import emit_python
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
+from advisor.emit.troubleshooting import emit_troubleshooting
 
 __all__ = ["KINDS", "EmitRequest", "emit"]
 
 _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
     "run-config": emit_run_config,
     "python": emit_python,
+    "environments": emit_environments,
     "batch": emit_batch,
     "workers": emit_workers,
+    "dagster-yaml": emit_dagster_yaml,
+    "async": emit_async,
+    "instrument": emit_instrument,
+    "monitor": emit_monitor,
+    "troubleshooting": emit_troubleshooting,
 }
 
 KINDS: tuple[str, ...] = tuple(_EMITTERS)

@@ -6,7 +6,7 @@ from advisor.emit.imports import JobImport, job_import
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, literal, prose
 from advisor.emit.templating import render
-from advisor.emit.wording import decision, executor_config, reasons_for
+from advisor.emit.wording import NEEDS_CODE, decision, executor_config, reasons_for, without_code
 
 EXECUTOR_NAMES = {
     "in_process": "in_process_executor",
@@ -21,12 +21,13 @@ EXECUTOR_NAMES = {
 
 def emit_python(request: EmitRequest) -> str:
     """The job with the advised executor; for a bare op, ``Definitions`` with it."""
+    needs_code, request = request.candidate.needs_code, without_code(request)
     candidate, description = request.candidate, request.description
     imported = imported_job(request)
     config = executor_config(candidate)
     return render(
         "python.py.j2",
-        prose=prose(_prose(request, imported)),
+        prose=prose([*_prose(request, imported), NEEDS_CODE if needs_code else ""]),
         description=prose([decision(request)]),
         executor=candidate.executor,
         executor_name=EXECUTOR_NAMES[candidate.executor],
@@ -66,11 +67,6 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
     candidate = request.candidate
     subject = imported.name if imported else request.description.target.spelled
     paragraphs = [f"How to run {subject}.", decision(request)]
-    if candidate.needs_code:
-        paragraphs.append(
-            "This holds the executor only: the batches or workers of the advice are in what"
-            " `dynadvise emit --as batch` prints."
-        )
     if candidate.launch == "execute_in_process":
         paragraphs.append(
             "Advised: call execute_in_process(), which takes no executor. Launched otherwise, the"
@@ -82,9 +78,4 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
 def _unconfigured_reason(executor: str) -> str:
     if executor == "in_process":
         return "One step after another, in the process of the run: no process to start for a step."
-    if executor == "async":
-        return (
-            "All steps on one event loop in one process: `async def` ops overlap their waiting."
-            " A synchronous op would block all of them."
-        )
     return "How many steps run at once is set on the Celery workers."

@@ -17,6 +17,8 @@ class EmitRequest:
         prediction: The candidate to emit for; None: the advice's recommendation.
         workload: The measurements, where they are at hand: they tell whether the inputs' sizes
             foretell how long an item takes.
+        predicted: Whether ``prediction``'s figures are those of its candidate; False for a
+            candidate that the model has not seen.
         max_connections: Most items at once that may hold a database connection.
     """
 
@@ -24,6 +26,7 @@ class EmitRequest:
     advice: Advice
     prediction: Prediction | None = None
     workload: WorkloadProfile | None = None
+    predicted: bool = True
     max_connections: int | None = None
 
     @property

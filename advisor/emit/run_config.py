@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
-from advisor.emit.wording import decision, executor_config, reasons_for
+from advisor.emit.wording import NEEDS_CODE, decision, executor_config, reasons_for, without_code
 
 # A job that names no executor runs on Dagster's default, which wants the executor's name.
 _DEFAULT_PATHS = {
@@ -22,8 +22,10 @@ def emit_run_config(request: EmitRequest) -> str:
     What run config cannot express (batches, workers inside a step, an executor that the job's
     code fixes) is said in a comment, and the nearest valid config is given.
     """
+    needs_code, request = request.candidate.needs_code, without_code(request)
     candidate, setting = request.candidate, request.description.executor
     lines = [comment(decision(request))]
+    lines += [comment(NEEDS_CODE)] if needs_code else []
     lines += [comment(note) for note in _notes(request)]
     kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
     path = _path(kind, setting)
@@ -59,11 +61,6 @@ def _notes(request: EmitRequest) -> list[str]:
         notes.append(
             f"{request.description.target.spelled} belongs to no job yet: this is the nesting for"
             " a job that names no executor of its own."
-        )
-    if candidate.needs_code:
-        notes.append(
-            "Run config alone cannot give this: batches and workers inside a step need code"
-            " (`dynadvise emit --as batch`). Below is only the executor's part of it."
         )
     if candidate.launch == "execute_in_process":
         notes.append(

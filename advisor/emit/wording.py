@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.emit.request import EmitRequest
@@ -38,15 +40,18 @@ def decision(request: EmitRequest) -> str:
     advice, chosen = request.advice, request.chosen
     workload, span = advice.workload, chosen.makespan_s
     date = advice.advised_at[:10]
-    measured = f"{workload.items} items of {seconds(workload.wall_s.median)} each"
-    interval = f"90 %: {seconds(span.low)} to {seconds(span.high)}"
-    text = (
+    measured = (
         f"Run as: {chosen.candidate.label}. Decided by dynadvise{f' on {date}' if date else ''}"
-        f" from {measured} ({workload.samples} measured) on {advice.host.cpus:g} CPUs:"
-        f" predicted {seconds(span.median)} ({interval})"
+        f" from {workload.items} items of {seconds(workload.wall_s.median)} each"
+        f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
     )
+    if not request.predicted:
+        return f"{measured}; not predicted: `dynadvise verify` measures it."
+    interval = f"90 %: {seconds(span.low)} to {seconds(span.high)}"
     gain = speed_up(request)
-    return f"{text}, {gain}." if gain else f"{text}."
+    return f"{measured}: predicted {seconds(span.median)} ({interval})" + (
+        f", {gain}." if gain else "."
+    )
 
 
 def reasons_for(request: EmitRequest) -> dict[str, str]:
@@ -54,11 +59,11 @@ def reasons_for(request: EmitRequest) -> dict[str, str]:
     candidate, advice = request.candidate, request.advice
     cpus = f"{advice.host.cpus:g} CPUs"
     reasons: dict[str, str] = {}
-    if candidate.executor not in ("in_process", "async"):
+    if "max_concurrent" in executor_config(candidate):
         steps = "step" if candidate.max_concurrent == 1 else "steps"
         reasons["max_concurrent"] = (
-            f"{candidate.max_concurrent} {steps} at once on {cpus} is predicted fastest"
-            f" for {_kind_words(advice)}; Dagster's default is the node's CPU count."
+            f"{candidate.max_concurrent} {steps} at once on {cpus}, for {_kind_words(advice)}."
+            " Dagster's default is the node's CPU count, whatever a container may use of it."
         )
     if candidate.start_method == "forkserver":
         reasons["start_method"] = (
@@ -82,15 +87,29 @@ def _kind_words(advice: Advice) -> str:
 
 
 def executor_config(candidate: Candidate) -> dict[str, object]:
-    """The candidate's executor config, as Dagster's executors take it."""
-    if candidate.executor in ("in_process", "async"):
+    """The candidate's executor config, as Dagster's executors take it.
+
+    Empty in process (there is nothing to set) and for Celery (concurrency is set on its workers).
+    """
+    if candidate.executor in ("in_process", "celery", "celery_k8s"):
         return {}
     config: dict[str, object] = {"max_concurrent": candidate.max_concurrent}
-    if candidate.executor in ("celery", "celery_k8s"):
-        return {}  # concurrency is set on the workers
     if candidate.executor == "multiprocess" and candidate.start_method:
         options: dict[str, object] = {}
         if candidate.start_method == "forkserver" and candidate.preload_modules:
             options["preload_modules"] = list(candidate.preload_modules)
         config["start_method"] = {candidate.start_method: options}
     return config
+
+
+def without_code(request: EmitRequest) -> EmitRequest:
+    """The request for the best way that needs no change of code, where the chosen one does."""
+    if not request.candidate.needs_code:
+        return request
+    return replace(request, prediction=request.advice.config_only)
+
+
+NEEDS_CODE = (
+    "The advice itself is in batches or with workers inside a step, which needs code"
+    " (`dynadvise emit --as batch`); this is the best that configuration alone gives."
+)

@@ -1,0 +1,95 @@
+"""The kinds ``environments`` and ``async``: executors chosen in code."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.domain.errors import DynadviseError
+from advisor.emit.imports import job_import
+from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import prose
+from advisor.emit.templating import render
+from advisor.emit.wording import (
+    NEEDS_CODE,
+    decision,
+    executor_config,
+    reasons_for,
+    without_code,
+)
+
+MOST_AT_ONCE = 100  # a service that is asked more at once than this should agree first
+
+
+def emit_environments(request: EmitRequest) -> str:
+    """One module that runs the job in process, by ``execute_job``, or as advised.
+
+    The environment variable ``DAGSTER_ENVIRONMENT`` chooses: ``dev``, ``test`` or ``prod``.
+    """
+    needs_code, request = request.candidate.needs_code, without_code(request)
+    candidate = request.candidate
+    imported = job_import(request.description)
+    config = executor_config(candidate)
+    if candidate.executor not in ("in_process", "multiprocess"):
+        raise DynadviseError(
+            f"`environments` knows the in-process and the multiprocess executor, not"
+            f" {candidate.executor}.",
+            hint="Emit `python`.",
+        )
+    return render(
+        "environments.py.j2",
+        prose=prose([
+            (f"One {imported.name}, three ways to run it, by the environment variable"
+            " DAGSTER_ENVIRONMENT: dev in process (quick, one traceback, a debugger works); test"
+            " by execute_job with two steps at once (each step in a process of its own, as in"
+            " production: what cannot be pickled or imported shows here); prod as advised."),
+            decision(request),
+            NEEDS_CODE if needs_code else "",
+        ]),
+        description=prose([decision(request)]),
+        import_line=imported.from_import,
+        binding=imported.binding,
+        needs_definitions=imported.needs_definitions,
+        executor_name=EXECUTOR_NAMES[candidate.executor],
+        config=with_reasons(config, reasons_for(request)),
+        configurable=bool(config),
+        in_process=candidate.executor == "in_process",
+    )  # fmt: skip
+
+
+def emit_async(request: EmitRequest) -> str:
+    """The job on ``dagster-async-executor``, whose steps share one event loop.
+
+    Raises:
+        DynadviseError: A mapped op is not ``async def``: it would block the loop.
+    """
+    blocking = [op.op.name for op in request.description.mapped if not op.is_async]
+    if blocking:
+        raise DynadviseError(
+            f"{', '.join(blocking)} is not `async def`: on the async executor it would block the"
+            " event loop, and with it every other item.",
+            hint="Make it asynchronous, or emit `workers`: threads overlap its waiting.",
+        )
+    if request.candidate.executor == "async":
+        return emit_python(request)
+    asynchronous = replace(
+        request.candidate,
+        launch="execute_job",
+        executor="async",
+        start_method=None,
+        preload_modules=(),
+        max_concurrent=min(request.advice.workload.items, MOST_AT_ONCE),
+        batch_size=1,
+        workers_in_op=1,
+        worker_kind=None,
+    )
+    found = next(
+        (way for way in request.advice.candidates if way.candidate.executor == "async"), None
+    )
+    if found is not None:
+        return emit_python(replace(request, prediction=found))
+    return emit_python(
+        replace(
+            request, prediction=replace(request.chosen, candidate=asynchronous), predicted=False
+        )
+    )

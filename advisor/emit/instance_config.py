@@ -1,0 +1,118 @@
+"""The kind ``dagster-yaml``: settings of the instance, only those that the advice needs."""
+
+from __future__ import annotations
+
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment, one_line
+from advisor.emit.wording import decision
+
+DAGSTER_RUNS_AT_ONCE = 10  # default of Dagster's run coordinator
+LOG_BYTES_A_STEP = 12_000  # about 12 rows of the event log, read in Dagster 1.13's SQLite storage
+MANY_LOG_BYTES = 10_000_000  # a run from which the event log's growth is worth a word
+LAUNCH_SHARE = 0.2  # of the makespan, from which cheaper steps are worth losing captured output
+
+
+def emit_dagster_yaml(request: EmitRequest) -> str:
+    """Pools, a limit on runs, compute logs and retention, each where the advice needs it."""
+    concurrency = [*_pools(request), *_runs(request)]
+    parts = [
+        ["concurrency:", *concurrency] if concurrency else [],
+        _compute_logs(request),
+        _retention(request),
+    ]
+    lines = [comment(f"For dagster.yaml in DAGSTER_HOME. {decision(request)}")]
+    if not any(parts):
+        lines.append(comment("The advice needs nothing of the instance: leave it as it is."))
+    for part in parts:
+        if part:
+            lines += ["", *part]
+    return "\n".join(lines) + "\n"
+
+
+def _indented(text: str, depth: int) -> list[str]:
+    lead = "  " * depth
+    return [lead + line for line in comment(text).splitlines()]
+
+
+def _pools(request: EmitRequest) -> list[str]:
+    pools = sorted({op.pool for op in request.description.mapped if op.pool})
+    limit = request.max_connections
+    held = max(
+        (
+            call.connections
+            for op in (request.workload.ops if request.workload else ())
+            for call in (*op.first_calls, *op.later_calls)
+        ),
+        default=0,
+    )
+    if limit is None and not pools:
+        return []
+    lines = ["  pools:"]
+    lines += _indented(
+        "By op: with `run`, which older instances have, nothing is limited inside a run.", 2
+    )
+    lines.append("    granularity: op")
+    at_once = max(1, (limit or request.candidate.max_concurrent) // max(held, 1))
+    why = f"At most {limit} connections" if limit else "As many as the advised steps at once"
+    if held:
+        why += f"; one item was seen to hold {held}"
+    lines += _indented(f"{why}. A pool without a limit is not limited at all.", 2)
+    lines.append(f"    default_limit: {at_once}")
+    for pool in pools or ["db"]:
+        lines += _indented(
+            f"For this pool alone: dagster instance concurrency set {one_line(pool)} {at_once}", 2
+        )
+    if not pools:
+        names = ", ".join(op.op.name for op in request.description.mapped)
+        lines += _indented(f'The op must name the pool: @op(pool="db") on {names}.', 2)
+    return lines
+
+
+def _runs(request: EmitRequest) -> list[str]:
+    peak, memory = request.chosen.peak_memory_bytes, request.advice.host.memory_bytes
+    if peak <= 0 or memory <= 0 or DAGSTER_RUNS_AT_ONCE * peak <= memory:
+        return []
+    fitting = max(1, memory // peak)
+    reason = (
+        f"A run needs up to {peak / 2**30:.1f} GiB, the machine has {memory / 2**30:.1f} GiB:"
+        f" {fitting} fit at once; Dagster's default is {DAGSTER_RUNS_AT_ONCE}."
+    )
+    return ["  runs:", *_indented(reason, 2), f"    max_concurrent_runs: {fitting}"]
+
+
+def _compute_logs(request: EmitRequest) -> list[str]:
+    chosen = request.chosen
+    share = chosen.breakdown_s.launch_s / max(chosen.makespan_s.median, 1e-9)
+    if chosen.candidate.executor != "multiprocess" or share < LAUNCH_SHARE:
+        return []
+    return [
+        comment(
+            f"Steps are {share:.0%} launching. Capturing their output starts two more processes"
+            " for each; without it they are cheaper. The price: no stdout and stderr of the steps"
+            " in the UI (context.log still arrives). `dynadvise verify` shows the gain here."
+        ),
+        "compute_logs:",
+        "  module: dagster._core.storage.noop_compute_log_manager",
+        "  class: NoOpComputeLogManager",
+    ]
+
+
+def _retention(request: EmitRequest) -> list[str]:
+    candidate, items = request.candidate, request.advice.workload.items
+    batches = -(-items // candidate.batch_size)
+    steps = batches if candidate.needs_code else items * len(request.description.mapped)
+    size = steps * LOG_BYTES_A_STEP
+    if size < MANY_LOG_BYTES:
+        return []
+    return [
+        comment(
+            f"A run writes {steps} mapped steps, about {size / 1e6:.0f} MB, into the event log."
+            " Dagster keeps runs for ever (`dagster run delete` removes one); ticks of sensors and"
+            " schedules, which watch such runs, can be bounded."
+        ),
+        "retention:",
+        "  sensor:",
+        "    purge_after_days:",
+        "      skipped: 7",
+        "      success: 30",
+    ]

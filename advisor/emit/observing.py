@@ -1,0 +1,65 @@
+"""The kinds ``instrument`` and ``monitor``: figures of real runs in Dagster's own pages."""
+
+from __future__ import annotations
+
+from advisor.emit.imports import job_import
+from advisor.emit.python_form import imported_job
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment, identifier, literal, prose, quoted
+from advisor.emit.templating import render
+from advisor.emit.wording import decision, seconds
+
+
+def emit_instrument(request: EmitRequest) -> str:
+    """A decorator that times an op, and the job with its mapped ops so timed."""
+    imported = imported_job(request)
+    names = [op.op.name for op in request.description.mapped]
+    first = identifier(names[0], "The mapped op")
+    return render(
+        "instrument.py.j2",
+        prose=prose([
+            ("Wall and CPU seconds of each item, as metadata of the op's outputs: they stand with"
+            " the run's events in Dagster's pages, and the UI plots them over runs."),
+            "Put @timed beneath @op on your own ops"
+            + (", or run instrumented_job below without changing them." if imported else "."),
+        ]),
+        import_line=imported.from_import if imported else "",
+        binding=imported.binding if imported else "",
+        needs_definitions=bool(imported and imported.needs_definitions),
+        name=imported.name if imported else "",
+        timed=literal(names),
+        first=first,
+    )  # fmt: skip
+
+
+def emit_monitor(request: EmitRequest) -> str:
+    """A run status sensor that lays each finished run beside the prediction.
+
+    Raises:
+        DynadviseError: The target is no job, so that no run can be compared.
+    """
+    description, span = request.description, request.chosen.makespan_s
+    name = job_import(description).name
+    items = request.advice.workload.items
+    batched = request.candidate.needs_code
+    watched = [f"{name}_batched"] if batched else [name]
+    mapped = [] if batched else [op.op.handle for op in description.mapped]
+    said = f"Predicted for {items} items: {seconds(span.median)}."
+    if batched:
+        said += " A batched run does not show its items: each run is taken to have as many."
+    return render(
+        "monitor.py.j2",
+        prose=prose([
+            (f"Watches {watched[0]}: each finished run is compared with the prediction, and one"
+            " that has drifted is tagged and logged. It imports nothing of dynadvise."),
+            decision(request),
+        ]),
+        jobs=literal(watched),
+        mapped=literal(mapped),
+        comment=comment(said),
+        items=items,
+        low=float(f"{span.low:.4g}"),
+        median=float(f"{span.median:.4g}"),
+        high=float(f"{span.high:.4g}"),
+        sensor=quoted(f"{name}_drift"),
+    )  # fmt: skip
