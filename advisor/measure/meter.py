@@ -21,9 +21,14 @@ _LOOK_SHARE = 0.1  # of the time gone so far, between two looks: 1 ms of looks i
 
 @dataclass
 class Reading:
-    """One call, measured. ``peak_rss_bytes`` is absolute, children included."""
+    """One call, measured. ``peak_rss_bytes`` is absolute, children included.
+
+    ``wall_s`` is without ``delayed_s``, in which the call could have run but other programs had
+    the cores: it is what the call takes on a machine that is not busy.
+    """
 
     wall_s: float = 0.0
+    delayed_s: float = 0.0
     cpu_s: float = 0.0
     peak_rss_bytes: int = 0
     connections: int = 0
@@ -63,6 +68,14 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
+
+
+def _delayed_s() -> float:
+    """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown."""
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
 
 
 def _own_cpu_s() -> float:
@@ -153,6 +166,7 @@ class Meter:
         watcher.start()
         if self._resets_peak:
             self._reset_peak()
+        delayed_s = _delayed_s()
         cpu_s = _own_cpu_s()
         started = time.perf_counter()
         try:
@@ -160,10 +174,15 @@ class Meter:
         finally:
             reading.wall_s = time.perf_counter() - started
             reading.cpu_s = max(0.0, _own_cpu_s() - cpu_s - self._looking_s)
+            delayed_s = _delayed_s() - delayed_s
             if self._resets_peak:
                 self._own_peak = self._peak_since_reset()
             after = _living_cpu_s()
             reading.cpu_s += sum(spent - living.get(pid, 0.0) for pid, spent in after.items())
+            if reading.cpu_s + delayed_s <= reading.wall_s:
+                # else it has several threads or processes, which may have delayed each other
+                reading.delayed_s = delayed_s
+                reading.wall_s -= delayed_s
             stop.set()
             watcher.join()
             self._look(thorough=True)

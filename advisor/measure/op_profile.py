@@ -122,12 +122,12 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
                 f"(up to {DEFAULT_SAMPLES + 1} calls)."
             ),
             (
-                f"Would run {op} {chain} in up to {_FRESH_PROCESSES + 1} more fresh processes, once "
-                "each."
+                f"Would run {op} {chain} in up to {_FRESH_PROCESSES + 2} more fresh processes, "
+                "once each."
             ),
             (
-                "Would run items at once, as 2 to 32 threads and as 2 or more processes, and each of "
-                "these items alone before and after."
+                "Would run items at once, as 2 to 32 threads and as 2 or more processes, and "
+                "some of them alone before and after."
             ),
             f"Would run some items under pyinstrument, for about {_hotspot_s(request):.0f} s.",
         ]

@@ -36,6 +36,7 @@ _SHORT_S = 3.0  # items are run more than once only while all of it takes no lon
 _ENOUGH_CALLS = 16
 _MOST_CALLS = 40
 _STORED_ITEMS = 8  # outside of a run each takes some 0.1 s to prepare
+_BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
 _COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
 
 
@@ -105,6 +106,8 @@ class Session:
     fixed: dict[str, dict[str, object]] = field(default_factory=dict)
     executions: int = 0
     notes: dict[str, None] = field(default_factory=dict)
+    delayed_s: float = 0.0
+    measured_s: float = 0.0
     stored: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
     not_stored: set[str] = field(default_factory=set)
     quiet: bool = False  # whether calls are not announced one by one
@@ -178,6 +181,8 @@ class Session:
             with recording(), meter.measuring() as reading:
                 outputs = prepared.run()
             unwatch()
+            self.delayed_s += reading.delayed_s
+            self.measured_s += reading.wall_s + reading.delayed_s
             output_bytes, reason = _pickled_bytes(outputs)
             if reason is None:
                 self._store(op, outputs, item, loaded=place + 1 < len(self.chain))
@@ -509,6 +514,12 @@ def scout(order: ScoutOrder) -> Scouted:
         if time.perf_counter() - began < order.most_s:
             collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
             notes += [note] if note else []
+        busy = opened.delayed_s / max(opened.measured_s, 1e-9)
+        if busy > _BUSY_SHARE:
+            notes.append(
+                f"This machine was busy with other work: the calls waited {busy:.0%} of their time "
+                "for a core, which has been left out of them."
+            )
         return Scouted(
             drawn=opened.drawn,
             first=first,

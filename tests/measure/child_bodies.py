@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from pathlib import Path
 
 
 def add(pair):
@@ -14,9 +15,8 @@ def add(pair):
 
 
 def noisy(_):
-    print("to stdout")
-    print("x" * 300_000, file=sys.stderr)
-    print("last line", file=sys.stderr)
+    sys.stdout.write("to stdout\n")
+    sys.stderr.write("x" * 300_000 + "\nlast line\n")
     return sys.stdin.read()
 
 
@@ -75,7 +75,6 @@ def daemonise(directory):
         os.execve("/bin/sleep", ["sleep", "600"], {})
     os.waitpid(pid, 0)
     time.sleep(0.2)
-    return None
 
 
 def daemonise_and_hang(directory):
@@ -94,7 +93,7 @@ def tell(count):
 def exit_handler(path):
     import atexit
 
-    atexit.register(lambda: open(path, "w").write("cleaned"))
+    atexit.register(lambda: Path(path).write_text("cleaned"))
     return 1
 
 
@@ -105,4 +104,4 @@ def user_error(_):
 
 
 def where_am_i(_):
-    return os.getcwd(), os.environ.get("COLOUR")
+    return str(Path.cwd()), os.environ.get("COLOUR")

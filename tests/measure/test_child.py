@@ -24,11 +24,11 @@ def child(name, argument=None, timeout_s=20.0, **options):
 
 def sleepers():
     """Processes of the tests' bodies that are still there (zombies too)."""
-    found = []
-    for process in psutil.process_iter(["name", "cmdline"]):
-        if process.info["name"] == "sleep" and "600" in (process.info["cmdline"] or []):
-            found.append(process.pid)
-    return found
+    return [
+        process.pid
+        for process in psutil.process_iter(["name", "cmdline"])
+        if process.info["name"] == "sleep" and "600" in (process.info["cmdline"] or [])
+    ]
 
 
 @pytest.fixture(autouse=True)

@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import psutil
+import pytest
+
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.errors import UserCodeError
+from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workload
+
+HERE = Path(__file__).parent
+FILE = HERE / "workloads.py"
+
+
+def request(name, budget_s=6.0, **options):
+    target = parse_target(f"{FILE}:{name}", working_directory=HERE)
+    if name != "two_stage":
+        options.setdefault("inputs", "workloads:items")
+    return ProfileRequest(describe(load_target(target)), budget_s=budget_s, **options)
+
+
+@pytest.fixture(scope="module")
+def counted(tmp_path_factory):
+    return tmp_path_factory.mktemp("counted") / "calls"
+
+
+@pytest.fixture(scope="module")
+def two_stage(counted):
+    """One full measurement of a job with two mapped ops."""
+    told = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("COUNTED", str(counted))
+        patch.setenv("TMPDIR", str(counted.parent))
+        profile = profile_workload(
+            request(
+                "two_stage",
+                budget_s=45.0,
+                flamegraph=counted.parent / "flame.html",
+                on_progress=lambda message, share: told.append((message, share)),
+            )
+        )
+    assert told
+    assert all(0 <= share < 1 for _, share in told)
+    return profile
+
+
+def test_every_op_of_the_chain_is_measured(two_stage):
+    prepare, burn = two_stage.ops
+    assert (prepare.op, burn.op) == ("prepare", "burn")
+    assert two_stage.items == 6
+    for profile in two_stage.ops:
+        assert len(profile.first_calls) >= 2
+        assert len(profile.later_calls) >= 6
+        assert {sample.item for sample in profile.later_calls} == set(range(6))
+        assert profile.base_rss_bytes > 10 << 20
+    assert all(sample.key == f"n{sample.item}" for sample in burn.later_calls)
+
+
+def test_waiting_and_computing_are_told_apart(two_stage):
+    prepare, burn = two_stage.ops
+    assert all(sample.cpu_s < 0.6 * sample.wall_s for sample in prepare.later_calls)
+    assert all(sample.cpu_s >= 0.028 for sample in burn.later_calls)
+
+
+def test_bytes_are_those_of_the_pickled_values(two_stage):
+    prepare, burn = two_stage.ops
+    for sample in prepare.later_calls:
+        assert 1000 * (sample.item + 1) <= sample.output_bytes < 1000 * (sample.item + 1) + 100
+    for sample in burn.later_calls:
+        assert sample.input_bytes >= 1000 * (sample.item + 1)
+    assert any(sample.store_s > 0 for sample in prepare.later_calls)
+    assert any(sample.load_s > 0 for sample in burn.later_calls)
+
+
+def test_first_call_imports_are_named_and_the_unsafe_one_is_left_out(two_stage):
+    prepare = two_stage.ops[0]
+    assert "xmlrpc.client" in prepare.first_call_modules
+    assert "starts_a_thread" not in prepare.first_call_modules
+    assert "poller" in prepare.unsafe_modules["starts_a_thread"]
+    assert not [name for name in prepare.first_call_modules if name.startswith("advisor")]
+    assert prepare.preloaded_first_calls
+
+
+def test_collect_and_fan_out_are_measured(two_stage):
+    assert two_stage.collect_s is not None
+    assert two_stage.collect_items == 6
+    assert two_stage.fan_out_s is not None
+    assert two_stage.fan_out_items == 6
+
+
+def test_every_execution_is_counted(two_stage, counted):
+    assert two_stage.op_executions == len(counted.read_text().splitlines())
+
+
+def test_probes_work_in_both_kinds(two_stage):
+    for kind in ("thread", "process"):
+        probes = [probe for probe in two_stage.probes if probe.worker_kind == kind]
+        assert [probe.workers for probe in probes][:1] == [2]
+        assert all(probe.failed is None for probe in probes)
+        assert all(0.5 < probe.slowdown < 20 for probe in probes)
+
+
+def test_hot_spots_name_the_users_functions(two_stage):
+    shares = two_stage.category_shares
+    assert sum(shares.values()) == pytest.approx(1.0)
+    named = {(spot.where.split()[1], spot.category) for spot in two_stage.hotspots}
+    assert ("burn", "user code") in named
+    assert ("prepare", "waiting") in named
+    assert all(spot.where.startswith("workloads.py:") for spot in two_stage.hotspots[:2])
+
+
+def test_flame_graph_is_whole_and_nothing_else_is_left(two_stage, counted):
+    assert "</html>" in (counted.parent / "flame.html").read_text()
+    left = {path.name for path in counted.parent.iterdir()}
+    assert left == {"calls", "flame.html"}
+    assert not psutil.Process().children(recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "words"),
+    [
+        ("raises_on_three", {}, ["on item 3", "ValueError: three is broken"]),
+        ("hangs", {"item_timeout_s": 0.5}, ["on item 2", "0.5 s"]),
+        ("exits", {}, ["on item 2", "sys.exit(5)"]),
+        ("dies", {}, ["on item 2", "exit status 9"]),
+        ("eats_memory", {"memory_limit_bytes": 600 << 20}, ["on item 2", "limit of 600.0 MiB"]),
+    ],
+)
+def test_failures_name_the_item_and_the_users_line(name, options, words):
+    with pytest.raises(UserCodeError) as caught:
+        profile_workload(request(name, **options))
+    for word in words:
+        assert word in str(caught.value)
+    assert f"op {name!r}" in caught.value.what
+    if name != "dies":
+        assert str(FILE) in (caught.value.where or "")
+    assert "supervisor.py" not in str(caught.value)
+
+
+def test_what_cannot_be_pickled_is_a_fact_and_no_error():
+    profile = profile_workload(request("gives_a_lambda", budget_s=3.0))
+    assert "cannot be pickled" in profile.ops[0].unpicklable
+    assert profile.ops[0].later_calls
+    assert profile.ops[0].later_calls[0].output_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("one_at_a_time", "called twice at once"), ("mixes_up_threads", "results differ")],
+)
+def test_what_is_not_thread_safe_fails_the_probe_of_threads_alone(name, words):
+    profile = profile_workload(request(name, budget_s=9.0))
+    failed = {probe.worker_kind: probe.failed for probe in profile.probes if probe.failed}
+    assert list(failed) == ["thread"]
+    assert words in failed["thread"]
+    assert [probe for probe in profile.probes if probe.worker_kind == "process"]
+
+
+def test_items_that_run_only_once_are_not_run_twice(counted, monkeypatch):
+    monkeypatch.setenv("COUNTED", str(counted.parent / "once"))
+    profile = profile_workload(request("only_once", each_item_once=True))
+    assert profile.op_executions == len(list(counted.parent.glob("once-*")))
+    assert not profile.probes
+    assert profile.notes
+
+
+def test_budget_is_kept_and_what_was_left_out_is_said():
+    profile = profile_workload(request("mixes_up_threads", budget_s=0.1))
+    assert len(profile.ops[0].first_calls) == 1
+    assert not profile.probes
+    assert any("budget" in note for note in profile.notes)
+
+
+def test_children_of_an_op_count():
+    sample = profile_workload(request("starts_children", budget_s=1.0)).ops[0].first_calls[0]
+    assert sample.cpu_s >= 0.29
+    assert sample.peak_rss_bytes > 60 << 20
+
+
+def test_connections_are_counted():
+    sample = profile_workload(request("connects", budget_s=1.0)).ops[0].first_calls[0]
+    assert sample.connections == 2
+
+
+def test_dry_run_tells_what_would_run(counted):
+    before = counted.read_text() if counted.exists() else ""
+    asked = request("two_stage", setup="workloads:start")
+    told = " ".join(plan_executions(asked, asked.description))
+    for name in ("'numbers'", "'prepare'", "'burn'", "'total'", "workloads:start"):
+        assert name in told
+    assert (counted.read_text() if counted.exists() else "") == before
