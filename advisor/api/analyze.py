@@ -78,7 +78,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         combined=op_statistics(runs),
         overhead=overhead_from_runs(runs),
         drift=_drift(runs, saved),
-        notes=_notes(runs),
+        notes=_notes(runs, saved),
     )
     if not options.save:
         return analysis
@@ -245,11 +245,17 @@ def _predicted(run: ObservedRun, saved: SavedProfile) -> Interval | None:
         return None  # a way that this host was not calibrated for
 
 
-def _notes(runs: Sequence[ObservedRun]) -> tuple[str, ...]:
+def _notes(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> tuple[str, ...]:
+    notes: list[str] = []
     bare = sum(not any(step.mapping_key for step in run.steps) for run in runs)
-    if not bare:
-        return ()
-    return (f"{bare} of the runs have no mapped steps: phases are those of their plain steps.",)
+    if bare:
+        notes.append(f"{bare} of the runs have no mapped steps: their plain steps are shown.")
+    if saved and all(run.started_at_s < _unix(saved.advice.advised_at) for run in runs):
+        notes.append(
+            f"All of these runs are older than the profile's advice ({saved.advice.advised_at}): "
+            "there is nothing yet to compare it with."
+        )
+    return tuple(notes)
 
 
 def _save(

@@ -157,8 +157,7 @@ def source_of(instance: DagsterInstance | RunSource) -> RunSource:
     """``instance`` as a source of runs."""
     if hasattr(instance, "event_rows"):
         return cast("RunSource", instance)
-    live: DagsterInstance = instance  # type: ignore[assignment]
-    return StoredRuns(live.run_storage, live.event_log_storage)
+    return StoredRuns(instance.run_storage, instance.event_log_storage)
 
 
 def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:

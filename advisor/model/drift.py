@@ -145,14 +145,12 @@ def candidate_of(run: ObservedRun) -> Candidate | None:
 
 
 def way_of(run: ObservedRun) -> str:
-    """How a run went, in words."""
+    """How a run went, in few words: ``spawn, 4 at once``."""
     if run.executor != "multiprocess":
-        return f"{run.executor} executor"
-    method = str(run.start_method)
-    if run.preload_modules:
-        method = f"warm {method}"
+        return run.executor.replace("_", " ")
+    warm = "warm " if run.preload_modules else ""
     at_once = f", {run.max_concurrent} at once" if run.max_concurrent else ""
-    return f"multiprocess, {method}{at_once}"
+    return f"{warm}{run.start_method}{at_once}"
 
 
 def _is_way_of(candidate: Candidate, run: ObservedRun) -> bool:

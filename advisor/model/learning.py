@@ -152,11 +152,11 @@ def workload_from_runs(
         _op_profile(name, found, keys, known.get(name.rsplit(".", 1)[-1]))
         for name, found in chain.items()
     )
-    fan_outs = [(run, step) for run in runs if (step := fan_out_step(run)) is not None]
+    fan_outs = [found for run in runs if (found := fan_out_step(run)) is not None]
     collects = [step for run in runs for step in collect_steps(run)]
     before_first = [
         max(0.0, step.first_output_s - step.inputs_s)
-        for _, step in fan_outs
+        for step in fan_outs
         if step.first_output_s is not None and step.inputs_s is not None
     ]
     collecting = [seconds for step in collects if (seconds := compute_s(step)) is not None]

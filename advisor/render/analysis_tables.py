@@ -118,35 +118,39 @@ def diagnosis_lines(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 
 def drift_table(drift: Drift) -> Grid:
-    """Each run beside its prediction, oldest first."""
-    rows = tuple(
-        (
-            point.run_id[:SHORT_ID],
-            when(point.started_at_s),
-            point.way,
-            f"{point.items:,}",
-            seconds(point.observed_s),
-            interval(point.predicted_s) if point.predicted_s else "-",
-            _error(point.error),
-            "-" if point.regret is None else percent(point.regret),
-            "-" if point.work_s is None else seconds(point.work_s),
-            "-" if point.overhead_s is None else seconds(point.overhead_s),
-        )
-        for point in drift.points
-    )
-    head = (
+    """Each run, oldest first, beside its prediction where there is one."""
+    compared = any(point.predicted_s for point in drift.points)
+    head: tuple[str, ...] = (
         "run",
         "started (UTC)",
         "way",
         "items",
         "took",
-        "predicted",
-        "error",
-        "regret",
-        "item",
-        "rest of step",
+        "work an item",
+        "rest of a step",
     )
-    return Grid(head, rows)
+    if compared:
+        head = (*head[:5], "predicted", "error", "regret", *head[5:])
+    rows: list[tuple[str, ...]] = []
+    for point in drift.points:
+        row: tuple[str, ...] = (
+            point.run_id[:SHORT_ID],
+            when(point.started_at_s)[5:],
+            point.way,
+            f"{point.items:,}",
+            seconds(point.observed_s),
+            "-" if point.work_s is None else seconds(point.work_s),
+            "-" if point.overhead_s is None else seconds(point.overhead_s),
+        )
+        if compared:
+            beside = (
+                interval(point.predicted_s) if point.predicted_s else "-",
+                _error(point.error),
+                "-" if point.regret is None else percent(point.regret),
+            )
+            row = (*row[:5], *beside, *row[5:])
+        rows.append(row)
+    return Grid(head, tuple(rows))
 
 
 def drift_sentences(drift: Drift) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from advisor.domain.analysis import Analysis, RunAnalysis
 from advisor.render import analysis_tables as tables
 from advisor.render.analysis_tables import Grid
 from advisor.render.gantt import gantt_text
+from advisor.render.wording import printable
 
 SHOWN_IN_FULL = 3
 """Runs shown with chart and diagnosis; of more, the table and the combined phases tell."""
@@ -60,7 +61,7 @@ def _run(page: _Page, run: RunAnalysis, width: int) -> None:
     for diagnosis in run.diagnoses:
         head = Text()
         head.append(f"{diagnosis.code} {diagnosis.severity}: ", style=_SEVERITY[diagnosis.severity])
-        head.append(tables.printable(diagnosis.message), style="bold")
+        head.append(printable(diagnosis.message), style="bold")
         page.line(head)
         page.points(tables.diagnosis_lines(diagnosis), indent=4)
 
