@@ -19,9 +19,11 @@ from uuid import uuid4
 
 from dagster import (
     DagsterInstance,
+    DagsterRun,
     DynamicOutput,
     FilesystemIOManager,
     IOManager,
+    JobDefinition,
     OpDefinition,
     Output,
     OutputContext,
@@ -36,6 +38,7 @@ from advisor.dagster_bridge.plan import effective_run_config, resolved_run_confi
 from advisor.dagster_bridge.private import (
     ConfiguredDefinitionConfigSchema,
     DbIOManager,
+    DirectOpExecutionContext,
     InMemoryIOManager,
     PickledObjectFilesystemIOManager,
     ResolvedRunConfig,
@@ -44,7 +47,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
 from advisor.dagster_bridge.target import LoadedTarget
-from advisor.domain.errors import DynadviseError
+from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 
@@ -146,6 +149,44 @@ def _quiet() -> Iterator[None]:
         logging.disable(before)
 
 
+class _CallContext(DirectOpExecutionContext):
+    """The context of a direct call that also answers what ops ask about their run.
+
+    Dagster's own raises for these, so that an op that logs its job's name could not be measured.
+    """
+
+    @property
+    def dagster_run(self) -> DagsterRun:
+        """A run that nobody else knows of."""
+        return cast("DagsterRun", self.__dict__["call_run"])
+
+    @property
+    def run(self) -> DagsterRun:
+        """The same, by its newer name."""
+        return self.dagster_run
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.dagster_run.run_id
+
+    @property
+    def job_name(self) -> str:
+        """Its job's name."""
+        return self.dagster_run.job_name
+
+    @property
+    def job_def(self) -> JobDefinition:
+        """Its job, where there is one."""
+        job = self.__dict__["call_job"]
+        return cast("JobDefinition", job) if job is not None else super().job_def
+
+    @property
+    def retry_number(self) -> int:
+        """A call is a first attempt."""
+        return 0
+
+
 @dataclass(slots=True)
 class Invocation:
     """The user's ops, ready to be called; safe to call from several threads.
@@ -161,7 +202,7 @@ class Invocation:
     instance: DagsterInstance
     resolved: ResolvedRunConfig | None
     ops: Mapping[str, OpDefinition]
-    run_id: str = field(default_factory=lambda: f"dynadvise-{uuid4().hex[:12]}")
+    run_id: str = field(default_factory=lambda: str(uuid4()))
     _resources: Mapping[str, object] | None = None
     _io_managers: dict[str, IOManager | CannotStoreError] = field(default_factory=dict)
     _written: list[tuple[IOManager, OutputContext]] = field(default_factory=list)
@@ -201,7 +242,7 @@ class Invocation:
         definitions = self.loaded.resource_defs
         missing = sorted(key for key in keys if key not in definitions)
         if missing:
-            raise CannotInvokeError(
+            raise TargetError(
                 f"There is no resource '{missing[0]}' for '{self.loaded.reference.spelled}'.",
                 hint="Name the job that provides it, or put the resource into the Definitions.",
             )
@@ -261,6 +302,9 @@ class Invocation:
             instance=self.instance,
             mapping_key=key,
         )
+        context.__class__ = _CallContext
+        context.__dict__["call_run"] = self._run()
+        context.__dict__["call_job"] = self.loaded.job
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
         return PreparedCall(lambda: definition(context, **inputs), definition, close=opened.close)
@@ -270,6 +314,10 @@ class Invocation:
     ) -> dict[str, object]:
         """Call an op to its end; outputs by name (``result`` of a plain function)."""
         return self.prepare(op, inputs, key).run()
+
+    def _run(self) -> DagsterRun:
+        job_name = self.description.job_name or self.description.mapped[0].op.name
+        return DagsterRun(job_name=job_name, run_id=self.run_id, run_config=dict(self.run_config))
 
     def _op_config(self, reference: OpReference, definition: OpDefinition) -> Any:
         """The op's config as the run would resolve it, or as it is given in the run config."""
@@ -453,4 +501,4 @@ def open_invocation(
             yield invocation
         finally:
             invocation.remove_stored()
-            shutil.rmtree(storage_directory / "storage" / invocation.run_id, ignore_errors=True)
+            shutil.rmtree(storage_directory / invocation.run_id, ignore_errors=True)

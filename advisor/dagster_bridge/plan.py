@@ -16,6 +16,7 @@ from dagster import (
 
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
+    OpConfig,
     ResolvedRunConfig,
     UnresolvedCollectExecutionStep,
     UnresolvedMappedExecutionStep,
@@ -75,7 +76,9 @@ def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> 
         TargetError: An input has no value, or the run config does not fit.
     """
     resolved = resolved_run_config(job, run_config)
-    nothing = ResolvedRunConfig()
+    nothing = ResolvedRunConfig(
+        ops={handle: OpConfig.from_dict({}) for handle in ops_by_handle(job)}
+    )
     planned = nothing if resolved is None else resolved._replace(execution=nothing.execution)
     try:
         return ExecutionPlan.build(job.with_executor_def(in_process_executor), planned)

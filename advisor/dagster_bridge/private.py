@@ -15,6 +15,7 @@ from dagster._core.definitions.job_definition import (
 )
 from dagster._core.definitions.reconstruct import ReconstructableJob, ReconstructableRepository
 from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+from dagster._core.execution.context.invocation import DirectOpExecutionContext
 from dagster._core.execution.plan.inputs import (
     FromConfig,
     FromDefaultValue,
@@ -33,12 +34,13 @@ from dagster._core.execution.plan.step import (
 from dagster._core.storage.db_io_manager import DbIOManager
 from dagster._core.storage.fs_io_manager import PickledObjectFilesystemIOManager
 from dagster._core.storage.mem_io_manager import InMemoryIOManager
-from dagster._core.system_config.objects import ResolvedRunConfig
+from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster.components.definitions import LazyDefinitions
 
 __all__ = [
     "ConfiguredDefinitionConfigSchema",
     "DbIOManager",
+    "DirectOpExecutionContext",
     "ExecutionPlan",
     "FileCodePointer",
     "FromConfig",
@@ -52,6 +54,7 @@ __all__ = [
     "InMemoryIOManager",
     "LazyDefinitions",
     "ModuleCodePointer",
+    "OpConfig",
     "PickledObjectFilesystemIOManager",
     "ReconstructableJob",
     "ReconstructableRepository",

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
+import importlib
 import traceback
 from pathlib import Path
+
+import dagster
 
 from advisor.domain.workload import SourceLocation
 
 _OURS = str(Path(__file__).resolve().parent.parent)
-_NOT_OURS = str(Path(_OURS) / "examples")
-"""The examples are user code as far as messages are concerned."""
+_EXAMPLES = str(Path(_OURS) / "examples")  # user code as far as messages are concerned
+_MACHINERY = tuple(str(Path(str(package.__file__)).parent) for package in (importlib, dagster))
 
 
 def _is_users(filename: str) -> bool:
     """Whether a frame is neither ours nor part of how Python or Dagster loads and calls code."""
-    if filename.startswith(("<frozen", "<string>")):
+    if filename.startswith(("<frozen", "<string>", *_MACHINERY)):
         return False
-    if filename.startswith(_OURS) and not filename.startswith(_NOT_OURS):
-        return False
-    parts = Path(filename).parts
-    return not (
-        {"dagster", "dagster_shared", "importlib"} & set(parts) and "site-packages" in parts
-    )
+    return filename.startswith(_EXAMPLES) or not filename.startswith(_OURS)
 
 
 def users_error(error: BaseException) -> BaseException:

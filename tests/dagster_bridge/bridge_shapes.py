@@ -157,13 +157,19 @@ def two_fan_outs_job():
 @job
 def config_input_job():
     """The fixed input comes from run config."""
-    three().map(lambda value: add(value))
+    three().map(add)
 
 
 @op
 def lone(value: int, power: int = 2) -> int:
     """No job uses it."""
     return value**power
+
+
+@op
+def add_alone(value: int, extra: int) -> int:
+    """No job uses it, and it needs both inputs."""
+    return value + extra
 
 
 @op
@@ -287,6 +293,13 @@ def waits_for(context, value: int) -> Output[str]:
     return Output(f"{context.get_mapping_key()} {value}", metadata={"seen": value})
 
 
+@op
+def asks_its_run(context, value: int) -> str:
+    """Asks about its run."""
+    known = bool(context.run_id) and context.run.run_id == context.dagster_run.run_id
+    return f"{context.job_name} {known} {context.retry_number} {context.op_def.name}"
+
+
 @job(
     resource_defs={
         "service": Service(database=Database(url="db://here")),
@@ -300,6 +313,7 @@ def kinds_job():
     items.map(with_pool)
     items.map(with_service)
     items.map(with_settings)
+    items.map(asks_its_run)
     items.map(with_config)
     items.map(fixed_config)
     items.map(yields)
