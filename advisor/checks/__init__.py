@@ -1,0 +1,53 @@
+"""The static rules: each looks at facts, runs nothing, and yields what is wrong.
+
+A rule is a module with ``CODE``, ``MEANING`` and ``check(facts)``. Rules that lay a job beside
+its committed profile are in the ``profile_*`` modules; the gate calls those itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from advisor.checks import (
+    container,
+    dask,
+    fixed_config,
+    main_guard,
+    memory,
+    memory_io_manager,
+    polling_parent,
+    pools,
+    preload,
+    reconstructable,
+    run_retries,
+)
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
+
+__all__ = ["MEANINGS", "RULES", "CheckFacts", "InstanceFacts", "JobFacts", "run_checks"]
+
+Rule = Callable[[CheckFacts], Iterator[Finding]]
+
+_MODULES = (
+    dask,
+    fixed_config,
+    container,
+    pools,
+    run_retries,
+    main_guard,
+    reconstructable,
+    memory_io_manager,
+    preload,
+    polling_parent,
+    memory,
+)
+RULES: tuple[Rule, ...] = tuple(module.check for module in _MODULES)
+MEANINGS: dict[str, str] = {module.CODE: module.MEANING for module in _MODULES}
+
+_ORDER = {"error": 0, "warning": 1, "note": 2}
+
+
+def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
+    """What all rules find, errors first."""
+    found = [finding for rule in RULES for finding in rule(facts)]
+    return tuple(sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.code)))

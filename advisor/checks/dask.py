@@ -1,0 +1,30 @@
+"""DYN001: the dask executor drops mapped steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN001"
+MEANING = "the dask executor drops mapped steps without an error"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """Seen in Dagster 1.13: the run succeeds with only the fan-out op run (dagster#9785)."""
+    description = facts.description
+    if (
+        description.fan_out is not None
+        and description.executor is not None
+        and description.executor.executor == "dask"
+    ):
+        yield Finding(
+            CODE,
+            "error",
+            "The dask executor does not run steps mapped over a dynamic output: the run succeeds"
+            " without them.",
+            "Choose the multiprocess, k8s or celery executor for this job.",
+            description.fan_out.location,
+            description.target.spelled,
+        )

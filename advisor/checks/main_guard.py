@@ -1,0 +1,26 @@
+"""DYN006: ``execute_job`` is called when the file is imported."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN006"
+MEANING = "execute_job without a __main__ guard"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """A step's process imports the file again, and would start another run."""
+    location = facts.job.unguarded_execute_job if facts.job else None
+    if location is not None:
+        yield Finding(
+            CODE,
+            "error",
+            "execute_job is called when this file is imported: each step's process imports it"
+            " again, and fails.",
+            'Put the call beneath `if __name__ == "__main__":`.',
+            location,
+            facts.description.target.spelled,
+        )

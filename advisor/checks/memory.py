@@ -1,0 +1,32 @@
+"""DYN011: the steps that run at once need more memory than there is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN011"
+MEANING = "the steps that run at once need more memory than there is"
+_GIB = 2**30
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """The job as it is configured, at its measured peak (a SIGKILL is nearly always this)."""
+    advice = facts.advice
+    if advice is None or advice.current is None:
+        return
+    need, have = advice.current.peak_memory_bytes, advice.host.memory_bytes
+    if need > have > 0:
+        description = facts.description
+        yield Finding(
+            CODE,
+            "error",
+            f"{advice.current.candidate.max_concurrent} steps at once need up to"
+            f" {need / _GIB:.1f} GiB, and there are {have / _GIB:.1f} GiB: the system would kill"
+            " one of them.",
+            "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits.",
+            description.fan_out.location if description.fan_out else None,
+            description.target.spelled,
+        )

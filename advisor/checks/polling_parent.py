@@ -1,0 +1,40 @@
+"""DYN010: more steps at once than the executor's parent can keep busy."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN010"
+MEANING = "max_concurrent is above what the executor's parent can serve"
+# Dagster's multiprocess executor waits up to TICK on each quiet step, and takes one of a step's
+# about 12 messages a turn: a free slot waits up to 12 * (m - 1) * TICK for its next step.
+_TICK_S = 0.02
+_MESSAGES = 12
+_MANY = 32  # slots from which that wait is long whatever the items take
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """The slots wait longer for their next step than an item takes."""
+    description, setting = facts.description, facts.description.executor
+    if setting is None or setting.executor != "multiprocess":
+        return
+    slots = setting.effective_max_concurrent or 1
+    item_s = facts.advice.workload.wall_s.median if facts.advice else None
+    if facts.advice is not None:
+        slots = min(slots, facts.advice.workload.items)
+    lag_s = _MESSAGES * (slots - 1) * _TICK_S
+    if slots >= _MANY if item_s is None else lag_s > item_s and slots > 8:
+        beside = f", an item takes {item_s:.3g} s" if item_s is not None else ""
+        yield Finding(
+            CODE,
+            "warning",
+            f"{slots} steps at once are more than the executor's parent, which asks one after"
+            f" another, can keep busy: a free slot waits up to {lag_s:.1f} s for its next"
+            f" step{beside}.",
+            "Set max_concurrent to what `dynadvise profile` advises, or run the items in batches.",
+            description.fan_out.location if description.fan_out else None,
+            description.target.spelled,
+        )

@@ -1,0 +1,42 @@
+"""DYN004: a pool that limits nothing inside a run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN004"
+MEANING = "a pool without a limit, or one that is counted by run"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """A pool without a limit is unlimited; with granularity ``run``, steps are not counted."""
+    instance = facts.instance
+    if instance is None:
+        return
+    for op in facts.description.mapped:
+        if op.pool is None:
+            continue
+        limit = instance.pool_limits.get(op.pool, instance.default_pool_limit)
+        if limit is None:
+            yield Finding(
+                CODE,
+                "warning",
+                f"{op.op.name} names the pool {op.pool}, which has no limit on this instance:"
+                " it holds nothing back.",
+                f"dagster instance concurrency set {op.pool} 2 (or as many as may be).",
+                op.op.location,
+                facts.description.target.spelled,
+            )
+        elif instance.pool_granularity == "run":
+            yield Finding(
+                CODE,
+                "warning",
+                f"{op.op.name} names the pool {op.pool}, which this instance counts by run: the"
+                " steps of one run are not limited.",
+                "Set `concurrency: {pools: {granularity: op}}` in dagster.yaml.",
+                op.op.location,
+                facts.description.target.spelled,
+            )

@@ -1,0 +1,27 @@
+"""DYN009: a module of the preload list does not load."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN009"
+MEANING = "a preload list that does not load"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """CPython's forkserver swallows the ImportError: the list then does nothing, silently."""
+    description = facts.description
+    for module, reason in (facts.job.unloadable_preloads if facts.job else {}).items():
+        yield Finding(
+            CODE,
+            "warning",
+            f"preload_modules names {module}, which does not load ({reason}); the forkserver says"
+            " nothing of it, and preloads nothing from there on.",
+            "Correct the list: `dynadvise emit PROFILE --as run-config` gives one that was"
+            " measured.",
+            description.fan_out.location if description.fan_out else None,
+            description.target.spelled,
+        )

@@ -1,0 +1,29 @@
+"""DYN007: a step's process cannot find the job again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN007"
+MEANING = "the job cannot be reconstructed in another process"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """``execute_job`` with several processes needs the job by module and name."""
+    description = facts.description
+    setting = description.executor
+    if description.reconstructable or setting is None or setting.executor == "in_process":
+        return
+    reason = description.not_reconstructable_reason
+    yield Finding(
+        CODE,
+        "warning",
+        "A step's process cannot find this job again" + (f": {reason}." if reason else "."),
+        "Define the job with @job, or return it from a function at module level"
+        " (`dynadvise emit PROFILE --as troubleshooting`).",
+        description.fan_out.location if description.fan_out else None,
+        description.target.spelled,
+    )

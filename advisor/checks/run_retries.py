@@ -1,0 +1,32 @@
+"""DYN005: a run retry leaves mapped steps out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN005"
+MEANING = "run retries leave mapped steps out"
+_MAX_RETRIES, _STRATEGY = "dagster/max_retries", "dagster/retry_strategy"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """A retry from the failure skips mapped steps (dagster#20925, #30248, #30972)."""
+    if facts.description.fan_out is None:
+        return
+    tags = facts.job.tags if facts.job else {}
+    default = facts.instance.run_retries if facts.instance else 0
+    wanted = tags.get(_MAX_RETRIES, str(default))
+    if wanted.isdigit() and int(wanted) > 0 and tags.get(_STRATEGY) != "ALL_STEPS":
+        source = "the job's tag" if _MAX_RETRIES in tags else "the instance"
+        yield Finding(
+            CODE,
+            "warning",
+            f"Failed runs are retried ({source} says {wanted}), and a retry from the failure"
+            " leaves mapped steps out.",
+            f'Tag the job {{"{_STRATEGY}": "ALL_STEPS"}}, or give the op a RetryPolicy instead.',
+            facts.description.fan_out.location,
+            facts.description.target.spelled,
+        )

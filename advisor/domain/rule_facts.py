@@ -1,0 +1,56 @@
+"""What the static rules judge: facts of the job, the instance and the machine, nothing run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from advisor.domain.advice import Advice
+from advisor.domain.host import HostFacts
+from advisor.domain.workload import SourceLocation, WorkloadDescription
+
+
+@dataclass(frozen=True, slots=True)
+class JobFacts:
+    """What a loaded job shows beyond its description.
+
+    Attributes:
+        tags: The job's run tags.
+        memory_io_managers: Resource keys of IO managers that keep values in memory, of those
+            that the fan-out, the mapped and the collecting ops use.
+        unloadable_preloads: Module of the preload list to the reason why it does not load.
+        unguarded_execute_job: Where the target's file calls ``execute_job`` when it is imported.
+    """
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    memory_io_managers: tuple[str, ...] = ()
+    unloadable_preloads: Mapping[str, str] = field(default_factory=dict)
+    unguarded_execute_job: SourceLocation | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceFacts:
+    """What the user's instance sets.
+
+    Attributes:
+        pool_limits: Pool to its limit.
+        default_pool_limit: Limit of pools without one of their own; None: unlimited.
+        pool_granularity: ``op`` or ``run``; None where the instance does not say.
+        run_retries: Retries of a failed run, by default; 0: none.
+    """
+
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
+    default_pool_limit: int | None = None
+    pool_granularity: str | None = None
+    run_retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CheckFacts:
+    """All that a rule may look at; a part that is not known is None, and its rules are silent."""
+
+    description: WorkloadDescription
+    host: HostFacts | None = None
+    job: JobFacts | None = None
+    instance: InstanceFacts | None = None
+    advice: Advice | None = None
