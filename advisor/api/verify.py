@@ -213,7 +213,7 @@ def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ..
 
 
 def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
-    """The asked configurations by name, without doubles, in the order asked."""
+    """The asked configurations by name, in the order asked; equal ones share a row."""
     from advisor.api.recommend import preload_list
 
     advice = saved.advice
@@ -225,18 +225,20 @@ def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
         "runner-up": _runner_up(advice),
     }
     preload = preload_list(saved)
-    found: dict[str, Candidate] = {}
+    found: dict[Candidate, list[str]] = {}
     for name in names:
         if name == "grid":
             ways = grid(saved.workload.items, saved.host.facts.cpus, preload)
-            more = {spelling(way): way for way in ways}
         elif name in of_advice:
             prediction = of_advice[name]
-            more = {name: prediction.candidate} if prediction else {}
+            if prediction is not None:
+                found.setdefault(prediction.candidate, []).append(name)
+            continue
         else:
-            more = {name: parse_configuration(name, preload)}
-        found.update({k: v for k, v in more.items() if v not in found.values()})
-    return found
+            ways = (parse_configuration(name, preload),)
+        for way in ways:
+            found.setdefault(way, [])
+    return {", ".join(dict.fromkeys(n)) or spelling(way): way for way, n in found.items()}
 
 
 def _runner_up(advice: Advice) -> Prediction | None:
@@ -303,7 +305,7 @@ def configuration_for(
     if candidate.needs_code:
         target = _emitted(name, prediction, saved, target, directory)
         config = {key: part for key, part in run_config.items() if key != "execution"}
-    elif name == "current":
+    elif "current" in name.split(", "):
         config = dict(run_config)
     else:
         config = executor_run_config(candidate, saved.description.executor, run_config)

@@ -123,13 +123,11 @@ def announcement(plan: VerifyPlan) -> list[str]:
             f"{plan.items} items, with whatever they do outside."
         ),
     ]
+    times = "" if plan.repeats == 1 else f", {plan.repeats} times"
     for configuration in plan.configurations:
         predicted = configuration.predicted_s
         seconds = f", predicted {predicted.median:.1f} s" if predicted else ""
-        lines.append(
-            f"  {configuration.name}: {configuration.candidate.label}, "
-            f"{plan.repeats} times{seconds}"
-        )
+        lines.append(f"  {configuration.name}: {configuration.candidate.label}{times}{seconds}")
     lines += [f"  {name} is left out: {reason}" for name, reason in plan.left_out]
     return lines
 

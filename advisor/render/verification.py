@@ -112,7 +112,8 @@ def _efficiency(row: VerifiedRow) -> str:
 
 def cells(row: VerifiedRow) -> tuple[str, ...]:
     """The row as the table shows it."""
-    name = f"{row.name}: {row.method}"
+    is_asked_by_name = row.name.replace("-", "").replace(", ", "").isalpha()
+    name = f"{row.name}: {row.method}" if is_asked_by_name else row.method
     if row.failed is not None:
         return (name, "failed", "-", "-", "-", _predicted(row), "-")
     return (

@@ -163,3 +163,56 @@ def test_nothing_runs_without_consent(profiled):
 def test_an_unknown_configuration_is_refused_before_anything_runs(profiled):
     with pytest.raises(ConfigurationError, match="fastest"):
         verify(replace(profiled, configurations=("advised", "fastest")), silent)
+
+
+def test_what_is_asked_for_twice_is_run_once(profiled):
+    plans = []
+    asked = ("current", "default", "spawn:2", "grid")
+    verify(
+        replace(profiled, configurations=asked),
+        silent,
+        confirm=lambda plan: bool(plans.append(plan)),
+    )
+    names = [configuration.name for configuration in plans[0].configurations]
+    ways = [configuration.candidate for configuration in plans[0].configurations]
+    assert len(set(ways)) == len(ways)
+    assert names[0] == "current, default"
+    assert "spawn:2" not in names
+    assert "in_process:batch=2" in names
+
+
+def call(profiled: VerifyOptions, *arguments: str) -> int:
+    from advisor.cli import cli
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main([
+            "verify", profiled.target, "-d", str(HERE), "--profiles", str(profiled.profiles_dir),
+            *arguments,
+        ])  # fmt: skip
+    return ended.value.code
+
+
+def test_the_command_says_what_it_would_run_and_runs_nothing(profiled, capsys):
+    assert call(profiled, "--dry-run", "--configurations", "default,in_process") == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "6 real runs of doubling" in err
+    assert "double for each of 2 items" in err
+    assert not store.read(next(profiled.profiles_dir.glob("*/*.json"))).verifications
+
+
+def test_the_commands_data_is_on_stdout_and_its_messages_on_stderr(profiled, capsys):
+    import json
+
+    asked = ("--configurations", "execute_in_process", "--repeats", "2", "--no-save")
+    assert call(profiled, *asked, "--format", "json") == 0
+    out, err = capsys.readouterr()
+    (configuration,) = json.loads(out)["configurations"]
+    assert len(configuration["measured"]) == 2
+    assert "2 real runs" in err
+    assert "Stored" not in err
+
+
+def test_the_command_refuses_what_it_does_not_know(profiled, capsys):
+    assert call(profiled, "--configurations", "fastest") == 2
+    assert "fastest" in capsys.readouterr().err
