@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NoReturn
 
+from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.errors import ConfigurationError
 
 FailOn = Literal["error", "warning", "note"]
@@ -58,9 +59,9 @@ class Settings:
     ignore: tuple[str, ...] = ()
     max_connections: int | None = None
     budget_s: float | None = None
-    objective: str | None = None
-    change: str | None = None
-    environment: str | None = None
+    objective: Objective | None = None
+    change: Change | None = None
+    environment: Environment | None = None
 
     def inputs_of(self, target: str) -> str | None:
         """The sample inputs of a target, a file's path made absolute; None where not set."""

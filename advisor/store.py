@@ -315,16 +315,23 @@ def to_text(saved: SavedProfile) -> str:
         ProfileError: It holds a number that is not finite, or text that is not Unicode.
     """
     try:
-        body = _adapter().dump_python(saved, mode="json")
+        body = _adapter().dump_python(saved, warnings=False)
         text = json.dumps(
             {"schema": SCHEMA, "version": VERSION, **body},
             indent=1,
             ensure_ascii=False,
             allow_nan=False,
+            default=_number,
         )
     except ValueError as error:
         raise ProfileError(f"The profile cannot be saved: {error}.") from None
     return text + "\n"
+
+
+def _number(value: Any) -> Any:
+    if hasattr(value, "item"):  # a numpy scalar that the model has left in a field
+        return value.item()
+    raise ValueError(f"{type(value).__name__} has no JSON form")
 
 
 def write_whole(path: Path, text: str) -> None:

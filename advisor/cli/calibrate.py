@@ -38,8 +38,8 @@ def command(
     With TARGET its module is imported in them, as it will be in the steps of its job. What is
     measured is kept and used again until the host, Python, Dagster or the storage changes.
     """
-    from advisor.api.options import CalibrateOptions
     from advisor.api.calibrating import calibrate_host
+    from advisor.api.options import CalibrateOptions
 
     request = CalibrateOptions(target, job, recalibrate, working_directory)
     with state.progress() as progress:

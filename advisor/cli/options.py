@@ -33,7 +33,7 @@ EMIT_KINDS = (
 )
 
 
-class _Number(click.ParamType):
+class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
     """A finite number above 0."""
 
     name = "number"
@@ -55,7 +55,7 @@ class _Number(click.ParamType):
         return number
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType):  # type: ignore[type-arg]
     """Bytes, spelled ``8GiB`` or ``512MB``."""
 
     name = "size"
@@ -119,7 +119,7 @@ advise_options = _together(
     click.option(
         "--environment",
         type=click.Choice(["dev", "test", "prod"]),
-        help="Where it will run; decides which ways may be advised (default: dev, all).",
+        help="Where it will run, which decides the ways that may be advised (default: prod).",
     ),
     click.option(
         "--max-connections",

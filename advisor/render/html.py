@@ -48,7 +48,7 @@ def report_to_html(
         machine=wording.other_machine(advice),
         measured=wording.profiles_line(advice),
         break_even=[wording.break_even(row) for row in advice.break_even],
-        reasons=list(dict.fromkeys((*advice.recommendation.reasons, *advice.config_only.reasons))),
+        reasons=wording.reasons(advice),
         ways=_ways(advice),
         breakdown=[
             (name, meaning)

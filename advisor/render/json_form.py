@@ -153,5 +153,11 @@ def calibration_document(
 
 
 def _plain(document: dict[str, Any]) -> Any:
-    """Only what JSON has: lists for tuples, and numbers that are finite."""
-    return json.loads(json.dumps(document, allow_nan=False))
+    """Only what JSON has: lists for tuples, Python's own numbers, and these finite."""
+    return json.loads(json.dumps(document, allow_nan=False, default=_number))
+
+
+def _number(value: Any) -> Any:
+    if hasattr(value, "item"):  # a numpy scalar that the model has left in a field
+        return value.item()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

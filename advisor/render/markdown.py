@@ -10,7 +10,7 @@ from advisor.domain.advice import Advice, BreakEven
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.render import wording
 from advisor.render.host_tables import host_tables
-from advisor.render.ways import marks, selected_ways
+from advisor.render.ways import marks, selected_ways, telling_rejections
 from advisor.render.wording import interval, percent, printable, seconds, size
 
 
@@ -114,8 +114,10 @@ def _ways(advice: Advice) -> str:
 
 
 def _reasons(advice: Advice) -> list[str]:
-    reasons = dict.fromkeys((*advice.recommendation.reasons, *advice.config_only.reasons))
-    return ["\n".join(f"- {escaped(reason)}" for reason in reasons)] if reasons else []
+    return [
+        "\n".join([f"Why {escaped(label)}:", "", *(f"- {escaped(reason)}" for reason in reasons)])
+        for label, reasons in wording.reasons(advice)
+    ]
 
 
 def _warnings(advice: Advice) -> list[str]:
@@ -157,7 +159,7 @@ def _details(advice: Advice) -> str:
     lines += [f"- {escaped(wording.break_even(row))}" for row in advice.break_even]
     lines += [
         f"- Rejected: {escaped(rejection.candidate.label)}: {escaped(rejection.reason)}"
-        for rejection in advice.rejected[:10]
+        for rejection in telling_rejections(advice)[:10]
     ]
     body = "\n".join(lines)
     return f"<details><summary>Floors, break-even, rejected ways</summary>\n\n{body}\n\n</details>"

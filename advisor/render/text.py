@@ -17,7 +17,7 @@ from advisor.domain.advice import Advice, BreakEven, Prediction
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.render import wording
 from advisor.render.host_tables import host_tables
-from advisor.render.ways import marks, selected_ways
+from advisor.render.ways import marks, selected_ways, telling_rejections
 from advisor.render.wording import interval, percent, printable, seconds, size
 
 _INDENT = 2
@@ -173,10 +173,12 @@ def _ways(page: _Page, advice: Advice, *, roomy: bool) -> None:
     more = len(advice.candidates) - len(shown)
     if more > 0:
         page.line(f"The best of each kind; {more:,} more in --format json.", "dim")
-    for rejection in advice.rejected[:3]:
+    rejected = telling_rejections(advice)
+    for rejection in rejected[:3]:
         page.line(f"Rejected: {rejection.candidate.label}: {rejection.reason}", "dim")
-    if len(advice.rejected) > 3:
-        page.line(f"... and {len(advice.rejected) - 3:,} more rejected.", "dim")
+    if len(advice.rejected) > min(3, len(rejected)):
+        rest = len(advice.rejected) - min(3, len(rejected))
+        page.line(f"{wording.count(rest, 'more way')} rejected, see --format json.", "dim")
 
 
 def _floors(page: _Page, advice: Advice) -> None:
@@ -190,11 +192,8 @@ def _floors(page: _Page, advice: Advice) -> None:
 
 
 def _reasons(page: _Page, advice: Advice) -> None:
-    reasons = list(advice.recommendation.reasons)
-    if advice.config_only.candidate != advice.recommendation.candidate:
-        reasons += [r for r in advice.config_only.reasons if r not in reasons]
-    if reasons:
-        page.title("Why")
+    for label, reasons in wording.reasons(advice):
+        page.title(f"Why {label}")
         page.points(reasons)
 
 

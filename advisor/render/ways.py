@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.advice import Advice, Prediction
+import re
+
+from advisor.domain.advice import Advice, Prediction, Rejection
 from advisor.domain.candidate import Candidate
 
 _SHOWN = 8
@@ -57,6 +59,16 @@ def selected_ways(advice: Advice, limit: int = _SHOWN) -> list[Prediction]:
         seen.add(candidate)
         kinds.add(_kind(candidate))
     return kept
+
+
+def telling_rejections(advice: Advice) -> list[Rejection]:
+    """One rejection of each kind and reason, without those for being slower than another way."""
+    found: dict[tuple[object, ...], Rejection] = {}
+    for rejection in advice.rejected:
+        if not rejection.reason.startswith("takes at least"):
+            reason = re.sub(r"[\d.]+", "", rejection.reason)
+            found.setdefault((_kind(rejection.candidate), reason), rejection)
+    return list(found.values())
 
 
 def _kind(candidate: Candidate) -> tuple[object, ...]:

@@ -15,8 +15,8 @@ T = TypeVar("T")
 #: Typography that a terminal without Unicode cannot show, and what it is there.
 _ASCII = str.maketrans(
     {
-        "·": "-", "•": "*", "→": "->", "…": "...", "≤": "<=", "─": "-", "━": "-",
-        "│": "|", "┃": "|", "█": "#", "▓": "=", "▒": ":", "░": ".", "╶": "-", "╴": "-",
+        "\N{MICRO SIGN}": "u", "·": "-", "•": "*", "→": "->", "…": "...", "≤": "<=",
+        "─": "-", "━": "-", "│": "|", "┃": "|", "█": "#", "▓": "=", "▒": ":", "░": ".", "╶": "-", "╴": "-",
     }
 )  # fmt: skip
 
@@ -31,27 +31,42 @@ def to_ascii(text: str) -> str:
 
 def seconds(value_s: float) -> str:
     """A duration with two or three figures: ``12 ms``, ``4.1 s``, ``12 min 30 s``, ``3 h``."""
-    return _spelled(value_s, _decimals(value_s))
-
-
-def _decimals(value_s: float, step: float | None = None) -> int:
-    """Decimals for two figures of ``value_s``, more where ``step`` would else not be seen."""
-    unit = 1.0 if abs(value_s) >= 0.0995 else 1e-3
-    size = abs(value_s) / unit
-    decimals = max(0, 1 - math.floor(math.log10(size))) if size > 0 else 0
-    if step:
-        decimals = max(decimals, -math.floor(math.log10(step / unit)))
-    return max(0, min(3, decimals))
-
-
-def _spelled(value_s: float, decimals: int) -> str:
-    size = abs(value_s)
-    if size == 0:
+    if abs(value_s) >= 120:
+        return _clock(value_s)
+    if value_s == 0:
         return "0 s"
-    if size < 0.0995:
-        return f"{value_s * 1e3:.{decimals}f} ms"
-    if size < 120:
-        return f"{value_s:.{decimals}f} s"
+    factor, unit = _unit(value_s)
+    return f"{value_s * factor:.{_decimals(value_s * factor)}f} {unit}"
+
+
+def interval(value: Interval) -> str:
+    """A prediction with its 90 % interval: ``4.1 s (3.8 to 4.5)``."""
+    if abs(value.median) >= 120:
+        return f"{_clock(value.median)} ({seconds(value.low)} to {seconds(value.high)})"
+    factor, unit = _unit(value.median)
+    width = (value.high - value.low) * factor
+    decimals = _decimals(value.median * factor, width)
+    median, low, high = (
+        f"{v * factor:.{decimals}f}" for v in (value.median, value.low, value.high)
+    )
+    return f"{median} {unit} ({low} to {high})"
+
+
+def _unit(value_s: float) -> tuple[float, str]:
+    if abs(value_s) < 0.0000995:
+        return 1e6, "\N{MICRO SIGN}s"
+    return (1e3, "ms") if abs(value_s) < 0.0995 else (1.0, "s")
+
+
+def _decimals(size: float, width: float = 0.0) -> int:
+    """Decimals for two figures of ``size``, more where ``width`` would else not be seen."""
+    wanted = [1 - math.floor(math.log10(abs(size) * 1.005))] if size else [1]
+    if width > 0:
+        wanted.append(-math.floor(math.log10(width)))
+    return max(0, min(3, max(wanted)))
+
+
+def _clock(value_s: float) -> str:
     minutes, rest = divmod(round(value_s), 60)
     if minutes < 90:
         return f"{minutes} min {rest} s" if rest and minutes < 20 else f"{round(value_s / 60)} min"
@@ -59,20 +74,12 @@ def _spelled(value_s: float, decimals: int) -> str:
     return f"{hours} h {minutes} min" if minutes and hours < 48 else f"{round(value_s / 3600)} h"
 
 
-def interval(value: Interval) -> str:
-    """A prediction with its 90 % interval: ``4.1 s (3.8 to 4.5)``."""
-    width = value.high - value.low
-    decimals = _decimals(value.median, width if width > 0 else None)
-    median, low, high = (_spelled(v, decimals) for v in (value.median, value.low, value.high))
-    unit = median.split()[-1]
-    if len(median.split()) == 2 and low.split()[1:] == high.split()[1:] == [unit]:
-        low, high = low.split()[0], high.split()[0]
-    return f"{median} ({low} to {high})"
-
-
 def spread(value: Spread) -> str:
-    """A measured duration with what 80 % of the samples lie between."""
-    return interval(Interval(value.median, value.p10, value.p90))
+    """A measured duration, with what 80 % of the samples lie between where they differ."""
+    spelled = interval(Interval(value.median, value.p10, value.p90))
+    alone, _, rest = spelled.partition(" (")
+    figures = {alone.split()[0], *rest.rstrip(")").split(" to ")}
+    return alone if len(figures) == 1 else spelled
 
 
 def size(value_bytes: float) -> str:
@@ -191,6 +198,15 @@ KIND = {
     "cpu": "CPU work",
     "mixed": "CPU work and waiting",
 }
+
+
+def reasons(advice: Advice) -> list[tuple[str, tuple[str, ...]]]:
+    """The reasons of the recommendation, then those of the config-only way where it differs."""
+    best, pasted = advice.recommendation, advice.config_only
+    found = [(best.candidate.label, best.reasons)]
+    if pasted.candidate != best.candidate:
+        found.append((pasted.candidate.label, pasted.reasons))
+    return [(label, lines) for label, lines in found if lines]
 
 
 def break_even(row: BreakEven) -> str:

@@ -1,0 +1,508 @@
+"""The advice as text, JSON, Markdown and HTML."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import jsonschema
+import pytest
+from factories import (
+    IN_PROCESS,
+    SPAWN_2,
+    THREADS_8,
+    WARM_8,
+    make_advice,
+    make_description,
+    make_host_profile,
+    make_overhead,
+    make_prediction,
+    make_target,
+    make_verification,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from advisor.domain.advice import NextMeasurement, Rejection, Snippets
+from advisor.domain.candidate import Candidate
+from advisor.domain.finding import Finding
+from advisor.domain.quantities import Interval
+from advisor.domain.workload import Hotspot
+from advisor.render import wording
+from advisor.render.html import report_to_html
+from advisor.render.json_form import advice_to_json, schema_text
+from advisor.render.markdown import advice_to_markdown, calibration_to_markdown
+from advisor.render.text import advice_to_text, calibration_to_text, prediction_to_text
+from advisor.render.ways import selected_ways
+
+SCHEMA = json.loads(schema_text())
+
+# The example of the published contract, with literal values.
+CONTRACT = json.loads("""
+{"schema": "dynadvise/advice", "version": 1,
+ "target": "pkg.mod:job", "dagster_version": "1.13.27", "python_version": "3.11.7",
+ "host": {"id": "h", "cpus": 2.0, "memory_bytes": 0},
+ "workload": {"items": 8, "samples": 5, "wall_s": {"median": 0.5, "p10": 0.5, "p90": 0.5},
+              "cpu_s": 0.0, "first_call_extra_s": 0.0, "input_bytes": 0, "output_bytes": 0,
+              "peak_rss_bytes": 0, "kind": "waiting",
+              "hotspots": [{"where": "file.py:12 function", "share": 0.9}]},
+ "recommendation": {
+   "launch": "execute_job", "executor": "multiprocess",
+   "start_method": null, "preload_modules": [], "max_concurrent": 4,
+   "batch_size": 1, "workers_in_op": 1, "worker_kind": null,
+   "predicted_s": {"median": 1.0, "low": 0.9, "high": 1.2},
+   "breakdown_s": {"work": 0.0, "launch": 0.0, "serialize": 0.0, "coordinate": 0.0, "idle": 0.0},
+   "peak_memory_bytes": 0, "core_seconds": 0.0, "p_best": 0.9, "expected_regret": 0.01,
+   "needs_code": false, "costs": ["one log entry a batch"], "reasons": ["r"]},
+ "config_only": {}, "current": null, "candidates": [],
+ "rejected": [{"candidate": {}, "reason": "needs 9.1 GiB, the host has 8.0 GiB"}],
+ "floors": {"critical_path_s": 0.5, "perfect_parallel_s": 2.0, "serial_s": 4.0},
+ "break_even": [{"from": "in_process", "to": "multiprocess", "item_s": 0.4}],
+ "snippets": {"python": "", "run_config": ""},
+ "warnings": [{"code": "DYN003", "message": "m"}],
+ "measured": {"cost_s": 31.0, "op_executions": 12}}
+""")
+
+HOSTILE = '<script>alert("x")</script>`|*_[a](javascript:b)\x1b[31m@everyone & \u202e'
+
+
+def hostile_advice():
+    finding = Finding("DYN003", "error", HOSTILE, HOSTILE, None, HOSTILE)
+    advice = make_advice()
+    bad = replace(advice.recommendation, reasons=(HOSTILE,), costs=(HOSTILE,))
+    return replace(
+        advice,
+        target=HOSTILE,
+        recommendation=bad,
+        candidates=(bad, *advice.candidates[1:]),
+        workload=replace(advice.workload, hotspots=(Hotspot(HOSTILE, 0.5, "user code"),)),
+        warnings=(finding,),
+        notes=(HOSTILE,),
+        snippets=Snippets(python=f"# {HOSTILE}\n```\nx", run_config=f"# {HOSTILE}\n"),
+        rejected=(Rejection(IN_PROCESS, HOSTILE),),
+        next_measurement=NextMeasurement(HOSTILE, HOSTILE),
+    )
+
+
+def page(advice=None, **changes):
+    return report_to_html(
+        advice or make_advice(),
+        changes.pop("description", make_description()),
+        make_host_profile(),
+        make_overhead(),
+        changes.pop("verifications", (make_verification(),)),
+        **changes,
+    )
+
+
+# --- JSON --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "advice",
+    [
+        make_advice(),
+        make_advice(current=None, default=None, next_measurement=None, break_even=()),
+        hostile_advice(),
+    ],
+)
+def test_advice_is_valid_against_its_schema(advice):
+    jsonschema.Draft202012Validator.check_schema(SCHEMA)
+    jsonschema.Draft202012Validator(SCHEMA).validate(advice_to_json(advice, path=Path("p.json")))
+
+
+def test_every_key_of_the_contract_is_there_and_required():
+    document = advice_to_json(make_advice())
+    CONTRACT["config_only"] = CONTRACT["recommendation"]
+    prediction_keys = set(CONTRACT["recommendation"])
+
+    def check(example, found, schema, place):
+        schema = SCHEMA["$defs"][schema["$ref"].rsplit("/")[-1]] if "$ref" in schema else schema
+        for key, value in example.items():
+            assert key in found, f"{place}.{key} is missing"
+            assert key in schema["required"], f"{place}.{key} is not required"
+            part = schema["properties"][key]
+            if isinstance(value, dict) and value:
+                check(value, found[key], part, f"{place}.{key}")
+            if isinstance(value, list) and value and isinstance(value[0], dict):
+                check(value[0], found[key][0], part["items"], f"{place}.{key}[0]")
+
+    check(CONTRACT, document, SCHEMA, "advice")
+    for way in (document["config_only"], document["current"], *document["candidates"]):
+        assert set(way) >= prediction_keys
+
+
+@pytest.mark.parametrize("key", [k for k in CONTRACT if k != "schema"])
+def test_the_schema_refuses_an_advice_without_a_key(key):
+    document = advice_to_json(make_advice())
+    del document[key]
+    assert not jsonschema.Draft202012Validator(SCHEMA).is_valid(document)
+
+
+def test_json_says_what_the_advice_says():
+    document = advice_to_json(make_advice(), emitted="# x")
+    best = document["recommendation"]
+    assert best["predicted_s"] == pytest.approx({"median": 0.8, "low": 0.736, "high": 0.88})
+    assert (best["batch_size"], best["workers_in_op"], best["worker_kind"]) == (8, 8, "thread")
+    assert best["needs_code"] is True
+    assert document["config_only"]["preload_modules"][0] == "sqlalchemy"
+    assert document["config_only"]["needs_code"] is False
+    assert document["break_even"][1] == {"from": "forkserver", "to": "spawn", "item_s": None}
+    assert document["rejected"][0]["candidate"]["max_concurrent"] == 64
+    assert document["emitted"] == "# x"
+    assert sum(best["breakdown_s"].values()) == pytest.approx(0.8)
+
+
+def test_json_has_no_number_that_is_not_finite():
+    with pytest.raises(ValueError, match="JSON"):
+        advice_to_json(make_advice(measured_cost_s=math.nan))
+
+
+# --- text --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_text_fits_its_width_and_tells_everything(width):
+    text = advice_to_text(make_advice(), path=Path("profiles/h/t.json"), width=width)
+    lines = text.splitlines()
+    snippet = make_advice().snippets
+    assert all(
+        len(line) <= width for line in lines if line not in snippet.run_config + snippet.python
+    )
+    joined = " ".join(text.split())
+    for part in (
+        "in_process executor, batches of 8, 8 threads in a step",
+        "0.80 s (0.74 to 0.88) for 8 items",
+        "18 times as fast as the job as it is",
+        "Sure: best in 97 %",
+        "Without a change of code: multiprocess, warm forkserver, 8 at once",
+        "14 s (13 to 16)",
+        "needs 9.1 GiB, the host has 8.0 GiB",
+        "DYN003",
+        "shop/chunks.py:20",
+        "--configurations advised,current",
+        "12 executions",
+        "profiles/h/t.json",
+        "Only 5 of 8 items",
+        "one log entry a batch",
+    ):
+        assert part in joined, part
+
+
+def test_the_headline_comes_first():
+    lines = advice_to_text(make_advice()).splitlines()
+    assert "8 threads in a step" in lines[2]
+    assert "0.80 s" in lines[3]
+
+
+def test_snippets_can_be_copied_as_they_are():
+    long = "x: " + "y" * 300
+    advice = make_advice(snippets=Snippets(run_config=f"a:\n  b:\n    - c\n{long}\n", python=""))
+    for color in (False, True):
+        text = advice_to_text(advice, width=80, color=color)
+        plain = "".join(part.partition("m")[2] for part in ("m" + text).split("\x1b["))
+        assert f"\na:\n  b:\n    - c\n{long}\n" in plain
+
+
+def test_without_color_there_is_no_escape_and_with_color_there_is():
+    assert "\x1b" not in advice_to_text(make_advice())
+    assert "\x1b[" in advice_to_text(make_advice(), color=True)
+
+
+def test_text_without_unicode():
+    assert wording.to_ascii(advice_to_text(make_advice())).isascii()
+    prediction = prediction_to_text(make_prediction(), "a:b", 8)
+    assert wording.to_ascii(prediction).isascii()
+
+
+def test_the_same_way_twice_is_no_speed_up():
+    now = make_prediction(SPAWN_2, 14.0)
+    advice = make_advice(
+        recommendation=now, config_only=now, current=now, default=now, candidates=(now,)
+    )
+    text = advice_to_text(advice)
+    assert "Keep it as it is: multiprocess, spawn, 2 at once" in text
+    assert "times as fast" not in text
+    assert "Without a change of code" not in text
+
+
+def test_a_bare_op_is_compared_with_the_default_alone():
+    text = " ".join(advice_to_text(make_advice(current=None)).split())
+    assert "18 times as fast as Dagster's default" in text
+    assert "the job as it is" not in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"p_best": 0.95}, "Sure"),
+        ({"p_best": 0.7, "expected_regret": 0.03}, "Likely"),
+        ({"p_best": 0.3, "expected_regret": 0.03}, "Not sure"),
+    ],
+)
+def test_the_certainty_is_put_into_words(changes, words):
+    best = replace(make_advice().recommendation, **changes)
+    assert wording.headline(make_advice(recommendation=best)).certainty.startswith(words)
+
+
+def test_a_tie_is_called_one():
+    best = replace(make_advice().recommendation, p_best=0.4, expected_regret=0.004)
+    text = advice_to_text(make_advice(recommendation=best, tie=True))
+    assert "near tie" in text
+    assert "0.4 % slower" in text
+
+
+def test_hundreds_of_candidates_are_shown_by_their_kinds():
+    ways = [
+        make_prediction(Candidate("execute_job", "multiprocess", "spawn", (), n), 10 + n)
+        for n in range(3, 300)
+    ]
+    advice = make_advice()
+    advice = replace(advice, candidates=(*advice.candidates, *ways))
+    shown = selected_ways(advice)
+    assert len(shown) <= 9
+    named = {advice.recommendation.candidate, advice.config_only.candidate, SPAWN_2}
+    assert named <= {prediction.candidate for prediction in shown}
+    assert "more in --format json" in advice_to_text(advice)
+
+
+def test_a_named_way_that_was_not_ranked_is_shown():
+    advice = make_advice(candidates=(make_advice().recommendation,))
+    assert {p.candidate for p in selected_ways(advice)} == {THREADS_8, WARM_8, SPAWN_2}
+
+
+def test_a_prediction_shows_interval_and_breakdown():
+    text = prediction_to_text(make_prediction(), "a:b", 1000)
+    assert "4.1 s (3.8 to 4.5) for 1,000 items" in text
+    for part in ("work", "launch", "serialize", "coordinate", "idle"):
+        assert part in text
+
+
+def test_a_calibration_shows_what_each_way_charges():
+    table = tuple((n, make_advice().break_even) for n in (10, 100, 1000))
+    for text in (
+        calibration_to_text(make_host_profile(), make_overhead(), table, width=80),
+        calibration_to_markdown(make_host_profile(), make_overhead(), table),
+    ):
+        for part in ("boot", "1.1 s", "0.10 s", "ddtrace", "never", "1,000 items", "2.1 s"):
+            assert part in text, part
+
+
+def test_a_calibration_that_could_measure_little_is_shown():
+    host = make_host_profile(
+        unmeasured={"spawn": "no process could be started"}, storing=(), runs=()
+    )
+    overhead = make_overhead(multiprocess={}, cli_start_s=None, cpu_scaling=())
+    text = calibration_to_text(host, overhead, ())
+    assert "no process could be started" in text
+
+
+# --- hostile names -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("color", [False, True])
+def test_names_cannot_steer_the_terminal(color):
+    text = advice_to_text(hostile_advice(), color=color)
+    assert "\x1b[31m@" not in text
+    assert "\u202e" not in text
+
+
+class Reader(HTMLParser):
+    """Collects tags and what they load; every opened tag must be closed."""
+
+    VOID = frozenset({"meta", "line", "rect", "br", "link", "img"})
+
+    def __init__(self):
+        super().__init__(convert_charrefs=True)
+        self.tags, self.open, self.attributes, self.text = [], [], [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append(tag)
+        self.attributes += attrs
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text.append(data)
+
+
+def read_page(text):
+    reader = Reader()
+    reader.feed(text)
+    reader.close()
+    assert reader.open == []
+    return reader
+
+
+def test_the_page_is_whole_and_loads_nothing():
+    reader = read_page(page(written_at="2026-01-02", dynadvise_version="0.1.0"))
+    assert not {"script", "link", "img", "iframe"} & set(reader.tags)
+    assert not [v for k, v in reader.attributes if k in {"src", "href", "action"}]
+    assert "url(" not in page()
+    assert "@import" not in page()
+    text = " ".join(" ".join(reader.text).split())
+    for part in (
+        "in_process executor, batches of 8, 8 threads in a step",
+        "0.80 s (0.74 to 0.88) for 8 items",
+        "shop/chunks.py:14 process_chunk",
+        "max_concurrent: 8",
+        "Real runs",
+        "4.1 s",
+        "warm forkserver",
+        "DYN003",
+    ):
+        assert part in text, part
+
+
+def test_the_page_without_real_runs_warnings_or_snippets():
+    advice = make_advice(warnings=(), snippets=Snippets(), next_measurement=None, break_even=())
+    text = page(advice, verifications=())
+    assert "Real runs" not in text
+    read_page(text)
+
+
+def test_a_failed_real_run_shows_its_reason():
+    failed = make_verification(
+        runs=(replace(make_verification().runs[0], failed="killed for memory"),)
+    )
+    assert "killed for memory" in page(verifications=(failed,))
+
+
+def test_hostile_names_are_text_in_the_page():
+    description = make_description(target=make_target(spelled=HOSTILE))
+    text = page(hostile_advice(), description=description)
+    reader = read_page(text)
+    assert "script" not in reader.tags
+    assert "<script" not in text
+    assert any("alert(" in part for part in reader.text)
+
+
+def test_hostile_names_are_text_in_markdown():
+    text = advice_to_markdown(hostile_advice())
+    # What is left without blocks, code spans and escaped characters is markup.
+    markup = re.sub(r"(?s)(`{3,}).*?\n\1(?!`)", "", text)
+    markup = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", re.sub(r"\\.", "", markup))
+    assert "alert(" in markup
+    assert "<script" not in markup
+    assert "@everyone" not in markup
+    assert "](" not in markup
+    assert "<" not in re.sub(r"</?(details|summary|sub)>", "", markup)
+
+
+# --- Markdown ----------------------------------------------------------------------------------
+
+
+def test_markdown_has_headline_table_and_snippets():
+    text = advice_to_markdown(make_advice(), path=Path("profiles/x.json"))
+    assert "**in\\_process executor, batches of 8, 8 threads in a step**: 0.80 s" in text
+    rows = [line for line in text.splitlines() if line.startswith("|")]
+    assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
+    assert "```yaml\n# warm forkserver" in text
+    assert "profiles/x.json" in text
+    assert "<details>" in text
+
+
+def test_a_fence_in_a_snippet_does_not_end_its_block():
+    text = advice_to_markdown(make_advice(), emitted='"""\n```\n"""')
+    assert "````\n" in text
+
+
+# --- quantities --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0, "0 s"),
+        (0.0000004, "0.40 \N{MICRO SIGN}s"),
+        (0.00035, "0.35 ms"),
+        (0.012, "12 ms"),
+        (0.0994, "99 ms"),
+        (0.0996, "0.10 s"),
+        (0.5, "0.50 s"),
+        (4.14, "4.1 s"),
+        (14.3, "14 s"),
+        (99.7, "100 s"),
+        (119.99, "120 s"),
+        (750, "12 min 30 s"),
+        (3599.9, "60 min"),
+        (7_230, "2 h"),
+        (12_345, "3 h 26 min"),
+        (1_000_000, "278 h"),
+    ],
+)
+def test_durations_have_sensible_figures(value, words):
+    assert wording.seconds(value) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (Interval(4.1, 3.8, 4.5), "4.1 s (3.8 to 4.5)"),
+        (Interval(14.31, 14.28, 14.36), "14.31 s (14.28 to 14.36)"),
+        (Interval(0.012, 0.011, 0.013), "12 ms (11 to 13)"),
+        (Interval(0.12, 0.09, 0.15), "0.12 s (0.09 to 0.15)"),
+        (Interval(100, 90, 130), "100 s (90 to 130)"),
+        (Interval(5400, 5000, 6000), "1 h 30 min (83 min to 1 h 40 min)"),
+        (Interval(2.0, 2.0, 2.0), "2.0 s (2.0 to 2.0)"),
+    ],
+)
+def test_a_prediction_is_never_without_its_interval(value, words):
+    assert wording.interval(value) == words
+
+
+@given(st.floats(0, 1e7), st.floats(0, 1), st.floats(0, 3))
+def test_any_interval_can_be_spelled(median, below, above):
+    text = wording.interval(Interval(median, median * (1 - below), median * (1 + above)))
+    assert " (" in text
+    assert text.endswith(")")
+    assert len(text) < 60
+
+
+@pytest.mark.parametrize(
+    ("share", "words"),
+    [
+        (0, "0 %"),
+        (0.0001, "<0.1 %"),
+        (0.03, "3.0 %"),
+        (0.5, "50 %"),
+        (0.999, ">99 %"),
+        (1, "100 %"),
+    ],
+)
+def test_shares(share, words):
+    assert wording.percent(share) == words
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [(0, "0 B"), (1000, "1000 B"), (1024, "1.0 KiB"), (8 * 2**30, "8.0 GiB"), (2**50, "1024 TiB")],
+)
+def test_sizes_in_words(value, words):
+    assert wording.size(value) == words
+
+
+@pytest.mark.parametrize(
+    ("slow", "words"),
+    [
+        (14.4, "18 times as fast"),
+        (2.0, "2.5 times as fast"),
+        (0.81, "as fast"),
+        (0.4, "2 times as slow"),
+    ],
+)
+def test_speed_ups(slow, words):
+    interval = Interval(slow, slow, slow)
+    assert wording.faster(interval, Interval(0.8, 0.7, 0.9)) == words
