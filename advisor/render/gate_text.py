@@ -31,7 +31,9 @@ def render(report: GateReport, root: Path, *, color: bool = False) -> str:
     )
 
     def line(*parts: str | tuple[str, str]) -> None:
-        console.print(Text.assemble(*parts))
+        text = Text.assemble(*parts)
+        # What the user's exceptions say must not steer the terminal.
+        console.print(text if text.plain.isprintable() else Text(_printable(text.plain)))
 
     line(_verdict(report.verdict), f": {wording.headline(report)}")
     for target in report.targets:
@@ -53,6 +55,10 @@ def render(report: GateReport, root: Path, *, color: bool = False) -> str:
     for note in report.notes:
         line(note)
     return stream.getvalue()
+
+
+def _printable(text: str) -> str:
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _verdict(verdict: Verdict) -> tuple[str, str]:

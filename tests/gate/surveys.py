@@ -1,0 +1,106 @@
+"""Literal surveys and timings for the gate's tests: no process is started, no clock is read."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from advisor.api.check import CheckOptions, Surroundings
+from advisor.api.inspection import Inspected
+from advisor.domain.errors import DynadviseError
+from advisor.domain.gate import AdviceCheck
+from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
+from advisor.measure.paired import OpCalls, OpSurvey, Survey
+from advisor.measure.worktree import BaseTree
+from factories import make_description
+
+TARGET = "shop.chunks:process_all"
+
+
+def mapped(name: str = "process_chunk", line: int = 12) -> MappedOp:
+    op = OpReference(name, (name,), SourceLocation("shop/chunks.py", line))
+    return MappedOp(op=op, item_input="chunk", inputs=("chunk",), outputs=("result",))
+
+
+def survey(
+    *ops: str, items: int = 8, modules: int = 20, input_bytes: int = 100, **changes: Any
+) -> Survey:
+    names = ops or ("process_chunk",)
+    calls = tuple(ItemSample(i, None, 0.01, 0.01, 0, input_bytes, 50) for i in range(3))
+    described = make_description(mapped=tuple(mapped(name) for name in names))
+    whole = Survey(
+        description=described,
+        items=items,
+        ops=tuple(OpSurvey(mapped(name), calls, 0.01, modules) for name in names),
+        steps=2 + items * len(names),
+        events=100 + 12 * items * len(names),
+        samples_kept=True,
+        reads_other=True,
+        executions=4,
+    )
+    return replace(whole, **changes)
+
+
+def failing(whole: Survey, op: str, reason: str) -> Survey:
+    ops = tuple(
+        replace(each, calls=(), failed=reason) if each.op.op.handle == op else each
+        for each in whole.ops
+    )
+    return replace(whole, ops=ops)
+
+
+@dataclass
+class RecordedMeasurer:
+    """Gives surveys and per-process seconds that were written down before.
+
+    ``seconds`` maps side and op to the seconds of one process after the other; the last is
+    repeated. A string instead of seconds is the reason why that process failed.
+    """
+
+    surveys: Mapping[str, Survey | DynadviseError]
+    seconds: Mapping[tuple[str, str], Sequence[float | str]] = field(default_factory=dict)
+    executions: int = 0
+    processes: list[str] = field(default_factory=list)
+    taken: dict[tuple[str, str], int] = field(default_factory=dict)
+
+    def survey(self, side: str) -> Survey:
+        found = self.surveys[side]
+        if isinstance(found, DynadviseError):
+            raise found
+        return found
+
+    def time(self, side: str, ops: Sequence[str]) -> dict[str, OpCalls]:
+        self.processes.append(side)
+        timed = {}
+        for op in ops:
+            given = self.seconds[side, op]
+            taken = self.taken.get((side, op), 0)
+            self.taken[side, op] = taken + 1
+            value = given[min(taken, len(given) - 1)]
+            timed[op] = OpCalls(failed=value) if isinstance(value, str) else OpCalls(((value,),))
+        return timed
+
+
+def surroundings(measurer: RecordedMeasurer, **changes: Any) -> Surroundings:
+    @contextlib.contextmanager
+    def base_tree(folder: Path, reference: str) -> Iterator[BaseTree]:
+        yield BaseTree(folder, folder, "0123456789abcdef")
+
+    head = measurer.surveys.get("head")
+    description = head.description if isinstance(head, Survey) else make_description()
+    whole = Surroundings(
+        inspect=lambda options: [Inspected(t, description) for t in options.targets],
+        measurer=lambda *_: measurer,
+        base_tree=base_tree,
+        profile=lambda *_: None,
+        host_id=lambda: "xeon-2c-8g-linux",
+        advise=lambda *_: AdviceCheck(0.0, "warm forkserver", "warm forkserver"),
+    )
+    return replace(whole, **changes)
+
+
+def options(**changes: Any) -> CheckOptions:
+    return replace(CheckOptions(targets=(TARGET,), base="main", seed=1), **changes)

@@ -1,0 +1,173 @@
+"""The paired statistics: exact where they claim to be, sparing with false alarms, and able."""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from advisor.model.comparison import (
+    FALSE_ALARM,
+    compare,
+    compare_with_past,
+    fewest_pairs,
+    log_ratio,
+    next_look,
+    plan_looks,
+    process_seconds,
+    still_open,
+)
+
+PLAN = plan_looks(20)
+
+
+def judge(values, **changes):
+    return compare({"op": values}, changes.pop("plan", PLAN), max_regression=0.1)["op"]
+
+
+def test_the_planned_errors_add_up_and_no_look_claims_what_signs_cannot_show():
+    for ops in (1, 2, 5, 40):
+        plan = plan_looks(20, ops)
+        assert ops * sum(plan.slower_levels) <= FALSE_ALARM + 1e-12
+        assert sum(plan.fine_levels) <= 0.05 + 1e-12
+        for pairs, level in zip(plan.looks, plan.slower_levels, strict=True):
+            assert level == 0 or level >= 2.0**-pairs
+    assert PLAN.looks == (7, 10, 14, 20)
+
+
+def test_too_few_pairs_are_refused_with_the_number_that_would_do():
+    assert fewest_pairs(1) == 7
+    with pytest.raises(ValueError, match="at least 10 are needed"):
+        plan_looks(9, 10)
+    assert plan_looks(7).looks[-1] == 7
+
+
+def test_a_bound_excludes_no_change_exactly_when_the_sign_flip_test_rejects():
+    """Against the definition: all 2**n patterns of signs, counted one by one."""
+    generator = random.Random(1)
+    plan = plan_looks(10)
+    level = plan.slower_levels[-1]
+    rejected = 0
+    for _ in range(40):
+        values = [generator.gauss(0.07, 0.1) for _ in range(10)]
+        observed = sum(values)
+        as_large = sum(
+            sum(s * v for s, v in zip(signs, values, strict=True)) >= observed - 1e-12
+            for signs in product((1, -1), repeat=10)
+        )
+        found = judge(values, plan=plan)
+        if found.pairs == 10:  # not decided at an earlier look
+            assert (found.low > 1) == (as_large / 2**10 <= level)
+            rejected += found.low > 1
+    assert rejected > 3
+
+
+def test_equal_sides_pass_at_the_first_look_on_a_quiet_machine():
+    found = judge([0.001, -0.001, 0.002, 0.0, -0.002, 0.001, -0.001])
+    assert found.outcome == "fine"
+    assert found.pairs == 7
+    assert found.high < 1.1
+
+
+def test_a_large_slowdown_is_found_at_the_second_look():
+    found = judge([0.4 + 0.01 * (i % 3) for i in range(20)])
+    assert found.outcome == "slower"
+    assert found.pairs == 10
+    assert found.ratio == pytest.approx(math.exp(0.41), rel=0.02)
+
+
+def test_slower_for_certain_but_within_the_limit_is_no_failure():
+    found = judge([0.05 + 0.002 * (i % 3) for i in range(20)])
+    assert found.outcome == "fine"
+
+
+def test_between_the_looks_nothing_is_decided():
+    for count in (1, 6, 8, 9):
+        assert judge([0.5] * count).outcome == "open"
+    assert judge([0.5] * 9).pairs == 7
+
+
+def test_pairs_after_the_decision_do_not_change_it():
+    quiet = [0.001, -0.001] * 4
+    assert judge([*quiet[:7], *[0.9] * 13]).outcome == "fine"
+
+
+def test_where_it_is_open_the_number_of_pairs_that_would_decide_is_told():
+    generator = np.random.default_rng(3)
+    noisy = generator.normal(0.0, 0.3, 20) + 0.02
+    found = judge(noisy)
+    assert found.outcome == "open"
+    assert 20 < found.pairs_to_decide < 400
+    on_the_limit = generator.normal(0, 0.1, 20)
+    on_the_limit += math.log(1.1) - on_the_limit.mean()
+    assert judge(on_the_limit).pairs_to_decide is None
+
+
+def test_one_slow_op_among_equal_ones_is_found_and_alone():
+    generator = np.random.default_rng(5)
+    ops = {f"op{i}": generator.normal(0, 0.03, 20) for i in range(8)}
+    ops["slow"] = generator.normal(0.3, 0.03, 20)
+    found = compare(ops, plan_looks(20, 9), max_regression=0.1)
+    assert [op for op, c in found.items() if c.outcome == "slower"] == ["slow"]
+    assert all(c.outcome == "fine" for op, c in found.items() if op != "slow")
+
+
+def test_holm_is_at_least_as_able_as_a_fixed_share():
+    """What the rejected ops leave goes to the others: the last one is tested as if alone."""
+    generator = np.random.default_rng(11)
+    weak = generator.normal(0.045, 0.05, 20)
+    ops = {f"slow{i}": generator.normal(0.5, 0.02, 20) for i in range(9)} | {"weak": weak}
+    together = compare(ops, plan_looks(20, 10), max_regression=0.01)["weak"]
+    alone = compare({"weak": weak}, plan_looks(20, 10), max_regression=0.01)["weak"]
+    assert together.pairs < alone.pairs == 20
+
+
+def test_ops_that_are_decided_ask_for_no_more_pairs():
+    found = compare({"a": [0.0] * 7, "b": [0.3, -0.3] * 4}, PLAN, max_regression=0.1)
+    assert still_open(found, PLAN) == ("b",)
+    assert next_look(7, PLAN) == 10
+
+
+def test_more_pairs_than_can_be_enumerated():
+    plan = plan_looks(40)
+    generator = np.random.default_rng(7)
+    assert judge(generator.normal(0.3, 0.6, 40), plan=plan).pairs in plan.looks
+    steady = generator.normal(0.15, 0.12, 40)
+    assert judge(steady, plan=plan).outcome == "slower"
+    assert judge(steady, plan=plan) == judge(steady, plan=plan)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-2, 2), min_size=7, max_size=14), st.floats(-1, 1))
+def test_bounds_enclose_the_estimate_and_move_with_the_values(values, shift):
+    plan = plan_looks(14)
+    found = judge(values, plan=plan)
+    if math.isfinite(found.low) and found.low > 0:
+        assert found.low <= found.ratio * (1 + 1e-9)
+    if math.isfinite(found.high):
+        assert found.high >= found.ratio * (1 - 1e-9)
+    moved = compare({"op": [v + shift for v in values]}, plan, max_regression=0.1)["op"]
+    if moved.pairs == found.pairs:
+        assert moved.ratio == pytest.approx(found.ratio * math.exp(shift), rel=1e-6)
+
+
+def test_one_disturbed_call_does_not_move_a_process():
+    calm = [[0.010] * 9, [0.020] * 9]
+    disturbed = [[0.010] * 8 + [5.0], [0.020] * 9]
+    assert process_seconds(calm) == pytest.approx(0.03)
+    assert process_seconds(disturbed) == pytest.approx(0.03)
+    assert log_ratio(1.0, 1.1) == pytest.approx(math.log(1.1))
+
+
+def test_against_the_past_the_hosts_drift_widens_the_bounds():
+    values = [0.2 + 0.005 * (i % 3) for i in range(7)]
+    assert compare_with_past(values, 0.01, max_regression=0.1).outcome == "slower"
+    assert compare_with_past(values, 0.10, max_regression=0.1).outcome == "open"
+    assert compare_with_past([0.0] * 7, 0.01, max_regression=0.1).outcome == "fine"

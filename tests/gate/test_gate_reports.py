@@ -1,0 +1,273 @@
+"""The six forms of the gate's report."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import jsonschema
+import pytest
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
+from advisor.domain.workload import SourceLocation
+from advisor.render import gate_json, gate_markdown, gate_text, github, junit, sarif
+
+ROOT = Path("/repo")
+SLOWER = Finding(
+    "DYN101",
+    "error",
+    "`work` became slower: 100 % | <b>\x1b[31m",
+    "Do this:\nexecution:\n  config: {}",
+    SourceLocation("/repo/shop/a b.py", 7),
+    "shop:job",
+)
+PLACELESS = Finding("DYN104", "warning", "No place: at all, really", "", None, "shop:job")
+REPORT = GateReport(
+    verdict="FAIL",
+    targets=(
+        TargetCheck(
+            "shop:job",
+            "FAIL",
+            timings=(
+                OpTiming("work", "FAIL", 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
+                OpTiming("wait", "INCONCLUSIVE", 1.02, 0.9, 1.2, 0.01, 0.01, 20, 70),
+                OpTiming("dead", "COULD NOT MEASURE", reason="it died"),
+                OpTiming("calm", "PASS", 1.0, 0.98, 1.03, 0.01, 0.01, 7),
+            ),
+            proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "work")),
+            advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),
+            findings=(SLOWER, PLACELESS),
+        ),
+    ),
+    static=False,
+    base="main",
+    base_revision="abcdef1234567",
+    measured=True,
+    ignored=1,
+    notes=("A note.",),
+)
+
+# Written by hand from the OASIS standard (sections 3.13 to 3.52): what a log with one run may
+# and must have, for the objects that are used here, without leave for others.
+TEXT = {"type": "string", "minLength": 1}
+SARIF_SCHEMA = {
+    "type": "object",
+    "required": ["version", "runs"],
+    "additionalProperties": False,
+    "properties": {
+        "$schema": {"type": "string", "format": "uri"},
+        "version": {"const": "2.1.0"},
+        "runs": {"type": "array", "items": {"$ref": "#/definitions/run"}},
+    },
+    "definitions": {
+        "message": {
+            "type": "object",
+            "required": ["text"],
+            "additionalProperties": False,
+            "properties": {"text": TEXT, "markdown": TEXT, "id": TEXT},
+        },
+        "run": {
+            "type": "object",
+            "required": ["tool"],
+            "additionalProperties": False,
+            "properties": {
+                "tool": {
+                    "type": "object",
+                    "required": ["driver"],
+                    "additionalProperties": False,
+                    "properties": {"driver": {"$ref": "#/definitions/driver"}},
+                },
+                "originalUriBaseIds": {
+                    "type": "object",
+                    "additionalProperties": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {"uri": {"type": "string", "pattern": "^file:///.*/$"}},
+                    },
+                },
+                "invocations": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "required": ["executionSuccessful"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "executionSuccessful": {"type": "boolean"},
+                            "exitCode": {"type": "integer"},
+                            "exitCodeDescription": TEXT,
+                        },
+                    },
+                },
+                "columnKind": {"enum": ["utf16CodeUnits", "unicodeCodePoints"]},
+                "results": {"type": "array", "items": {"$ref": "#/definitions/result"}},
+            },
+        },
+        "driver": {
+            "type": "object",
+            "required": ["name"],
+            "additionalProperties": False,
+            "properties": {
+                "name": TEXT,
+                "version": TEXT,
+                "rules": {
+                    "type": "array",
+                    "uniqueItems": True,
+                    "items": {
+                        "type": "object",
+                        "required": ["id"],
+                        "additionalProperties": False,
+                        "properties": {
+                            "id": TEXT,
+                            "shortDescription": {"$ref": "#/definitions/message"},
+                        },
+                    },
+                },
+            },
+        },
+        "result": {
+            "type": "object",
+            "required": ["message"],
+            "additionalProperties": False,
+            "properties": {
+                "ruleId": TEXT,
+                "ruleIndex": {"type": "integer", "minimum": 0},
+                "level": {"enum": ["none", "note", "warning", "error"]},
+                "message": {"$ref": "#/definitions/message"},
+                "locations": {
+                    "type": "array",
+                    "items": {
+                        "type": "object",
+                        "additionalProperties": False,
+                        "properties": {
+                            "physicalLocation": {
+                                "type": "object",
+                                "required": ["artifactLocation"],
+                                "additionalProperties": False,
+                                "properties": {
+                                    "artifactLocation": {
+                                        "type": "object",
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "uri": {"type": "string", "pattern": "^[^ \\\\]+$"},
+                                            "uriBaseId": TEXT,
+                                        },
+                                    },
+                                    "region": {
+                                        "type": "object",
+                                        "additionalProperties": False,
+                                        "properties": {
+                                            "startLine": {"type": "integer", "minimum": 1}
+                                        },
+                                    },
+                                },
+                            }
+                        },
+                    },
+                },
+                "partialFingerprints": {
+                    "type": "object",
+                    "additionalProperties": {"type": "string"},
+                },
+            },
+        },
+    },
+}
+
+
+def sarif_log(**changes):
+    return json.loads(
+        sarif.render(REPORT, ROOT, rules={"DYN101": "slower"}, version="1.2", **changes)
+    )
+
+
+def test_sarif_is_valid_and_points_into_the_repository():
+    log = sarif_log(exit_code=1)
+    jsonschema.validate(log, SARIF_SCHEMA)
+    (run,) = log["runs"]
+    first, second = run["results"]
+    place = first["locations"][0]["physicalLocation"]
+    assert place["artifactLocation"]["uri"] == "shop/a%20b.py"
+    assert place["region"]["startLine"] == 7
+    assert (first["level"], second["level"]) == ("error", "warning")
+    assert "locations" not in second
+    for result in run["results"]:
+        assert run["tool"]["driver"]["rules"][result["ruleIndex"]]["id"] == result["ruleId"]
+    assert run["invocations"][0]["executionSuccessful"]
+
+
+def test_sarif_fingerprints_survive_a_moved_line():
+    from dataclasses import replace
+
+    moved = replace(SLOWER, location=SourceLocation("/repo/shop/a b.py", 99))
+    target = replace(REPORT.targets[0], findings=(moved, PLACELESS))
+    other = json.loads(
+        sarif.render(replace(REPORT, targets=(target,)), ROOT, rules={}, version="1")
+    )
+    prints = [
+        [result["partialFingerprints"] for result in log["runs"][0]["results"]]
+        for log in (sarif_log(), other)
+    ]
+    assert prints[0] == prints[1]
+
+
+def test_github_annotations_escape_what_would_end_them():
+    lines = github.render(REPORT, ROOT).splitlines()
+    assert lines[0].startswith("::error file=shop/a b.py,line=7,title=dynadvise DYN101::")
+    assert "100 %25" in lines[0]
+    assert "%0Aexecution:%0A" in lines[0]
+    assert lines[1].startswith("::warning title=dynadvise DYN104::shop:job: No place: at all")
+    assert lines[-1].startswith("::error title=dynadvise::FAIL")
+    assert len(lines) == 3
+
+
+def test_junit_counts_what_it_holds():
+    root = ElementTree.fromstring(junit.render(REPORT, ROOT))
+    suite = root[0]
+    assert suite.get("tests") == str(len(suite)) == root.get("tests")
+    outcome = {case.get("name"): case[0].tag if len(case) else "passed" for case in suite}
+    assert outcome["timing of work"] == "failure"
+    assert outcome["timing of wait"] == "skipped"
+    assert outcome["timing of dead"] == "error"
+    assert outcome["timing of calm"] == "system-out"
+    assert outcome["DYN101 shop/a b.py:7"] == "failure"
+    assert outcome["DYN104 shop:job"] == "system-out"
+    assert root.get("failures") == "3"
+
+
+def test_json_has_every_figure_and_no_infinity():
+    document = json.loads(
+        gate_json.render(REPORT, ROOT), parse_constant=lambda name: pytest.fail(name)
+    )
+    assert (document["schema"], document["version"]) == ("dynadvise/check", 1)
+    target = document["targets"][0]
+    assert target["timings"][0]["ratio"] == 1.5
+    assert target["timings"][0]["high"] is None
+    assert target["timings"][1]["pairs_to_decide"] == 70
+    assert target["findings"][0]["file"] == "shop/a b.py"
+    assert target["findings"][0]["fails"] is True
+    assert target["findings"][1]["fails"] is False
+
+
+def test_markdown_cannot_be_broken_out_of():
+    text = gate_markdown.render(REPORT, ROOT)
+    assert "FAIL" in text.splitlines()[0]
+    assert "<b>" not in text
+    assert "\\|" in text
+    assert "```\nexecution:\n  config: {}\n```" in text
+    assert "`modules`" not in text
+    assert "12" in text
+
+
+def test_text_shows_verdict_first_and_all_findings():
+    lines = gate_text.render(REPORT, ROOT).splitlines()
+    assert lines[0].startswith("FAIL: 1 target, 4 ops against main (abcdef1234)")
+    text = "\n".join(lines)
+    assert "+50 % [+20 %, +inf]" in text
+    assert "about 70 pairs would decide" in text
+    assert "error DYN101 (fails the gate) shop/a b.py:7" in text
+    assert "warning DYN104 shop:job" in text
+    assert "COULD NOT MEASURE: `dead` it died" in text
+    assert "\x1b" not in text
+    assert "\x1b[" in gate_text.render(REPORT, ROOT, color=True)

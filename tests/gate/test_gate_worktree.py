@@ -1,0 +1,116 @@
+"""The base revision's worktree: there for the block, gone afterwards, the user's tree untouched."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from advisor.measure.worktree import GitError, base_worktree, repository_root
+
+
+def git(folder: Path, *arguments: str) -> str:
+    command = ["git", "-c", "user.name=t", "-c", "user.email=t@t", "-C", str(folder), *arguments]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repository(tmp_path):
+    folder = tmp_path / "project"
+    folder.mkdir()
+    git(folder, "init", "--quiet", "--initial-branch=main")
+    (folder / "job.py").write_text("old")
+    git(folder, "add", ".")
+    git(folder, "commit", "--quiet", "--message=base")
+    (folder / "job.py").write_text("new")
+    (folder / "untracked.py").write_text("mine")
+    return folder
+
+
+def assert_untouched(repository):
+    assert git(repository, "status", "--short").split() == ["M", "job.py", "??", "untracked.py"]
+    assert git(repository, "worktree", "list").count("\n") == 1
+    assert not list((repository / ".git").glob("worktrees/*"))
+
+
+def test_the_base_is_there_and_then_gone(repository):
+    with base_worktree(repository, "main") as base:
+        assert (base.root / "job.py").read_text() == "old"
+        assert not (base.root / "untracked.py").exists()
+        assert base.counterpart(repository / "job.py") == base.root / "job.py"
+        assert base.counterpart(Path("/elsewhere")) is None
+        assert base.revision == git(repository, "rev-parse", "main").strip()
+        (base.root / "left_behind.txt").write_text("by the user's code")
+    assert not base.root.parent.exists()
+    assert_untouched(repository)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit, ValueError])
+def test_gone_after_an_exception(repository, error):
+    with pytest.raises(error), base_worktree(repository, "main") as base:
+        raise error
+    assert not base.root.parent.exists()
+    assert_untouched(repository)
+
+
+def test_gone_after_sigterm(repository):
+    with pytest.raises(KeyboardInterrupt), base_worktree(repository, "main") as base:
+        os.kill(os.getpid(), signal.SIGTERM)
+        signal.pause()
+    assert not base.root.parent.exists()
+    assert_untouched(repository)
+
+
+def test_inside_a_git_hook(repository, monkeypatch):
+    """Git tells a hook about the index that is being committed; that must stay alone."""
+    monkeypatch.setenv("GIT_INDEX_FILE", str(repository / ".git" / "index.lock.next"))
+    monkeypatch.setenv("GIT_DIR", str(repository / ".git"))
+    monkeypatch.setenv("GIT_PREFIX", "")
+    with base_worktree(repository, "main") as base:
+        assert (base.root / "job.py").read_text() == "old"
+    monkeypatch.undo()
+    assert_untouched(repository)
+
+
+def test_the_users_hooks_do_not_run(repository):
+    hook = repository / ".git" / "hooks" / "post-checkout"
+    hook.parent.mkdir(exist_ok=True)
+    hook.write_text(f"#!/bin/sh\ntouch {repository}/hook_ran\n")
+    hook.chmod(0o755)
+    with base_worktree(repository, "main"):
+        pass
+    assert not (repository / "hook_ran").exists()
+
+
+def test_a_revision_that_does_not_exist_names_those_that_do(repository):
+    with pytest.raises(GitError) as caught, base_worktree(repository, "origin/nope"):
+        pass
+    assert "origin/nope" in str(caught.value)
+    assert "main" in str(caught.value.hint)
+    for odd in ("--help", "", "main:job.py"):
+        with pytest.raises(GitError), base_worktree(repository, odd):
+            pass
+
+
+def test_a_shallow_clone_says_how_to_deepen_it(repository, tmp_path):
+    git(repository, "commit", "--quiet", "--all", "--message=second")
+    shallow = tmp_path / "shallow"
+    git(tmp_path, "clone", "--quiet", "--depth=1", f"file://{repository}", str(shallow))
+    with pytest.raises(GitError) as caught, base_worktree(shallow, "HEAD~1"):
+        pass
+    assert "fetch-depth: 0" in str(caught.value.hint)
+
+
+def test_without_a_repository(tmp_path):
+    with pytest.raises(GitError, match="needs a git repository"), base_worktree(tmp_path, "main"):
+        pass
+    assert repository_root(tmp_path) is None
+
+
+def test_without_git(repository, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(GitError, match="not installed"), base_worktree(repository, "main"):
+        pass
