@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import multiprocessing
-import os
 import pickle
 import statistics
 import threading
@@ -50,6 +50,8 @@ class ProbeOrder:
         warm_up: Whether each process must call the chain once before it is timed.
         passes_alone: 2: before and after each probe; 1: before the first; 0: none, since an
             item takes long; ``expected_s`` then stands for it.
+        forkable: Whether a process that has loaded the target and ``preload`` may be forked.
+        start_timeout_s: Seconds after which workers that do not get ready hang.
         preload: Modules to import before any worker is forked.
     """
 
@@ -61,6 +63,8 @@ class ProbeOrder:
     most_s: float
     warm_up: bool
     passes_alone: int = 2
+    forkable: bool = False
+    start_timeout_s: float = 120.0
     preload: tuple[str, ...] = ()
 
 
@@ -249,19 +253,18 @@ def _thread_pool(order: ProbeOrder) -> Iterator[Run]:
 def _process_pool(order: ProbeOrder) -> Iterator[Run]:
     """Workers that are processes, each with the target loaded and its own resources started.
 
-    They are forked from this process where it has one thread only, which costs nothing; else
-    they are started anew, since a fork with threads may deadlock.
+    They are forked from this process where that is safe, which costs nothing; else they are
+    started anew, since a fork with threads may deadlock.
     """
-    method = "spawn"
-    if _single_threaded():
+    if order.forkable:
         from advisor.dagster_bridge.target import load_target
 
         watch("loading the target")
         load_target(order.assignment.description.target)
+        for module in order.preload:
+            importlib.import_module(module)
         unwatch()
-        if _single_threaded():
-            method = "fork"
-    context = multiprocessing.get_context(method)
+    context = multiprocessing.get_context("fork" if order.forkable else "spawn")
     workers: list[tuple[BaseProcess, Connection]] = []
     try:
         for _ in range(max(order.workers)):
@@ -271,7 +274,7 @@ def _process_pool(order: ProbeOrder) -> Iterator[Run]:
             theirs.close()
             workers.append((process, ours))
         timeout_s = order.assignment.item_timeout_s
-        watch("starting the processes", timeout_s + 120.0)
+        watch("starting the processes", order.start_timeout_s)
         started = [entry for worker in workers for entry in _receive(*worker)]
         unwatch()
 
@@ -296,13 +299,6 @@ def _process_pool(order: ProbeOrder) -> Iterator[Run]:
     finally:
         for process, _ in workers:
             process.kill()
-
-
-def _single_threaded() -> bool:
-    try:
-        return len(os.listdir("/proc/self/task")) == 1  # noqa: PTH208
-    except OSError:
-        return False
 
 
 def _receive(process: BaseProcess, connection: Connection) -> list[_Timed]:

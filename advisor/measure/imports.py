@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
+from advisor.domain.workload import TargetReference
 from advisor.measure.meter import socket_inodes
 
 _BOOTSTRAP = "<frozen importlib._bootstrap>"
@@ -71,10 +72,15 @@ class ImportRecorder:
 
 @dataclass(frozen=True, slots=True)
 class Preloadable:
-    """Modules that may be imported before a fork, and the others with their reason."""
+    """Modules that may be imported before a fork, and the others with their reason.
+
+    ``forkable`` says whether a process that has loaded the target and these has one thread (and
+    BLAS's own) only.
+    """
 
     safe: tuple[str, ...]
     unsafe: dict[str, str]
+    forkable: bool = False
 
 
 SINGLE_THREADED_BLAS = {
@@ -87,13 +93,22 @@ SINGLE_THREADED_BLAS = {
 itself (``pthread_atfork``), so that its threads are no reason to leave numpy out."""
 
 
-def check_preload(modules: tuple[str, ...]) -> Preloadable:
-    """Import each module in this clean process; unsafe is what starts threads or connects."""
+def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloadable:
+    """Import each module in this clean process; unsafe is what starts threads or connects.
+
+    Args:
+        question: The target, which is loaded first, and the modules.
+    """
+    from advisor.dagster_bridge.target import load_target
+
+    target, modules = question
+    load_target(target)
+    forkable = task_count() == 1
     safe: list[str] = []
     unsafe: dict[str, str] = {}
     for module in modules:
         threads = {thread.ident for thread in threading.enumerate()}
-        tasks = _task_count()
+        tasks = task_count()
         sockets = socket_inodes()
         try:
             importlib.import_module(module)
@@ -104,16 +119,17 @@ def check_preload(modules: tuple[str, ...]) -> Preloadable:
         if started:
             names = ", ".join(thread.name for thread in started)
             unsafe[module] = f"starts a thread when imported ({names})"
-        elif _task_count() > tasks:
+        elif task_count() > tasks:
             unsafe[module] = "starts a native thread when imported"
         elif socket_inodes() - sockets:
             unsafe[module] = "opens a connection when imported"
         else:
             safe.append(module)
-    return Preloadable(tuple(safe), unsafe)
+    return Preloadable(tuple(safe), unsafe, forkable)
 
 
-def _task_count() -> int:
+def task_count() -> int:
+    """Threads of this process, native ones included."""
     try:
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208
     except OSError:

@@ -194,10 +194,10 @@ def _connections(pids: list[int]) -> int:
     """Connections to somewhere else: with a remote address, or to a named Unix socket."""
     import psutil
 
-    count = 0
+    found: set[frozenset[object]] = set()
     for pid in pids:
         with contextlib.suppress(psutil.Error, OSError, RuntimeError):
-            process = psutil.Process(pid)
-            count += sum(1 for entry in process.net_connections(kind="inet") if entry.raddr)
-            count += sum(1 for entry in process.net_connections(kind="unix") if entry.raddr)
-    return count
+            for entry in psutil.Process(pid).net_connections(kind="all"):
+                if entry.raddr:  # both ends of a connection to ourselves are one
+                    found.add(frozenset((entry.laddr, entry.raddr)))
+    return len(found)

@@ -165,11 +165,11 @@ class _Measurement:
     def run(self) -> WorkloadProfile:
         """All parts, the most telling first, as far as the budget goes."""
         scouted = self._scout()
-        preloadable = self._check_preload(scouted.imported)
+        preloadable = self._check_preload(scouted)
+        preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         probes = self._probe("process", scouted, preloadable)
         first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
         probes += self._probe("thread", scouted, preloadable)
-        preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
@@ -310,11 +310,17 @@ class _Measurement:
         if drawn.unpicklable:
             self.notes[f"An item cannot be pickled: {drawn.unpicklable}."] = None
 
-    def _check_preload(self, modules: tuple[str, ...]) -> Preloadable:
-        if not modules:
-            return Preloadable((), {})
+    def _check_preload(self, scouted: Scouted) -> Preloadable:
+        """What of the first call's imports may be preloaded, and whether a fork is safe."""
+        modules = scouted.imported
+        if not modules and scouted.threads == 1:
+            return Preloadable((), {}, forkable=True)
         self._tell("checking which imports are safe before a fork")
-        result = self._child("imports:check_preload", modules, environment=SINGLE_THREADED_BLAS)
+        result = self._child(
+            "imports:check_preload",
+            (self.request.description.target, modules),
+            environment=SINGLE_THREADED_BLAS,
+        )
         if result.failure is not None:
             reason = f"importing it alone {result.failure.reason}"
             return Preloadable((), dict.fromkeys(modules, reason))
@@ -403,8 +409,15 @@ class _Measurement:
         )
         alone = 2 if typical_s < 1.5 else 1 if typical_s < 5.0 else 0
         plural = "processes" if kind == "process" else "threads"
-        cost_s = self._probe_cost_s(kind, workers, typical_s, alone)
-        cost_s += scouted.first.wall_s if warm else 0.0
+        cost_s = self._probe_cost_s(workers, typical_s, alone)
+        if warm:
+            cost_s += scouted.first.wall_s
+        if kind == "process" and workers:
+            at_once = max(workers) / max(1.0, host_facts().cpus)
+            again_s = (scouted.first.wall_s - typical_s if warm else 0.0) + (
+                0.0 if preloadable.forkable else self.start_s
+            )
+            cost_s += max(1.0, at_once) * max(0.0, again_s)
         if not workers or not self._fits(cost_s, f"items at once as {plural}"):
             return []
         self._tell(f"items at once, as {plural}")
@@ -417,6 +430,8 @@ class _Measurement:
             most_s=_PROBE_SHARE * self.request.budget_s,
             warm_up=warm,
             passes_alone=alone,
+            forkable=preloadable.forkable,
+            start_timeout_s=60.0 + 4 * max(workers) * (self.start_s + scouted.first.wall_s),
             preload=preloadable.safe,
         )
         return self._probed(order)
@@ -462,15 +477,12 @@ class _Measurement:
             ] = None
         return tuple(sorted(count for count in wanted if 1 < count <= min(total, room)))
 
-    def _probe_cost_s(
-        self, kind: WorkerKind, workers: tuple[int, ...], typical_s: float, alone: int
-    ) -> float:
+    def _probe_cost_s(self, workers: tuple[int, ...], typical_s: float, alone: int) -> float:
         """Seconds of the first probe at least; the child itself leaves out what takes too long."""
         if not workers:
             return 0.0
-        start_s = self.start_s * (2 if kind == "process" else 1)
         once_s = max(typical_s, 0.3) * 1.5
-        return start_s + once_s + alone * max(typical_s, min(2.0, 4 * typical_s))
+        return self.start_s + once_s + alone * max(typical_s, min(2.0, 4 * typical_s))
 
     # --- hot spots ---
 
@@ -478,18 +490,19 @@ class _Measurement:
         if not self.repeatable:
             return None
         most_s = _hotspot_s(self.request)
-        cost_s = self.start_s + scouted.first.wall_s
+        typical_s = statistics.fmean(_expected_s(scouted).values())
+        later_s = max(typical_s, most_s - scouted.first.wall_s, 1.0)
+        cost_s = self.start_s + scouted.first.wall_s + later_s
         wanted = self.request.flamegraph is not None
         if not wanted and not self._fits(cost_s, "hot spots under pyinstrument"):
             return None
         self._tell("where the time goes, under pyinstrument")
         items = [scouted.first.item, *dict.fromkeys(run.item for run in scouted.later)][:20]
-        typical_s = statistics.fmean(_expected_s(scouted).values())
         order = HotspotOrder(
             self._assignment(),
             scouted.drawn,
             tuple(items),
-            most_s=most_s - typical_s,
+            most_s=later_s,
             interval_s=0.001 if typical_s > 0.05 else 0.0002,
             html=wanted,
         )

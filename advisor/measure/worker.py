@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
-from advisor.measure.imports import ImportRecorder
+from advisor.measure.imports import ImportRecorder, task_count
 from advisor.measure.meter import Meter, resident_bytes
 from advisor.measure.supervisor import unwatch, watch
 from advisor.measure.user_frames import culprit, frames_of, root_cause
@@ -475,6 +475,7 @@ class Scouted:
     collect_items: int
     executions: int
     repeatable: bool
+    threads: int
     notes: tuple[str, ...] = ()
 
 
@@ -484,6 +485,7 @@ def scout(order: ScoutOrder) -> Scouted:
     notes: list[str] = []
     with session(order.assignment) as opened:
         start_s = time.perf_counter() - began
+        threads = task_count()
         count = len(opened.drawn.positions)
         meter = Meter()
         recorder = ImportRecorder()
@@ -532,6 +534,7 @@ def scout(order: ScoutOrder) -> Scouted:
             collect_items=len(outputs) if collect_s is not None else 0,
             executions=opened.executions,
             repeatable=repeatable,
+            threads=threads,
             notes=(*opened.notes, *notes),
         )
 

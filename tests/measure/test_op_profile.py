@@ -8,13 +8,15 @@ import pytest
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
-from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workload
+from advisor.measure.child import run_in_child
+from advisor.measure.concurrency import ProbeOrder
+from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workloadfrom advisor.measure.worker import Assignment, ScoutOrder
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
 
 
-def request(name, budget_s=6.0, **options):
+def request(name, budget_s=60.0, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
     if name != "two_stage":
         options.setdefault("inputs", "workloads:items")
@@ -36,7 +38,7 @@ def two_stage(counted):
         profile = profile_workload(
             request(
                 "two_stage",
-                budget_s=45.0,
+                budget_s=200.0,
                 flamegraph=counted.parent / "flame.html",
                 on_progress=lambda message, share: told.append((message, share)),
             )
@@ -140,22 +142,39 @@ def test_failures_name_the_item_and_the_users_line(name, options, words):
 
 
 def test_what_cannot_be_pickled_is_a_fact_and_no_error():
-    profile = profile_workload(request("gives_a_lambda", budget_s=3.0))
+    profile = profile_workload(request("gives_a_lambda", budget_s=0.1))
     assert "cannot be pickled" in profile.ops[0].unpicklable
-    assert profile.ops[0].later_calls
-    assert profile.ops[0].later_calls[0].output_bytes == 0
+    assert profile.ops[0].first_calls[0].output_bytes == 0
+
+
+def in_child(function, argument):
+    result = run_in_child(
+        f"advisor.measure.{function}",
+        argument,
+        timeout_s=120,
+        python_path=[HERE],
+        working_directory=HERE,
+    )
+    return result.unwrap()
 
 
 @pytest.mark.parametrize(
     ("name", "words"),
     [("one_at_a_time", "called twice at once"), ("mixes_up_threads", "results differ")],
 )
-def test_what_is_not_thread_safe_fails_the_probe_of_threads_alone(name, words):
-    profile = profile_workload(request(name, budget_s=9.0))
-    failed = {probe.worker_kind: probe.failed for probe in profile.probes if probe.failed}
-    assert list(failed) == ["thread"]
-    assert words in failed["thread"]
-    assert [probe for probe in profile.probes if probe.worker_kind == "process"]
+def test_what_is_not_thread_safe_fails_the_probe_of_threads_alone(name, words, tmp_path):
+    asked = request(name)
+    assignment = Assignment(asked.description, None, str(tmp_path), asked.inputs, 5, 60.0)
+    scouted = in_child("worker:scout", ScoutOrder(assignment, 1.0, 60.0, False, 0, 0))
+    expected_s = {run.item: run.wall_s for run in scouted.later}
+    for kind, fails in (("thread", True), ("process", False)):
+        order = ProbeOrder(
+            assignment, scouted.drawn, kind, (2,), expected_s, 10.0, False, forkable=True
+        )
+        (probe,) = in_child("concurrency:probe", order).probes
+        assert (probe.workers, probe.worker_kind) == (2, kind)
+        assert bool(probe.failed) == fails
+        assert not fails or words in probe.failed
 
 
 def test_items_that_run_only_once_are_not_run_twice(counted, monkeypatch):
@@ -181,7 +200,7 @@ def test_children_of_an_op_count():
 
 def test_connections_are_counted():
     sample = profile_workload(request("connects", budget_s=1.0)).ops[0].first_calls[0]
-    assert sample.connections == 2
+    assert sample.connections == 1
 
 
 def test_dry_run_tells_what_would_run(counted):
