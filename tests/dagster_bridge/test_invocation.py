@@ -35,7 +35,7 @@ def opened(name: str, folder: Path, run_config=None):
 
 def op_named(invocation: Invocation, name: str):
     return next(
-        mapped for mapped in invocation.description.mapped if mapped.op.handle.endswith(name)
+        mapped for mapped in invocation.description.mapped if mapped.op.node_path[-1] == name
     )
 
 
@@ -133,8 +133,10 @@ def test_inputs_of_each_op_of_a_chain_are_put_together(tmp_path: Path) -> None:
 
 
 def test_what_the_user_raises_comes_out_as_it_is(tmp_path: Path) -> None:
-    with opened("lone", tmp_path) as invocation, pytest.raises(TypeError):
-        invocation.call(invocation.description.mapped[0], {"value": 3, "power": "x"})
+    with opened("plain_function", tmp_path) as invocation, pytest.raises(TypeError):
+        invocation.call(invocation.description.mapped[0], {"text": "a", "times_over": "b"})
+    with opened("lone", tmp_path) as invocation, pytest.raises(ZeroDivisionError):
+        invocation.call(invocation.description.mapped[0], {"value": 0, "power": -1})
 
 
 # --- IO managers ---

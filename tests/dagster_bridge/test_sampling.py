@@ -1,8 +1,7 @@
-"""Samples: what the fan-out op really yields, or what the user gives; each error names its place."""
+"""Samples: what the fan-out op really yields, or what the user gives."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -83,7 +82,7 @@ def test_upstream_assets_are_computed_and_not_stored(
     monkeypatch.chdir(tmp_path)
     assert drawn(name).total_items == 5
     assert list(home.iterdir()) == []
-    assert os.listdir(tmp_path) == ["home"]
+    assert list(tmp_path.iterdir()) == [home]
 
 
 def test_an_op_that_raises_while_samples_are_drawn_is_named(tmp_path: Path, monkeypatch) -> None:

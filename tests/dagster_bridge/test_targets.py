@@ -17,6 +17,12 @@ from advisor.dagster_bridge.target import (
 from advisor.domain.errors import TargetError
 
 HERE = Path(__file__).parent
+WARM = {
+    "max_concurrent": 2,
+    "start_method": {
+        "forkserver": {"preload_modules": ["dagster", "sqlalchemy", "alembic.config", "upath"]}
+    },
+}
 
 
 def load(spelled: str, job: str | None = None, directory: Path = HERE):
@@ -251,7 +257,7 @@ def test_a_job_made_in_memory_runs_in_dagsters_own_children(tmp_path: Path) -> N
         execute_job(
             reconstructable,
             instance=instance,
-            run_config={"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}},
+            run_config={"execution": {"config": {"multiprocess": WARM}}},
         ) as result,
     ):
         assert result.success
