@@ -10,7 +10,8 @@ from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
 from advisor.measure.child import run_in_child
 from advisor.measure.concurrency import ProbeOrder
-from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workloadfrom advisor.measure.worker import Assignment, ScoutOrder
+from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workload
+from advisor.measure.worker import Assignment, ScoutOrder
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
