@@ -1,0 +1,162 @@
+"""Truth recovery: calibration runs generated from known coefficients give them back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from advisor.domain.host import (
+    CalibrationRun,
+    HostFacts,
+    HostProfile,
+    MultiprocessOverhead,
+    PlanGrowth,
+    PreloadList,
+    StorageSample,
+)
+from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.model.fit import drift_of, fit_line, fit_overhead
+
+TRUE = MultiprocessOverhead(
+    start_s=0.25,
+    server_start_s=1.3,
+    launch_s=0.0,
+    boot_s=0.09,
+    prepare_s=0.08,
+    load_s=0.02,
+    finish_s=0.015,
+    exit_s=0.04,
+    event_s=0.0,
+    fan_out_output_s=0.015,
+    collect_input_s=0.008,
+    end_s=0.03,
+)
+WAIT_S = 0.2
+
+
+def generated_run(items: int, true: MultiprocessOverhead, method: str = "warm_forkserver"):
+    """One step after another, each phase as long as the coefficients say."""
+    clock = 0.0
+    steps: list[ObservedStep] = []
+    names = ["fan_out", *[f"mapped[i{i}]" for i in range(items)], "collect"]
+    for number, name in enumerate(names):
+        mapped = "[" in name
+        starting = clock
+        started = starting + true.boot_s + (true.server_start_s if number == 0 else 0.0)
+        begun = started + true.prepare_s
+        inputs = begun + (0.0 if number == 0 else true.load_s)
+        if name == "collect":
+            inputs += items * true.collect_input_s
+        output = inputs + (WAIT_S if mapped else 0.0)
+        last = output + (items * true.fan_out_output_s if number == 0 else 0.0)
+        end = last + true.finish_s
+        steps.append(
+            ObservedStep(
+                name,
+                name.split("[")[0],
+                f"i{number - 1}" if mapped else None,
+                "success",
+                starting,
+                started,
+                started + 0.7 * true.prepare_s,
+                started + 0.8 * true.prepare_s,
+                begun,
+                inputs,
+                output,
+                last,
+                end,
+                end,
+            )
+        )
+        clock = end + true.exit_s
+    run = ObservedRun(
+        "r", "j", "success", "multiprocess", 100.0 + true.start_s, clock, tuple(steps)
+    )
+    wall = true.start_s + clock + true.end_s
+    return CalibrationRun(
+        method,  # type: ignore[arg-type]
+        1,
+        wall_s=wall,
+        parent_cpu_s=0.0,
+        child_cpu_s=0.0,
+        item_wait_s=WAIT_S,
+        run=run,
+        items=items,
+        started_at_s=100.0,
+    )
+
+
+def host(*runs: CalibrationRun, **changes: object) -> HostProfile:
+    facts = HostFacts("h", 2.0, 2, 1 << 34, "x86", "linux", "3.11.7", "1.13.0")
+    found = HostProfile(
+        facts,
+        "sqlite",
+        None,
+        PreloadList(("m",)),
+        runs,
+        (),
+        (),
+        None,
+        0,
+        0.0,
+        "2026-01-01T00:00:00",
+    )
+    return replace(found, **changes)  # type: ignore[arg-type]
+
+
+def serial_run(items: int) -> CalibrationRun:
+    run = generated_run(items, replace(TRUE, server_start_s=0.0, boot_s=0.0))
+    return replace(run, method="in_process")
+
+
+@pytest.mark.parametrize("method", ["spawn", "warm_forkserver"])
+def test_phases_of_a_run_give_the_coefficients_back(method: str) -> None:
+    true = TRUE if method != "spawn" else replace(TRUE, server_start_s=0.0, exit_s=0.7, boot_s=1.2)
+    found = fit_overhead(host(generated_run(4, true, method), serial_run(4))).multiprocess[method]
+    for name in ("start_s", "server_start_s", "prepare_s", "load_s", "finish_s", "end_s"):
+        assert getattr(found, name) == pytest.approx(getattr(true, name), abs=0.004), name
+    assert found.boot_s + found.launch_s + found.starting_s == pytest.approx(true.boot_s, abs=0.002)
+    assert found.exit_s == pytest.approx(true.exit_s, abs=0.005)
+    assert found.collect_input_s == pytest.approx(true.collect_input_s, rel=0.05)
+    assert found.fan_out_output_s == pytest.approx(true.fan_out_output_s, rel=0.05)
+
+
+def test_runs_at_several_moments_are_averaged() -> None:
+    slow = replace(TRUE, prepare_s=0.12)
+    runs = [generated_run(4, TRUE), generated_run(4, slow), serial_run(4)]
+    found = fit_overhead(host(*runs)).multiprocess["warm_forkserver"]
+    assert found.prepare_s == pytest.approx(0.10, abs=0.002)
+
+
+def test_lines_recover_seconds_a_byte_and_bookkeeping_an_item() -> None:
+    storing = tuple(
+        StorageSample(n, 0.001 + 2e-9 * n, 0.0005 + 1e-9 * n) for n in (10**3, 10**6, 10**7)
+    )
+    growth = tuple(PlanGrowth(n, 0.001 + 2e-5 * n, 1e-4 + 5e-7 * n) for n in (50, 400, 1600))
+    found = fit_overhead(
+        host(generated_run(3, TRUE), serial_run(4), storing=storing, plan_growth=growth)
+    )
+    assert found.store_byte_s == pytest.approx(2e-9, rel=0.02)
+    assert found.load_byte_s == pytest.approx(1e-9, rel=0.02)
+    overhead = found.multiprocess["warm_forkserver"]
+    assert overhead.plan_item_s == pytest.approx(2e-5, rel=0.02)
+    assert overhead.turn_item_s == pytest.approx(5e-7, rel=0.02)
+
+
+def test_coefficients_are_never_negative() -> None:
+    assert fit_line([(1.0, 5.0), (2.0, 3.0), (3.0, 1.0)])[1] == 0.0
+
+
+def test_drift_grows_with_the_spread_of_like_runs() -> None:
+    steady = [generated_run(4, TRUE) for _ in range(6)]
+    shaky = [
+        replace(run, wall_s=run.wall_s * factor)
+        for run, factor in zip(steady, (0.7, 1.3) * 3, strict=True)
+    ]
+    assert drift_of(steady) < drift_of(shaky)
+
+
+def test_a_calibration_without_a_serial_run_is_refused() -> None:
+    with pytest.raises(ValueError, match="no in-process run"):
+        fit_overhead(host(generated_run(4, TRUE)))

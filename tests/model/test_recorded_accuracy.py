@@ -1,0 +1,94 @@
+"""The model against real runs recorded on a 2-core machine: CI guards accuracy, timing nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from statistics import fmean
+
+import numpy as np
+import pytest
+from pydantic import TypeAdapter
+
+from advisor.domain.candidate import Candidate
+from advisor.domain.host import CalibrationRun, HostFacts, HostProfile, PreloadList
+from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.model.contention import Contention
+from advisor.model.fit import fit_overhead
+from advisor.model.items import items_of
+from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.timeline import ALL_MECHANISMS, Mechanisms
+
+RECORDED = json.loads((Path(__file__).parent / "fixtures" / "two_core_runs.json").read_text())
+
+
+def recorded_host() -> HostProfile:
+    runs = TypeAdapter(tuple[CalibrationRun, ...]).validate_python(RECORDED["calibration"])
+    facts = HostFacts("host", 2.0, 2, 24 << 30, "x86", "linux", "3.11.7", "1.13.29")
+    return HostProfile(
+        facts=facts,
+        storage="sqlite",
+        user_module=None,
+        preload=PreloadList(("warm",)),
+        runs=runs,
+        storing=(),
+        cpu_scaling=(),
+        cli_start_s=None,
+        base_rss_bytes=100 << 20,
+        cost_s=0.0,
+        calibrated_at="2026-11-22T10:00:00+00:00",
+    )
+
+
+def workload(name: str) -> WorkloadProfile:
+    spec = RECORDED["workloads"][name]
+    cpu, wait = spec["cpu_s"], spec["wait_s"]
+    calls = []
+    for item in range(spec["items"]):
+        used, slept = cpu[item % len(cpu)], wait[item % len(wait)]
+        calls.append(ItemSample(item, None, used + slept, used, 0, 5, 5))
+    return WorkloadProfile(spec["items"], (OpProfile("work", (), (), tuple(calls)),))
+
+
+def candidate(method: str, max_concurrent: int) -> Candidate:
+    if method == "in_process":
+        return Candidate("execute_job", "in_process")
+    if method == "spawn":
+        return Candidate("execute_job", "multiprocess", "spawn", (), max_concurrent)
+    preload = ("warm",) if method == "warm_forkserver" else ()
+    return Candidate("execute_job", "multiprocess", "forkserver", preload, max_concurrent)
+
+
+def errors(mechanisms: Mechanisms = ALL_MECHANISMS) -> np.ndarray:
+    overhead = fit_overhead(recorded_host())
+    found = []
+    for run in RECORDED["runs"]:
+        items = items_of(workload(run["workload"]))
+        setting = Setting(
+            items=items,
+            contention=Contention(1.0, 0.0, 0.0),
+            overhead=overhead,
+            machine=Machine(2.0, 24 << 30),
+            mechanisms=mechanisms,
+        )
+        way = candidate(run["method"], run["max_concurrent"])
+        found.append(estimate(way, setting).makespan_s / fmean(run["wall_s"]) - 1.0)
+    return np.array(found)
+
+
+def test_the_makespan_is_within_the_published_goals() -> None:
+    found = np.abs(errors())
+    assert len(found) >= 40
+    assert np.median(found) <= 0.05
+    assert np.quantile(found, 0.9) <= 0.12
+
+
+def test_the_model_is_not_biased() -> None:
+    assert abs(np.mean(errors())) <= 0.03
+
+
+@pytest.mark.parametrize("mechanism", ["cpu_sharing", "blocking_join", "server_start"])
+def test_each_large_mechanism_is_needed(mechanism: str) -> None:
+    whole = np.median(np.abs(errors()))
+    without = np.median(np.abs(errors(Mechanisms(**{mechanism: False}))))
+    assert without > 1.3 * whole
