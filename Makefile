@@ -20,9 +20,10 @@ help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
 	@echo 'make test    run the tests (PYTEST_ARGS="-k text")'
 	@echo 'make lint    ruff, mypy, import-linter, deptry'
-	@echo 'make bench   hold predictions against real runs, for hours (WORKLOAD=name REPEATS=1'
-	@echo '             for a part; stops and resumes; bench-report writes the tables of what is'
-	@echo '             there, bench-fixtures the timings that the tests use)'
+	@echo 'make bench   hold predictions against real runs, for hours; what is measured already is'
+	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
+	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
+	@echo '             recorded runs that the tests use'
 
 venv: $(INSTALLED_DEV)
 
@@ -58,7 +59,8 @@ format: $(INSTALLED_DEV)
 
 bench: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/run.py measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
-		$(if $(REPEATS),--repeats $(REPEATS))
+		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(QUICK),--quick)
 	$(BIN)/python tests/bench/run.py report
 
 bench-report: $(INSTALLED_DEV)

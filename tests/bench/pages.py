@@ -117,15 +117,17 @@ def switched_off(found: Recorded, mechanism: str | None) -> dict[Key, Predicted]
     }
 
 
-def choices(found: Recorded) -> list[Choice]:
+def choices(found: Recorded, advised: str = "advised") -> list[Choice]:
+    """What was advised, or with ``config_only`` the best advice that needs no change of code."""
     from workloads import WORKLOADS
 
+    among = [run for run in found.runs if advised == "advised" or plain(run)]
     made = []
     for name in found.names:
         profile = found.profiles[name]
         default = profile["default"]
         rule = figures.rule_of_thumb(WORKLOADS[name].item_s, default)
-        choice = figures.choice(name, profile["advised"], default, rule, found.runs)
+        choice = figures.choice(name, profile[advised], default, rule, among)
         if choice is not None:
             made.append(choice)
     return made
@@ -193,7 +195,7 @@ def write_report(*, predict_again: bool) -> None:
         "timeline (this project)": figures.errors(both, found.predicted),
         "linear regression on the same calibration": figures.errors(both, regressed),
     }
-    made = choices(found)
+    made, config_only = choices(found), choices(found, "config_only")
     search = search_seconds(found)
     tables: dict[str, Mapping[str, Errors]] = {
         "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
@@ -201,8 +203,8 @@ def write_report(*, predict_again: bool) -> None:
         "compared": {name: e for name, e in compared.items() if e is not None},
         "ablation": ablation(found),
     }
-    _write_page(found, everything, tables, made, search)
-    _write_data(found, everything, tables, made, search)
+    _write_page(found, everything, tables, made, config_only, search)
+    _write_data(found, everything, tables, made, config_only, search)
     say(f"Written: {PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}")
 
 
@@ -215,6 +217,7 @@ def _write_page(
     everything: Errors,
     tables: Mapping[str, Mapping[str, Errors]],
     made: Sequence[Choice],
+    config_only: Sequence[Choice],
     search: Mapping[str, float],
 ) -> None:
     from workloads import WORKLOADS
@@ -253,6 +256,8 @@ def _write_page(
         "## Advice against the best of the grid",
         REGRET_WORDS,
         figures.choices_table(made, cost),
+        "The best advice that needs a pasted config alone, against the best way without batches:",
+        figures.choices_table(config_only, cost),
         "## Against a regression",
         REGRESSION_WORDS,
         figures.errors_table("model", tables["compared"]),
@@ -276,6 +281,7 @@ def _write_data(
     everything: Errors,
     tables: Mapping[str, Mapping[str, Errors]],
     made: Sequence[Choice],
+    config_only: Sequence[Choice],
     search: Mapping[str, float],
 ) -> None:
     usual, wide = figures.spread(found.runs)
@@ -298,6 +304,7 @@ def _write_data(
         **{name: figures.as_json(table) for name, table in tables.items()},
         "spread": {"median": usual, "p90": wide},
         "choices": [dataclasses.asdict(choice) for choice in made],
+        "config_only": [dataclasses.asdict(choice) for choice in config_only],
         "search_s": dict(search),
         "configurations": configurations,
     }

@@ -18,7 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,8 @@ RESULTS = STATE / "results.jsonl"
 PROFILES = STATE / "profiles"
 RUN_TIMEOUT_S = 900.0
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
+QUICK = ("execute_in_process", "in_process", "spawn:2", "forkserver:2", "warm:2", "warm:4")
+"""With ``--quick`` these and the threads of the grid, and what is advised."""
 
 
 # --- the record ------------------------------------------------------------------------------
@@ -76,11 +78,14 @@ def profile_of(name: str) -> Path | None:
     return path if path is not None and path.exists() else None
 
 
-def make_profile(name: str, *, recalibrate: bool) -> Path:
-    """Profile a workload by the command that a user types; store what it predicts for the grid."""
+def make_profile(name: str, options: Sequence[str]) -> Path:
+    """Profile a workload by the command that a user types; store what it predicts for the grid.
+
+    For the environment ``dev``: every way of the grid may then be advised.
+    """
     command = [sys.executable, "-c", "from advisor.cli import main; main()", "profile"]
     command += [f"workloads:{name}", "--profiles", str(PROFILES), "--format", "json"]
-    command += ["--recalibrate"] if recalibrate else []
+    command += ["--environment", "dev", *options]
     begun = time.perf_counter()
     done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
     took = time.perf_counter() - begun
@@ -151,7 +156,9 @@ def without(saved: Any, candidate: Any, **switched: bool) -> Any:
 # --- real runs -------------------------------------------------------------------------------
 
 
-def pending(names: list[str], repeats: int) -> Iterator[tuple[int, str, str]]:
+def pending(
+    names: list[str], repeats: int, *, quick: bool = False
+) -> Iterator[tuple[int, str, str]]:
     """What is still to be run: (pass, workload, configuration), interleaved.
 
     Each pass goes through all workloads, so that what there is after an interruption covers all
@@ -166,7 +173,7 @@ def pending(names: list[str], repeats: int) -> Iterator[tuple[int, str, str]]:
     for repeat in range(repeats):
         for name in names:
             path = profile_of(name)
-            configurations = [] if path is None else configurations_of(name)
+            configurations = [] if path is None else configurations_of(name, quick=quick)
             shuffled = random.Random(f"{repeat} {name}").sample(configurations, len(configurations))
             for configuration in shuffled or ["(to be profiled)"]:
                 key = (name, configuration)
@@ -231,11 +238,17 @@ def run_one(name: str, configuration: str, repeat: int) -> float:
     return run.wall_s
 
 
-def measure(names: list[str], repeats: int, *, recalibrate: bool, minutes: float | None) -> None:
+def measure(
+    names: list[str],
+    repeats: int,
+    *,
+    quick: bool,
+    minutes: float | None,
+    profile_options: Sequence[str],
+) -> None:
     until = time.monotonic() + minutes * 60 if minutes else float("inf")
-    begun = time.monotonic()
     while True:
-        left = list(pending(names, repeats))
+        left = list(pending(names, repeats, quick=quick))
         if not left:
             say("Everything asked for is measured.")
             return
@@ -246,12 +259,10 @@ def measure(names: list[str], repeats: int, *, recalibrate: bool, minutes: float
         seconds = sum(expected_s(n, c) for _, n, c in left)
         say(f"{len(left)} left, about {seconds / 60:.0f} min: {name} {configuration} #{repeat + 1}")
         if profile_of(name) is None:
-            make_profile(name, recalibrate=recalibrate)
+            make_profile(name, profile_options)
             continue
         wall_s = run_one(name, configuration, repeat)
         say(f"  {wall_s:.2f} s, predicted {expected_s(name, configuration) - 3.0:.2f} s")
-        if time.monotonic() - begun > 12 * 3600:
-            return
 
 
 def runs(names: list[str]) -> list[Run]:
@@ -275,7 +286,9 @@ def main() -> None:
     measuring.add_argument("--workload", help="names separated by commas; default: all")
     measuring.add_argument("--repeats", type=int, default=3)
     measuring.add_argument("--minutes", type=float, help="stop after so many")
+    measuring.add_argument("--quick", action="store_true", help="a part of the grid")
     measuring.add_argument("--recalibrate", action="store_true", help="before each profile")
+    measuring.add_argument("--budget", help="seconds that each profile may measure")
     reporting = commands.add_parser("report", help="write the tables")
     reporting.add_argument("--predict-again", action="store_true",
                            help="by today's model, not as recorded before the runs")  # fmt: skip
@@ -300,7 +313,7 @@ def main() -> None:
     elif given.command == "fixtures":
         from fixtures import write_fixtures
 
-        write_fixtures(every)
+        write_fixtures(list(WORKLOADS))
     else:
         from pages import write_report
 

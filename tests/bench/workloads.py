@@ -39,7 +39,7 @@ def count_results(results: list) -> int:
     return len(results)
 
 
-# Waiting: forty calls of about 0.3 s.
+# Waiting: calls of about 0.3 s.
 @op(out=DynamicOut(int))
 def waiting_items():
     yield from numbered(24)
@@ -341,10 +341,10 @@ def smoke():
 
 @dataclass(frozen=True)
 class BenchWorkload:
-    """A workload and which of the grid's ways to run it are affordable.
+    """A workload, how long its items take, and which of the grid's ways are not run.
 
-    ``max_steps_s`` leaves out ways that start so many processes that a run would take minutes;
-    what is left out is listed in the report.
+    Left out are ways (or whole methods) that start so many processes that a run would take
+    minutes; the report names them. ``item_s`` is nominal, for the rule of thumb.
     """
 
     job: JobDefinition
