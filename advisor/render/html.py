@@ -85,7 +85,7 @@ def _bars(prediction: Prediction, scale: float) -> list[tuple[str, float, float,
     for name, value_s, _ in wording.breakdown(prediction.breakdown_s):
         width = _share(value_s, scale)
         bars.append((name, start, width, wording.seconds(value_s)))
-        start += width
+        start = round(start + width, 2)
     return bars
 
 

@@ -375,7 +375,7 @@ def test_a_users_mistake_is_a_message_without_traceback(monkeypatch):
     assert "Traceback" not in result.stderr
     for part in ("item 3", "shop/chunks.py:14", "--samples 1", "line 14"):
         assert part in result.stderr
-    assert "\x1b" not in result.stderr
+    assert "\x1b[31mboom" not in run("--color", "always", "profile", "m:op", color=True).stderr
     assert "Traceback" in run("profile", "m:op", "-v").stderr
 
 

@@ -261,12 +261,14 @@ def test_hundreds_of_candidates_are_shown_by_their_kinds():
         make_prediction(Candidate("execute_job", "multiprocess", "spawn", (), n), 10 + n)
         for n in range(3, 300)
     ]
+    ways.append(make_prediction(Candidate("execute_job", "celery", max_concurrent=4), 900))
     advice = make_advice()
     advice = replace(advice, candidates=(*advice.candidates, *ways))
     shown = selected_ways(advice)
     assert len(shown) <= 9
     named = {advice.recommendation.candidate, advice.config_only.candidate, SPAWN_2}
     assert named <= {prediction.candidate for prediction in shown}
+    assert "celery" in {prediction.candidate.executor for prediction in shown}
     assert "more in --format json" in advice_to_text(advice)
 
 
