@@ -23,7 +23,9 @@ from advisor.domain.workload import TargetReference
 if TYPE_CHECKING:
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.advice import Advice
-    from advisor.domain.finding import Finding
+    from advisor.domain.host import HostProfile
+    from advisor.domain.verification import Verification
+    from advisor.domain.workload import WorkloadProfile
     from advisor.measure.op_profile import ProfileRequest
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
@@ -103,6 +105,7 @@ def plan(request: ProfileOptions) -> list[str]:
     """
     from advisor.host_store import cache_path, read_host
     from advisor.measure.op_profile import plan_executions
+    from advisor.measure.progress import silent
 
     target = _reference(request)
     found = discover_target(target, read_run_config(request.run_config))
@@ -112,10 +115,8 @@ def plan(request: ProfileOptions) -> list[str]:
         host = "the host is measured first: 6 tiny Dagster runs of our own ops, about 40 s"
     else:
         host = f"the host's calibration of {known.calibrated_at} is used and refreshed"
-    return [
-        *plan_executions(_measure_request(request, found, request.budget_s), found.description),
-        host,
-    ]
+    measured = _measure_request(request, found, request.budget_s, silent)
+    return [*plan_executions(measured, found.description), host]
 
 
 def _measure_request(
@@ -169,14 +170,11 @@ def profile(request: ProfileOptions, progress: Progress | None = None) -> Profil
     host = calibrated.host
     share = 1.0 if calibrated.fresh else MEASURING_SHARE
     measuring_s = min(request.budget_s, max(LEAST_MEASURING_S, share * left_s()))
-    workload = profile_workload(
-        _measure_request(
-            request,
-            found,
-            measuring_s,
-            lambda message, share=None: tell(message, 0.5 + 0.4 * (share or 0)),
-        )
-    )
+
+    def told_measuring(message: str, share: float | None = None) -> None:
+        tell(message, 0.5 + 0.4 * (share or 0))
+
+    workload = profile_workload(_measure_request(request, found, measuring_s, told_measuring))
     if left_s() > REFRESH_S:
         host = refreshed_host(
             subject,
@@ -184,9 +182,32 @@ def profile(request: ProfileOptions, progress: Progress | None = None) -> Profil
             budget_s=left_s(),
             progress=lambda message, share: tell(message, 0.9 + 0.1 * (share or 0)),
         )
-    saved = _advised(request, found, workload, host, previous=_previous(request, host, target))
+    previous = _previous(request, host, target)
+    saved = _advised(request, found, workload, host, _still_valid(previous, found))
+    settled = _settle(saved, request, left_s(), tell)
+    if settled:
+        saved = _advised(request, found, workload, host, settled)
+    advice = replace(saved.advice, measured_cost_s=time.monotonic() - begun)
+    _check_snippet(found, advice)
+    saved = replace(saved, advice=advice)
     path = store.write(saved, request.profiles_dir) if request.save else None
     return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+
+
+def _settle(
+    saved: SavedProfile, request: ProfileOptions, left_s: float, tell: Progress
+) -> tuple[Verification, ...]:
+    """Real runs of the two leading ways, where the decision is open and the time is enough.
+
+    Empty where nothing was run.
+    """
+    from advisor.api.settling import settling_runs
+
+    if request.allow_side_effects is False:
+        return ()
+    run_config = read_run_config(request.run_config) or {}
+    runs = settling_runs(saved, run_config, left_s, tell)
+    return (*saved.verifications, *runs) if runs else ()
 
 
 def _previous(
@@ -204,36 +225,7 @@ def _previous(
         return None
 
 
-def _advised(
-    request: ProfileOptions,
-    found: Discovery,
-    workload: object,
-    host: object,
-    previous: SavedProfile | None,
-) -> SavedProfile:
-    from advisor.api.recommend import recommend
-    from advisor.domain.host import HostProfile
-    from advisor.domain.workload import WorkloadProfile
-    from advisor.model.fit import fit_overhead
-    from advisor.store import SavedProfile
-
-    assert isinstance(workload, WorkloadProfile)
-    assert isinstance(host, HostProfile)
-    unadvised = SavedProfile(
-        description=found.description,
-        workload=workload,
-        host=host,
-        overhead=fit_overhead(host),
-        advice=cast("Advice", None),
-        verifications=_still_valid(previous, found),
-    )
-    advice = recommend(unadvised, request.advise, warnings=())
-    advice = replace(advice, warnings=_findings(found, host, advice))
-    _check_snippet(found, advice)
-    return replace(unadvised, advice=advice)
-
-
-def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple:  # type: ignore[type-arg]
+def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple[Verification, ...]:
     """Verified runs of an earlier profile, as long as the code of the ops is the same."""
     if previous is None:
         return ()
@@ -242,8 +234,37 @@ def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple:  # t
     return previous.verifications if before == now else ()
 
 
-def _findings(found: Discovery, host: object, advice: Advice) -> tuple[Finding, ...]:
-    return ()
+def _advised(
+    request: ProfileOptions,
+    found: Discovery,
+    workload: WorkloadProfile,
+    host: HostProfile,
+    verifications: tuple[Verification, ...],
+) -> SavedProfile:
+    from advisor.api.recommend import recommend
+    from advisor.checks import CheckFacts, run_checks
+    from advisor.model.fit import fit_overhead
+    from advisor.store import SavedProfile
+
+    unadvised = SavedProfile(
+        description=found.description,
+        workload=workload,
+        host=host,
+        overhead=fit_overhead(host),
+        advice=cast("Advice", None),
+        verifications=verifications,
+    )
+    advice = recommend(unadvised, request.advise, warnings=())
+    facts = CheckFacts(
+        description=found.description,
+        host=host.facts,
+        job=found.job,
+        instance=found.instance_facts,
+        advice=advice,
+    )
+    notes = (found.instance.note,) if found.instance.note else ()
+    warned = replace(advice, warnings=run_checks(facts), notes=advice.notes + notes)
+    return replace(unadvised, advice=warned)
 
 
 def _check_snippet(found: Discovery, advice: Advice) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 from statistics import median
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from advisor.api.options import AdviseOptions
 from advisor.domain.advice import (
@@ -181,12 +181,15 @@ def recommend(
         processes_possible=possible,
     )
     current = current_candidate(saved.description.executor, preload)
-    default = default_candidate(saved, options)
+    default: Candidate | None = default_candidate(saved, options)
     if not possible or "spawn" not in saved.overhead.multiprocess:
-        default_or_none = None
+        default = None
         current = current if current and current.executor == "in_process" else None
-    else:
-        default_or_none = default
+    if saved.overhead.cli_start_s is not None:
+        plain = (Candidate("execute_job", "in_process"), default, current)
+        candidates += tuple(
+            replace(way, launch="cli") for way in dict.fromkeys(plain) if way is not None
+        )
     constraints = Constraints(
         objective=options.objective,
         change=options.change,
@@ -195,7 +198,7 @@ def recommend(
         connections_per_item=_connections(saved),
     )
     try:
-        found = search(candidates, setting, constraints, current=current, default=default_or_none)
+        found = search(candidates, setting, constraints, current=current, default=default)
     except ValueError as error:
         raise DynadviseError(
             f"There is no advice for this workload: {error}.",
@@ -239,11 +242,17 @@ def recommend(
         notes=saved.workload.notes + tuple(_unmeasured(saved)),
         tie=found.tie,
         next_measurement=found.next_measurement,
-        measured_cost_s=saved.workload.cost_s + saved.host.cost_s,
+        measured_cost_s=_cost_s(saved),
         op_executions=saved.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
     return replace(advice, snippets=_snippets(saved, advice)) if snippets else advice
+
+
+def _cost_s(saved: SavedProfile) -> float:
+    """What the measuring took when the profile was made."""
+    made = cast("Advice | None", saved.advice)
+    return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
 
 
 def _connections(saved: SavedProfile) -> int:

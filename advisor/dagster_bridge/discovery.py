@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.dagster_bridge.instances import InstanceKind, user_instance_kind
+from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import TargetReference, WorkloadDescription
 
 
@@ -22,11 +23,12 @@ class DiscoveryRequest:
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The description, and what the static rules ask for (see `advisor.checks`)."""
+    """The description, and what the static rules ask of the job and the user's instance."""
 
     description: WorkloadDescription
     instance: InstanceKind
-    rule_facts: object | None = None
+    job: JobFacts
+    instance_facts: InstanceFacts | None
 
 
 def discover(request: DiscoveryRequest) -> Discovery:
@@ -35,12 +37,18 @@ def discover(request: DiscoveryRequest) -> Discovery:
     Raises:
         TargetError: It cannot be loaded, or is no workload that can be measured.
     """
+    from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target
 
     loaded = load_target(request.target)
     description = describe(loaded, request.run_config)
-    return Discovery(description=description, instance=user_instance_kind())
+    return Discovery(
+        description=description,
+        instance=user_instance_kind(),
+        job=job_facts(loaded, description),
+        instance_facts=instance_facts(),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 TRANSPARENT = ("advisor",)
 """Packages whose own imports count as roots: what a user preloads must not need dynadvise."""
@@ -28,13 +29,13 @@ def traced_imports() -> Iterator[list[RootImport]]:
     CPython looks ``_find_and_load`` up in ``importlib._bootstrap`` for every module that is not
     yet in ``sys.modules``, for ``import`` statements and ``import_module`` alike.
     """
-    bootstrap = importlib._bootstrap  # type: ignore[attr-defined]  # noqa: SLF001
-    original = bootstrap._find_and_load  # noqa: SLF001
+    bootstrap: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    original = bootstrap._find_and_load
     found: list[RootImport] = []
     state = threading.local()
 
     def traced(name: str, import_: object) -> object:
-        if name.split(".")[0] in TRANSPARENT or getattr(state, "inside", False):
+        if name.split(".", maxsplit=1)[0] in TRANSPARENT or getattr(state, "inside", False):
             return original(name, import_)
         state.inside = True
         begun = time.perf_counter()
@@ -45,8 +46,8 @@ def traced_imports() -> Iterator[list[RootImport]]:
         found.append(RootImport(name, time.perf_counter() - begun))
         return module
 
-    bootstrap._find_and_load = traced  # noqa: SLF001
+    bootstrap._find_and_load = traced
     try:
         yield found
     finally:
-        bootstrap._find_and_load = original  # noqa: SLF001
+        bootstrap._find_and_load = original

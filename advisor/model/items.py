@@ -205,4 +205,4 @@ def drawn_orders(items: Items, length: int, draws: int) -> NDArray[np.intp]:
     uniform = rng.random((draws, length))
     cumulative = np.cumsum(weights, axis=1)
     rows = [np.searchsorted(cumulative[d], uniform[d]) for d in range(draws)]
-    return np.minimum(np.array(rows), items.samples - 1).astype(np.intp)
+    return np.asarray(np.minimum(np.array(rows), items.samples - 1), dtype=np.intp)

@@ -6,7 +6,6 @@ import numpy as np
 
 from advisor.model.items import FloatArray
 
-
 LONG = 1024
 """Above so many items greedy scheduling is within half a longest item of its lower bound."""
 
