@@ -14,7 +14,7 @@ MEANING = "a pool without a limit, or one that is counted by run"
 def check(facts: CheckFacts) -> Iterator[Finding]:
     """A pool without a limit is unlimited; with granularity ``run``, steps are not counted."""
     instance = facts.instance
-    if instance is None:
+    if instance is None or not instance.pools_known:
         return
     for op in facts.description.mapped:
         if op.pool is None:

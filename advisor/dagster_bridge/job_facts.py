@@ -2,12 +2,171 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
+import os
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.domain.workload import GraphNode, Wire
+from advisor.domain.rule_facts import InstanceFacts, JobFacts
+from advisor.domain.workload import GraphNode, SourceLocation, Wire, WorkloadDescription
 
 if TYPE_CHECKING:
-    from dagster import GraphDefinition, OpDefinition
+    from dagster import GraphDefinition, OpDefinition, ResourceDefinition
+
+    from advisor.dagster_bridge.target import LoadedTarget
+
+_SCRIPT = "__main__"  # the forkserver imports the script for it
+
+
+def job_facts(loaded: LoadedTarget, description: WorkloadDescription) -> JobFacts:
+    """What the rules ask of the loaded target; imports parent packages of preloads, no more."""
+    setting = description.executor
+    file = getattr(loaded.module, "__file__", None)
+    keys = {"io_manager", *(key for op in description.mapped for key in op.io_manager_keys)}
+    resources = {**loaded.resource_defs, **(loaded.job.resource_defs if loaded.job else {})}
+    return JobFacts(
+        tags=dict(loaded.job.tags) if loaded.job else {},
+        memory_io_managers=tuple(
+            key for key in sorted(keys & set(resources)) if _keeps_in_memory(resources[key])
+        ),
+        unloadable_preloads=_unloadable(setting.preload_modules or () if setting else ()),
+        unguarded_execute_job=unguarded_call(Path(file)) if file else None,
+    )
+
+
+def instance_facts(home: Path | None = None) -> InstanceFacts | None:
+    """What the instance in a folder (default: ``DAGSTER_HOME``) sets; None without one.
+
+    Read from its files, which are not changed; a ``dagster.yaml`` that cannot be understood is
+    left to Dagster's own message.
+    """
+    import yaml
+
+    named = os.environ.get("DAGSTER_HOME")
+    folder = home or (Path(named) if named else None)
+    if folder is None or not folder.is_dir():
+        return None
+    settings: object = {}
+    if (folder / "dagster.yaml").is_file():
+        try:
+            settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            return None
+    if not isinstance(settings, Mapping):
+        return None
+    concurrency = _section(settings, "concurrency")
+    pools, retries = _section(concurrency, "pools"), _section(settings, "run_retries")
+    limits = _pool_limits(folder)
+    granularity = pools.get("granularity")
+    default = pools.get("default_limit", concurrency.get("default_op_concurrency_limit"))
+    most = retries.get("max_retries", 0)
+    return InstanceFacts(
+        pool_limits=limits or {},
+        default_pool_limit=default if isinstance(default, int) else None,
+        pool_granularity=str(granularity) if granularity else None,
+        run_retries=most if retries.get("enabled") is True and isinstance(most, int) else 0,
+        pools_known=limits is not None and not {"storage", "event_log_storage"} & set(settings),
+    )
+
+
+def _section(settings: Mapping[object, object], name: str) -> Mapping[object, object]:
+    found = settings.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _pool_limits(folder: Path) -> dict[str, int] | None:
+    """Limits set by ``dagster instance concurrency set``; None where they cannot be read."""
+    path = folder / "history" / "runs" / "index.db"
+    if not path.is_file():
+        return {}
+    try:
+        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            rows = database.execute('SELECT concurrency_key, "limit" FROM concurrency_limits')
+            return {str(pool): int(limit) for pool, limit in rows}
+    except sqlite3.Error:
+        return None
+
+
+def _keeps_in_memory(definition: ResourceDefinition) -> bool:
+    """Whether an IO manager is Dagster's in-memory one, told without making it."""
+    from dagster import mem_io_manager
+
+    from advisor.dagster_bridge.private import InMemoryIOManager
+
+    function = definition.resource_fn
+    held = (cell.cell_contents for cell in getattr(function, "__closure__", None) or ())
+    return function is mem_io_manager.resource_fn or any(
+        isinstance(value, InMemoryIOManager) for value in held
+    )
+
+
+def _unloadable(modules: tuple[str, ...]) -> dict[str, str]:
+    """Module to the reason why it is not found; a module's parents are imported to look for it."""
+    reasons = {}
+    for module in modules:
+        if module == _SCRIPT:
+            continue
+        try:
+            missing = importlib.util.find_spec(module) is None
+        except Exception as error:  # noqa: BLE001 - whatever the user's package raises
+            reasons[module] = f"{type(error).__name__}: {error}"
+        else:
+            if missing:
+                reasons[module] = "there is no such module"
+    return reasons
+
+
+def unguarded_call(file: Path) -> SourceLocation | None:
+    """The first place where importing the file calls ``execute_job``, None where none does.
+
+    Calls in a function count where the module's top level calls that function by name.
+    """
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, SyntaxError, ValueError):
+        return None
+    functions = {
+        node.name
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        and any(_called(call) == "execute_job" for call in ast.walk(node))
+    }
+    for node in _imported_statements(tree.body):
+        for call in ast.walk(node):
+            if _called(call) in {"execute_job", *functions}:
+                assert isinstance(call, ast.Call)
+                return SourceLocation(str(file), call.lineno)
+    return None
+
+
+def _called(node: ast.AST) -> str | None:
+    if not isinstance(node, ast.Call):
+        return None
+    function = node.func
+    if isinstance(function, ast.Attribute):
+        return function.attr
+    return function.id if isinstance(function, ast.Name) else None
+
+
+def _imported_statements(body: list[ast.stmt]) -> Iterator[ast.AST]:
+    """Statements that run at import: none of functions, classes or a ``__main__`` guard."""
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            continue
+        if isinstance(node, ast.If):
+            if not any(
+                isinstance(name, ast.Name) and name.id == "__name__" for name in ast.walk(node.test)
+            ):
+                yield from _imported_statements(node.body)
+            yield from _imported_statements(node.orelse)
+        elif isinstance(node, ast.With | ast.For | ast.While | ast.Try):
+            yield from _imported_statements(node.body)
+        else:
+            yield node
 
 
 def graph_nodes(graph: GraphDefinition) -> tuple[GraphNode, ...]:

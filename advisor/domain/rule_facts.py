@@ -37,12 +37,14 @@ class InstanceFacts:
         default_pool_limit: Limit of pools without one of their own; None: unlimited.
         pool_granularity: ``op`` or ``run``; None where the instance does not say.
         run_retries: Retries of a failed run, by default; 0: none.
+        pools_known: Whether the limits could be read (a server's storage is not asked).
     """
 
     pool_limits: Mapping[str, int] = field(default_factory=dict)
     default_pool_limit: int | None = None
     pool_granularity: str | None = None
     run_retries: int = 0
+    pools_known: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -65,7 +65,6 @@ def _module(request: EmitRequest) -> str:
         description=prose([decision(request)]),
         import_line=imported.from_import,
         binding=imported.binding,
-        needs_definitions=imported.needs_definitions,
         name=identifier(f"{imported.name}_batched", "The job"),
         size_comment=comment(_size_reason(request, one_step=one_step)),
         batch_size=None if one_step else max(1, candidate.batch_size),

@@ -49,7 +49,6 @@ def emit_environments(request: EmitRequest) -> str:
         description=prose([decision(request)]),
         import_line=imported.from_import,
         binding=imported.binding,
-        needs_definitions=imported.needs_definitions,
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),
         configurable=bool(config),

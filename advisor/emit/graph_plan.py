@@ -9,6 +9,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import GraphNode, WorkloadDescription
 from advisor.emit.source_text import WIDTH, identifier, quoted
 
+_INDENT = "    "
 # Names that the generated module uses itself.
 _TAKEN = frozenset({
     "batch", "batched", "batches", "context", "definition", "job", "kept", "op", "original_job",
@@ -286,7 +287,10 @@ def _mapping(
                 lines.append(f"        {batched_name}={value(wire.sources[0])}{end},")
     source = value((plan.fan_out, plan.dynamic_output))
     target = f"{_variable(plan.node)} = " if used else ""
-    return [*lines, "    )", "", f"{target}{source}.map(in_one_step)"]
+    mapping = [f"{target}{source}.map(in_one_step)"]
+    if len(_INDENT + mapping[0]) > WIDTH:
+        mapping = [f"{target}{source}.map(", "    in_one_step", ")"]
+    return [*lines, "    )", "", *mapping]
 
 
 def _call(maker: str, name: str, arguments: list[str]) -> list[str]:

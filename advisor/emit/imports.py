@@ -18,14 +18,12 @@ class JobImport:
         module: The user's module, as the snippet imports it.
         from_import: ``from module import x as original_job`` or the like; a whole line.
         binding: Statement after the imports; empty where the import does it.
-        needs_definitions: Whether the binding needs ``dagster.Definitions``.
         name: The job's name.
     """
 
     module: str
     from_import: str
     binding: str
-    needs_definitions: bool
     name: str
 
 
@@ -48,7 +46,7 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         DynadviseError: The target has no job, or a name is not one in Python.
     """
     target, name = description.target, description.job_name
-    if name is None or description.kind in ("op", "function"):
+    if name is None or description.fan_out is None:
         raise DynadviseError(
             f"{target.spelled} is {_article(description.kind)}, not a job: there is no job to run.",
             hint="Give the job that uses it as the target.",
@@ -56,18 +54,17 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     name = identifier(name, "The job")
     module = user_module(description)
     attribute = target.attribute
+    if description.kind == "op":
+        return _found_by_name(module, name, bound)
     if target.job is not None or attribute is None:
         job = quoted(target.job or name)
         if attribute is not None:
             line = import_line(module, identifier(attribute, "The target"), "definitions")
-            return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", False, name)
-        parent, _, last = module.rpartition(".")
-        line = import_line(parent, last, "user_code") if parent else f"import {last} as user_code"
-        binding = (
-            "definitions = next(v for v in vars(user_code).values() if isinstance(v, Definitions))"
-            f"\n{bound} = definitions.get_job_def({job})"
-        )
-        return JobImport(module, line, binding, True, name)
+            return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", name)
+        line = _import_module(module)
+        found = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
+        binding = f"{_first('definitions', found)}\n{bound} = definitions.get_job_def({job})"
+        return JobImport(module, line, binding, name)
     attribute = identifier(attribute, "The target")
     if description.kind == "asset":
         raise DynadviseError(
@@ -76,8 +73,25 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         )
     if description.kind == "graph":
         line = import_line(module, attribute, "original_graph")
-        return JobImport(module, line, f"{bound} = original_graph.to_job()", False, name)
-    return JobImport(module, import_line(module, attribute, bound), "", False, name)
+        return JobImport(module, line, f"{bound} = original_graph.to_job()", name)
+    return JobImport(module, import_line(module, attribute, bound), "", name)
+
+
+def _found_by_name(module: str, name: str, bound: str) -> JobImport:
+    """The job that maps a target op; the profile knows its name, not the variable that holds it."""
+    binding = _first(bound, f'hasattr(value, "executor_def") and value.name == {quoted(name)}')
+    return JobImport(module, _import_module(module), binding, name)
+
+
+def _first(bound: str, condition: str) -> str:
+    """The first of the module's values for which the condition holds; too long for one line."""
+    lines = ["value", "for value in vars(user_code).values()", f"if {condition}"]
+    return f"{bound} = next(\n" + "".join(f"    {line}\n" for line in lines) + ")"
+
+
+def _import_module(module: str) -> str:
+    parent, _, last = module.rpartition(".")
+    return import_line(parent, last, "user_code") if parent else f"import {last} as user_code"
 
 
 def import_line(module: str, name: str, bound: str) -> str:

@@ -25,7 +25,6 @@ def emit_instrument(request: EmitRequest) -> str:
         ]),
         import_line=imported.from_import if imported else "",
         binding=imported.binding if imported else "",
-        needs_definitions=bool(imported and imported.needs_definitions),
         name=imported.name if imported else "",
         timed=literal(names),
         first=first,

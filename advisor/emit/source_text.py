@@ -54,7 +54,7 @@ def literal(value: object, depth: int = 0) -> str:
     if isinstance(value, tuple):
         return "(" + ", ".join(literal(entry) for entry in value) + ")"
     if isinstance(value, Mapping):
-        entries = [f"{literal(k)}: {literal(v, depth + 1)}" for k, v in value.items()]
+        entries = [_entry(k, v, depth + 1) for k, v in value.items()]
         opening, closing = "{", "}"
     elif isinstance(value, Sequence):
         entries = [literal(entry, depth + 1) for entry in value]
@@ -65,6 +65,14 @@ def literal(value: object, depth: int = 0) -> str:
         return opening + closing
     inner = "".join(f"{_INDENT * (depth + 1)}{entry},\n" for entry in entries)
     return f"{opening}\n{inner}{_INDENT * depth}{closing}"
+
+
+def _entry(key: object, value: object, depth: int) -> str:
+    """One entry of a dictionary; a tuple that is too long for its line is broken as a list is."""
+    text = f"{literal(key)}: {literal(value, depth)}"
+    if not isinstance(value, tuple) or len(_INDENT * depth + text + ",") <= WIDTH:
+        return text
+    return f"{literal(key)}: ({literal(list(value), depth)[1:-1]})"
 
 
 def one_line(text: str) -> str:

@@ -25,6 +25,5 @@ def emit_troubleshooting(request: EmitRequest) -> str:
         ]),
         import_line=imported.from_import,
         binding=imported.binding,
-        needs_definitions=imported.needs_definitions,
         run_config=literal(run_config_values(request)),
     )  # fmt: skip

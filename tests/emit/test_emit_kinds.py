@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import importlib.util
 import os
 import subprocess
@@ -15,6 +16,8 @@ from dagster import (
     DagsterInstance,
     Definitions,
     build_run_status_sensor_context,
+    execute_job,
+    reconstructable,
     validate_run_config,
 )
 from emission import JOBS, describe_job, load_job, load_source, request_for
@@ -212,18 +215,31 @@ def test_async_refuses_an_op_that_would_block_the_loop():
         emit("async", request_for(describe_job(*SEED), WARM_2))
 
 
+def test_async_says_that_it_was_not_predicted_where_the_model_has_not_seen_it():
+    text = emit_for("async", "emit_odd_ops_job", "odd_ops_job", WARM_2)
+
+    assert "not predicted" in text
+    assert "4.1 s" not in text
+    assert "from dagster_async_executor import async_executor" in text
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("dagster_async_executor") is None, reason="the extra is not installed"
 )
 def test_async_runs_on_the_async_executor(tmp_path, instance):
     source = emit_for("async", "emit_odd_ops_job", "odd_ops_job", WARM_2)
-    module = load_source(source, "emitted_async", tmp_path)
+    load_source(source, "emitted_async", tmp_path)
+    load_source(
+        "from emitted_async import advised_job\n\n\ndef made():\n    return advised_job\n",
+        "emitted_async_maker",
+        tmp_path,
+    )
+    maker = importlib.import_module("emitted_async_maker")
 
-    def job():
-        return module.advised_job
-
-    result = module.advised_job.execute_in_process(instance=instance)
-    assert result.success
+    with execute_job(reconstructable(maker.made), instance=instance) as result:
+        assert result.success
+        original = load_job("emit_odd_ops_job", "odd_ops_job").execute_in_process()
+        assert result.output_for_node("merge_all") == original.output_for_node("merge_all")
 
 
 # --- instrument, monitor, troubleshooting, dagster.yaml

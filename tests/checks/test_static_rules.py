@@ -1,0 +1,206 @@
+"""Each static rule is silent on a sound job, and speaks on the one that provokes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from factories import (
+    GIB,
+    WARM_8,
+    make_advice,
+    make_description,
+    make_host_facts,
+    make_prediction,
+)
+
+from advisor.checks import MEANINGS, RULES, CheckFacts, InstanceFacts, JobFacts, run_checks
+from advisor.domain.workload import ExecutorSetting, SourceLocation
+
+SOUND_EXECUTOR = ExecutorSetting(
+    executor="multiprocess",
+    class_name="multiprocess",
+    start_method="forkserver",
+    max_concurrent=2,
+    effective_max_concurrent=2,
+    config_path=("execution", "config"),
+)
+
+
+def sound(**changes: object) -> CheckFacts:
+    """A job that no rule complains of, with every part known."""
+    prediction = make_prediction(replace(WARM_8, max_concurrent=2))
+    facts = CheckFacts(
+        description=make_description(executor=SOUND_EXECUTOR),
+        host=make_host_facts(),
+        job=JobFacts(tags={"team": "sales"}),
+        instance=InstanceFacts(pool_limits={"db": 2}, pool_granularity="op"),
+        advice=make_advice(current=prediction),
+    )
+    return replace(facts, **changes)
+
+
+def with_executor(**changes: object) -> CheckFacts:
+    return sound(description=make_description(executor=replace(SOUND_EXECUTOR, **changes)))
+
+
+def with_pool(**instance: object) -> CheckFacts:
+    description = make_description(executor=SOUND_EXECUTOR)
+    mapped = tuple(replace(op, pool="db") for op in description.mapped)
+    facts = sound(description=replace(description, mapped=mapped))
+    return replace(facts, instance=InstanceFacts(**instance))
+
+
+def with_current(peak_memory_bytes: int) -> CheckFacts:
+    return sound(advice=make_advice(current=make_prediction(peak_memory_bytes=peak_memory_bytes)))
+
+
+ITEM_OF_HALF_A_SECOND_40 = replace(
+    with_executor(max_concurrent=40, effective_max_concurrent=40),
+    advice=make_advice(
+        current=None,
+        workload=replace(make_advice().workload, items=1000),
+    ),
+)
+
+PROVOKED = {
+    "dask": ("DYN001", with_executor(executor="dask"), "succeeds without them"),
+    "configured": ("DYN002", with_executor(fixed_by_code=("max_concurrent",)), "max_concurrent is"),
+    "container": (
+        "DYN003",
+        replace(
+            with_executor(max_concurrent=None, effective_max_concurrent=16),
+            host=make_host_facts(cpus=1.5, cpu_count=16),
+            advice=None,
+        ),
+        "16 steps",
+    ),
+    "pool without a limit": ("DYN004", with_pool(pool_limits={"other": 1}), "has no limit"),
+    "pool by run": (
+        "DYN004",
+        with_pool(pool_limits={"db": 2}, pool_granularity="run"),
+        "counts by run",
+    ),
+    "run retries by tag": (
+        "DYN005",
+        sound(job=JobFacts(tags={"dagster/max_retries": "3"})),
+        "says 3",
+    ),
+    "run retries by instance": (
+        "DYN005",
+        sound(instance=InstanceFacts(run_retries=2)),
+        "the instance says 2",
+    ),
+    "no main guard": (
+        "DYN006",
+        sound(job=JobFacts(unguarded_execute_job=SourceLocation("run.py", 9))),
+        "when this file is imported",
+    ),
+    "not reconstructable": (
+        "DYN007",
+        sound(
+            description=make_description(
+                executor=SOUND_EXECUTOR,
+                reconstructable=False,
+                not_reconstructable_reason="a lambda made it",
+            )
+        ),
+        "a lambda made it",
+    ),
+    "io manager in memory": (
+        "DYN008",
+        sound(job=JobFacts(memory_io_managers=("io_manager",))),
+        "io_manager keeps values in memory",
+    ),
+    "preload that does not load": (
+        "DYN009",
+        sound(job=JobFacts(unloadable_preloads={"sqlalchmey": "no such module"})),
+        "sqlalchmey",
+    ),
+    "too many for the parent": ("DYN010", ITEM_OF_HALF_A_SECOND_40, "an item takes 0.501 s"),
+    "too many, duration unknown": (
+        "DYN010",
+        replace(with_executor(max_concurrent=64, effective_max_concurrent=64), advice=None),
+        "64 steps at once",
+    ),
+    "more than the memory": ("DYN011", with_current(9 * GIB), "9.0 GiB, and there are 8.0 GiB"),
+}
+
+# Near misses: what looks like the cause and is none.
+SILENT = {
+    "a sound job": sound(),
+    "dask without a fan-out": replace(
+        with_executor(executor="dask"),
+        description=make_description(
+            executor=replace(SOUND_EXECUTOR, executor="dask"), fan_out=None
+        ),
+    ),
+    "unset on a machine of its own": replace(
+        with_executor(max_concurrent=None, effective_max_concurrent=2), advice=None
+    ),
+    "pool with the instance's default limit": with_pool(default_pool_limit=5),
+    "pool on an instance that cannot be read": with_pool(pools_known=False),
+    "retries of all steps": sound(
+        job=JobFacts(
+            tags={"dagster/max_retries": "3", "dagster/retry_strategy": "ALL_STEPS"},
+        )
+    ),
+    "retries switched off by tag": sound(
+        job=JobFacts(tags={"dagster/max_retries": "0"}), instance=InstanceFacts(run_retries=2)
+    ),
+    "in process, not reconstructable": sound(
+        description=make_description(
+            executor=replace(SOUND_EXECUTOR, executor="in_process"), reconstructable=False
+        )
+    ),
+    "in process, in memory": replace(
+        with_executor(executor="in_process"), job=JobFacts(memory_io_managers=("io_manager",))
+    ),
+    "40 slots for items of a minute": replace(
+        ITEM_OF_HALF_A_SECOND_40,
+        advice=make_advice(
+            current=None,
+            workload=replace(
+                make_advice().workload,
+                items=1000,
+                wall_s=replace(make_advice().workload.wall_s, median=60.0),
+            ),
+        ),
+    ),
+    "64 slots for 4 items": replace(
+        with_executor(max_concurrent=64, effective_max_concurrent=64),
+        advice=make_advice(current=None, workload=replace(make_advice().workload, items=4)),
+    ),
+    "just fits": with_current(8 * GIB),
+    "nothing known": CheckFacts(make_description(executor=None, fan_out=None)),
+}
+
+
+@pytest.mark.parametrize(("code", "facts", "words"), PROVOKED.values(), ids=PROVOKED)
+def test_the_rule_names_what_provokes_it_with_a_remedy(code, facts, words):
+    findings = run_checks(facts)
+
+    assert [finding.code for finding in findings] == [code]
+    assert words in findings[0].message
+    assert findings[0].remedy
+    assert findings[0].target == facts.description.target.spelled
+    assert findings[0].location is not None
+
+
+@pytest.mark.parametrize("facts", SILENT.values(), ids=SILENT)
+def test_no_rule_speaks_without_cause(facts):
+    assert run_checks(facts) == ()
+
+
+def test_every_rule_is_provoked_here_and_has_a_meaning():
+    assert {code for code, _, _ in PROVOKED.values()} == set(MEANINGS)
+    assert len(RULES) == len(MEANINGS)
+
+
+def test_errors_come_before_warnings():
+    facts = replace(
+        with_executor(fixed_by_code=("max_concurrent",)),
+        job=JobFacts(memory_io_managers=("io_manager",)),
+    )
+
+    assert [finding.code for finding in run_checks(facts)] == ["DYN008", "DYN002"]
