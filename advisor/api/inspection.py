@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.finding import Finding
 from advisor.domain.host import HostFacts
+from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class Inspected:
     description: WorkloadDescription | None = None
     findings: tuple[Finding, ...] = ()
     error: str | None = None
+    job: JobFacts | None = None
+    instance: InstanceFacts | None = None
 
     @property
     def loaded(self) -> bool:
@@ -72,7 +75,7 @@ def inspect_targets(options: CheckOptions) -> list[Inspected]:
             return [Inspected(targets[0], error=str(result.failure.as_error(targets[0])))]
         return [found for target in targets for found in inspect((target,))]
 
-    return [with_profile_rules(options, found) for found in inspect(options.targets)]
+    return [with_findings(options, found) for found in inspect(options.targets)]
 
 
 def inspect_here(request: InspectionRequest) -> list[Inspected]:
@@ -81,6 +84,7 @@ def inspect_here(request: InspectionRequest) -> list[Inspected]:
 
 
 def _inspected(request: InspectionRequest, target: str) -> Inspected:
+    from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target, parse_target
 
@@ -92,26 +96,37 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
         description = describe(loaded, request.run_config)
     except DynadviseError as error:
         return Inspected(target, error=str(error))
-    return Inspected(target, description)
+    return Inspected(
+        target, description, job=job_facts(loaded, description), instance=instance_facts()
+    )
 
 
-def with_profile_rules(options: CheckOptions, found: Inspected) -> Inspected:
-    """Add the findings of the rules that lay the definitions beside the committed profile.
+def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
+    """Apply the rules to the definitions, and lay them beside the committed profile.
 
     Raises:
         ProfileError: The profile is damaged or too new.
     """
     if found.description is None:
         return found
-    profile = committed_profile(options, found.description)
-    if profile is None:
-        return found
+    from advisor.checks import CheckFacts, run_checks
     from advisor.measure.machine import host_facts
 
-    findings = profile_findings(
-        found.description, profile, host_facts(), max_regret=options.max_regret
+    here = host_facts()
+    profile = committed_profile(options, found.description)
+    facts = CheckFacts(
+        description=found.description,
+        host=here,
+        job=found.job,
+        instance=found.instance,
+        advice=profile.advice if profile is not None else None,
     )
-    return replace(found, findings=(*found.findings, *findings))
+    findings = run_checks(facts)
+    if profile is not None:
+        findings += profile_findings(
+            found.description, profile, here, max_regret=options.max_regret
+        )
+    return replace(found, findings=findings)
 
 
 def profile_findings(
@@ -228,10 +243,11 @@ def _source(file: str) -> tuple[Sequence[str], Sequence[tuple[int, int, int]]]:
 
 def meanings() -> dict[str, str]:
     """Code to what it means, of every rule and of the gate itself."""
-    from advisor.checks import profile_advice, profile_code, profile_host
+    from advisor.checks import MEANINGS, profile_advice, profile_code, profile_host
     from advisor.domain.gate import GATE_CODES
 
     return {
+        **MEANINGS,
         profile_advice.CODE: profile_advice.MEANING,
         profile_code.CODE: profile_code.MEANING,
         profile_host.VERSION_CODE: profile_host.VERSION_MEANING,

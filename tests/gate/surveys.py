@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from factories import make_description
+
 from advisor.api.check import CheckOptions, Surroundings
 from advisor.api.inspection import Inspected
 from advisor.domain.errors import DynadviseError
@@ -15,7 +17,6 @@ from advisor.domain.gate import AdviceCheck
 from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
 from advisor.measure.paired import OpCalls, OpSurvey, Survey
 from advisor.measure.worktree import BaseTree
-from factories import make_description
 
 TARGET = "shop.chunks:process_all"
 

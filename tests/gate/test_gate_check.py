@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from factories import make_host_facts, make_host_profile, make_saved_profile
+from surveys import RecordedMeasurer, failing, options, surroundings, survey
 
 from advisor.api.check import check
 from advisor.api.inspection import Inspected
@@ -12,8 +14,6 @@ from advisor.domain.errors import ConfigurationError, TargetError
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, exit_status
 from advisor.domain.workload import SourceLocation
-from factories import make_host_facts, make_host_profile, make_saved_profile
-from surveys import RecordedMeasurer, failing, options, surroundings, survey
 
 STEADY = [0.0100, 0.0101, 0.0099, 0.0102, 0.0098, 0.0100, 0.0101]
 NOISY = [0.010, 0.030, 0.006, 0.022, 0.009, 0.045, 0.007, 0.012, 0.028, 0.008, 0.019, 0.011,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 from itertools import product
-from pathlib import Path
 
 import numpy as np
 import pytest

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
@@ -223,7 +223,7 @@ def test_github_annotations_escape_what_would_end_them():
 
 
 def test_junit_counts_what_it_holds():
-    root = ElementTree.fromstring(junit.render(REPORT, ROOT))
+    root = ET.fromstring(junit.render(REPORT, ROOT))
     suite = root[0]
     assert suite.get("tests") == str(len(suite)) == root.get("tests")
     outcome = {case.get("name"): case[0].tag if len(case) else "passed" for case in suite}
@@ -237,9 +237,7 @@ def test_junit_counts_what_it_holds():
 
 
 def test_json_has_every_figure_and_no_infinity():
-    document = json.loads(
-        gate_json.render(REPORT, ROOT), parse_constant=lambda name: pytest.fail(name)
-    )
+    document = json.loads(gate_json.render(REPORT, ROOT), parse_constant=pytest.fail)
     assert (document["schema"], document["version"]) == ("dynadvise/check", 1)
     target = document["targets"][0]
     assert target["timings"][0]["ratio"] == 1.5

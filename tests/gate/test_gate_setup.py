@@ -112,7 +112,7 @@ def test_an_empty_folder_gets_all_three(tmp_path, monkeypatch):
         "repos: []\n",
         "repos: []\nci: {skip: [one]}\n",
         "repos:\n- repo: local\n  hooks:\n  - {id: one, entry: x}\n",
-        "repos:\n- repo: local\n  hooks:\n  - id: one\n    entry: >\n      folded\n      text\nci: {}\n",
+        "repos:\n- repo: local\n  hooks:\n  - id: one\n    entry: >\n      folded\nci: {}\n",
         "repos:\n- repo: local\n  hooks: []",
     ],
 )

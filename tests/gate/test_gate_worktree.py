@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 from pathlib import Path
@@ -58,8 +57,7 @@ def test_gone_after_an_exception(repository, error):
 
 def test_gone_after_sigterm(repository):
     with pytest.raises(KeyboardInterrupt), base_worktree(repository, "main") as base:
-        os.kill(os.getpid(), signal.SIGTERM)
-        signal.pause()
+        signal.raise_signal(signal.SIGTERM)
     assert not base.root.parent.exists()
     assert_untouched(repository)
 
