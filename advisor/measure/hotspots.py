@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.domain.workload import Hotspot, HotspotCategory
-from advisor.measure.user_frames import is_machinery, is_user_file
+from advisor.measure.meter import delayed_by_others_s
+from advisor.measure.user_frames import is_user_file
 from advisor.measure.worker import PICKLE_PROTOCOL, Assignment, DrawnItems, session
 
 if TYPE_CHECKING:
@@ -82,21 +83,29 @@ class StackFrame:
 
 @dataclass
 class _CpuRecorder:
-    """Notes the process's CPU time at each of pyinstrument's samples."""
+    """Notes at each of pyinstrument's samples how long the process has been busy.
+
+    That is its CPU time, and the time for which it could have run but found no free core.
+    """
 
     profiler: Profiler
     cpu_s: list[float] = field(default_factory=list)
-    last_s: float = field(default_factory=time.process_time)
+    last_s: float = 0.0
+
+    @staticmethod
+    def busy_s() -> float:
+        """Seconds of work so far."""
+        return time.process_time() + delayed_by_others_s()
 
     def attach(self) -> None:
         """Stand between the sampler and the profiler."""
         original = self.profiler._sampler_saw_call_stack
 
         def saw(*arguments: object) -> None:
-            now = time.process_time()
+            now = self.busy_s()
             self.cpu_s.append(now - self.last_s)
             original(*arguments)  # type: ignore[arg-type]
-            self.last_s = time.process_time()
+            self.last_s = self.busy_s()
 
         self.profiler._sampler_saw_call_stack = saw  # type: ignore[assignment,method-assign]
 
@@ -112,7 +121,7 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
         recorder.attach()
         deadline = float("inf")
         profiler.start(caller_frame=inspect.currentframe())
-        recorder.last_s = time.process_time()
+        recorder.last_s = recorder.busy_s()
         for item in order.items:
             results: dict[str, Mapping[str, object]] = {}
             for op in opened.chain:
@@ -127,7 +136,9 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
             StackSample(_frames(stack), wall_s, cpu_s)
             for (stack, wall_s), cpu_s in zip(profiled.frame_records, recorder.cpu_s, strict=False)
         ]
-        hotspots, shares = hottest(samples, _own_directories(order.assignment))
+        hotspots, shares = hottest(
+            samples, _own_directories(order.assignment), _awaiting(order.assignment)
+        )
         return HotspotResult(
             hotspots,
             shares,
@@ -197,14 +208,26 @@ def _category(stack: Sequence[StackFrame], own: tuple[str, ...]) -> HotspotCateg
     return "libraries"
 
 
+def _awaiting(assignment: Assignment) -> StackFrame | None:
+    """The op to which waiting in an event loop belongs: the first that is ``async def``."""
+    for op in assignment.description.mapped:
+        if op.is_async and op.op.location:
+            return StackFrame(op.op.name, op.op.location.file, op.op.location.line)
+    return None
+
+
 def hottest(
-    samples: Sequence[StackSample], own: tuple[str, ...] = ()
+    samples: Sequence[StackSample],
+    own: tuple[str, ...] = (),
+    awaiting: StackFrame | None = None,
 ) -> tuple[tuple[Hotspot, ...], dict[str, float]]:
     """Hot spots and the share of each category.
 
     A hot spot is a function of the user's, at its hottest line, with what happens there or below.
     A sample is split into computing and waiting by its CPU time, but only at places that wait
-    most of the time, so that a busy machine does not make computing look like waiting.
+    most of the time, so that a busy machine does not make computing look like waiting. What is
+    not below any of the user's functions counts in the shares alone; ``awaiting`` is where the
+    waiting of an event loop belongs, which has no function of theirs on its stack.
     """
     total_s = sum(sample.wall_s for sample in samples) or 1.0
     by_place: dict[tuple[StackFrame, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
@@ -227,7 +250,7 @@ def hottest(
         )
         for kind, seconds in parts:
             shares[kind] += seconds / total_s
-            named = place or _outer(stack)
+            named = place or (awaiting if kind == "waiting" else None)
             if named is not None:
                 spots[(named.file, named.function, kind)][named.line] += seconds
     found = []
@@ -239,8 +262,3 @@ def hottest(
             found.append(Hotspot(where, share, kind))
     found.sort(key=lambda spot: -spot.share)
     return tuple(found[:_MOST_HOTSPOTS]), shares
-
-
-def _outer(stack: Sequence[StackFrame]) -> StackFrame | None:
-    """The outermost frame that is a library's: where no user code is on the stack."""
-    return next((f for f in stack if not f.file.startswith("<") and not is_machinery(f.file)), None)

@@ -70,7 +70,7 @@ def _has_children() -> bool:
     return True
 
 
-def _delayed_s() -> float:
+def delayed_by_others_s() -> float:
     """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown."""
     try:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
@@ -166,7 +166,7 @@ class Meter:
         watcher.start()
         if self._resets_peak:
             self._reset_peak()
-        delayed_s = _delayed_s()
+        delayed_s = delayed_by_others_s()
         cpu_s = _own_cpu_s()
         started = time.perf_counter()
         try:
@@ -174,7 +174,7 @@ class Meter:
         finally:
             reading.wall_s = time.perf_counter() - started
             reading.cpu_s = max(0.0, _own_cpu_s() - cpu_s - self._looking_s)
-            delayed_s = _delayed_s() - delayed_s
+            delayed_s = delayed_by_others_s() - delayed_s
             if self._resets_peak:
                 self._own_peak = self._peak_since_reset()
             after = _living_cpu_s()

@@ -353,7 +353,8 @@ class _Measurement:
         called = cast("FirstCalled", result.value)
         self.executions += called.executions
         self.start_s = max(0.0, result.wall_s - called.run.wall_s)
-        self.base_rss.append(called.base_rss_bytes)
+        if not preload:
+            self.base_rss.append(called.base_rss_bytes)
         self.resource_init.append(called.resource_init_s)
         return called.run
 
