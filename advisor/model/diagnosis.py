@@ -22,6 +22,7 @@ from advisor.model.run_statistics import (
     BOOT,
     WORK,
     begin_s,
+    collect_steps,
     compute_s,
     fan_out_step,
     item_count,
@@ -225,8 +226,8 @@ def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
             + (f" with {len(run.preload_modules or ())} preloaded modules" if preloaded else ""),
         ),
         remedy=(
-            "The preload list does not cover what a step imports: `dynadvise calibrate` derives "
-            "one and proves it."
+            "Check that the preload list covers what a step imports (`dynadvise calibrate` derives "
+            "one and proves it); what then remains is paid a step: fewer, longer steps (batches)."
             if preloaded
             else "Use `start_method: forkserver` with a `preload_modules` list that covers "
             "Dagster's storages and your imports: `dynadvise calibrate` derives it and proves it."
@@ -353,8 +354,9 @@ def slot_refill_lag(facts: Facts) -> Diagnosis | None:
     tail = op.phase("tail")
     if tail is None or tail.steps < 2:
         return None
-    # The exit of the child itself is in every tail: what even the fastest of them took.
-    excess_s = max(0.0, tail.spread_s.median - tail.spread_s.p10)
+    # The exit of the child itself is in every tail: what it takes where nothing else runs.
+    floor_s = min(tail.spread_s.p10, _tail_alone_s(facts.run))
+    excess_s = max(0.0, tail.spread_s.median - floor_s)
     slots = facts.slots
     polled_s = EVENTS_A_STEP * (slots - 1) * TICK_S
     polling = facts.run.executor in _DELEGATING
@@ -394,7 +396,7 @@ def slot_refill_lag(facts: Facts) -> Diagnosis | None:
         gain_s=gain,
         formula=(
             f"steps x lag / slots = {tail.steps} x {lag_s:.2f} / {slots}"
-            + ("" if polling else " (lag: median tail - its 10th percentile)")
+            + ("" if polling else f" (lag: median tail - {floor_s:.2f} where nothing else runs)")
         ),
         at_most=polling,
     )
@@ -667,8 +669,8 @@ def _by_error(
         evidence=(
             *_errors(hit),
             (
-                f"{_s(lost_s)} of slot time lost; {facts.parallelism.holding_peak} steps held a slot "
-                "at once at the most"
+                f"{_s(lost_s)} of slot time lost; at most {facts.parallelism.holding_peak} steps "
+                "held a slot at once"
             ),
         ),
         remedy=remedy,
@@ -702,6 +704,13 @@ def _serial_s(facts: Facts) -> float:
     )
     step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
     return worked + step_s * len(facts.run.steps)
+
+
+def _tail_alone_s(run: ObservedRun) -> float:
+    """From the last mapped step's end to the launch of what follows it: an exit, undisturbed."""
+    ends = [step.end_s for step in mapped_steps(run) if step.end_s is not None]
+    after = [begin for step in collect_steps(run) if (begin := begin_s(step)) is not None]
+    return max(0.0, min(after) - max(ends)) if ends and after else float("inf")
 
 
 def _boot_alone_s(facts: Facts) -> float | None:

@@ -267,8 +267,8 @@ def _ready_s(run: ObservedRun) -> dict[int, float]:
 def _tails_s(run: ObservedRun) -> dict[int, float]:
     """Index of a step to the seconds from its end until its slot was given to another step.
 
-    The k-th slot that is freed is taken by the k-th step that is launched after the slots were
-    all taken. Only where another step was ready, so that the slot was really waited for.
+    The k-th slot that is freed is taken by the k-th step after those that filled the slots first.
+    Only where that step was ready by then, so that the slot was really waited for.
     """
     ready = _ready_s(run)
     begun = sorted((begin, i) for i in ready if (begin := begin_s(run.steps[i])) is not None)
@@ -279,8 +279,7 @@ def _tails_s(run: ObservedRun) -> dict[int, float]:
     )
     if not begun or not ended:
         return {}
-    first_end = ended[0][0]
-    refills = [(begin, i) for begin, i in begun if begin >= first_end]
+    refills = begun[1 if run.executor == "in_process" else parallelism(run).slots :]
     tails: dict[int, float] = {}
     # In chains a step can wait for its own predecessor: what was ready only after the slot was
     # free tells nothing of the slot.

@@ -130,7 +130,7 @@ def drift_table(drift: Drift) -> Grid:
         "rest of a step",
     )
     if compared:
-        head = (*head[:5], "predicted", "error", "regret", *head[5:])
+        head = (head[0], *head[2:5], "predicted", "error", "regret", *head[5:])
     rows: list[tuple[str, ...]] = []
     for point in drift.points:
         row: tuple[str, ...] = (
@@ -148,7 +148,7 @@ def drift_table(drift: Drift) -> Grid:
                 _error(point.error),
                 "-" if point.regret is None else percent(point.regret),
             )
-            row = (*row[:5], *beside, *row[5:])
+            row = (row[0], *row[2:5], *beside, *row[5:])
         rows.append(row)
     return Grid(head, tuple(rows))
 

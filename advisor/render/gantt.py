@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from advisor.domain.analysis import GanttBar
-from advisor.render.wording import seconds
+from advisor.render.wording import printable, seconds
 
 LAUNCHING, WORKING, FAILED, IDLE = "░", "█", "✗", " "
 MAX_LANES = 24
@@ -59,6 +59,7 @@ def gantt_svg(
     Parts of one lane that would share a pixel are merged, so that a run of 10,000 steps stays a
     small file.
     """
+    title, subtitle = printable(title), printable(subtitle)
     lanes = min(max((bar.lane for bar in bars), default=0) + 1, _SVG_MAX_LANES)
     height = 70 + lanes * _SVG_LANE + 30
     left, inner = 50, _SVG_WIDTH - 70
@@ -112,7 +113,7 @@ def _rectangles(bars: Sequence[GanttBar], left: float, scale: float, lanes: int)
         found.append(
             f'<rect x="{begin:.1f}" y="{y}" width="{max(0.5, end - begin):.1f}" '
             f'height="{_SVG_LANE - 4}" fill="{_COLORS[kind]}">'
-            f"<title>{escape(words)}</title></rect>"
+            f"<title>{escape(printable(words))}</title></rect>"
         )
 
     for bar in bars:
