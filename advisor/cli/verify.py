@@ -43,7 +43,13 @@ if TYPE_CHECKING:
     help="A run that takes longer is ended (default: ten times what is predicted).",
 )
 @click.option("--seed", type=int, metavar="N", default=0, help="Of the order of the runs.")
-@click.option("--yes", is_flag=True, help="Run without asking.")
+@click.option(
+    "--yes/--no",
+    "--allow-side-effects/--no-allow-side-effects",
+    "agreed",
+    default=None,
+    help="Run without asking, or not at all (default: ask on a terminal).",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing.")
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
@@ -66,7 +72,7 @@ def command(
     run_config: Path | None,
     run_timeout: float | None,
     seed: int,
-    yes: bool,
+    agreed: bool | None,
     dry_run: bool,
     form: str,
     output: Path | None,
@@ -97,9 +103,9 @@ def command(
     def confirm(plan: VerifyPlan) -> bool:
         for line in announcement(plan):
             state.say(line)
-        if dry_run:
+        if dry_run or agreed is False:
             return False
-        if yes or not (sys.stdin.isatty() and sys.stderr.isatty()):
+        if agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):
             return True
         return click.confirm("Run it?", default=True, err=True)
 

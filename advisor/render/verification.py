@@ -176,10 +176,10 @@ def to_text(
     from rich.text import Text
 
     rows = rows_of(verifications)
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False)
+    shown = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for title in HEAD:
         if title == "Method":
-            shown.add_column(title)
+            shown.add_column(title, min_width=18, overflow="fold")
         else:
             shown.add_column(title, justify="right", no_wrap=True)
     for row in rows:
@@ -196,8 +196,8 @@ def to_text(
         markup=False,
     )
     counts = {row.runs for row in rows if not row.failed}
-    times = f", {max(counts)} runs each" if counts else ""
-    console.print(f"{job}: real runs beside what was predicted (medians{times})")
+    times = f" (medians of {max(counts)} runs)" if max(counts, default=1) > 1 else ""
+    console.print(f"{job}: real runs beside what was predicted{times}")
     console.print(shown)
     for line in notes(rows, left_out):
         console.print(line)

@@ -192,8 +192,9 @@ def call(profiled: VerifyOptions, *arguments: str) -> int:
     return ended.value.code
 
 
-def test_the_command_says_what_it_would_run_and_runs_nothing(profiled, capsys):
-    assert call(profiled, "--dry-run", "--configurations", "default,in_process") == 0
+@pytest.mark.parametrize("flag", ["--dry-run", "--no-allow-side-effects"])
+def test_the_command_says_what_it_would_run_and_runs_nothing(profiled, capsys, flag):
+    assert call(profiled, flag, "--configurations", "default,in_process") == 0
     out, err = capsys.readouterr()
     assert out == ""
     assert "6 real runs of doubling" in err

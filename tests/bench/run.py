@@ -87,7 +87,10 @@ def make_profile(name: str, options: Sequence[str]) -> Path:
     command += [f"workloads:{name}", "--profiles", str(PROFILES), "--format", "json"]
     command += ["--environment", "dev", *options]
     begun = time.perf_counter()
-    done = subprocess.run(command, cwd=HERE, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
+    done = subprocess.run(
+        command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
+    )
     took = time.perf_counter() - begun
     if done.returncode != 0:
         raise SystemExit(f"profiling {name} failed:\n{done.stderr[-3000:]}")
@@ -302,8 +305,16 @@ def main() -> None:
         for name in names:
             if name not in WORKLOADS:
                 parser.error(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
+        options = ["--recalibrate"] if given.recalibrate else []
+        options += ["--budget", given.budget] if given.budget else []
         try:
-            measure(names, given.repeats, recalibrate=given.recalibrate, minutes=given.minutes)
+            measure(
+                names,
+                given.repeats,
+                quick=given.quick,
+                minutes=given.minutes,
+                profile_options=options,
+            )
         except KeyboardInterrupt:
             say("Interrupted; `make bench` goes on from here.")
             raise SystemExit(130) from None
