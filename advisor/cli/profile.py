@@ -97,6 +97,10 @@ def command(
         return
     if output is not None:
         _check_writable(output)
+    state.say(
+        f"Runs your code on samples of {target}, {request.budget_s:g} s in all; "
+        "--dry-run says what is run and how often."
+    )
     with state.progress() as progress:
         outcome = profile.profile(request, progress)
     emitted = None

@@ -95,8 +95,9 @@ def test_profile_prints_the_advice_and_nothing_else_on_stdout(api):
     assert result.exit_code == 0
     assert result.stdout.startswith("shop.chunks:process_all\n")
     assert "Saved: profiles/h/t.json" in result.stdout
-    assert result.stderr == ""
+    assert result.stderr.startswith("Runs your code on samples of shop.chunks:process_all, 60 s")
     assert "\x1b" not in result.stdout
+    assert run("-q", "profile", "shop.chunks:process_all").stderr == ""
 
 
 def test_profile_hands_every_option_on(api, folder):
