@@ -22,13 +22,13 @@ from dagster import (
     DagsterRun,
     DynamicOutput,
     FilesystemIOManager,
+    InputContext,
     IOManager,
     JobDefinition,
     OpDefinition,
     Output,
     OutputContext,
     ResourceDefinition,
-    build_input_context,
     build_op_context,
     build_output_context,
     build_resources,
@@ -205,6 +205,7 @@ class Invocation:
     run_id: str = field(default_factory=lambda: str(uuid4()))
     _resources: Mapping[str, object] | None = None
     _io_managers: dict[str, IOManager | CannotStoreError] = field(default_factory=dict)
+    _manager_resources: dict[str, Any] = field(default_factory=dict)
     _written: list[tuple[IOManager, OutputContext]] = field(default_factory=list)
 
     # --- resources ---
@@ -356,13 +357,16 @@ class Invocation:
         loaded = {}
         for name in op.outputs:
             manager = self._io_manager(op, name)
-            context = build_input_context(
+            stored = self._output_context(op, name, index)
+            context = InputContext(
                 name=name,
-                upstream_output=self._output_context(op, name, index),
+                upstream_output=stored,
+                log_manager=stored.log,
                 dagster_type=(
                     definition.output_def_named(name).dagster_type if definition else None
                 ),
                 op_def=definition,
+                resources=self._resources_of_manager(op, name),
                 instance=self.instance,
             )
             with _quiet():
@@ -379,12 +383,36 @@ class Invocation:
             definition_metadata=dict(output.metadata) if output and output.metadata else None,
             dagster_type=output.dagster_type if output else None,
             op_def=definition,
+            resources=self._resources_of_manager(op, name),
             instance=self.instance,
         )
 
-    def _io_manager(self, op: MappedOp, output_name: str) -> IOManager:
+    def _resources_of_manager(self, op: MappedOp, output_name: str) -> Any:
+        """What an IO manager finds in its context's ``resources``.
+
+        Built once a manager: without it, Dagster makes an instance for every context (0.1 s).
+        """
+        key = self._manager_key(op, output_name)
+        if key not in self._manager_resources:
+            definition = self.loaded.resource_defs.get(key)
+            started = self._started(set(definition.required_resource_keys) if definition else set())
+            self._manager_resources[key] = self.stack.enter_context(
+                build_resources(
+                    {
+                        name: ResourceDefinition.hardcoded_resource(value)
+                        for name, value in started.items()
+                    },
+                    instance=self.instance,
+                )
+            )
+        return self._manager_resources[key]
+
+    def _manager_key(self, op: MappedOp, output_name: str) -> str:
         definition = self.ops.get(op.op.handle)
-        key = definition.output_def_named(output_name).io_manager_key if definition else ""
+        return definition.output_def_named(output_name).io_manager_key if definition else ""
+
+    def _io_manager(self, op: MappedOp, output_name: str) -> IOManager:
+        key = self._manager_key(op, output_name)
         if key not in self._io_managers:
             self._io_managers[key] = self._opened_io_manager(key)
         manager = self._io_managers[key]

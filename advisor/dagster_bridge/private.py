@@ -6,6 +6,9 @@ fails there first and by name.
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from dagster._config import process_config
 from dagster._core.code_pointer import FileCodePointer, ModuleCodePointer, load_python_file
 from dagster._core.definitions.definition_config_schema import ConfiguredDefinitionConfigSchema
@@ -37,10 +40,28 @@ from dagster._core.storage.mem_io_manager import InMemoryIOManager
 from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster.components.definitions import LazyDefinitions
 
+if TYPE_CHECKING:
+    from dagster._core.execution.api import create_execution_plan
+    from dagster._core.execution.plan.active import ActiveExecution
+    from dagster._core.execution.plan.state import KnownExecutionState
+    from dagster._core.execution.retries import RetryMode
+    from dagster._core.instance import InstanceRef
+    from dagster._core.storage.base_storage import DagsterStorage
+    from dagster._core.storage.dagster_run import RunRecord
+    from dagster._core.storage.event_log.base import EventLogStorage
+    from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+    from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
+    from dagster._core.storage.runs.base import RunStorage
+    from dagster._serdes import ConfigurableClassData, serialize_value
+
 __all__ = [
+    "ActiveExecution",
+    "ConfigurableClassData",
     "ConfiguredDefinitionConfigSchema",
+    "DagsterStorage",
     "DbIOManager",
     "DirectOpExecutionContext",
+    "EventLogStorage",
     "ExecutionPlan",
     "FileCodePointer",
     "FromConfig",
@@ -52,6 +73,8 @@ __all__ = [
     "FromStepOutput",
     "FromUnresolvedStepOutput",
     "InMemoryIOManager",
+    "InstanceRef",
+    "KnownExecutionState",
     "LazyDefinitions",
     "ModuleCodePointer",
     "OpConfig",
@@ -59,46 +82,47 @@ __all__ = [
     "ReconstructableJob",
     "ReconstructableRepository",
     "ResolvedRunConfig",
-    "UnresolvedAssetJobDefinition",
-    "UnresolvedCollectExecutionStep",
-    "UnresolvedMappedExecutionStep",
-    "default_job_io_manager",
-    "default_job_io_manager_with_fs_io_manager_schema",
-    "load_python_file",
-    "process_config",
-]
-
-# --- reading recorded runs (event_log.py, recorded_instance.py) ---
-from dagster._core.instance import InstanceRef
-from dagster._core.storage.base_storage import DagsterStorage
-from dagster._core.storage.dagster_run import RunRecord
-from dagster._core.storage.event_log.base import EventLogStorage
-from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
-from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
-from dagster._core.storage.runs.base import RunStorage
-from dagster._serdes import ConfigurableClassData, serialize_value
-
-__all__ += [
-    "ConfigurableClassData",
-    "DagsterStorage",
-    "EventLogStorage",
-    "InstanceRef",
+    "RetryMode",
     "RunRecord",
     "RunStorage",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
+    "UnresolvedAssetJobDefinition",
+    "UnresolvedCollectExecutionStep",
+    "UnresolvedMappedExecutionStep",
+    "create_execution_plan",
+    "default_job_io_manager",
+    "default_job_io_manager_with_fs_io_manager_schema",
+    "load_python_file",
+    "process_config",
     "serialize_value",
 ]
 
-# --- timing Dagster's own bookkeeping (calibration_job.py) ---
-from dagster._core.execution.api import create_execution_plan  # noqa: E402
-from dagster._core.execution.plan.active import ActiveExecution  # noqa: E402
-from dagster._core.execution.plan.state import KnownExecutionState  # noqa: E402
-from dagster._core.execution.retries import RetryMode  # noqa: E402
+# Those below import Dagster's storages (sqlalchemy, alembic: some 500 modules). They are imported
+# when they are asked for: a child that measures what an import costs must not have them before.
+_ON_DEMAND = {
+    # reading recorded runs (event_log.py, recorded_instance.py)
+    "ConfigurableClassData": "dagster._serdes",
+    "DagsterStorage": "dagster._core.storage.base_storage",
+    "EventLogStorage": "dagster._core.storage.event_log.base",
+    "InstanceRef": "dagster._core.instance",
+    "RunRecord": "dagster._core.storage.dagster_run",
+    "RunStorage": "dagster._core.storage.runs.base",
+    "SqlEventLogStorage": "dagster._core.storage.event_log.sql_event_log",
+    "SqlEventLogStorageTable": "dagster._core.storage.event_log.schema",
+    "serialize_value": "dagster._serdes",
+    # timing Dagster's own bookkeeping (calibration_job.py)
+    "ActiveExecution": "dagster._core.execution.plan.active",
+    "KnownExecutionState": "dagster._core.execution.plan.state",
+    "RetryMode": "dagster._core.execution.retries",
+    "create_execution_plan": "dagster._core.execution.api",
+}
 
-__all__ += [
-    "ActiveExecution",
-    "KnownExecutionState",
-    "RetryMode",
-    "create_execution_plan",
-]
+
+def __getattr__(name: str) -> object:
+    """Import one of the names above on its first use."""
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_ON_DEMAND[name]), name)
+    globals()[name] = value
+    return value

@@ -365,19 +365,27 @@ class Shelf(IOManager):
     """A user's own IO manager."""
 
     def handle_output(self, context, obj) -> None:
+        assert context.resources.label == "shelf"
         SHELF[tuple(context.get_identifier())] = obj
 
     def load_input(self, context):
         return SHELF[tuple(context.upstream_output.get_identifier())]
 
 
-@io_manager
-def shelf():
+@resource
+def label():
+    """What the IO manager needs."""
+    return "shelf"
+
+
+@io_manager(required_resource_keys={"label"})
+def shelf(context):
     """The same as a resource."""
+    assert context.resources.label == "shelf"
     return Shelf()
 
 
-shelf_job = chain_job.graph.to_job("shelf_job", resource_defs={"io_manager": shelf})
+shelf_job = chain_job.graph.to_job("shelf_job", resource_defs={"io_manager": shelf, "label": label})
 files_job = chain_job.graph.to_job(
     "files_job", resource_defs={"io_manager": FilesystemIOManager(base_dir="/nowhere/at/all")}
 )

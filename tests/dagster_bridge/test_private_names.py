@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -37,3 +39,12 @@ def test_no_other_file_of_the_room_imports_a_private_name() -> None:
         if line.strip().startswith(("from dagster._", "import dagster._", "from dagster_shared"))
     ]
     assert offenders == []
+
+
+def test_loading_a_target_imports_no_storage_that_a_measurement_would_miss() -> None:
+    code = (
+        "import sys, advisor.dagster_bridge.invocation, advisor.dagster_bridge.sampling;"
+        "print([name for name in ('sqlalchemy', 'alembic', 'upath') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
