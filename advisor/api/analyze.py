@@ -22,7 +22,7 @@ from advisor.domain.workload import (
 )
 
 if TYPE_CHECKING:
-    from advisor.dagster_bridge.event_log import RunRow
+    from advisor.dagster_bridge.event_log import RunRow, RunSource
     from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile, OverheadModel
     from advisor.store import SavedProfile
@@ -65,11 +65,12 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     """
     from advisor.dagster_bridge.event_log import read_run
     from advisor.dagster_bridge.recorded_instance import open_instance_read_only
+    from advisor.model.delegated import delegated_ways
     from advisor.model.learning import overhead_from_runs
     from advisor.model.run_statistics import op_statistics
 
     source = open_instance_read_only(options.instance)
-    rows = _chosen(source.run_row, source.run_rows, options)
+    rows = _chosen(source, options)
     runs = [read_run(source, row.run_id) for row in rows]
     saved = _profile_of(options, runs[0].job)
     analysis = Analysis(
@@ -79,6 +80,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         overhead=overhead_from_runs(runs),
         drift=_drift(runs, saved),
         notes=_notes(runs, saved),
+        ways=delegated_ways(runs),
     )
     if not options.save:
         return analysis
@@ -122,6 +124,7 @@ def profile_from_runs(
     runs: Sequence[ObservedRun],
     *,
     known: SavedProfile | None = None,
+    description: WorkloadDescription | None = None,
     items: int | None = None,
 ) -> SavedProfile:
     """A profile with its advice, from past runs of one job alone.
@@ -130,6 +133,7 @@ def profile_from_runs(
         rows: The runs as the instance's table tells of them, newest first.
         runs: The same runs, read.
         known: An earlier profile of the job, for what a log does not tell.
+        description: The job as its code defines it; None: as the runs show it.
         items: Items in production; None: as many as the newest run had.
 
     Raises:
@@ -142,7 +146,7 @@ def profile_from_runs(
 
     workload = workload_from_runs(runs, measured=known.workload if known else None)
     unadvised = SavedProfile(
-        description=known.description if known else _description(rows, runs),
+        description=description or (known.description if known else _description(rows, runs)),
         workload=replace(workload, measured_at=_now()),
         host=known.host if known else _host(runs),
         overhead=overhead_model_from_runs(runs, known.overhead if known else None),
@@ -153,15 +157,34 @@ def profile_from_runs(
     return replace(unadvised, advice=advice)
 
 
-def _chosen(run_row: object, run_rows: object, options: AnalyzeOptions) -> list[RunRow]:
-    from collections.abc import Callable
+def read_profile_from_runs(
+    options: AnalyzeOptions, description: WorkloadDescription | None = None
+) -> SavedProfile:
+    """A profile with its advice from an instance's runs: what ``profile --from-runs`` does.
 
-    one = cast("Callable[[str], RunRow | None]", run_row)
-    newest = cast("Callable[[str | None, int], list[RunRow]]", run_rows)
+    Args:
+        options: Which runs, and the earlier profile to complete them from.
+        description: As for :func:`profile_from_runs`.
+
+    Raises:
+        DynadviseError: As :func:`analyze` and :func:`profile_from_runs`.
+    """
+    from advisor.dagster_bridge.event_log import read_run
+    from advisor.dagster_bridge.recorded_instance import open_instance_read_only
+
+    source = open_instance_read_only(options.instance)
+    rows = _chosen(source, options)
+    runs = [read_run(source, row.run_id) for row in rows]
+    known = _profile_of(options, runs[0].job)
+    return profile_from_runs(rows, runs, known=known, description=description, items=options.items)
+
+
+def _chosen(source: RunSource, options: AnalyzeOptions) -> list[RunRow]:
+    newest = source.run_rows
     if options.run_ids:
         found = []
         for run_id in options.run_ids:
-            row = one(run_id)
+            row = source.run_row(run_id)
             if row is None:
                 raise DynadviseError(
                     f"The instance has no run {run_id!r} (or several whose ids begin so).",

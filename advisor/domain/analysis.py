@@ -220,6 +220,25 @@ class DelegatedOverhead:
 
 
 @dataclass(frozen=True, slots=True)
+class DelegatedWay:
+    """A way to run under an executor that cannot be run here, advised from its own history.
+
+    Attributes:
+        batch_size: Items in a step; above 1 the code must change.
+        predicted_s: Makespan with its 90 % interval, resampled from the observed steps.
+        pods: Pods, containers or tasks that it starts.
+        current: Whether the newest run went so.
+    """
+
+    executor: str
+    max_concurrent: int
+    batch_size: int
+    predicted_s: Interval
+    pods: int
+    current: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class ObservedOverhead:
     """A calibration of the place where the runs happened, read from their logs.
 
@@ -315,6 +334,7 @@ class Analysis:
         combined: Ops over all runs, one entry an op and executor.
         overhead: What the runs teach of their host or cluster.
         drift: Against a saved profile; None without one.
+        ways: Other ways under k8s, docker or celery, best first; empty without such runs.
         saved_to: The profile that ``--save`` wrote.
     """
 
@@ -325,3 +345,4 @@ class Analysis:
     drift: Drift | None = None
     notes: tuple[str, ...] = ()
     saved_to: str | None = None
+    ways: tuple[DelegatedWay, ...] = ()

@@ -27,6 +27,7 @@ def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
             )
         ),
         "drift": dataclasses.asdict(analysis.drift) if analysis.drift else None,
+        "ways": [dataclasses.asdict(way) for way in analysis.ways],
         "notes": list(analysis.notes),
         "profile": analysis.saved_to,
     }

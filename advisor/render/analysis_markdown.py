@@ -18,6 +18,9 @@ def analysis_to_markdown(analysis: Analysis) -> str:
     if learned := tables.learned_sentences(analysis.overhead):
         lines += ["", "## What these runs teach of the place where they ran", ""]
         lines += [f"- {_plain(text)}" for text in (*learned, *analysis.overhead.notes)]
+    if analysis.ways:
+        lines += ["", "## Other ways under this executor, from its own history", ""]
+        lines += _grid(tables.ways_table(analysis.ways))
     if analysis.drift is not None:
         lines += ["", "## Since the advice", "", *_grid(tables.drift_table(analysis.drift)), ""]
         lines += [f"- {_plain(text)}" for text in tables.drift_sentences(analysis.drift)]

@@ -10,6 +10,7 @@ from advisor.domain.analysis import (
     PHASES,
     Analysis,
     ChangePoint,
+    DelegatedWay,
     Diagnosis,
     Drift,
     ObservedOverhead,
@@ -176,6 +177,21 @@ def drift_sentences(drift: Drift) -> tuple[str, ...]:
             f"{percent(drift.false_alarm_rate)}, at least {drift.min_segment} runs on each side)."
         )
     return tuple(lines)
+
+
+def ways_table(ways: Sequence[DelegatedWay]) -> Grid:
+    """Batches and steps at once under an executor that cannot be run here."""
+    rows = tuple(
+        (
+            f"{way.executor}, {way.max_concurrent} at once"
+            + (f", batches of {way.batch_size}" if way.batch_size > 1 else "")
+            + (" [now]" if way.current else ""),
+            interval(way.predicted_s),
+            f"{way.pods:,}",
+        )
+        for way in ways
+    )
+    return Grid(("way", "predicted (90 %)", "steps"), rows)
 
 
 def learned_sentences(overhead: ObservedOverhead) -> tuple[str, ...]:

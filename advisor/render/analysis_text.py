@@ -19,6 +19,9 @@ from advisor.render.wording import printable
 SHOWN_IN_FULL = 3
 """Runs shown with chart and diagnosis; of more, the table and the combined phases tell."""
 
+SHOWN_WAYS = 8
+"""Ways under a pod-starting executor; the JSON holds all."""
+
 _SEVERITY = {"error": "red", "warning": "yellow", "note": "cyan"}
 
 
@@ -41,6 +44,10 @@ def analysis_to_text(analysis: Analysis, *, width: int = 100, color: bool = Fals
         page.title("What these runs teach of the place where they ran")
         page.points(learned)
         page.points(analysis.overhead.notes, "dim")
+    if analysis.ways:
+        page.title("Other ways under this executor, from its own history")
+        page.grid(tables.ways_table(analysis.ways[:SHOWN_WAYS]))
+        page.line("Batches need a change of code: `dynadvise emit --as batch` shows it.", "dim")
     if analysis.drift is not None:
         page.title("Since the advice" if analysis.drift.median_error is not None else "Over time")
         page.grid(tables.drift_table(analysis.drift))

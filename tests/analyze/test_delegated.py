@@ -1,0 +1,44 @@
+"""Advice for k8s and the like, from their own history alone."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from observed_runs import make_observed
+
+from advisor.model.delegated import delegated_ways
+
+
+def test_the_way_it_went_is_predicted_as_it_went() -> None:
+    run = make_observed([2.0] * 30, slots=5, launch_s=8.0, tail_s=1.0, executor="k8s")
+    now = next(way for way in delegated_ways([run]) if way.current)
+    assert (now.max_concurrent, now.batch_size, now.pods) == (5, 1, 30)
+    assert now.predicted_s.median == pytest.approx(run.end_s, rel=0.05)
+
+
+def test_short_items_in_slow_pods_want_batches() -> None:
+    run = make_observed([0.5] * 200, slots=4, launch_s=20.0, tail_s=1.0, executor="k8s")
+    ways = delegated_ways([run])
+    now = next(way for way in ways if way.current)
+    assert ways[0].batch_size >= 20
+    assert ways[0].predicted_s.median < now.predicted_s.median / 5
+
+
+def test_long_items_want_none() -> None:
+    run = make_observed([600.0] * 40, slots=4, launch_s=20.0, executor="docker")
+    assert delegated_ways([run])[0].batch_size == 1
+
+
+def test_a_large_run_is_scaled() -> None:
+    run = make_observed([1.0] * 6000, slots=10, launch_s=5.0, tail_s=1.0, executor="k8s")
+    now = next(way for way in delegated_ways([run]) if way.current)
+    assert now.predicted_s.median == pytest.approx(run.end_s, rel=0.05)
+
+
+def test_other_executors_and_too_few_steps_give_no_advice() -> None:
+    assert delegated_ways([make_observed([1.0] * 8)]) == ()
+    few = make_observed([1.0] * 2, executor="k8s")
+    assert delegated_ways([few]) == ()
+    failed = replace(few, steps=())
+    assert delegated_ways([failed]) == ()
