@@ -35,7 +35,7 @@ PICKLE_PROTOCOL = 4
 _SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
 _ENOUGH_CALLS = 16
 _MOST_CALLS = 40
-_STORED_ITEMS = 8  # outside of a run each takes some 0.1 s to prepare
+_STORED_ITEMS = 16  # of which storing and loading is timed; enough for a median
 _BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
 _COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
 
@@ -229,9 +229,10 @@ class Session:
                 self.invocation.store(op, outputs, item)
                 if loaded:
                     self.invocation.load(op, item)
-        except CannotStoreError as error:
+        except Exception as error:  # noqa: BLE001 - what an IO manager raises outside of a run
+            told = error.what if isinstance(error, CannotStoreError) else failure_in_words(error)
             self.not_stored.add(op.op.handle)
-            self.notes[f"Storing was not measured: {error.what}"] = None
+            self.notes[f"Storing was not measured: {told}"] = None
         else:
             known[item] = spent["handle_output"], spent["load_input"]
 
@@ -240,7 +241,7 @@ class Session:
 def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]]:
     """Seconds inside the op's IO managers alone, by method, while the block runs.
 
-    Building the contexts that they are given takes many times longer outside of a run.
+    The contexts that they are given are built around it, which a run does too, but otherwise.
     """
     spent = {"handle_output": 0.0, "load_input": 0.0}
     managers = {id(found): found for found in (invocation._io_manager(op, n) for n in op.outputs)}
