@@ -85,7 +85,7 @@ _EXECUTOR_SIGNS: Sequence[tuple[str, str]] = (
     ("in Kubernetes job", "k8s"),
     ("in Docker container", "docker"),
     ("celery task", "celery"),
-    ("async executor", "async"),
+    ("AsyncExecutor", "async"),  # dagster-async-executor
 )
 
 

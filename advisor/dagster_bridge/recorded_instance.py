@@ -175,6 +175,8 @@ def _read(
     a write-ahead log of its own is copied to a temporary folder first. Either way the files must
     be the same before and after, or it is done again.
     """
+    if not os.access(path, os.R_OK):
+        raise DynadviseError("The database may not be read by this user.", where=str(path))
     damage: sqlite3.DatabaseError | None = None
     for _ in range(_ATTEMPTS):
         before = _state(path)
@@ -182,7 +184,7 @@ def _read(
             if before[1] is not None:
                 with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
                     copy = _copy(path, Path(folder))
-                    if _state(path) != before:
+                    if copy is None or _state(path) != before:
                         continue
                     with closing(sqlite3.connect(copy)) as connection:
                         _check_schema(connection, path, table, columns)
@@ -223,10 +225,14 @@ def _state(path: Path) -> tuple[tuple[int, int], tuple[int, int] | None]:
     return (own.st_size, own.st_mtime_ns), ((wal.st_size, wal.st_mtime_ns) if wal.st_size else None)
 
 
-def _copy(path: Path, folder: Path) -> Path:
+def _copy(path: Path, folder: Path) -> Path | None:
+    """The database and its write-ahead log; None where the log was merged meanwhile."""
     target = folder / "copy.db"
     shutil.copyfile(path, target)
-    shutil.copyfile(f"{path}-wal", f"{target}-wal")
+    try:
+        shutil.copyfile(f"{path}-wal", f"{target}-wal")
+    except FileNotFoundError:
+        return None
     return target
 
 

@@ -12,7 +12,7 @@ from dagster import DynamicOut, DynamicOutput, RetryRequested, job, op
 
 @op(out=DynamicOut())
 def fan_out():
-    for index in range(4):
+    for index in range(3):
         yield DynamicOutput(index, mapping_key=f"k{index}")
 
 
@@ -43,7 +43,7 @@ def brief(item):
 
 @op
 def write_while_locked(context, item):
-    if item == 3:
+    if item == 2:
         path = f"{context.instance.storage_directory()}/rows.db"
         with sqlite3.connect(path) as holder:
             holder.execute("CREATE TABLE rows (item)")
@@ -64,6 +64,12 @@ def pooled(item):
     return item
 
 
+@op(out=DynamicOut())
+def fan_out_two():
+    for index in range(2):
+        yield DynamicOutput(index, mapping_key=f"k{index}")
+
+
 @job
 def pools():
-    fan_out().map(pooled)
+    fan_out_two().map(pooled)

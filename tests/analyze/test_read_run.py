@@ -56,14 +56,14 @@ def test_a_killed_and_a_retried_step_are_told(real_home: Path) -> None:
     ]  # fmt: skip
     assert moments == sorted(moments)
     assert done.pid not in {None, killed.pid}
-    assert (by_key["fan_out", 1].outputs, done.op, done.mapping_key) == (4, "mishap", "k0")
+    assert (by_key["fan_out", 1].outputs, done.op, done.mapping_key) == (3, "mishap", "k0")
 
 
 def test_an_in_process_run_has_no_worker_events(real_home: Path) -> None:
     run = newest(real_home, "locked")
     assert (run.executor, run.max_concurrent, run.start_method) == ("in_process", 1, None)
     assert all(step.worker_starting_s is None for step in run.steps)
-    failed = next(step for step in run.steps if step.step_key == "write_while_locked[k3]")
+    failed = next(step for step in run.steps if step.step_key == "write_while_locked[k2]")
     assert "database is locked" in (failed.error or "")
     assert run.status == "failure"
 
@@ -126,6 +126,12 @@ def test_delegating_executors_show_themselves_in_the_launch(message: str, execut
     run = assembled(events)
     assert run.executor == executor
     assert run.steps[0].worker_started_s - run.steps[0].worker_starting_s == pytest.approx(8.0)
+
+
+def test_the_async_executor_shows_itself() -> None:
+    message = "Executing steps with AsyncExecutor"
+    steps = list(step_events("work[k0]", 1.0))[5:]
+    assert assembled([Event(0.0, "ENGINE_EVENT", None, message), *steps]).executor == "async"
 
 
 @pytest.mark.parametrize("in_kubernetes", [False, True])
