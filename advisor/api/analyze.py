@@ -144,7 +144,9 @@ def profile_from_runs(
     from advisor.model.learning import overhead_model_from_runs, workload_from_runs
     from advisor.store import SavedProfile
 
-    workload = workload_from_runs(runs, measured=known.workload if known else None)
+    # A profile that was itself read from runs measured nothing.
+    measured = known.workload if known and known.workload.op_executions else None
+    workload = workload_from_runs(runs, measured=measured)
     unadvised = SavedProfile(
         description=description or (known.description if known else _description(rows, runs)),
         workload=replace(workload, measured_at=_now()),
