@@ -184,15 +184,24 @@ def pending(
                     yield repeat, name, configuration
 
 
-def configurations_of(name: str) -> list[str]:
-    """What is run of a workload: all that was predicted, less what it leaves out."""
+def configurations_of(name: str, *, quick: bool = False) -> list[str]:
+    """What is run of a workload: all that was predicted, less what it leaves out.
+
+    What was advised is never left out.
+    """
     from workloads import WORKLOADS
 
-    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
+    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name][-1]
+    advised = {found["advised"], found["config_only"]}
     out = WORKLOADS[name].left_out
-    return sorted(
-        way for way in found[-1]["predicted"] if way not in out and way.partition(":")[0] not in out
-    )
+
+    def is_run(way: str) -> bool:
+        if way in advised:
+            return True
+        affordable = way not in out and way.partition(":")[0] not in out
+        return affordable and (not quick or way in QUICK or ":threads=" in way)
+
+    return sorted(way for way in found["predicted"] if is_run(way))
 
 
 def expected_s(name: str, configuration: str) -> float:
