@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -140,14 +140,23 @@ def _measure_request(
     )
 
 
-def profile(request: ProfileOptions, progress: Progress | None = None) -> ProfileOutcome:
+def profile(
+    request: ProfileOptions,
+    progress: Progress | None = None,
+    announce: Callable[[str], None] = lambda _text: None,
+) -> ProfileOutcome:
     """Measure a workload and advise.
+
+    Args:
+        request: What is asked.
+        progress: Told what is being done.
+        announce: Told, before any of the user's ops is called, which are and how often.
 
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
     from advisor import store
-    from advisor.measure.op_profile import profile_workload
+    from advisor.measure.op_profile import plan_executions, profile_workload
     from advisor.measure.progress import silent
 
     tell = progress or silent
@@ -174,7 +183,10 @@ def profile(request: ProfileOptions, progress: Progress | None = None) -> Profil
     def told_measuring(message: str, share: float | None = None) -> None:
         tell(message, 0.5 + 0.4 * (share or 0))
 
-    workload = profile_workload(_measure_request(request, found, measuring_s, told_measuring))
+    measured = _measure_request(request, found, measuring_s, told_measuring)
+    planned = plan_executions(measured, found.description)
+    announce("\n".join(line.replace("Would ", "Will ", 1) for line in planned))
+    workload = profile_workload(measured)
     if left_s() > REFRESH_S:
         host = refreshed_host(
             subject,

@@ -97,12 +97,8 @@ def command(
         return
     if output is not None:
         _check_writable(output)
-    state.say(
-        f"Runs your code on samples of {target}, {request.budget_s:g} s in all; "
-        "--dry-run says what is run and how often."
-    )
     with state.progress() as progress:
-        outcome = profile.profile(request, progress)
+        outcome = profile.profile(request, progress, progress.announce)
     emitted = None
     if request.emit:
         from advisor.api.emitting import emit_kind

@@ -123,11 +123,11 @@ def calibrate(
             tell(f"a tiny run: {_named(probe)}", 0.15 + 0.65 * index / len(FULL_PASS))
             runs.extend(session.run(probe, preload.modules))
         tell("storing, CPU scaling, bookkeeping, command line", 0.85)
+        spent = time.monotonic() - begun
+        cli_start_s = session.cli_start_s() if spent < budget_s - 5 else None
         storing, growth = session.storing(), session.growth()
         scaling = session.cpu_scaling()
         process_start_s = session.process_start_s()
-        spent = time.monotonic() - begun
-        cli_start_s = session.cli_start_s() if spent < budget_s - 8 else None
         if cli_start_s is None and "command line" not in unmeasured:
             unmeasured["command line"] = "the budget was used up"
     if not runs:

@@ -44,8 +44,9 @@ def api(monkeypatch):
         __import__(package)
         monkeypatch.setattr(sys.modules[package], name, sys.modules[module], raising=False)
 
-    def profile(request, progress):
+    def profile(request, progress, announce):
         asked.profile = request
+        announce("Will run op 'process_chunk' on up to 3 items.")
         progress("measuring", 0.5)
         progress("calibrating")
         return ProfileOutcome(make_advice(), make_saved_profile(), Path("profiles/h/t.json"))
@@ -95,7 +96,7 @@ def test_profile_prints_the_advice_and_nothing_else_on_stdout(api):
     assert result.exit_code == 0
     assert result.stdout.startswith("shop.chunks:process_all\n")
     assert "Saved: profiles/h/t.json" in result.stdout
-    assert result.stderr.startswith("Runs your code on samples of shop.chunks:process_all, 60 s")
+    assert result.stderr.startswith("Will run op 'process_chunk' on up to 3 items.")
     assert "\x1b" not in result.stdout
     assert run("-q", "profile", "shop.chunks:process_all").stderr == ""
 
