@@ -72,6 +72,7 @@ def _module(request: EmitRequest) -> str:
         workers_comment=comment(_workers_reason(request)),
         thread=kind == "thread",
         process=kind == "process",
+        preloaded=literal(_preloaded(request)),
         limit_threads=_is_multi_core(request),
         multiprocess=multiprocess,
         executor_config=with_reasons(executor_config(candidate), reasons_for(request)),
@@ -137,6 +138,12 @@ def _workers_reason(request: EmitRequest) -> str:
         f"{candidate.workers_in_op} threads inside the step: the items mostly wait, and waiting"
         " threads need no CPU. The op must be safe to call from several threads."
     )
+
+
+def _preloaded(request: EmitRequest) -> list[str]:
+    """The measured preload list: the candidate's own, else that of any way that has one."""
+    ways = (request.candidate, *(way.candidate for way in request.advice.candidates))
+    return next((list(way.preload_modules) for way in ways if way.preload_modules), [])
 
 
 def _is_multi_core(request: EmitRequest) -> bool:
