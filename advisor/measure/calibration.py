@@ -33,7 +33,8 @@ from advisor.domain.host import (
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child
-from advisor.measure.preload import DeriveRequest, SafePreload
+from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
+from advisor.measure.preload import DeriveRequest
 
 ITEM_WAIT_S = 0.2
 """What a calibration's items sleep: without a wait, later steps look cheaper than they are,
@@ -239,16 +240,14 @@ class _Session:
         self.unmeasured = unmeasured
         self.base_rss_bytes = 0
 
-    def _child(
-        self, function: str, argument: object, timeout_s: float = RUN_TIMEOUT_S
-    ) -> ChildResult:
+    def _child(self, function: str, argument: object, **environment: str) -> ChildResult:
         target = self.subject.target
         return run_in_child(
             function,
             argument,
-            timeout_s=timeout_s,
+            timeout_s=RUN_TIMEOUT_S,
             python_path=self.subject.python_path,
-            environment={"DAGSTER_HOME": self.home, "DAGSTER_DISABLE_TELEMETRY": "1"},
+            environment={"DAGSTER_HOME": self.home, **environment},
             working_directory=target.working_directory if target else None,
         )
 
@@ -264,11 +263,14 @@ class _Session:
         roots = self._value(name, self._child("advisor.measure.preload:derive_roots", request))
         if not roots:
             return PreloadList(())
-        checked = self._value(name, self._child("advisor.measure.preload:check_preload", roots))
+        checked = self._value(
+            name,
+            self._child("advisor.measure.imports:check_modules", roots, **SINGLE_THREADED_BLAS),
+        )
         if checked is None:
             return PreloadList(())
-        safe = cast("SafePreload", checked)
-        return PreloadList(safe.modules, safe.left_out)
+        preloadable = cast("Preloadable", checked)
+        return PreloadList(preloadable.safe, preloadable.unsafe)
 
     def run(self, probe: Probe, preload: tuple[str, ...]) -> list[CalibrationRun]:
         """One tiny run; empty where it failed."""

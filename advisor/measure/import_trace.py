@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -29,7 +29,7 @@ def traced_imports() -> Iterator[list[RootImport]]:
     CPython looks ``_find_and_load`` up in ``importlib._bootstrap`` for every module that is not
     yet in ``sys.modules``, for ``import`` statements and ``import_module`` alike.
     """
-    bootstrap: Any = importlib._bootstrap  # type: ignore[attr-defined]
+    bootstrap: Any = sys.modules["_frozen_importlib"]
     original = bootstrap._find_and_load
     found: list[RootImport] = []
     state = threading.local()

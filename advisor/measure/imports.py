@@ -8,7 +8,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
@@ -104,9 +104,20 @@ def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloada
     target, modules = question
     load_target(target)
     forkable = task_count() == 1
+    return replace(check_modules(modules), forkable=forkable)
+
+
+def check_modules(modules: tuple[str, ...]) -> Preloadable:
+    """Import each module in this process; unsafe is what starts threads or connects.
+
+    A module that an earlier one of the list has imported needs no entry of its own.
+    """
     safe: list[str] = []
     unsafe: dict[str, str] = {}
+    before = set(sys.modules)
     for module in modules:
+        if module in sys.modules and module not in before:
+            continue
         threads = {thread.ident for thread in threading.enumerate()}
         tasks = task_count()
         sockets = socket_inodes()
@@ -125,7 +136,7 @@ def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloada
             unsafe[module] = "opens a connection when imported"
         else:
             safe.append(module)
-    return Preloadable(tuple(safe), unsafe, forkable)
+    return Preloadable(tuple(safe), unsafe)
 
 
 def task_count() -> int:
