@@ -1,7 +1,8 @@
 """Runs that happened, read back from their event logs.
 
 What the log tells is in the *columns* of Dagster's event table: type, step key and timestamp
-(microseconds on SQLite and Postgres). Deserializing a payload costs about 0.1 ms an event, so only
+(microseconds on SQLite and Postgres). Deserializing a payload takes some tenths of a millisecond
+(a minute and more for 10,000 steps; the columns: a second or two), so only
 the few kinds of events that say something more are looked into, as plain JSON. Storages whose
 table cannot be trusted for that (MySQL keeps whole seconds) are read by the public paged call.
 """

@@ -45,8 +45,7 @@ def gantt_text(bars: Sequence[GanttBar], makespan_s: float, width: int = 100) ->
         f"{_lane_label(row, fold, lanes):>{label}} |{''.join(map(_symbol, cells))}|"
         for row, cells in enumerate(shares)
     ]
-    end = seconds(makespan_s)
-    axis = f"{'':>{label}}  0{end:>{columns - 1}}"
+    axis = f"{'':>{label}}  0{seconds(makespan_s):>{columns - 1}}"
     legend = f"{'':>{label}}  {LAUNCHING} launching  {WORKING} at work  {FAILED} failed attempt"
     return "\n".join([*lines, axis, legend])
 
@@ -93,9 +92,9 @@ def gantt_svg(
         f'<line x1="{left}" y1="{bottom}" x2="{left + inner}" y2="{bottom}" stroke="#999"/>'
     )
     for tick in range(6):
-        x = left + inner * tick / 5
+        at = left + inner * tick / 5
         parts.append(
-            f'<text x="{x:.0f}" y="{bottom + 16}" text-anchor="middle" fill="#555">'
+            f'<text x="{at:.0f}" y="{bottom + 16}" text-anchor="middle" fill="#555">'
             f"{escape(seconds(makespan_s * tick / 5))}</text>"
         )
     parts.append("</svg>")

@@ -70,7 +70,8 @@ def test_an_in_process_run_has_no_worker_events(real_home: Path) -> None:
 
 def test_waits_for_a_pool_are_told(real_home: Path) -> None:
     run = newest(real_home, "pools")
-    assert run.status == "success"
+    assert (run.status, run.start_method) == ("success", "forkserver")
+    assert run.preload_modules == ("dagster._core.storage.sqlite_storage",)
     assert run.pool_waits_s
     assert set(run.pool_waits_s) <= {step.step_key for step in run.steps}
     assert all(wait > 0 for wait in run.pool_waits_s.values())
