@@ -20,6 +20,7 @@ from dagster import (
     Output,
     RetryPolicy,
     asset,
+    configured,
     define_asset_job,
     graph,
     graph_asset,
@@ -260,6 +261,12 @@ def with_config(context, value: int) -> int:
 fixed_config = with_config.configured({"base": 1000}, name="fixed_config")
 
 
+@configured(with_config, config_schema={"tens": int})
+def mapped_config(config):
+    """The same op, with config of its own that is turned into the op's."""
+    return {"base": config["tens"] * 10}
+
+
 @op(out={"low": Out(int), "high": Out(int)})
 def yields(context, value: int):
     """A generator with two outputs."""
@@ -316,20 +323,12 @@ def kinds_job():
     items.map(asks_its_run)
     items.map(with_config)
     items.map(fixed_config)
+    items.map(mapped_config)
     items.map(yields)
     items.map(returns_two)
     items.map(awaits)
     items.map(awaits_and_yields)
     items.map(lambda value: waits_for(value, after=done))
-
-
-KINDS_CONFIG = {
-    "resources": {"pool": {"config": {"size": 5}}},
-    "ops": {
-        "with_settings": {"config": {"label": "cubed", "power": 3}},
-        "with_config": {"config": {"base": 20}},
-    },
-}
 
 
 # --- executors ---

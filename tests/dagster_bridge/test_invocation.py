@@ -23,6 +23,7 @@ KINDS_CONFIG = {
     "ops": {
         "with_settings": {"config": {"label": "cubed", "power": 3}},
         "with_config": {"config": {"base": 20}},
+        "mapped_config": {"config": {"tens": 3}},
     },
 }
 
@@ -53,6 +54,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory):
         ("with_settings", {"result": "cubed 64"}),
         ("with_config", {"result": 29}),
         ("fixed_config", {"result": 1009}),
+        ("mapped_config", {"result": 39}),
         ("yields", {"low": 3, "high": 5}),
         ("returns_two", {"low": 3, "high": 5}),
         ("awaits", {"result": 5}),

@@ -85,6 +85,14 @@ def test_upstream_assets_are_computed_and_not_stored(
     assert list(tmp_path.iterdir()) == [home]
 
 
+def test_upstream_values_do_not_go_through_the_users_io_manager() -> None:
+    import bridge_shapes
+
+    bridge_shapes.SHELF.clear()
+    assert drawn("shelf_job").fixed_inputs["add"] == {"extra": 7}
+    assert bridge_shapes.SHELF == {}
+
+
 def test_an_op_that_raises_while_samples_are_drawn_is_named(tmp_path: Path, monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
     (tmp_path / "raises_early.py").write_text(
