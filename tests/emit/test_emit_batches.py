@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import sys
+from dataclasses import replace
 
 import pytest
-from dagster import DagsterInstance, execute_job, reconstructable
+from dagster import DagsterInstance, execute_job, reconstructable, validate_run_config
 from emission import describe_job, load_job, load_source, request_for
+from factories import make_sample, make_workload_profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.errors import DynadviseError
 from advisor.emit import emit
 
 IN_PROCESS_3 = Candidate("execute_job", "in_process", batch_size=3)
@@ -22,6 +25,7 @@ THREADS_ALL = Candidate(
 PROCESSES_ALL = Candidate(
     "execute_job", "in_process", batch_size=99, workers_in_op=2, worker_kind="process"
 )
+SPAWN = Candidate("execute_job", "multiprocess", "spawn", max_concurrent=2)
 CASES = [
     ("emit_seed_job", "seed_job", "merge"),
     ("emit_chain_job", "chain_job", "publish"),
@@ -112,3 +116,100 @@ def test_a_multiprocess_run_of_batches_gives_the_same_results(tmp_path):
         assert result.output_for_node("publish") == original.output_for_node("publish")
         steps = {event.step_key for event in result.all_events if event.step_key}
     assert {"split", "scale_and_describe[batch_0]", "scale_and_describe[batch_1]"} <= steps
+
+
+def profile_of(pairs):
+    """A workload whose items have these (bytes, seconds)."""
+    profile = make_workload_profile()
+    calls = tuple(
+        make_sample(i, input_bytes=size, wall_s=wall) for i, (size, wall) in enumerate(pairs)
+    )
+    return replace(profile, ops=(replace(profile.ops[0], later_calls=calls),))
+
+
+GROWING = [(1000 * n, 0.1 * n) for n in range(1, 8)]
+
+
+def test_sizes_that_foretell_durations_deal_the_longest_first(tmp_path):
+    request = request_for(
+        describe_job("emit_seed_job", "seed_job"), IN_PROCESS_3, workload=profile_of(GROWING)
+    )
+    emitted = load_source(emit("batch", request), "emitted_longest_first", tmp_path)
+    sizes = [900, 10, 10, 10, 10, 800, 10]
+    items = [(n, f"key_{n}", "x" * size) for n, size in enumerate(sizes)]
+
+    batches = emitted.in_batches(items)
+
+    assert sorted(item for batch in batches for item in batch) == items
+    loads = sorted(sum(len(item[-1]) for item in batch) for batch in batches)
+    assert len(batches) == 3
+    assert loads[-1] == 900
+    assert loads[1] == 800
+    result = emitted.seed_job_batched.execute_in_process()
+    assert result.output_for_node("merge") == list(range(0, 70, 10))
+
+
+@pytest.mark.parametrize(
+    "pairs",
+    [
+        GROWING[:4],
+        [(1000, 0.1 * n) for n in range(1, 8)],
+        [(1000 * n, 0.5) for n in range(1, 8)],
+        [(1000 * n, 0.1 + 0.4 * (n % 2)) for n in range(1, 8)],
+    ],
+    ids=["too few", "sizes alike", "durations alike", "unrelated"],
+)
+def test_sizes_that_foretell_nothing_leave_the_items_dealt_in_turn(pairs, tmp_path):
+    request = request_for(
+        describe_job("emit_seed_job", "seed_job"), IN_PROCESS_3, workload=profile_of(pairs)
+    )
+    emitted = load_source(emit("batch", request), "emitted_in_turn", tmp_path)
+
+    assert emitted.in_batches(list(range(7))) == [[0, 3, 6], [1, 4], [2, 5]]
+
+
+def test_worker_processes_of_a_multi_threaded_op_get_one_thread_each(tmp_path):
+    request = request_for(describe_job("emit_seed_job", "seed_job"), PROCESSES_ALL)
+    advice = request.advice
+    threaded = replace(
+        request, advice=replace(advice, workload=replace(advice.workload, cpu_s=4 * 0.501))
+    )
+
+    assert "THREADS_OF_A_WORKER = 1" in emit("workers", threaded)
+    assert "THREADS_OF_A_WORKER" not in emit("workers", request)
+    emitted = load_source(emit("workers", threaded), "emitted_one_thread", tmp_path)
+    result = emitted.seed_job_batched.execute_in_process()
+    assert result.output_for_node("merge") == list(range(0, 70, 10))
+
+
+def test_batch_emits_the_best_batched_way_where_the_advice_is_another(tmp_path):
+    request = request_for(describe_job("emit_seed_job", "seed_job"), SPAWN)
+
+    assert "8 threads in a step" in " ".join(emit("batch", request).split())
+
+
+def test_workers_say_that_no_way_has_any():
+    request = request_for(describe_job("emit_seed_job", "seed_job"), SPAWN)
+    request = replace(request, advice=replace(request.advice, candidates=()))
+
+    with pytest.raises(DynadviseError, match="workers inside a step"):
+        emit("workers", request)
+
+
+def test_run_config_of_a_chain_is_translated_for_its_batched_op(tmp_path):
+    source = emit(
+        "batch", request_for(describe_job("emit_configured_job", "configured_job"), IN_PROCESS_3)
+    )
+    emitted = load_source(source, "emitted_translated", tmp_path)
+    given = {
+        **load_job("emit_configured_job", "configured_job").run_config,
+        "execution": {"config": {"multiprocess": {"max_concurrent": 4}}},
+    }
+
+    translated = emitted.batched_run_config(given)
+
+    validate_run_config(emitted.configured_job_batched, translated)
+    assert translated["ops"]["scale_and_label"]["config"] == {
+        "scale": {"factor": 5},
+        "label": {"suffix": "?"},
+    }
