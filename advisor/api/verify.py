@@ -373,12 +373,15 @@ def _saved_profile(
 
 
 def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
-    """What the profile says of a candidate: the advice's own words where it has them."""
+    """What the profile says of a candidate.
+
+    The advice's own words, as long as no real run has sharpened them since.
+    """
     from advisor.api.recommend import predict
 
     advice = saved.advice
     named = (advice.recommendation, advice.config_only, advice.current, advice.default)
-    for known in (*named, *advice.candidates):
+    for known in (*named, *advice.candidates) if not saved.verifications else ():
         if known is not None and known.candidate == candidate:
             return known
     return predict(saved, candidate, AdviseOptions())

@@ -217,3 +217,28 @@ def test_the_commands_data_is_on_stdout_and_its_messages_on_stderr(profiled, cap
 def test_the_command_refuses_what_it_does_not_know(profiled, capsys):
     assert call(profiled, "--configurations", "fastest") == 2
     assert "fastest" in capsys.readouterr().err
+
+
+def test_real_runs_sharpen_the_next_prediction(profiled):
+    from advisor.api.options import AdviseOptions
+    from advisor.api.recommend import predict
+    from advisor.domain.quantities import Interval
+    from advisor.domain.verification import Verification, VerifiedRun
+
+    def predicted_s() -> float:
+        plans = []
+        verify(
+            replace(profiled, configurations=("spawn:2",)),
+            silent,
+            confirm=lambda plan: bool(plans.append(plan)),
+        )
+        return plans[0].configurations[0].predicted_s.median
+
+    path = next(profiled.profiles_dir.glob("*/*.json"))
+    saved = store.read(path)
+    spawn = parse_configuration("spawn:2", ())
+    first_s = predict(saved, spawn, AdviseOptions()).makespan_s.median
+    runs = (VerifiedRun(spawn, 2 * first_s, 0.0, 0.0, 0.0, "2026-01-02T00:00:00+00:00"),) * 3
+    seen = Verification("spawn:2", spawn, Interval(first_s, first_s, first_s), runs)
+    store.write_to(replace(saved, verifications=(seen,)), path)
+    assert 1.2 * first_s < predicted_s() <= 2 * first_s
