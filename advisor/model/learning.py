@@ -329,10 +329,11 @@ def _in_process(run: ObservedRun) -> InProcessOverhead:
 
 
 def _per_output(fan_out: ObservedStep | None) -> float:
-    if fan_out is None or fan_out.outputs < 2:
+    """From one output to the next; of a single one, what storing it took."""
+    if fan_out is None or fan_out.first_output_s is None or fan_out.last_output_s is None:
         return 0.0
-    if fan_out.first_output_s is None or fan_out.last_output_s is None:
-        return 0.0
+    if fan_out.outputs < 2:
+        return max(0.0, (fan_out.end_s or fan_out.last_output_s) - fan_out.last_output_s)
     return (fan_out.last_output_s - fan_out.first_output_s) / (fan_out.outputs - 1)
 
 

@@ -103,7 +103,7 @@ def test_a_run_by_the_beginning_of_its_id_and_its_chart_as_svg(dynadvise, tmp_pa
 
 
 def test_a_profile_is_saved_from_runs_alone_and_advises(dynadvise, tmp_path: Path) -> None:
-    status, _, err = dynadvise("--job", "chunks", "--save", "--items", "40", "-q")
+    status, _, err = dynadvise("--job", "chunks", "--save", "--items", "500", "-q")
     assert (status, err) == (0, "")
     (path,) = tmp_path.glob("profiles/*/*.json")
     status, out, _ = invoke("recommend", str(path), "--format", "json")
