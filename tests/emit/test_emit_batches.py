@@ -213,3 +213,23 @@ def test_run_config_of_a_chain_is_translated_for_its_batched_op(tmp_path):
         "scale": {"factor": 5},
         "label": {"suffix": "?"},
     }
+
+
+def test_threads_see_the_steps_context_and_one_configured_op_keeps_its_run_config(tmp_path):
+    config = {"ops": {"suffixed": {"config": {"suffix": "!"}}}}
+    batched = emitted_job("workers", "emit_context_job", "context_job", THREADS_ALL, tmp_path)
+
+    result = batched.execute_in_process(run_config=config)
+
+    assert result.output_for_node("merge") == ["context0!", "context1!", "context2!"]
+
+
+def test_a_failure_that_forbids_retries_ends_the_batch_at_once(tmp_path):
+    module = importlib.import_module("emit_context_job")
+    module.CALLS.clear()
+    batched = emitted_job("batch", "emit_context_job", "final_failure_job", THREADS_ALL, tmp_path)
+
+    result = batched.execute_in_process(raise_on_error=False)
+
+    assert not result.success
+    assert sorted(module.CALLS) == [0, 1, 2]
