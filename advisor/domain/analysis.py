@@ -63,6 +63,7 @@ class OpStatistics:
         failed: Attempts that failed or were retried.
         phases: In the order of :data:`PHASES`; one that the log does not show is absent.
         slot_s: From the slot given to the end, a step.
+        way: Executor and start method: what the statistics are grouped by.
     """
 
     op: str
@@ -73,6 +74,7 @@ class OpStatistics:
     failed: int
     phases: tuple[PhaseStatistics, ...]
     slot_s: Spread
+    way: str = ""
 
     def phase(self, name: Phase) -> PhaseStatistics | None:
         """The statistics of one phase, None where the log does not show it."""
@@ -331,7 +333,7 @@ class Analysis:
 
     Attributes:
         runs: Newest first.
-        combined: Ops over all runs, one entry an op and executor.
+        combined: Ops over all runs, one entry an op and way.
         overhead: What the runs teach of their host or cluster.
         drift: Against a saved profile; None without one.
         ways: Other ways under k8s, docker or celery, best first; empty without such runs.

@@ -18,6 +18,7 @@ from advisor.domain.quantities import Interval
 from advisor.domain.workload import StartMethod
 from advisor.model.run_statistics import (
     compute_s,
+    executor_way,
     item_count,
     makespan,
     mapped_steps,
@@ -146,11 +147,9 @@ def candidate_of(run: ObservedRun) -> Candidate | None:
 
 def way_of(run: ObservedRun) -> str:
     """How a run went, in few words: ``spawn, 4 at once``."""
-    if run.executor != "multiprocess":
-        return run.executor.replace("_", " ")
-    warm = "warm " if run.preload_modules else ""
-    at_once = f", {run.max_concurrent} at once" if run.max_concurrent else ""
-    return f"{warm}{run.start_method}{at_once}"
+    at_once = f", {run.max_concurrent} at once" if run.executor != "in_process" else ""
+    way = executor_way(run).removeprefix("multiprocess, ")
+    return f"{way}{at_once if run.max_concurrent else ''}"
 
 
 def _is_way_of(candidate: Candidate, run: ObservedRun) -> bool:
@@ -236,8 +235,8 @@ def _thin(good: int, compared: int, has_advice: bool) -> str | None:
     needed = fewest_runs()
     if good < needed:
         return (
-            f"The evidence is thin: {good} like runs that succeeded without a retry; a change "
-            f"can be told from {needed} on."
+            f"The evidence is thin: {good} like run{'' if good == 1 else 's'} succeeded without a "
+            f"retry; a change can be told from {needed} on."
         )
     if has_advice and not compared:
         return (

@@ -66,8 +66,8 @@ def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
         )
     if crowded:
         notes.append(
-            f"{crowded} runs had several steps at once: phases are taken where they were least "
-            "disturbed (10th percentile)."
+            f"{crowded} run{'' if crowded == 1 else 's'} had several steps at once: phases are "
+            "taken where they were least disturbed (10th percentile)."
         )
     return ObservedOverhead(
         in_process=_mean_in_process(serial) if serial else None,

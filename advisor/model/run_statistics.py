@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -140,21 +140,30 @@ def step_phases(run: ObservedRun) -> list[StepPhases]:
 
 
 def op_statistics(runs: Sequence[ObservedRun]) -> tuple[OpStatistics, ...]:
-    """Phases by op and executor, over all runs; ops in the order of their first step."""
+    """Phases by op and way (executor, start method); ops in the order of their first step."""
     groups: dict[tuple[str, str], list[StepPhases]] = defaultdict(list)
     roles: dict[tuple[str, str], OpRole] = {}
+    executors: dict[str, str] = {}
     for run in runs:
+        executors[executor_way(run)] = run.executor
         fan_out = fan_out_step(run)
         collects = {step.op for step in collect_steps(run)}
         for phases in step_phases(run):
             step = phases.step
-            key = (step.op, run.executor)
+            key = (step.op, executor_way(run))
             groups[key].append(phases)
             roles[key] = _role(step, fan_out, collects)
     return tuple(
-        _statistics(op, roles[op, executor], executor, steps)
-        for (op, executor), steps in groups.items()
+        replace(_statistics(op, roles[op, way], executors[way], steps), way=way)
+        for (op, way), steps in groups.items()
     )
+
+
+def executor_way(run: ObservedRun) -> str:
+    """Executor and start method in words, warm where a preload list is configured."""
+    if run.executor != "multiprocess":
+        return run.executor.replace("_", " ")
+    return f"multiprocess, {'warm ' if run.preload_modules else ''}{run.start_method}"
 
 
 def parallelism(run: ObservedRun) -> Parallelism:

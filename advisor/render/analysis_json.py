@@ -56,6 +56,7 @@ def _op(op: OpStatistics) -> dict[str, Any]:
         "op": op.op,
         "role": op.role,
         "executor": op.executor,
+        "way": op.way,
         "steps": op.steps,
         "attempts": op.attempts,
         "failed": op.failed,

@@ -14,7 +14,8 @@ def analysis_to_markdown(analysis: Analysis) -> str:
     lines += ["", f"_{tables.TABLE_LEGEND}_"]
     for run in analysis.runs:
         lines += _run(run)
-    lines += ["", "## Phases of a step", "", *_grid(tables.phases_table(analysis.combined))]
+    for way, grid in tables.phases_tables(analysis.combined):
+        lines += ["", f"## Phases of a step, {_plain(way)}", "", *_grid(grid)]
     if learned := tables.learned_sentences(analysis.overhead):
         lines += ["", "## What these runs teach of the place where they ran", ""]
         lines += [f"- {_plain(text)}" for text in (*learned, *analysis.overhead.notes)]

@@ -73,17 +73,15 @@ TABLE_LEGEND = (
 )
 
 
-def phases_table(ops: Sequence[OpStatistics]) -> Grid:
-    """Phases down, one column an op and executor: median and the 10th to 90th percentile."""
+def phases_tables(ops: Sequence[OpStatistics]) -> tuple[tuple[str, Grid], ...]:
+    """By way: phases down, one column an op; median and the 10th to 90th percentile."""
+    ways = dict.fromkeys(op.way for op in ops)
+    return tuple((way, _phases_grid([op for op in ops if op.way == way])) for way in ways)
+
+
+def _phases_grid(ops: Sequence[OpStatistics]) -> Grid:
     shown = [name for name in PHASES if any(op.phase(name) for op in ops)]
-    several = len({op.executor for op in ops}) > 1
-    head = (
-        "phase",
-        *(
-            printable(op.op) + (f" [{op.executor}]" if several else "") + f" ({op.role})"
-            for op in ops
-        ),
-    )
+    head = ("phase", *(f"{printable(op.op)} ({op.role})" for op in ops))
     rows: list[tuple[str, ...]] = [("steps", *(_steps(op) for op in ops))]
     for name in shown:
         cells = []

@@ -38,8 +38,9 @@ def analysis_to_text(analysis: Analysis, *, width: int = 100, color: bool = Fals
             f"{len(analysis.runs) - SHOWN_IN_FULL} more runs in the tables; "
             "--run ID shows one in full, --format json all."
         )
-    page.title("Phases of a step, median (10th to 90th percentile)")
-    page.grid(tables.phases_table(analysis.combined))
+    for way, grid in tables.phases_tables(analysis.combined):
+        page.title(f"Phases of a step, {way}: median (10th to 90th percentile)")
+        page.grid(grid)
     if learned := tables.learned_sentences(analysis.overhead):
         page.title("What these runs teach of the place where they ran")
         page.points(learned)

@@ -54,13 +54,18 @@ def test_an_in_process_run_has_no_launch() -> None:
     assert work.median_s("compute") == pytest.approx(0.5)
 
 
-def test_the_same_op_under_two_executors_stays_apart() -> None:
+def test_the_same_op_under_other_executors_and_start_methods_stays_apart() -> None:
     runs = [
         make_observed([0.5] * 3),
+        make_observed([0.5] * 3, start_method="forkserver", preload_modules=("pandas",)),
         make_observed([0.5] * 3, slots=1, launch_s=None, executor="in_process"),
     ]
-    found = [op.executor for op in op_statistics(runs) if op.op == "work"]
-    assert found == ["multiprocess", "in_process"]
+    found = [(op.executor, op.way) for op in op_statistics(runs) if op.op == "work"]
+    assert found == [
+        ("multiprocess", "multiprocess, spawn"),
+        ("multiprocess", "multiprocess, warm forkserver"),
+        ("in_process", "in process"),
+    ]
 
 
 def test_parallelism_counts_launching_and_working_apart() -> None:
