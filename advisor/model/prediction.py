@@ -28,7 +28,7 @@ DRAWS = 200
 DRAWN_ITEMS = 256
 """Items in a draw; the spread of a longer run is scaled from these (it shrinks as 1/sqrt(n))."""
 
-SIMULATED_STEPS = (120, 360)
+SIMULATED_STEPS = (80, 200)
 """Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
 
 MODEL_SD = 0.04

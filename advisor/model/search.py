@@ -131,22 +131,26 @@ def _score(objective: Objective, makespan_s: FloatArray, core_seconds: FloatArra
 
 
 def _simulate_all(
-    candidates: Sequence[Candidate], always: Sequence[Candidate], setting: Setting
+    candidates: Sequence[Candidate], named: Sequence[Candidate], setting: Setting
 ) -> tuple[list[Estimate], list[Rejection]]:
-    """Simulate what can matter, cheapest bound first; the rest is pruned with its bound."""
+    """Simulate what can matter, cheapest bound first; the rest is pruned with its bound.
+
+    Ways that need no code are held against the best of their own, as the config-only advice is.
+    """
     bounds = {c: lower_bound_s(c, setting) for c in candidates}
-    ordered = sorted(candidates, key=lambda c: bounds[c])
-    needed = set(always)
     found: list[Estimate] = []
     pruned: list[Rejection] = []
-    best = float("inf")
-    for candidate in ordered:
-        if candidate not in needed and bounds[candidate] > PRUNE * best:
-            reason = f"takes at least {bounds[candidate]:.1f} s; another way takes {best:.1f} s"
+    best = {True: float("inf"), False: float("inf")}
+    for candidate in sorted(candidates, key=lambda c: bounds[c]):
+        limit = best[candidate.needs_code]
+        if candidate not in named and bounds[candidate] > PRUNE * limit:
+            reason = f"takes at least {bounds[candidate]:.1f} s; another way takes {limit:.1f} s"
             pruned.append(Rejection(candidate, reason))
             continue
         result = estimate(candidate, setting)
-        best = min(best, result.makespan_s)
+        best[True] = min(best[True], result.makespan_s)
+        if not candidate.needs_code:
+            best[False] = min(best[False], result.makespan_s)
         found.append(result)
     return found, pruned
 
@@ -192,9 +196,8 @@ def search(
         ValueError: No candidate fits the constraints.
     """
     named = [c for c in (current, default) if c is not None]
-    plain = [c for c in candidates if not c.needs_code]
     everything = list(dict.fromkeys([*candidates, *named]))
-    estimates, rejected = _simulate_all(everything, [*plain, *named], setting)
+    estimates, rejected = _simulate_all(everything, named, setting)
 
     fits = _fitting(estimates, rejected, setting, constraints)
 

@@ -20,6 +20,9 @@ from advisor.domain.host import MultiprocessOverhead
 TICK_S = 0.020
 """``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
 
+SMALLEST_S = 0.002
+"""Shorter stretches of the parent's CPU are put together."""
+
 BEFORE, AFTER = -1, -2
 """Item numbers of the steps before and after the mapped ones."""
 
@@ -209,6 +212,7 @@ class _Run:
         self.serial_next = 0
         self.after_next = 0
         self.parent_cpu_s = 0.0
+        self.debt_s = 0.0
         self.working = 0
         self.live = 0
         self.first_result_s = 0.0
@@ -294,9 +298,15 @@ class _Run:
 
     # -- the parent -------------------------------------------------------------------------
     def _spend(self, cpu_s: float) -> None:
-        """The parent computes; the world goes on meanwhile."""
-        if cpu_s <= 0:
+        """The parent computes; the world goes on meanwhile.
+
+        What is shorter than ``SMALLEST_S`` is saved up: a simulation then has a fifth of the
+        events, and moves by less than that.
+        """
+        self.debt_s += cpu_s
+        if self.debt_s < SMALLEST_S:
             return
+        cpu_s, self.debt_s = self.debt_s, 0.0
         self.parent_cpu_s += cpu_s
         done: list[bool] = []
         self.world.compute(cpu_s, 1.0, lambda: done.append(True))
