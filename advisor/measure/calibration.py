@@ -449,14 +449,18 @@ def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
 def measure_process_start(target: TargetReference | None) -> float:
     """Seconds until a worker process of a pool inside a step can take its first item.
 
-    A ``spawn`` worker starts an interpreter and imports the user's module. Called in a fresh
-    process.
+    As the emitted code does it: a forkserver of its own imports Dagster and the user's module
+    once, then forks the workers. Called in a fresh process.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    context = get_context("forkserver")
+    context.set_forkserver_preload(
+        ["dagster", *([target.module] if target and target.module else [])]
+    )
     begun = time.perf_counter()
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
         pool.submit(_import_user_code, target).result(timeout=RUN_TIMEOUT_S)
         return time.perf_counter() - begun
 

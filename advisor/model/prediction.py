@@ -125,13 +125,15 @@ def _item_work(stage: Stage, index: int, call: CallKind, *, transfers: bool) -> 
 
 
 def _worker_start_s(candidate: Candidate, setting: Setting) -> float:
-    """Starting the workers inside one step, before the first item runs."""
+    """Starting the worker processes inside one step, and the first call in each.
+
+    The workers are forked from one server that has imported the user's code.
+    """
     if candidate.worker_kind != "process":
         return 0.0
-    workers = candidate.workers_in_op
-    rounds = max(1.0, workers / max(1.0, setting.machine.cores))
-    first = sum(stage.first.wall_s for stage in setting.items.stages)
-    return (setting.overhead.process_start_s + first) * rounds
+    rounds = max(1.0, candidate.workers_in_op / max(1.0, setting.machine.cores))
+    first = sum(stage.first.wall_s + stage.resources_s for stage in setting.items.stages)
+    return setting.overhead.process_start_s + first * rounds
 
 
 def in_step_factor(candidate: Candidate, setting: Setting) -> float:

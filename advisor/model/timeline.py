@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from heapq import heappop, heappush
 
 from advisor.domain.host import MultiprocessOverhead
@@ -22,6 +23,9 @@ TICK_S = 0.020
 
 SMALLEST_S = 0.002
 """Shorter stretches of the parent's CPU are put together."""
+
+CAPTURED = 3
+"""The piece from which on a step's log-capture helpers run beside it."""
 
 BEFORE, AFTER = -1, -2
 """Item numbers of the steps before and after the mapped ones."""
@@ -256,36 +260,39 @@ class _Run:
         self._next_piece(child)
 
     def _next_piece(self, child: _Child) -> None:
+        """Begin the child's next piece; pieces that take no time are passed at once."""
         world = self.world
-        if child.next_piece == len(child.pieces):
-            child.exited = True
-            self.live -= 1
-            return
-        cpu_s, wait_s, threads, _, state = child.pieces[child.next_piece]
-        if state == "work":
-            self.working += 1
-            if self.on.contention:
-                factor = self.stretch(self.working)
-                cpu_s, wait_s = cpu_s * factor, wait_s * factor
-        if child.next_piece == 3 and self.on.background and self.o.background_cpu_s > 0:
-            world.compute(self.o.background_cpu_s, 1.0, _nothing)
-        child.entered_s = world.now
+        while child.next_piece < len(child.pieces):
+            cpu_s, wait_s, threads, _, state = child.pieces[child.next_piece]
+            if state == "work":
+                self.working += 1
+                if self.on.contention:
+                    factor = self.stretch(self.working)
+                    cpu_s, wait_s = cpu_s * factor, wait_s * factor
+            if child.next_piece == CAPTURED and self.on.background:
+                world.compute(self.o.background_cpu_s, 1.0, _nothing)
+            child.entered_s = world.now
+            if cpu_s > 0:
+                world.compute(cpu_s, threads, partial(self._computed, child, wait_s))
+                return
+            if wait_s > 0:
+                world.sleep(wait_s, partial(self._piece_done, child))
+                return
+            self._finish_piece(child)
+        child.exited = True
+        self.live -= 1
 
-        def waited() -> None:
+    def _computed(self, child: _Child, wait_s: float) -> None:
+        if wait_s > 0:
+            self.world.sleep(wait_s, partial(self._piece_done, child))
+        else:
             self._piece_done(child)
 
-        def computed() -> None:
-            if wait_s > 0:
-                world.sleep(wait_s, waited)
-            else:
-                self._piece_done(child)
-
-        if cpu_s > 0:
-            world.compute(cpu_s, threads, computed)
-        else:
-            computed()
-
     def _piece_done(self, child: _Child) -> None:
+        self._finish_piece(child)
+        self._next_piece(child)
+
+    def _finish_piece(self, child: _Child) -> None:
         _, _, _, puts, state = child.pieces[child.next_piece]
         self.totals[state] += self.world.now - child.entered_s
         if state == "work":
@@ -294,7 +301,6 @@ class _Run:
         child.next_piece += 1
         if child.next_piece == len(child.pieces) - 1:
             child.final_put = True
-        self._next_piece(child)
 
     # -- the parent -------------------------------------------------------------------------
     def _spend(self, cpu_s: float) -> None:
