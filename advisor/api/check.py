@@ -326,10 +326,15 @@ class _Gate:
             seed = self.options.seed if self.options.seed is not None else time.time_ns()
 
             def judge(timings: PairedTimings) -> dict[str, Comparison]:
+                measured = [op for op in handles if op not in timings.failed]
                 return comparison.compare(
-                    {op: log_ratios(timings, op) for op in handles if op not in timings.failed},
+                    {op: log_ratios(timings.base_s[op], timings.head_s[op]) for op in measured},
                     plan,
                     max_regression=self.options.max_regression,
+                    speeds={
+                        op: log_ratios(timings.base_loop_s[op], timings.head_loop_s[op])
+                        for op in measured
+                    },
                 )
 
             def still_open(timings: PairedTimings) -> Sequence[str]:
@@ -340,6 +345,7 @@ class _Gate:
                 handles,
                 plan.max_pairs,
                 seconds=comparison.process_seconds,
+                speed=comparison.process_speed,
                 still_open=still_open,
                 seed=seed,
                 progress=self.progress,
@@ -456,7 +462,7 @@ class _Gate:
         timed: dict[str, list[OpCalls]] = {op: [] for op in handles}
         for number in range(_PAST_PROCESSES if handles else 0):
             self.progress(f"process {number + 1} of {_PAST_PROCESSES}", number / _PAST_PROCESSES)
-            for op, calls in measurer.time("head", handles).items():
+            for op, calls in measurer.time("head", handles, number).items():
                 timed[op].append(calls)
         return timed
 
@@ -587,14 +593,11 @@ def _target_notes(subject: _Subject) -> tuple[str, ...]:
     return tuple(notes)
 
 
-def log_ratios(timings: PairedTimings, op: str) -> list[float]:
-    """An op's pairs as log ratios, above 0 where head is slower."""
+def log_ratios(base_s: Sequence[float], head_s: Sequence[float]) -> list[float]:
+    """Pairs of seconds as log ratios, above 0 where head is slower."""
     from advisor.model.comparison import log_ratio
 
-    return [
-        log_ratio(base_s, head_s)
-        for base_s, head_s in zip(timings.base_s[op], timings.head_s[op], strict=True)
-    ]
+    return [log_ratio(base, head) for base, head in zip(base_s, head_s, strict=True)]
 
 
 def compare_counts(base: Survey | None, head: Survey | None) -> tuple[ProxyCount, ...]:

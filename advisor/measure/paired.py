@@ -33,7 +33,8 @@ Side = Literal["base", "head"]
 _OWN_PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 _PICKLE_PROTOCOL = 4  # Dagster's filesystem IO manager writes this one
-_TIMED_S = 0.4  # per op and process: several scheduler periods and garbage collections
+_TIMED_S = 0.6  # per op and process: a neighbour's bursts on the same core last some 0.1 s
+_LOOP_TURNS = 4_000  # some 0.2 ms
 _MOST_REPEATS = 25
 _MEMOISED = 0.2  # a repeat that takes less than this share of the call before was looked up
 _CLOCK_S = 1e-7
@@ -156,9 +157,11 @@ class OpCalls:
     """One op's timed calls in one process: seconds by item and repeat, or why there are none.
 
     Seconds are of the wall clock without those in which the thread waited for a core.
+    ``loops_s`` holds the seconds of a fixed loop beside each call: the machine's speed then.
     """
 
     calls_s: tuple[tuple[float, ...], ...] = ()
+    loops_s: tuple[float, ...] = ()
     failed: str | None = None
 
 
@@ -175,7 +178,7 @@ class PairMeasurer(Protocol):
     def survey(self, side: Side) -> Survey:
         """Survey a side; raises DynadviseError where it cannot be loaded."""
 
-    def time(self, side: Side, ops: Sequence[str]) -> Mapping[str, OpCalls]:
+    def time(self, side: Side, ops: Sequence[str], pair: int) -> Mapping[str, OpCalls]:
         """Time the ops in one fresh process of a side."""
 
 
@@ -207,14 +210,15 @@ class ChildProcesses:
         self.executions += survey.executions
         return survey
 
-    def time(self, side: Side, ops: Sequence[str]) -> Mapping[str, OpCalls]:
-        """Time the ops in one fresh process of a side."""
+    def time(self, side: Side, ops: Sequence[str], pair: int) -> Mapping[str, OpCalls]:
+        """Time the ops in one fresh process of a side; both of a pair hash strings alike."""
         timing = self._timing(side, ops)
         request = timing.survey
         result = run_in_child(
             "advisor.measure.paired:time_calls",
             timing,
             timeout_s=self._timeout_s,
+            environment={"PYTHONHASHSEED": str(pair + 1)},
             python_path=(request.tree.working_directory, *request.tree.python_path),
             working_directory=request.tree.working_directory,
         )
@@ -241,7 +245,7 @@ class ChildProcesses:
 
 
 def repeats_for(surveys: Sequence[Survey] | object, handle: str) -> int:
-    """Timed calls an item, the same on both sides: about 0.4 s in all, and 25 at most."""
+    """Timed calls an item, the same on both sides: about 0.6 s in all, and 25 at most."""
     found = [
         op
         for survey in cast("Sequence[Survey]", surveys)
@@ -260,11 +264,14 @@ class PairedTimings:
 
     Attributes:
         base_s, head_s: Seconds of each process for the op's sample items.
+        base_loop_s, head_loop_s: Seconds of the fixed loop in the same processes.
         failed: Op to the side and the reason, where a process had no timing of it.
     """
 
     base_s: dict[str, list[float]] = field(default_factory=dict)
     head_s: dict[str, list[float]] = field(default_factory=dict)
+    base_loop_s: dict[str, list[float]] = field(default_factory=dict)
+    head_loop_s: dict[str, list[float]] = field(default_factory=dict)
     failed: dict[str, tuple[Side, str]] = field(default_factory=dict)
 
 
@@ -274,6 +281,7 @@ def measure_pairs(
     max_pairs: int,
     *,
     seconds: Callable[[Sequence[Sequence[float]]], float],
+    speed: Callable[[Sequence[float]], float],
     still_open: Callable[[PairedTimings], Sequence[str]],
     seed: int,
     progress: Progress = silent,
@@ -285,12 +293,13 @@ def measure_pairs(
         ops: Handles of the ops.
         max_pairs: Most pairs.
         seconds: One process's calls to its one number.
+        speed: One process's loops to its one number.
         still_open: Called after each pair; the ops that want more.
         seed: Of the order inside the pairs.
         progress: Told what is being done.
     """
     order = random.Random(seed)  # noqa: S311 - no secret
-    timings = PairedTimings({op: [] for op in ops}, {op: [] for op in ops})
+    timings = PairedTimings(*({op: [] for op in ops} for _ in range(4)))
     wanted = tuple(ops)
     for pair in range(max_pairs):
         if not wanted:
@@ -298,7 +307,7 @@ def measure_pairs(
         progress(f"pair {pair + 1} of at most {max_pairs}: {', '.join(wanted)}", pair / max_pairs)
         sides: list[Side] = ["base", "head"]
         order.shuffle(sides)
-        measured = {side: measurer.time(side, wanted) for side in sides}
+        measured = {side: measurer.time(side, wanted, pair) for side in sides}
         for op in wanted:
             failed = next(
                 ((side, measured[side][op].failed) for side in sides if measured[side][op].failed),
@@ -309,6 +318,8 @@ def measure_pairs(
                 continue
             timings.base_s[op].append(seconds(measured["base"][op].calls_s))
             timings.head_s[op].append(seconds(measured["head"][op].calls_s))
+            timings.base_loop_s[op].append(speed(measured["base"][op].loops_s))
+            timings.head_loop_s[op].append(speed(measured["head"][op].loops_s))
         wanted = tuple(op for op in still_open(timings) if op not in timings.failed)
     return timings
 
@@ -498,16 +509,33 @@ def _timed(
     # that is timed; elsewhere every item is.
     timed = rows[1:] if repeats == 1 and len(rows) > 1 else rows
     calls_s: list[list[float]] = [[] for _ in timed]
+    loops_s: list[float] = []
     warming = _called(invocation, op, rows[0], 0, timeout_s)
     if warming.failed is not None:
         return OpCalls(failed=warming.failed)
+    before_s = _loop_s()
     for _ in range(repeats):
         for index, row in enumerate(timed):
             call = _called(invocation, op, row, index, timeout_s)
+            after_s = _loop_s()
+            loops_s.append(max(before_s, after_s))
+            before_s = after_s
             if call.failed is not None:
                 return OpCalls(failed=call.failed)
             calls_s[index].append(max(call.wall_s - call.queued_s, _CLOCK_S))
-    return OpCalls(tuple(tuple(item) for item in calls_s))
+    return OpCalls(tuple(tuple(item) for item in calls_s), tuple(loops_s))
+
+
+def _loop_s() -> float:
+    """Seconds of a fixed loop, the better of two: the machine's speed just now."""
+    best_s = float("inf")
+    for _ in range(2):
+        start = time.perf_counter()
+        total = 0
+        for number in range(_LOOP_TURNS):
+            total += number * number % 7
+        best_s = min(best_s, time.perf_counter() - start)
+    return best_s
 
 
 def _called(

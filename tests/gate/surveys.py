@@ -73,7 +73,7 @@ class RecordedMeasurer:
             raise found
         return found
 
-    def time(self, side: str, ops: Sequence[str]) -> dict[str, OpCalls]:
+    def time(self, side: str, ops: Sequence[str], pair: int) -> dict[str, OpCalls]:
         self.processes.append(side)
         timed = {}
         for op in ops:
