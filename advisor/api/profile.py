@@ -30,7 +30,14 @@ if TYPE_CHECKING:
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
 
-__all__ = ["calibrate_host", "discover_target", "plan", "profile", "read_run_config"]
+__all__ = [
+    "calibrate_host",
+    "discover_target",
+    "plan",
+    "profile",
+    "profile_from_runs",
+    "read_run_config",
+]
 
 IMPORT_TIMEOUT_S = 120.0
 MEASURING_SHARE = 0.6
@@ -202,6 +209,38 @@ def profile(
     advice = replace(saved.advice, measured_cost_s=time.monotonic() - begun)
     _check_snippet(found, advice)
     saved = replace(saved, advice=advice)
+    path = store.write(saved, request.profiles_dir) if request.save else None
+    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+
+
+def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> ProfileOutcome:
+    """Advise from the newest runs of the target's job in an instance; no op is called.
+
+    The target's module is imported, to read the job's structure and executor as they are now.
+
+    Raises:
+        DynadviseError: The target is no job, or the instance holds no such runs.
+    """
+    from advisor import store
+    from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
+    from advisor.api.recommend import recommend
+
+    found = discover_target(_reference(request), read_run_config(request.run_config))
+    job = found.description.job_name
+    if job is None:
+        raise TargetError(
+            f"{request.target} is no job, and only jobs have runs.",
+            hint="Name the job that uses it: dynadvise profile MODULE:JOB --from-runs",
+        )
+    history = AnalyzeOptions(
+        instance=instance,
+        job=job,
+        last=last,
+        profiles_dir=request.profiles_dir,
+        items=request.items,
+    )
+    saved = read_profile_from_runs(history, found.description)
+    saved = replace(saved, advice=recommend(saved, request.advise))
     path = store.write(saved, request.profiles_dir) if request.save else None
     return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
 

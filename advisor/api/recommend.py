@@ -166,6 +166,7 @@ def recommend(
     """
     from advisor.model.break_even import crossings
     from advisor.model.candidates import WorkerChoice, all_candidates
+    from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
 
     setting = setting_of(saved, options)
@@ -239,7 +240,11 @@ def recommend(
             preload=preload,
         ),
         warnings=saved.advice.warnings if warnings is None else warnings,
-        notes=saved.workload.notes + tuple(_unmeasured(saved)),
+        notes=(
+            *remedies(saved.description, found.config_only, setting),
+            *saved.workload.notes,
+            *_unmeasured(saved),
+        ),
         tie=found.tie,
         next_measurement=found.next_measurement,
         measured_cost_s=_cost_s(saved),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command("analyze")
-@click.option(
-    "--instance",
-    type=options.FOLDER,
-    metavar="DIR",
-    help="Folder of the Dagster instance (default: DAGSTER_HOME).",
-)
+@options.instance_option
 @click.option(
     "--run",
     "run_ids",
@@ -69,7 +63,7 @@ def command(
     options.refuse(bool(run_ids) and (job is not None or last is not None), "Give --run or --job.")
     options.refuse(items is not None and not save, "--items is for --save.")
     request = AnalyzeOptions(
-        instance=_instance(instance),
+        instance=options.instance_of(instance),
         run_ids=run_ids,
         job=job,
         last=last or (10 if job else 1),
@@ -85,16 +79,6 @@ def command(
 
 
 analyze = command
-
-
-def _instance(flag: Path | None) -> Path:
-    home = os.environ.get("DAGSTER_HOME")
-    options.refuse(
-        flag is None and not home,
-        "Which Dagster instance?",
-        "Give its folder: --instance DIR, or set DAGSTER_HOME.",
-    )
-    return flag or Path(str(home)).expanduser()
 
 
 def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:

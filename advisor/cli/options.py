@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -132,6 +133,25 @@ advise_options = _together(
 profiles_option = click.option(
     "--profiles", type=FOLDER, metavar="DIR", help="Where profiles live (default: profiles/)."
 )
+
+instance_option = click.option(
+    "--instance",
+    type=FOLDER,
+    metavar="DIR",
+    help="Folder of the Dagster instance (default: DAGSTER_HOME).",
+)
+
+
+def instance_of(flag: Path | None) -> Path:
+    """The instance that was named, or the environment's."""
+    home = os.environ.get("DAGSTER_HOME")
+    refuse(
+        flag is None and not home,
+        "Which Dagster instance?",
+        "Give its folder: --instance DIR, or set DAGSTER_HOME.",
+    )
+    return flag or Path(str(home)).expanduser()
+
 
 profile_argument = click.argument("profile", metavar="PROFILE")
 

@@ -66,6 +66,13 @@ if TYPE_CHECKING:
 @click.option(
     "--flamegraph", type=options.FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
 )
+@click.option(
+    "--from-runs",
+    type=options.COUNT,
+    metavar="K",
+    help="Call no op: learn from the job's newest K runs in --instance.",
+)
+@options.instance_option
 @click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not.")
 @click.option(
     "-d",
@@ -82,6 +89,8 @@ def command(
     form: str,
     output: Path | None,
     dry_run: bool,
+    from_runs: int | None,
+    instance: Path | None,
     **values: Any,
 ) -> None:
     """Measure TARGET on sample inputs and advise how to run it.
@@ -98,7 +107,10 @@ def command(
     if output is not None:
         _check_writable(output)
     with state.progress() as progress:
-        outcome = profile.profile(request, progress, progress.announce)
+        if from_runs:
+            outcome = profile.profile_from_runs(request, options.instance_of(instance), from_runs)
+        else:
+            outcome = profile.profile(request, progress, progress.announce)
     emitted = None
     if request.emit:
         from advisor.api.emitting import emit_kind

@@ -201,6 +201,7 @@ class OverheadModel:
         cpu_scaling: Measured slowdown of CPU-bound work by processes at once.
         process_start_s: Starting one worker process inside a step (warm import of user code).
         drift: Relative standard deviation of the host's speed between runs.
+        moments: At how many moments the host was measured; their mean is what is predicted with.
     """
 
     execute_in_process: InProcessOverhead
@@ -212,6 +213,7 @@ class OverheadModel:
     cpu_scaling: tuple[CpuScaling, ...] = ()
     process_start_s: float = 0.3
     drift: float = 0.05
+    moments: int = 1
 
 
 def overhead_key(start_method: StartMethod | None, *, warm: bool) -> str:

@@ -35,6 +35,10 @@ PARENT_STEP_S = 0.015
 
 SD_FLOOR, SD_CEILING = 0.04, 0.20
 
+PRIOR_SD, PRIOR_WEIGHT = 0.09, 4
+"""What is believed of a host's drift before like runs were seen twice, and for how many it counts:
+the spread of like runs on a shared 2-core machine (`make bench` prints it)."""
+
 
 def _mean(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
@@ -210,8 +214,7 @@ def drift_of(runs: Sequence[CalibrationRun]) -> float:
             logs = np.log(np.maximum(walls, 1e-3))
             squares += float(((logs - logs.mean()) ** 2).sum())
             freedom += len(walls) - 1
-    prior_sd, prior_weight = 0.07, 4
-    variance = (squares + prior_weight * prior_sd**2) / (freedom + prior_weight)
+    variance = (squares + PRIOR_WEIGHT * PRIOR_SD**2) / (freedom + PRIOR_WEIGHT)
     return float(min(max(variance**0.5, SD_FLOOR), SD_CEILING))
 
 
@@ -258,6 +261,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         cpu_scaling=host.cpu_scaling,
         process_start_s=host.process_start_s,
         drift=drift_of(runs),
+        moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
     )
 
 

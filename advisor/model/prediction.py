@@ -61,6 +61,7 @@ class Setting:
     mechanisms: Mechanisms = ALL_MECHANISMS
     draws: int = DRAWS
     correction: dict[str, float] = field(default_factory=dict)
+    depth_first: bool = False
 
     @cached_property
     def capacity(self) -> float:
@@ -221,7 +222,8 @@ def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
     if setting.after_steps:
         collect = StepWork(items.collect_s * share, inputs=len(mapped))
         after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
-    return RunPlan(before, mapped, after, total_items=-(-total // candidate.batch_size))
+    steps = -(-total // candidate.batch_size)
+    return RunPlan(before, mapped, after, depth_first=setting.depth_first, total_items=steps)
 
 
 def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
@@ -271,6 +273,31 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     return Estimate(
         candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
     )
+
+
+def first_result_s(candidate: Candidate, setting: Setting) -> float:
+    """When the first item's whole chain is done, for a way that needs no code.
+
+    Long runs are cut to their first items: breadth first, the rest of the first stage is added.
+    """
+    stages = setting.items.stages
+    count = setting.items.count
+    if candidate.executor == "in_process":
+        overhead = setting.overhead.in_process
+        each = [float(stage.wall_s.mean()) + overhead.step_s for stage in stages]
+        before = overhead.start_s + overhead.fan_out_output_s * count
+        waiting = 0 if setting.depth_first else (count - 1) * sum(each[:-1])
+        return before + waiting + sum(each)
+    limit = min(count, SIMULATED_STEPS[1])
+    found = simulate(
+        _multiprocess_overhead(candidate, setting.overhead),
+        _plan(candidate, setting, limit),
+        cores=setting.capacity,
+        max_concurrent=candidate.max_concurrent,
+        mechanisms=setting.mechanisms,
+        stretch=setting.contention.stretch(),
+    )
+    return found.first_result_s * (1.0 if setting.depth_first else count / limit)
 
 
 def _drawn_makespans(
@@ -437,10 +464,15 @@ def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
 
 
 def interval(found: Estimate, overhead: OverheadModel) -> Interval:
-    """The 90 % interval: spread over items, drift of the host and error of the model together."""
+    """The 90 % interval: spread over items, drift of the host and error of the model together.
+
+    The host drifts between the measuring and the run, and its mean speed is known from so many
+    moments only.
+    """
     spread = found.draws_s / max(found.makespan_s, 1e-12)
     log_items = np.log(np.maximum(spread, 1e-6))
-    sd = float(np.sqrt(overhead.drift**2 + MODEL_SD**2))
+    drift = overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
+    sd = float(np.sqrt(drift + MODEL_SD**2))
     rng = np.random.default_rng(13579)
     factors = np.exp(np.repeat(log_items, 10) + sd * rng.standard_normal(10 * len(log_items)))
     low, high = np.quantile(factors, [0.05, 0.95])

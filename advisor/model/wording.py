@@ -30,7 +30,8 @@ def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
     return o.launch_s + o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
 
 
-def _seconds(value_s: float) -> str:
+def spelled_s(value_s: float) -> str:
+    """A duration with two significant digits."""
     if value_s < 0.0995:
         return f"{1000 * value_s:.2g} ms"
     return f"{value_s:.2g} s" if value_s < 9.5 else f"{value_s:.0f} s"
@@ -46,13 +47,13 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     ratio = each / max(wall * candidate.batch_size, 1e-9)
     subject = "a batch" if candidate.batch_size > 1 else "an item"
     said.append(
-        f"a step costs {_seconds(each)} beside the work here, {ratio:.0%} of what {subject} takes"
+        f"a step costs {spelled_s(each)} beside the work here, {ratio:.0%} of what {subject} takes"
         + (f"; {steps} steps" if candidate.batch_size > 1 else "")
     )
     if candidate.is_warm and host.preload.boot_before_s > 0:
         said.append(
-            f"the preload list lowers a step's boot from {_seconds(host.preload.boot_before_s)} "
-            f"to {_seconds(host.preload.boot_after_s)} (measured)"
+            f"the preload list lowers a step's boot from {spelled_s(host.preload.boot_before_s)} "
+            f"to {spelled_s(host.preload.boot_after_s)} (measured)"
         )
     if candidate.executor == "multiprocess":
         said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
@@ -61,7 +62,7 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     extra = items.first_extra_s
     if extra > 0.1 * wall and extra > 0.02:
         paid = "once" if candidate.executor == "in_process" else "in every step"
-        said.append(f"the first call in a process costs {_seconds(extra)} more, paid {paid}")
+        said.append(f"the first call in a process costs {spelled_s(extra)} more, paid {paid}")
     return tuple(said)
 
 
@@ -73,7 +74,7 @@ def _work_sentence(wall_s: float, cpu_s: float) -> str:
         "mixed": "items compute and wait in turn, so somewhat more of them than cores pay off",
     }
     return (
-        f"an item takes {_seconds(wall_s)}, {share:.0%} of it computing: "
+        f"an item takes {spelled_s(wall_s)}, {share:.0%} of it computing: "
         + words[kind_of(wall_s, cpu_s)]
     )
 
@@ -93,7 +94,7 @@ def _concurrency_sentences(
         lag = 0.02 * 12 * (candidate.max_concurrent - 1)
         said.append(
             "the executor takes one event a step and turn, so refilling a slot lags by up to "
-            f"{_seconds(lag)} at {candidate.max_concurrent} steps at once"
+            f"{spelled_s(lag)} at {candidate.max_concurrent} steps at once"
         )
     return said
 
