@@ -710,11 +710,11 @@ def trees(folder: Path, base: BaseTree | None) -> tuple[Tree, Tree | None]:
         "base",
         str(base.root),
         str(counterpart),
-        # What an editable installation or PYTHONPATH adds of the user's tree (a src folder).
+        # What an editable installation or PYTHONPATH adds of the user's tree: a src folder, mostly.
         python_path=tuple(
             str(other)
-            for entry in sys.path
-            if entry and (other := base.counterpart(Path(entry))) is not None
+            for entry in (*sys.path, str(folder / "src"))
+            if entry and (other := base.counterpart(Path(entry))) is not None and other.is_dir()
         ),
         foreign_root=str(base.head_root),
     )

@@ -29,10 +29,10 @@ Outcome = Literal["slower", "fine", "open"]
 
 FALSE_ALARM = 0.01
 """Chance of calling an unchanged op slower, over all looks and ops of one gate."""
-MISSED = 0.05
+MISSED = 0.025
 """Chance of passing an op that is slower by the limit, over all looks."""
 
-_LOOK_SHARES = (0.35, 0.5, 0.7, 1.0)  # 7, 10, 14 and 20 of 20 pairs
+_LOOK_SHARES = (0.4, 0.5, 0.7, 1.0)  # 8, 10, 14 and 20 of 20 pairs
 _EXACT_PAIRS = 20  # 2**20 subsets: 30 ms; above it, subsets are drawn
 _DRAWN_SUBSETS = 99_999
 _MOST_PAIRS_NAMED = 2_000
@@ -95,16 +95,22 @@ class _Look:
         return float(self.log_ratios.mean())
 
     def p_slower(self) -> float:
-        not_above = int(np.searchsorted(self.subset_means, 0.0, side="right"))
+        not_above = int(np.count_nonzero(self.subset_means <= 0.0))
         return (1 + not_above) / (1 + len(self.subset_means))
 
     def lower(self, level: float) -> float:
-        rank = math.floor(level * (1 + len(self.subset_means)) + 1e-9)
-        return float(self.subset_means[rank - 1]) if rank >= 1 else -math.inf
+        rank = self._rank(level)
+        return self._ordered(rank - 1) if rank >= 1 else -math.inf
 
     def upper(self, level: float) -> float:
-        rank = math.floor(level * (1 + len(self.subset_means)) + 1e-9)
-        return float(self.subset_means[-rank]) if rank >= 1 else math.inf
+        rank = self._rank(level)
+        return self._ordered(len(self.subset_means) - rank) if rank >= 1 else math.inf
+
+    def _rank(self, level: float) -> int:
+        return math.floor(level * (1 + len(self.subset_means)) + 1e-9)
+
+    def _ordered(self, place: int) -> float:
+        return float(np.partition(self.subset_means, place)[place])
 
 
 def plan_looks(
@@ -238,10 +244,11 @@ def _holm(
     """
     whole = plan.slower_levels[index] * plan.ops
     levels: dict[str, float] = {}
-    for op in sorted(looks, key=lambda name: looks[name].p_slower()):
+    chances = {op: look.p_slower() for op, look in looks.items()}
+    for op in sorted(chances, key=lambda name: chances[name]):
         left = max(1, plan.ops - len(slower - {op}))
         levels[op] = whole / left
-        if op not in slower and looks[op].p_slower() <= levels[op]:
+        if op not in slower and chances[op] <= levels[op]:
             slower.add(op)
     return levels
 
@@ -303,7 +310,7 @@ def _with_pairs_to_decide(
 def _look(log_ratios: NDArray[np.float64]) -> _Look:
     if len(log_ratios) <= _EXACT_PAIRS:
         sums = np.zeros(1)
-        sizes = np.zeros(1, dtype=np.int64)
+        sizes = np.zeros(1)
         for value in log_ratios:
             sums = np.concatenate([sums, sums + value])
             sizes = np.concatenate([sizes, sizes + 1])
@@ -315,7 +322,7 @@ def _look(log_ratios: NDArray[np.float64]) -> _Look:
         chosen = random.integers(0, 2, size=(_DRAWN_SUBSETS, len(log_ratios)), dtype=np.int8)
         sizes = np.maximum(chosen.sum(axis=1, dtype=np.int64), 1)
         means = (chosen @ log_ratios) / sizes
-    return _Look(log_ratios, np.sort(means))
+    return _Look(log_ratios, means)
 
 
 def process_seconds(calls_s: Sequence[Sequence[float]]) -> float:

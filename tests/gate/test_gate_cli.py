@@ -69,9 +69,14 @@ def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     from advisor.api.check import CheckOptions, check, real_surroundings
 
     source = JOB.replace(
-        "    return chunk + 1", "    import time, xmlrpc.client\n    time.sleep(0.1)\n    return 1"
+        "    return chunk + 1", "    import time, added_gate\n    time.sleep(0.1)\n    return 1"
     )
     (project / "shop_gate.py").write_text(source)
+    (project / "added_gate").mkdir()
+    names = [f"part_{number}" for number in range(20)]
+    for name in names:
+        (project / "added_gate" / f"{name}.py").write_text("")
+    (project / "added_gate" / "__init__.py").write_text(f"from . import {', '.join(names)}\n")
     real = real_surroundings()
     report = check(
         CheckOptions(targets=("shop_gate:shop_job",), base="main", pairs=7, failing=("DYN108",)),
@@ -89,7 +94,7 @@ def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     assert proxies["steps", None] == (5, 5)
     assert proxies["modules", "work"][1] > proxies["modules", "work"][0]
     assert git(project, "worktree", "list").count("\n") == 1
-    assert git(project, "status", "--short").split() == ["M", "shop_gate.py"]
+    assert git(project, "status", "--short").split() == ["M", "shop_gate.py", "??", "added_gate/"]
 
 
 class OncePerSide:
