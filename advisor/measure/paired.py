@@ -350,9 +350,12 @@ Inputs = dict[str, list[dict[str, object]]]
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
+    """A target, ready to be called; ``modules`` were imported to load it."""
+
     loaded: LoadedTarget
     description: WorkloadDescription
     invocation: Invocation
+    modules: int
 
 
 @dataclass
@@ -378,11 +381,7 @@ class _Call:
 
 def survey_tree(request: SurveyRequest) -> Survey:
     """Load, draw inputs, call each op once an item, count. Runs in a child."""
-    from advisor.dagster_bridge import sampling as _imports_dagster  # noqa: F401
-
-    before = set(sys.modules)
     with _opened(request) as opened:
-        loaded = _foreign_modules(before)
         drawn = _drawn(request, opened)
         opened.invocation.start_resources()
         inputs: Inputs = {op.op.handle: [] for op in opened.description.mapped}
@@ -402,7 +401,7 @@ def survey_tree(request: SurveyRequest) -> Survey:
                 each.op,
                 tuple(each.calls),
                 _repeat_s(opened, each, inputs[handle], request),
-                len(loaded) + each.modules,
+                opened.modules + each.modules,
                 each.failed,
             )
             for handle, each in found.items()
@@ -592,14 +591,16 @@ def _opened(request: SurveyRequest) -> Iterator[_Opened]:
 
     folder = Path(request.tree.working_directory)
     reference = parse_target(request.target, job=request.job, working_directory=folder)
+    before = set(sys.modules)
     loaded = load_target(reference)
+    modules = len(_foreign_modules(before))
     description = describe(loaded, request.run_config)
     _refuse_foreign(description, request.tree)
     with (
         tempfile.TemporaryDirectory(prefix="dynadvise-storage-") as storage,
         open_invocation(loaded, description, request.run_config, Path(storage)) as invocation,
     ):
-        yield _Opened(loaded, description, invocation)
+        yield _Opened(loaded, description, invocation, modules)
 
 
 def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
