@@ -42,6 +42,8 @@ def preload_list(saved: SavedProfile) -> tuple[str, ...]:
 
 def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool = True) -> Setting:
     """Everything that a prediction of this workload needs besides the candidate."""
+    import numpy as np
+
     from advisor.model.contention import fit_contention
     from advisor.model.items import items_of
     from advisor.model.prediction import Machine, Setting
@@ -54,8 +56,8 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
         items=items,
         contention=fit_contention(
             saved.workload.probes,
-            alone_s=float(items.wall_s.mean()),
-            cpu_s=float(items.cpu_s.mean()),
+            alone_s=float(np.median(items.wall_s)),
+            cpu_s=float(np.median(items.cpu_s)),
             cores=facts.cpus,
         ),
         overhead=saved.overhead,

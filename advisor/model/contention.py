@@ -13,7 +13,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+import numpy as np
+
 from advisor.domain.workload import ConcurrencyProbe, WorkerKind
+from advisor.model.items import FloatArray
 
 
 @lru_cache(maxsize=4096)
@@ -33,7 +36,8 @@ class Contention:
     """Serial demands of one item, and for which kinds of worker it may be used at all.
 
     Attributes:
-        alone_s: The item's mean wall seconds alone.
+        alone_s: A typical item's wall seconds alone.
+        cpu_s: Its CPU seconds.
         thread_serial_s: Serial demand among threads of one process.
         process_serial_s: Serial demand among processes, beyond sharing the cores.
         thread_failed: Why threads cannot be used; None where they can.
@@ -45,6 +49,7 @@ class Contention:
     process_serial_s: float
     thread_failed: str | None = None
     process_failed: str | None = None
+    cpu_s: float = 0.0
 
     def slowdown(self, kind: WorkerKind, workers: int) -> float:
         """An item's seconds among ``workers`` at once, over its seconds alone."""
@@ -52,6 +57,19 @@ class Contention:
         if self.alone_s <= 0 or serial <= 0 or workers <= 1:
             return 1.0
         return service_time_s(workers, self.alone_s, min(serial, self.alone_s)) / self.alone_s
+
+    def serial_s(self, kind: WorkerKind, wall_s: FloatArray, cpu_s: FloatArray) -> FloatArray:
+        """What each item keeps to itself, however many workers there are (shape as given).
+
+        A serial demand within the typical item's CPU is taken as the interpreter lock: it is the
+        same share of every item's CPU. A larger one is a lock or a remote: a share of its wall.
+        """
+        serial = self.thread_serial_s if kind == "thread" else self.process_serial_s
+        if self.alone_s <= 0 or serial <= 0:
+            return np.zeros_like(wall_s)
+        if serial <= 1.2 * self.cpu_s:
+            return np.asarray(cpu_s * min(1.0, serial / self.cpu_s))
+        return np.asarray(wall_s * min(1.0, serial / self.alone_s))
 
     def stretch(self) -> Callable[[int], float]:
         """The slowdown among steps that work at once, as the timeline asks for it."""
@@ -85,8 +103,8 @@ def fit_contention(
 
     Args:
         probes: As measured, on a machine with ``cores``.
-        alone_s: The item's mean wall seconds alone.
-        cpu_s: Its mean CPU seconds.
+        alone_s: A typical item's wall seconds alone (the median: the probes run few items).
+        cpu_s: Its CPU seconds.
         cores: Effective cores of the machine that was probed.
 
     Without a probe, processes are taken as independent, and threads as sharing one interpreter
@@ -112,4 +130,5 @@ def fit_contention(
         process_serial_s=_fit_serial_s(alone_s, shared),
         thread_failed=failure("thread"),
         process_failed=failure("process"),
+        cpu_s=cpu_s,
     )

@@ -152,17 +152,30 @@ def in_step_factor(candidate: Candidate, setting: Setting) -> float:
     return factor
 
 
+def _batch_seconds(
+    candidate: Candidate, setting: Setting, order: np.ndarray, batch_size: int
+) -> FloatArray:
+    """Seconds of each batch over ``order`` (shape: draws x items), its workers at work."""
+    items = setting.items
+    walls = np.atleast_2d(items.wall_s[order])
+    workers = min(candidate.workers_in_op, batch_size)
+    if workers <= 1 or candidate.worker_kind is None:
+        return batch_makespans(walls, batch_size, 1)
+    factor = in_step_factor(candidate, setting)
+    scheduled = batch_makespans(walls, batch_size, workers, factor)
+    cpu = np.atleast_2d(items.cpu_s[order])
+    serial = setting.contention.serial_s(candidate.worker_kind, walls, cpu)
+    return np.asarray(np.maximum(scheduled, batch_makespans(serial, batch_size, 1)))
+
+
 def _batches(
     candidate: Candidate, setting: Setting, order: np.ndarray, *, transfers: bool
 ) -> list[list[StepWork]]:
     """The steps of a batched candidate over ``order``: one stage that runs the whole chain."""
     items = setting.items
     call = call_kind(candidate)
-    workers = min(candidate.workers_in_op, candidate.batch_size)
-    wall = items.wall_s[order]
     cpu = items.cpu_s[order]
-    factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
-    durations = batch_makespans((wall * factor)[None, :], candidate.batch_size, workers)[0]
+    durations = _batch_seconds(candidate, setting, order, candidate.batch_size)[0]
     cpu_total = batch_makespans(cpu[None, :], candidate.batch_size, 1)[0]
     transfer = batch_makespans(
         (items.stages[0].load_s + items.stages[-1].store_s)[order][None, :], candidate.batch_size, 1
@@ -204,6 +217,14 @@ def _multiprocess_overhead(candidate: Candidate, overhead: OverheadModel) -> Mul
     return overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
 
 
+def _ends_transfer_s(setting: Setting) -> tuple[float, float]:
+    """Storing what the fan-out yields and loading what is collected, for all items."""
+    items, overhead = setting.items, setting.overhead
+    stored = overhead.store_byte_s * items.input_bytes * items.count if setting.fan_out else 0.0
+    loaded = overhead.load_byte_s * items.output_bytes * items.count if setting.after_steps else 0.0
+    return stored, loaded
+
+
 def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
     items = setting.items
     order = setting.reference
@@ -212,15 +233,17 @@ def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
         order = order[: limit * candidate.batch_size]
     mapped = _mapped_steps(candidate, setting, order, transfers=True)
     share = len(order) / total
+    stored_s, loaded_s = (share * moved for moved in _ends_transfer_s(setting))
     before: tuple[StepWork, ...] = ()
     if setting.before_steps and setting.fan_out:
         upstream = StepWork(items.upstream_s / setting.before_steps)
         before = (upstream,) * setting.before_steps
     if setting.fan_out:
-        before = (*before, StepWork(items.fan_out_s * share, outputs=len(mapped)))
+        fan_out = StepWork(items.fan_out_s * share, store_s=stored_s, outputs=len(mapped))
+        before = (*before, fan_out)
     after: tuple[StepWork, ...] = ()
     if setting.after_steps:
-        collect = StepWork(items.collect_s * share, inputs=len(mapped))
+        collect = StepWork(items.collect_s * share, load_s=loaded_s, inputs=len(mapped))
         after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
     steps = -(-total // candidate.batch_size)
     return RunPlan(before, mapped, after, depth_first=setting.depth_first, total_items=steps)
@@ -309,11 +332,9 @@ def _drawn_makespans(
     length = drawn.shape[1]
     wall = items.wall_s
     if candidate.needs_code:
-        workers = min(candidate.workers_in_op, candidate.batch_size)
-        factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
         size = min(candidate.batch_size, length)
-        durations = batch_makespans(wall[drawn] * factor, size, workers)
-        reference = batch_makespans(wall[setting.reference[:length]][None] * factor, size, workers)
+        durations = _batch_seconds(candidate, setting, drawn, size)
+        reference = _batch_seconds(candidate, setting, setting.reference[:length], size)
         steps = max(1, length // size)
     else:
         durations, reference = wall[drawn], wall[setting.reference[:length]][None]
@@ -341,14 +362,11 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     length = setting.drawn.shape[1]
     transfers = 0.0 if bare else 1.0
     workers = min(candidate.workers_in_op, candidate.batch_size)
-    factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
     stages = 1 if candidate.needs_code else len(items.stages)
 
     def work_s(order: np.ndarray) -> FloatArray:
-        walls = items.wall_s[order] * factor
-        size = min(candidate.batch_size, walls.shape[-1])
-        per_batch = batch_makespans(np.atleast_2d(walls), size, workers)
-        return np.asarray(per_batch.sum(axis=-1))
+        size = min(candidate.batch_size, order.shape[-1])
+        return np.asarray(_batch_seconds(candidate, setting, order, size).sum(axis=-1))
 
     if count <= 4096 or workers > 1:
         reference = float(work_s(setting.reference)[0])
@@ -357,7 +375,7 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     move = items.stages[0].load_s + items.stages[-1].store_s
     if stages > 1:
         move = np.sum([stage.load_s + stage.store_s for stage in items.stages], axis=0)
-    moved = transfers * float(move[setting.reference].sum())
+    moved = transfers * (float(move[setting.reference].sum()) + sum(_ends_transfer_s(setting)))
     once = items.first_extra_s + steps * _worker_start_s(candidate, setting)
     outputs = steps if setting.fan_out else 0
     step_s = overhead.step_s + overhead.step_growth_s * steps * stages

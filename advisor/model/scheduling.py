@@ -39,13 +39,17 @@ def list_schedule(durations_s: FloatArray, workers: int) -> FloatArray:
     return np.asarray(free.max(axis=1).reshape(durations_s.shape[:-1]))
 
 
-def batch_makespans(durations_s: FloatArray, batch_size: int, workers: int) -> FloatArray:
+def batch_makespans(
+    durations_s: FloatArray, batch_size: int, workers: int, slowdown: float = 1.0
+) -> FloatArray:
     """Seconds of each batch of ``batch_size`` consecutive items on ``workers`` in a step.
 
     Args:
-        durations_s: Shape (draws, items).
+        durations_s: Items alone, shape (draws, items).
         batch_size: Items in a batch; the last one may be smaller.
         workers: Workers inside the step.
+        slowdown: Of an item with all workers busy. It bounds the throughput, and so the batch
+            as a whole; near its end fewer workers are busy and items run faster again.
 
     Returns:
         Shape (draws, batches).
@@ -54,4 +58,8 @@ def batch_makespans(durations_s: FloatArray, batch_size: int, workers: int) -> F
     batches = -(-items // batch_size)
     padded = np.zeros((draws, batches * batch_size))
     padded[:, :items] = durations_s
-    return list_schedule(padded.reshape(draws, batches, batch_size), workers)
+    grouped = padded.reshape(draws, batches, batch_size)
+    scheduled = list_schedule(grouped, workers)
+    if workers <= 1 or slowdown <= 1.0:
+        return scheduled
+    return np.asarray(np.maximum(scheduled, grouped.sum(axis=-1) * slowdown / workers))

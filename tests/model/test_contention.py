@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from advisor.domain.workload import ConcurrencyProbe
@@ -46,3 +47,16 @@ def test_sharing_the_cores_is_not_counted_twice() -> None:
 def test_a_failed_probe_says_why() -> None:
     failed = (ConcurrencyProbe("thread", 2, 0.0, failed="raised KeyError"),)
     assert fit_contention(failed, alone_s=1, cpu_s=1, cores=2).thread_failed == "raised KeyError"
+
+
+def test_items_that_compute_queue_for_the_lock_with_all_their_cpu_time() -> None:
+    found = fit_contention(probes("thread", n2=1.1, n4=1.5), alone_s=0.1, cpu_s=0.03, cores=2)
+    wall, cpu = np.array([0.1, 0.1, 0.9]), np.array([0.03, 0.03, 0.8])
+    assert found.serial_s("thread", wall, cpu).sum() > 0.8 * cpu.sum()
+    assert found.serial_s("process", wall, cpu).sum() == 0.0
+
+
+def test_a_lock_is_held_for_a_share_of_each_items_wall_clock() -> None:
+    found = fit_contention(probes("thread", n2=2.0, n4=4.0), alone_s=0.5, cpu_s=0.0, cores=2)
+    wall = np.array([0.5, 1.0])
+    assert found.serial_s("thread", wall, np.zeros(2)).tolist() == pytest.approx([0.5, 1.0])

@@ -36,3 +36,10 @@ def test_batches_hold_consecutive_items_and_the_last_may_be_smaller() -> None:
     durations = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
     assert batch_makespans(durations, 2, 1).tolist() == [[3.0, 7.0, 5.0]]
     assert batch_makespans(durations, 5, 5).tolist() == [[5.0]]
+
+
+def test_a_slowdown_bounds_the_throughput_of_a_batch_not_its_last_item() -> None:
+    durations = np.ones((1, 20))
+    # 16 threads on one interpreter lock: as long as one after another, not two rounds of 16.
+    assert batch_makespans(durations, 20, 16, slowdown=16.0).tolist() == [[20.0]]
+    assert batch_makespans(durations, 20, 20, slowdown=1.0).tolist() == [[1.0]]
