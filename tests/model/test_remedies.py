@@ -51,7 +51,8 @@ def test_large_payloads_are_named_with_their_seconds() -> None:
         replace(call, load_s=0.2, store_s=0.3, input_bytes=32 << 20, output_bytes=32 << 20)
         for call in op.later_calls
     )
-    found = said(replace(workload, ops=(replace(op, later_calls=heavy),)), IN_PROCESS, "work")
+    heavier = replace(op, first_calls=heavy, preloaded_first_calls=heavy, later_calls=heavy)
+    found = said(replace(workload, ops=(heavier,)), IN_PROCESS, "work")
     assert len(found) == 1
     assert "64 MiB" in found[0]
     assert "5 s in all" in found[0]
