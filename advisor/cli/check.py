@@ -19,7 +19,7 @@ FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
 _SEVERITIES = ("error", "warning", "note")
 
 
-class _Percent(click.ParamType):
+class _Percent(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
     """A fraction: ``0.1`` or ``10%``."""
 
     name = "fraction"
@@ -44,7 +44,7 @@ class _Percent(click.ParamType):
         return number
 
 
-class _FailOn(click.ParamType):
+class _FailOn(click.ParamType):  # type: ignore[type-arg]
     """Severities and codes, separated by commas."""
 
     name = "severity or codes"
@@ -143,6 +143,7 @@ class _FailOn(click.ParamType):
 @pass_state
 def command(
     state: CommandContext,
+    *,
     targets: tuple[str, ...],
     strict: bool,
     exit_zero: bool,
@@ -166,7 +167,10 @@ def command(
     with state.progress() as progress:
         report = check(request, progress, announce=progress.announce)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
-    state.write(_rendered(state, report, form, output, request.folder, status), output)
+    rendered = _rendered(
+        state, report, form=form, output=output, folder=request.folder, status=status
+    )
+    state.write(rendered, output)
     _summarize(state, report, request.folder)
     if report.verdict in {"INCONCLUSIVE", "COULD NOT MEASURE"}:
         hint = "" if status else " --strict makes this exit with 3."
@@ -228,6 +232,7 @@ def _given(flag: float | None, setting: float) -> float:
 def _rendered(
     state: CommandContext,
     report: GateReport,
+    *,
     form: str,
     output: Path | None,
     folder: Path,

@@ -299,7 +299,11 @@ def measure_pairs(
         progress: Told what is being done.
     """
     order = random.Random(seed)  # noqa: S311 - no secret
-    timings = PairedTimings(*({op: [] for op in ops} for _ in range(4)))
+    base: dict[str, list[float]] = {op: [] for op in ops}
+    head: dict[str, list[float]] = {op: [] for op in ops}
+    base_loop: dict[str, list[float]] = {op: [] for op in ops}
+    head_loop: dict[str, list[float]] = {op: [] for op in ops}
+    timings = PairedTimings(base, head, base_loop, head_loop)
     wanted = tuple(ops)
     for pair in range(max_pairs):
         if not wanted:
