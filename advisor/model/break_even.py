@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from advisor.domain.advice import BreakEven
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import OverheadModel
+from advisor.domain.workload import StartMethod
 from advisor.model.contention import Contention
 from advisor.model.items import FirstCallExtra, Items, Stage
 from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.wording import CPU_SHARE, WAITING_SHARE
 
 SHORTEST_S, LONGEST_S = 0.001, 600.0
 """Range of item durations that is searched."""
 
-PRECISION = 1.03
-"""A crossing is located to this factor."""
+PRECISION = 0.02
+"""A crossing is located to this share."""
 
 
 def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
@@ -47,27 +51,24 @@ def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
     )
 
 
-def _best_s(candidates: tuple[Candidate, ...], setting: Setting) -> float:
-    return min(estimate(candidate, setting).makespan_s for candidate in candidates)
-
-
 def _methods(
-    overhead: OverheadModel, items: int, preload: tuple[str, ...]
-) -> dict[str, tuple[Candidate, ...]]:
-    """The multiprocess ways, each at a few concurrencies, of which the best counts."""
-    slots = [m for m in (2, 4, 8) if m <= max(2, items)]
-    ways: dict[str, tuple[Candidate, ...]] = {}
-    for name, start, modules in (
-        ("spawn", "spawn", ()),
-        ("forkserver", "forkserver", ()),
-        ("warm_forkserver", "forkserver", preload or ("warm",)),
-    ):
-        if name in overhead.multiprocess:
-            ways[f"multiprocess, {name.replace('_', ' ')}"] = tuple(
-                Candidate("execute_job", "multiprocess", start, modules, m)  # type: ignore[arg-type]
-                for m in slots
-            )
-    return ways
+    overhead: OverheadModel, items: int, cores: float, cpu_share: float, preload: tuple[str, ...]
+) -> dict[str, Candidate]:
+    """The multiprocess ways, each with as many steps at once as suits such items."""
+    slots = 8 if cpu_share < WAITING_SHARE else 4 if cpu_share < CPU_SHARE else round(cores)
+    slots = max(2, min(slots, items))
+    starts: dict[str, tuple[StartMethod, tuple[str, ...]]] = {
+        "spawn": ("spawn", ()),
+        "forkserver": ("forkserver", ()),
+        "warm_forkserver": ("forkserver", preload or ("warm",)),
+    }
+    return {
+        f"multiprocess, {name.replace('_', ' ')}": Candidate(
+            "execute_job", "multiprocess", start, modules, slots
+        )
+        for name, (start, modules) in starts.items()
+        if name in overhead.multiprocess
+    }
 
 
 def crossings(
@@ -87,14 +88,15 @@ def crossings(
         cpu_share: CPU over wall clock of an item (0: it only waits).
         preload: The warm preload list.
 
-    Bisection on the logarithm of the duration: the advantage of running at once grows with it.
+    The advantage of running at once grows with the duration, so there is one crossing.
     """
     machine = Machine(cores=cores, memory_bytes=0)
-    serial = (Candidate("execute_job", "in_process"),)
+    serial = Candidate("execute_job", "in_process")
     found = []
-    for name, ways in _methods(overhead, items, preload).items():
+    for name, way in _methods(overhead, items, cores, cpu_share, preload).items():
 
-        def gain_s(wall_s: float, ways: tuple[Candidate, ...] = ways) -> float:
+        def gain_s(log_wall: float, way: Candidate = way) -> float:
+            wall_s = float(np.exp(log_wall))
             setting = Setting(
                 items=uniform_items(items, wall_s, cpu_share),
                 contention=Contention(wall_s, 0.0, 0.0),
@@ -102,23 +104,19 @@ def crossings(
                 machine=machine,
                 draws=1,
             )
-            return _best_s(serial, setting) - _best_s(ways, setting)
+            return estimate(serial, setting).makespan_s - estimate(way, setting).makespan_s
 
         found.append(BreakEven("in-process executor", name, _root_s(gain_s)))
     return tuple(found)
 
 
-def _root_s(gain_s: object) -> float | None:
-    assert callable(gain_s)
-    low, high = SHORTEST_S, LONGEST_S
+def _root_s(gain_s: Callable[[float], float]) -> float | None:
+    """The duration at which the gain turns positive (Brent's method on its logarithm)."""
+    from scipy.optimize import brentq
+
+    low, high = float(np.log(SHORTEST_S)), float(np.log(LONGEST_S))
     if gain_s(high) <= 0:
         return None
     if gain_s(low) > 0:
-        return low
-    while high / low > PRECISION:
-        middle = float(np.sqrt(low * high))
-        if gain_s(middle) > 0:
-            high = middle
-        else:
-            low = middle
-    return high
+        return SHORTEST_S
+    return float(np.exp(brentq(gain_s, low, high, xtol=PRECISION)))

@@ -88,17 +88,21 @@ def _parallel(
         "forkserver": ("forkserver", ()),
         "warm_forkserver": ("forkserver", preload),
     }
-    for name, (start, modules) in starts.items():
-        if name not in overhead.multiprocess or (name == "warm_forkserver" and not preload):
-            continue
+    known = [name for name in starts if name in overhead.multiprocess]
+    if not preload:
+        known = [name for name in known if name != "warm_forkserver"]
+    for name in known:
+        start, modules = starts[name]
         for slots in MAX_CONCURRENT:
             if slots > max(1, items):
                 break
             plain = Candidate("execute_job", "multiprocess", start, modules, slots)
             yield plain
-            sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
-            for size in sorted(size for size in sizes if size > 1):
-                yield from _batched(plain, size, workers, ("thread",))
+            # Batches are for the start method with the cheapest steps: the last that is known.
+            if name == known[-1] and slots <= max(4.0, 2 * workers.cores):
+                sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
+                for size in sorted(size for size in sizes if size > 1):
+                    yield from _batched(plain, size, workers, ("thread",))
 
 
 def all_candidates(
