@@ -14,6 +14,7 @@ from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped_steps
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
@@ -91,7 +92,7 @@ def _of_job(
         executor=executor_setting(job, run_config),
         reconstructable=reason is None,
         not_reconstructable_reason=reason,
-        graph=graph_nodes(job.graph),
+        graph=with_plain_facts(graph_nodes(job.graph), job, loaded.module),
     )
 
 

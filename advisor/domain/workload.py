@@ -131,7 +131,15 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One node of the job's top-level graph, by its name there (an alias, where it has one)."""
+    """One node of the job's top-level graph, by its name there (an alias, where it has one).
+
+    Attributes:
+        variable: Name of the op in the target's module, where importing it gives all that the node
+            is: nothing of the job or of this place in it is added. Empty otherwise.
+        is_plain: Whether calling the function under the op, its inputs by name, is all that a step
+            of it does: no context, config, resource, retry or event of its own. The function
+            returns the value, or yields or returns the dynamic outputs.
+    """
 
     name: str
     wires: tuple[Wire, ...] = ()
@@ -140,6 +148,8 @@ class GraphNode:
     dynamic_outputs: tuple[str, ...] = ()
     is_op: bool = True
     has_config: bool = False
+    variable: str = ""
+    is_plain: bool = False
 
 
 @dataclass(frozen=True, slots=True)

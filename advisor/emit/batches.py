@@ -8,10 +8,11 @@ from dataclasses import replace
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
-from advisor.emit.imports import job_import
+from advisor.emit.imports import from_import, job_import, user_module
+from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import with_reasons
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import comment, identifier, literal, prose, quoted
+from advisor.emit.source_text import WIDTH, comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
 from advisor.emit.wording import decision, executor_config, reasons_for, seconds
 
@@ -49,37 +50,64 @@ def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) ->
 
 
 def _module(request: EmitRequest) -> str:
+    """The short form where the job is plain enough for it, else the form that fits every job."""
     candidate = request.candidate
     workers = candidate.workers_in_op
     imported = job_import(request.description)
     plan = plan_batches(request.description)
-    items = request.advice.workload.items
-    one_step = candidate.batch_size >= items and workers > 1
-    multiprocess = candidate.executor == "multiprocess"
+    one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
+    shared: dict[str, object] = {
+        "description": prose([decision(request)]),
+        "size_comment": comment(_size_reason(request, one_step=one_step)),
+        "batch_size": None if one_step else max(1, candidate.batch_size),
+        "workers": workers,
+        "workers_comment": comment(_workers_reason(request)),
+        "thread": kind == "thread",
+        "process": kind == "process",
+        "preloaded": literal(_preloaded(request)),
+        "multiprocess": candidate.executor == "multiprocess",
+        "executor_config": with_reasons(executor_config(candidate), reasons_for(request)),
+        "name": identifier(f"{imported.name}_batched", "The job"),
+    }
+    longest_first = not one_step and sizes_foretell(request)
+    limit_threads = _is_multi_core(request)
+    if not longest_first and not (kind == "process" and limit_threads):
+        plain = plain_form(request.description, plan, one_step=one_step, kind=kind)
+        if plain is not None:
+            text = _plain_module(request, imported.name, plain, shared)
+            if max(map(len, text.splitlines())) <= WIDTH:
+                return text
     single = len(plan.chain) == 1
     configured = tuple(plan.chain) if single else plan.configured
     return render(
         "batch.py.j2",
         prose=prose(_prose(request, imported.name)),
-        description=prose([decision(request)]),
         import_line=imported.from_import,
         binding=imported.binding,
-        name=identifier(f"{imported.name}_batched", "The job"),
-        size_comment=comment(_size_reason(request, one_step=one_step)),
-        batch_size=None if one_step else max(1, candidate.batch_size),
-        workers=workers,
-        workers_comment=comment(_workers_reason(request)),
-        thread=kind == "thread",
-        process=kind == "process",
-        preloaded=literal(_preloaded(request)),
-        limit_threads=_is_multi_core(request),
-        multiprocess=multiprocess,
-        executor_config=with_reasons(executor_config(candidate), reasons_for(request)),
-        longest_first=not one_step and sizes_foretell(request),
+        limit_threads=limit_threads,
+        longest_first=longest_first,
         several_configs=len(configured) > 1,
         configured=bool(configured),
+        **shared,
         **_graph_texts(plan, configured),
+    )
+
+
+def _plain_module(
+    request: EmitRequest, name: str, plain: PlainForm, shared: dict[str, object]
+) -> str:
+    names = ["Failure", "job", "op"]
+    names += ["DynamicOut", "DynamicOutput"] if shared["batch_size"] else []
+    in_parallel = ["Permissive", "multiprocess_executor"]
+    names += in_parallel if shared["multiprocess"] else ["in_process_executor"]
+    return render(
+        "plain_batch.py.j2",
+        prose=prose(_plain_prose(request, name, one_step=not shared["batch_size"])),
+        dagster_imports=from_import("dagster", sorted(names)),
+        imports=from_import(user_module(request.description), plain.imported),
+        plain=plain,
+        **shared,
     )
 
 
@@ -108,6 +136,22 @@ def _prose(request: EmitRequest, name: str) -> list[str]:
             " an item; metadata of single outputs and the type checks between the mapped ops are"
             " left out. When an item fails, the others of its batch still run, then the step fails"
             " and names the keys of those that failed."
+        ),
+        _launch(candidate.launch),
+    ]
+
+
+def _plain_prose(request: EmitRequest, name: str, *, one_step: bool) -> list[str]:
+    candidate = request.candidate
+    plural = "processes" if candidate.worker_kind == "process" else "threads"
+    inside = f", on {candidate.workers_in_op} {plural}" if candidate.workers_in_op > 1 else ""
+    return [
+        f"{name} with {'all its' if one_step else 'a batch of its'} items in one step{inside}.",
+        (
+            "The functions under your ops are called as they are; the results and their order are"
+            f" those of {name}. What changes: the items of a step share one log, one retry and one"
+            " re-execution, and are not type-checked one by one. When items fail, the others of"
+            " the step still run, then it fails and names the keys of those that failed."
         ),
         _launch(candidate.launch),
     ]

@@ -224,14 +224,14 @@ def _body(
         found = []
         for wire in node.wires:
             values = [value(source, collected=wire.collected) for source in wire.sources]
-            joined = "".join(f"\n        {text}," for text in values)
+            joined = "".join(f"\n            {text}," for text in values)
             found.append(
-                f"{wire.input}=" + (values[0] if len(values) == 1 else f"[{joined}\n    ]")
+                f"{wire.input}=" + (values[0] if len(values) == 1 else f"[{joined}\n        ]")
             )
         return found
 
     lines: list[str] = []
-    for name in _order(nodes, mapped):
+    for name in in_order(nodes, mapped):
         if name is None:
             lines += _mapping(plan, nodes, value, used=any(s in consumed for s in places))
             continue
@@ -246,7 +246,7 @@ def _body(
     return lines
 
 
-def _order(nodes: dict[str, GraphNode], mapped: dict[str, GraphNode]) -> list[str | None]:
+def in_order(nodes: dict[str, GraphNode], mapped: dict[str, GraphNode]) -> list[str | None]:
     """Nodes so that each stands after what it needs; None stands for the batched op."""
 
     def needs(node: GraphNode) -> set[str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 
@@ -99,6 +100,14 @@ def import_line(module: str, name: str, bound: str) -> str:
     imported = name if name == bound else f"{name} as {bound}"
     line = f"from {module} import {imported}"
     return line if len(line) <= WIDTH else f"from {module} import (\n    {imported},\n)"
+
+
+def from_import(module: str, names: Sequence[str]) -> str:
+    """``from module import a, b``, one name a line where it is too long."""
+    line = f"from {module} import {', '.join(names)}"
+    if len(line) <= WIDTH:
+        return line
+    return f"from {module} import (\n" + "".join(f"    {name},\n" for name in names) + ")"
 
 
 def _article(kind: str) -> str:

@@ -11,6 +11,7 @@ from dagster import JobDefinition
 from factories import make_advice, make_prediction
 
 from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import (
     ExecutorSetting,
@@ -34,10 +35,17 @@ def load_job(module: str, attribute: str) -> JobDefinition:
     return getattr(importlib.import_module(module), attribute)
 
 
-def describe_job(module: str, attribute: str, **changes: object) -> WorkloadDescription:
-    """The description of a module's job; the fan-out is the first node with a dynamic output."""
+def describe_job(
+    module: str, attribute: str, *, plain: bool = False, **changes: object
+) -> WorkloadDescription:
+    """The description of a module's job; the fan-out is the first node with a dynamic output.
+
+    ``plain`` lets the short form be emitted, where the job is plain enough for it.
+    """
     job = load_job(module, attribute)
     nodes = graph_nodes(job.graph)
+    if plain:
+        nodes = with_plain_facts(nodes, job, importlib.import_module(module))
     fan_out = next((node for node in nodes if node.dynamic_outputs), None)
     mapped = tuple(
         MappedOp(
@@ -67,6 +75,11 @@ def request_for(
     description: WorkloadDescription, candidate: Candidate, **changes: object
 ) -> EmitRequest:
     return EmitRequest(description, make_advice(), prediction=make_prediction(candidate), **changes)
+
+
+def is_plain(source: str) -> bool:
+    """Whether emitted code is the short form."""
+    return "original_job" not in source
 
 
 def load_source(source: str, name: str, folder: Path) -> ModuleType:

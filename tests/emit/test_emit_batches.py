@@ -52,6 +52,16 @@ def test_results_equal_the_original_jobs(module, attribute, last, candidate, tmp
     assert result.output_for_node(last) == original.output_for_node(last)
 
 
+@pytest.mark.parametrize("candidate", [IN_PROCESS_3, THREADS_ALL], ids=["batch", "threads"])
+def test_an_empty_fan_out_that_may_not_be_empty_gives_an_empty_list(candidate, tmp_path):
+    original = load_job("emit_plain_jobs", "nothing_job").execute_in_process()
+    batched = emitted_job("batch", "emit_plain_jobs", "nothing_job", candidate, tmp_path)
+
+    result = batched.execute_in_process()
+
+    assert result.output_for_node("merge") == original.output_for_node("merge") == []
+
+
 def test_an_empty_fan_out_skips_what_the_original_job_skips(tmp_path):
     original = load_job("emit_empty_job", "empty_job").execute_in_process()
     batched = emitted_job("batch", "emit_empty_job", "empty_job", IN_PROCESS_3, tmp_path)

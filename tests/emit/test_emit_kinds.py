@@ -47,6 +47,8 @@ PROCESSES_3 = Candidate(
     workers_in_op=2,
     worker_kind="process",
 )
+THREADS_3 = replace(THREADS_ALL, batch_size=3)
+BATCHES_WARM_3 = replace(WARM_2, batch_size=3)
 
 
 @pytest.fixture
@@ -63,8 +65,8 @@ def asynchronous(description):
     )
 
 
-def emit_for(kind, module, attribute, candidate):
-    description = describe_job(module, attribute)
+def emit_for(kind, module, attribute, candidate, *, plain=False):
+    description = describe_job(module, attribute, plain=plain)
     if kind == "async":
         description = asynchronous(description)
     return emit(kind, request_for(description, candidate))
@@ -389,6 +391,10 @@ def everything_emitted():
                     continue
                 name = f"{kind}_{attribute}_{candidate.label}".replace("-", "_")
                 yield name, kind, emit_for(kind, module, attribute, candidate)
+    for module, attribute in (SEED, ("emit_plain_jobs", "long_chain_job")):
+        for candidate in (BATCHES_WARM_3, THREADS_ALL, THREADS_3, PROCESSES_3):
+            text = emit_for("batch", module, attribute, candidate, plain=True)
+            yield f"plain_{attribute}_{candidate.label}", "batch", text
 
 
 def test_emitted_python_is_as_ruff_formats_and_lints_it(tmp_path):

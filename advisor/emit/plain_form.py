@@ -1,0 +1,303 @@
+"""The short form of a batched job, for a job whose ops are plain functions."""
+
+from __future__ import annotations
+
+import keyword
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from advisor.domain.workload import GraphNode, WorkerKind, WorkloadDescription
+from advisor.emit.graph_plan import BatchedGraph, in_order
+from advisor.emit.source_text import WIDTH, quoted
+
+_INDENT = "    "
+# What the module calls by name in its functions: nothing of the user's may stand in front of it.
+_GLOBAL = frozenset({
+    "BATCH_SIZE", "DESCRIPTION", "DynamicOut", "DynamicOutput", "EXECUTOR_CONFIG", "Exception",
+    "Failure", "PRELOADED", "Permissive", "ProcessPoolExecutor", "ThreadPoolExecutor", "WORKERS",
+    "advised_executor", "enumerate", "format_exception", "in_process_executor", "in_order", "job",
+    "len", "list", "math", "multiprocess_executor", "multiprocessing", "op", "range", "run_item",
+    "sorted", "type", "zip",
+})  # fmt: skip
+_LOCAL = frozenset({
+    "batch", "batches", "count", "error", "failed", "future", "futures", "items", "key", "named",
+    "output", "outputs", "place", "pool", "processes", "result", "results", "shown", "start",
+    "value", "why",
+})  # fmt: skip
+_OF_THE_JOB = frozenset({"batch", "items", "one_step", "results"})
+
+
+@dataclass(frozen=True, slots=True)
+class PlainForm:
+    """Names and lines of the short form.
+
+    Attributes:
+        imported: The user's ops, by their names in the user's module.
+        functions: Name of each function to the op that it is taken from.
+        fan_out_head: ``def`` line of the op that fans out; ``fan_out_call``: its first statement.
+        batch_head: ``def`` line of the op that runs the items of a step.
+        run_item: Lines of the function that runs all mapped ops on an item; empty without one.
+        submit: Statement that hands the items to the workers.
+        call: Statement that runs one item where there are no workers.
+        collecting: One entry a collecting op: its name as a literal, ``def`` line and statement.
+        body: Lines of the job.
+    """
+
+    imported: tuple[str, ...]
+    functions: dict[str, str]
+    fan_out_head: str
+    fan_out_call: str
+    batch_head: str
+    run_item: str
+    submit: str
+    call: str
+    collecting: tuple[tuple[str, str, str], ...]
+    body: str
+
+
+def plain_form(
+    description: WorkloadDescription,
+    plan: BatchedGraph,
+    *,
+    one_step: bool,
+    kind: WorkerKind | None,
+) -> PlainForm | None:
+    """The short form; None where the job is not plain enough for it.
+
+    Args:
+        description: The job; its nodes say which ops are plain.
+        plan: The job's batched graph.
+        one_step: All items in one step, so that nothing of the new job is dynamic.
+        kind: What runs the items of a step, None for one after another.
+    """
+    nodes = {node.name: node for node in description.graph}
+    if not _is_plain(plan, nodes, one_step=one_step):
+        return None
+    writer = _Writer(plan, nodes, one_step=one_step, kind=kind)
+    if writer.fixed and kind == "process":
+        return None  # they would be pickled once an item
+    form = writer.form()
+    return form if writer.names_are_apart(f"{description.job_name}_batched") else None
+
+
+def _is_plain(plan: BatchedGraph, nodes: dict[str, GraphNode], *, one_step: bool) -> bool:
+    replaced = [plan.fan_out, *plan.chain, *(() if one_step else plan.collecting)]
+    results = set(plan.results.values())
+    collected = [
+        (name, source)
+        for name, node in nodes.items()
+        for wire in node.wires
+        if wire.collected
+        for source in wire.sources
+    ]
+    return (
+        all(node.is_op and _is_name(node.variable) for node in nodes.values())
+        and all(nodes[name].is_plain for name in replaced)
+        and len(results) == 1
+        and all(name not in plan.chain and source in results for name, source in collected)
+        and (one_step or all(nodes[name].outputs == ("result",) for name in plan.collecting))
+    )
+
+
+def _is_name(name: str) -> bool:
+    return name.isidentifier() and name.isascii() and not keyword.iskeyword(name)
+
+
+class _Writer:
+    """Writes the parts of one module."""
+
+    def __init__(
+        self,
+        plan: BatchedGraph,
+        nodes: dict[str, GraphNode],
+        *,
+        one_step: bool,
+        kind: WorkerKind | None,
+    ) -> None:
+        self.plan, self.nodes, self.one_step = plan, nodes, one_step
+        self.fixed = [given for inputs in plan.fixed.values() for given in inputs.values()]
+        first, last = next(iter(plan.chain)), list(plan.chain)[-1]
+        self.chained = first if first == last else f"{first}_to_{last}"
+        self.separate = len(plan.chain) > 1 or kind == "process"
+        on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
+        self.splitting = f"{plan.fan_out}_in_{'one_list' if one_step else 'batches'}"
+        self.batching = f"{self.chained}_{on}"
+        self.replaced = [plan.fan_out, *plan.chain, *(() if one_step else plan.collecting)]
+
+    def form(self) -> PlainForm:
+        fan_out = self.nodes[self.plan.fan_out]
+        variables = dict.fromkeys(self.nodes[name].variable for name in self.replaced)
+        callee, arguments = self._call_of_an_item()
+        return PlainForm(
+            imported=tuple(sorted({node.variable for node in self.nodes.values()})),
+            functions={f"call_{variable}": variable for variable in variables},
+            fan_out_head=_statement(0, f"def {self.splitting}(", fan_out.inputs, "):"),
+            fan_out_call=_statement(
+                1,
+                f"outputs = {self._function(fan_out.name)}(",
+                [f"{name}={name}" for name in fan_out.inputs],
+            ),
+            batch_head=_statement(0, f"def {self.batching}(", ["items", *self.fixed], "):"),
+            run_item=self._run_item() if self.separate else "",
+            submit=self._submit(callee, arguments),
+            call=_statement(3, f"result = {callee}(", arguments),
+            collecting=() if self.one_step else tuple(map(self._collecting, self.plan.collecting)),
+            body="\n".join(self._body()),
+        )
+
+    def names_are_apart(self, job: str) -> bool:
+        """Whether no name that the module makes or takes over hides another that is needed."""
+        variables = {node.variable for node in self.nodes.values()}
+        functions = {f"call_{variable}" for variable in variables}
+        made = [
+            job,
+            self.splitting,
+            self.batching,
+            *functions,
+            *(f"{name}_in_order" for name in self.plan.collecting),
+            *(f"{name}_result" for name in self.plan.chain),
+            *(f"{name}_value" for name in self.nodes),
+        ]
+        collecting = () if self.one_step else self.plan.collecting
+        inputs = {
+            name for node in (self.plan.fan_out, *collecting) for name in self.nodes[node].inputs
+        }
+        return (
+            len(set(made)) == len(made)
+            and variables.isdisjoint({*made, *_GLOBAL, *_OF_THE_JOB})
+            and set(made).isdisjoint(_GLOBAL | _LOCAL | _OF_THE_JOB)
+            and inputs.isdisjoint({*made, *_GLOBAL})
+            and set(self.fixed).isdisjoint({*made, *_GLOBAL, *_LOCAL})
+            and all(map(_is_name, {*made, *inputs, *self.fixed}))
+        )
+
+    def _function(self, node: str) -> str:
+        return f"call_{self.nodes[node].variable}"
+
+    def _arguments(self, node: str) -> list[str]:
+        """What a mapped op is called with, where an item's values are at hand."""
+        plan = self.plan
+        fan_out = (plan.fan_out, plan.dynamic_output)
+        moving = [
+            f"{name}={'value' if source == fan_out else f'{source[0]}_result'}"
+            for name, source in plan.chain[node].items()
+        ]
+        return moving + [f"{name}={given}" for name, given in plan.fixed[node].items()]
+
+    def _call_of_an_item(self) -> tuple[str, list[str]]:
+        if self.separate:
+            return "run_item", ["value", *self.fixed]
+        (name,) = self.plan.chain
+        return self._function(name), self._arguments(name)
+
+    def _run_item(self) -> str:
+        *before, last = self.plan.chain
+        lines = [_statement(0, "def run_item(", ["value", *self.fixed], "):")]
+        lines.append(f'{_INDENT}"""What your op{"s make" if before else " makes"} of one item."""')
+        lines += [
+            _statement(1, f"{name}_result = {self._function(name)}(", self._arguments(name))
+            for name in before
+        ]
+        return "\n".join(
+            [*lines, _statement(1, f"return {self._function(last)}(", self._arguments(last))]
+        )
+
+    def _submit(self, callee: str, arguments: list[str]) -> str:
+        element = f"pool.submit({', '.join([callee, *arguments])})"
+        loop = f"for {'_' if self.one_step else '*_'}, value in items"
+        line = f"{_INDENT * 2}futures = [{element} {loop}]"
+        if len(line) <= WIDTH:
+            return line
+        inner = [f"{_INDENT * 3}{element} {loop}"]
+        if len(inner[0]) > WIDTH:
+            inner = [f"{_INDENT * 3}{element}", f"{_INDENT * 3}{loop}"]
+        return "\n".join([f"{_INDENT * 2}futures = [", *inner, f"{_INDENT * 2}]"])
+
+    def _collecting(self, name: str) -> tuple[str, str, str]:
+        inputs = self.nodes[name].inputs
+        collected = self.plan.collecting[name]
+        given = [f"{own}=in_order({own})" if own in collected else f"{own}={own}" for own in inputs]
+        return (
+            quoted(name),
+            _statement(0, f"def {name}_in_order(", inputs, "):"),
+            _statement(1, f"return {self._function(name)}(", given),
+        )
+
+    def _body(self) -> list[str]:
+        """Statements of the job."""
+        plan, nodes = self.plan, self.nodes
+        mapped = {name: nodes[name] for name in plan.chain}
+        consumed = {
+            source for node in nodes.values() for wire in node.wires for source, _ in wire.sources
+        }
+        used = any(
+            source in plan.results.values()
+            for name, node in nodes.items()
+            if name not in mapped
+            for wire in node.wires
+            for source in wire.sources
+        )
+        lines: list[str] = []
+        for name in in_order(nodes, mapped):
+            if name is None:
+                lines += self._batched("results = " if used else "")
+                continue
+            if name == plan.fan_out:
+                target, callee = "items = ", self.splitting
+            else:
+                target = f"{name}_value = " if name in consumed else ""
+                callee = self._callee(name)
+            lines.append(_statement(1, f"{target}{callee}(", self._wired(nodes[name])))
+        return lines
+
+    def _callee(self, name: str) -> str:
+        if name in self.plan.collecting and not self.one_step:
+            return f"{name}_in_order"
+        variable = self.nodes[name].variable
+        return variable if variable == name else f"{variable}.alias({quoted(name)})"
+
+    def _wired(self, node: GraphNode) -> list[str]:
+        arguments = []
+        for wire in node.wires:
+            values = [self._value(source, wire.collected) for source in wire.sources]
+            joined = values[0] if len(values) == 1 else f"[{', '.join(values)}]"
+            arguments.append(f"{wire.input}={joined}")
+        return arguments
+
+    def _value(self, source: tuple[str, str], collected: bool) -> str:
+        node, output = source
+        if source in self.plan.results.values():
+            return "results.collect()" if collected and not self.one_step else "results"
+        several = len(self.nodes[node].outputs) > 1
+        return f"{node}_value.{output}" if several else f"{node}_value"
+
+    def _batched(self, target: str) -> list[str]:
+        given = []
+        for name, inputs in self.plan.fixed.items():
+            wires = {wire.input: wire for wire in self.nodes[name].wires}
+            given += [
+                f"{own}={self._value(wires[name].sources[0], collected=False)}"
+                for name, own in inputs.items()
+            ]
+        if self.one_step:
+            return [_statement(1, f"{target}{self.batching}(", ["items=items", *given])]
+        if not given:
+            return [_statement(1, f"{target}items.map(", [self.batching])]
+        return [
+            "",
+            f"{_INDENT}def one_step(batch):",
+            _statement(2, f"return {self.batching}(", ["items=batch", *given]),
+            "",
+            f"{_INDENT}{target}items.map(one_step)",
+        ]
+
+
+def _statement(depth: int, head: str, arguments: Iterable[str], tail: str = ")") -> str:
+    """A call or a ``def`` line: in one line where it fits, else one argument a line."""
+    given = list(arguments)
+    indent = _INDENT * depth
+    line = f"{indent}{head}{', '.join(given)}{tail}"
+    if len(line) <= WIDTH or not given:
+        return line
+    inner = "".join(f"{indent}{_INDENT}{argument},\n" for argument in given)
+    return f"{indent}{head}\n{inner}{indent}{tail}"
