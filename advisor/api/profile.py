@@ -119,9 +119,9 @@ def plan(request: ProfileOptions) -> list[str]:
     subject = subject_of(target)
     known = read_host(cache_path(subject.facts, found.instance.storage, subject.user_module))
     if known is None or request.recalibrate:
-        host = "the host is measured first: 6 tiny Dagster runs of our own ops, about 40 s"
+        host = "The host is measured first: 5 tiny Dagster runs of our own ops, about 35 s."
     else:
-        host = f"the host's calibration of {known.calibrated_at} is used and refreshed"
+        host = f"The host's calibration of {known.calibrated_at} is used and refreshed."
     measured = _measure_request(request, found, request.budget_s, silent)
     return [*plan_executions(measured, found.description), host]
 

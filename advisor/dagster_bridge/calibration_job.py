@@ -179,3 +179,10 @@ def storing(sizes_bytes: tuple[int, ...]) -> tuple[StorageSample, ...]:
                 best_load.append(time.perf_counter() - begun)
             samples.append(StorageSample(size, sorted(best_store)[1], sorted(best_load)[1]))
     return tuple(samples)
+
+
+def bookkeeping(
+    sizes: tuple[tuple[int, ...], tuple[int, ...]],
+) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
+    """Both in one process: storing values of the first sizes, planning runs of the second."""
+    return storing(sizes[0]), plan_growth(sizes[1])

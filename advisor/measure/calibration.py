@@ -65,9 +65,8 @@ FULL_PASS = (
     Probe("warm_forkserver", 3),
     Probe("forkserver", 2),
     Probe("spawn", 1),
-    Probe("warm_forkserver", 6, 4),
 )
-"""One pass, 25 to 30 s on 2 cores."""
+"""One pass, about 25 s on 2 cores."""
 
 REFRESH_PASS = (
     Probe("warm_forkserver", 3),
@@ -126,7 +125,7 @@ def calibrate(
         tell("storing, CPU scaling, bookkeeping, command line", 0.85)
         spent = time.monotonic() - begun
         cli_start_s = session.cli_start_s() if spent < budget_s - 5 else None
-        storing, growth = session.storing(), session.growth()
+        storing, growth = session.bookkeeping()
         scaling = session.cpu_scaling()
         process_start_s = session.process_start_s()
         if cli_start_s is None and "command line" not in unmeasured:
@@ -313,18 +312,16 @@ class _Session:
             )
         ]
 
-    def storing(self) -> tuple[StorageSample, ...]:
+    def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
+        """Storing by size, and Dagster's bookkeeping by number of items."""
         found = self._value(
-            "storing", self._child("advisor.dagster_bridge.calibration_job:storing", STORED_BYTES)
+            "storing and bookkeeping",
+            self._child(
+                "advisor.dagster_bridge.calibration_job:bookkeeping", (STORED_BYTES, GROWTH_ITEMS)
+            ),
         )
-        return cast("tuple[StorageSample, ...]", found or ())
-
-    def growth(self) -> tuple[PlanGrowth, ...]:
-        found = self._value(
-            "bookkeeping",
-            self._child("advisor.dagster_bridge.calibration_job:plan_growth", GROWTH_ITEMS),
-        )
-        return cast("tuple[PlanGrowth, ...]", found or ())
+        empty: tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]] = ((), ())
+        return cast("tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]", found or empty)
 
     def cpu_scaling(self) -> tuple[CpuScaling, ...]:
         cores = max(1, round(self.subject.facts.cpus))

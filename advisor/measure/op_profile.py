@@ -138,7 +138,8 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
         hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
         told.append(f"Would call {hooks} in every process, around the calls.")
     told.append(
-        f"Would spend at most about {request.budget_s:g} s; an item that takes longer is run once."
+        f"Would spend at most about {request.budget_s:.3g} s; an item that takes longer is run "
+        "once."
     )
     return told
 
@@ -176,7 +177,7 @@ class _Measurement:
         if self.skipped:
             parts = ", ".join(dict.fromkeys(self.skipped))
             self.notes[
-                f"Left out, since the budget of {self.request.budget_s:g} s was spent: {parts}. "
+                f"Left out, since the budget of {self.request.budget_s:.3g} s was spent: {parts}. "
                 "A larger --budget measures it."
             ] = None
         ops = self._ops(scouted, first, preloaded, preloadable)
@@ -299,7 +300,7 @@ class _Measurement:
         if not scouted.later and len(drawn.positions) > 0:
             self.notes[
                 f"One item takes {scouted.first.wall_s:.3g} s, so that it was run once in the "
-                f"budget of {self.request.budget_s:g} s: there is no later call to compare with, "
+                f"budget of {self.request.budget_s:.3g} s: there is no later call to compare with, "
                 "and the intervals are wide."
             ] = None
         elif len(called) < wanted and not self.request.each_item_once:

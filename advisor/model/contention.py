@@ -42,6 +42,7 @@ class Contention:
         process_serial_s: Serial demand among processes, beyond sharing the cores.
         thread_failed: Why threads cannot be used; None where they can.
         process_failed: The same for processes.
+        probed: Kinds of worker that were really probed; the others are assumed.
     """
 
     alone_s: float
@@ -50,6 +51,7 @@ class Contention:
     thread_failed: str | None = None
     process_failed: str | None = None
     cpu_s: float = 0.0
+    probed: tuple[WorkerKind, ...] = ()
 
     def slowdown(self, kind: WorkerKind, workers: int) -> float:
         """An item's seconds among ``workers`` at once, over its seconds alone."""
@@ -131,4 +133,5 @@ def fit_contention(
         thread_failed=failure("thread"),
         process_failed=failure("process"),
         cpu_s=cpu_s,
+        probed=tuple(dict.fromkeys(probe.worker_kind for probe in good)),
     )

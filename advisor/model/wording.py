@@ -48,7 +48,7 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     subject = "a batch" if candidate.batch_size > 1 else "an item"
     said.append(
         f"a step costs {spelled_s(each)} beside the work here, {ratio:.0%} of what {subject} takes"
-        + (f"; {steps} steps" if candidate.batch_size > 1 else "")
+        + (f"; {steps} steps in all" if candidate.batch_size > 1 and steps > 1 else "")
     )
     if candidate.is_warm and host.preload.boot_before_s > 0:
         said.append(
@@ -103,11 +103,12 @@ def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     kind = candidate.worker_kind or "thread"
     slowdown = setting.contention.slowdown(kind, candidate.workers_in_op)
     names = "threads" if kind == "thread" else "processes"
+    source = "probed" if kind in setting.contention.probed else "assumed: it was not probed"
     if slowdown < 1.05:
-        return f"{candidate.workers_in_op} {names} at once hardly slow each other (probed)"
+        return f"{candidate.workers_in_op} {names} at once hardly slow each other ({source})"
     return (
         f"{candidate.workers_in_op} {names} at once slow each item by a factor of {slowdown:.1f} "
-        "(from the probes), and are still ahead"
+        f"({source}), and are still ahead"
     )
 
 
