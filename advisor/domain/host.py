@@ -162,7 +162,6 @@ class MultiprocessOverhead:
         fan_out_output_s: The fan-out's seconds for one dynamic output.
         collect_input_s: The collect's seconds for one value.
         end_s: From the last process's end to the return of the call.
-        inflation: Relative growth of a step's CPU for each further process at work.
         plan_item_s: What each item of the run adds to every step's plan.
         background_cpu_s: CPU of a step's log-capture helpers, beside its own.
         starting_s: The parent's CPU to log STEP_WORKER_STARTING.
@@ -181,7 +180,6 @@ class MultiprocessOverhead:
     fan_out_output_s: float
     collect_input_s: float
     end_s: float
-    inflation: float = 0.0
     plan_item_s: float = 0.0
     background_cpu_s: float = 0.0
     starting_s: float = 0.003

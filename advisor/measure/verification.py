@@ -73,14 +73,14 @@ def work_s(run: ObservedRun) -> float:
     """Wall clock in which at least one mapped step was computing.
 
     Between a step's last input and its first output; the rest of the run is overhead. For items
-    one after another it is the sum of their durations, the seed's "work time".
+    one after another it is the sum of their durations, the seed's "work time". A run without
+    mapped steps (all items in one step) is taken by all its steps.
     """
+    mapped = [step for step in run.steps if step.mapping_key is not None]
     spans = sorted(
         (step.inputs_s, step.first_output_s)
-        for step in run.steps
-        if step.inputs_s is not None
-        and step.first_output_s is not None
-        and step.mapping_key is not None
+        for step in mapped or run.steps
+        if step.inputs_s is not None and step.first_output_s is not None
     )
     total = 0.0
     until = float("-inf")

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from heapq import heappop, heappush
 
@@ -41,7 +41,6 @@ class Mechanisms:
     server_start: bool = True
     growth: bool = True
     background: bool = True
-    inflation: bool = True
     contention: bool = True
 
 
@@ -124,7 +123,6 @@ class _Child:
     success_put: bool = False
     exited: bool = False
     entered_s: float = 0.0
-    spent: dict[str, float] = field(default_factory=dict)
 
 
 class _World:
@@ -218,7 +216,6 @@ class _Run:
         self.parent_cpu_s = 0.0
         self.debt_s = 0.0
         self.working = 0
-        self.live = 0
         self.first_result_s = 0.0
         self.server_started = overhead.server_start_s <= 0 or not mechanisms.server_start
         self.totals = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
@@ -234,27 +231,25 @@ class _Run:
         """The step's pieces: (CPU s, waiting s, threads, puts on the queue, state)."""
         o = self.o
         growth = 1 if self.on.growth else 0
-        factor = 1.0 + o.inflation * max(0, self.live - 1) if self.on.inflation else 1.0
         prepare = o.prepare_s + o.plan_item_s * self.total_items * growth
         load = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1) * growth
         pieces = [
-            (o.boot_s * factor, 0.0, 1.0, 1, "launch"),
-            (prepare * 0.6 * factor + work.resources_s, 0.0, 1.0, 2, "launch"),
-            (prepare * 0.4 * factor, 0.0, 1.0, 2, "launch"),
-            (load * factor, 0.0, 1.0, max(1, 2 * work.inputs), "serialize"),
+            (o.boot_s, 0.0, 1.0, 1, "launch"),
+            (prepare * 0.6 + work.resources_s, 0.0, 1.0, 2, "launch"),
+            (prepare * 0.4, 0.0, 1.0, 2, "launch"),
+            (load, 0.0, 1.0, max(1, 2 * work.inputs), "serialize"),
             (work.cpu_s, work.wait_s, work.threads, 0, "work"),
         ]
-        store = (o.finish_s + work.store_s) * factor
+        store = o.finish_s + work.store_s
         if work.outputs > 1:
-            each = o.fan_out_output_s * growth * factor
+            each = o.fan_out_output_s * growth
             pieces += [(each, 0.0, 1.0, 2, "serialize")] * (work.outputs - 1)
         pieces.append((store, 0.0, 1.0, 4, "serialize"))
-        pieces.append((o.exit_s * factor, 0.0, 1.0, 0, "launch"))
+        pieces.append((o.exit_s, 0.0, 1.0, 0, "launch"))
         return pieces
 
     def _launch(self, child: _Child) -> None:
         work = self._work_of(child.item, child.stage)
-        self.live += 1
         child.pieces = self._pieces(work)
         child.entered_s = self.world.now
         self._next_piece(child)
@@ -280,7 +275,6 @@ class _Run:
                 return
             self._finish_piece(child)
         child.exited = True
-        self.live -= 1
 
     def _computed(self, child: _Child, wait_s: float) -> None:
         if wait_s > 0:

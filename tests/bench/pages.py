@@ -24,7 +24,6 @@ MECHANISMS = {
     "server_start": "forkserver's first start",
     "growth": "growth with the number of items",
     "background": "log watchers",
-    "inflation": "inflation of CPU with processes",
     "contention": "measured contention between items",
 }
 

@@ -49,6 +49,11 @@ def test_work_is_the_time_in_which_an_item_is_computed(spans, expected):
     assert work_s(make_observed_run(steps=steps + unmapped)) == pytest.approx(expected)
 
 
+def test_a_run_with_all_items_in_one_step_is_taken_by_its_steps():
+    run = make_observed_run(steps=(step(None, 0.0, 0.1), step(None, 1.0, 2.5)))
+    assert work_s(run) == pytest.approx(1.6)
+
+
 def test_each_pass_runs_everything_once_and_orders_differ():
     names = list("abcdef")
     order = list(interleaved(names, 4, seed=1))
