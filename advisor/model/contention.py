@@ -42,7 +42,8 @@ class Contention:
         process_serial_s: Serial demand among processes, beyond sharing the cores.
         thread_failed: Why threads cannot be used; None where they can.
         process_failed: The same for processes.
-        probed: Kinds of worker that were really probed; the others are assumed.
+        thread_points, process_points: Probed workers and slowdown, fewest workers first; for
+            processes beyond sharing the cores.
     """
 
     alone_s: float
@@ -51,12 +52,39 @@ class Contention:
     thread_failed: str | None = None
     process_failed: str | None = None
     cpu_s: float = 0.0
-    probed: tuple[WorkerKind, ...] = ()
+    thread_points: tuple[tuple[int, float], ...] = ()
+    process_points: tuple[tuple[int, float], ...] = ()
+
+    @property
+    def probed(self) -> tuple[WorkerKind, ...]:
+        """Kinds of worker that were really probed; the others are assumed."""
+        kinds: tuple[tuple[WorkerKind, tuple[tuple[int, float], ...]], ...] = (
+            ("thread", self.thread_points),
+            ("process", self.process_points),
+        )
+        return tuple(kind for kind, points in kinds if points)
 
     def slowdown(self, kind: WorkerKind, workers: int) -> float:
-        """An item's seconds among ``workers`` at once, over its seconds alone."""
+        """An item's seconds among ``workers`` at once, over its seconds alone.
+
+        Between the probes it is interpolated (a remote that serves eight at a time slows nobody
+        before); beyond the last one it grows as the serial demand says.
+        """
+        if self.alone_s <= 0 or workers <= 1:
+            return 1.0
+        points = self.thread_points if kind == "thread" else self.process_points
+        if not points:
+            return self._by_demand(kind, workers)
+        counts, seen = zip(*((1, 1.0), *points), strict=True)
+        within = float(np.interp(np.log(workers), np.log(counts), np.maximum.accumulate(seen)))
+        last = counts[-1]
+        if workers <= last:
+            return within
+        return within * self._by_demand(kind, workers) / self._by_demand(kind, last)
+
+    def _by_demand(self, kind: WorkerKind, workers: int) -> float:
         serial = self.thread_serial_s if kind == "thread" else self.process_serial_s
-        if self.alone_s <= 0 or serial <= 0 or workers <= 1:
+        if serial <= 0:
             return 1.0
         return service_time_s(workers, self.alone_s, min(serial, self.alone_s)) / self.alone_s
 
@@ -133,5 +161,6 @@ def fit_contention(
         thread_failed=failure("thread"),
         process_failed=failure("process"),
         cpu_s=cpu_s,
-        probed=tuple(dict.fromkeys(probe.worker_kind for probe in good)),
+        thread_points=tuple(sorted(threads)),
+        process_points=tuple(sorted(shared)),
     )

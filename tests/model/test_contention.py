@@ -44,6 +44,14 @@ def test_sharing_the_cores_is_not_counted_twice() -> None:
     assert found.slowdown("process", 8) == pytest.approx(1.0, abs=0.05)
 
 
+def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
+    seen = probes("thread", n2=1.0, n4=1.02, n8=1.05, n16=2.58)
+    found = fit_contention(seen, alone_s=0.25, cpu_s=0.0, cores=2)
+    assert found.slowdown("thread", 8) == pytest.approx(1.05)
+    assert found.slowdown("thread", 16) == pytest.approx(2.58)
+    assert found.slowdown("thread", 32) > 2.58
+
+
 def test_a_failed_probe_says_why() -> None:
     failed = (ConcurrencyProbe("thread", 2, 0.0, failed="raised KeyError"),)
     assert fit_contention(failed, alone_s=1, cpu_s=1, cores=2).thread_failed == "raised KeyError"
