@@ -160,41 +160,41 @@ JOB_OF_ONE_WORD = """
 import dagster as d
 
 
-@d.op
-def load():
+@d.op(name="{name}")
+def {variable}():
     return 7
 
 
 @d.op(out=d.DynamicOut())
-def cut({word}):
-    return [d.DynamicOutput({word} * n, mapping_key=f"n{{n}}") for n in (0, 1, 2, 3)]
+def cut({input}):
+    return [d.DynamicOutput({input} * n, mapping_key=f"n{{n}}") for n in (0, 1, 2, 3)]
 
 
-@d.op(name="{name}")
-def {variable}(part, {fixed}):
+@d.op
+def work(part, {fixed}):
     return part + {fixed}
 
 
 @d.op
-def gather({word}):
-    return {word}
+def gather({input}):
+    return {input}
 
 
 @d.job
 def word_job():
-    loaded = load()
-    gather(cut(loaded).map(lambda part: {variable}(part, loaded)).collect())
+    loaded = {variable}()
+    gather(cut(loaded).map(lambda part: work(part, loaded)).collect())
 """
 
 
-@pytest.mark.parametrize("role", ["variable", "fixed"])
+@pytest.mark.parametrize("role", ["variable", "fixed", "input"])
 def test_no_name_of_the_users_hides_one_that_the_module_needs(role, tmp_path):
     words = identifiers(plain_source(*CHAIN, THREADS_3)) - {"_"}
     assert {"items", "results", "job", "len", "call_scale"} <= words
     ran = 0
     for word in sorted(words):
         name = f"word_{role}_{word}"
-        names = {"word": word, "variable": "work", "fixed": "extra", role: word}
+        names = {"variable": "load", "fixed": "extra", "input": "base", role: word}
         try:
             load_source(JOB_OF_ONE_WORD.format(**names, name=f"{word}_op"), name, tmp_path)
         except DagsterInvalidDefinitionError:
