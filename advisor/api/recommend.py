@@ -173,9 +173,9 @@ def recommend(
 
     setting = setting_of(saved, options)
     preload = preload_list(saved)
-    possible = saved.description.reconstructable and all(
-        op.unpicklable is None for op in saved.workload.ops
-    )
+    # A bare op or function is advised for the job that it will stand in.
+    rebuilt = saved.description.reconstructable or saved.description.job_name is None
+    possible = rebuilt and all(op.unpicklable is None for op in saved.workload.ops)
     candidates = all_candidates(
         setting.items.count,
         overhead=saved.overhead,
