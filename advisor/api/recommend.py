@@ -272,7 +272,9 @@ def _connections(saved: SavedProfile) -> int:
 
 
 def _unmeasured(saved: SavedProfile) -> list[str]:
-    return [f"Could not be measured: {name} ({why})." for name, why in saved.host.unmeasured.items()]
+    return [
+        f"Could not be measured: {name} ({why})." for name, why in saved.host.unmeasured.items()
+    ]
 
 
 def _worded(prediction: Prediction, setting: Setting, saved: SavedProfile) -> Prediction:
