@@ -111,12 +111,19 @@ def crossings(
 
 
 def _root_s(gain_s: Callable[[float], float]) -> float | None:
-    """The duration at which the gain turns positive (Brent's method on its logarithm)."""
-    from scipy.optimize import brentq
+    """The duration at which the gain turns positive, by bisection of its logarithm.
 
+    Ten steps of our own: SciPy's root finders take longer to import than these take to run.
+    """
     low, high = float(np.log(SHORTEST_S)), float(np.log(LONGEST_S))
     if gain_s(high) <= 0:
         return None
     if gain_s(low) > 0:
         return SHORTEST_S
-    return float(np.exp(brentq(gain_s, low, high, xtol=PRECISION)))
+    while high - low > PRECISION:
+        middle = (low + high) / 2
+        if gain_s(middle) > 0:
+            high = middle
+        else:
+            low = middle
+    return float(np.exp(high))
