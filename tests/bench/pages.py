@@ -47,6 +47,13 @@ class Recorded:
     predicted: dict[Key, Predicted]
     saved: dict[str, Any]
     profiles: dict[str, dict[str, Any]]
+    predicted_again: bool = False
+
+
+_WHEN = {
+    False: "Each prediction was made before the runs.",
+    True: "Predictions are by today's model, from profiles measured before the runs.",
+}
 
 
 def gather(*, predict_again: bool) -> Recorded:
@@ -74,7 +81,7 @@ def gather(*, predict_again: bool) -> Recorded:
             }
         for configuration, interval in made.items():
             predicted[name, configuration] = Predicted(**interval)
-    return Recorded(names, runs(names), predicted, saved, latest)
+    return Recorded(names, runs(names), predicted, saved, latest, predict_again)
 
 
 def plain(run: Run) -> bool:
@@ -233,8 +240,8 @@ def _write_page(
         f"Made by `make bench` from {len(found.runs)} real runs of {len(found.names)} workloads, "
         f"{dates[0][:10]} to {dates[-1][:10]}, on {facts.processor} ({facts.cpus:g} cores, "
         f"{facts.memory_bytes / 2**30:.0f} GiB, {facts.system}), Python {facts.python_version}, "
-        f"Dagster {facts.dagster_version}. No configuration below was used for calibration; each "
-        "prediction was made before the runs."
+        f"Dagster {facts.dagster_version}. No configuration below was used for calibration. "
+        f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
     sureness = (
         f"Two runs of the same configuration differ by {figures.percent(usual)} (median; 90th "
