@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
-from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.errors import DynadviseError
 from advisor.domain.finding import Finding
 from advisor.domain.host import HostFacts
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
@@ -173,22 +173,10 @@ def run_config_of(options: CheckOptions) -> dict[str, object]:
     Raises:
         ConfigurationError: It cannot be read, or is no mapping.
     """
-    if options.run_config is None:
-        return {}
-    import yaml
+    from advisor.api.profile import read_run_config
 
-    path = options.folder / options.run_config
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigurationError(
-            f"The run config {path} cannot be read: {error}.", where=str(path)
-        ) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(f"The run config {path} is not a mapping.", where=str(path))
-    return {str(key): value for key, value in content.items()}
+    path = None if options.run_config is None else options.folder / options.run_config
+    return {str(key): value for key, value in (read_run_config(path) or {}).items()}
 
 
 # --- comments at the op -----------------------------------------------------------------------

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from advisor.api.calibrating import (
-    calibrate_host,
     calibrated_host,
     importable_folders,
     refreshed_host,
@@ -31,7 +30,6 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 __all__ = [
-    "calibrate_host",
     "discover_target",
     "plan",
     "profile",

@@ -15,13 +15,7 @@ from advisor.cli.context import CommandContext, pass_state
 @options.job_option
 @click.option("--recalibrate", is_flag=True, help="Measure again, cached or not.")
 @options.output_options("text", "json", "markdown")
-@click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Importable folder (default: the current one).",
-)
+@options.working_directory_option
 @pass_state
 def command(
     state: CommandContext,

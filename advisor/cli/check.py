@@ -117,12 +117,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     metavar="FILE|MODULE:CALLABLE",
     help="Sample inputs, for a single TARGET.",
 )
-@click.option(
-    "--run-config",
-    type=options.EXISTING_FILE,
-    metavar="FILE",
-    help="Dagster run config (YAML) for ops and resources.",
-)
+@options.run_config_option
 @click.option(
     "--item-timeout",
     type=options.NUMBER,
@@ -132,13 +127,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
 )
 @click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs.")
 @options.profiles_option
-@click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Importable folder (default: the current one).",
-)
+@options.working_directory_option
 @options.output_options(*FORMATS)
 @pass_state
 def command(

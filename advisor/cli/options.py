@@ -134,6 +134,21 @@ profiles_option = click.option(
     "--profiles", type=FOLDER, metavar="DIR", help="Where profiles live (default: profiles/)."
 )
 
+run_config_option = click.option(
+    "--run-config",
+    type=EXISTING_FILE,
+    metavar="FILE",
+    help="Dagster run config (YAML) for ops and resources.",
+)
+
+working_directory_option = click.option(
+    "-d",
+    "--working-directory",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Importable folder (default: the current one).",
+)
+
 instance_option = click.option(
     "--instance",
     type=FOLDER,

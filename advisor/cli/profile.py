@@ -29,12 +29,7 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="How long the measuring may take in all (default: 60).",
 )
-@click.option(
-    "--run-config",
-    type=options.EXISTING_FILE,
-    metavar="FILE",
-    help="Dagster run config (YAML) for ops and resources.",
-)
+@options.run_config_option
 @options.advise_options
 @options.output_options("text", "json", "markdown")
 @click.option(
@@ -74,13 +69,7 @@ if TYPE_CHECKING:
 )
 @options.instance_option
 @click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not.")
-@click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Importable folder (default: the current one).",
-)
+@options.working_directory_option
 @pass_state
 def command(
     state: CommandContext,

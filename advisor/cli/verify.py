@@ -30,12 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."
 )
-@click.option(
-    "--run-config",
-    type=options.EXISTING_FILE,
-    metavar="FILE",
-    help="Dagster run config (YAML) for ops and resources.",
-)
+@options.run_config_option
 @click.option(
     "--run-timeout",
     type=options.NUMBER,
@@ -54,13 +49,7 @@ if TYPE_CHECKING:
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
 @click.option("--save/--no-save", default=True, help="Store the runs in the profile.")
-@click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Importable folder (default: the current one).",
-)
+@options.working_directory_option
 @pass_state
 def command(
     state: CommandContext,

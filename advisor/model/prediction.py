@@ -460,10 +460,6 @@ def _scaled(found: Estimate, factor: float, start_s: float) -> Estimate:
     )
 
 
-def _family(candidate: Candidate) -> str:
-    return candidate.method
-
-
 def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
     """Draws with the model's own error, for comparing candidates (shape: candidates x draws).
 
@@ -471,12 +467,12 @@ def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
     common to a method.
     """
     rng = np.random.default_rng(24680)
-    families = sorted({_family(e.candidate) for e in estimates})
+    families = sorted({e.candidate.method for e in estimates})
     shared = {name: rng.standard_normal(draws) for name in families}
     rows = []
     for e in estimates:
         own = rng.standard_normal(draws)
-        error = MODEL_SD * (0.87 * shared[_family(e.candidate)] + 0.5 * own)
+        error = MODEL_SD * (0.87 * shared[e.candidate.method] + 0.5 * own)
         rows.append(e.draws_s * np.exp(error))
     return np.array(rows)
 
