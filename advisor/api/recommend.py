@@ -12,6 +12,7 @@ from advisor.domain.advice import (
     Advice,
     HostSummary,
     Prediction,
+    Rejection,
     Snippets,
     WorkloadSummary,
 )
@@ -175,7 +176,8 @@ def recommend(
     preload = preload_list(saved)
     # A bare op or function is advised for the job that it will stand in.
     rebuilt = saved.description.reconstructable or saved.description.job_name is None
-    possible = rebuilt and all(op.unpicklable is None for op in saved.workload.ops)
+    unpicklable = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
+    possible = rebuilt and not unpicklable
     candidates = all_candidates(
         setting.items.count,
         overhead=saved.overhead,
@@ -183,6 +185,22 @@ def recommend(
         workers=WorkerChoice(setting.contention, setting.machine.cores, possible),
         processes_possible=possible,
     )
+    impossible: tuple[Rejection, ...] = ()
+    if not possible:
+        cannot = f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"
+        if not unpicklable:
+            cannot = saved.description.not_reconstructable_reason or "the job cannot be rebuilt"
+        impossible = tuple(
+            Rejection(way, cannot)
+            for way in all_candidates(
+                setting.items.count,
+                overhead=saved.overhead,
+                preload=preload,
+                workers=WorkerChoice(setting.contention, setting.machine.cores),
+                processes_possible=True,
+            )
+            if way not in candidates
+        )
     current = current_candidate(saved.description.executor, preload)
     default: Candidate | None = default_candidate(saved, options)
     if not possible or "spawn" not in saved.overhead.multiprocess:
@@ -232,7 +250,7 @@ def recommend(
         current=worded(found.current),
         default=worded(found.default),
         candidates=tuple(_worded(p, setting, saved) for p in found.candidates),
-        rejected=found.rejected,
+        rejected=(*impossible, *found.rejected),
         floors=floors(setting),
         break_even=crossings(
             saved.overhead,
