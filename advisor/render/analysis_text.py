@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import io
-
 from rich import box
-from rich.console import Console
-from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -14,6 +10,7 @@ from advisor.domain.analysis import Analysis, RunAnalysis
 from advisor.render import analysis_tables as tables
 from advisor.render.analysis_tables import Grid
 from advisor.render.gantt import gantt_text
+from advisor.render.page import SEVERITY_STYLES, Page
 from advisor.render.wording import printable
 
 SHOWN_IN_FULL = 3
@@ -22,14 +19,12 @@ SHOWN_IN_FULL = 3
 SHOWN_WAYS = 8
 """Ways under a pod-starting executor; the JSON holds all."""
 
-_SEVERITY = {"error": "red", "warning": "yellow", "note": "cyan"}
-
 
 def analysis_to_text(analysis: Analysis, *, width: int = 100, color: bool = False) -> str:
     """The whole analysis as text, ``width`` columns wide."""
-    page = _Page(width, color)
+    page = Page(width, color)
     page.title(tables.heading(analysis))
-    page.grid(tables.runs_table(analysis.runs))
+    page.table(_table_of(tables.runs_table(analysis.runs)))
     page.line(tables.TABLE_LEGEND, "dim")
     for run in analysis.runs[:SHOWN_IN_FULL]:
         _run(page, run, width)
@@ -40,18 +35,18 @@ def analysis_to_text(analysis: Analysis, *, width: int = 100, color: bool = Fals
         )
     for way, grid in tables.phases_tables(analysis.combined):
         page.title(f"Phases of a step, {way}: median (10th to 90th percentile)")
-        page.grid(grid)
+        page.table(_table_of(grid))
     if learned := tables.learned_sentences(analysis.overhead):
         page.title("What these runs teach of the place where they ran")
         page.points(learned)
         page.points(analysis.overhead.notes, "dim")
     if analysis.ways:
         page.title("Other ways under this executor, from its own history")
-        page.grid(tables.ways_table(analysis.ways[:SHOWN_WAYS]))
+        page.table(_table_of(tables.ways_table(analysis.ways[:SHOWN_WAYS])))
         page.line("Batches need a change of code: `dynadvise emit --as batch` shows it.", "dim")
     if analysis.drift is not None:
         page.title("Since the advice" if analysis.drift.median_error is not None else "Over time")
-        page.grid(tables.drift_table(analysis.drift))
+        page.table(_table_of(tables.drift_table(analysis.drift)))
         page.points(tables.drift_sentences(analysis.drift))
     page.points(analysis.notes, "dim")
     if analysis.saved_to:
@@ -59,7 +54,7 @@ def analysis_to_text(analysis: Analysis, *, width: int = 100, color: bool = Fals
     return page.text()
 
 
-def _run(page: _Page, run: RunAnalysis, width: int) -> None:
+def _run(page: Page, run: RunAnalysis, width: int) -> None:
     page.title(tables.run_heading(run))
     page.line(tables.parallel_sentence(run))
     page.points(run.notes, "dim")
@@ -68,58 +63,21 @@ def _run(page: _Page, run: RunAnalysis, width: int) -> None:
         page.line("Nothing in it stands out.", "green")
     for diagnosis in run.diagnoses:
         head = Text()
-        head.append(f"{diagnosis.code} {diagnosis.severity}: ", style=_SEVERITY[diagnosis.severity])
+        head.append(
+            f"{diagnosis.code} {diagnosis.severity}: ", style=SEVERITY_STYLES[diagnosis.severity]
+        )
         head.append(printable(diagnosis.message), style="bold")
         page.line(head)
         page.points(tables.diagnosis_lines(diagnosis), indent=4)
 
 
-class _Page:
-    """Collects text; what comes from a log is plain text, never markup."""
-
-    def __init__(self, width: int, color: bool) -> None:
-        self._file = io.StringIO()
-        self._console = Console(
-            file=self._file,
-            width=width,
-            force_terminal=color,
-            color_system="standard" if color else None,
-            no_color=not color,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
+def _table_of(grid: Grid) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(grid.head):
+        left = index == 0 or name in {"method", "way"}
+        table.add_column(
+            Text(name), justify="left" if left else "right", overflow="fold", no_wrap=False
         )
-
-    def title(self, text: str) -> None:
-        self._console.print()
-        self._console.print(Text(text, style="bold"))
-
-    def line(self, text: str | Text, style: str = "", indent: int = 2) -> None:
-        styled = Text(text, style=style) if isinstance(text, str) else text
-        self._console.print(Padding(styled, (0, 0, 0, indent)))
-
-    def points(self, lines: tuple[str, ...], style: str = "", indent: int = 2) -> None:
-        for text in lines:
-            grid = Table.grid(padding=(0, 1))
-            grid.add_row("•", Text(text, style=style))
-            self._console.print(Padding(grid, (0, 0, 0, indent)))
-
-    def raw(self, text: str) -> None:
-        if text:
-            self._console.print(Padding(Text(text, no_wrap=True), (0, 0, 0, 2)), soft_wrap=True)
-
-    def grid(self, grid: Grid) -> None:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-        for index, name in enumerate(grid.head):
-            left = index == 0 or name in {"method", "way"}
-            table.add_column(
-                Text(name), justify="left" if left else "right", overflow="fold", no_wrap=False
-            )
-        for row in grid.rows:
-            table.add_row(*(Text(cell) for cell in row))
-        self._console.print(Padding(table, (0, 0, 0, 1)))
-
-    def text(self) -> str:
-        lines = self._file.getvalue().splitlines()
-        return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+    for row in grid.rows:
+        table.add_row(*(Text(cell) for cell in row))
+    return table

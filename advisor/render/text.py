@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable
 from pathlib import Path
 
 from rich import box
-from rich.console import Console
-from rich.padding import Padding
-from rich.syntax import Syntax
 from rich.table import Table
 from rich.text import Text
 
@@ -17,59 +13,9 @@ from advisor.domain.advice import Advice, BreakEven, Prediction
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.render import wording
 from advisor.render.host_tables import host_tables
+from advisor.render.page import INDENT, SEVERITY_STYLES, Page
 from advisor.render.ways import marks, selected_ways, telling_rejections
 from advisor.render.wording import interval, percent, printable, seconds, size
-
-_INDENT = 2
-_SEVERITY = {"error": "red", "warning": "yellow", "note": "cyan"}
-
-
-class _Page:
-    """Collects text; every piece that comes from a user is plain text, never markup."""
-
-    def __init__(self, width: int, color: bool) -> None:
-        self._file = io.StringIO()
-        self._color = color
-        self._console = Console(
-            file=self._file,
-            width=width,
-            force_terminal=color,
-            color_system="standard" if color else None,
-            no_color=not color,
-            highlight=False,
-            markup=False,
-            emoji=False,
-            legacy_windows=False,
-        )
-
-    def title(self, text: str) -> None:
-        self._console.print()
-        self._console.print(Text(text, style="bold"))
-
-    def line(self, text: str | Text, style: str = "", indent: int = _INDENT) -> None:
-        styled = Text(text, style=style) if isinstance(text, str) else text
-        self._console.print(Padding(styled, (0, 0, 0, indent)))
-
-    def points(self, lines: Iterable[str]) -> None:
-        for text in lines:
-            grid = Table.grid(padding=(0, 1))
-            grid.add_row("•", Text(text))
-            self._console.print(Padding(grid, (0, 0, 0, _INDENT)))
-
-    def table(self, table: Table, indent: int = _INDENT - 1) -> None:
-        self._console.print(Padding(table, (0, 0, 0, indent)))
-
-    def code(self, text: str, language: str) -> None:
-        """As it is, to be copied: not wrapped, not indented."""
-        if self._color:
-            highlighted = Syntax("", language, theme="ansi_dark").highlight(text.rstrip())
-            self._console.print(highlighted, soft_wrap=True)
-        else:
-            self._console.print(Text(text.rstrip()), soft_wrap=True)
-
-    def text(self) -> str:
-        lines = self._file.getvalue().splitlines()
-        return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
 
 
 def advice_to_text(
@@ -86,7 +32,7 @@ def advice_to_text(
     advice's own.
     """
     advice = printable(advice)
-    page = _Page(width, color)
+    page = Page(width, color)
     _headline(page, advice)
     _workload(page, advice)
     _ways(page, advice, roomy=width >= 100)
@@ -100,7 +46,7 @@ def advice_to_text(
     return page.text()
 
 
-def _headline(page: _Page, advice: Advice) -> None:
+def _headline(page: Page, advice: Advice) -> None:
     head = wording.headline(advice)
     page.line(advice.target, "bold", indent=0)
     page.line("")
@@ -124,7 +70,7 @@ def _headline(page: _Page, advice: Advice) -> None:
     page.line(line)
 
 
-def _workload(page: _Page, advice: Advice) -> None:
+def _workload(page: Page, advice: Advice) -> None:
     work = advice.workload
     page.title("Workload")
     page.line(
@@ -142,7 +88,7 @@ def _workload(page: _Page, advice: Advice) -> None:
     page.points(advice.notes)
 
 
-def _ways(page: _Page, advice: Advice, *, roomy: bool) -> None:
+def _ways(page: Page, advice: Advice, *, roomy: bool) -> None:
     page.title(f"Ways to run on {wording.other_machine(advice)}")
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, header_style="dim")
     table.padding = (0, 1) if roomy else 0
@@ -169,7 +115,7 @@ def _ways(page: _Page, advice: Advice, *, roomy: bool) -> None:
             percent(prediction.p_best),
             style="green" if first else ("" if prediction.allowed else "dim"),
         )
-    page.table(table, indent=_INDENT - 1 if roomy else _INDENT)
+    page.table(table, indent=INDENT - 1 if roomy else INDENT)
     more = len(advice.candidates) - len(shown)
     if more > 0:
         page.line(f"The best of each kind; {more:,} more in --format json.", "dim")
@@ -181,7 +127,7 @@ def _ways(page: _Page, advice: Advice, *, roomy: bool) -> None:
         page.line(f"{wording.count(rest, 'more way')} rejected, see --format json.", "dim")
 
 
-def _floors(page: _Page, advice: Advice) -> None:
+def _floors(page: Page, advice: Advice) -> None:
     floors = advice.floors
     page.title("Floors")
     page.line(
@@ -191,24 +137,24 @@ def _floors(page: _Page, advice: Advice) -> None:
     )
 
 
-def _reasons(page: _Page, advice: Advice) -> None:
+def _reasons(page: Page, advice: Advice) -> None:
     for label, reasons in wording.reasons(advice):
         page.title(f"Why {label}")
         page.points(reasons)
 
 
-def _break_even(page: _Page, advice: Advice) -> None:
+def _break_even(page: Page, advice: Advice) -> None:
     if advice.break_even:
         page.title(f"Break-even on this host, for {wording.count(advice.workload.items, 'item')}")
         page.points(wording.break_even(row) for row in advice.break_even)
 
 
-def _warnings(page: _Page, advice: Advice) -> None:
+def _warnings(page: Page, advice: Advice) -> None:
     if not advice.warnings:
         return
     page.title("Warnings")
     for finding in advice.warnings:
-        line = Text(finding.code, style=f"bold {_SEVERITY[finding.severity]}")
+        line = Text(finding.code, style=f"bold {SEVERITY_STYLES[finding.severity]}")
         where = f" ({finding.location})" if finding.location else ""
         line.append(
             f" {finding.message}{where} {finding.remedy}".rstrip(), style="not bold default"
@@ -216,14 +162,14 @@ def _warnings(page: _Page, advice: Advice) -> None:
         page.line(line)
 
 
-def _next(page: _Page, advice: Advice) -> None:
+def _next(page: Page, advice: Advice) -> None:
     if advice.next_measurement:
         page.title("What would settle it")
         page.line(advice.next_measurement.what)
         page.line(advice.next_measurement.command, "bold")
 
 
-def _snippets(page: _Page, advice: Advice, emitted: str | None) -> None:
+def _snippets(page: Page, advice: Advice, emitted: str | None) -> None:
     if emitted is not None:
         page.title("To paste")
         page.code(emitted, "yaml" if _looks_like_yaml(emitted) else "python")
@@ -242,7 +188,7 @@ def _looks_like_yaml(text: str) -> bool:
     return next(lines, "").endswith(":") and "import" not in text
 
 
-def _closing(page: _Page, advice: Advice, path: Path | None) -> None:
+def _closing(page: Page, advice: Advice, path: Path | None) -> None:
     page.line("", indent=0)
     page.line(f"Measured: {wording.profiles_line(advice)}.", "dim", indent=0)
     if path is not None:
@@ -254,7 +200,7 @@ def prediction_to_text(
 ) -> str:
     """One way's prediction with its breakdown."""
     prediction = printable(prediction)
-    page = _Page(width, color)
+    page = Page(width, color)
     page.line(printable(target), "bold", indent=0)
     page.line("")
     page.line(prediction.candidate.label, "bold")
@@ -289,7 +235,7 @@ def calibration_to_text(
     color: bool = False,
 ) -> str:
     """What a calibration found; ``break_even`` is by number of items."""
-    page = _Page(width, color)
+    page = Page(width, color)
     for section in printable(host_tables(host, overhead, break_even)):
         page.title(section.title)
         if section.rows:
