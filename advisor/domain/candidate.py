@@ -16,7 +16,9 @@ class Candidate:
     """A complete way to run: launch, executor and its config, batches, workers inside a step.
 
     ``max_concurrent`` is the number of steps at once (1 in process). ``workers_in_op`` above 1
-    spreads a step's items over threads or processes (``worker_kind``).
+    spreads a step's items over threads or processes (``worker_kind``). ``depth_first`` is a chain
+    of mapped ops ordered by ``dagster/priority`` tags. ``op_threads`` limits the threads that an
+    item computes with by itself (BLAS); None leaves them alone.
     """
 
     launch: Launch
@@ -27,11 +29,13 @@ class Candidate:
     batch_size: int = 1
     workers_in_op: int = 1
     worker_kind: WorkerKind | None = None
+    depth_first: bool = False
+    op_threads: int | None = None
 
     @property
     def needs_code(self) -> bool:
         """Whether the user's code must change for it (a pasted config is not enough)."""
-        return self.batch_size > 1 or self.workers_in_op > 1
+        return self.batch_size > 1 or self.workers_in_op > 1 or self.depth_first
 
     @property
     def is_warm(self) -> bool:
@@ -61,4 +65,9 @@ class Candidate:
         if self.workers_in_op > 1:
             plural = "processes" if self.worker_kind == "process" else "threads"
             parts.append(f"{self.workers_in_op} {plural} in a step")
+        if self.depth_first:
+            parts.append("depth first")
+        if self.op_threads is not None:
+            plural = "thread" if self.op_threads == 1 else "threads"
+            parts.append(f"{self.op_threads} {plural} an item")
         return ", ".join(parts)
