@@ -30,7 +30,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
 from advisor.dagster_bridge.target import LoadedTarget, make_importable, with_upstream_assets
-from advisor.dagster_bridge.user_frames import last_frames, user_location, users_error
+from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.workload import MappedOp, OpReference, TargetReference, WorkloadDescription
 
@@ -167,7 +167,7 @@ def _step_seconds(result: Any) -> dict[str, float]:
 
 def _raised(names: str, error: BaseException) -> UserCodeError:
     location = user_location(error)
-    raised = type(users_error(error)).__name__
+    raised = type(root_cause(error)).__name__
     return UserCodeError(
         f"'{names}' raised {raised} while the samples were drawn.",
         where=str(location) if location else None,

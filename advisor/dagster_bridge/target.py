@@ -42,7 +42,7 @@ from advisor.dagster_bridge.private import (
     UnresolvedAssetJobDefinition,
     load_python_file,
 )
-from advisor.dagster_bridge.user_frames import last_frames, user_location, users_error
+from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetKind, TargetReference
 
@@ -204,7 +204,7 @@ def _import_failed(reference: TargetReference, error: BaseException) -> TargetEr
         happened = f"exited while it was imported (exit status {error.code!r})"
         hint = "Move what a script does under `if __name__ == '__main__':`."
     else:
-        happened = f"could not be imported: {type(users_error(error)).__name__}"
+        happened = f"could not be imported: {type(root_cause(error)).__name__}"
         hint = "The module must import without an error in this environment."
     return TargetError(
         f"{what} {happened}.",

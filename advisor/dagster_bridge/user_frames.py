@@ -1,56 +1,121 @@
-"""The user's own frames of a traceback: what to show when their code fails, without ours."""
+"""Which frames of a stack are the user's: for messages that name their code and not ours."""
 
 from __future__ import annotations
 
 import importlib
+import os
+import sysconfig
 import traceback
+from collections.abc import Sequence
+from functools import lru_cache
 from pathlib import Path
-
-import dagster
+from typing import NamedTuple
 
 from advisor.domain.workload import SourceLocation
 
-_OURS = str(Path(__file__).resolve().parent.parent)
-_EXAMPLES = str(Path(_OURS) / "examples")  # user code as far as messages are concerned
-_MACHINERY = tuple(str(Path(str(package.__file__)).parent) for package in (importlib, dagster))
+_PACKAGE = str(Path(__file__).resolve().parent.parent)
+_EXAMPLES = str(Path(_PACKAGE) / "examples") + os.sep  # examples are users of ours
+_OURS = _PACKAGE + os.sep
+_MACHINERY = ("dagster", "dagster_shared", "dagster_pipes", "pyinstrument")
+_IMPORTING = str(Path(str(importlib.__file__)).parent) + os.sep
 
 
-def _is_users(filename: str) -> bool:
-    """Whether a frame is neither ours nor part of how Python or Dagster loads and calls code."""
-    if filename.startswith(("<frozen", "<string>", *_MACHINERY)):
+class Frame(NamedTuple):
+    """One frame of a stack."""
+
+    file: str
+    line: int
+    function: str
+    source: str = ""
+
+    @property
+    def where(self) -> str:
+        """File and line, as users write it."""
+        return f"{self.file}:{self.line}"
+
+    @property
+    def text(self) -> str:
+        """The frame as Python's own traceback shows it."""
+        head = f'File "{self.file}", line {self.line}, in {self.function}'
+        return f"{head}\n  {self.source}" if self.source else head
+
+
+@lru_cache(maxsize=1)
+def _library_directories() -> tuple[str, ...]:
+    names = ("stdlib", "platstdlib", "purelib", "platlib")
+    found = {sysconfig.get_path(name) for name in names}
+    return tuple(sorted({str(Path(path).resolve()) + os.sep for path in found if path}))
+
+
+@lru_cache(maxsize=4096)
+def is_machinery(file: str) -> bool:
+    """Whether the file is dynadvise's, Dagster's or the import system's own."""
+    if file.startswith(("<frozen", _IMPORTING)):
+        return True
+    if file.startswith(_OURS):
+        return not file.startswith(_EXAMPLES)
+    parts = Path(file).parts
+    if "site-packages" in parts:
+        after = parts[len(parts) - 1 - parts[::-1].index("site-packages") + 1 :]
+        return bool(after) and after[0] in _MACHINERY
+    return False
+
+
+@lru_cache(maxsize=4096)
+def is_user_file(file: str, own: tuple[str, ...] = ()) -> bool:
+    """Whether the file is the user's own code: no library, not ours, not Python's.
+
+    Args:
+        file: As in a code object.
+        own: Directories that are the user's wherever they lie (an installed package of theirs).
+    """
+    if file.startswith("<") or is_machinery(file):
         return False
-    return filename.startswith(_EXAMPLES) or not filename.startswith(_OURS)
+    if any(file.startswith(directory) for directory in own):
+        return True
+    if "site-packages" in Path(file).parts or "dist-packages" in Path(file).parts:
+        return False
+    return not file.startswith(_library_directories())
 
 
-def users_error(error: BaseException) -> BaseException:
-    """What the user's code raised, out of the errors that Dagster wraps around it."""
-    while type(error).__module__.startswith("dagster") and error.__cause__ is not None:
-        error = error.__cause__
+def root_cause(error: BaseException) -> BaseException:
+    """The user's own exception, where Dagster has wrapped it in one of its."""
+    seen: set[int] = set()
+    while id(error) not in seen and type(error).__module__.split(".")[0] in _MACHINERY:
+        seen.add(id(error))
+        wrapped = getattr(error, "user_exception", None) or error.__cause__
+        if not isinstance(wrapped, BaseException):
+            break
+        error = wrapped
     return error
+
+
+def frames_of(error: BaseException) -> list[Frame]:
+    """The traceback without the frames of dynadvise, of Dagster and of the import system."""
+    frames = [
+        Frame(entry.filename, entry.lineno or 0, entry.name, entry.line or "")
+        for entry in traceback.extract_tb(error.__traceback__)
+    ]
+    return [f for f in frames if f.file != "<string>" and not is_machinery(f.file)]
+
+
+def culprit(frames: Sequence[Frame]) -> Frame | None:
+    """The innermost frame of the user's own code; None where there is none."""
+    return next((frame for frame in reversed(frames) if is_user_file(frame.file)), None)
 
 
 def user_location(error: BaseException) -> SourceLocation | None:
     """File and line in the user's code where ``error`` arose; None where no frame is theirs."""
-    cause = users_error(error)
+    cause = root_cause(error)
     if isinstance(cause, SyntaxError) and cause.filename:
         return SourceLocation(cause.filename, cause.lineno or 1)
-    frames = [
-        frame for frame in traceback.extract_tb(cause.__traceback__) if _is_users(frame.filename)
-    ]
-    if not frames:
-        return None
-    return SourceLocation(frames[-1].filename, frames[-1].lineno or 1)
+    frames = frames_of(cause)
+    guilty = culprit(frames) or (frames[-1] if frames else None)
+    return SourceLocation(guilty.file, guilty.line or 1) if guilty else None
 
 
 def last_frames(error: BaseException, limit: int = 4) -> str:
     """The last ``limit`` user frames and the error itself, worded as Python words a traceback."""
-    cause = users_error(error)
-    frames = [
-        frame for frame in traceback.extract_tb(cause.__traceback__) if _is_users(frame.filename)
-    ]
-    return "".join(
-        [
-            *traceback.format_list(frames[-limit:]),
-            *traceback.format_exception_only(type(cause), cause),
-        ]
-    ).rstrip()
+    cause = root_cause(error)
+    frames = [f"  {frame.text}".replace("\n", "\n  ") for frame in frames_of(cause)[-limit:]]
+    return "\n".join([*frames, *traceback.format_exception_only(type(cause), cause)]).rstrip()

@@ -22,10 +22,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from advisor.dagster_bridge.user_frames import Frame, culprit, is_machinery
 from advisor.domain.errors import DynadviseError, UserCodeError
 from advisor.measure import supervisor
 from advisor.measure.machine import format_size
-from advisor.measure.user_frames import Frame, culprit, is_machinery
 
 FailureKind = Literal["raised", "exited", "killed", "hung", "memory", "unpicklable", "error"]
 _KEPT_OUTPUT_BYTES = 64 * 1024

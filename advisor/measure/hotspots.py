@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.user_frames import is_user_file
 from advisor.domain.workload import Hotspot, HotspotCategory
 from advisor.measure.meter import delayed_by_others_s
-from advisor.measure.user_frames import is_user_file
 from advisor.measure.worker import PICKLE_PROTOCOL, Assignment, DrawnItems, session
 
 if TYPE_CHECKING:

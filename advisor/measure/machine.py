@@ -11,29 +11,10 @@ import re
 from functools import lru_cache
 from pathlib import Path
 
-from advisor.domain.errors import ConfigurationError
 from advisor.domain.host import HostFacts
 
-_UNITS = {"": 0, "K": 1, "M": 2, "G": 3, "T": 4, "P": 5}
 # cgroup v1 says "no limit" as the largest page-aligned signed 64-bit number
 _NO_LIMIT_BYTES = 1 << 60
-
-
-def parse_size(text: str) -> int:
-    """Bytes of ``8GiB``, ``8G``, ``512MB`` or ``1024``.
-
-    ``GiB`` and ``G`` are powers of 1024, ``GB`` of 1000 (IEC 80000-13).
-
-    Raises:
-        ConfigurationError: It is no size.
-    """
-    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([KMGTP]?)(i?B?)\s*", text, re.IGNORECASE)
-    if not found or (found[3].lower() == "i"):
-        raise ConfigurationError(
-            f"{text!r} is not a size", hint="Write it as 8GiB, 512MB or a number of bytes."
-        )
-    base = 1000 if found[2] and found[3].lower() == "b" else 1024
-    return int(float(found[1]) * base ** _UNITS[found[2].upper()])
 
 
 def format_size(size_bytes: float) -> str:

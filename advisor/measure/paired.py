@@ -577,11 +577,11 @@ def _queued_s() -> float:
 
 def _reason(error: Exception, op: MappedOp, index: int) -> str:
     """Whose code raised what on which item, and where."""
-    from advisor.dagster_bridge.user_frames import user_location, users_error
+    from advisor.dagster_bridge.user_frames import root_cause, user_location
 
     if isinstance(error, DynadviseError):
         return str(error)
-    location, cause = user_location(error), users_error(error)
+    location, cause = user_location(error), root_cause(error)
     place = f" at {location}" if location else ""
     message = f": {cause}" if str(cause) else ""
     return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"

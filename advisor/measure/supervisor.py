@@ -251,7 +251,7 @@ def _run(directory: Path) -> dict[str, object]:
 
 
 def _told(error: BaseException) -> dict[str, object]:
-    from advisor.measure.user_frames import culprit, frames_of, root_cause
+    from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 
     cause = root_cause(error)
     frames = frames_of(cause) or frames_of(error)

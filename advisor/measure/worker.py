@@ -19,11 +19,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.imports import ImportRecorder, task_count
 from advisor.measure.meter import Meter, resident_bytes
 from advisor.measure.supervisor import unwatch, watch
-from advisor.measure.user_frames import culprit, frames_of, root_cause
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from advisor.domain.errors import ConfigurationError
-from advisor.measure.machine import format_size, host_facts, parse_size
+from advisor.measure.machine import format_size, host_facts
 
 GIB = 1 << 30
 
@@ -96,28 +95,6 @@ def test_this_machine():
     facts = host_facts()
     assert 0 < facts.cpus <= facts.cpu_count
     assert facts.memory_bytes > 1 << 28
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("8GiB", 8 << 30),
-        ("8G", 8 << 30),
-        ("8 gib", 8 << 30),
-        ("512MB", 512_000_000),
-        ("1.5k", 1536),
-        ("1024", 1024),
-        ("100B", 100),
-    ],
-)
-def test_sizes(text, size):
-    assert parse_size(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "GiB", "8 apples", "-1G", "8Gi"])
-def test_no_sizes(text):
-    with pytest.raises(ConfigurationError, match="not a size"):
-        parse_size(text)
 
 
 def test_sizes_for_people():
