@@ -33,9 +33,14 @@ class Candidate:
     op_threads: int | None = None
 
     @property
+    def is_batched(self) -> bool:
+        """Whether a step runs several items, or one with several workers."""
+        return self.batch_size > 1 or self.workers_in_op > 1
+
+    @property
     def needs_code(self) -> bool:
         """Whether the user's code must change for it (a pasted config is not enough)."""
-        return self.batch_size > 1 or self.workers_in_op > 1 or self.depth_first
+        return self.is_batched or self.depth_first or self.executor == "async"
 
     @property
     def is_warm(self) -> bool:

@@ -27,7 +27,7 @@ def emit_batch(request: EmitRequest) -> str:
     Raises:
         DynadviseError: None has, or the job cannot be batched automatically.
     """
-    return _module(_best(request, lambda way: way.needs_code, "batches"))
+    return _module(_best(request, lambda way: way.is_batched, "batches"))
 
 
 def emit_workers(request: EmitRequest) -> str:

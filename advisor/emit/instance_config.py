@@ -100,7 +100,7 @@ def _compute_logs(request: EmitRequest) -> list[str]:
 def _retention(request: EmitRequest) -> list[str]:
     candidate, items = request.candidate, request.advice.workload.items
     batches = -(-items // candidate.batch_size)
-    steps = batches if candidate.needs_code else items * len(request.description.mapped)
+    steps = batches if candidate.is_batched else items * len(request.description.mapped)
     size = steps * LOG_BYTES_A_STEP
     if size < MANY_LOG_BYTES:
         return []

@@ -40,7 +40,7 @@ def emit_monitor(request: EmitRequest) -> str:
     description, span = request.description, request.chosen.makespan_s
     name = job_import(description).name
     items = request.advice.workload.items
-    batched = request.candidate.needs_code
+    batched = request.candidate.is_batched
     watched = [f"{name}_batched"] if batched else [name]
     mapped = [] if batched else [op.op.handle for op in description.mapped]
     said = f"Predicted for {items} items: {seconds(span.median)}."

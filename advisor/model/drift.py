@@ -153,7 +153,7 @@ def way_of(run: ObservedRun) -> str:
 
 
 def _is_way_of(candidate: Candidate, run: ObservedRun) -> bool:
-    if candidate.needs_code or candidate.executor != run.executor:
+    if candidate.is_batched or candidate.executor != run.executor:
         return False
     if candidate.launch == "execute_in_process":
         return False  # such a run has an instance of its own, unless it was given one

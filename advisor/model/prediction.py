@@ -202,7 +202,7 @@ def _batches(
 def _mapped_steps(
     candidate: Candidate, setting: Setting, order: np.ndarray, *, transfers: bool
 ) -> list[list[StepWork]]:
-    if candidate.needs_code:
+    if candidate.is_batched:
         return _batches(candidate, setting, order, transfers=transfers)
     call = call_kind(candidate)
     known: dict[int, list[StepWork]] = {}
@@ -291,7 +291,7 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
         s.first_call_extra(call_kind(candidate)).wall_s + s.resources_s
         for s in setting.items.stages
     )
-    stages = 1 if candidate.needs_code else len(setting.items.stages)
+    stages = 1 if candidate.is_batched else len(setting.items.stages)
     draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
     return Estimate(
         candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
@@ -331,7 +331,7 @@ def _drawn_makespans(
     drawn = setting.drawn
     length = drawn.shape[1]
     wall = items.wall_s
-    if candidate.needs_code:
+    if candidate.is_batched:
         size = min(candidate.batch_size, length)
         durations = _batch_seconds(candidate, setting, drawn, size)
         reference = _batch_seconds(candidate, setting, setting.reference[:length], size)
@@ -362,7 +362,7 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     length = setting.drawn.shape[1]
     transfers = 0.0 if bare else 1.0
     workers = min(candidate.workers_in_op, candidate.batch_size)
-    stages = 1 if candidate.needs_code else len(items.stages)
+    stages = 1 if candidate.is_batched else len(items.stages)
 
     def work_s(order: np.ndarray) -> FloatArray:
         size = min(candidate.batch_size, order.shape[-1])
@@ -411,7 +411,7 @@ def _peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
     working = items.peak_rss_bytes * workers
     if candidate.worker_kind == "process":
         working += step_base * workers
-    if candidate.needs_code:
+    if candidate.is_batched:
         working += items.output_bytes * candidate.batch_size
     if candidate.executor == "in_process":
         kept = items.output_bytes * items.count if candidate.launch == "execute_in_process" else 0
