@@ -166,6 +166,7 @@ class MultiprocessOverhead:
         background_cpu_s: CPU of a step's log-capture helpers, beside its own.
         starting_s: The parent's CPU to log STEP_WORKER_STARTING.
         turn_item_s: What each waiting item adds to every turn of the parent's loop.
+        claim_s: The parent's CPU to ask for a slot of a pool, or to give it back.
     """
 
     start_s: float
@@ -184,6 +185,7 @@ class MultiprocessOverhead:
     background_cpu_s: float = 0.0
     starting_s: float = 0.003
     turn_item_s: float = 0.0
+    claim_s: float = 0.01
 
 
 @dataclass(frozen=True, slots=True)

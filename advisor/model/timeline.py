@@ -11,12 +11,13 @@ each runs at ``min(1, C / R)``, tracked by one virtual clock, so an event costs 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from heapq import heappop, heappush
 
 from advisor.domain.host import MultiprocessOverhead
+from advisor.model.pools import PoolSlots
 
 TICK_S = 0.020
 """``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
@@ -42,6 +43,7 @@ class Mechanisms:
     growth: bool = True
     background: bool = True
     contention: bool = True
+    pools: bool = True
 
 
 ALL_MECHANISMS = Mechanisms()
@@ -76,7 +78,8 @@ class RunPlan:
     """The steps of a run: what comes before, the mapped chains, what collects.
 
     ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
-    real run where only its first items are simulated: bookkeeping grows with it.
+    real run where only its first items are simulated: bookkeeping grows with it. ``stage_pools``
+    names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots.
     """
 
     before: tuple[StepWork, ...]
@@ -84,6 +87,8 @@ class RunPlan:
     after: tuple[StepWork, ...]
     depth_first: bool = False
     total_items: int | None = None
+    stage_pools: tuple[str | None, ...] = ()
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +102,7 @@ class Timeline:
         work_s, launch_s, serialize_s: Slot-seconds in each state, over all steps.
         first_result_s: When the first mapped chain was complete.
         steps: How many steps ran.
+        pool_wait_s: Seconds in which a pool's slot stood empty though a step waited for it.
     """
 
     makespan_s: float
@@ -107,6 +113,7 @@ class Timeline:
     serialize_s: float
     first_result_s: float
     steps: int
+    pool_wait_s: float = 0.0
 
 
 @dataclass(slots=True)
@@ -220,6 +227,7 @@ class _Run:
         self.server_started = overhead.server_start_s <= 0 or not mechanisms.server_start
         self.totals = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
         self.steps = 0
+        self.pools = PoolSlots(plan.pool_limits if mechanisms.pools else {})
 
     # -- children ---------------------------------------------------------------------------
     def _work_of(self, item: int, stage: int) -> StepWork:
@@ -323,8 +331,52 @@ class _Run:
                 return
             world.happen(at)
 
+    def _pool_of(self, item: int, stage: int) -> str | None:
+        """The limited pool whose slot a step needs; None where it needs none."""
+        if item < 0 or stage >= len(self.plan.stage_pools):
+            return None
+        pool = self.plan.stage_pools[stage]
+        return pool if pool in self.pools.limits else None
+
+    def _has_slot(self, pool: str | None, step: tuple[int, int]) -> bool:
+        """Claim a slot of the step's pool; a step that is blocked is logged, and asks again."""
+        if pool is None:
+            return True
+        self._spend(self.o.claim_s)
+        granted = self.pools.claim(pool, step, self.world.now)
+        if not granted:
+            self._spend(self.o.starting_s)
+        return granted
+
+    def _next_step(self) -> tuple[int, int] | None:
+        """The next step that may be launched; None where all that are left must wait."""
+        while (again := self.pools.due(self.world.now)) is not None:
+            if self._has_slot(*again):
+                return again[1]
+        while self.runnable:
+            step = self.runnable.popleft()
+            if self._has_slot(self._pool_of(*step), step):
+                return step
+        return None
+
+    def _fill(self, active: list[_Child]) -> None:
+        """Launch steps into the free slots."""
+        while len(active) < self.m:
+            step = self._next_step()
+            if step is None:
+                if not active and self.pools.waiting:
+                    self._until(lambda: False, self.pools.next_due_s())
+                    continue
+                return
+            active.append(_Child(*step, []))
+            self.steps += 1
+
     def _step_succeeded(self, child: _Child) -> None:
         """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
+        pool = self._pool_of(child.item, child.stage)
+        if pool is not None:
+            self._spend(self.o.claim_s)
+            self.pools.free(pool, (child.item, child.stage), self.world.now)
         if child.item == BEFORE:
             self._after_serial(child.stage + 1)
         elif child.item == AFTER:
@@ -398,9 +450,13 @@ class _Run:
         world = self.world
         round_s = TICK_S * len(active) if self.on.polling else 0.0
         ahead = world.next_event_s() - world.now
+        if len(active) < self.m:
+            ahead = min(ahead, self.pools.next_due_s() - world.now)
         if ahead == float("inf"):
             return
-        if not self.on.polling:
+        if not self.on.polling and world.now + ahead < world.next_event_s():
+            world.advance_to(world.now + max(0.0, ahead))
+        elif not self.on.polling:
             world.happen(world.next_event_s())
         elif ahead > round_s:
             world.advance_to(world.now + int(ahead / round_s) * round_s)
@@ -410,11 +466,8 @@ class _Run:
         self._spend(o.start_s)
         self._after_serial(0)
         active: list[_Child] = []
-        while active or self.runnable:
-            while len(active) < self.m and self.runnable:
-                item, stage = self.runnable.popleft()
-                active.append(_Child(item, stage, []))
-                self.steps += 1
+        while active or self.runnable or self.pools.waiting:
+            self._fill(active)
             self._skip_ahead(active)
             if self.on.growth and self.runnable:
                 waiting = len(self.runnable) + self.total_items - self.items
@@ -433,6 +486,7 @@ class _Run:
             serialize_s=self.totals["serialize"] / slots,
             first_result_s=self.first_result_s,
             steps=self.steps,
+            pool_wait_s=self.pools.empty_s,
         )
 
 

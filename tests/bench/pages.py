@@ -25,6 +25,7 @@ MECHANISMS = {
     "growth": "growth with the number of items",
     "background": "log watchers",
     "contention": "measured contention between items",
+    "pools": "waits for a pool's slots",
 }
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.domain.host import MultiprocessOverhead
-from advisor.model.timeline import RunPlan, StepWork, simulate
+from advisor.model.timeline import Mechanisms, RunPlan, StepWork, simulate
 
 FREE = MultiprocessOverhead(
     start_s=0.0,
@@ -147,3 +147,41 @@ def test_more_equal_items_are_never_faster(work: StepWork, items: int, slots: in
     fewer = simulate(SPAWN, plan(*[work] * items), cores=2, max_concurrent=slots)
     more = simulate(SPAWN, plan(*[work] * (items + slots)), cores=2, max_concurrent=slots)
     assert more.makespan_s > fewer.makespan_s
+
+
+def pooled(steps: int, limit: int, wait_s: float = 0.4) -> RunPlan:
+    chains = [[StepWork(0.0, wait_s=wait_s)] for _ in range(steps)]
+    return RunPlan((), chains, (), stage_pools=("db",), pool_limits={"db": limit})
+
+
+def test_as_many_steps_at_once_as_a_pool_has_slots_never_wait_for_one() -> None:
+    found = simulate(FREE, pooled(8, 2), cores=2, max_concurrent=2)
+    assert found.pool_wait_s == 0.0
+    assert found.makespan_s == pytest.approx(4 * 0.4, abs=0.3)
+
+
+def test_a_blocked_step_asks_again_a_second_later_however_early_its_slot_is_free() -> None:
+    """The slot is free after 0.4 s; whoever waits for it asks at 1 s, then 1.1 s after that."""
+    found = simulate(FREE, pooled(2, 1), cores=2, max_concurrent=2)
+    assert found.makespan_s == pytest.approx(1.0 + 0.4, abs=0.1)
+    found = simulate(FREE, pooled(2, 1, wait_s=1.3), cores=2, max_concurrent=2)
+    assert found.makespan_s == pytest.approx(2.1 + 1.3, abs=0.1)
+
+
+def test_a_pool_with_fewer_slots_than_steps_at_once_is_slower_than_fewer_steps_at_once() -> None:
+    many = simulate(FREE, pooled(20, 2), cores=2, max_concurrent=8)
+    few = simulate(FREE, pooled(20, 2), cores=2, max_concurrent=2)
+    assert many.pool_wait_s > 5.0
+    assert many.makespan_s > few.makespan_s + 3.0
+    unpooled = Mechanisms(pools=False)
+    off = simulate(FREE, pooled(20, 2), cores=2, max_concurrent=8, mechanisms=unpooled)
+    assert off.makespan_s < few.makespan_s
+
+
+def test_only_the_pooled_stage_of_a_chain_waits() -> None:
+    chains = [[StepWork(0.0, wait_s=0.5), StepWork(0.0, wait_s=0.1)] for _ in range(4)]
+    limits = {"db": 1}
+    second = RunPlan((), chains, (), stage_pools=(None, "db"), pool_limits=limits)
+    both = RunPlan((), chains, (), stage_pools=("db", "db"), pool_limits=limits)
+    narrow = simulate(FREE, second, cores=4, max_concurrent=4).makespan_s
+    assert narrow < simulate(FREE, both, cores=4, max_concurrent=4).makespan_s - 1.0
