@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.api.options import CalibrateOptions
@@ -16,14 +15,6 @@ if TYPE_CHECKING:
     from advisor.measure.progress import Progress
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
-
-
-@dataclass(frozen=True, slots=True)
-class Calibrated:
-    """A host profile, and whether it was measured now."""
-
-    host: HostProfile
-    fresh: bool
 
 
 def subject_of(target: TargetReference | None) -> CalibrationSubject:
@@ -52,9 +43,17 @@ def importable_folders(target: TargetReference | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(folders))
 
 
+def is_calibrated(subject: CalibrationSubject) -> bool:
+    """Whether this host's calibration is cached, for the user's kind of instance and code."""
+    from advisor.host_store import cache_path, read_host
+
+    path = cache_path(subject.facts, subject.instance.storage, subject.user_module)
+    return read_host(path) is not None
+
+
 def calibrated_host(
     subject: CalibrationSubject, *, recalibrate: bool, budget_s: float, progress: Progress
-) -> Calibrated:
+) -> HostProfile:
     """The cached calibration, or a new one, which is cached."""
     from advisor.host_store import cache_path, read_host, write_host
     from advisor.measure.calibration import calibrate
@@ -62,10 +61,10 @@ def calibrated_host(
     path = cache_path(subject.facts, subject.instance.storage, subject.user_module)
     known = None if recalibrate else read_host(path)
     if known is not None:
-        return Calibrated(known, fresh=False)
+        return known
     host = calibrate(subject, budget_s=budget_s, on_progress=progress)
     write_host(path, host)
-    return Calibrated(host, fresh=True)
+    return host
 
 
 def refreshed_host(
@@ -115,11 +114,10 @@ def calibrate_host(
             options.target, job=options.job, working_directory=options.working_directory
         )
     begun = time.monotonic()
-    found = calibrated_host(
+    host = calibrated_host(
         subject_of(target),
         recalibrate=options.recalibrate,
         budget_s=60.0 - (time.monotonic() - begun),
         progress=progress or silent,
     )
-    host = found.host
     return CalibrationOutcome(host, fit_overhead(host), break_even_rows(host))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, cast
 from advisor.api.calibrating import (
     calibrated_host,
     importable_folders,
+    is_calibrated,
     refreshed_host,
     subject_of,
 )
@@ -43,6 +44,9 @@ MEASURING_SHARE = 0.6
 
 LEAST_MEASURING_S = 12.0
 """The op gets at least this much, however long the calibration took."""
+
+CALIBRATION_S = 40.0
+"""About what a calibration takes; the op's first calls come before it and must know."""
 
 REFRESH_S = 6.0
 """With less than this left, the calibration is not refreshed."""
@@ -175,23 +179,34 @@ def profile(
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
     subject = subject_of(target)
-    calibrated = calibrated_host(
-        subject,
-        recalibrate=request.recalibrate,
-        budget_s=max(left_s() - LEAST_MEASURING_S, 20.0),
-        progress=lambda message, share: tell(f"measuring this host: {message}", 0.5 * (share or 0)),
-    )
-    host = calibrated.host
-    share = 1.0 if calibrated.fresh else MEASURING_SHARE
-    measuring_s = min(request.budget_s, max(LEAST_MEASURING_S, share * left_s()))
+    known = not request.recalibrate and is_calibrated(subject)
+    expected_s = left_s() * MEASURING_SHARE if known else left_s() - CALIBRATION_S
+    first_s = min(request.budget_s, max(LEAST_MEASURING_S, expected_s))
+    calibrated: list[HostProfile] = []
 
     def told_measuring(message: str, share: float | None = None) -> None:
-        tell(message, 0.5 + 0.4 * (share or 0))
+        tell(message, 0.5 + 0.4 * (share or 0) if calibrated else 0.0)
 
-    measured = _measure_request(request, found, measuring_s, told_measuring)
+    def calibrate() -> float:
+        spent_s = time.monotonic() - measuring_since
+        host = calibrated_host(
+            subject,
+            recalibrate=request.recalibrate,
+            budget_s=max(left_s() - max(0.0, LEAST_MEASURING_S - spent_s), 20.0),
+            progress=lambda message, share: tell(
+                f"measuring this host: {message}", 0.5 * (share or 0)
+            ),
+        )
+        calibrated.append(host)
+        whole_s = first_s if known else spent_s + left_s()
+        return min(request.budget_s, max(LEAST_MEASURING_S, whole_s))
+
+    measured = _measure_request(request, found, first_s, told_measuring)
     planned = plan_executions(measured, found.description)
     announce("\n".join(line.replace("Would ", "Will ", 1) for line in planned))
-    workload = profile_workload(measured)
+    measuring_since = time.monotonic()
+    workload = profile_workload(measured, once_it_works=calibrate)
+    host = calibrated[0]
     if left_s() > REFRESH_S:
         host = refreshed_host(
             subject,

@@ -10,7 +10,7 @@ import dataclasses
 import statistics
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -89,8 +89,16 @@ class ProfileRequest:
     on_progress: Progress = silent
 
 
-def profile_workload(request: ProfileRequest) -> WorkloadProfile:
+def profile_workload(
+    request: ProfileRequest, once_it_works: Callable[[], float] | None = None
+) -> WorkloadProfile:
     """Measure the workload within the budget.
+
+    Args:
+        request: What to measure.
+        once_it_works: Called when the samples are drawn and the first of them have run, for what
+            takes long and would be in vain for an op that fails. Its time is not the budget's; it
+            returns the budget from here on, with what was spent already.
 
     Raises:
         TargetError: The target or its inputs cannot be loaded.
@@ -98,7 +106,7 @@ def profile_workload(request: ProfileRequest) -> WorkloadProfile:
             last frames of the user's traceback.
     """
     with tempfile.TemporaryDirectory(prefix="dynadvise-", ignore_cleanup_errors=True) as workspace:
-        return _Measurement(request, workspace).run()
+        return _Measurement(request, workspace).run(once_it_works)
 
 
 def plan_executions(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
@@ -163,9 +171,14 @@ class _Measurement:
     resource_init: list[float] = field(default_factory=list)
     repeatable: bool = True
 
-    def run(self) -> WorkloadProfile:
+    def run(self, once_it_works: Callable[[], float] | None) -> WorkloadProfile:
         """All parts, the most telling first, as far as the budget goes."""
         scouted = self._scout()
+        if once_it_works is not None:
+            paused = time.monotonic()
+            budget_s = once_it_works()
+            self.began += time.monotonic() - paused
+            self.request = dataclasses.replace(self.request, budget_s=budget_s)
         preloadable = self._check_preload(scouted)
         preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         probes = self._probe("process", scouted, preloadable)
