@@ -46,6 +46,7 @@ class Prediction:
         allowed: Whether the environment and ``--change`` let the advice choose it.
         costs: What it costs the user besides time.
         reasons: Why it is as fast or slow as it is, in a user's words.
+        pool_wait_s: Seconds of it in which a pool's slot stands empty though a step waits for it.
     """
 
     candidate: Candidate
@@ -58,6 +59,7 @@ class Prediction:
     allowed: bool = True
     costs: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
+    pool_wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -131,9 +131,12 @@ class Wire:
 
 @dataclass(frozen=True, slots=True)
 class GraphNode:
-    """One node of the job's top-level graph, by its name there (an alias, where it has one).
+    """One node of the graph that fans out, by its name there (an alias, where it has one).
+
+    A graph that is mapped stands as its ops, each named by its path: ``graph.op``.
 
     Attributes:
+        wires: What its inputs get; a source ``("", name)`` is an input of the graph itself.
         variable: Name of the op in the target's module, where importing it gives all that the node
             is: nothing of the job or of this place in it is added. Empty otherwise.
         is_plain: Whether calling the function under the op, its inputs by name, is all that a step
@@ -157,8 +160,17 @@ class WorkloadDescription:
     """What the target is, read from its definitions; nothing was run.
 
     ``fan_out`` is None for a bare op or function. ``mapped`` has at least one op, in the order
-    of the chain. ``other_steps`` counts the job's further plain steps. ``graph`` holds the job's
-    top-level nodes in topological order; code for batches is emitted from it.
+    of the chain. ``other_steps`` counts the job's further plain steps. ``graph`` holds the nodes
+    in topological order of the innermost graph that has the fan-out and all that is mapped; code
+    for batches is emitted from it.
+
+    Attributes:
+        graph_path: Names of the nodes that lead from the job to that graph; empty: the job itself.
+        graph_inputs: Names of that graph's own inputs.
+        graph_outputs: That graph's own outputs to the (node, output) that each hands on.
+        inputs: ``--inputs`` by which a bare op or function was measured.
+        pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
+            limits of steps at once.
     """
 
     target: TargetReference
@@ -173,6 +185,11 @@ class WorkloadDescription:
     reconstructable: bool = True
     not_reconstructable_reason: str | None = None
     graph: tuple[GraphNode, ...] = ()
+    graph_path: tuple[str, ...] = ()
+    graph_inputs: tuple[str, ...] = ()
+    graph_outputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    inputs: str | None = None
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +238,8 @@ class OpProfile:
         first_call_modules: Modules that the first call imports and that are safe to preload.
         unsafe_modules: Modules it imports that started a thread at import, with the reason.
         unpicklable: Which output cannot be pickled and why; None where all can.
+        limited_calls: Later calls in a process whose math libraries compute on one thread only;
+            empty where the op computes on no more than one core anyway.
     """
 
     op: str
@@ -232,6 +251,7 @@ class OpProfile:
     first_call_modules: tuple[str, ...] = ()
     unsafe_modules: Mapping[str, str] = field(default_factory=dict)
     unpicklable: str | None = None
+    limited_calls: tuple[ItemSample, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,6 +294,7 @@ class WorkloadProfile:
         cost_s: Wall seconds that the measuring took.
         measured_at: ISO 8601, UTC.
         notes: Sentences on what was not as asked (fewer samples, one call only, ...).
+        limited_probes: Probes like ``probes``, with one thread an item in the math libraries.
     """
 
     items: int
@@ -290,3 +311,4 @@ class WorkloadProfile:
     cost_s: float = 0.0
     measured_at: str = ""
     notes: tuple[str, ...] = ()
+    limited_probes: tuple[ConcurrencyProbe, ...] = ()
