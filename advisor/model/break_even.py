@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -95,8 +96,7 @@ def crossings(
     found = []
     for name, way in _methods(overhead, items, cores, cpu_share, preload).items():
 
-        def gain_s(log_wall: float, way: Candidate = way) -> float:
-            wall_s = float(np.exp(log_wall))
+        def gain_s(wall_s: float, way: Candidate = way) -> float:
             setting = Setting(
                 items=uniform_items(items, wall_s, cpu_share),
                 contention=Contention(wall_s, 0.0, 0.0),
@@ -111,19 +111,26 @@ def crossings(
 
 
 def _root_s(gain_s: Callable[[float], float]) -> float | None:
-    """The duration at which the gain turns positive, by bisection of its logarithm.
+    """The duration at which the gain turns positive.
 
-    Ten steps of our own: SciPy's root finders take longer to import than these take to run.
+    False position, as the gain is close to linear in the duration, with a step of bisection (of
+    the logarithm) wherever the bracket has not halved. SciPy's root finders take longer to import
+    than this takes to run.
     """
-    low, high = float(np.log(SHORTEST_S)), float(np.log(LONGEST_S))
-    if gain_s(high) <= 0:
+    low, high = SHORTEST_S, LONGEST_S
+    loss, gain = gain_s(low), gain_s(high)
+    if gain <= 0:
         return None
-    if gain_s(low) > 0:
+    if loss > 0:
         return SHORTEST_S
-    while high - low > PRECISION:
-        middle = (low + high) / 2
-        if gain_s(middle) > 0:
-            high = middle
+    halved = True
+    while (width := math.log(high / low)) > PRECISION:
+        at = low + (high - low) * loss / (loss - gain) if halved else math.sqrt(low * high)
+        at = min(max(at, low * (1.0 + PRECISION)), high / (1.0 + PRECISION))
+        found = gain_s(at)
+        if found > 0:
+            high, gain = at, found
         else:
-            low = middle
-    return float(np.exp(high))
+            low, loss = at, found
+        halved = math.log(high / low) <= width / 2
+    return high

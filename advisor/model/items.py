@@ -184,7 +184,7 @@ def reference_order(items: Items, length: int) -> NDArray[np.intp]:
     The items themselves where all were measured; otherwise whole shuffled rounds of the samples,
     so that any stretch has close to the samples' mean.
     """
-    if items.exact:
+    if items.exact or items.samples == 1:
         return np.asarray(np.arange(length) % items.samples, dtype=np.intp)
     rng = np.random.default_rng(12345)
     rounds = -(-length // items.samples)

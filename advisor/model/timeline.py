@@ -116,7 +116,7 @@ class Timeline:
     pool_wait_s: float = 0.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Child:
     """One step's process: the pieces still to come, and its queue to the parent."""
 
@@ -136,15 +136,16 @@ class _World:
     """Processes that compute or wait: processor sharing on ``cores``."""
 
     __slots__ = (
-        "active_threads", "cores", "cpu", "cpu_used_s", "now", "sequence", "sharing", "virtual",
+        "active_threads", "cores", "cpu", "cpu_used_s", "now", "rate", "sequence", "virtual",
         "waiting",
     )  # fmt: skip
 
     def __init__(self, cores: float, *, sharing: bool) -> None:
         self.now = 0.0
         self.virtual = 0.0
-        self.cores = cores
-        self.sharing = sharing
+        self.cores = cores if sharing else float("inf")
+        self.rate = 1.0
+        """Share of a core that each runnable thread gets."""
         self.active_threads = 0.0
         self.cpu: list[tuple[float, int, float, Callable[[], None]]] = []
         self.waiting: list[tuple[float, int, Callable[[], None]]] = []
@@ -155,7 +156,7 @@ class _World:
         """Use ``cpu_s`` CPU seconds on ``threads`` threads, then call ``then``."""
         self.sequence += 1
         self.cpu_used_s += cpu_s
-        self.active_threads += threads
+        self._runnable(threads)
         heappush(self.cpu, (self.virtual + cpu_s / threads, self.sequence, threads, then))
 
     def sleep(self, wait_s: float, then: Callable[[], None]) -> None:
@@ -163,35 +164,44 @@ class _World:
         self.sequence += 1
         heappush(self.waiting, (self.now + wait_s, self.sequence, then))
 
-    def rate(self) -> float:
-        """Share of a core that each runnable thread gets."""
-        if not self.sharing or self.active_threads <= self.cores:
-            return 1.0
-        return self.cores / self.active_threads
+    def _runnable(self, more_threads: float) -> None:
+        """So many more threads want a core from now on."""
+        self.active_threads += more_threads
+        crowded = self.active_threads > self.cores
+        self.rate = self.cores / self.active_threads if crowded else 1.0
 
     def next_event_s(self) -> float:
         """When something happens next; infinity if nothing will."""
         at = self.waiting[0][0] if self.waiting else float("inf")
         if self.cpu:
-            at = min(at, self.now + (self.cpu[0][0] - self.virtual) / self.rate())
+            at = min(at, self.now + (self.cpu[0][0] - self.virtual) / self.rate)
         return at
 
     def advance_to(self, until_s: float) -> None:
         """Move the clock to ``until_s``; no event lies before it."""
-        self.virtual += (until_s - self.now) * self.rate()
+        self.virtual += (until_s - self.now) * self.rate
         self.now = until_s
 
-    def happen(self, at_s: float) -> None:
-        """Let the next event happen, at ``at_s``."""
-        if self.waiting and self.waiting[0][0] <= at_s:
-            self.advance_to(at_s)
-            heappop(self.waiting)[2]()
-            return
-        finish, _, threads, then = heappop(self.cpu)
-        self.now = at_s
-        self.virtual = finish
-        self.active_threads -= threads
-        then()
+    def happen(self, limit_s: float = float("inf")) -> bool:
+        """Let the next event happen; where none lies before ``limit_s``, move the clock there."""
+        at = self.waiting[0][0] if self.waiting else float("inf")
+        if self.cpu:
+            finish_s = self.now + (self.cpu[0][0] - self.virtual) / self.rate
+            if finish_s < at:
+                if finish_s > limit_s:
+                    self.advance_to(limit_s)
+                    return False
+                self.now = finish_s
+                self.virtual, _, threads, then = heappop(self.cpu)
+                self._runnable(-threads)
+                then()
+                return True
+        if at > limit_s:
+            self.advance_to(limit_s)
+            return False
+        self.advance_to(at)
+        heappop(self.waiting)[2]()
+        return True
 
 
 class _Run:
@@ -212,6 +222,8 @@ class _Run:
         self.m = max_concurrent
         self.on = mechanisms
         self.stretch = stretch
+        self.factors: dict[int, float] = {}
+        self.known_pieces: dict[int, list[tuple[float, float, float, int, str]]] = {}
         self.world = _World(cores, sharing=mechanisms.cpu_sharing)
         self.items = len(plan.mapped)
         self.total_items = plan.total_items or self.items
@@ -256,9 +268,15 @@ class _Run:
         pieces.append((o.exit_s, 0.0, 1.0, 0, "launch"))
         return pieces
 
+    def _stretched(self, working: int) -> float:
+        if working not in self.factors:
+            self.factors[working] = self.stretch(working)
+        return self.factors[working]
+
     def _launch(self, child: _Child) -> None:
         work = self._work_of(child.item, child.stage)
-        child.pieces = self._pieces(work)
+        known = self.known_pieces.get(id(work))
+        child.pieces = known or self.known_pieces.setdefault(id(work), self._pieces(work))
         child.entered_s = self.world.now
         self._next_piece(child)
 
@@ -270,7 +288,7 @@ class _Run:
             if state == "work":
                 self.working += 1
                 if self.on.contention:
-                    factor = self.stretch(self.working)
+                    factor = self._stretched(self.working)
                     cpu_s, wait_s = cpu_s * factor, wait_s * factor
             if child.next_piece == CAPTURED and self.on.background:
                 world.compute(self.o.background_cpu_s, 1.0, _nothing)
@@ -319,17 +337,13 @@ class _Run:
         done: list[bool] = []
         self.world.compute(cpu_s, 1.0, lambda: done.append(True))
         while not done:
-            self.world.happen(self.world.next_event_s())
+            self.world.happen()
 
     def _until(self, condition: Callable[[], bool], limit_s: float) -> None:
         """Let events happen until ``condition`` or the clock reaches ``limit_s``."""
-        world = self.world
         while not condition():
-            at = world.next_event_s()
-            if at > limit_s:
-                world.advance_to(limit_s)
+            if not self.world.happen(limit_s):
                 return
-            world.happen(at)
 
     def _pool_of(self, item: int, stage: int) -> str | None:
         """The limited pool whose slot a step needs; None where it needs none."""
@@ -411,6 +425,15 @@ class _Run:
         if self.mapped_left == 0:
             self._make_runnable(AFTER, 0, len(self.plan.after))
 
+    def _start(self, child: _Child) -> None:
+        """The parent starts a step's process, and before the first one the forkserver."""
+        self._spend(self.o.launch_s)
+        if not self.server_started:
+            self.server_started = True
+            self._spend(self.o.server_start_s)
+            self.parent_cpu_s -= self.o.server_start_s
+        self._launch(child)
+
     def _visit(self, child: _Child) -> bool:
         """One ``next()`` on a step's iterator; True when the step is finished."""
         o = self.o
@@ -420,18 +443,14 @@ class _Run:
             return False
         if child.state == 1:
             child.state = 2
-            self._spend(o.launch_s)
-            if not self.server_started:
-                self.server_started = True
-                self._spend(o.server_start_s)
-                self.parent_cpu_s -= o.server_start_s
-            self._launch(child)
+            self._start(child)
         if not child.queued:
             if not self.on.polling:
                 return False
-            self._until(lambda: child.queued > 0, self.world.now + TICK_S)
-            if not child.queued:
-                return False
+            limit_s = self.world.now + TICK_S
+            while not child.queued:
+                if not self.world.happen(limit_s):
+                    return False
         child.queued -= 1
         self._spend(o.event_s)
         if child.final_put and child.queued == 1 and not child.success_put:
@@ -457,7 +476,7 @@ class _Run:
         if not self.on.polling and world.now + ahead < world.next_event_s():
             world.advance_to(world.now + max(0.0, ahead))
         elif not self.on.polling:
-            world.happen(world.next_event_s())
+            world.happen()
         elif ahead > round_s:
             world.advance_to(world.now + int(ahead / round_s) * round_s)
 
