@@ -168,6 +168,7 @@ class WorkloadDescription:
         graph_path: Names of the nodes that lead from the job to that graph; empty: the job itself.
         graph_inputs: Names of that graph's own inputs.
         graph_outputs: That graph's own outputs to the (node, output) that each hands on.
+        of_assets: Whether the job materializes assets.
         inputs: ``--inputs`` by which a bare op or function was measured.
         pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
             limits of steps at once.
@@ -189,6 +190,7 @@ class WorkloadDescription:
     graph_inputs: tuple[str, ...] = ()
     graph_outputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     inputs: str | None = None
+    of_assets: bool = False
     pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
