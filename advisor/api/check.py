@@ -326,16 +326,15 @@ class _Gate:
             seed = self.options.seed if self.options.seed is not None else time.time_ns()
 
             def judge(timings: PairedTimings) -> dict[str, Comparison]:
-                measured = [op for op in handles if op not in timings.failed]
-                return comparison.compare(
-                    {op: log_ratios(timings.base_s[op], timings.head_s[op]) for op in measured},
-                    plan,
-                    max_regression=self.options.max_regression,
-                    speeds={
-                        op: log_ratios(timings.base_loop_s[op], timings.head_loop_s[op])
-                        for op in measured
-                    },
-                )
+                pairs = {
+                    op: [
+                        comparison.pair_of(base.calls_s, base.loops_s, head.calls_s, head.loops_s)
+                        for base, head in zip(timings.base[op], timings.head[op], strict=True)
+                    ]
+                    for op in handles
+                    if op not in timings.failed
+                }
+                return comparison.compare(pairs, plan, max_regression=self.options.max_regression)
 
             def still_open(timings: PairedTimings) -> Sequence[str]:
                 return comparison.still_open(judge(timings), plan)
@@ -344,8 +343,6 @@ class _Gate:
                 subject.measurer,
                 handles,
                 plan.max_pairs,
-                seconds=comparison.process_seconds,
-                speed=comparison.process_speed,
                 still_open=still_open,
                 seed=seed,
                 progress=self.progress,
@@ -369,16 +366,21 @@ class _Gate:
             return OpTiming(
                 op, "COULD NOT MEASURE", reason=f"at {side}: {reason}", location=location
             )
+        from advisor.model.comparison import process_seconds
+
         found = judged[op]
-        items = max(1, len(head.calls) - (1 if head.memoises else 0))
+
+        def item_s(processes: Sequence[OpCalls]) -> float:
+            return statistics.median(process_seconds(c.calls_s) / len(c.calls_s) for c in processes)
+
         return OpTiming(
             op=op,
             verdict=_VERDICTS[found.outcome],
             ratio=found.ratio,
             low=found.low,
             high=found.high,
-            base_s=statistics.median(timings.base_s[op]) / items,
-            head_s=statistics.median(timings.head_s[op]) / items,
+            base_s=item_s(timings.base[op]),
+            head_s=item_s(timings.head[op]),
             pairs=found.pairs,
             pairs_to_decide=found.pairs_to_decide,
             certainly_slower=found.certainly_slower,
@@ -591,13 +593,6 @@ def _target_notes(subject: _Subject) -> tuple[str, ...]:
             "process."
         )
     return tuple(notes)
-
-
-def log_ratios(base_s: Sequence[float], head_s: Sequence[float]) -> list[float]:
-    """Pairs of seconds as log ratios, above 0 where head is slower."""
-    from advisor.model.comparison import log_ratio
-
-    return [log_ratio(base, head) for base, head in zip(base_s, head_s, strict=True)]
 
 
 def compare_counts(base: Survey | None, head: Survey | None) -> tuple[ProxyCount, ...]:

@@ -263,15 +263,12 @@ class PairedTimings:
     """What the pairs gave so far, by op, in the order of measuring.
 
     Attributes:
-        base_s, head_s: Seconds of each process for the op's sample items.
-        base_loop_s, head_loop_s: Seconds of the fixed loop in the same processes.
+        base, head: The calls of each process; entries of the same place are a pair.
         failed: Op to the side and the reason, where a process had no timing of it.
     """
 
-    base_s: dict[str, list[float]] = field(default_factory=dict)
-    head_s: dict[str, list[float]] = field(default_factory=dict)
-    base_loop_s: dict[str, list[float]] = field(default_factory=dict)
-    head_loop_s: dict[str, list[float]] = field(default_factory=dict)
+    base: dict[str, list[OpCalls]] = field(default_factory=dict)
+    head: dict[str, list[OpCalls]] = field(default_factory=dict)
     failed: dict[str, tuple[Side, str]] = field(default_factory=dict)
 
 
@@ -280,8 +277,6 @@ def measure_pairs(
     ops: Sequence[str],
     max_pairs: int,
     *,
-    seconds: Callable[[Sequence[Sequence[float]]], float],
-    speed: Callable[[Sequence[float]], float],
     still_open: Callable[[PairedTimings], Sequence[str]],
     seed: int,
     progress: Progress = silent,
@@ -292,18 +287,12 @@ def measure_pairs(
         measurer: Measures one side in a fresh process.
         ops: Handles of the ops.
         max_pairs: Most pairs.
-        seconds: One process's calls to its one number.
-        speed: One process's loops to its one number.
         still_open: Called after each pair; the ops that want more.
         seed: Of the order inside the pairs.
         progress: Told what is being done.
     """
     order = random.Random(seed)  # noqa: S311 - no secret
-    base: dict[str, list[float]] = {op: [] for op in ops}
-    head: dict[str, list[float]] = {op: [] for op in ops}
-    base_loop: dict[str, list[float]] = {op: [] for op in ops}
-    head_loop: dict[str, list[float]] = {op: [] for op in ops}
-    timings = PairedTimings(base, head, base_loop, head_loop)
+    timings = PairedTimings({op: [] for op in ops}, {op: [] for op in ops})
     wanted = tuple(ops)
     for pair in range(max_pairs):
         if not wanted:
@@ -320,10 +309,8 @@ def measure_pairs(
             if failed is not None:
                 timings.failed[op] = (failed[0], str(failed[1]))
                 continue
-            timings.base_s[op].append(seconds(measured["base"][op].calls_s))
-            timings.head_s[op].append(seconds(measured["head"][op].calls_s))
-            timings.base_loop_s[op].append(speed(measured["base"][op].loops_s))
-            timings.head_loop_s[op].append(speed(measured["head"][op].loops_s))
+            timings.base[op].append(measured["base"][op])
+            timings.head[op].append(measured["head"][op])
         wanted = tuple(op for op in still_open(timings) if op not in timings.failed)
     return timings
 

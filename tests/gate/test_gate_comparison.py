@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -13,21 +14,28 @@ from hypothesis import strategies as st
 
 from advisor.model.comparison import (
     FALSE_ALARM,
+    Pair,
     compare,
     compare_with_past,
     fewest_pairs,
     log_ratio,
     next_look,
+    pair_of,
     plan_looks,
     process_seconds,
     still_open,
+    weights_of,
 )
 
 PLAN = plan_looks(20)
 
 
-def judge(values, **changes):
-    return compare({"op": values}, changes.pop("plan", PLAN), max_regression=0.1)["op"]
+def calm(values):
+    return [Pair(float(value)) for value in values]
+
+
+def judge(values, plan=PLAN):
+    return compare({"op": calm(values)}, plan, max_regression=0.1)["op"]
 
 
 def test_the_planned_errors_add_up_and_no_look_claims_what_signs_cannot_show():
@@ -65,6 +73,43 @@ def test_a_bound_excludes_no_change_exactly_when_the_sign_flip_test_rejects():
             assert (found.low > 1) == (as_large / 2**10 <= level)
             rejected += found.low > 1
     assert rejected > 3
+
+
+def test_bounds_of_pairs_that_count_unequally_are_as_exact():
+    """The same count of sign patterns, with the pairs' weights; the adjustment is left out."""
+    generator = random.Random(2)
+    plan = plan_looks(10)
+    level = plan.slower_levels[-1]
+    verdicts = set()
+    for _ in range(40):
+        pairs = [
+            Pair(generator.gauss(0.07, 0.1), noise=generator.choice((0.0, 0.1, 0.4)))
+            for _ in range(10)
+        ]
+        terms = [w * pair.log_ratio for w, pair in zip(weights_of(pairs), pairs, strict=True)]
+        as_large = sum(
+            sum(s * term for s, term in zip(signs, terms, strict=True)) >= sum(terms) - 1e-9
+            for signs in product((1, -1), repeat=10)
+        )
+        found = compare({"op": pairs}, plan, max_regression=0.1)["op"]
+        if found.pairs == 10:
+            assert (found.low > 1) == (as_large / 2**10 <= level)
+            verdicts.add(found.low > 1)
+    assert verdicts == {True, False}
+
+
+def test_a_disturbed_pair_counts_little_and_swapping_its_sides_changes_only_the_sign():
+    steady, disturbed = [[0.010] * 8], [[0.010] * 3 + [0.030] * 5]
+    loops, slow_loops = [2e-4] * 8, [3e-4] * 8
+    pairs = [pair_of(steady, loops, disturbed, loops), pair_of(steady, loops, steady, slow_loops)]
+    quiet = pair_of(steady, loops, steady, loops)
+    assert all(weight < 0.05 * weights_of([quiet])[0] for weight in weights_of(pairs))
+    swapped = pair_of(disturbed, loops, steady, loops)
+    assert weights_of([swapped]) == pytest.approx(weights_of(pairs[:1]))
+    assert swapped.log_ratio == pytest.approx(-pairs[0].log_ratio)
+    mostly_quiet = [*[replace(quiet, log_ratio=0.001)] * 6, *[Pair(-0.9, noise=0.8)] * 4]
+    found = compare({"op": mostly_quiet}, plan_looks(10), max_regression=0.1)["op"]
+    assert found.ratio == pytest.approx(1.0, abs=0.01)
 
 
 def test_equal_sides_pass_at_the_first_look_on_a_quiet_machine():
@@ -110,8 +155,8 @@ def test_where_it_is_open_the_number_of_pairs_that_would_decide_is_told():
 
 def test_one_slow_op_among_equal_ones_is_found_and_alone():
     generator = np.random.default_rng(5)
-    ops = {f"op{i}": generator.normal(0, 0.03, 20) for i in range(8)}
-    ops["slow"] = generator.normal(0.3, 0.03, 20)
+    ops = {f"op{i}": calm(generator.normal(0, 0.03, 20)) for i in range(8)}
+    ops["slow"] = calm(generator.normal(0.3, 0.03, 20))
     found = compare(ops, plan_looks(20, 9), max_regression=0.1)
     assert [op for op, c in found.items() if c.outcome == "slower"] == ["slow"]
     assert all(c.outcome == "fine" for op, c in found.items() if op != "slow")
@@ -120,15 +165,15 @@ def test_one_slow_op_among_equal_ones_is_found_and_alone():
 def test_holm_is_at_least_as_able_as_a_fixed_share():
     """What the rejected ops leave goes to the others: the last one is tested as if alone."""
     generator = np.random.default_rng(11)
-    weak = generator.normal(0.045, 0.05, 20)
-    ops = {f"slow{i}": generator.normal(0.5, 0.02, 20) for i in range(9)} | {"weak": weak}
+    weak = calm(generator.normal(0.045, 0.05, 20))
+    ops = {f"slow{i}": calm(generator.normal(0.5, 0.02, 20)) for i in range(9)} | {"weak": weak}
     together = compare(ops, plan_looks(20, 10), max_regression=0.01)["weak"]
     alone = compare({"weak": weak}, plan_looks(20, 10), max_regression=0.01)["weak"]
     assert together.pairs < alone.pairs == 20
 
 
 def test_ops_that_are_decided_ask_for_no_more_pairs():
-    found = compare({"a": [0.0] * 8, "b": [0.3, -0.3] * 4}, PLAN, max_regression=0.1)
+    found = compare({"a": calm([0.0] * 8), "b": calm([0.3, -0.3] * 4)}, PLAN, max_regression=0.1)
     assert still_open(found, PLAN) == ("b",)
     assert next_look(8, PLAN) == 10
 
@@ -151,15 +196,15 @@ def test_bounds_enclose_the_estimate_and_move_with_the_values(values, shift):
         assert found.low <= found.ratio * (1 + 1e-9)
     if math.isfinite(found.high):
         assert found.high >= found.ratio * (1 - 1e-9)
-    moved = compare({"op": [v + shift for v in values]}, plan, max_regression=0.1)["op"]
+    moved = judge([v + shift for v in values], plan=plan)
     if moved.pairs == found.pairs:
         assert moved.ratio == pytest.approx(found.ratio * math.exp(shift), rel=1e-6)
 
 
 def test_one_disturbed_call_does_not_move_a_process():
-    calm = [[0.010] * 9, [0.020] * 9]
+    quiet = [[0.010] * 9, [0.020] * 9]
     disturbed = [[0.010] * 4 + [5.0] * 5, [0.020] * 9]
-    assert process_seconds(calm) == pytest.approx(0.03)
+    assert process_seconds(quiet) == pytest.approx(0.03)
     assert process_seconds(disturbed) == pytest.approx(0.03)
     assert log_ratio(1.0, 1.1) == pytest.approx(math.log(1.1))
 
