@@ -38,8 +38,8 @@ def with_plain_facts(
         job: The job.
         module: Where names of the ops are looked for.
     """
-    if not _adds_nothing(job):
-        return nodes
+    if not _adds_nothing(job) or any(not job.graph.has_node_named(node.name) for node in nodes):
+        return nodes  # the ops of a graph that is mapped are not the job's own nodes
     names: dict[int, str] = {}
     for name, value in list(vars(module).items()):
         if isinstance(value, OpDefinition):

@@ -13,7 +13,7 @@ from typing import Any
 from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.executors import executor_setting
-from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
 from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped_steps
 from advisor.dagster_bridge.private import (
@@ -80,6 +80,8 @@ def _of_job(
         upstream.pop(handle, None)
     named = {fan_out, *chain, *collects, *upstream}
     reason = _not_reconstructable(loaded)
+    graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
+    nodes = graph_nodes(graph)
     return WorkloadDescription(
         target=loaded.reference,
         kind=loaded.kind,
@@ -92,7 +94,11 @@ def _of_job(
         executor=executor_setting(job, run_config),
         reconstructable=reason is None,
         not_reconstructable_reason=reason,
-        graph=with_plain_facts(graph_nodes(job.graph), job, loaded.module),
+        graph=with_plain_facts(nodes, job, loaded.module) if graph is job.graph else nodes,
+        graph_path=path,
+        graph_inputs=tuple(graph.input_dict),
+        graph_outputs=graph_outputs(graph),
+        of_assets=job.is_asset_job,
     )
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
-from advisor.emit.imports import from_import, job_import, user_module
+from advisor.emit.imports import JobImport, asset_import, from_import, job_import, user_module
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import with_reasons
 from advisor.emit.request import EmitRequest
@@ -53,7 +54,7 @@ def _module(request: EmitRequest) -> str:
     """The short form where the job is plain enough for it, else the form that fits every job."""
     candidate = request.candidate
     workers = candidate.workers_in_op
-    imported = job_import(request.description)
+    imported = _imported(request.description)
     plan = plan_batches(request.description)
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
@@ -68,7 +69,7 @@ def _module(request: EmitRequest) -> str:
         "preloaded": literal(_preloaded(request)),
         "multiprocess": candidate.executor == "multiprocess",
         "executor_config": with_reasons(executor_config(candidate), reasons_for(request)),
-        "name": identifier(f"{imported.name}_batched", "The job"),
+        "name": batched_job_name(request.description),
     }
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
@@ -78,8 +79,7 @@ def _module(request: EmitRequest) -> str:
             text = _plain_module(request, imported.name, plain, shared)
             if max(map(len, text.splitlines())) <= WIDTH:
                 return text
-    single = len(plan.chain) == 1
-    configured = tuple(plan.chain) if single else plan.configured
+    configured = (plan.node,) if plan.node in plan.chain else plan.configured
     return render(
         "batch.py.j2",
         prose=prose(_prose(request, imported.name)),
@@ -87,11 +87,38 @@ def _module(request: EmitRequest) -> str:
         binding=imported.binding,
         limit_threads=limit_threads,
         longest_first=longest_first,
-        several_configs=len(configured) > 1,
+        translated=plan.translated,
         configured=bool(configured),
         **shared,
-        **_graph_texts(plan, configured),
+        **_graph_texts(request.description, plan, configured),
     )
+
+
+def batched_job_name(description: WorkloadDescription) -> str:
+    """Variable of the emitted module that holds the batched job.
+
+    Raises:
+        DynadviseError: The job's name is not one in Python.
+    """
+    if description.kind == "asset":
+        return identifier(f"{description.target.attribute}_batched_job", "The job")
+    return identifier(f"{description.job_name}_batched", "The job")
+
+
+def _imported(description: WorkloadDescription) -> JobImport:
+    if description.kind == "asset":
+        if not description.graph_path:
+            raise DynadviseError(
+                f"{description.target.spelled} is an asset whose graph its profile does not hold.",
+                hint="Profile it again.",
+            )
+        return asset_import(description)
+    if description.of_assets:
+        raise DynadviseError(
+            f"{description.job_name} materializes assets, and a job alone has none to batch.",
+            hint="Name the asset whose graph fans out: dynadvise profile MODULE:ASSET",
+        )
+    return job_import(description)
 
 
 def _plain_module(
@@ -111,8 +138,22 @@ def _plain_module(
     )
 
 
-def _graph_texts(plan: BatchedGraph, configured: tuple[str, ...]) -> dict[str, object]:
+def _graph_texts(
+    description: WorkloadDescription, plan: BatchedGraph, configured: tuple[str, ...]
+) -> dict[str, object]:
+    is_asset = description.kind == "asset"
+    nodes = {node.name: node for node in description.graph}
     return {
+        "asset": f"{description.target.attribute}_batched" if is_asset else None,
+        "path": literal(list(plan.path[1:] if is_asset else plan.path)),
+        "nested": bool(plan.path),
+        "deep": len(plan.path) > is_asset,
+        "path_of_config": _path_of_config(plan, is_asset=is_asset),
+        "job_name": quoted(batched_job_name(description)),
+        "taken_apart": any("." in name for name in plan.chain),
+        "graph_inputs": ", ".join(plan.inputs),
+        "graph_outputs": [quoted(name) for name in plan.outputs],
+        "ordering": any(not nodes[name].is_op for name in plan.collecting),
         "fan_out": quoted(plan.fan_out),
         "dynamic_output": quoted(plan.dynamic_output),
         "chain": literal(plan.chain),
@@ -123,6 +164,12 @@ def _graph_texts(plan: BatchedGraph, configured: tuple[str, ...]) -> dict[str, o
         "configured_names": literal(list(configured)),
         "body": plan.body,
     }
+
+
+def _path_of_config(plan: BatchedGraph, *, is_asset: bool) -> str:
+    if is_asset:
+        return f"[{quoted(plan.path[0])}, *GRAPH_PATH]"
+    return "GRAPH_PATH" if plan.path else "[]"
 
 
 def _prose(request: EmitRequest, name: str) -> list[str]:

@@ -70,12 +70,28 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     if description.kind == "asset":
         raise DynadviseError(
             f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
-            hint="Emit `run-config` for it, or move the graph's ops into a job of their own.",
+            hint="Emit `run-config`, `batch` or `workers` for it, or move the graph into a job.",
         )
     if description.kind == "graph":
         line = import_line(module, attribute, "original_graph")
         return JobImport(module, line, f"{bound} = original_graph.to_job()", name)
     return JobImport(module, import_line(module, attribute, bound), "", name)
+
+
+def asset_import(description: WorkloadDescription) -> JobImport:
+    """The lines that bind the user's graph-backed asset, and the resources of its module.
+
+    Raises:
+        DynadviseError: A name is not one in Python.
+    """
+    module = user_module(description)
+    name = identifier(description.target.attribute or "", "The asset")
+    binding = f"original_asset = user_code.{name}\n"
+    held = ["value.resources", "for value in vars(user_code).values()"]
+    held.append("if isinstance(value, Definitions) and value.resources")
+    lines = "".join(f"        {line}\n" for line in held)
+    binding += f"given_resources = next(\n    (\n{lines}    ),\n    {{}},\n)"
+    return JobImport(module, _import_module(module), binding, name)
 
 
 def _found_by_name(module: str, name: str, bound: str) -> JobImport:

@@ -10,7 +10,7 @@ from types import ModuleType
 from dagster import JobDefinition
 from factories import make_advice, make_prediction
 
-from advisor.dagster_bridge.job_facts import graph_nodes
+from advisor.dagster_bridge.graph_shape import graph_nodes
 from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import (

@@ -1,0 +1,144 @@
+"""The shape of the graph that fans out: its nodes, how they are wired, what is mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from dagster import GraphDefinition, OpDefinition
+
+from advisor.domain.workload import GraphNode, Wire
+
+
+def graph_that_fans_out(
+    graph: GraphDefinition, handles: Iterable[str]
+) -> tuple[GraphDefinition, tuple[str, ...]]:
+    """The innermost graph that has all ops with these handles, and the path of nodes to it."""
+    path: list[str] = []
+    for names in zip(*(handle.split(".")[:-1] for handle in handles), strict=False):
+        if len(set(names)) > 1:
+            break
+        path.append(names[0])
+        inner = graph.node_named(names[0]).definition
+        assert isinstance(inner, GraphDefinition)
+        graph = inner
+    return graph, tuple(path)
+
+
+def graph_outputs(graph: GraphDefinition) -> dict[str, tuple[str, str]]:
+    """Output of the graph to the (node, output) that it hands on."""
+    return {
+        mapping.graph_output_name: (mapping.maps_from.node_name, mapping.maps_from.output_name)
+        for mapping in graph.output_mappings
+    }
+
+
+def graph_nodes(graph: GraphDefinition) -> tuple[GraphNode, ...]:
+    """Nodes of a graph, in topological order, with what each of their inputs gets.
+
+    A graph that is mapped is taken apart into its ops, where it has no config of its own.
+    """
+    nodes: list[GraphNode] = []
+    replaced: dict[tuple[str, str], tuple[str, str]] = {}
+    structure = graph.dependency_structure
+    for node in graph.nodes_in_topological_order:
+        wires = _wires(graph, node, replaced)
+        if structure.is_dynamic_mapped(node.name) and _can_be_taken_apart(node.definition):
+            inner, outputs = _taken_apart(node, wires, f"{node.name}.")
+            nodes += inner
+            replaced.update({(node.name, name): source for name, source in outputs.items()})
+        else:
+            nodes.append(_graph_node(node, wires, node.name))
+    return tuple(nodes)
+
+
+def _can_be_taken_apart(definition: Any) -> bool:
+    """Whether it is a graph whose ops could stand in its place; so must be those inside it."""
+    return (
+        isinstance(definition, GraphDefinition)
+        and definition.config_mapping is None
+        and all(
+            isinstance(node.definition, OpDefinition) or _can_be_taken_apart(node.definition)
+            for node in definition.nodes
+        )
+    )
+
+
+def _taken_apart(
+    node: Any, incoming: tuple[Wire, ...], prefix: str
+) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
+    """The ops of a graph's node, and for each output of the graph where it comes from."""
+    graph = node.definition
+    assert isinstance(graph, GraphDefinition)
+    given = {wire.input: wire.sources for wire in incoming}
+    nodes: list[GraphNode] = []
+    made: dict[tuple[str, str], tuple[str, str]] = {}
+    for inner in graph.nodes_in_topological_order:
+        wires = []
+        for wire in _wires(graph, inner, made, prefix):
+            sources = tuple(
+                source
+                for each in wire.sources
+                for source in (given.get(each[1], ()) if each[0] == "" else (each,))
+            )
+            if sources:
+                wires.append(Wire(wire.input, sources, wire.collected))
+        name = prefix + inner.name
+        if isinstance(inner.definition, OpDefinition):
+            nodes.append(_graph_node(inner, tuple(wires), name))
+        else:
+            found, outputs = _taken_apart(inner, tuple(wires), f"{name}.")
+            nodes += found
+            made.update({(name, output): source for output, source in outputs.items()})
+    outputs = {
+        output: made.get((prefix + source, name), (prefix + source, name))
+        for output, (source, name) in graph_outputs(graph).items()
+    }
+    return nodes, outputs
+
+
+def _wires(
+    graph: GraphDefinition,
+    node: Any,
+    replaced: Mapping[tuple[str, str], tuple[str, str]],
+    prefix: str = "",
+) -> tuple[Wire, ...]:
+    """What the inputs of a node of the graph get; names of nodes get the prefix."""
+    structure = graph.dependency_structure
+    wires = []
+    for node_input in node.inputs():
+        name = node_input.input_name
+        if structure.has_deps(node_input):
+            handles = structure.get_deps_list(node_input)
+            found = [(prefix + handle.node_name, handle.output_name) for handle in handles]
+            sources = tuple(replaced.get(source, source) for source in found)
+            wires.append(Wire(name, sources, structure.has_dynamic_fan_in_dep(node_input)))
+            continue
+        own = tuple(
+            ("", mapping.graph_input_name)
+            for mapping in graph.input_mappings
+            if mapping.maps_to.node_name == node.name and mapping.maps_to.input_name == name
+        )
+        if own:
+            wires.append(Wire(name, own))
+    return tuple(wires)
+
+
+def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
+    outputs = node.output_dict
+    definition = node.definition
+    return GraphNode(
+        name=name,
+        wires=wires,
+        inputs=tuple(node.input_dict),
+        outputs=tuple(outputs),
+        dynamic_outputs=tuple(name for name, out in outputs.items() if out.is_dynamic),
+        is_op=isinstance(definition, OpDefinition),
+        has_config=isinstance(definition, OpDefinition) and _has_config(definition),
+    )
+
+
+def _has_config(definition: OpDefinition) -> bool:
+    """Whether the op declares config; one that does not accepts any, and seldom reads it."""
+    field = definition.config_field
+    return field is not None and field.config_type.kind.name != "ANY"
