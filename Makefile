@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format bench bench-report bench-fixtures clean
+.PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -24,6 +24,8 @@ help:
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
+	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
+	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
 venv: $(INSTALLED_DEV)
 
@@ -68,6 +70,11 @@ bench-report: $(INSTALLED_DEV)
 
 bench-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/run.py fixtures
+
+bench-ways: $(INSTALLED_DEV)
+	$(BIN)/python tests/bench/ways.py measure $(if $(WORKLOAD),--example $(WORKLOAD)) \
+		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES))
+	$(BIN)/python tests/bench/ways.py report
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import resource
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,12 +32,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
-    """One real run: what, how, and on which (temporary) instance."""
+    """One real run: what, how, and on which (temporary) instance.
+
+    ``results`` names ops whose outputs are read back; the job has Dagster's default IO manager.
+    """
 
     target: TargetReference
     launch: Launch
     run_config: Mapping[str, object]
     instance_home: str
+    results: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,7 @@ class RunResult:
         run: Read back from the event log; None for ``execute_in_process``.
         failed: Why the run did not succeed; None where it did.
         started_at_s: Unix time.
+        outputs: Of the ops that were asked for, by name; empty where the run failed.
     """
 
     wall_s: float
@@ -118,29 +124,33 @@ def execute(request: RunRequest) -> RunResult:
             run_config=dict(request.run_config), raise_on_error=False
         )
         failed = None if bare.success else _first_failure(bare.all_events)
-        return _result(begun, own, children, None, failed)
+        measured = _result(begun, own, children, None, failed)
+        if failed is not None:
+            return measured
+        outputs = {name: bare.output_for_node(name) for name in request.results}
+        return replace(measured, outputs=outputs)
 
     reconstructable = reconstructable_job(request.target)
     with DagsterInstance.from_config(request.instance_home) as instance:
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
-        with execute_job(
-            reconstructable, instance=instance, run_config=dict(request.run_config)
-        ) as done:
-            failed = None if done.success else _first_failure(done.all_events)
-            run_id = done.run_id
-            measured = _result(begun, own, children, None, failed)
-        return _with_run(measured, instance, run_id)
+        # Not entered as a context manager: that would start the job's resources once more.
+        done = execute_job(reconstructable, instance=instance, run_config=dict(request.run_config))
+        failed = None if done.success else _first_failure(done.all_events)
+        measured = _result(begun, own, children, None, failed)
+        return _with_run(measured, instance, done.run_id, request.results)
 
 
-def _with_run(measured: RunResult, instance: DagsterInstance, run_id: str) -> RunResult:
-    return RunResult(
-        wall_s=measured.wall_s,
-        parent_cpu_s=measured.parent_cpu_s,
-        child_cpu_s=measured.child_cpu_s,
-        run=read_run(instance, run_id),
-        failed=measured.failed,
-        started_at_s=measured.started_at_s,
-    )
+def _with_run(
+    measured: RunResult, instance: DagsterInstance, run_id: str, results: Sequence[str]
+) -> RunResult:
+    """The run read back, and what the default IO manager has stored of the asked ops."""
+    folder = Path(instance.storage_directory()) / run_id
+    stored = () if measured.failed else results
+    outputs = {
+        name: pickle.loads((folder / name / "result").read_bytes())  # noqa: S301 - just written
+        for name in stored
+    }
+    return replace(measured, run=read_run(instance, run_id), outputs=outputs)
 
 
 def _first_failure(events: object) -> str:
@@ -192,7 +202,9 @@ def _execute_command(request: RunRequest) -> RunResult:
         measured = _result(begun, own, children, None, failed)
     with DagsterInstance.from_config(request.instance_home) as instance:
         runs = list_runs(instance, None, 1)
-        return _with_run(measured, instance, runs[0].run_id) if runs else measured
+        if not runs:
+            return measured
+        return _with_run(measured, instance, runs[0].run_id, request.results)
 
 
 def _plain(value: object) -> object:

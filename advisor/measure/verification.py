@@ -18,7 +18,7 @@ from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import TargetReference
-from advisor.measure.child import run_in_child
+from advisor.measure.child import ChildResult, run_in_child
 
 START_S = 3.0
 """What a fresh process takes before the run's clock starts (import of Dagster and the user's
@@ -90,23 +90,23 @@ def work_s(run: ObservedRun) -> float:
     return total
 
 
-def run_once(
+def run_child(
     configuration: Configuration,
     *,
     timeout_s: float,
     instance_kind: InstanceKind | None = None,
-) -> VerifiedRun:
+    results: tuple[str, ...] = (),
+) -> ChildResult:
     """Run a configuration once: a fresh process, a temporary instance, gone afterwards.
 
-    A run that fails, hangs or dies is a `VerifiedRun` with the reason in ``failed``.
+    ``results`` names the ops whose outputs are read back. The value is a `RunResult`.
     """
     target = configuration.target
-    started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
     with temporary_instance_home(instance_kind) as home:
         request = RunRequest(
-            target, configuration.candidate.launch, configuration.run_config, str(home)
+            target, configuration.candidate.launch, configuration.run_config, str(home), results
         )
-        child = run_in_child(
+        return run_in_child(
             "advisor.dagster_bridge.runs:execute",
             request,
             timeout_s=timeout_s,
@@ -114,6 +114,20 @@ def run_once(
             working_directory=target.working_directory,
             environment={"DAGSTER_HOME": str(home)},
         )
+
+
+def run_once(
+    configuration: Configuration,
+    *,
+    timeout_s: float,
+    instance_kind: InstanceKind | None = None,
+) -> VerifiedRun:
+    """`run_child`, as it is stored.
+
+    A run that fails, hangs or dies is a `VerifiedRun` with the reason in ``failed``.
+    """
+    started_at = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    child = run_child(configuration, timeout_s=timeout_s, instance_kind=instance_kind)
     if child.failure is not None:
         return VerifiedRun(
             candidate=configuration.candidate,
