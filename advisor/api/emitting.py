@@ -42,12 +42,15 @@ CODE_KINDS = ("batch", "workers")
 def emit_kind(saved: SavedProfile, kind: str, options: AdviseOptions) -> str:
     """A snippet again, in any form, for what is advised under ``options``.
 
-    Config kinds are for the best way that needs no code where the advice itself needs code.
+    Config kinds are for the best way that needs no code where the advice itself needs code; the
+    kind ``python`` carries an executor or an order that code must choose, but no batches.
     """
     from advisor.api.recommend import recommend
 
     advice = recommend(saved, options, snippets=False)
     chosen = advice.recommendation
-    if kind not in CODE_KINDS and chosen.candidate.needs_code:
+    candidate = chosen.candidate
+    too_much = candidate.is_batched if kind == "python" else candidate.needs_code
+    if kind not in CODE_KINDS and too_much:
         chosen = advice.config_only
     return snippet(saved, advice, kind, chosen, options.max_connections)

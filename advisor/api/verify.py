@@ -7,6 +7,7 @@ import dataclasses
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,8 @@ KEPT_VERIFICATIONS = 60
 
 SPELLINGS = (
     "advised, config-only, current, default, runner-up, grid, or METHOD[:AT_ONCE][:batch=N]"
-    "[:threads=N|:processes=N] with METHOD one of execute_in_process, in_process, spawn, "
-    "forkserver, warm, each also with `cli-` before it"
+    "[:threads=N|:processes=N][:depth-first] with METHOD one of execute_in_process, in_process, "
+    "spawn, forkserver, warm, async, each also with `cli-` before it"
 )
 
 
@@ -107,7 +108,7 @@ class VerifyOutcome:
 
 
 def parse_configuration(spelled: str, preload: Sequence[str]) -> Candidate:
-    """The way to run that ``METHOD[:AT_ONCE][:batch=N][:threads=N|:processes=N]`` names.
+    """The way to run that ``METHOD[:AT_ONCE][:batch=N][:threads=N|:processes=N]...`` names.
 
     Args:
         spelled: For instance ``warm:4`` or ``in_process:batch=8:threads=8``.
@@ -120,8 +121,11 @@ def parse_configuration(spelled: str, preload: Sequence[str]) -> Candidate:
     plain = _method(method.removeprefix("cli-"), tuple(preload), spelled)
     if method.startswith("cli-"):
         plain = dataclasses.replace(plain, launch="cli")
+    depth_first = DEPTH_FIRST in parts
     numbers: dict[str, int] = {}
     for part in parts:
+        if part == DEPTH_FIRST:
+            continue
         name, equals, value = part.rpartition("=")
         name = name if equals else "at once"
         known = ("at once", "batch", "threads", "processes")
@@ -136,14 +140,20 @@ def parse_configuration(spelled: str, preload: Sequence[str]) -> Candidate:
     workers = numbers[_WORKERS[kind]] if kind else 1
     if workers > 1 and numbers.get("batch", 1) < workers:
         raise _unknown(spelled, f"{workers} workers in a step need batch={workers} or more")
-    return dataclasses.replace(
+    way = dataclasses.replace(
         plain,
         max_concurrent=numbers.get("at once", 1),
         batch_size=numbers.get("batch", 1),
         workers_in_op=workers,
         worker_kind=kind if workers > 1 else None,
+        depth_first=depth_first,
     )
+    if way.is_batched and (depth_first or way.executor == "async"):
+        raise _unknown(spelled, "a batch runs its items' chains whole, by threads or processes")
+    return way
 
+
+DEPTH_FIRST = "depth-first"
 
 _WORKERS: Mapping[WorkerKind, str] = {"thread": "threads", "process": "processes"}
 
@@ -153,6 +163,8 @@ def _method(name: str, preload: tuple[str, ...], spelled: str) -> Candidate:
         return Candidate("execute_in_process", "in_process")
     if name == "in_process":
         return Candidate("execute_job", "in_process")
+    if name == "async":
+        return Candidate("execute_job", "async")
     starts: dict[str, StartMethod] = {
         "spawn": "spawn",
         "forkserver": "forkserver",
@@ -189,7 +201,7 @@ def spelling(candidate: Candidate) -> str:
         name += f":batch={candidate.batch_size}"
     if candidate.worker_kind and candidate.workers_in_op > 1:
         name += f":{_WORKERS[candidate.worker_kind]}={candidate.workers_in_op}"
-    return name
+    return f"{name}:{DEPTH_FIRST}" if candidate.depth_first else name
 
 
 def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ...]:
@@ -299,10 +311,13 @@ def configuration_for(
     from advisor.measure.verification import Configuration
 
     candidate = prediction.candidate
-    if candidate.launch == "daemon" or candidate.executor not in ("in_process", "multiprocess"):
+    here = ("in_process", "multiprocess", "async")
+    if candidate.launch == "daemon" or candidate.executor not in here:
         raise DynadviseError(f"{candidate.label} needs more than this machine to run.")
     python_path = (str(Path(target.file).parent),) if target.file else ()
-    if candidate.needs_code:
+    if candidate.executor == "async" and find_spec("dagster_async_executor") is None:
+        raise DynadviseError("The async executor is not installed: pip install 'dynadvise[async]'.")
+    if candidate.needs_code and "current" not in name.split(", "):
         target = _emitted(name, prediction, saved, target, directory)
         config = {key: part for key, part in run_config.items() if key != "execution"}
     elif "current" in name.split(", "):
@@ -330,7 +345,11 @@ def _emitted(
     """The emitted module for a candidate that needs code, as the target to run."""
     from advisor.emit import EmitRequest, emit
 
-    kind = "workers" if prediction.candidate.workers_in_op > 1 else "batch"
+    candidate = prediction.candidate
+    kind, attribute = "python", "advised_job"
+    if candidate.is_batched:
+        kind = "workers" if candidate.workers_in_op > 1 else "batch"
+        attribute = f"{saved.description.job_name}_batched"
     request = EmitRequest(saved.description, saved.advice, prediction, saved.workload)
     source = emit(kind, request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")
@@ -341,7 +360,7 @@ def _emitted(
         spelled=str(path),
         module=None,
         file=str(path),
-        attribute=f"{saved.description.job_name}_batched",
+        attribute=attribute,
         job=None,
     )
 

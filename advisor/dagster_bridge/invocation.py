@@ -6,7 +6,6 @@ through the op's own IO manager only where ``store`` and ``load`` are called.
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import logging
 import shutil
@@ -34,6 +33,7 @@ from dagster import (
     build_resources,
 )
 
+from advisor.dagster_bridge.awaiting import run_to_end
 from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
 from advisor.dagster_bridge.private import (
     ConfiguredDefinitionConfigSchema,
@@ -82,9 +82,9 @@ class PreparedCall:
 def exhausted(returned: object) -> object:
     """What a call really gives: coroutines awaited, generators run to their end as a list."""
     if inspect.iscoroutine(returned):
-        return asyncio.run(returned)
+        return run_to_end(returned)
     if inspect.isasyncgen(returned):
-        return asyncio.run(_collected(returned))
+        return run_to_end(_collected(returned))
     if inspect.isgenerator(returned):
         return list(returned)
     return returned

@@ -209,6 +209,8 @@ class ItemSample:
         load_s: Loading the inputs through the job's own IO manager.
         store_s: Storing the outputs likewise.
         connections: Most network connections held at once during the call.
+        loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
+            instead of awaiting. None where the op is not asynchronous or it was not measured.
     """
 
     item: int
@@ -221,6 +223,7 @@ class ItemSample:
     load_s: float = 0.0
     store_s: float = 0.0
     connections: int = 0
+    loop_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

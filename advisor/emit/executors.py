@@ -11,9 +11,9 @@ from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import prose
 from advisor.emit.templating import render
 from advisor.emit.wording import (
-    NEEDS_CODE,
     decision,
     executor_config,
+    needs_code_note,
     reasons_for,
     without_code,
 )
@@ -26,7 +26,7 @@ def emit_environments(request: EmitRequest) -> str:
 
     The environment variable ``DAGSTER_ENVIRONMENT`` chooses: ``dev``, ``test`` or ``prod``.
     """
-    needs_code, request = request.candidate.needs_code, without_code(request)
+    note, request = needs_code_note(request.candidate), without_code(request)
     candidate = request.candidate
     imported = job_import(request.description)
     config = executor_config(candidate)
@@ -44,7 +44,7 @@ def emit_environments(request: EmitRequest) -> str:
             " by execute_job with two steps at once (each step in a process of its own, as in"
             " production: what cannot be pickled or imported shows here); prod as advised."),
             decision(request),
-            NEEDS_CODE if needs_code else "",
+            note,
         ]),
         description=prose([decision(request)]),
         import_line=imported.from_import,

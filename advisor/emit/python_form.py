@@ -6,7 +6,13 @@ from advisor.emit.imports import JobImport, job_import
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, literal, prose
 from advisor.emit.templating import render
-from advisor.emit.wording import NEEDS_CODE, decision, executor_config, reasons_for, without_code
+from advisor.emit.wording import (
+    decision,
+    executor_config,
+    needs_code_note,
+    reasons_for,
+    without_code,
+)
 
 EXECUTOR_NAMES = {
     "in_process": "in_process_executor",
@@ -21,13 +27,15 @@ EXECUTOR_NAMES = {
 
 def emit_python(request: EmitRequest) -> str:
     """The job with the advised executor; for a bare op, ``Definitions`` with it."""
-    needs_code, request = request.candidate.needs_code, without_code(request)
+    note = ""
+    if request.candidate.is_batched:
+        note, request = needs_code_note(request.candidate), without_code(request)
     candidate, description = request.candidate, request.description
     imported = imported_job(request)
     config = executor_config(candidate)
     return render(
         "python.py.j2",
-        prose=prose([*_prose(request, imported), NEEDS_CODE if needs_code else ""]),
+        prose=prose([*_prose(request, imported), note]),
         description=prose([decision(request)]),
         executor=candidate.executor,
         executor_name=EXECUTOR_NAMES[candidate.executor],
@@ -71,6 +79,12 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
         paragraphs.append(
             "Advised: call execute_in_process(), which takes no executor. Launched otherwise, the"
             " executor below runs the steps the same way."
+        )
+    if candidate.executor == "async":
+        paragraphs.append(
+            "All steps run on one event loop (pip install dagster-async-executor): what they await"
+            " overlaps. A synchronous op, or a call that blocks inside an async one (time.sleep,"
+            " requests, a database driver that does not await), holds up every other item."
         )
     return paragraphs
 

@@ -7,7 +7,13 @@ from collections.abc import Mapping
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
-from advisor.emit.wording import NEEDS_CODE, decision, executor_config, reasons_for, without_code
+from advisor.emit.wording import (
+    decision,
+    executor_config,
+    needs_code_note,
+    reasons_for,
+    without_code,
+)
 
 # A job that names no executor runs on Dagster's default, which wants the executor's name.
 _DEFAULT_PATHS = {
@@ -22,10 +28,10 @@ def emit_run_config(request: EmitRequest) -> str:
     What run config cannot express (batches, workers inside a step, an executor that the job's
     code fixes) is said in a comment, and the nearest valid config is given.
     """
-    needs_code, request = request.candidate.needs_code, without_code(request)
+    note, request = needs_code_note(request.candidate), without_code(request)
     candidate, setting = request.candidate, request.description.executor
     lines = [comment(decision(request))]
-    lines += [comment(NEEDS_CODE)] if needs_code else []
+    lines += [comment(note)] if note else []
     lines += [comment(note) for note in _notes(request)]
     kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
     path = _path(kind, setting)

@@ -65,6 +65,11 @@ def reasons_for(request: EmitRequest) -> dict[str, str]:
             f"{candidate.max_concurrent} {steps} at once on {cpus}, for {_kind_words(advice)}."
             " Dagster's default is the node's CPU count, whatever a container may use of it."
         )
+    if candidate.executor == "async":
+        reasons["max_concurrent"] = (
+            f"{candidate.max_concurrent} steps at once share one event loop, for"
+            f" {_kind_words(advice)}. The executor's default is no limit at all."
+        )
     if candidate.start_method == "forkserver":
         reasons["start_method"] = (
             "A forkserver starts a step from a process that has imported your code already;"
@@ -109,7 +114,14 @@ def without_code(request: EmitRequest) -> EmitRequest:
     return replace(request, prediction=request.advice.config_only)
 
 
-NEEDS_CODE = (
-    "The advice itself is in batches or with workers inside a step, which needs code"
-    " (`dynadvise emit --as batch`); this is the best that configuration alone gives."
-)
+def needs_code_note(candidate: Candidate) -> str:
+    """What to say where the chosen way needs code and something else is emitted; or nothing."""
+    if not candidate.needs_code:
+        return ""
+    kind, how = "python", candidate.label
+    if candidate.is_batched:
+        kind, how = "batch", "in batches or with workers inside a step"
+    return (
+        f"The advice itself is {how}, which needs code (`dynadvise emit --as {kind}`); this is the"
+        " best that configuration alone gives."
+    )

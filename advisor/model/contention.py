@@ -105,6 +105,20 @@ class Contention:
         """The slowdown among steps that work at once, as the timeline asks for it."""
         return lambda working: self.slowdown("process", working)
 
+    def on_loop(self) -> Callable[[int], float]:
+        """The slowdown of what items await on one event loop, by how many are awaited at once.
+
+        What threads show beyond taking turns at the interpreter: a lock or a remote.
+        """
+
+        def factor(waiting: int) -> float:
+            if self.alone_s <= 0:
+                return 1.0
+            turns = service_time_s(waiting, self.alone_s, min(self.cpu_s, self.alone_s))
+            return max(1.0, self.slowdown("thread", waiting) * self.alone_s / turns)
+
+        return factor
+
 
 def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
     """The serial demand whose slowdowns lie closest to ``points`` (workers, slowdown)."""
