@@ -7,6 +7,8 @@ executor every step pays the first-call price and in process only the first item
 from __future__ import annotations
 
 import dataclasses
+import math
+import random
 import statistics
 import tempfile
 import time
@@ -31,11 +33,14 @@ from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.machine import format_size, host_facts
 from advisor.measure.progress import Progress, silent
 from advisor.measure.worker import (
+    MOST_CALLS,
     Assignment,
     ChainRun,
     DrawnItems,
     FirstCalled,
     FirstCallOrder,
+    LaterCalled,
+    LaterCallsOrder,
     Scouted,
     ScoutOrder,
 )
@@ -48,6 +53,8 @@ _PROBE_SHARE = 0.175  # each for threads and for processes
 _HOTSPOT_SHARE = 0.15
 _HOTSPOT_S = 3.0
 _FRESH_PROCESSES = 3
+_MOMENT_S = 3.0  # of later calls at another moment
+_STEADY_CPU = 0.1  # CPU over wall clock, below which the machine's changing speed hardly matters
 _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
@@ -127,7 +134,7 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
         told += [
             (
                 f"Would run {op} {chain} on up to {most} items in one process, repeatedly if short "
-                f"(up to {DEFAULT_SAMPLES + 1} calls)."
+                f"(up to {MOST_CALLS} calls), and again at two other moments."
             ),
             (
                 f"Would run {op} {chain} in up to {_FRESH_PROCESSES + 2} more fresh processes, "
@@ -183,7 +190,9 @@ class _Measurement:
         preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         probes = self._probe("process", scouted, preloadable)
         first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
+        later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe("thread", scouted, preloadable)
+        later += self._more_later_calls(scouted, seed=2)
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
@@ -193,6 +202,7 @@ class _Measurement:
                 f"Left out, since the budget of {self.request.budget_s:.3g} s was spent: {parts}. "
                 "A larger --budget measures it."
             ] = None
+        scouted = dataclasses.replace(scouted, later=tuple(later))
         ops = self._ops(scouted, first, preloaded, preloadable)
         drawn = scouted.drawn
         return WorkloadProfile(
@@ -403,6 +413,35 @@ class _Measurement:
         runs = [self._fresh(scouted, item, preloadable.safe, what) for item in items]
         return [run for run in runs if run is not None]
 
+    def _more_later_calls(self, scouted: Scouted, *, seed: int) -> tuple[ChainRun, ...]:
+        """Later calls at another moment: a shared machine computes at another speed then."""
+        if not (self.repeatable and scouted.later) or _cpu_share(scouted.later) < _STEADY_CPU:
+            return ()
+        expected_s = _expected_s(scouted)
+        round_s = sum(expected_s.values())
+        items = [
+            item
+            for turn in range(max(1, math.ceil(_MOMENT_S / max(round_s, 1e-3))))
+            for item in random.Random(f"{self.request.seed} {seed} {turn}").sample(  # noqa: S311
+                list(expected_s), len(expected_s)
+            )
+        ][:MOST_CALLS]
+        typical_s = statistics.fmean(expected_s.values())
+        warm_up = scouted.first.wall_s > _WARM_UP * typical_s or typical_s < _SHORT_S
+        cost_s = self.start_s + min(round_s, _MOMENT_S) + typical_s
+        cost_s += scouted.first.wall_s if warm_up else 0.0
+        if not self._fits(cost_s, "later calls at another moment"):
+            return ()
+        self._tell("later calls at another moment")
+        order = LaterCallsOrder(self._assignment(), scouted.drawn, tuple(items), _MOMENT_S, warm_up)
+        result = self._child("worker:later_calls", order)
+        if result.failure is not None:
+            self._failed_again(result.failure)
+            return ()
+        called = cast("LaterCalled", result.value)
+        self.executions += called.executions
+        return called.runs
+
     # --- probes ---
 
     def _probe(
@@ -475,9 +514,7 @@ class _Measurement:
         """How many at once to try: what the machine has, and more where items mostly wait."""
         cores = max(1, round(host_facts().cpus))
         runs = scouted.later or (scouted.first,)
-        wall_s = sum(run.wall_s for run in runs)
-        cpu_s = sum(sample.cpu_s for run in runs for sample in run.samples)
-        waits = cpu_s < _WAITING_CPU * wall_s
+        waits = _cpu_share(runs) < _WAITING_CPU
         if kind == "thread":
             wanted = {2, 4, 8, 16, 32} if waits else {2, min(cores, 16), 4}
         else:
@@ -578,6 +615,12 @@ class _Measurement:
 
 def _wall_s(scouted: Sequence[Scouted]) -> float:
     return sum(run.wall_s for each in scouted for run in (each.first, *each.later))
+
+
+def _cpu_share(runs: Sequence[ChainRun]) -> float:
+    """CPU over wall clock of the calls."""
+    wall_s = sum(run.wall_s for run in runs)
+    return sum(sample.cpu_s for run in runs for sample in run.samples) / max(wall_s, 1e-9)
 
 
 def _expected_s(scouted: Scouted) -> dict[int, float]:

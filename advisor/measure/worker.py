@@ -11,7 +11,6 @@ import os
 import pickle
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -33,8 +32,7 @@ PICKLE_PROTOCOL = 4
 """Dagster's (``dagster._utils.PICKLE_PROTOCOL``); a test holds them together."""
 
 _SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
-_ENOUGH_CALLS = 16
-_MOST_CALLS = 40
+MOST_CALLS = 120
 _STORED_ITEMS = 16  # of which storing and loading is timed; enough for a median
 _BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
 _COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
@@ -163,6 +161,8 @@ class Session:
         self, item: int, meter: Meter, recorder: ImportRecorder | None = None
     ) -> tuple[ChainRun, object]:
         """Run the chain on an item and measure each of its calls."""
+        from advisor.dagster_bridge.awaiting import held_s
+
         samples: list[ItemSample] = []
         reasons: list[str | None] = []
         results: dict[str, Mapping[str, object]] = {}
@@ -178,6 +178,7 @@ class Session:
             prepared = self.invocation.prepare(op, inputs, key)
             self.executions += 1
             watch(self.label(op, item), self.assignment.item_timeout_s)
+            held_s()
             with recording(), meter.measuring() as reading:
                 outputs = prepared.run()
             unwatch()
@@ -198,6 +199,7 @@ class Session:
                     load_s=load_s,
                     store_s=0.0 if reason else self._stored(op, item)[0],
                     connections=reading.connections,
+                    loop_s=held_s(),
                 )
             )
             reasons.append(reason)
@@ -498,7 +500,8 @@ def scout(order: ScoutOrder) -> Scouted:
         kept_bytes = first.samples[-1].output_bytes
         for item in _later_items(order, count, first_item):
             spent = sum(run.wall_s for run in later)
-            if not _goes_on(order, began, later, first, again=item in ran, spent_s=spent):
+            again = any(run.item == item for run in later)
+            if not _goes_on(order, began, later, first, again=again, spent_s=spent):
                 break
             try:
                 run, value = opened.measure_chain(item, meter)
@@ -541,7 +544,7 @@ def scout(order: ScoutOrder) -> Scouted:
 
 
 def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int]:
-    """Items for later calls: all others in random order, then again while that is cheap."""
+    """Items for later calls: all in random order, the first one last; again while that is cheap."""
     shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
     others = [item for item in range(count) if item != first_item]
     shuffled.shuffle(others)
@@ -549,8 +552,9 @@ def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int
         yield from others[order.reserved :]
         return
     yield from others
-    everything = list(range(count))
-    for _ in range(_MOST_CALLS):
+    everything = [*others, first_item]
+    yield first_item
+    for _ in range(MOST_CALLS):
         shuffled.shuffle(everything)
         yield from everything
 
@@ -570,9 +574,9 @@ def _goes_on(
         return False
     if not later:
         return True
-    if len(later) >= _MOST_CALLS or spent_s + next_s > order.later_s:
+    if len(later) >= MOST_CALLS or spent_s + next_s > order.later_s:
         return False
-    return not again or (len(later) < _ENOUGH_CALLS and spent_s + next_s <= _SHORT_S)
+    return not again or spent_s + next_s <= _SHORT_S
 
 
 def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str | None]:
@@ -626,9 +630,42 @@ def first_call(order: FirstCallOrder) -> FirstCalled:
         return FirstCalled(run, opened.resource_init_s, opened.base_rss_bytes, opened.executions)
 
 
-def teardown_alone(assignment: Assignment) -> None:
-    """Run the teardown hook where a killed child could not."""
-    folder = assignment.description.target.working_directory
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
-    call_hook(assignment.teardown)
+@dataclass(frozen=True, slots=True)
+class LaterCallsOrder:
+    """A later child's order: items once more, at another moment of a machine whose speed changes.
+
+    Attributes:
+        items: To call, in this order.
+        most_s: Seconds of calls after which no further one begins; the first always does.
+        warm_up: Whether a call comes first that is not measured.
+    """
+
+    assignment: Assignment
+    drawn: DrawnItems
+    items: tuple[int, ...]
+    most_s: float
+    warm_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaterCalled:
+    """Calls that were not the first in their process."""
+
+    runs: tuple[ChainRun, ...]
+    executions: int
+
+
+def later_calls(order: LaterCallsOrder) -> LaterCalled:
+    """Call the items one after another, for some seconds."""
+    with session(order.assignment, drawn=order.drawn) as opened:
+        meter = Meter()
+        if order.warm_up:
+            opened.call_chain(order.items[0])
+        runs: list[ChainRun] = []
+        spent_s = 0.0
+        for item in order.items:
+            if spent_s > order.most_s:
+                break
+            runs.append(opened.measure_chain(item, meter)[0])
+            spent_s += runs[-1].wall_s
+        return LaterCalled(tuple(runs), opened.executions)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Literal
 
@@ -34,7 +34,8 @@ class Stage:
     """One op of the mapped chain; arrays hold one entry a measured item.
 
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
-    later one). ``transfer`` is loading plus storing through the IO manager.
+    later one). ``transfer`` is loading plus storing through the IO manager. ``held_s`` is how long
+    an asynchronous op held its event loop; None where that was not measured.
     """
 
     wall_s: FloatArray
@@ -45,6 +46,7 @@ class Stage:
     preloaded: FirstCallExtra
     resources_s: float
     picklable: bool
+    held_s: FloatArray | None = None
 
     def first_call_extra(self, call: CallKind) -> FirstCallExtra:
         """What a call of this kind costs beyond a later one."""
@@ -109,12 +111,31 @@ def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> FirstCal
     return FirstCallExtra(cpu_s=extra_cpu, wait_s=extra_wall - extra_cpu)
 
 
+def _less(sample: ItemSample, extra: FirstCallExtra) -> ItemSample:
+    """A first call without what first calls cost beyond later ones."""
+    return replace(
+        sample,
+        wall_s=max(0.0, sample.wall_s - extra.wall_s),
+        cpu_s=max(0.0, sample.cpu_s - extra.cpu_s),
+    )
+
+
+def _as_later(
+    profile: OpProfile, first: FirstCallExtra, preloaded: FirstCallExtra
+) -> dict[int, list[ItemSample]]:
+    """Each item's later calls; where it has none, its first calls less their extra."""
+    calls = _by_item(profile.later_calls)
+    others = [_less(sample, first) for sample in profile.first_calls]
+    others += [_less(sample, preloaded) for sample in profile.preloaded_first_calls]
+    return {**_by_item(others), **calls}
+
+
 def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
     first = _extra(profile.first_calls, profile.later_calls)
     preloaded = _extra(profile.preloaded_first_calls, profile.later_calls)
     if not profile.preloaded_first_calls or preloaded.wall_s > first.wall_s:
         preloaded = first
-    calls = _by_item(profile.later_calls or profile.first_calls or profile.preloaded_first_calls)
+    calls = _as_later(profile, first, preloaded)
     everything = [sample for samples in calls.values() for sample in samples]
 
     def mean(item: int, name: str) -> float:
@@ -132,6 +153,7 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         preloaded=preloaded,
         resources_s=profile.resource_init_s,
         picklable=profile.unpicklable is None,
+        held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
     )
 
 
@@ -147,7 +169,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         {
             sample.item
             for op in profile.ops
-            for sample in (op.later_calls or op.first_calls or op.preloaded_first_calls)
+            for sample in (*op.later_calls, *op.first_calls, *op.preloaded_first_calls)
         }
     )
     every = [
