@@ -6,7 +6,7 @@ Importing the user's module is running the user's code: it may print, hang, exit
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.dagster_bridge.instances import InstanceKind, user_instance_kind
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
@@ -43,12 +43,24 @@ def discover(request: DiscoveryRequest) -> Discovery:
 
     loaded = load_target(request.target)
     description = describe(loaded, request.run_config)
+    instance = instance_facts()
     return Discovery(
-        description=description,
+        description=replace(description, pool_limits=_pool_limits(description, instance)),
         instance=user_instance_kind(),
         job=job_facts(loaded, description),
-        instance_facts=instance_facts(),
+        instance_facts=instance,
     )
+
+
+def _pool_limits(
+    description: WorkloadDescription, instance: InstanceFacts | None
+) -> dict[str, int]:
+    """Limits of the mapped ops' pools, as far as the instance counts steps and has any."""
+    if instance is None or not instance.pools_known or instance.pool_granularity == "run":
+        return {}
+    pools = {op.pool for op in description.mapped if op.pool}
+    limits = {pool: instance.pool_limits.get(pool, instance.default_pool_limit) for pool in pools}
+    return {pool: limit for pool, limit in sorted(limits.items()) if limit is not None}
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ then, so that more steps at once than a pool has slots are slower than as many.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
 
 STEP = tuple[int, int]
@@ -80,3 +80,32 @@ class PoolSlots:
             following = pending.popleft()
             assigned.add(following)
             self._freed_s[following] = now_s
+
+
+CONNECTION_POOL = "db"
+"""Name of the pool that is advised where an op that holds connections has none."""
+
+
+def connection_pool(
+    pools: Sequence[str | None], limits: Mapping[str, int], held: Sequence[int], most: int
+) -> tuple[list[str | None], dict[str, int]]:
+    """Pools and their limits by which a chain's ops hold at most ``most`` connections.
+
+    Args:
+        pools: The pool of each op of the chain.
+        limits: The pools' limits so far.
+        held: Connections that one call of each op holds.
+        most: What may be held in all.
+
+    Ops without a pool get one where others of the chain hold nothing: where all hold connections,
+    fewer steps at once do the same without a wait.
+    """
+    named = [
+        pool or (CONNECTION_POOL if count and not all(held) else None)
+        for pool, count in zip(pools, held, strict=True)
+    ]
+    found = dict(limits)
+    for pool, count in zip(named, held, strict=True):
+        if pool is not None and count:
+            found[pool] = max(1, min(found.get(pool, most), most // count))
+    return named, found
