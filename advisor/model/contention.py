@@ -18,6 +18,10 @@ import numpy as np
 from advisor.domain.workload import ConcurrencyProbe, WorkerKind
 from advisor.model.items import FloatArray
 
+PROBE_SD = 0.12
+"""Noise of a probe of computing items: a second or two on a machine that others share (the log
+standard deviation of like seconds of one loop there was 0.17, and 0.06 of like ten seconds)."""
+
 
 @lru_cache(maxsize=4096)
 def service_time_s(workers: int, alone_s: float, serial_s: float) -> float:
@@ -136,6 +140,25 @@ def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
     return min(shares, key=error) * alone_s
 
 
+def _log_errors(
+    points: Sequence[tuple[int, float]], explain: Callable[[int], float]
+) -> list[float]:
+    return [float(np.log(seen / explain(workers))) for workers, seen in points]
+
+
+def _without_noise(
+    points: Sequence[tuple[int, float]], explain: Callable[[int], float], sd: float
+) -> list[tuple[int, float]]:
+    """Points moved by ``sd`` (of the logarithm) towards what explains them, and not beyond.
+
+    Soft thresholding (Donoho & Johnstone 1994): what is within the noise is taken as explained.
+    """
+    return [
+        (workers, explain(workers) * float(np.exp(np.sign(rest) * max(0.0, abs(rest) - sd))))
+        for (workers, _), rest in zip(points, _log_errors(points, explain), strict=True)
+    ]
+
+
 def fit_contention(
     probes: Sequence[ConcurrencyProbe],
     *,
@@ -155,6 +178,13 @@ def fit_contention(
     lock for all their CPU time.
     """
     good = [probe for probe in probes if probe.failed is None and probe.slowdown > 0]
+    share = cpu_s / max(alone_s, 1e-9)
+
+    def shared_cores(workers: int) -> float:
+        return max(1.0, workers * share / cores)
+
+    def one_lock(workers: int) -> float:
+        return service_time_s(workers, alone_s, min(cpu_s, alone_s)) / max(alone_s, 1e-9)
 
     def points(kind: WorkerKind) -> list[tuple[int, float]]:
         return [(p.workers, max(1.0, p.slowdown)) for p in good if p.worker_kind == kind]
@@ -163,14 +193,22 @@ def fit_contention(
         reasons = [p.failed for p in probes if p.worker_kind == kind and p.failed is not None]
         return reasons[0] if reasons and not points(kind) else None
 
-    shared = [
-        (workers, max(1.0, slowdown / max(1.0, workers * cpu_s / (cores * max(alone_s, 1e-9)))))
-        for workers, slowdown in points("process")
-    ]
+    sd = PROBE_SD * min(1.0, share)
     threads = points("thread")
+    squares = [sum(e * e for e in _log_errors(threads, x)) for x in (one_lock, shared_cores)]
+    # Python's lock is the rule; that an item gives it up must show beyond the noise.
+    locked = squares[0] <= squares[1] + sd * sd
+    threads = _without_noise(threads, one_lock if locked else shared_cores, sd)
+    thread_serial_s = _fit_serial_s(alone_s, threads)
+    if locked:
+        thread_serial_s = max(thread_serial_s, min(cpu_s, alone_s))
+    shared = [
+        (workers, max(1.0, slowdown / shared_cores(workers)))
+        for workers, slowdown in _without_noise(points("process"), shared_cores, sd)
+    ]
     return Contention(
         alone_s=alone_s,
-        thread_serial_s=_fit_serial_s(alone_s, threads) if threads else min(cpu_s, alone_s),
+        thread_serial_s=thread_serial_s,
         process_serial_s=_fit_serial_s(alone_s, shared),
         thread_failed=failure("thread"),
         process_failed=failure("process"),
