@@ -489,7 +489,7 @@ class _Run:
             self._fill(active)
             self._skip_ahead(active)
             if self.on.growth and self.runnable:
-                waiting = len(self.runnable) + self.total_items - self.items
+                waiting = len(self.runnable) + (self.total_items - self.items) / 2
                 self._spend(o.turn_item_s * waiting)
             finished = [child for child in active if self._visit(child)]
             if finished:
