@@ -14,7 +14,8 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways clean
+.PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways bench-gates \
+	bench-gates-fixtures clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -24,6 +25,9 @@ help:
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
+	@echo 'make bench-gates real gates of unchanged and of slowed code, into docs/gates.md, for half'
+	@echo '             an hour; it resumes. A part of it: GATES=20 SLOW=5 MINUTES=10. bench-gates-'
+	@echo '             fixtures makes their pairs the recording that the tests replay'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -75,6 +79,15 @@ bench-ways: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/ways.py measure $(if $(WORKLOAD),--example $(WORKLOAD)) \
 		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES))
 	$(BIN)/python tests/bench/ways.py report
+
+bench-gates: $(INSTALLED_DEV)
+	$(BIN)/python tests/bench/gates.py static
+	$(BIN)/python tests/bench/gates.py measure $(if $(GATES),--gates $(GATES)) \
+		$(if $(SLOW),--slow $(SLOW)) $(if $(MINUTES),--minutes $(MINUTES))
+	$(BIN)/python tests/bench/gates.py report
+
+bench-gates-fixtures: $(INSTALLED_DEV)
+	$(BIN)/python tests/bench/gates.py fixtures
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -64,7 +64,7 @@ def base_worktree(directory: Path, reference: str) -> Iterator[BaseTree]:
     """Check out ``reference`` of the repository around ``directory`` beside it, for the block.
 
     The user's own files, index and branches are not touched; git hooks do not run. The worktree
-    is removed at the end, after an exception, Ctrl-C and SIGTERM too.
+    is removed at the end, after an exception, Ctrl-C, SIGTERM and SIGHUP too.
 
     Raises:
         GitError: No git, no repository, no such revision, or it cannot be checked out.
@@ -144,12 +144,18 @@ def _revision(root: Path, reference: str) -> str:
 
 
 def _remove(root: Path, folder: Path, holder: Path) -> None:
-    """Remove the worktree; a second Ctrl-C meanwhile leaves nothing behind either."""
+    """Remove the worktree; a second Ctrl-C meanwhile leaves nothing behind either.
+
+    Not by ``git worktree prune``: that forgets the user's own worktrees too, where their disk is
+    not there just now.
+    """
+    remove = ("worktree", "remove", "--force", "--force", str(folder))
     for _ in range(2):
         try:
-            _git(root, "worktree", "remove", "--force", "--force", str(folder))
+            removed = _git(root, *remove)
             shutil.rmtree(holder, ignore_errors=True)
-            _git(root, "worktree", "prune")
+            if removed.returncode != 0:
+                _git(root, *remove)  # of a folder that is gone, git forgets its record
         except KeyboardInterrupt:
             continue
         return
@@ -180,7 +186,7 @@ def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @contextlib.contextmanager
 def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, by which CI ends a job, unwinds the block as Ctrl-C does."""
+    """SIGTERM, by which CI ends a job, and a closed terminal unwind the block as Ctrl-C does."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
         raise KeyboardInterrupt
@@ -188,8 +194,12 @@ def _terminated_like_interrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signals = [signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
+        signals.append(signal.SIGHUP)
+    before = {number: signal.signal(number, interrupt) for number in signals}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -40,9 +40,14 @@ def bounds(timing: OpTiming) -> str:
     """The estimate with its bounds."""
     if timing.ratio is None:
         return ""
-    low = percent(timing.low) if timing.low else "-inf"
-    high = percent(timing.high) if timing.high and math.isfinite(timing.high) else "+inf"
-    return f"{percent(timing.ratio)} [{low}, {high}]"
+    low = percent(timing.low) if timing.low else None
+    high = percent(timing.high) if timing.high and math.isfinite(timing.high) else None
+    estimate = percent(timing.ratio)
+    if low and high:
+        return f"{estimate} [{low}, {high}]"
+    if low or high:
+        return f"{estimate}, at least {low}" if low else f"{estimate}, at most {high}"
+    return estimate
 
 
 def timing_sentence(timing: OpTiming) -> str:

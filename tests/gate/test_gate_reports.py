@@ -262,7 +262,7 @@ def test_text_shows_verdict_first_and_all_findings():
     lines = gate_text.render(REPORT, ROOT).splitlines()
     assert lines[0].startswith("FAIL: 1 target, 4 ops against main (abcdef1234)")
     text = "\n".join(lines)
-    assert "+50 % [+20 %, +inf]" in text
+    assert "+50 %, at least +20 %" in text
     assert "about 70 pairs would decide" in text
     assert "error DYN101 (fails the gate) shop/a b.py:7" in text
     assert "warning DYN104 shop:job" in text

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -55,11 +58,52 @@ def test_gone_after_an_exception(repository, error):
     assert_untouched(repository)
 
 
-def test_gone_after_sigterm(repository):
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_gone_after_a_signal(repository, number):
+    before = signal.getsignal(number)
     with pytest.raises(KeyboardInterrupt), base_worktree(repository, "main") as base:
-        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(number)
+    assert signal.getsignal(number) is before
     assert not base.root.parent.exists()
     assert_untouched(repository)
+
+
+def test_several_at_once_do_not_take_each_others(repository):
+    with ThreadPoolExecutor(6) as pool, ExitStack() as stack:
+        opened = pool.map(
+            lambda _: stack.enter_context(base_worktree(repository, "main")), range(6)
+        )
+        folders = [base.root for base in opened]
+        assert len(set(folders)) == 6
+        assert git(repository, "worktree", "list").count("\n") == 7
+        with base_worktree(repository, "main"):
+            pass
+        assert all((folder / "job.py").read_text() == "old" for folder in folders)
+    assert_untouched(repository)
+
+
+def test_gone_though_its_folder_was_removed_before(repository):
+    with base_worktree(repository, "main") as base:
+        shutil.rmtree(base.root)
+    assert_untouched(repository)
+
+
+def test_the_users_own_worktree_on_a_disk_that_is_away_is_kept(repository, tmp_path):
+    git(repository, "worktree", "add", "--quiet", "--detach", str(tmp_path / "disk"))
+    (tmp_path / "disk").rename(tmp_path / "elsewhere")
+    with base_worktree(repository, "main"):
+        pass
+    assert str(tmp_path / "disk") in git(repository, "worktree", "list")
+
+
+def test_from_a_worktree_of_the_user(repository, tmp_path):
+    own = tmp_path / "own tree"
+    git(repository, "worktree", "add", "--quiet", "-b", "mine", str(own))
+    (own / "job.py").write_text("newer")
+    with base_worktree(own, "main") as base:
+        assert (base.root / "job.py").read_text() == "old"
+        assert base.counterpart(own / "job.py") == base.root / "job.py"
+    assert git(repository, "worktree", "list").count("\n") == 2
 
 
 def test_inside_a_git_hook(repository, monkeypatch):
