@@ -587,8 +587,10 @@ def _opened(request: SurveyRequest) -> Iterator[_Opened]:
     modules = len(_foreign_modules(before))
     description = describe(loaded, request.run_config)
     _refuse_foreign(description, request.tree)
+    # In the parent's folder: this process may be killed before it can remove its own.
+    kept = Path(request.samples_file).parent
     with (
-        tempfile.TemporaryDirectory(prefix="dynadvise-storage-") as storage,
+        tempfile.TemporaryDirectory(prefix="storage-", dir=kept) as storage,
         open_invocation(loaded, description, request.run_config, Path(storage)) as invocation,
     ):
         yield _Opened(loaded, description, invocation, modules)
