@@ -134,11 +134,11 @@ def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
         outputs=tuple(outputs),
         dynamic_outputs=tuple(name for name, out in outputs.items() if out.is_dynamic),
         is_op=isinstance(definition, OpDefinition),
-        has_config=isinstance(definition, OpDefinition) and _has_config(definition),
+        has_config=isinstance(definition, OpDefinition) and has_config(definition),
     )
 
 
-def _has_config(definition: OpDefinition) -> bool:
+def has_config(definition: OpDefinition) -> bool:
     """Whether the op declares config; one that does not accepts any, and seldom reads it."""
     field = definition.config_field
     return field is not None and field.config_type.kind.name != "ANY"

@@ -13,13 +13,15 @@ from typing import Any
 
 from dagster import JobDefinition, OpDefinition
 
+from advisor.dagster_bridge.graph_shape import has_config
 from advisor.dagster_bridge.private import (
     default_job_io_manager,
     default_job_io_manager_with_fs_io_manager_schema,
 )
-from advisor.domain.workload import GraphNode
+from advisor.domain.workload import GraphNode, Wire
 
 _IO_MANAGER = "io_manager"
+_OUR_TAGS = "dynadvise/"
 # What means more to Dagster than a value or a failure, or needs the context of the op's own step.
 _EVENTS = frozenset({
     "AssetCheckEvaluation", "AssetCheckResult", "AssetExecutionContext", "AssetMaterialization",
@@ -47,6 +49,27 @@ def with_plain_facts(
     return tuple(_with_facts(node, job, names) for node in nodes)
 
 
+def bare_node(definition: OpDefinition, module: ModuleType) -> GraphNode:
+    """An op without a job, as a node whose inputs all come from the item."""
+    inputs = tuple(definition.input_dict)
+    node = GraphNode(
+        name=definition.name,
+        wires=tuple(Wire(name, (("", name),)) for name in inputs),
+        inputs=inputs,
+        outputs=tuple(definition.output_dict),
+        has_config=has_config(definition),
+    )
+    held = [name for name, value in list(vars(module).items()) if value is definition]
+    plain = (
+        bool(held)
+        and not definition.required_resource_keys
+        and not any(output.is_dynamic for output in definition.output_defs)
+        and _stores_by_default(definition)
+        and _is_plain(definition, node)
+    )
+    return replace(node, variable=held[0] if held else "", is_plain=plain)
+
+
 def _adds_nothing(job: JobDefinition) -> bool:
     """Whether a job of the same ops with another executor and no more runs them the same way."""
     return (
@@ -58,12 +81,17 @@ def _adds_nothing(job: JobDefinition) -> bool:
         and (job.config_mapping is None or job.run_config is not None)
         and not job.graph.input_mappings
         and not job.graph.output_mappings
-        and any(
-            job.resource_defs.get(_IO_MANAGER) is default
-            for default in (
-                default_job_io_manager,
-                default_job_io_manager_with_fs_io_manager_schema,
-            )
+        and has_default_io_manager(job)
+    )
+
+
+def has_default_io_manager(job: JobDefinition) -> bool:
+    """Whether the job's own IO manager is the one that Dagster gives to every job."""
+    return any(
+        job.resource_defs.get(_IO_MANAGER) is default
+        for default in (
+            default_job_io_manager,
+            default_job_io_manager_with_fs_io_manager_schema,
         )
     )
 
@@ -105,7 +133,7 @@ def _is_plain(definition: OpDefinition, node: GraphNode) -> bool:
         or node.has_config
         or definition.pool
         or definition.retry_policy
-        or definition.tags
+        or any(not tag.startswith(_OUR_TAGS) for tag in definition.tags)
         or any(given.dagster_type.is_nothing for given in definition.input_defs)
         or {wire.input for wire in node.wires} != set(node.inputs)
         or not _gives_one_value(definition, function)

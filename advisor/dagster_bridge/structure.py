@@ -14,7 +14,11 @@ from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
-from advisor.dagster_bridge.plain_ops import with_plain_facts
+from advisor.dagster_bridge.plain_ops import (
+    bare_node,
+    has_default_io_manager,
+    with_plain_facts,
+)
 from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped_steps
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
@@ -51,6 +55,7 @@ def describe(
             mapped=(_bare_op(loaded.op),),
             reconstructable=False,
             not_reconstructable_reason="no job maps this op",
+            graph=(bare_node(loaded.op, loaded.module),),
         )
     return _of_job(loaded, loaded.job, run_config)
 
@@ -82,6 +87,7 @@ def _of_job(
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
     nodes = graph_nodes(graph)
+    stored = [output for handle in (fan_out, *chain) for output in loaded.ops[handle].output_defs]
     return WorkloadDescription(
         target=loaded.reference,
         kind=loaded.kind,
@@ -99,6 +105,8 @@ def _of_job(
         graph_inputs=tuple(graph.input_dict),
         graph_outputs=graph_outputs(graph),
         of_assets=job.is_asset_job,
+        pickles=has_default_io_manager(job)
+        and all(output.io_manager_key == "io_manager" for output in stored),
     )
 
 

@@ -169,6 +169,8 @@ class WorkloadDescription:
         graph_inputs: Names of that graph's own inputs.
         graph_outputs: That graph's own outputs to the (node, output) that each hands on.
         of_assets: Whether the job materializes assets.
+        pickles: Whether all that the fan-out and the mapped ops hand on goes through Dagster's
+            default IO manager, which pickles it.
         inputs: ``--inputs`` by which a bare op or function was measured.
         pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
             limits of steps at once.
@@ -191,6 +193,7 @@ class WorkloadDescription:
     graph_outputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     inputs: str | None = None
     of_assets: bool = False
+    pickles: bool = True
     pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 

@@ -10,6 +10,13 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
 from advisor.emit.imports import JobImport, asset_import, from_import, job_import, user_module
+from advisor.emit.items_form import (
+    READING,
+    described_as_job,
+    items_form,
+    items_source,
+    job_of_op,
+)
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import with_reasons
 from advisor.emit.request import EmitRequest
@@ -54,8 +61,6 @@ def _module(request: EmitRequest) -> str:
     """The short form where the job is plain enough for it, else the form that fits every job."""
     candidate = request.candidate
     workers = candidate.workers_in_op
-    imported = _imported(request.description)
-    plan = plan_batches(request.description)
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
     shared: dict[str, object] = {
@@ -71,6 +76,16 @@ def _module(request: EmitRequest) -> str:
         "executor_config": with_reasons(executor_config(candidate), reasons_for(request)),
         "name": batched_job_name(request.description),
     }
+    if request.description.job_name is None:
+        source = items_source(request.description)
+        form = items_form(request.description, source, one_step=one_step, kind=kind)
+        if form is not None:
+            return _plain_module(request, request.description.mapped[0].op.name, form, shared)
+        request = replace(request, description=described_as_job(request.description))
+        imported = job_of_op(request.description, source)
+    else:
+        imported = _imported(request.description)
+    plan = plan_batches(request.description)
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
     if not longest_first and not (kind == "process" and limit_threads):
@@ -102,7 +117,8 @@ def batched_job_name(description: WorkloadDescription) -> str:
     """
     if description.kind == "asset":
         return identifier(f"{description.target.attribute}_batched_job", "The job")
-    return identifier(f"{description.job_name}_batched", "The job")
+    name = description.job_name or description.mapped[0].op.name
+    return identifier(f"{name}_batched", "The job")
 
 
 def _imported(description: WorkloadDescription) -> JobImport:
@@ -125,14 +141,15 @@ def _plain_module(
     request: EmitRequest, name: str, plain: PlainForm, shared: dict[str, object]
 ) -> str:
     names = ["Failure", "job", "op"]
-    names += ["DynamicOut", "DynamicOutput"] if shared["batch_size"] else []
+    names += ["DynamicOut"] if shared["batch_size"] else []
+    names += ["DynamicOutput"] if shared["batch_size"] or plain.reading else []
     in_parallel = ["Permissive", "multiprocess_executor"]
     names += in_parallel if shared["multiprocess"] else ["in_process_executor"]
     return render(
         "plain_batch.py.j2",
-        prose=prose(_plain_prose(request, name, one_step=not shared["batch_size"])),
+        prose=prose(_plain_prose(request, name, plain, one_step=not shared["batch_size"])),
         dagster_imports=from_import("dagster", sorted(names)),
-        imports=from_import(user_module(request.description), plain.imported),
+        imports=plain.imports or from_import(user_module(request.description), plain.imported),
         plain=plain,
         **shared,
     )
@@ -188,10 +205,20 @@ def _prose(request: EmitRequest, name: str) -> list[str]:
     ]
 
 
-def _plain_prose(request: EmitRequest, name: str, *, one_step: bool) -> list[str]:
+def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step: bool) -> list[str]:
     candidate = request.candidate
     plural = "processes" if candidate.worker_kind == "process" else "threads"
     inside = f", on {candidate.workers_in_op} {plural}" if candidate.workers_in_op > 1 else ""
+    if plain.reading:
+        return [
+            f"A whole job for {name}: {'all' if one_step else 'a batch of'} items a step{inside}.",
+            (
+                f"{READING}() reads the samples of the profile: read your real items there. The"
+                " results come as one list, in the order of the items. When items fail, the others"
+                " of the step still run, then it fails and names the keys of those that failed."
+            ),
+            _launch(candidate.launch),
+        ]
     return [
         f"{name} with {'all its' if one_step else 'a batch of its'} items in one step{inside}.",
         (

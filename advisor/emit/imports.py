@@ -62,7 +62,7 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         if attribute is not None:
             line = import_line(module, identifier(attribute, "The target"), "definitions")
             return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", name)
-        line = _import_module(module)
+        line = import_of(module)
         found = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
         binding = f"{_first('definitions', found)}\n{bound} = definitions.get_job_def({job})"
         return JobImport(module, line, binding, name)
@@ -86,18 +86,22 @@ def asset_import(description: WorkloadDescription) -> JobImport:
     """
     module = user_module(description)
     name = identifier(description.target.attribute or "", "The asset")
-    binding = f"original_asset = user_code.{name}\n"
+    binding = f"original_asset = user_code.{name}\n{resources_of_module()}"
+    return JobImport(module, import_of(module), binding, name)
+
+
+def resources_of_module() -> str:
+    """A statement that finds the resources of the user's definitions; it needs ``Definitions``."""
     held = ["value.resources", "for value in vars(user_code).values()"]
     held.append("if isinstance(value, Definitions) and value.resources")
     lines = "".join(f"        {line}\n" for line in held)
-    binding += f"given_resources = next(\n    (\n{lines}    ),\n    {{}},\n)"
-    return JobImport(module, _import_module(module), binding, name)
+    return f"given_resources = next(\n    (\n{lines}    ),\n    {{}},\n)"
 
 
 def _found_by_name(module: str, name: str, bound: str) -> JobImport:
     """The job that maps a target op; the profile knows its name, not the variable that holds it."""
     binding = _first(bound, f'hasattr(value, "executor_def") and value.name == {quoted(name)}')
-    return JobImport(module, _import_module(module), binding, name)
+    return JobImport(module, import_of(module), binding, name)
 
 
 def _first(bound: str, condition: str) -> str:
@@ -106,7 +110,8 @@ def _first(bound: str, condition: str) -> str:
     return f"{bound} = next(\n" + "".join(f"    {line}\n" for line in lines) + ")"
 
 
-def _import_module(module: str) -> str:
+def import_of(module: str) -> str:
+    """The line that binds the user's module to ``user_code``."""
     parent, _, last = module.rpartition(".")
     return import_line(parent, last, "user_code") if parent else f"import {last} as user_code"
 

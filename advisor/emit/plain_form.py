@@ -12,14 +12,14 @@ from advisor.emit.source_text import WIDTH, quoted
 
 _INDENT = "    "
 # What the module calls by name in its functions: nothing of the user's may stand in front of it.
-_GLOBAL = frozenset({
+GLOBAL_NAMES = frozenset({
     "BATCH_SIZE", "DESCRIPTION", "DynamicOut", "DynamicOutput", "EXECUTOR_CONFIG", "Exception",
     "Failure", "PRELOADED", "Permissive", "ProcessPoolExecutor", "ThreadPoolExecutor", "WORKERS",
     "advised_executor", "enumerate", "format_exception", "in_process_executor", "in_order", "job",
     "len", "list", "math", "multiprocess_executor", "multiprocessing", "op", "range", "run_item",
     "sorted", "type", "zip",
 })  # fmt: skip
-_LOCAL = frozenset({
+LOCAL_NAMES = frozenset({
     "batch", "batches", "count", "error", "failed", "future", "futures", "items", "key", "named",
     "output", "outputs", "place", "pool", "processes", "result", "results", "shown", "start",
     "value", "why",
@@ -41,6 +41,8 @@ class PlainForm:
         call: Statement that runs one item where there are no workers.
         collecting: One entry a collecting op: its name as a literal, ``def`` line and statement.
         body: Lines of the job.
+        reading: Lines that read the items of a bare op or function; empty for a job.
+        imports: Lines that import what it needs; empty: those for ``imported``.
     """
 
     imported: tuple[str, ...]
@@ -53,6 +55,8 @@ class PlainForm:
     call: str
     collecting: tuple[tuple[str, str, str], ...]
     body: str
+    reading: str = ""
+    imports: str = ""
 
 
 def plain_form(
@@ -164,10 +168,10 @@ class _Writer:
         }
         return (
             len(set(made)) == len(made)
-            and variables.isdisjoint({*made, *_GLOBAL, *_OF_THE_JOB})
-            and set(made).isdisjoint(_GLOBAL | _LOCAL | _OF_THE_JOB)
-            and inputs.isdisjoint({*made, *_GLOBAL})
-            and set(self.fixed).isdisjoint({*made, *_GLOBAL, *_LOCAL})
+            and variables.isdisjoint({*made, *GLOBAL_NAMES, *_OF_THE_JOB})
+            and set(made).isdisjoint(GLOBAL_NAMES | LOCAL_NAMES | _OF_THE_JOB)
+            and inputs.isdisjoint({*made, *GLOBAL_NAMES})
+            and set(self.fixed).isdisjoint({*made, *GLOBAL_NAMES, *LOCAL_NAMES})
             and all(map(_is_name, {*made, *inputs, *self.fixed}))
         )
 

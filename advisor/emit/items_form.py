@@ -1,0 +1,258 @@
+"""Batches for a bare op or a plain function: a whole job, from reading the items to the results."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import PurePath
+
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import (
+    GraphNode,
+    MappedOp,
+    OpReference,
+    Wire,
+    WorkerKind,
+    WorkloadDescription,
+)
+from advisor.emit.imports import JobImport, from_import, import_of, resources_of_module, user_module
+from advisor.emit.plain_form import GLOBAL_NAMES, LOCAL_NAMES, PlainForm
+from advisor.emit.source_text import dotted, identifier, quoted
+
+INPUTS_TAG = "dynadvise/inputs"
+READING, RESULTS = "all_items", "all_results"
+SPLITTING = f"{READING}_in_one_list", f"{READING}_in_batches"
+_READERS = {
+    ".json": 'json.loads(INPUTS.read_text(encoding="utf-8"))',
+    ".jsonl": '[json.loads(line) for line in INPUTS.open(encoding="utf-8") if line.strip()]',
+    ".yaml": 'yaml.safe_load(INPUTS.read_text(encoding="utf-8"))',
+}
+_SUFFIXES = {".ndjson": ".jsonl", ".yml": ".yaml"}
+
+
+@dataclass(frozen=True, slots=True)
+class ItemsSource:
+    """How the emitted job comes by its items.
+
+    Attributes:
+        modules: Modules of the standard library that the reading needs.
+        imports: Lines that import the user's op or function, and the callable that gives items.
+        reading: Lines that read the items and yield them as dynamic outputs.
+        worker: Name by which the op or function is called.
+    """
+
+    modules: tuple[str, ...]
+    imports: str
+    reading: str
+    worker: str
+
+    @property
+    def needs_yaml(self) -> bool:
+        """Whether PyYAML (which Dagster brings) is needed."""
+        return "yaml." in self.reading
+
+
+def items_source(description: WorkloadDescription) -> ItemsSource:
+    """Where the items come from: what the profile was measured with, to be replaced.
+
+    Raises:
+        DynadviseError: It is not known, or the op takes what one entry cannot give.
+    """
+    op = description.mapped[0]
+    spelled = description.inputs or op.tags.get(INPUTS_TAG)
+    if spelled is None:
+        raise DynadviseError(
+            f"It is not known where the items of {description.target.spelled} come from.",
+            hint="Profile it again with --inputs, or give the job that maps it as the target.",
+        )
+    module = user_module(description)
+    name = identifier(description.target.attribute or "", "The target")
+    taken = {
+        *GLOBAL_NAMES,
+        *LOCAL_NAMES,
+        READING,
+        RESULTS,
+        *SPLITTING,
+        "INPUTS",
+        "entries",
+        "entry",
+    }
+    worker = f"your_{name}" if name in taken else name
+    bound = [name if worker == name else f"{name} as {worker}"]
+    callable_from, _, attribute = spelled.rpartition(":")
+    if callable_from and "/" not in callable_from:
+        attribute = identifier(attribute, "The callable that gives the inputs")
+        given = f"your_{attribute}" if attribute in {*taken, worker} else attribute
+        shown = attribute if given == attribute else f"{attribute} as {given}"
+        found = {dotted(callable_from, "The inputs' module"): [shown]}
+        found.setdefault(module, [])
+        found[module] = sorted([*found[module], *bound])
+        imports = "\n".join(from_import(place, found[place]) for place in sorted(found))
+        entries, modules, constant = f"{given}() if callable({given}) else {given}", (), ""
+    else:
+        suffix = PurePath(spelled).suffix
+        reader = _READERS.get(_SUFFIXES.get(suffix, suffix), _READERS[".json"])
+        imports, entries = from_import(module, bound), reader
+        modules = () if "yaml" in reader else ("json",)
+        constant = f"INPUTS = Path({quoted(spelled)})\n\n\n"
+    return ItemsSource(modules, imports, constant + _reading(op, entries), worker)
+
+
+def _reading(op: MappedOp, entries: str) -> str:
+    lines = [
+        f"def {READING}():",
+        '    """One output an item. These are the samples: read your real items here."""',
+        f"    entries = {entries}",
+        "    for place, entry in enumerate(entries):",
+    ]
+    if op.item_input is None or len(op.inputs) > 1:
+        value = "entry"
+        if op.item_input is not None:
+            names = literal_set(op.inputs)
+            lines += [
+                f"        if not (isinstance(entry, dict) and {names} & entry.keys()):",
+                f"            entry = {{{quoted(op.item_input)}: entry}}",
+            ]
+    else:
+        name = quoted(identifier(op.item_input, "The input"))
+        value = "entry"
+        lines += [
+            f"        if isinstance(entry, dict) and {name} in entry:",
+            f"            entry = entry[{name}]",
+        ]
+    lines.append(f'        yield DynamicOutput({value}, mapping_key=f"item_{{place}}")')
+    return "\n".join(lines)
+
+
+def literal_set(names: tuple[str, ...]) -> str:
+    """A set of names, as Python writes it."""
+    return "{" + ", ".join(map(quoted, names)) + "}"
+
+
+def items_form(
+    description: WorkloadDescription,
+    source: ItemsSource,
+    *,
+    one_step: bool,
+    kind: WorkerKind | None,
+) -> PlainForm | None:
+    """The short form of the whole job; None where the op needs a step's context for each item."""
+    op = description.mapped[0]
+    functions: dict[str, str] = {}
+    worker = source.worker
+    if description.kind == "op":
+        if not all(node.is_plain for node in description.graph) or not description.graph:
+            return None
+        worker = f"call_{source.worker}"
+        functions = {worker: source.worker}
+    elif op.is_async and op.is_generator:
+        raise DynadviseError(
+            f"{op.op.name} is an asynchronous generator, which is not batched automatically.",
+            hint="Wrap it in a function that returns a list, and profile that one.",
+        )
+    single = len(op.inputs) == 1
+    call = f"{worker}({op.inputs[0]}=value)" if single else f"{worker}(**value)"
+    if description.kind == "function" and op.is_async:
+        call = f"asyncio.run({call})"
+    elif description.kind == "function" and op.is_generator:
+        call = f"list({call})"
+    on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
+    batching = f"{'your_' * (op.op.name == READING)}{op.op.name}_{on}"
+    splitting = SPLITTING[0] if one_step else SPLITTING[1]
+    mapped = f"{splitting}().map({batching})"
+    body = f"{batching}({splitting}())" if one_step else f"{RESULTS}({mapped}.collect())"
+    return PlainForm(
+        imported=(),
+        functions=functions,
+        fan_out_head=f"def {splitting}():",
+        fan_out_call=f"    outputs = {READING}()",
+        batch_head=f"def {batching}(items):",
+        run_item="\n".join(
+            [
+                "def run_item(value):",
+                f'    """What your {description.kind} makes of one item."""',
+                f"    return {call}",
+            ]
+        ),
+        submit=(
+            "        futures = [pool.submit(run_item, value) "
+            f"for {'_' if one_step else '*_'}, value in items]"
+        ),
+        call="            result = run_item(value)",
+        collecting=()
+        if one_step
+        else ((quoted(RESULTS), f"def {RESULTS}(batches):", "    return in_order(batches)"),),
+        body=f"    {body}",
+        reading=source.reading,
+        imports=source.imports,
+    )
+
+
+def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
+    """The job that the emitted module makes of a bare op, as if the user had written it.
+
+    Raises:
+        DynadviseError: The op has several inputs or outputs, so that one item does not fill it.
+    """
+    op = description.mapped[0]
+    name = op.op.name
+    if len(op.inputs) != 1 or len(op.outputs) != 1 or name in {READING, RESULTS}:
+        raise DynadviseError(
+            f"{name} needs context, config or resources and has"
+            f" {len(op.inputs)} inputs and {len(op.outputs)} outputs: what to map it over cannot be"
+            " told.",
+            hint="Write a job that maps it over a dynamic output, and give that job as the target.",
+        )
+    reading = f"read_{READING}"
+    (given,), (output,) = op.inputs, op.outputs
+    return replace(
+        description,
+        job_name=name,
+        fan_out=OpReference(reading, (reading,)),
+        graph=(
+            GraphNode(reading, outputs=("result",), dynamic_outputs=("result",)),
+            GraphNode(
+                name,
+                (Wire(given, ((reading, "result"),)),),
+                op.inputs,
+                op.outputs,
+                has_config=any(node.has_config for node in description.graph),
+            ),
+            GraphNode(
+                RESULTS,
+                (Wire("results", ((name, output),), collected=True),),
+                ("results",),
+                ("result",),
+            ),
+        ),
+    )
+
+
+def job_of_op(description: WorkloadDescription, source: ItemsSource) -> JobImport:
+    """Lines that make a job of a bare op: its items, the op, and the list of results."""
+    name = description.mapped[0].op.name
+    module = user_module(description)
+    lines = [
+        resources_of_module(),
+        "",
+        "",
+        source.reading,
+        "",
+        "",
+        "@op(out=DynamicOut())",
+        f"def read_{READING}():",
+        f"    yield from {READING}()",
+        "",
+        "",
+        "@op",
+        f"def {RESULTS}(results):",
+        "    return results",
+        "",
+        "",
+        "@job(resource_defs=given_resources)",
+        "def original_job():",
+        f"    found = read_{READING}().map({source.worker})",
+        f"    {RESULTS}(found.collect())",
+        "",
+    ]
+    imports = f"{import_of(module)}\n{source.imports}"
+    return JobImport(module, imports, "\n".join(lines), name)
