@@ -56,6 +56,7 @@ _FRESH_PROCESSES = 3
 _MOMENT_S = 3.0  # of later calls at another moment
 _STEADY_CPU = 0.1  # CPU over wall clock, below which the machine's changing speed hardly matters
 _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
+OWN_THREADS = 1.3  # CPU over wall clock, from which an item computes on several cores by itself
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
@@ -144,6 +145,7 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
                 "Would run items at once, as 2 to 32 threads and as 2 or more processes, and "
                 "some of them alone before and after."
             ),
+            "Would run items that compute on several cores with one thread each as well.",
             f"Would run some items under pyinstrument, for about {_hotspot_s(request):.0f} s.",
         ]
     if description.collects:
@@ -193,6 +195,7 @@ class _Measurement:
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe("thread", scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
+        limited, limited_probes = self._limited(scouted, preloadable)
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
@@ -203,7 +206,7 @@ class _Measurement:
                 "A larger --budget measures it."
             ] = None
         scouted = dataclasses.replace(scouted, later=tuple(later))
-        ops = self._ops(scouted, first, preloaded, preloadable)
+        ops = self._ops(scouted, first, preloaded, limited, preloadable)
         drawn = scouted.drawn
         return WorkloadProfile(
             items=self.request.items or drawn.total,
@@ -220,6 +223,7 @@ class _Measurement:
             cost_s=time.monotonic() - self.began,
             measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
             notes=tuple(self.notes),
+            limited_probes=tuple(limited_probes),
         )
 
     # --- children ---
@@ -413,7 +417,14 @@ class _Measurement:
         runs = [self._fresh(scouted, item, preloadable.safe, what) for item in items]
         return [run for run in runs if run is not None]
 
-    def _more_later_calls(self, scouted: Scouted, *, seed: int) -> tuple[ChainRun, ...]:
+    def _more_later_calls(
+        self,
+        scouted: Scouted,
+        *,
+        seed: int,
+        what: str = "later calls at another moment",
+        environment: Mapping[str, str] | None = None,
+    ) -> tuple[ChainRun, ...]:
         """Later calls at another moment: a shared machine computes at another speed then."""
         if not (self.repeatable and scouted.later) or _cpu_share(scouted.later) < _STEADY_CPU:
             return ()
@@ -430,11 +441,11 @@ class _Measurement:
         warm_up = scouted.first.wall_s > _WARM_UP * typical_s or typical_s < _SHORT_S
         cost_s = self.start_s + min(round_s, _MOMENT_S) + typical_s
         cost_s += scouted.first.wall_s if warm_up else 0.0
-        if not self._fits(cost_s, "later calls at another moment"):
+        if not self._fits(cost_s, what):
             return ()
-        self._tell("later calls at another moment")
+        self._tell(what)
         order = LaterCallsOrder(self._assignment(), scouted.drawn, tuple(items), _MOMENT_S, warm_up)
-        result = self._child("worker:later_calls", order)
+        result = self._child("worker:later_calls", order, environment=environment)
         if result.failure is not None:
             self._failed_again(result.failure)
             return ()
@@ -442,10 +453,37 @@ class _Measurement:
         self.executions += called.executions
         return called.runs
 
+    def _limited(
+        self, scouted: Scouted, preloadable: Preloadable
+    ) -> tuple[tuple[ChainRun, ...], list[ConcurrencyProbe]]:
+        """Items that use several cores by themselves, with one thread each: alone, and at once."""
+        cores = _cpu_share(scouted.later or (scouted.first,))
+        if cores < OWN_THREADS or (self.request.items or scouted.drawn.total) < 2:
+            return (), []
+        what = "items with one thread each"
+        runs = self._more_later_calls(scouted, seed=3, what=what, environment=SINGLE_THREADED_BLAS)
+        if runs and _cpu_share(runs) >= OWN_THREADS:
+            self.notes[
+                f"An item computes on {cores:.1f} cores, also with OMP_NUM_THREADS=1: it starts "
+                "processes or threads of its own."
+            ] = None
+            return (), []
+        if not runs:
+            return (), []
+        alone = dataclasses.replace(scouted, later=runs)
+        return runs, [
+            *self._probe("process", alone, preloadable, SINGLE_THREADED_BLAS),
+            *self._probe("thread", alone, preloadable, SINGLE_THREADED_BLAS),
+        ]
+
     # --- probes ---
 
     def _probe(
-        self, kind: WorkerKind, scouted: Scouted, preloadable: Preloadable
+        self,
+        kind: WorkerKind,
+        scouted: Scouted,
+        preloadable: Preloadable,
+        environment: Mapping[str, str] | None = None,
     ) -> list[ConcurrencyProbe]:
         """The probes of one kind that are worth their time."""
         total = self.request.items or scouted.drawn.total
@@ -457,12 +495,15 @@ class _Measurement:
         expected_s = _expected_s(scouted)
         typical_s = statistics.fmean(expected_s.values())
         workers = self._workers(kind, scouted, total)
+        if environment is not None:  # one probe, with an item on every core
+            workers = tuple(w for w in workers if w <= max(2.0, host_facts().cpus))[-1:]
         # without later calls, expected_s holds the first-call price: compare like with like
         warm = bool(scouted.later) and (
             scouted.first.wall_s > _WARM_UP * typical_s or typical_s < _SHORT_S
         )
         alone = 2 if typical_s < 1.5 else 1 if typical_s < 5.0 else 0
         plural = "processes" if kind == "process" else "threads"
+        plural += " with one thread an item" if environment is not None else ""
         cost_s = self._probe_cost_s(workers, typical_s, alone)
         if warm:
             cost_s += scouted.first.wall_s
@@ -488,11 +529,13 @@ class _Measurement:
             start_timeout_s=60.0 + 4 * max(workers) * (self.start_s + scouted.first.wall_s),
             preload=preloadable.safe,
         )
-        return self._probed(order)
+        return self._probed(order, environment)
 
-    def _probed(self, order: ProbeOrder) -> list[ConcurrencyProbe]:
+    def _probed(
+        self, order: ProbeOrder, environment: Mapping[str, str] | None
+    ) -> list[ConcurrencyProbe]:
         told: list[Mapping[str, object]] = []
-        result = self._child("concurrency:probe", order, told=told)
+        result = self._child("concurrency:probe", order, environment=environment, told=told)
         chain = len(self.request.description.mapped)
         if result.failure is None:
             probed = cast("Probed", result.value)
@@ -575,6 +618,7 @@ class _Measurement:
         scouted: Scouted,
         first: list[ChainRun],
         preloaded: list[ChainRun],
+        limited: Sequence[ChainRun],
         preloadable: Preloadable,
     ) -> tuple[OpProfile, ...]:
         found = []
@@ -600,6 +644,7 @@ class _Measurement:
                     first_call_modules=preloadable.safe if place == 0 else (),
                     unsafe_modules=preloadable.unsafe if place == 0 else {},
                     unpicklable=unpicklable,
+                    limited_calls=self._samples(limited, place, scouted.drawn),
                 )
             )
         return tuple(found)

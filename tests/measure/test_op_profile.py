@@ -12,6 +12,7 @@ from advisor.measure.child import run_in_child
 from advisor.measure.concurrency import ProbeOrder
 from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workload
 from advisor.measure.worker import Assignment, ScoutOrder
+from advisor.model.own_threads import OWN_THREADS, cores_used, limited_profile
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
@@ -203,6 +204,20 @@ def test_children_of_an_op_count():
 def test_connections_are_counted():
     sample = profile_workload(request("connects", budget_s=1.0)).ops[0].first_calls[0]
     assert sample.connections == 1
+
+
+@pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")
+def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
+    profile = profile_workload(request("uses_cores", budget_s=200.0, samples=2))
+    (op,) = profile.ops
+    if cores_used(op.later_calls) < OWN_THREADS:
+        pytest.skip("this machine is too busy to compute on several cores")
+    assert op.limited_calls
+    assert cores_used(op.limited_calls) < cores_used(op.later_calls)
+    assert [probe.worker_kind for probe in profile.limited_probes] == ["process", "thread"]
+    limited = limited_profile(profile)
+    assert limited is not None
+    assert limited.ops[0].later_calls == op.limited_calls
 
 
 def test_dry_run_tells_what_would_run(counted):
