@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
+from importlib.util import find_spec
 from statistics import median
 from typing import TYPE_CHECKING, cast
 
@@ -21,11 +22,12 @@ from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
-from advisor.domain.workload import ExecutorSetting
+from advisor.domain.workload import ExecutorSetting, OpProfile, WorkloadDescription
 
 if TYPE_CHECKING:
     from advisor.model.items import Items
     from advisor.model.prediction import Setting
+    from advisor.model.search import SearchResult
     from advisor.store import SavedProfile
 
 
@@ -70,10 +72,34 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
         before_steps=len(description.upstream),
         fan_out=True,
         after_steps=1 if bare else len(description.collects) + description.other_steps,
+        depth_first=_depth_first(description),
     )
+    setting = _with_pools(setting, saved, options.max_connections)
     if not corrected or not saved.verifications:
         return setting
     return replace(setting, correction=_corrections(saved.verifications, setting))
+
+
+def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Setting:
+    """The setting with the pools that limit the ops: the instance's, and one for connections.
+
+    The latter is what ``emit --as dagster-yaml`` sets up for the ops of a chain that hold
+    connections where others of it do not, so that only those have to wait.
+    """
+    from advisor.model.pools import connection_pool
+
+    mapped = saved.description.mapped
+    held = [_held(op) for op in saved.workload.ops]
+    names = [op.pool for op in mapped]
+    limits = dict(saved.description.pool_limits)
+    if most is not None and len(held) == len(names):
+        names, limits = connection_pool(names, limits, held, most)
+    return replace(
+        setting,
+        stage_pools=tuple(names),
+        pool_limits=limits,
+        holding_stages=tuple(count > 0 for count in held),
+    )
 
 
 def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:
@@ -100,13 +126,21 @@ def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> d
 
 
 def current_candidate(
-    executor: ExecutorSetting | None, preload: tuple[str, ...]
+    executor: ExecutorSetting | None, preload: tuple[str, ...], *, loop: bool = False
 ) -> Candidate | None:
-    """The job's own way to run, as far as there is a model of it."""
+    """The job's own way to run, as far as there is a model of it.
+
+    There is none of an event loop that an op blocks; ``loop`` says that none does.
+    """
+    from advisor.model.candidates import LOOP_CONCURRENT
+
     if executor is None:
         return None
     if executor.executor == "in_process":
         return Candidate("execute_job", "in_process")
+    if executor.executor == "async" and loop:
+        slots = executor.effective_max_concurrent or LOOP_CONCURRENT[-1]
+        return Candidate("execute_job", "async", max_concurrent=slots)
     if executor.executor != "multiprocess":
         return None
     modules = executor.preload_modules or ()
@@ -124,6 +158,60 @@ def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:
     """Dagster's default: multiprocess, spawn, ``cpu_count`` at once."""
     slots = round(options.cores) if options.cores else saved.host.facts.cpu_count
     return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
+
+
+def no_event_loop(description: WorkloadDescription) -> str | None:
+    """Why the steps cannot share an event loop; empty where no op asks for one, None: they can."""
+    blocking = [op.op.name for op in description.mapped if not op.is_async]
+    if len(blocking) == len(description.mapped):
+        return ""
+    if blocking:
+        return f"{', '.join(blocking)} is not `async def` and would block the loop of the others"
+    if find_spec("dagster_async_executor") is None:
+        return "needs dagster-async-executor: pip install 'dynadvise[async]'"
+    return None
+
+
+def _on_no_loop(items: int, reason: str | None) -> tuple[Rejection, ...]:
+    """The ways on an event loop, where an op asks for one and cannot have it."""
+    from advisor.model.candidates import on_event_loop
+
+    return tuple(Rejection(way, reason) for way in on_event_loop(items)) if reason else ()
+
+
+def has_priorities(description: WorkloadDescription) -> bool:
+    """Whether tags in the user's code order the chain already."""
+    return any("dagster/priority" in op.tags for op in description.mapped)
+
+
+def may_be_ordered(description: WorkloadDescription) -> bool:
+    """Whether tags could make the chain depth first, and code for them can be emitted."""
+    return (
+        len(description.mapped) > 1
+        and description.kind in ("job", "graph")
+        and all(len(op.op.node_path) == 1 for op in description.mapped)
+        and not has_priorities(description)
+    )
+
+
+def _depth_first(description: WorkloadDescription) -> bool:
+    """Whether the user's tags make the chain depth first."""
+    priorities = [op.tags.get("dagster/priority", "0") for op in description.mapped]
+    try:
+        return len(priorities) > 1 and int(priorities[-1]) > int(priorities[0])
+    except ValueError:
+        return False
+
+
+def _in_both_orders(
+    found: SearchResult, setting: Setting, saved: SavedProfile, options: AdviseOptions
+) -> SearchResult:
+    """The search's result with chains depth first as well, where tags can make them so."""
+    from advisor.model.order import in_both_orders
+
+    if not may_be_ordered(saved.description):
+        return found
+    return in_both_orders(found, setting, change_code=options.change == "code")
 
 
 def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
@@ -169,6 +257,7 @@ def recommend(
     """
     from advisor.model.break_even import crossings
     from advisor.model.candidates import WorkerChoice, all_candidates
+    from advisor.model.prediction import items_cap
     from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
 
@@ -178,19 +267,23 @@ def recommend(
     rebuilt = saved.description.reconstructable or saved.description.job_name is None
     unpicklable = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
     possible = rebuilt and not unpicklable
+    no_loop = no_event_loop(saved.description)
+    each = max(1, max(map(_held, saved.workload.ops), default=1))
+    cap = items_cap(setting, options.max_connections, each)
     candidates = all_candidates(
         setting.items.count,
         overhead=saved.overhead,
         preload=preload,
-        workers=WorkerChoice(setting.contention, setting.machine.cores, possible),
+        workers=WorkerChoice(setting.contention, setting.machine.cores, possible, cap),
         processes_possible=possible,
+        asynchronous=no_loop is None,
     )
-    impossible: tuple[Rejection, ...] = ()
+    impossible = _on_no_loop(setting.items.count, no_loop)
     if not possible:
         cannot = f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"
         if not unpicklable:
             cannot = saved.description.not_reconstructable_reason or "the job cannot be rebuilt"
-        impossible = tuple(
+        impossible += tuple(
             Rejection(way, cannot)
             for way in all_candidates(
                 setting.items.count,
@@ -201,30 +294,34 @@ def recommend(
             )
             if way not in candidates
         )
-    current = current_candidate(saved.description.executor, preload)
+    current = current_candidate(saved.description.executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(saved, options)
     if not possible or "spawn" not in saved.overhead.multiprocess:
         default = None
-        current = current if current and current.executor == "in_process" else None
+        current = current if current and current.executor != "multiprocess" else None
     if saved.overhead.cli_start_s is not None:
         plain = (Candidate("execute_job", "in_process"), default, current)
         candidates += tuple(
             replace(way, launch="cli") for way in dict.fromkeys(plain) if way is not None
         )
+    storable, unstorable = storable_ways(saved, candidates)
+    current, default = (None, None) if unstorable else (current, default)
     constraints = Constraints(
         objective=options.objective,
         change=options.change,
-        environment=options.environment,
+        environment="test" if unstorable and options.environment == "prod" else options.environment,
         max_connections=options.max_connections,
-        connections_per_item=_connections(saved),
+        connections_per_item=each,
     )
     try:
-        found = search(candidates, setting, constraints, current=current, default=default)
+        found = search(storable, setting, constraints, current=current, default=default)
     except ValueError as error:
         raise DynadviseError(
             f"There is no advice for this workload: {error}.",
             hint="Allow more memory or connections, or another --environment.",
         ) from error
+
+    found = _in_both_orders(found, setting, saved, options)
 
     def worded(prediction: Prediction | None) -> Prediction | None:
         return None if prediction is None else _worded(prediction, setting, saved)
@@ -250,7 +347,7 @@ def recommend(
         current=worded(found.current),
         default=worded(found.default),
         candidates=tuple(_worded(p, setting, saved) for p in found.candidates),
-        rejected=(*impossible, *found.rejected),
+        rejected=(*impossible, *unstorable, *found.rejected),
         floors=floors(setting),
         break_even=crossings(
             saved.overhead,
@@ -264,6 +361,7 @@ def recommend(
             *remedies(saved.description, found.config_only, setting),
             *saved.workload.notes,
             *_unmeasured(saved),
+            *(_ONLY_IN_MEMORY.format(rejection.reason) for rejection in unstorable[:1]),
         ),
         tie=found.tie,
         next_measurement=found.next_measurement,
@@ -274,18 +372,33 @@ def recommend(
     return replace(advice, snippets=_snippets(saved, advice)) if snippets else advice
 
 
+_ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
+
+
+def storable_ways(
+    saved: SavedProfile, candidates: tuple[Candidate, ...]
+) -> tuple[tuple[Candidate, ...], tuple[Rejection, ...]]:
+    """The ways that can hand on what the ops return, and the others with the reason.
+
+    Under Dagster's default IO manager every way but ``execute_in_process`` pickles it.
+    """
+    reasons = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
+    if not reasons or not saved.description.pickles:
+        return candidates, ()
+    reason = f"the default IO manager pickles what a step hands on: {'; '.join(reasons)}"
+    storable = tuple(way for way in candidates if way.launch == "execute_in_process")
+    return storable, tuple(Rejection(way, reason) for way in candidates if way not in storable)
+
+
 def _cost_s(saved: SavedProfile) -> float:
     """What the measuring took when the profile was made."""
     made = cast("Advice | None", saved.advice)
     return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
 
 
-def _connections(saved: SavedProfile) -> int:
-    calls = [
-        sample
-        for op in saved.workload.ops
-        for sample in (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
-    ]
+def _held(op: OpProfile) -> int:
+    """Most connections that a call of an op was seen to hold."""
+    calls = (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
     return max((sample.connections for sample in calls), default=0)
 
 
@@ -331,6 +444,7 @@ def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -
     Raises:
         ConfigurationError: There is no model of it on the profile's host.
     """
+    from advisor.model.order import with_first_result
     from advisor.model.prediction import estimate, prediction_of
 
     setting = setting_of(saved, options)
@@ -343,4 +457,5 @@ def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -
             "method.",
             hint=f"Calibrated multiprocess methods: {known}.",
         ) from error
-    return _worded(prediction_of(found, setting), setting, saved)
+    prediction = with_first_result(prediction_of(found, setting), setting)
+    return _worded(prediction, setting, saved)

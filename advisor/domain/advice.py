@@ -47,6 +47,9 @@ class Prediction:
         costs: What it costs the user besides time.
         reasons: Why it is as fast or slow as it is, in a user's words.
         pool_wait_s: Seconds of it in which a pool's slot stands empty though a step waits for it.
+        first_result_s: When the first item has passed its whole chain; None where a chain of
+            mapped ops has one op, or its order was not looked at.
+        intermediate_bytes: Results that wait for the chain's next op at once, at most.
     """
 
     candidate: Candidate
@@ -60,6 +63,8 @@ class Prediction:
     costs: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     pool_wait_s: float = 0.0
+    first_result_s: float | None = None
+    intermediate_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,8 @@ class CalibrationRun:
         child_cpu_s: CPU of the steps' processes and the forkserver, in all.
         item_wait_s: What each item slept by design.
         run: Its phases, from the event log.
+        server_import_s, step_import_s: What importing the user's module took of the forkserver's
+            start, and of each step. Runs with other modules are comparable beside it.
     """
 
     method: CalibrationMethod
@@ -56,6 +58,8 @@ class CalibrationRun:
     items: int = 0
     item_cpu_s: float = 0.0
     started_at_s: float = 0.0
+    server_import_s: float = 0.0
+    step_import_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,15 @@ class PlanGrowth:
 class HostProfile:
     """A calibration of one host, for one Python, Dagster, kind of storage and user module.
 
-    ``unmeasured`` maps what could not be measured to the reason.
+    ``runs`` may hold runs with other modules: what depends on the module is in the last four.
+
+    Attributes:
+        unmeasured: What could not be measured, to the reason.
+        user_import_s: Importing the user's module in a process that has all that a step of
+            Dagster's imports.
+        user_rss_bytes: What that adds to the process.
+        user_roots: What it asks to be imported; what is safe of it is in the preload list.
+        user_preloaded: Whether a forkserver without a preload list preloads the user's module.
     """
 
     facts: HostFacts
@@ -126,6 +138,25 @@ class HostProfile:
     unmeasured: Mapping[str, str] = field(default_factory=dict)
     plan_growth: tuple[PlanGrowth, ...] = ()
     process_start_s: float = 0.3
+    user_import_s: float = 0.0
+    user_rss_bytes: int = 0
+    user_roots: tuple[str, ...] = ()
+    user_preloaded: bool = False
+
+
+def user_import_in(
+    method: CalibrationMethod, import_s: float, *, preloaded: bool
+) -> tuple[float, float]:
+    """What the user's import takes of the forkserver's start, and of each step, in seconds.
+
+    ``preloaded`` says whether a forkserver without a preload list preloads the user's module. The
+    warm preload list has it, or has what a file imports.
+    """
+    if "in_process" in method:
+        return 0.0, 0.0
+    if method == "spawn" or (method == "forkserver" and not preloaded):
+        return 0.0, import_s
+    return import_s, 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +233,9 @@ class OverheadModel:
         process_start_s: Starting one worker process inside a step (warm import of user code).
         drift: Relative standard deviation of the host's speed between runs.
         moments: At how many moments the host was measured; their mean is what is predicted with.
+        noise: Log standard deviation of one second of computing on this host, whose cores may be
+            shared; of ``n`` seconds it is ``noise / sqrt(n)``.
+        measured_cpu_s: CPU seconds of the calibration runs, by method.
     """
 
     execute_in_process: InProcessOverhead
@@ -214,6 +248,12 @@ class OverheadModel:
     process_start_s: float = 0.3
     drift: float = 0.05
     moments: int = 1
+    noise: float = 0.0
+    measured_cpu_s: Mapping[str, float] = field(default_factory=dict)
+
+    def spread(self, cpu_s: float) -> float:
+        """Relative standard deviation of what computes for ``cpu_s`` seconds, run to run."""
+        return float((self.drift**2 + self.noise**2 / max(cpu_s, 0.01)) ** 0.5)
 
 
 def overhead_key(start_method: StartMethod | None, *, warm: bool) -> str:

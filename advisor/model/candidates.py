@@ -19,6 +19,9 @@ BATCHES_PER_SLOT = (1, 2, 4)
 USEFUL_GAIN = 1.03
 """More workers are considered only while they raise the throughput by this factor."""
 
+LOOP_CONCURRENT = (4, 8, 16, 32, 64, 100)
+"""Steps at once on an event loop; what is asked more at once should agree to it first."""
+
 _KINDS: tuple[WorkerKind, ...] = ("thread", "process")
 
 
@@ -30,11 +33,13 @@ class WorkerChoice:
         contention: How much workers slow each other; a kind that failed is not considered.
         cores: Effective cores; more than twice as many processes never help.
         processes_possible: Whether what the op handles can cross a process boundary.
+        cap: Most items that may be in work at once (a pool, connections); None: no limit.
     """
 
     contention: Contention
     cores: float
     processes_possible: bool = True
+    cap: int | None = None
 
     def counts(self, kind: WorkerKind, batch_size: int) -> list[int]:
         """Numbers of workers for batches of a size, fewest first."""
@@ -47,9 +52,10 @@ class WorkerChoice:
                 return []
         if failed is not None:
             return []
+        most = most if self.cap is None else min(most, self.cap)
         counts = [count for count in WORKERS if count <= most]
-        if kind == "thread" and 1 < batch_size <= max(WORKERS) and batch_size not in counts:
-            counts = sorted([*counts, batch_size])
+        if kind == "thread" and 1 < most <= max(WORKERS) and most not in counts:
+            counts = sorted([*counts, most])
         useful: list[int] = []
         best = 1.0
         for count in counts:
@@ -93,7 +99,7 @@ def _parallel(
         known = [name for name in known if name != "warm_forkserver"]
     for name in known:
         start, modules = starts[name]
-        for slots in MAX_CONCURRENT:
+        for slots in sorted({*MAX_CONCURRENT, workers.cap or 1}):
             if slots > max(1, items):
                 break
             plain = Candidate("execute_job", "multiprocess", start, modules, slots)
@@ -105,6 +111,14 @@ def _parallel(
                     yield from _batched(plain, size, workers, ("thread",))
 
 
+def on_event_loop(items: int) -> tuple[Candidate, ...]:
+    """The ways to run asynchronous ops on one event loop (``dagster-async-executor``)."""
+    counts = [count for count in LOOP_CONCURRENT if count < items]
+    if 1 < items <= LOOP_CONCURRENT[-1]:
+        counts.append(items)
+    return tuple(Candidate("execute_job", "async", max_concurrent=count) for count in counts)
+
+
 def all_candidates(
     items: int,
     *,
@@ -112,6 +126,7 @@ def all_candidates(
     preload: tuple[str, ...],
     workers: WorkerChoice,
     processes_possible: bool,
+    asynchronous: bool = False,
 ) -> tuple[Candidate, ...]:
     """Every candidate for ``items`` items.
 
@@ -122,8 +137,11 @@ def all_candidates(
         workers: Which workers inside a step the op allows.
         processes_possible: False where what the op handles cannot be pickled or the job cannot
             be rebuilt in another process.
+        asynchronous: Whether every mapped op is asynchronous, so that steps can share a loop.
     """
     found = list(_serial(items, workers))
+    if asynchronous:
+        found.extend(on_event_loop(items))
     if processes_possible:
         found.extend(_parallel(items, workers, overhead, preload))
     return tuple(dict.fromkeys(found))
@@ -145,7 +163,7 @@ def allowed_in(candidate: Candidate, environment: Environment) -> bool:
 def complexity(candidate: Candidate) -> tuple[int, int, int, int, int, int]:
     """Order of simplicity: the smaller of two is the simpler way to run."""
     return (
-        int(candidate.needs_code),
+        int(candidate.needs_code) + int(candidate.is_batched),
         int(candidate.executor != "in_process"),
         int(candidate.is_warm) + int(candidate.start_method == "forkserver"),
         int(candidate.workers_in_op > 1) + int(candidate.worker_kind == "process"),

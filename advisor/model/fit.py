@@ -20,6 +20,7 @@ from advisor.domain.host import (
     InProcessOverhead,
     MultiprocessOverhead,
     OverheadModel,
+    user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
 
@@ -33,11 +34,15 @@ and the rest over its events (profiled on Dagster 1.13)."""
 PARENT_STEP_S = 0.015
 """The parent's CPU of a step, at least: tiny runs have too few steps to show it all."""
 
-SD_FLOOR, SD_CEILING = 0.04, 0.20
+NOISE_FLOOR, NOISE_CEILING = 0.02, 0.40
 
-PRIOR_SD, PRIOR_WEIGHT = 0.09, 4
-"""What is believed of a host's drift before like runs were seen twice, and for how many it counts:
-the spread of like runs on a shared 2-core machine (`make bench` prints it)."""
+PRIOR_NOISE, PRIOR_WEIGHT = 0.155, 4
+"""What is believed of a host's noise before like runs were seen twice, and for how many it counts.
+On a shared 2-core machine a loop's speed had a log standard deviation of 0.2 and an
+autocorrelation time of 0.3 s: 0.2 * sqrt(2 * 0.3 s)."""
+
+SLOW_DRIFT = 0.03
+"""Relative standard deviation of what changes in an hour, beyond the noise."""
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -159,6 +164,18 @@ def _multiprocess(run: CalibrationRun, parent_step_s: float) -> MultiprocessOver
     )
 
 
+def _with_module(
+    found: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
+) -> MultiprocessOverhead:
+    """The phases of a run as they would be with the host's user module instead of the run's."""
+    server_s, step_s = user_import_in(run.method, host.user_import_s, preloaded=host.user_preloaded)
+    return replace(
+        found,
+        server_start_s=max(0.0, found.server_start_s + server_s - run.server_import_s),
+        prepare_s=max(0.0, found.prepare_s + step_s - run.step_import_s),
+    )
+
+
 def _averaged(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
     names = MultiprocessOverhead.__slots__
     return MultiprocessOverhead(**{name: fmean(getattr(o, name) for o in found) for name in names})
@@ -199,23 +216,37 @@ def _parent_step_s(runs: Sequence[CalibrationRun]) -> float:
     return min(max(slope, PARENT_STEP_S), 3 * PARENT_STEP_S)
 
 
-def drift_of(runs: Sequence[CalibrationRun]) -> float:
-    """Relative standard deviation of like runs at different moments, pooled over the kinds.
+def noise_of(runs: Sequence[CalibrationRun]) -> float:
+    """Log standard deviation of one second of computing, from like runs at different moments.
 
-    Bounded: with few runs the estimate itself is uncertain.
+    On a core that others share, the speed changes several times a second, and what takes long
+    averages over it: variances shrink as one over the CPU seconds. Pooled over the kinds of runs;
+    bounded, since with few runs the estimate itself is uncertain.
     """
-    groups: dict[tuple[str, int, int], list[float]] = {}
+    groups: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
     for run in runs:
         key = (run.method, run.max_concurrent, run.items)
-        groups.setdefault(key, []).append(run.wall_s - run.item_wait_s * run.items)
+        imported_s = run.server_import_s + run.step_import_s * len(run.run.steps)
+        wall_s = run.wall_s - run.item_wait_s * run.items - imported_s
+        used_s = run.parent_cpu_s + run.child_cpu_s - imported_s
+        groups.setdefault(key, []).append((wall_s, max(used_s, 1e-3)))
     squares, freedom = 0.0, 0
-    for walls in groups.values():
-        if len(walls) > 1:
-            logs = np.log(np.maximum(walls, 1e-3))
-            squares += float(((logs - logs.mean()) ** 2).sum())
-            freedom += len(walls) - 1
-    variance = (squares + PRIOR_WEIGHT * PRIOR_SD**2) / (freedom + PRIOR_WEIGHT)
-    return float(min(max(variance**0.5, SD_FLOOR), SD_CEILING))
+    for group in groups.values():
+        if len(group) > 1:
+            logs = np.log([max(wall_s, 1e-3) for wall_s, _ in group])
+            seconds = fmean(used_s for _, used_s in group)
+            squares += float(((logs - logs.mean()) ** 2).sum()) * seconds
+            freedom += len(group) - 1
+    variance = (squares + PRIOR_WEIGHT * PRIOR_NOISE**2) / (freedom + PRIOR_WEIGHT)
+    return float(min(max(variance**0.5, NOISE_FLOOR), NOISE_CEILING))
+
+
+def _measured_cpu_s(runs: Sequence[CalibrationRun]) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for run in runs:
+        used_s = run.parent_cpu_s + run.child_cpu_s
+        found[run.method] = found.get(run.method, 0.0) + used_s
+    return found
 
 
 def fit_overhead(host: HostProfile) -> OverheadModel:
@@ -233,7 +264,9 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     multiprocess: dict[str, MultiprocessOverhead] = {}
     for method in parallel_methods:
         found = [
-            _multiprocess(r, parent_step_s) for r in serial if r.method == method and r.run.steps
+            _with_module(_multiprocess(r, parent_step_s), r, host)
+            for r in serial
+            if r.method == method and r.run.steps
         ]
         if found:
             multiprocess[method] = replace(
@@ -260,8 +293,10 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         load_byte_s=load,
         cpu_scaling=host.cpu_scaling,
         process_start_s=host.process_start_s,
-        drift=drift_of(runs),
+        drift=SLOW_DRIFT,
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
+        noise=noise_of(runs),
+        measured_cpu_s=_measured_cpu_s(serial),
     )
 
 

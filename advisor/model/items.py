@@ -57,7 +57,10 @@ class Stage:
 class Items:
     """The workload's items: ``count`` of them, ``samples`` measured, one array entry a sample.
 
-    ``exact`` is True where the samples are all the items there are, in order.
+    ``between_bytes`` is the largest of the results that an op of the chain hands to the next.
+
+    ``exact`` is True where the samples are all the items there are, in order. ``measured_cpu_s``
+    is the CPU of all measured calls: what the items' own CPU is known from.
     """
 
     count: int
@@ -71,6 +74,8 @@ class Items:
     base_rss_bytes: int
     input_bytes: int
     output_bytes: int
+    between_bytes: int = 0
+    measured_cpu_s: float = 0.0
 
     @property
     def wall_s(self) -> FloatArray:
@@ -192,6 +197,8 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
+        measured_cpu_s=sum(sample.cpu_s for sample in every),
+        between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
 
 

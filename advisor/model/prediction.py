@@ -7,9 +7,10 @@ one simulation; the spread of the host and of the model itself is added as facto
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from zlib import crc32
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel, overhead_key
 from advisor.domain.quantities import Interval
 from advisor.model.contention import Contention
+from advisor.model.event_loop import LoopWork, simulate_loop
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
 from advisor.model.scheduling import batch_makespans, list_schedule
 from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, simulate
@@ -62,6 +64,9 @@ class Setting:
     draws: int = DRAWS
     correction: dict[str, float] = field(default_factory=dict)
     depth_first: bool = False
+    stage_pools: tuple[str | None, ...] = ()
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
+    holding_stages: tuple[bool, ...] = ()
 
     @cached_property
     def capacity(self) -> float:
@@ -95,6 +100,38 @@ class Estimate:
     breakdown_s: Breakdown
     core_seconds: float
     peak_memory_bytes: int
+    pool_wait_s: float = 0.0
+
+
+def pools_of(candidate: Candidate, setting: Setting) -> tuple[str | None, ...]:
+    """The limited pool of each mapped step of an item; a batch has the first of its ops'."""
+    pools = tuple(p if p in setting.pool_limits else None for p in setting.stage_pools)
+    return (next(filter(None, pools), None),) if candidate.is_batched else pools
+
+
+def steps_at_once(candidate: Candidate, setting: Setting) -> int:
+    """Mapped steps that can run at once: the executor's slots, or fewer where a pool has fewer."""
+    pools = pools_of(candidate, setting)
+    if not pools or None in pools:
+        return candidate.max_concurrent
+    slots = sum(setting.pool_limits[pool] for pool in set(pools) if pool)
+    return min(candidate.max_concurrent, slots)
+
+
+def items_cap(setting: Setting, connections: int | None, each: int) -> int | None:
+    """Most items that can be in work at once; None where neither pools nor connections limit it.
+
+    Args:
+        setting: With the pools.
+        connections: Most that may be held in all; None: no limit.
+        each: Connections that an item holds.
+    """
+    limits = [
+        setting.pool_limits[pool] for pool in setting.stage_pools if pool in setting.pool_limits
+    ]
+    if connections is not None:
+        limits.append(max(1, connections // each))
+    return min(limits, default=None)
 
 
 def call_kind(candidate: Candidate) -> CallKind:
@@ -144,7 +181,7 @@ def in_step_factor(candidate: Candidate, setting: Setting) -> float:
     cpu_share = float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean()))
     steps = min(candidate.max_concurrent, -(-items.count // candidate.batch_size))
     if candidate.worker_kind == "process":
-        crowd = workers * steps * min(1.0, cpu_share) / max(1e-9, setting.capacity)
+        crowd = workers * steps * cpu_share / max(1e-9, setting.capacity)
         return max(1.0, crowd) * setting.contention.slowdown("process", workers * steps)
     factor = setting.contention.slowdown("thread", workers)
     if steps > 1:
@@ -213,8 +250,15 @@ def _mapped_steps(
     return [known[index] for index in order.tolist()]
 
 
-def _multiprocess_overhead(candidate: Candidate, overhead: OverheadModel) -> MultiprocessOverhead:
-    return overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
+def _multiprocess_overhead(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
+    """The host's, with the imports that a warm server makes before its first fork."""
+    warm = candidate.is_warm
+    found = setting.overhead.multiprocess[overhead_key(candidate.start_method, warm=warm)]
+    if not warm:
+        return found
+    stages = setting.items.stages
+    imported_s = sum(s.first.wall_s - min(s.first.wall_s, s.preloaded.wall_s) for s in stages)
+    return replace(found, server_start_s=found.server_start_s + imported_s)
 
 
 def _ends_transfer_s(setting: Setting) -> tuple[float, float]:
@@ -246,14 +290,22 @@ def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
         collect = StepWork(items.collect_s * share, load_s=loaded_s, inputs=len(mapped))
         after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
     steps = -(-total // candidate.batch_size)
-    return RunPlan(before, mapped, after, depth_first=setting.depth_first, total_items=steps)
+    return RunPlan(
+        before,
+        mapped,
+        after,
+        depth_first=setting.depth_first or candidate.depth_first,
+        total_items=steps,
+        stage_pools=pools_of(candidate, setting),
+        pool_limits=setting.pool_limits,
+    )
 
 
 def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
-    overhead = _multiprocess_overhead(candidate, setting.overhead)
+    overhead = _multiprocess_overhead(candidate, setting)
     steps = -(-setting.items.count // candidate.batch_size)
 
-    def run(limit: int | None) -> tuple[float, float, float, float, float]:
+    def run(limit: int | None) -> tuple[float, ...]:
         found = simulate(
             overhead,
             _plan(candidate, setting, limit),
@@ -263,7 +315,8 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
             stretch=setting.contention.stretch(),
         )
         core = found.child_cpu_s + found.parent_cpu_s
-        return found.makespan_s, core, found.work_s, found.launch_s, found.serialize_s
+        parts = found.work_s, found.launch_s, found.serialize_s
+        return found.makespan_s, core, *parts, found.pool_wait_s
 
     small, large = SIMULATED_STEPS
     if steps <= 2 * large:
@@ -271,11 +324,11 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     else:
         low, high = np.array(run(small)), np.array(run(large))
         values = high + (high - low) / (large - small) * (steps - large)
-    makespan, core, work, launch, serialize = (float(value) for value in values)
+    makespan, core, work, launch, serialize, pool_wait = (float(value) for value in values)
     fixed = overhead.start_s + overhead.end_s + overhead.server_start_s
     used = work + launch + serialize + fixed
     idle_or_coordinate = max(0.0, makespan - used)
-    slots = min(candidate.max_concurrent, steps)
+    slots = min(steps_at_once(candidate, setting), steps)
     uneven = idle_or_coordinate * (1.0 - 1.0 / slots) if slots > 1 else 0.0
     scale = makespan / max(used + idle_or_coordinate, 1e-12)
     breakdown = Breakdown(
@@ -293,9 +346,8 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     )
     stages = 1 if candidate.is_batched else len(setting.items.stages)
     draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
-    return Estimate(
-        candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
-    )
+    peak = _peak_memory_bytes(candidate, setting)
+    return Estimate(candidate, makespan, draws, breakdown, core, peak, max(0.0, pool_wait))
 
 
 def first_result_s(candidate: Candidate, setting: Setting) -> float:
@@ -305,22 +357,23 @@ def first_result_s(candidate: Candidate, setting: Setting) -> float:
     """
     stages = setting.items.stages
     count = setting.items.count
+    depth_first = setting.depth_first or candidate.depth_first
     if candidate.executor == "in_process":
         overhead = setting.overhead.in_process
         each = [float(stage.wall_s.mean()) + overhead.step_s for stage in stages]
         before = overhead.start_s + overhead.fan_out_output_s * count
-        waiting = 0 if setting.depth_first else (count - 1) * sum(each[:-1])
+        waiting = 0 if depth_first else (count - 1) * sum(each[:-1])
         return before + waiting + sum(each)
     limit = min(count, SIMULATED_STEPS[1])
     found = simulate(
-        _multiprocess_overhead(candidate, setting.overhead),
+        _multiprocess_overhead(candidate, setting),
         _plan(candidate, setting, limit),
         cores=setting.capacity,
         max_concurrent=candidate.max_concurrent,
         mechanisms=setting.mechanisms,
         stretch=setting.contention.stretch(),
     )
-    return found.first_result_s * (1.0 if setting.depth_first else count / limit)
+    return found.first_result_s * (1.0 if depth_first else count / limit)
 
 
 def _drawn_makespans(
@@ -339,7 +392,7 @@ def _drawn_makespans(
     else:
         durations, reference = wall[drawn], wall[setting.reference[:length]][None]
         steps = length
-    slots = max(1, min(candidate.max_concurrent, steps))
+    slots = max(1, min(steps_at_once(candidate, setting), steps))
     share = float(items.cpu_s.mean()) / max(1e-9, float(wall.mean()))
     crowd = max(1.0, slots * min(1.0, share) / setting.capacity)
     moved = list_schedule(durations * crowd + slot_overhead_s, slots)
@@ -402,6 +455,75 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     )
 
 
+def _loop_work(stage: Stage, index: int, step_s: float) -> LoopWork:
+    """A step on the event loop; half of Dagster's own part comes before the op's call."""
+    wall = float(stage.wall_s[index])
+    held = min(wall, float((stage.cpu_s if stage.held_s is None else stage.held_s)[index]))
+    return LoopWork(
+        before_s=step_s / 2 + float(stage.load_s[index]) + held,
+        wait_s=wall - held,
+        after_s=step_s / 2 + float(stage.store_s[index]),
+    )
+
+
+def _loop_seconds(candidate: Candidate, setting: Setting) -> tuple[float, float]:
+    """The mapped steps on one event loop, and one after another, in seconds."""
+    items, overhead = setting.items, setting.overhead.in_process
+    count, stages, slots = items.count, items.stages, steps_at_once(candidate, setting)
+    step_s = overhead.step_s + overhead.step_growth_s * count * len(stages)
+    known = [
+        [_loop_work(stage, index, step_s) for stage in stages] for index in range(items.samples)
+    ]
+
+    def run(limit: int) -> float:
+        chains = [known[index] for index in setting.reference[:limit]]
+        return simulate_loop(
+            chains, max_concurrent=slots, stretch=setting.contention.on_loop()
+        ).makespan_s
+
+    alone = [sum(work.before_s + work.wait_s + work.after_s for work in chain) for chain in known]
+    serial = float(np.array(alone)[setting.reference].sum())
+    few, many = (
+        max(size, waves * slots) for size, waves in zip(SIMULATED_STEPS, (2, 4), strict=True)
+    )
+    if count <= 2 * many:
+        return run(count), serial
+    low, high = run(few), run(many)
+    return high + (high - low) / (many - few) * (count - many), serial
+
+
+def _estimate_async(candidate: Candidate, setting: Setting) -> Estimate:
+    """In process, save that what the mapped steps await overlaps."""
+    items = setting.items
+    alike = replace(candidate, executor="in_process", max_concurrent=1)
+    found = _estimate_serial(alike, setting)
+    together, serial = _loop_seconds(candidate, setting)
+    makespan = found.makespan_s - serial + together
+    length = setting.drawn.shape[1]
+    slots = max(1, min(candidate.max_concurrent, length))
+    held = np.sum(
+        [stage.cpu_s if stage.held_s is None else stage.held_s for stage in items.stages], axis=0
+    )
+    wait = items.wall_s - held
+
+    def spread(order: np.ndarray) -> FloatArray:
+        overlapped = list_schedule(np.atleast_2d(wait[order]), slots)
+        return np.asarray(overlapped + np.atleast_2d(held[order]).sum(axis=-1))
+
+    moved = spread(setting.drawn) - spread(setting.reference[:length])[0]
+    draws = np.maximum(makespan + moved * (items.count / length), 0.05 * makespan)
+    b = found.breakdown_s
+    others = b.launch_s + b.serialize_s + b.coordinate_s
+    return replace(
+        found,
+        candidate=candidate,
+        makespan_s=makespan,
+        draws_s=draws,
+        breakdown_s=replace(b, work_s=max(0.0, makespan - others)),
+        peak_memory_bytes=_peak_memory_bytes(candidate, setting),
+    )
+
+
 def _peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
     """Parent plus all concurrent steps, each with all its workers at their items' peak."""
     items = setting.items
@@ -417,6 +539,8 @@ def _peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
         kept = items.output_bytes * items.count if candidate.launch == "execute_in_process" else 0
         return step_base + working + kept
     steps = min(candidate.max_concurrent, -(-items.count // candidate.batch_size))
+    if candidate.executor == "async":
+        return step_base + steps * working
     return base + steps * (step_base + working)
 
 
@@ -431,6 +555,8 @@ def estimate(candidate: Candidate, setting: Setting) -> Estimate:
         found = _estimate_serial(candidate, setting)
     elif candidate.executor == "multiprocess":
         found = _estimate_multiprocess(candidate, setting)
+    elif candidate.executor == "async":
+        found = _estimate_async(candidate, setting)
     else:
         message = f"no model of the {candidate.executor} executor"
         raise ValueError(message)
@@ -457,6 +583,7 @@ def _scaled(found: Estimate, factor: float, start_s: float) -> Estimate:
         ),
         core_seconds=found.core_seconds * factor + start_s,
         peak_memory_bytes=found.peak_memory_bytes,
+        pool_wait_s=found.pool_wait_s,
     )
 
 
@@ -464,29 +591,52 @@ def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
     """Draws with the model's own error, for comparing candidates (shape: candidates x draws).
 
     Neighbours (one method at other concurrency) err alike: three quarters of the variance is
-    common to a method.
+    common to a method. A candidate's error depends on itself alone, so that leaving another one
+    out changes nothing.
     """
-    rng = np.random.default_rng(24680)
-    families = sorted({e.candidate.method for e in estimates})
-    shared = {name: rng.standard_normal(draws) for name in families}
+
+    def normal(name: str) -> FloatArray:
+        return np.random.default_rng(crc32(name.encode())).standard_normal(draws)
+
+    families = {name: normal(name) for name in {e.candidate.method for e in estimates}}
     rows = []
     for e in estimates:
-        own = rng.standard_normal(draws)
-        error = MODEL_SD * (0.87 * shared[e.candidate.method] + 0.5 * own)
+        own = normal(e.candidate.label + " itself")
+        error = MODEL_SD * (0.87 * families[e.candidate.method] + 0.5 * own)
         rows.append(e.draws_s * np.exp(error))
     return np.array(rows)
 
 
-def interval(found: Estimate, overhead: OverheadModel) -> Interval:
-    """The 90 % interval: spread over items, drift of the host and error of the model together.
+def _relative_variance(found: Estimate, setting: Setting) -> float:
+    """Variance of the logarithm of real over predicted makespan, items' own spread apart.
 
-    The host drifts between the measuring and the run, and its mean speed is known from so many
-    moments only.
+    The model's own error, slow drift of the host, and its noise: in the run itself, in the
+    calibration that the overhead is known from, and in the calls that the items are known from.
     """
+    overhead, items = setting.overhead, setting.items
+    fixed = MODEL_SD**2 + overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
+    makespan, used = max(found.makespan_s, 1e-9), found.core_seconds
+    at_once = max(1.0, used / makespan)
+    own = min(used, float(items.cpu_s.mean()) * items.count)
+    run = used / (at_once * makespan) ** 2
+    known = overhead.measured_cpu_s.get(_calibrated_as(found.candidate), 0.0)
+    calibration = ((used - own) / (at_once * makespan)) ** 2 / max(known, 0.5)
+    sampled = (own / (at_once * makespan)) ** 2 / max(items.measured_cpu_s, 0.05)
+    return float(fixed + overhead.noise**2 * (run + calibration + sampled))
+
+
+def _calibrated_as(candidate: Candidate) -> str:
+    """The calibration's name of a candidate's method."""
+    if candidate.executor == "multiprocess":
+        return overhead_key(candidate.start_method, warm=candidate.is_warm)
+    return "execute_in_process" if candidate.launch == "execute_in_process" else "in_process"
+
+
+def interval(found: Estimate, setting: Setting) -> Interval:
+    """The 90 % interval: spread over items, noise of the host and error of the model together."""
     spread = found.draws_s / max(found.makespan_s, 1e-12)
     log_items = np.log(np.maximum(spread, 1e-6))
-    drift = overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
-    sd = float(np.sqrt(drift + MODEL_SD**2))
+    sd = _relative_variance(found, setting) ** 0.5
     rng = np.random.default_rng(13579)
     factors = np.exp(np.repeat(log_items, 10) + sd * rng.standard_normal(10 * len(log_items)))
     low, high = np.quantile(factors, [0.05, 0.95])
@@ -501,8 +651,9 @@ def prediction_of(found: Estimate, setting: Setting) -> Prediction:
     """The domain's form of an estimate."""
     return Prediction(
         candidate=found.candidate,
-        makespan_s=interval(found, setting.overhead),
+        makespan_s=interval(found, setting),
         breakdown_s=found.breakdown_s,
         peak_memory_bytes=found.peak_memory_bytes,
         core_seconds=found.core_seconds,
+        pool_wait_s=found.pool_wait_s,
     )

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from advisor.domain.advice import Prediction
 from advisor.domain.workload import WorkloadDescription
-from advisor.model.prediction import Setting, first_result_s
+from advisor.model.order import EARLIER
+from advisor.model.prediction import Setting, estimate, first_result_s, steps_at_once
 from advisor.model.wording import spelled_s
 
 PAYLOAD_SHARE = 0.1
@@ -16,8 +17,13 @@ PAYLOAD_SHARE = 0.1
 OWN_THREADS = 1.3
 """CPU over wall clock from which an op is taken to compute on several cores by itself."""
 
-EARLIER = 2.0
-"""Depth-first order is worth a word where the first result comes this much earlier."""
+WAIT_SHARE = 0.05
+"""Waits for a pool are worth a word from this share of the makespan on."""
+
+ASKS_AGAIN = (
+    "a step that finds no slot asks again after 1 s, then ever later (up to 15 s), and a slot that "
+    "is given back stands empty till then"
+)
 
 
 def remedies(
@@ -25,7 +31,7 @@ def remedies(
 ) -> tuple[str, ...]:
     """Sentences, each with the figures behind it."""
     found = [*_payload(chosen, setting), *_order(description, chosen, setting)]
-    return (*found, *_own_threads(chosen, setting))
+    return (*found, *_own_threads(chosen, setting), *_pools(chosen, setting))
 
 
 def _payload(chosen: Prediction, setting: Setting) -> Iterator[str]:
@@ -45,19 +51,47 @@ def _payload(chosen: Prediction, setting: Setting) -> Iterator[str]:
 
 
 def _order(description: WorkloadDescription, chosen: Prediction, setting: Setting) -> Iterator[str]:
-    if len(setting.items.stages) < 2 or chosen.candidate.needs_code or setting.items.count < 2:
+    candidate = chosen.candidate
+    if len(setting.items.stages) < 2 or setting.items.count < 2 or setting.depth_first:
         return
-    breadth = first_result_s(chosen.candidate, setting)
-    depth = first_result_s(chosen.candidate, replace(setting, depth_first=True))
+    if candidate.is_batched or candidate.executor not in ("in_process", "multiprocess"):
+        return
+    breadth = first_result_s(replace(candidate, depth_first=False), setting)
+    depth = first_result_s(replace(candidate, depth_first=True), setting)
     if breadth < EARLIER * depth:
         return
     last = description.mapped[-1].op.name
+    moved = setting.items.count * setting.items.between_bytes / 2**20
+    size = f" ({moved:.3g} MiB)" if moved >= 1 else ""
     yield (
         "Dagster runs a chain of mapped ops breadth first, so every intermediate result exists at "
-        f'once. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first item '
-        f"is done after {spelled_s(depth)} instead of {spelled_s(breadth)} (predicted); the whole "
-        "run takes as long."
+        f'once{size}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first '
+        f"item is done after {spelled_s(depth)} instead of {spelled_s(breadth)} (predicted); the "
+        "whole run takes as long."
     )
+
+
+def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
+    """What the waits for a pool's slots cost the chosen way, or one with more steps at once."""
+    candidate = chosen.candidate
+    if candidate.executor != "multiprocess" or not setting.pool_limits:
+        return
+    slots = steps_at_once(replace(candidate, max_concurrent=setting.items.count), setting)
+    pools = sorted({pool for pool in setting.stage_pools if pool in setting.pool_limits})
+    names = " and ".join(f"{pool!r} ({setting.pool_limits[pool]} slots)" for pool in pools)
+    if candidate.max_concurrent > slots or chosen.pool_wait_s >= WAIT_SHARE * chosen.makespan_s.low:
+        yield (
+            f"The waits for the pool {names} take {spelled_s(chosen.pool_wait_s)} of its slots' "
+            f"time: {ASKS_AGAIN}."
+        )
+    elif candidate.max_concurrent == slots < setting.items.count and not candidate.is_batched:
+        more = replace(candidate, max_concurrent=min(4 * slots, setting.items.count))
+        waited = estimate(more, setting).makespan_s
+        yield (
+            f"The pool {names} lets {slots} steps run at once. {more.max_concurrent} at once would "
+            f"take {spelled_s(waited)} instead of {spelled_s(chosen.makespan_s.median)} "
+            f"(predicted): {ASKS_AGAIN}."
+        )
 
 
 def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:

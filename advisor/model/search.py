@@ -22,20 +22,18 @@ from advisor.model.items import FloatArray
 from advisor.model.prediction import (
     Estimate,
     Setting,
-    estimate,
-    in_step_factor,
     interval,
     noisy_draws,
+    pools_of,
+    steps_at_once,
 )
+from advisor.model.pruning import scores, simulate_all
 
 TIE = 0.03
 """Candidates within this share of the best are a near tie: the simpler one is advised."""
 
 WORTH_CODE = 0.07
 """A change of code must promise at least this share beyond the best pasted config."""
-
-PRUNE = 1.25
-"""A candidate whose lower bound is this much above the best simulated one is not simulated."""
 
 UNSURE_REGRET = 0.03
 """Above this expected regret a further measurement is worth proposing."""
@@ -81,30 +79,25 @@ def floors(setting: Setting) -> Floors:
     )
 
 
-def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
-    """A makespan that the candidate cannot beat, in microseconds of work, for pruning."""
-    items = setting.items
-    wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
-    workers = min(candidate.workers_in_op, candidate.batch_size)
-    steps = -(-items.count // candidate.batch_size)
-    if candidate.executor == "in_process":
-        factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
-        return items.count * wall * factor / workers
-    key = "warm_forkserver" if candidate.is_warm else str(candidate.start_method)
-    o = setting.overhead.multiprocess[key]
-    step_cpu = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
-    step_wall = step_cpu + wall * candidate.batch_size / workers
-    slots = min(candidate.max_concurrent, steps)
-    plain = 1 + setting.before_steps + setting.after_steps
-    serial = o.start_s + o.end_s + o.server_start_s + plain * step_cpu
-    share = max(
-        steps * step_wall / slots, (steps * step_cpu + items.count * cpu) / setting.capacity
-    )
-    return serial + share
+def _connections(candidate: Candidate, setting: Setting, constraints: Constraints) -> int:
+    """Most connections held at once; a pool on the step keeps the others from holding any."""
+    steps = steps_at_once(candidate, setting)
+    holding = setting.holding_stages
+    if not candidate.is_batched and any(holding):
+        pools = [pool for pool, holds in zip(setting.stage_pools, holding, strict=True) if holds]
+        limits = [setting.pool_limits.get(pool or "") for pool in pools]
+        steps = min(steps, sum(limit or steps for limit in limits))
+    return steps * candidate.workers_in_op * constraints.connections_per_item
 
 
-def _connections(candidate: Candidate, constraints: Constraints) -> int:
-    return candidate.max_concurrent * candidate.workers_in_op * constraints.connections_per_item
+def _crowded_pool(candidate: Candidate, setting: Setting) -> str | None:
+    """Why workers inside steps would outwit a pool, which is meant for items but counts steps."""
+    for pool in filter(None, pools_of(candidate, setting)):
+        limit = setting.pool_limits[pool]
+        items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
+        if candidate.workers_in_op > 1 and items > limit:
+            return f"runs {items} items at once in steps of the pool {pool!r}, which allows {limit}"
+    return None
 
 
 def _rejection(found: Estimate, setting: Setting, constraints: Constraints) -> str | None:
@@ -112,67 +105,14 @@ def _rejection(found: Estimate, setting: Setting, constraints: Constraints) -> s
     have = setting.machine.memory_bytes
     if have and found.peak_memory_bytes > have:
         return f"needs {_gib(found.peak_memory_bytes)}, the host has {_gib(have)}"
-    held = _connections(found.candidate, constraints)
+    held = _connections(found.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
-    return None
+    return _crowded_pool(found.candidate, setting)
 
 
 def _gib(size_bytes: int) -> str:
     return f"{size_bytes / 2**30:.1f} GiB"
-
-
-def _score(objective: Objective, makespan_s: FloatArray, core_seconds: FloatArray) -> FloatArray:
-    """What is minimised; ``balanced`` weights time and core-seconds alike (geometric mean)."""
-    if objective == "time":
-        return makespan_s
-    cores = core_seconds[:, None] * np.ones_like(makespan_s)
-    return cores * makespan_s**0.05 if objective == "cost" else np.sqrt(makespan_s * cores)
-
-
-def _simulate_all(
-    candidates: Sequence[Candidate], named: Sequence[Candidate], setting: Setting
-) -> tuple[list[Estimate], list[Rejection]]:
-    """Simulate what can matter, cheapest bound first; the rest is pruned with its bound.
-
-    Ways that need no code are held against the best of their own, as the config-only advice is.
-    """
-    bounds = {c: lower_bound_s(c, setting) for c in candidates}
-    found: list[Estimate] = []
-    pruned: list[Rejection] = []
-    best = {True: float("inf"), False: float("inf")}
-    for candidate in sorted(candidates, key=lambda c: bounds[c]):
-        limit = best[candidate.needs_code]
-        if candidate not in named and bounds[candidate] > PRUNE * limit:
-            reason = f"takes at least {bounds[candidate]:.1f} s; another way takes {limit:.1f} s"
-            pruned.append(Rejection(candidate, reason))
-            continue
-        result = estimate(candidate, setting)
-        best[True] = min(best[True], result.makespan_s)
-        if not candidate.needs_code:
-            best[False] = min(best[False], result.makespan_s)
-        found.append(result)
-    return found, pruned
-
-
-def _fitting(
-    estimates: Sequence[Estimate],
-    rejected: list[Rejection],
-    setting: Setting,
-    constraints: Constraints,
-) -> list[Estimate]:
-    """Estimates that fit the constraints; the others are appended to ``rejected``."""
-    fits: list[Estimate] = []
-    for found in estimates:
-        reason = _rejection(found, setting, constraints)
-        if reason is None:
-            fits.append(found)
-        else:
-            rejected.append(Rejection(found.candidate, reason))
-    if not fits:
-        message = "no way to run fits: " + (rejected[-1].reason if rejected else "none considered")
-        raise ValueError(message)
-    return fits
 
 
 def search(
@@ -197,38 +137,50 @@ def search(
     """
     named = [c for c in (current, default) if c is not None]
     everything = list(dict.fromkeys([*candidates, *named]))
-    estimates, rejected = _simulate_all(everything, named, setting)
-
-    fits = _fitting(estimates, rejected, setting, constraints)
-
-    core = np.array([found.core_seconds for found in fits])
-    draws = noisy_draws(fits, setting.draws)
-    scores = _score(constraints.objective, draws, core)
-    expected = scores.mean(axis=1)
+    # Few, and of a kind of their own: each is predicted, however fast batches are.
+    on_loop = [c for c in candidates if c.executor == "async"]
 
     def may_advise(candidate: Candidate) -> bool:
         if not allowed_in(candidate, constraints.environment):
             return False
         return constraints.change == "code" or not candidate.needs_code
 
+    fits, rejected = simulate_all(
+        everything,
+        setting,
+        constraints.objective,
+        always=(*named, *on_loop),
+        may_advise=may_advise,
+        rejection=lambda found: _rejection(found, setting, constraints),
+    )
+    if not fits:
+        message = "no way to run fits: " + (rejected[-1].reason if rejected else "none considered")
+        raise ValueError(message)
+
+    core = np.array([found.core_seconds for found in fits])[:, None]
+    draws = noisy_draws(fits, setting.draws)
+    scored = scores(constraints.objective, draws, core)
+    expected = scored.mean(axis=1)
+
     allowed = np.array([may_advise(found.candidate) for found in fits])
     if not allowed.any():
         message = "no way to run fits the environment"
         raise ValueError(message)
-    best_of_draw = scores[allowed].min(axis=0)
+    best_of_draw = scored[allowed].min(axis=0)
     predictions = []
     for row, found in enumerate(fits):
-        is_best = (scores[row] <= best_of_draw) if allowed[row] else np.zeros(setting.draws)
+        is_best = (scored[row] <= best_of_draw) if allowed[row] else np.zeros(setting.draws)
         predictions.append(
             Prediction(
                 candidate=found.candidate,
-                makespan_s=interval(found, setting.overhead),
+                makespan_s=interval(found, setting),
                 breakdown_s=found.breakdown_s,
                 peak_memory_bytes=found.peak_memory_bytes,
                 core_seconds=found.core_seconds,
                 p_best=float(np.mean(is_best)),
-                expected_regret=float(np.mean(scores[row] / best_of_draw) - 1.0),
+                expected_regret=float(np.mean(scored[row] / best_of_draw) - 1.0),
                 allowed=bool(allowed[row]),
+                pool_wait_s=found.pool_wait_s,
             )
         )
     order = np.argsort(expected, kind="stable")

@@ -6,7 +6,7 @@ from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import HostProfile, overhead_key
 from advisor.domain.workload import WorkKind
-from advisor.model.prediction import Setting
+from advisor.model.prediction import Setting, pools_of
 
 WAITING_SHARE, CPU_SHARE = 0.25, 0.75
 """CPU over wall clock below which items mostly wait, and above which they mostly compute."""
@@ -22,7 +22,7 @@ def kind_of(wall_s: float, cpu_s: float) -> WorkKind:
 
 def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
     """What one mapped step costs beside the work, one at a time, under a way to run."""
-    if candidate.executor == "in_process":
+    if candidate.executor in ("in_process", "async"):
         bare = candidate.launch == "execute_in_process"
         overhead = setting.overhead.execute_in_process if bare else setting.overhead.in_process
         return overhead.step_s
@@ -57,11 +57,16 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
         )
     if candidate.executor == "multiprocess":
         said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
+        said.extend(_pool_sentences(prediction, setting))
+    if candidate.executor == "async":
+        said.append(_loop_sentence(candidate, setting, each))
+    if prediction.first_result_s is not None:
+        said.append(_order_sentence(prediction, setting))
     if candidate.workers_in_op > 1:
         said.append(_workers_sentence(candidate, setting))
     extra = items.first_extra_s
     if extra > 0.1 * wall and extra > 0.02:
-        paid = "once" if candidate.executor == "in_process" else "in every step"
+        paid = "once" if candidate.executor in ("in_process", "async") else "in every step"
         said.append(f"the first call in a process costs {spelled_s(extra)} more, paid {paid}")
     return tuple(said)
 
@@ -99,6 +104,17 @@ def _concurrency_sentences(
     return said
 
 
+def _pool_sentences(prediction: Prediction, setting: Setting) -> list[str]:
+    pools = sorted(set(filter(None, pools_of(prediction.candidate, setting))))
+    names = " and ".join(f"{pool!r} with {setting.pool_limits[pool]} slots" for pool in pools)
+    if not pools:
+        return []
+    if prediction.pool_wait_s > 0:
+        waited = spelled_s(prediction.pool_wait_s)
+        return [f"the pool {names} is short of slots: they stand empty for {waited} in all"]
+    return [f"no more at once than the pool {names} has, so that no step waits for one"]
+
+
 def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     kind = candidate.worker_kind or "thread"
     slowdown = setting.contention.slowdown(kind, candidate.workers_in_op)
@@ -109,6 +125,33 @@ def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     return (
         f"{candidate.workers_in_op} {names} at once slow each item by a factor of {slowdown:.1f} "
         f"({source}), and are still ahead"
+    )
+
+
+def _order_sentence(prediction: Prediction, setting: Setting) -> str:
+    depth_first = prediction.candidate.depth_first or setting.depth_first
+    waiting = prediction.intermediate_bytes / 2**20
+    return (
+        f"{'depth' if depth_first else 'breadth'} first, the first item is done after "
+        f"{spelled_s(prediction.first_result_s or 0.0)}"
+        + (f", and up to {waiting:.3g} MiB wait between the ops" if waiting >= 1 else "")
+    )
+
+
+def _loop_sentence(candidate: Candidate, setting: Setting, each_s: float) -> str:
+    stages = setting.items.stages
+    own = sum(float((s.cpu_s if s.held_s is None else s.held_s).mean()) for s in stages)
+    computed = float(setting.items.cpu_s.mean())
+    blocked = ""
+    if own > 2 * computed and own - computed > 0.005:
+        blocked = (
+            f". The op itself holds it for {spelled_s(own)} and computes for {spelled_s(computed)}:"
+            " something in it blocks instead of awaiting"
+        )
+    return (
+        f"{candidate.max_concurrent} steps at once share one event loop: what they await overlaps; "
+        f"an item holds the loop for {spelled_s(each_s * len(stages) + own)}, one at a time"
+        f"{blocked}"
     )
 
 
@@ -128,6 +171,13 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
         said.append("what the op takes and returns crosses a process boundary (pickled)")
     if candidate.executor == "in_process" and candidate.workers_in_op == 1:
         said.append("a crash of one item ends the whole run")
+    if candidate.depth_first:
+        said.append("a dagster/priority tag on the later ops of the chain, in code")
+    if candidate.executor == "async":
+        said.append(
+            "it needs the package dagster-async-executor; a synchronous op, or a call inside an "
+            "async op that blocks instead of awaiting, holds up every other item"
+        )
     if candidate.is_warm:
         said.append("the preloaded modules are imported before the fork, once a run")
     return tuple(said)

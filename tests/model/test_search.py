@@ -207,7 +207,7 @@ def test_few_samples_of_uneven_items_give_a_wide_interval() -> None:
         items = items_of(WorkloadProfile(100, (OpProfile("work", (), (), calls),)))
         contention = fit_contention((), alone_s=1.0, cpu_s=0.0, cores=2.0)
         setting = Setting(items, contention, OVERHEAD, Machine(2.0, 1 << 34))
-        found = interval(estimate(Candidate("execute_job", "in_process"), setting), OVERHEAD)
+        found = interval(estimate(Candidate("execute_job", "in_process"), setting), setting)
         return (found.high - found.low) / found.median
 
     assert width(2) > 1.5 * width(8)
