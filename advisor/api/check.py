@@ -452,7 +452,7 @@ class _Gate:
                     op,
                     timed[op.op.op.handle],
                     _past_seconds(past[op.op.op.name], len(op.calls)),
-                    profile.overhead.drift,
+                    profile.overhead.spread(1.0),
                 )
                 for op in known
             ]

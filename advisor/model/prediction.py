@@ -67,6 +67,11 @@ class Setting:
     stage_pools: tuple[str | None, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
     holding_stages: tuple[bool, ...] = ()
+    limited: Setting | None = None
+
+    def under(self, candidate: Candidate) -> Setting:
+        """The setting as it is with the candidate's limit of an item's own threads."""
+        return self.limited if candidate.op_threads is not None and self.limited else self
 
     @cached_property
     def capacity(self) -> float:
@@ -355,6 +360,7 @@ def first_result_s(candidate: Candidate, setting: Setting) -> float:
 
     Long runs are cut to their first items: breadth first, the rest of the first stage is added.
     """
+    setting = setting.under(candidate)
     stages = setting.items.stages
     count = setting.items.count
     depth_first = setting.depth_first or candidate.depth_first
@@ -551,6 +557,7 @@ def estimate(candidate: Candidate, setting: Setting) -> Estimate:
         KeyError: The host could not be calibrated for the candidate's start method.
         ValueError: There is no model of the candidate's executor.
     """
+    setting = setting.under(candidate)
     if candidate.executor == "in_process":
         found = _estimate_serial(candidate, setting)
     elif candidate.executor == "multiprocess":

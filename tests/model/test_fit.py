@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from advisor.domain.host import (
@@ -16,7 +17,7 @@ from advisor.domain.host import (
     StorageSample,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.model.fit import drift_of, fit_line, fit_overhead
+from advisor.model.fit import fit_line, fit_overhead, noise_of
 
 TRUE = MultiprocessOverhead(
     start_s=0.25,
@@ -148,15 +149,75 @@ def test_coefficients_are_never_negative() -> None:
     assert fit_line([(1.0, 5.0), (2.0, 3.0), (3.0, 1.0)])[1] == 0.0
 
 
-def test_drift_grows_with_the_spread_of_like_runs() -> None:
+def test_noise_grows_with_the_spread_of_like_runs() -> None:
     steady = [generated_run(4, TRUE) for _ in range(6)]
     shaky = [
         replace(run, wall_s=run.wall_s * factor)
         for run, factor in zip(steady, (0.7, 1.3) * 3, strict=True)
     ]
-    assert drift_of(steady) < drift_of(shaky)
+    assert noise_of(steady) < noise_of(shaky)
+
+
+def test_the_noise_of_a_second_is_recovered_from_runs_of_any_length() -> None:
+    rng = np.random.default_rng(3)
+    for seconds in (0.5, 4.0):
+        deviations = 0.1 / seconds**0.5 * rng.standard_normal(400)
+        runs = [
+            replace(
+                generated_run(4, TRUE),
+                wall_s=seconds * float(np.exp(deviation)) + 0.8,
+                item_wait_s=0.2,
+                items=4,
+                parent_cpu_s=seconds / 4,
+                child_cpu_s=seconds * 3 / 4,
+            )
+            for deviation in deviations
+        ]
+        assert noise_of(runs) == pytest.approx(0.1, rel=0.1)
 
 
 def test_a_calibration_without_a_serial_run_is_refused() -> None:
     with pytest.raises(ValueError, match="no in-process run"):
         fit_overhead(host(generated_run(4, TRUE)))
+
+
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "warm_forkserver"])
+@pytest.mark.parametrize(("module", "import_s"), [("light", 0.1), ("heavy", 1.5), (None, 0.0)])
+def test_runs_with_another_module_count_as_if_they_had_imported_this_one(
+    method: str, module: str | None, import_s: float
+) -> None:
+    in_step = method != "warm_forkserver"
+    server_s, step_s = (0.0, 0.4) if in_step else (0.4, 0.0)
+    base = replace(TRUE, server_start_s=0.0) if method == "spawn" else TRUE
+    seen = replace(
+        base, server_start_s=base.server_start_s + server_s, prepare_s=base.prepare_s + step_s
+    )
+    other = replace(generated_run(4, seen, method), server_import_s=server_s, step_import_s=step_s)
+    found = fit_overhead(
+        host(other, serial_run(4), user_module=module, user_import_s=import_s)
+    ).multiprocess[method]
+    in_steps = import_s if in_step else 0.0
+    assert found.prepare_s == pytest.approx(TRUE.prepare_s + in_steps, abs=0.002)
+    in_server = base.server_start_s + (0.0 if in_step else import_s)
+    assert found.server_start_s == pytest.approx(in_server, abs=0.005)
+
+
+def test_a_forkserver_that_preloads_the_module_imports_it_once() -> None:
+    run = replace(
+        generated_run(4, replace(TRUE, prepare_s=TRUE.prepare_s + 0.2), "forkserver"),
+        step_import_s=0.2,
+    )
+    found = fit_overhead(host(run, serial_run(4), user_import_s=0.5, user_preloaded=True))
+    overhead = found.multiprocess["forkserver"]
+    assert overhead.prepare_s == pytest.approx(TRUE.prepare_s, abs=0.002)
+    assert overhead.server_start_s == pytest.approx(TRUE.server_start_s + 0.5, abs=0.005)
+
+
+def test_imports_of_other_modules_are_no_drift() -> None:
+    runs = [replace(generated_run(4, TRUE), started_at_s=float(at)) for at in range(6)]
+    alike = noise_of(runs)
+    heavier = [
+        replace(run, wall_s=run.wall_s + 2.0, server_import_s=2.0) if at % 2 else run
+        for at, run in enumerate(runs)
+    ]
+    assert noise_of(heavier) == pytest.approx(alike, rel=0.05)
