@@ -11,10 +11,15 @@ from advisor.domain.host import HostProfile
 from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
+
+CALIBRATION_S, MODULE_S = 40.0, 10.0
+"""About what a calibration takes, and one for a further module on the same host."""
 
 
 def subject_of(target: TargetReference | None) -> CalibrationSubject:
@@ -43,40 +48,62 @@ def importable_folders(target: TargetReference | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(folders))
 
 
-def is_calibrated(subject: CalibrationSubject) -> bool:
-    """Whether this host's calibration is cached, for the user's kind of instance and code."""
-    from advisor.host_store import cache_path, read_host
+def calibration_s(subject: CalibrationSubject) -> float:
+    """About how long a calibration for the user's code will take: nothing where it is cached."""
+    if _cached(subject) is not None:
+        return 0.0
+    return MODULE_S if _cached(subject.without_module()) is not None else CALIBRATION_S
 
-    path = cache_path(subject.facts, subject.instance.storage, subject.user_module)
-    return read_host(path) is not None
+
+def _path(subject: CalibrationSubject) -> Path:
+    from advisor.host_store import cache_path
+
+    return cache_path(subject.facts, subject.instance.storage, subject.user_module)
+
+
+def _cached(subject: CalibrationSubject) -> HostProfile | None:
+    from advisor.host_store import read_host
+
+    return read_host(_path(subject))
+
+
+def _keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
+    """Cache a calibration, and what it says of this host for other modules."""
+    from advisor.host_store import write_host
+    from advisor.measure.calibration import pooled, without_module
+
+    kept = pooled(host, _cached(subject.without_module()))
+    for of in (subject.without_module(), subject):
+        write_host(_path(of), kept if of.target else without_module(kept))
+    return kept
 
 
 def calibrated_host(
     subject: CalibrationSubject, *, recalibrate: bool, budget_s: float, progress: Progress
 ) -> HostProfile:
-    """The cached calibration, or a new one, which is cached."""
-    from advisor.host_store import cache_path, read_host, write_host
-    from advisor.measure.calibration import calibrate
+    """The cached calibration, or a new one, which is cached.
 
-    path = cache_path(subject.facts, subject.instance.storage, subject.user_module)
-    known = None if recalibrate else read_host(path)
+    Where this host is known for other modules, only what depends on the module is measured.
+    """
+    from advisor.measure.calibration import calibrate, for_module, pooled
+
+    shared = None if recalibrate else _cached(subject.without_module())
+    known = None if recalibrate else _cached(subject)
     if known is not None:
-        return known
-    host = calibrate(subject, budget_s=budget_s, on_progress=progress)
-    write_host(path, host)
-    return host
+        return pooled(known, shared)
+    if not recalibrate and _path(subject).exists():
+        progress("the cached calibration is too old, damaged or of another version", 0.0)
+    host = for_module(subject, shared, on_progress=progress) if shared else None
+    return _keep(subject, host or calibrate(subject, budget_s=budget_s, on_progress=progress))
 
 
 def refreshed_host(
     subject: CalibrationSubject, host: HostProfile, *, budget_s: float, progress: Progress
 ) -> HostProfile:
     """The calibration with more runs at another moment, as far as the time reaches; cached."""
-    from advisor.host_store import cache_path, write_host
     from advisor.measure.calibration import refresh
 
-    found = refresh(subject, host, budget_s=budget_s, on_progress=progress)
-    write_host(cache_path(subject.facts, subject.instance.storage, subject.user_module), found)
-    return found
+    return _keep(subject, refresh(subject, host, budget_s=budget_s, on_progress=progress))
 
 
 def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from advisor.api.calibrating import (
+    CALIBRATION_S,
     calibrated_host,
+    calibration_s,
     importable_folders,
-    is_calibrated,
     refreshed_host,
     subject_of,
 )
@@ -44,9 +45,6 @@ MEASURING_SHARE = 0.6
 
 LEAST_MEASURING_S = 12.0
 """The op gets at least this much, however long the calibration took."""
-
-CALIBRATION_S = 40.0
-"""About what a calibration takes; the op's first calls come before it and must know."""
 
 REFRESH_S = 6.0
 """With less than this left, the calibration is not refreshed."""
@@ -178,9 +176,11 @@ def profile(
     run_config = read_run_config(request.run_config)
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
+    found = replace(found, description=replace(found.description, inputs=request.inputs))
     subject = subject_of(target)
-    known = not request.recalibrate and is_calibrated(subject)
-    expected_s = left_s() * MEASURING_SHARE if known else left_s() - CALIBRATION_S
+    calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
+    known = calibrating_s < CALIBRATION_S
+    expected_s = (left_s() - calibrating_s) * (MEASURING_SHARE if known else 1.0)
     first_s = min(request.budget_s, max(LEAST_MEASURING_S, expected_s))
     calibrated: list[HostProfile] = []
 

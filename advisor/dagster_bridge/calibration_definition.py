@@ -18,7 +18,8 @@ from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
 JOB_NAME = "dynadvise_calibration"
 
 
-def _import_user_code(module: str | None, file: str | None) -> None:
+def import_user_code(module: str | None, file: str | None) -> None:
+    """Import the user's module, or load the file, unless it is there already."""
     if module is not None:
         importlib.import_module(module)
     elif file is not None and Path(file).stem not in sys.modules:
@@ -33,7 +34,7 @@ def build_job(
     items: int, item_wait_s: float, module: str | None, file: str | None
 ) -> JobDefinition:
     """The job with ``items`` mapped steps; called again in every step process."""
-    _import_user_code(module, file)
+    import_user_code(module, file)
 
     @op(out=DynamicOut(int))
     def fan_out() -> Iterator[DynamicOutput[int]]:

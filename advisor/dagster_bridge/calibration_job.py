@@ -9,6 +9,7 @@ import pickle
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,19 @@ def run_config(request: CalibrationRequest) -> dict[str, object]:
         start = {"forkserver": preload}
     config = {"max_concurrent": request.max_concurrent, "start_method": start}
     return {"execution": {"config": {"multiprocess": config}}}
+
+
+@cache
+def forkserver_preloads_the_job() -> bool:
+    """Whether a forkserver without ``preload_modules`` preloads the job's module, as documented.
+
+    Dagster 1.13 does not: it reads an absent list as an empty one, which counts as explicit.
+    """
+    from advisor.dagster_bridge.private import _core_multiprocess_executor_creation
+
+    config: dict[str, object] = {"retries": {"enabled": {}}, "start_method": {"forkserver": {}}}
+    made = _core_multiprocess_executor_creation(config)
+    return made._explicit_forkserver_preload is None
 
 
 def execute_calibration(request: CalibrationRequest) -> RunResult:

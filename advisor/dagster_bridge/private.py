@@ -41,6 +41,9 @@ from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster.components.definitions import LazyDefinitions
 
 if TYPE_CHECKING:
+    from dagster._core.definitions.executor_definition import (
+        _core_multiprocess_executor_creation,
+    )
     from dagster._core.execution.api import create_execution_plan
     from dagster._core.execution.plan.active import ActiveExecution
     from dagster._core.execution.plan.state import KnownExecutionState
@@ -90,6 +93,7 @@ __all__ = [
     "UnresolvedAssetJobDefinition",
     "UnresolvedCollectExecutionStep",
     "UnresolvedMappedExecutionStep",
+    "_core_multiprocess_executor_creation",
     "create_execution_plan",
     "default_job_io_manager",
     "default_job_io_manager_with_fs_io_manager_schema",
@@ -116,6 +120,7 @@ _ON_DEMAND = {
     "KnownExecutionState": "dagster._core.execution.plan.state",
     "RetryMode": "dagster._core.execution.retries",
     "create_execution_plan": "dagster._core.execution.api",
+    "_core_multiprocess_executor_creation": "dagster._core.definitions.executor_definition",
 }
 
 

@@ -17,7 +17,10 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import cast
 
-from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.dagster_bridge.calibration_job import (
+    CalibrationRequest,
+    forkserver_preloads_the_job,
+)
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.dagster_bridge.runs import RunResult
 from advisor.domain.host import (
@@ -29,18 +32,19 @@ from advisor.domain.host import (
     PlanGrowth,
     PreloadList,
     StorageSample,
+    user_import_in,
 )
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child
 from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
-from advisor.measure.preload import DeriveRequest
+from advisor.measure.preload import DeriveRequest, StepImports
 
 ITEM_WAIT_S = 0.2
 """What a calibration's items sleep: without a wait, later steps look cheaper than they are,
 because log watchers die early and the processor's caches stay warm."""
 
-KEPT_RUNS = 8
+KEPT_RUNS = 12
 """Runs kept of each kind: the host's speed drifts, and the mean over time predicts better."""
 
 RUN_TIMEOUT_S = 120.0
@@ -60,8 +64,8 @@ class Probe:
 
 
 FULL_PASS = (
-    Probe("execute_in_process", 8),
-    Probe("in_process", 8),
+    Probe("execute_in_process", 32),
+    Probe("in_process", 16),
     Probe("warm_forkserver", 3),
     Probe("forkserver", 2),
     Probe("spawn", 1),
@@ -70,11 +74,20 @@ FULL_PASS = (
 
 REFRESH_PASS = (
     Probe("warm_forkserver", 3),
-    Probe("in_process", 8),
+    Probe("in_process", 16),
+    Probe("execute_in_process", 32),
     Probe("forkserver", 1),
     Probe("spawn", 1),
 )
 """A second look at another moment, most telling first; cut where the time is up."""
+
+
+PROOF = Probe("warm_forkserver", 2)
+"""What a further module is tried with."""
+
+PROOF_SLACK = 1.6
+"""A further module's steps may take so many times as long to start as those of the others: like
+runs at other moments differ by less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +108,16 @@ class CalibrationSubject:
         if self.target is None:
             return None
         return self.target.module or self.target.file
+
+    @property
+    def is_preloaded(self) -> bool:
+        """Whether a forkserver without a preload list preloads the user's module."""
+        named = self.target is not None and self.target.module is not None
+        return named and forkserver_preloads_the_job()
+
+    def without_module(self) -> CalibrationSubject:
+        """The same host for no user code: what its calibrations have in common."""
+        return replace(self, target=None, python_path=())
 
 
 def calibrate(
@@ -117,7 +140,8 @@ def calibrate(
     with temporary_instance_home(subject.instance) as home:
         session = _Session(subject, str(home), unmeasured)
         tell("deriving the warm preload list", 0.0)
-        preload = session.preload()
+        session.derive()
+        preload = session.preload(session.imports.dagsters + session.imports.users)
         runs: list[CalibrationRun] = []
         for index, probe in enumerate(FULL_PASS):
             tell(f"a tiny run: {_named(probe)}", 0.15 + 0.65 * index / len(FULL_PASS))
@@ -154,7 +178,100 @@ def calibrate(
         unmeasured=unmeasured,
         plan_growth=growth,
         process_start_s=process_start_s,
+        user_import_s=session.imports.user_import_s,
+        user_rss_bytes=session.imports.user_rss_bytes,
+        user_roots=session.imports.users,
+        user_preloaded=subject.is_preloaded,
     )
+
+
+def without_module(host: HostProfile) -> HostProfile:
+    """What a calibration says of the host for any user's module."""
+    users = set(host.user_roots)
+    preload = replace(
+        host.preload,
+        modules=tuple(m for m in host.preload.modules if m not in users),
+        left_out={m: why for m, why in host.preload.left_out.items() if m not in users},
+    )
+    return replace(
+        host,
+        user_module=None,
+        preload=preload,
+        base_rss_bytes=max(0, host.base_rss_bytes - host.user_rss_bytes),
+        process_start_s=max(0.05, host.process_start_s - host.user_import_s),
+        user_import_s=0.0,
+        user_rss_bytes=0,
+        user_roots=(),
+        user_preloaded=False,
+    )
+
+
+def pooled(host: HostProfile, other: HostProfile | None) -> HostProfile:
+    """A calibration with the runs of another one of the same host, each run once."""
+    if other is None:
+        return host
+    runs = {(run.method, run.started_at_s): run for run in (*other.runs, *host.runs)}
+    return replace(host, runs=_newest(list(runs.values())))
+
+
+def for_module(
+    subject: CalibrationSubject, shared: HostProfile, *, on_progress: Progress | None = None
+) -> HostProfile | None:
+    """The calibration for a module, from what is known of the host without it.
+
+    Only what depends on the module is measured: what it imports and how long that takes, which of
+    it is safe to preload, and one tiny run with the longer preload list as the proof.
+
+    Returns:
+        The calibration; None where the proof failed: the tiny run did not succeed, or its steps
+        take longer than imports explain. The host must then be measured with the module.
+    """
+    tell = on_progress or (lambda _message, _share: None)
+    begun = time.monotonic()
+    unmeasured: dict[str, str] = {}
+    with temporary_instance_home(subject.instance) as home:
+        session = _Session(subject, str(home), unmeasured)
+        tell("what the module imports; the rest of this host is known", 0.0)
+        session.derive()
+        preload = session.preload(shared.preload.modules + session.imports.users)
+        tell(f"a tiny run: {_named(PROOF)}", 0.5)
+        runs = session.run(PROOF, preload.modules)
+    if unmeasured or not runs or _step_start_s(runs) > PROOF_SLACK * _step_start_s(shared.runs):
+        return None
+    imports = session.imports
+    return replace(
+        shared,
+        user_module=subject.user_module,
+        preload=replace(
+            preload,
+            left_out={**shared.preload.left_out, **preload.left_out},
+            boot_before_s=shared.preload.boot_before_s,
+            boot_after_s=_boot_s(runs, "warm_forkserver"),
+        ),
+        runs=_newest([*shared.runs, *runs]),
+        base_rss_bytes=shared.base_rss_bytes + imports.user_rss_bytes,
+        cost_s=time.monotonic() - begun,
+        calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        process_start_s=shared.process_start_s + imports.user_import_s,
+        user_import_s=imports.user_import_s,
+        user_rss_bytes=imports.user_rss_bytes,
+        user_roots=imports.users,
+        user_preloaded=subject.is_preloaded,
+    )
+
+
+def _step_start_s(runs: Sequence[CalibrationRun]) -> float:
+    """Mean seconds from a mapped step's launch to its start, under a warm forkserver."""
+    found = [
+        step.start_s - step.worker_starting_s
+        for run in runs
+        if run.method == "warm_forkserver"
+        for step in run.run.steps
+        if step.mapping_key is not None
+        and step.start_s is not None
+        and step.worker_starting_s is not None
+    ]
+    return sum(found) / len(found) if found else 0.0
 
 
 def refresh(
@@ -170,6 +287,7 @@ def refresh(
     added: list[CalibrationRun] = []
     with temporary_instance_home(subject.instance) as home:
         session = _Session(subject, str(home), {})
+        session.imports = StepImports((), host.user_roots, host.user_import_s)
         for index, probe in enumerate(REFRESH_PASS):
             expected = _expected_s(probe, host)
             if time.monotonic() - begun + expected > budget_s:
@@ -210,24 +328,24 @@ def _expected_s(probe: Probe, host: HostProfile) -> float:
     return start + last.wall_s * (probe.items + 2) / (last.items + 2)
 
 
+def _boot_s(runs: Sequence[CalibrationRun], method: CalibrationMethod) -> float:
+    """Mean boot of a mapped step."""
+    boots = [
+        step.worker_started_s - step.worker_starting_s
+        for run in runs
+        if run.method == method and run.max_concurrent == 1
+        for step in run.run.steps
+        if step.mapping_key is not None
+        and step.worker_started_s is not None
+        and step.worker_starting_s is not None
+    ]
+    return sum(boots) / len(boots) if boots else 0.0
+
+
 def _with_proof(preload: PreloadList, runs: Sequence[CalibrationRun]) -> PreloadList:
     """The list with the mean boot of a mapped step before and after."""
-
-    def boot_s(method: str) -> float:
-        boots = [
-            step.worker_started_s - step.worker_starting_s
-            for run in runs
-            if run.method == method and run.max_concurrent == 1
-            for step in run.run.steps
-            if step.mapping_key is not None
-            and step.worker_started_s is not None
-            and step.worker_starting_s is not None
-        ]
-        return sum(boots) / len(boots) if boots else 0.0
-
-    return replace(
-        preload, boot_before_s=boot_s("forkserver"), boot_after_s=boot_s("warm_forkserver")
-    )
+    before_s, after_s = _boot_s(runs, "forkserver"), _boot_s(runs, "warm_forkserver")
+    return replace(preload, boot_before_s=before_s, boot_after_s=after_s)
 
 
 class _Session:
@@ -238,6 +356,7 @@ class _Session:
         self.home = home
         self.unmeasured = unmeasured
         self.base_rss_bytes = 0
+        self.imports = StepImports(())
 
     def _child(self, function: str, argument: object, **environment: str) -> ChildResult:
         target = self.subject.target
@@ -256,14 +375,20 @@ class _Session:
             return None
         return result.value
 
-    def preload(self) -> PreloadList:
+    def derive(self) -> None:
+        """Find out what a step's process imports."""
         request = DeriveRequest(self.subject.target, self.home)
-        name = "warm preload list"
-        roots = self._value(name, self._child("advisor.measure.preload:derive_roots", request))
+        child = self._child("advisor.measure.preload:derive_roots", request)
+        found = self._value("warm preload list", child)
+        if found is not None:
+            self.imports = cast("StepImports", found)
+
+    def preload(self, roots: tuple[str, ...]) -> PreloadList:
+        """Which of the modules are safe to import before a fork."""
         if not roots:
             return PreloadList(())
         checked = self._value(
-            name,
+            "warm preload list",
             self._child("advisor.measure.imports:check_modules", roots, **SINGLE_THREADED_BLAS),
         )
         if checked is None:
@@ -275,7 +400,7 @@ class _Session:
         """One tiny run; empty where it failed."""
         module = self.subject.target.module if self.subject.target else None
         chosen: tuple[str, ...] | None = None
-        if probe.method == "forkserver" and module:
+        if probe.method == "forkserver" and module and self.subject.is_preloaded:
             chosen = (module,)
         if probe.method == "warm_forkserver":
             if not preload:
@@ -296,6 +421,9 @@ class _Session:
         if value is None:
             return []
         result = cast("RunResult", value)
+        server_import_s, step_import_s = user_import_in(
+            probe.method, self.imports.user_import_s, preloaded=self.subject.is_preloaded
+        )
         if probe.method == "in_process":
             self.base_rss_bytes = child.peak_rss_bytes
         return [
@@ -309,6 +437,8 @@ class _Session:
                 run=result.run or _no_run(result),
                 items=probe.items,
                 started_at_s=result.started_at_s,
+                server_import_s=server_import_s,
+                step_import_s=step_import_s,
             )
         ]
 
@@ -343,8 +473,10 @@ class _Session:
         """The command line's fixed cost: its whole time less the run's own, on a tiny job."""
         with tempfile.TemporaryDirectory(prefix="dynadvise-cli-") as directory:
             Path(directory, "dynadvise_cli_start.py").write_text(_CLI_JOB)
-            command = [sys.executable, "-m", "dagster", "job", "execute"]
-            command += ["-m", "dynadvise_cli_start", "-j", "cli_start", "-c", "config.yaml"]
+            job = TargetReference(
+                "cli_start", "dynadvise_cli_start", None, None, "cli_start", directory
+            )
+            command = command_line(job, Path("config.yaml"))
             Path(directory, "config.yaml").write_text("execution: {config: {in_process: {}}}\n")
             environment = {**os.environ, "DAGSTER_HOME": self.home}
             begun = time.perf_counter()

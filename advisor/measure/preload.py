@@ -8,6 +8,7 @@ Whether they are safe there is `advisor.measure.imports.check_modules`'s to say.
 from __future__ import annotations
 
 import importlib
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -26,19 +27,52 @@ class DeriveRequest:
     instance_home: str
 
 
-def derive_roots(request: DeriveRequest) -> tuple[str, ...]:
+@dataclass(frozen=True, slots=True)
+class StepImports:
     """Root modules that a step's process imports beyond ``import dagster``, slowest first.
 
-    Called in a fresh process: it executes a tiny job in process on the instance, as a step does.
+    Attributes:
+        dagsters: What any step imports.
+        users: What the user's code asks for beside it.
+        user_import_s: How long importing the user's code took, after ``dagsters``.
+        user_rss_bytes: By how much the process grew.
     """
-    importlib.import_module("psutil")  # ours, not the step's
+
+    dagsters: tuple[str, ...]
+    users: tuple[str, ...] = ()
+    user_import_s: float = 0.0
+    user_rss_bytes: int = 0
+
+
+def derive_roots(request: DeriveRequest) -> StepImports:
+    """What a step's process imports.
+
+    Called in a fresh process: it executes a tiny job in process on the instance, as a step does,
+    and then imports the user's code.
+    """
+    process = importlib.import_module("psutil").Process()  # ours, not the step's
     importlib.import_module("dagster._core.executor.multiprocess")  # the forkserver has it anyway
     with traced_imports() as found:
-        _as_a_step_does(request)
-    return tuple(root.module for root in _worth(found))
+        _as_a_step_does(request.instance_home)
+    dagsters = tuple(root.module for root in _worth(found))
+    target = request.target
+    if target is None:
+        return StepImports(dagsters)
+    from advisor.dagster_bridge.calibration_definition import import_user_code
+
+    grown, begun = process.memory_info().rss, time.perf_counter()
+    with traced_imports() as asked:
+        import_user_code(target.module, target.file)
+    took = time.perf_counter() - begun
+    return StepImports(
+        dagsters,
+        tuple(root.module for root in _worth(asked)),
+        user_import_s=took,
+        user_rss_bytes=max(0, process.memory_info().rss - grown),
+    )
 
 
-def _as_a_step_does(request: DeriveRequest) -> None:
+def _as_a_step_does(instance_home: str) -> None:
     from advisor.dagster_bridge.calibration_job import CalibrationRequest, execute_calibration
 
     execute_calibration(
@@ -48,8 +82,8 @@ def _as_a_step_does(request: DeriveRequest) -> None:
             item_wait_s=0.0,
             max_concurrent=1,
             preload=None,
-            target=request.target,
-            instance_home=request.instance_home,
+            target=None,
+            instance_home=instance_home,
         )
     )
 

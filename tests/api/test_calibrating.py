@@ -1,0 +1,151 @@
+"""What is known of a host is shared by the user's modules; timing is replaced by made-up runs."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from factories import make_host_profile
+
+from advisor.api import calibrating
+from advisor.domain.host import HostProfile
+from advisor.domain.workload import TargetReference
+from advisor.measure import calibration
+from advisor.measure.progress import silent
+
+NOW = "2099-01-01T00:00:00+00:00"
+
+
+class Measured:
+    """Stands in for the measuring, and counts it."""
+
+    def __init__(self, *, alike: bool = True) -> None:
+        self.alike = alike
+        self.full: list[str | None] = []
+        self.adapted: list[str | None] = []
+        self.moment = 0.0
+
+    def _host(self, subject: calibration.CalibrationSubject, import_s: float) -> HostProfile:
+        self.moment += 1.0
+        made = make_host_profile()
+        module = subject.user_module
+        own = (module,) if module else ()
+        return replace(
+            made,
+            facts=subject.facts,
+            user_module=module,
+            calibrated_at=NOW,
+            runs=tuple(
+                replace(run, started_at_s=self.moment + i / 10) for i, run in enumerate(made.runs)
+            ),
+            preload=replace(made.preload, modules=("sqlalchemy", *own), left_out={}),
+            user_roots=own,
+            user_import_s=import_s,
+            user_rss_bytes=1000,
+            base_rss_bytes=50_000,
+        )
+
+    def calibrate(self, subject, **_options):
+        self.full.append(subject.user_module)
+        return self._host(subject, 0.2 if subject.target else 0.0)
+
+    def for_module(self, subject, shared, **_options):
+        self.adapted.append(subject.user_module)
+        assert shared.user_module is None
+        assert not shared.user_roots
+        assert shared.preload.modules == ("sqlalchemy",)
+        if not self.alike:
+            return None
+        found = self._host(subject, 0.5)
+        return replace(found, runs=(*shared.runs, *found.runs[:1]))
+
+
+@pytest.fixture
+def measured(tmp_path, monkeypatch):
+    return installed(Measured(), tmp_path, monkeypatch)
+
+
+def installed(stub, tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNADVISE_CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr(calibration, "calibrate", stub.calibrate)
+    monkeypatch.setattr(calibration, "for_module", stub.for_module)
+    return stub
+
+
+def subject(module: str | None) -> calibration.CalibrationSubject:
+    target = TargetReference(f"{module}:job", module, None, "job", None, ".") if module else None
+    return calibrating.subject_of(target)
+
+
+def host_for(module: str | None, *, recalibrate: bool = False) -> HostProfile:
+    return calibrating.calibrated_host(
+        subject(module), recalibrate=recalibrate, budget_s=60.0, progress=silent
+    )
+
+
+def test_a_second_module_is_not_measured_from_nothing(measured):
+    assert calibrating.calibration_s(subject("first")) == calibrating.CALIBRATION_S
+    first = host_for("first")
+    assert calibrating.calibration_s(subject("second")) == calibrating.MODULE_S
+    second = host_for("second")
+    assert measured.full == ["first"]
+    assert measured.adapted == ["second"]
+    assert second.preload.modules == ("sqlalchemy", "second")
+    assert {run.started_at_s for run in first.runs} < {run.started_at_s for run in second.runs}
+    assert calibrating.calibration_s(subject("second")) == 0.0
+
+
+def test_what_a_second_module_measured_helps_the_first(measured):
+    host_for("first")
+    second = host_for("second")
+    again = host_for("first")
+    assert measured.full == ["first"]
+    assert len(again.runs) == len(second.runs)
+    assert again.user_module == "first"
+
+
+def test_the_host_alone_is_known_after_any_module(measured):
+    host_for("first")
+    alone = host_for(None)
+    assert measured.full == ["first"]
+    assert alone.user_module is None
+    assert alone.preload.modules == ("sqlalchemy",)
+    assert alone.base_rss_bytes == 49_000
+
+
+def test_recalibrating_measures_all_again(measured):
+    host_for("first")
+    host_for("first", recalibrate=True)
+    assert measured.full == ["first", "first"]
+
+
+def test_a_module_whose_steps_are_unlike_the_others_is_measured_in_full(tmp_path, monkeypatch):
+    stub = installed(Measured(alike=False), tmp_path, monkeypatch)
+    host_for("first")
+    host_for("odd")
+    assert stub.full == ["first", "odd"]
+
+
+@pytest.mark.parametrize(("module", "is_read"), [("first", False), (None, True)])
+def test_a_calibration_of_version_1_is_read_where_no_module_was_in_it(
+    measured, module, is_read, tmp_path
+):
+    host_for(module)
+    for path in (tmp_path / "hosts").iterdir():
+        document = json.loads(path.read_text())
+        if document["host"]["user_module"] != module:
+            path.unlink()
+            continue
+        for name in ("user_import_s", "user_rss_bytes", "user_roots"):
+            del document["host"][name]
+        path.write_text(json.dumps({**document, "version": 1}))
+    told: list[str] = []
+    calibrating.calibrated_host(
+        subject(module),
+        recalibrate=False,
+        budget_s=60.0,
+        progress=lambda message, _share: told.append(message),
+    )
+    assert measured.full == ([module] if is_read else [module, module])
+    assert is_read or "another version" in told[0]
