@@ -47,6 +47,11 @@ _NAMED = ("advised", "current", "default", "config-only")
     "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
 )
 @click.option("--worker-kind", type=click.Choice(["thread", "process"]))
+@click.option(
+    "--depth-first/--breadth-first",
+    default=None,
+    help="Order of a chain of mapped ops (dagster/priority tags).",
+)
 @options.advise_options
 @options.output_options("text", "json")
 @options.profiles_option
@@ -117,7 +122,14 @@ def _candidate(saved: SavedProfile, values: dict[str, Any]) -> Candidate:
         max_concurrent=base.max_concurrent if same else _default_concurrency(saved, executor),
         batch_size=values["batch_size"] or base.batch_size,
         workers_in_op=values["workers"] or base.workers_in_op,
+        depth_first=base.depth_first if same else False,
     )
+    if values["depth_first"] is not None:
+        options.refuse(
+            values["depth_first"] and candidate.is_batched,
+            "A batch runs the chain of each item whole: there is no order to choose.",
+        )
+        candidate = replace(candidate, depth_first=values["depth_first"])
     if values["max_concurrent"]:
         options.refuse(
             executor == "in_process" and values["max_concurrent"] > 1,
@@ -147,6 +159,8 @@ def _named(advice: Advice, name: str | None) -> Candidate:
 
 def _default_concurrency(saved: SavedProfile, executor: str) -> int:
     """What Dagster takes where ``max_concurrent`` is not set."""
+    if executor == "async":
+        return saved.advice.workload.items  # no limit at all
     return saved.host.facts.cpu_count if executor != "in_process" else 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.errors import DynadviseError
 from advisor.emit.imports import JobImport, job_import
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, literal, prose
@@ -45,7 +46,24 @@ def emit_python(request: EmitRequest) -> str:
         import_line=imported.from_import if imported else "",
         binding=imported.binding if imported else "",
         kind=description.kind,
+        priorities=literal(_priorities(request)) if candidate.depth_first else "",
     )
+
+
+def _priorities(request: EmitRequest) -> dict[str, str]:
+    """Priority by node: the later in the chain, the sooner; the first op keeps the default, 0.
+
+    Raises:
+        DynadviseError: The ops are not nodes of a job that the snippet could build again.
+    """
+    ops = [op.op for op in request.description.mapped]
+    if imported_job(request) is None or any(len(op.node_path) > 1 for op in ops):
+        raise DynadviseError(
+            "The tags that make this chain depth first cannot be put in from outside: its ops are"
+            " not nodes of a job's own graph.",
+            hint=f'Write @op(tags={{"dagster/priority": "1"}}) on {ops[-1].name!r}.',
+        )
+    return {op.node_path[0]: str(place) for place, op in enumerate(ops) if place}
 
 
 def imported_job(request: EmitRequest) -> JobImport | None:
@@ -79,6 +97,12 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
         paragraphs.append(
             "Advised: call execute_in_process(), which takes no executor. Launched otherwise, the"
             " executor below runs the steps the same way."
+        )
+    if candidate.depth_first:
+        paragraphs.append(
+            "Depth first: Dagster runs a chain of mapped ops breadth first, so every intermediate"
+            " result waits at once and the first item is done late. The priorities below turn that"
+            " round."
         )
     if candidate.executor == "async":
         paragraphs.append(
