@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -162,21 +163,44 @@ def _first_failure(events: object) -> str:
     return "the run failed"
 
 
-def command_line(target: TargetReference, config_file: Path | None) -> list[str]:
+def has_dg() -> bool:
+    """Whether ``dg launch`` is installed (the package ``dagster-dg-cli``)."""
+    return find_spec("dagster_dg_cli") is not None
+
+
+def command_line(
+    target: TargetReference, config_file: Path, job: Callable[[], str] | None = None
+) -> list[str]:
     """The command that runs the target's job from the command line.
 
-    ``dagster job execute`` where the installed Dagster has it; it calls the same ``execute_job``
-    as ``dg launch --job``.
+    ``dg launch --job`` where it is installed, else ``dagster job execute``, which it supersedes:
+    both call the same ``execute_job``.
+
+    Args:
+        target: The job.
+        config_file: Its run config.
+        job: Tells the job's name, which ``dg`` needs; None: the target does.
     """
-    command = [sys.executable, "-m", "dagster", "job", "execute"]
-    command += ["-m", target.module] if target.module else ["-f", str(target.file)]
+    place = ["-m", target.module] if target.module else ["-f", str(target.file)]
     if target.attribute:
-        command += ["-a", target.attribute]
-    elif target.job:
-        command += ["-j", target.job]
-    if config_file is not None:
-        command += ["-c", str(config_file)]
-    return command
+        place += ["-a", target.attribute]
+    config = ["-c", str(config_file)]
+    if has_dg():
+        name = job() if job else str(target.job)
+        launch = "from dagster_dg_cli.cli import main; main()"
+        return [sys.executable, "-c", launch, "launch", "--job", name, *place, *config]
+    name_of_job = ["-j", target.job] if target.job and not target.attribute else []
+    return [sys.executable, "-m", "dagster", "job", "execute", *place, *name_of_job, *config]
+
+
+def _job_name(target: TargetReference) -> str:
+    from advisor.dagster_bridge.target import load_target
+
+    job = load_target(target).job
+    if job is None:
+        message = f"{target.spelled} has no job to run"
+        raise ValueError(message)
+    return job.name
 
 
 def _execute_command(request: RunRequest) -> RunResult:
@@ -186,9 +210,10 @@ def _execute_command(request: RunRequest) -> RunResult:
         config = Path(directory) / "run_config.yaml"
         config.write_text(yaml.safe_dump(_plain(request.run_config)))
         environment = {**os.environ, "DAGSTER_HOME": request.instance_home}
+        command = command_line(request.target, config, lambda: _job_name(request.target))
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         done = subprocess.run(
-            command_line(request.target, config),
+            command,
             cwd=request.target.working_directory,
             env=environment,
             capture_output=True,

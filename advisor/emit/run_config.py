@@ -74,7 +74,10 @@ def _notes(request: EmitRequest) -> list[str]:
             " launched otherwise (UI, command line, schedule), this runs it the same way."
         )
     elif candidate.launch == "cli":
-        notes.append("Save as advised.yaml, and launch with `dagster job execute -c advised.yaml`.")
+        notes.append(
+            "Save as advised.yaml, and launch with `dg launch --job NAME -c advised.yaml`, or with"
+            " `dagster job execute -c advised.yaml` where dg is not installed."
+        )
     if setting is not None:
         kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
         fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +21,7 @@ from advisor.dagster_bridge.calibration_job import (
     forkserver_preloads_the_job,
 )
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
-from advisor.dagster_bridge.runs import RunResult
+from advisor.dagster_bridge.runs import RunResult, command_line
 from advisor.domain.host import (
     CalibrationMethod,
     CalibrationRun,
