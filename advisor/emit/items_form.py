@@ -34,21 +34,14 @@ class ItemsSource:
     """How the emitted job comes by its items.
 
     Attributes:
-        modules: Modules of the standard library that the reading needs.
         imports: Lines that import the user's op or function, and the callable that gives items.
         reading: Lines that read the items and yield them as dynamic outputs.
         worker: Name by which the op or function is called.
     """
 
-    modules: tuple[str, ...]
     imports: str
     reading: str
     worker: str
-
-    @property
-    def needs_yaml(self) -> bool:
-        """Whether PyYAML (which Dagster brings) is needed."""
-        return "yaml." in self.reading
 
 
 def items_source(description: WorkloadDescription) -> ItemsSource:
@@ -87,14 +80,13 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         found.setdefault(module, [])
         found[module] = sorted([*found[module], *bound])
         imports = "\n".join(from_import(place, found[place]) for place in sorted(found))
-        entries, modules, constant = f"{given}() if callable({given}) else {given}", (), ""
+        entries, constant = f"{given}() if callable({given}) else {given}", ""
     else:
         suffix = PurePath(spelled).suffix
         reader = _READERS.get(_SUFFIXES.get(suffix, suffix), _READERS[".json"])
         imports, entries = from_import(module, bound), reader
-        modules = () if "yaml" in reader else ("json",)
         constant = f"INPUTS = Path({quoted(spelled)})\n\n\n"
-    return ItemsSource(modules, imports, constant + _reading(op, entries), worker)
+    return ItemsSource(imports, constant + _reading(op, entries), worker)
 
 
 def _reading(op: MappedOp, entries: str) -> str:
@@ -104,28 +96,21 @@ def _reading(op: MappedOp, entries: str) -> str:
         f"    entries = {entries}",
         "    for place, entry in enumerate(entries):",
     ]
-    if op.item_input is None or len(op.inputs) > 1:
-        value = "entry"
+    if len(op.inputs) != 1:
         if op.item_input is not None:
-            names = literal_set(op.inputs)
+            names = "{" + ", ".join(map(quoted, op.inputs)) + "}"
             lines += [
                 f"        if not (isinstance(entry, dict) and {names} & entry.keys()):",
                 f"            entry = {{{quoted(op.item_input)}: entry}}",
             ]
     else:
-        name = quoted(identifier(op.item_input, "The input"))
-        value = "entry"
+        name = quoted(identifier(op.inputs[0], "The input"))
         lines += [
             f"        if isinstance(entry, dict) and {name} in entry:",
             f"            entry = entry[{name}]",
         ]
-    lines.append(f'        yield DynamicOutput({value}, mapping_key=f"item_{{place}}")')
+    lines.append('        yield DynamicOutput(entry, mapping_key=f"item_{place}")')
     return "\n".join(lines)
-
-
-def literal_set(names: tuple[str, ...]) -> str:
-    """A set of names, as Python writes it."""
-    return "{" + ", ".join(map(quoted, names)) + "}"
 
 
 def items_form(
