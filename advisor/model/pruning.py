@@ -36,6 +36,7 @@ def score(objective: Objective, makespan_s: float, core_seconds: float) -> float
 
 def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
     """A makespan that the candidate cannot beat, found in microseconds."""
+    setting = setting.under(candidate)
     items = setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
     workers = min(candidate.workers_in_op, candidate.batch_size)
@@ -50,18 +51,19 @@ def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
     o = setting.overhead.multiprocess[key]
     step_cpu = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
     factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
-    step_wall = step_cpu + wall * candidate.batch_size * factor / workers
+    work = items.count * wall * factor / workers
     slots = min(steps_at_once(candidate, setting), steps)
     plain = 1 + setting.before_steps + setting.after_steps
     serial = o.start_s + o.end_s + o.server_start_s + plain * step_cpu
     share = max(
-        steps * step_wall / slots, (steps * step_cpu + items.count * cpu) / setting.capacity
+        (steps * step_cpu + work) / slots, (steps * step_cpu + items.count * cpu) / setting.capacity
     )
     return serial + share
 
 
 def lower_core_seconds(candidate: Candidate, setting: Setting) -> float:
     """Core-seconds that the candidate cannot do with less of."""
+    setting = setting.under(candidate)
     work = setting.items.count * float(setting.items.cpu_s.mean())
     if candidate.executor != "multiprocess":
         return work

@@ -15,6 +15,7 @@ from advisor.model.candidates import WorkerChoice, all_candidates, complexity
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.prediction import Machine, Setting, estimate, interval
+from advisor.model.pruning import lower_bound_s, lower_core_seconds
 from advisor.model.search import WORTH_CODE, Constraints, SearchResult, floors, search
 
 WARM = MultiprocessOverhead(
@@ -275,3 +276,27 @@ def test_what_is_left_out_of_the_simulation_would_not_have_been_chosen(
     assert len(thorough.candidates) >= len(found.candidates)
     assert found.recommendation.candidate == thorough.recommendation.candidate
     assert found.config_only.candidate == thorough.config_only.candidate
+
+
+@settings(max_examples=10, deadline=None)
+@given(
+    wall_s=st.floats(0.001, 5.0),
+    share=st.floats(0.0, 1.0),
+    items=st.sampled_from([1, 7, 45, 900]),
+)
+def test_bounds_lie_below_what_is_simulated(wall_s: float, share: float, items: int) -> None:
+    measured = items_of(profile(wall_s, wall_s * share, items))
+    contention = fit_contention((), alone_s=wall_s, cpu_s=wall_s * share, cores=2.0)
+    setting = Setting(measured, contention, OVERHEAD, Machine(2.0, 1 << 36), draws=2)
+    ways = all_candidates(
+        items,
+        overhead=OVERHEAD,
+        preload=("warm",),
+        workers=WorkerChoice(contention, 2.0),
+        processes_possible=True,
+    )
+    for way in ways[:: 6 if items > 100 else 2]:
+        found = estimate(way, setting)
+        # The items that are simulated may be a little faster than the mean of the samples.
+        assert lower_bound_s(way, setting) <= 1.03 * found.makespan_s, way.label
+        assert lower_core_seconds(way, setting) <= 1.03 * found.core_seconds, way.label
