@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="What to run, separated by commas: advised, config-only, current, default, runner-up, "
     "grid, or ways such as execute_in_process, spawn:2, warm:4, "
-    "in_process:batch=8:threads=8, cli-spawn:2.",
+    "warm:4:depth-first, async:16, in_process:batch=8:threads=8, cli-spawn:2.",
 )
 @click.option(
     "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."

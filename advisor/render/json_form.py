@@ -88,6 +88,8 @@ def prediction_to_json(prediction: Prediction) -> dict[str, Any]:
         "predicted_s": dataclasses.asdict(prediction.makespan_s),
         "breakdown_s": {name.removesuffix("_s"): value for name, value in breakdown.items()},
         "peak_memory_bytes": prediction.peak_memory_bytes,
+        "intermediate_bytes": prediction.intermediate_bytes,
+        "first_result_s": prediction.first_result_s,
         "core_seconds": prediction.core_seconds,
         "p_best": prediction.p_best,
         "expected_regret": prediction.expected_regret,

@@ -72,4 +72,10 @@ def telling_rejections(advice: Advice) -> list[Rejection]:
 
 
 def _kind(candidate: Candidate) -> tuple[object, ...]:
-    return (candidate.method, candidate.batch_size > 1, candidate.worker_kind)
+    return (
+        candidate.method,
+        candidate.batch_size > 1,
+        candidate.worker_kind,
+        candidate.depth_first,
+        candidate.op_threads,
+    )
