@@ -1,0 +1,184 @@
+"""Each warning once, provoked by a job, a script or an instance, and told by ``check --static``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+
+import pytest
+from factories import make_advice, make_host_profile, make_prediction, make_saved_profile
+
+from advisor.api.check import CheckOptions
+from advisor.api.inspection import inspect_targets
+from advisor.checks import MEANINGS
+from advisor.domain.candidate import Candidate
+from advisor.measure.machine import host_facts
+from advisor.store import write
+
+JOBS = """
+import itertools
+
+from dagster import (
+    DynamicOut, DynamicOutput, JobDefinition, executor, graph, mem_io_manager,
+    multiprocess_executor, op,
+)
+
+
+@op(out=DynamicOut())
+def split():
+    yield DynamicOutput(1, mapping_key="a")
+
+
+@op
+def work(chunk):
+    return chunk
+
+
+@op(pool="db")
+def query(chunk):
+    return chunk
+
+
+@executor(name="dask")
+def dask_executor(_):
+    raise NotImplementedError
+
+
+@graph
+def fan_out():
+    split().map(work)
+
+
+@graph
+def querying():
+    split().map(query)
+
+
+def config(**given):
+    return {"execution": {"config": {"max_concurrent": 1, **given}}}
+
+
+def made(name, graph=fan_out, config=config(), **options):
+    options.setdefault("executor_def", multiprocess_executor)
+    return graph.to_job(name=name, config=config, **options)
+
+
+sound = made("sound")
+dask = made("dask", executor_def=dask_executor, config=None)
+fixed = made(
+    "fixed", executor_def=multiprocess_executor.configured({"max_concurrent": 1}), config=None
+)
+unset = made("unset", config=None)
+pooled = made("pooled", querying)
+retried = made("retried", tags={"dagster/max_retries": "2"})
+in_memory = made("in_memory", resource_defs={"io_manager": mem_io_manager})
+preloading = made(
+    "preloading",
+    config=config(start_method={"forkserver": {"preload_modules": ["no_such_module"]}}),
+)
+crowded = made("crowded", config=config(max_concurrent=64))
+heavy = made("heavy")
+numbers = itertools.count()
+
+
+def changing() -> JobDefinition:
+    @graph(name="changing")
+    def anew():
+        split().map(work.alias(f"work_{next(numbers)}"))
+
+    return anew.to_job()
+"""
+
+SCRIPT = """
+import os
+
+from dagster import DagsterInstance, execute_job, reconstructable
+from provoking import made
+
+scripted = made("scripted")
+if os.environ.get("RUN_IT"):
+    execute_job(reconstructable(scripted), instance=DagsterInstance.get())
+"""
+
+PROVOKED = {
+    "provoking:sound": set(),
+    "provoking:dask": {"DYN001"},
+    "provoking:fixed": {"DYN002"},
+    "provoking:unset": {"DYN003"},
+    "provoking:pooled": {"DYN004"},
+    "provoking:retried": {"DYN005"},
+    "scripted:scripted": {"DYN006"},
+    "provoking:changing": {"DYN003", "DYN007"},
+    "provoking:in_memory": {"DYN008"},
+    "provoking:preloading": {"DYN009"},
+    "provoking:crowded": {"DYN010"},
+    "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
+}
+
+ON_ONE_CPU = """
+import os
+os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+from advisor.cli import main
+main()
+"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text("concurrency:\n  pools:\n    granularity: run\n")
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "provoking.py").write_text(JOBS)
+    (folder / "scripted.py").write_text(SCRIPT)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("DAGSTER_HOME", str(home))
+    monkeypatch.setenv("DAGSTER_MULTIPROCESS_EXECUTOR_MAX_CONCURRENT", "5")
+    return folder
+
+
+def commit_profile(folder):
+    """A profile of another machine, Dagster and code, by which the job wants too much memory."""
+    options = CheckOptions(targets=("provoking:heavy",), static=True)
+    described = inspect_targets(options)[0].description
+    (op,) = described.mapped
+    older = replace(described, mapped=(replace(op, op=replace(op.op, source_hash="older")),))
+    own = Candidate("execute_job", "multiprocess", "spawn", max_concurrent=1)
+    warm = Candidate("execute_job", "multiprocess", "forkserver", ("dagster",), 8)
+    current = make_prediction(own, 14.3, peak_memory_bytes=2**50)
+    advised = make_prediction(warm)
+    advice = make_advice(
+        current=current,
+        config_only=advised,
+        recommendation=advised,
+        candidates=(advised, current),
+    )
+    host = make_host_profile()
+    host = replace(host, facts=replace(host.facts, dagster_version="1.12.0"))
+    write(make_saved_profile(description=older, advice=advice, host=host), folder / "profiles")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no CPU affinity here")
+def test_each_warning_is_told_of_the_job_that_provokes_it(project):
+    assert host_facts().cpu_count >= 1
+    commit_profile(project)
+
+    done = subprocess.run(
+        [sys.executable, "-c", ON_ONE_CPU, "check", "--static", "--format", "json", *PROVOKED],
+        capture_output=True, text=True, check=False, timeout=240,
+    )  # fmt: skip
+
+    told = {
+        target["target"]: {finding["code"] for finding in target["findings"]}
+        for target in json.loads(done.stdout)["targets"]
+    }
+    assert told == PROVOKED, done.stderr
+    assert set().union(*PROVOKED.values()) >= set(MEANINGS)
+    for target in json.loads(done.stdout)["targets"]:
+        for finding in target["findings"]:
+            assert finding["message"]
+            assert finding["remedy"]
