@@ -343,13 +343,13 @@ def _emitted(
     directory: Path,
 ) -> TargetReference:
     """The emitted module for a candidate that needs code, as the target to run."""
-    from advisor.emit import EmitRequest, emit
+    from advisor.emit import EmitRequest, batched_job_name, emit
 
     candidate = prediction.candidate
     kind, attribute = "python", "advised_job"
     if candidate.is_batched:
         kind = "workers" if candidate.workers_in_op > 1 else "batch"
-        attribute = f"{saved.description.job_name}_batched"
+        attribute = batched_job_name(saved.description)
     request = EmitRequest(saved.description, saved.advice, prediction, saved.workload)
     source = emit(kind, request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")

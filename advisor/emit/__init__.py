@@ -9,16 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advisor.domain.errors import DynadviseError
-from advisor.emit.batches import emit_batch, emit_workers
+from advisor.emit.batches import batched_job_name, emit_batch, emit_workers
 from advisor.emit.executors import emit_async, emit_environments
 from advisor.emit.instance_config import emit_dagster_yaml
 from advisor.emit.observing import emit_instrument, emit_monitor
+from advisor.emit.own_threads import of_config
 from advisor.emit.python_form import emit_python
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
 from advisor.emit.troubleshooting import emit_troubleshooting
 
-__all__ = ["KINDS", "EmitRequest", "emit"]
+__all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit"]
 
 _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
     "run-config": emit_run_config,
@@ -48,4 +49,4 @@ def emit(kind: str, request: EmitRequest) -> str:
         raise DynadviseError(
             f"There is no snippet of the kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
         ) from None
-    return emitter(request)
+    return of_config(kind, emitter(request), request)
