@@ -49,6 +49,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
 
     from advisor.model.contention import fit_contention
     from advisor.model.items import items_of
+    from advisor.model.own_threads import limited_profile
     from advisor.model.prediction import Machine, Setting
 
     items = items_of(saved.workload, options.items)
@@ -75,6 +76,10 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
         depth_first=_depth_first(description),
     )
     setting = _with_pools(setting, saved, options.max_connections)
+    limited = limited_profile(saved.workload)
+    if limited is not None:
+        alike = setting_of(replace(saved, workload=limited), options, corrected=False)
+        setting = replace(setting, limited=alike)
     if not corrected or not saved.verifications:
         return setting
     return replace(setting, correction=_corrections(saved.verifications, setting))
@@ -257,6 +262,7 @@ def recommend(
     """
     from advisor.model.break_even import crossings
     from advisor.model.candidates import WorkerChoice, all_candidates
+    from advisor.model.own_threads import with_one_thread
     from advisor.model.prediction import items_cap
     from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
@@ -278,6 +284,8 @@ def recommend(
         processes_possible=possible,
         asynchronous=no_loop is None,
     )
+    if setting.limited is not None:
+        candidates += with_one_thread(candidates)
     impossible = _on_no_loop(setting.items.count, no_loop)
     if not possible:
         cannot = f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"

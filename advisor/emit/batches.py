@@ -17,6 +17,7 @@ from advisor.emit.items_form import (
     items_source,
     job_of_op,
 )
+from advisor.emit.own_threads import with_thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import with_reasons
 from advisor.emit.request import EmitRequest
@@ -35,7 +36,8 @@ def emit_batch(request: EmitRequest) -> str:
     Raises:
         DynadviseError: None has, or the job cannot be batched automatically.
     """
-    return _module(_best(request, lambda way: way.is_batched, "batches"))
+    best = _best(request, lambda way: way.is_batched, "batches")
+    return with_thread_limit(_module(best), best)
 
 
 def emit_workers(request: EmitRequest) -> str:
@@ -44,7 +46,8 @@ def emit_workers(request: EmitRequest) -> str:
     Raises:
         DynadviseError: No way of the advice has workers, or the job cannot be batched.
     """
-    return _module(_best(request, lambda way: way.workers_in_op > 1, "workers inside a step"))
+    best = _best(request, lambda way: way.workers_in_op > 1, "workers inside a step")
+    return with_thread_limit(_module(best), best)
 
 
 def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:

@@ -19,6 +19,7 @@ from advisor.domain.quantities import Interval
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child
+from advisor.measure.imports import SINGLE_THREADED_BLAS
 
 START_S = 3.0
 """What a fresh process takes before the run's clock starts (import of Dagster and the user's
@@ -90,6 +91,12 @@ def work_s(run: ObservedRun) -> float:
     return total
 
 
+def thread_limit(candidate: Candidate) -> dict[str, str]:
+    """The environment that keeps math libraries to the candidate's number of threads."""
+    limit = candidate.op_threads
+    return {} if limit is None else dict.fromkeys(SINGLE_THREADED_BLAS, str(limit))
+
+
 def run_child(
     configuration: Configuration,
     *,
@@ -112,7 +119,7 @@ def run_child(
             timeout_s=timeout_s,
             python_path=[target.working_directory, *configuration.python_path],
             working_directory=target.working_directory,
-            environment={"DAGSTER_HOME": str(home)},
+            environment={"DAGSTER_HOME": str(home), **thread_limit(configuration.candidate)},
         )
 
 

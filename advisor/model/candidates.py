@@ -165,7 +165,9 @@ def complexity(candidate: Candidate) -> tuple[int, int, int, int, int, int]:
     return (
         int(candidate.needs_code) + int(candidate.is_batched),
         int(candidate.executor != "in_process"),
-        int(candidate.is_warm) + int(candidate.start_method == "forkserver"),
+        int(candidate.is_warm)
+        + int(candidate.start_method == "forkserver")
+        + int(candidate.op_threads is not None),
         int(candidate.workers_in_op > 1) + int(candidate.worker_kind == "process"),
         candidate.max_concurrent * candidate.workers_in_op,
         candidate.batch_size,

@@ -55,6 +55,7 @@ def _limited_op(op: OpProfile) -> OpProfile:
         first_calls=moved(op.first_calls),
         preloaded_first_calls=moved(op.preloaded_first_calls),
         later_calls=op.limited_calls,
+        limited_calls=(),
     )
 
 

@@ -8,14 +8,12 @@ from dataclasses import replace
 from advisor.domain.advice import Prediction
 from advisor.domain.workload import WorkloadDescription
 from advisor.model.order import EARLIER
+from advisor.model.own_threads import OWN_THREADS
 from advisor.model.prediction import Setting, estimate, first_result_s, steps_at_once
 from advisor.model.wording import spelled_s
 
 PAYLOAD_SHARE = 0.1
 """Moving payloads is worth a word from this share of the makespan on."""
-
-OWN_THREADS = 1.3
-"""CPU over wall clock from which an op is taken to compute on several cores by itself."""
 
 WAIT_SHARE = 0.05
 """Waits for a pool are worth a word from this share of the makespan on."""
@@ -101,7 +99,12 @@ def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:
     candidate = chosen.candidate
     at_once = candidate.max_concurrent * candidate.workers_in_op
     cores = setting.machine.cores
-    if threads < OWN_THREADS or at_once < 2 or threads * at_once <= 1.2 * cores:
+    if threads < OWN_THREADS or at_once < 2:
+        return
+    if setting.limited is not None:
+        yield _threads_compared(threads, chosen, setting.limited, setting)
+        return
+    if threads * at_once <= 1.2 * cores:
         return
     yield (
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like), so {at_once} at "
@@ -109,3 +112,22 @@ def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:
         "OPENBLAS_NUM_THREADS=1 in the steps' environment, or threadpoolctl inside the op, keep "
         "them from fighting over the caches."
     )
+
+
+def _threads_compared(
+    threads: float, chosen: Prediction, limited: Setting, setting: Setting
+) -> str:
+    """The chosen way with and without one thread an item, both from measurement."""
+    one = chosen.candidate.op_threads is not None
+    other = replace(chosen.candidate, op_threads=None if one else 1)
+    took, would = chosen.makespan_s.median, estimate(other, setting).makespan_s
+    said = (
+        f"An item computes on {threads:.1f} cores by itself (BLAS or the like) and takes "
+        f"{spelled_s(float(setting.items.wall_s.mean()))}; with one thread it takes "
+        f"{spelled_s(float(limited.items.wall_s.mean()))} (both measured). This way takes "
+        f"{spelled_s(took)} {'with one thread an item' if one else 'with all of its threads'}, "
+        f"{spelled_s(would)} {'with all of its threads' if one else 'with one thread an item'}"
+    )
+    if one:
+        return f"{said}: set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do."
+    return f"{said}: leave its threads as they are."

@@ -39,6 +39,7 @@ def spelled_s(value_s: float) -> str:
 
 def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tuple[str, ...]:
     """Sentences, the most telling first; never empty."""
+    setting = setting.under(prediction.candidate)
     candidate, items = prediction.candidate, setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
     said = [_work_sentence(wall, cpu)]

@@ -1,0 +1,76 @@
+"""One thread an item, where the advice says so: environment variables, in the form of the snippet.
+
+Math libraries read them when they are loaded. The processes of a multiprocess run inherit them
+from the process of the run, so that setting them there is enough; what that process has loaded
+already is limited by threadpoolctl, where it is installed.
+"""
+
+from __future__ import annotations
+
+from advisor.domain.candidate import Candidate
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import comment
+from advisor.emit.wording import seconds, without_code
+
+VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+_DOCSTRING_END = '\n"""\n\n'
+
+
+def of_config(kind: str, text: str, request: EmitRequest) -> str:
+    """A snippet that configures an executor, with the limit that its way to run has."""
+    if kind in ("python", "environments"):
+        return with_thread_limit(text, without_code(request))
+    return _above_yaml(text, without_code(request)) if kind == "run-config" else text
+
+
+def with_thread_limit(text: str, request: EmitRequest) -> str:
+    """A module that sets the limit first of all; as it is where there is none."""
+    limit = request.candidate.op_threads
+    if limit is None or _DOCSTRING_END not in text:
+        return text
+    head, rest = text.split(_DOCSTRING_END, 1)
+    return head + _DOCSTRING_END + _python(limit, request) + rest
+
+
+def _reason(request: EmitRequest) -> str:
+    workload = request.advice.workload
+    cores = workload.cpu_s / max(workload.wall_s.median, 1e-9)
+    at_once = _at_once(request.candidate)
+    return (
+        f"An item computes on {cores:.1f} cores by itself ({seconds(workload.wall_s.median)});"
+        f" {at_once} at once with one thread each are faster than with all of theirs (measured)."
+    )
+
+
+def _at_once(candidate: Candidate) -> int:
+    return candidate.max_concurrent * candidate.workers_in_op
+
+
+def _above_yaml(text: str, request: EmitRequest) -> str:
+    limit = request.candidate.op_threads
+    if limit is None:
+        return text
+    spelled = " ".join(f"{name}={limit}" for name in VARIABLES)
+    said = (
+        f"{_reason(request)} Start the run with {spelled} in its environment: its steps inherit it."
+    )
+    return f"{comment(said)}\n{text}"
+
+
+def _python(limit: int, request: EmitRequest) -> str:
+    said = f"{_reason(request)} This stands before anything that loads a math library."
+    lines = [
+        "import os",
+        "",
+        comment(said),
+        *(f'os.environ.setdefault("{name}", "{limit}")' for name in VARIABLES),
+        "try:",
+        "    from threadpoolctl import threadpool_limits",
+        "except ImportError:",
+        "    pass",
+        "else:  # what this process has loaded already",
+        f"    threadpool_limits({limit})",
+        "",
+    ]
+    return "\n".join(lines) + "\n"
