@@ -22,7 +22,7 @@ from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
 from advisor.model.scheduling import batch_makespans, list_schedule
-from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, simulate
+from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, Timeline, simulate
 
 DRAWS = 200
 """Resampled workloads behind each interval."""
@@ -85,6 +85,11 @@ class Setting:
         return max(1.0, cores / excess) if cores > 1 else cores
 
     @cached_property
+    def timelines(self) -> dict[tuple[Candidate, int], Timeline]:
+        """What was simulated already; the command line's runs are those of ``execute_job``."""
+        return {}
+
+    @cached_property
     def drawn(self) -> np.ndarray:
         """Resampled item indices (shape: draws x min(items, DRAWN_ITEMS))."""
         return drawn_orders(self.items, min(self.items.count, DRAWN_ITEMS), self.draws)
@@ -132,7 +137,9 @@ def items_cap(setting: Setting, connections: int | None, each: int) -> int | Non
         each: Connections that an item holds.
     """
     limits = [
-        setting.pool_limits[pool] for pool in setting.stage_pools if pool in setting.pool_limits
+        setting.pool_limits[pool]
+        for pool in setting.stage_pools
+        if pool is not None and pool in setting.pool_limits
     ]
     if connections is not None:
         limits.append(max(1, connections // each))
@@ -274,12 +281,10 @@ def _ends_transfer_s(setting: Setting) -> tuple[float, float]:
     return stored, loaded
 
 
-def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
+def _plan(candidate: Candidate, setting: Setting, limit: int) -> RunPlan:
     items = setting.items
-    order = setting.reference
     total = items.count
-    if limit is not None:
-        order = order[: limit * candidate.batch_size]
+    order = setting.reference[: limit * candidate.batch_size]
     mapped = _mapped_steps(candidate, setting, order, transfers=True)
     share = len(order) / total
     stored_s, loaded_s = (share * moved for moved in _ends_transfer_s(setting))
@@ -306,26 +311,34 @@ def _plan(candidate: Candidate, setting: Setting, limit: int | None) -> RunPlan:
     )
 
 
-def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
-    overhead = _multiprocess_overhead(candidate, setting)
-    steps = -(-setting.items.count // candidate.batch_size)
-
-    def run(limit: int | None) -> tuple[float, ...]:
-        found = simulate(
-            overhead,
-            _plan(candidate, setting, limit),
+def _timeline(candidate: Candidate, setting: Setting, steps: int) -> Timeline:
+    """The simulated run of a candidate's first ``steps`` mapped steps."""
+    key = replace(candidate, launch="execute_job"), steps
+    if key not in setting.timelines:
+        setting.timelines[key] = simulate(
+            _multiprocess_overhead(candidate, setting),
+            _plan(candidate, setting, steps),
             cores=setting.capacity,
             max_concurrent=candidate.max_concurrent,
             mechanisms=setting.mechanisms,
             stretch=setting.contention.stretch(),
         )
+    return setting.timelines[key]
+
+
+def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
+    overhead = _multiprocess_overhead(candidate, setting)
+    steps = -(-setting.items.count // candidate.batch_size)
+
+    def run(first: int) -> tuple[float, ...]:
+        found = _timeline(candidate, setting, first)
         core = found.child_cpu_s + found.parent_cpu_s
         parts = found.work_s, found.launch_s, found.serialize_s
         return found.makespan_s, core, *parts, found.pool_wait_s
 
     small, large = SIMULATED_STEPS
     if steps <= 2 * large:
-        values = np.array(run(None))
+        values = np.array(run(steps))
     else:
         low, high = np.array(run(small)), np.array(run(large))
         values = high + (high - low) / (large - small) * (steps - large)
@@ -371,14 +384,7 @@ def first_result_s(candidate: Candidate, setting: Setting) -> float:
         waiting = 0 if depth_first else (count - 1) * sum(each[:-1])
         return before + waiting + sum(each)
     limit = min(count, SIMULATED_STEPS[1])
-    found = simulate(
-        _multiprocess_overhead(candidate, setting),
-        _plan(candidate, setting, limit),
-        cores=setting.capacity,
-        max_concurrent=candidate.max_concurrent,
-        mechanisms=setting.mechanisms,
-        stretch=setting.contention.stretch(),
-    )
+    found = _timeline(candidate, setting, limit)
     return found.first_result_s * (1.0 if depth_first else count / limit)
 
 
