@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.api import gate_findings
-from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
 from advisor.domain.finding import Finding
 from advisor.domain.gate import (
     AdviceCheck,
@@ -217,6 +217,7 @@ class _Subject:
     base: Survey | None = None
     head: Survey | None = None
     base_reason: str | None = None
+    base_lacks_it: bool = False
     head_reason: str | None = None
     profile: SavedProfile | None = None
     timings: list[OpTiming] = field(default_factory=list)
@@ -298,12 +299,14 @@ class _Gate:
             try:
                 subject.base = measurer.survey("base")
             except DynadviseError as error:
-                subject.base_reason = str(error)
+                # With details it is an exception of the user's code, while it was imported.
+                subject.base_lacks_it = isinstance(error, TargetError) and error.details is None
+                subject.base_reason = _in_one_line(error)
         self.progress(f"{target} at head", None)
         try:
             subject.head = measurer.survey("head")
         except DynadviseError as error:
-            subject.head_reason = str(error)
+            subject.head_reason = _in_one_line(error)
         self.anything_measured |= any(op.calls for op in (subject.head.ops if subject.head else ()))
 
     def _plan(self, subjects: Sequence[_Subject]) -> LookPlan | None:
@@ -423,8 +426,10 @@ class _Gate:
             return op.failed, False
         if self.options.base is None:
             return subject.base_reason or "there is no committed profile of this host class", False
-        if subject.base is None:
+        if subject.base_lacks_it:
             return f"the base has no such target to compare: {subject.base_reason}", True
+        if subject.base is None:
+            return f"at the base: {subject.base_reason}", False
         base = subject.op(subject.base, op.op.op.handle)
         if base is None:
             return "it is new: the base has no such op", True
@@ -574,7 +579,11 @@ class _Gate:
         try:
             return self.surroundings.advise(self.options, scaled)
         except DynadviseError as error:
-            return AdviceCheck(None, reason=f"not checked: {error}")
+            return AdviceCheck(None, reason=f"not checked: {_in_one_line(error)}")
+
+
+def _in_one_line(error: DynadviseError) -> str:
+    return " ".join(line.strip() for line in str(error).splitlines())
 
 
 def _target_notes(subject: _Subject) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ def timing_finding(timing: OpTiming, target: str, max_regression: float) -> Find
             gate.NOT_MEASURED,
             "note" if timing.new else "warning",
             f"`{timing.op}` could not be compared: {timing.reason}",
-            "Nothing to do: the next change has a base." if timing.new else "",
+            _not_measured_remedy(timing),
             timing.location,
             target,
         )
@@ -65,6 +65,17 @@ def timing_finding(timing: OpTiming, target: str, max_regression: float) -> Find
             target,
         )
     return None
+
+
+def _not_measured_remedy(timing: OpTiming) -> str:
+    if timing.new:
+        return "Nothing to do: the next change has a base."
+    if (timing.reason or "").startswith("at the base"):
+        return (
+            "The base is a git checkout: submodules, and data and generated code that git ignores, "
+            "are not there."
+        )
+    return ""
 
 
 def proxy_finding(

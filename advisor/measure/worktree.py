@@ -17,7 +17,7 @@ from typing import NoReturn
 
 from advisor.domain.errors import DynadviseError
 
-_GIT_TIMEOUT_S = 120
+_GIT_TIMEOUT_S = 600  # a large repository takes minutes to check out
 #: What git sets inside a hook; it would lead a command about another worktree to the user's index.
 _HOOK_VARIABLES = frozenset(
     {

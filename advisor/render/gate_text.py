@@ -31,9 +31,9 @@ def render(report: GateReport, root: Path, *, color: bool = False) -> str:
     )
 
     def line(*parts: str | tuple[str, str]) -> None:
-        text = Text.assemble(*parts)
-        # What the user's exceptions say must not steer the terminal.
-        console.print(text if text.plain.isprintable() else Text(_printable(text.plain)))
+        for text in Text.assemble(*parts).split("\n", allow_blank=True):
+            # What the user's exceptions say must not steer the terminal.
+            console.print(text if text.plain.isprintable() else Text(_printable(text.plain)))
 
     line(_verdict(report.verdict), f": {wording.headline(report)}")
     for target in report.targets:

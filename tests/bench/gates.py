@@ -324,11 +324,11 @@ def replays() -> list[dict[str, Any]]:
             {
                 "recording": name,
                 "pairs": {op: len(recording.pairs((op,))) for op in recording.ops},
-                "same": asdict(tally(recording, 2000)),
+                "same": asdict(tally(recording, 1000)),
                 "families": {"gates": families, "failed": alarmed},
-                "slow10": asdict(tally(recording, 800, 1.1)),
-                "slow10_limit5": asdict(tally(recording, 800, 1.1, limit=0.05)),
-                "slow50": asdict(tally(recording, 400, 1.5)),
+                "slow10": asdict(tally(recording, 400, 1.1)),
+                "slow10_limit5": asdict(tally(recording, 400, 1.1, limit=0.05)),
+                "slow50": asdict(tally(recording, 200, 1.5)),
             }
         )
     return rows

@@ -140,6 +140,21 @@ def test_a_target_that_the_base_does_not_have_is_not_passed_as_measured_nothing(
     assert "There is no module" in report.findings[0].message
 
 
+def test_a_base_that_cannot_be_imported_is_no_new_target():
+    """Code that a build makes, and git ignores, is not in the base's checkout: never "all new"."""
+    broken = TargetError(
+        "shop could not be imported", details="No module named 'shop._version'", where="shop.py:1"
+    )
+    measurer = RecordedMeasurer({"base": broken, "head": survey()})
+    report = check(options(), surroundings=surroundings(measurer))
+    assert report.verdict == "COULD NOT MEASURE"
+    (finding,) = report.findings
+    assert finding.severity == "warning"
+    assert "shop._version" in finding.message
+    assert "\n" not in finding.message
+    assert "git ignores" in finding.remedy
+
+
 def test_a_head_that_cannot_be_loaded_is_the_users_failure():
     broken = Inspected("shop.chunks:process_all", error="shop.chunks could not be imported")
     measurer = RecordedMeasurer({"base": survey(), "head": survey()})

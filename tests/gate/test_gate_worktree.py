@@ -106,6 +106,19 @@ def test_from_a_worktree_of_the_user(repository, tmp_path):
     assert git(repository, "worktree", "list").count("\n") == 2
 
 
+def test_a_repository_with_a_submodule(repository, tmp_path):
+    library = tmp_path / "library"
+    library.mkdir()
+    git(library, "init", "--quiet")
+    git(library, "commit", "--quiet", "--allow-empty", "--message=library")
+    add = ("-c", "protocol.file.allow=always", "submodule", "--quiet", "add")
+    git(repository, *add, str(library), "library")
+    git(repository, "commit", "--quiet", "--message=submodule", "--", ".gitmodules", "library")
+    with base_worktree(repository, "main") as base:
+        assert (base.root / "library").is_dir()
+    assert_untouched(repository)
+
+
 def test_inside_a_git_hook(repository, monkeypatch):
     """Git tells a hook about the index that is being committed; that must stay alone."""
     monkeypatch.setenv("GIT_INDEX_FILE", str(repository / ".git" / "index.lock.next"))
