@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures clean
+	bench-gates-fixtures bench-diagnoses clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -25,6 +25,8 @@ help:
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
+	@echo 'make bench-diagnoses'
+	@echo '             provoke each diagnosis of `dynadvise analyze` by a real run (5 to 10 minutes)'
 	@echo 'make bench-gates real gates of unchanged and of slowed code, into docs/gates.md, for half'
 	@echo '             an hour; it resumes. A part of it: GATES=20 SLOW=5 MINUTES=10. bench-gates-'
 	@echo '             fixtures makes their pairs the recording that the tests replay'
@@ -88,6 +90,9 @@ bench-gates: $(INSTALLED_DEV)
 
 bench-gates-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/gates.py fixtures
+
+bench-diagnoses: $(INSTALLED_DEV)
+	$(BIN)/python tests/bench/diagnoses.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

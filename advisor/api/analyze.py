@@ -63,15 +63,13 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         DynadviseError: The instance cannot be read, there is no such run or job, or nothing in
             the runs can be saved as a profile.
     """
-    from advisor.dagster_bridge.event_log import read_run
     from advisor.dagster_bridge.recorded_instance import open_instance_read_only
     from advisor.model.delegated import delegated_ways
     from advisor.model.learning import overhead_from_runs
     from advisor.model.run_statistics import op_statistics
 
     source = open_instance_read_only(options.instance)
-    rows = _chosen(source, options)
-    runs = [read_run(source, row.run_id) for row in rows]
+    rows, runs, unread = _read(source, options)
     saved = _profile_of(options, runs[0].job)
     analysis = Analysis(
         instance=str(options.instance),
@@ -79,7 +77,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         combined=op_statistics(runs),
         overhead=overhead_from_runs(runs),
         drift=_drift(runs, saved),
-        notes=_notes(runs, saved),
+        notes=(*unread, *_notes(runs, saved)),
         ways=delegated_ways(runs),
     )
     if not options.save:
@@ -171,14 +169,41 @@ def read_profile_from_runs(
     Raises:
         DynadviseError: As :func:`analyze` and :func:`profile_from_runs`.
     """
-    from advisor.dagster_bridge.event_log import read_run
     from advisor.dagster_bridge.recorded_instance import open_instance_read_only
 
     source = open_instance_read_only(options.instance)
-    rows = _chosen(source, options)
-    runs = [read_run(source, row.run_id) for row in rows]
+    rows, runs, _ = _read(source, options)
     known = _profile_of(options, runs[0].job)
     return profile_from_runs(rows, runs, known=known, description=description, items=options.items)
+
+
+def _read(
+    source: RunSource, options: AnalyzeOptions
+) -> tuple[list[RunRow], list[ObservedRun], tuple[str, ...]]:
+    """The chosen runs, and what is to be said of those whose log cannot be read.
+
+    Raises:
+        DynadviseError: A run that was named cannot be read, or none of the newest can.
+    """
+    read = [(row, _read_one(source, row)) for row in _chosen(source, options)]
+    faults = [found for _, found in read if isinstance(found, DynadviseError)]
+    if faults and (options.run_ids or len(faults) == len(read)):
+        raise faults[0]
+    told = [(row, found) for row, found in read if isinstance(found, ObservedRun)]
+    return (
+        [row for row, _ in told],
+        [run for _, run in told],
+        tuple(f"Left out: {fault.where}: {fault.what}" for fault in faults),
+    )
+
+
+def _read_one(source: RunSource, row: RunRow) -> ObservedRun | DynadviseError:
+    from advisor.dagster_bridge.event_log import assemble_run
+
+    try:
+        return assemble_run(row, source.event_rows(row.run_id))
+    except DynadviseError as error:
+        return error
 
 
 def _chosen(source: RunSource, options: AnalyzeOptions) -> list[RunRow]:
@@ -246,11 +271,8 @@ def _drift(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> Drift | N
     if saved is None:
         return drift(runs, None) if len(runs) > 1 else None
     advised_at_s = _unix(saved.advice.advised_at)
-    since = [run for run in runs if run.started_at_s >= advised_at_s]
-    predicted = {
-        run.run_id: interval for run in since if (interval := _predicted(run, saved)) is not None
-    }
-    return drift(runs, saved.advice if since else None, predicted)
+    since = {run.run_id: _predicted(run, saved) for run in runs if run.started_at_s >= advised_at_s}
+    return drift(runs, saved.advice, since)
 
 
 def _predicted(run: ObservedRun, saved: SavedProfile) -> Interval | None:

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from advisor.dagster_bridge.private import EventLogStorage, RunRecord, RunStorage
 
 PAGE = 5_000  # rows a query: 5 MB of payloads at most
+SHORTEST_RUN_ID = 6  # characters by which a run may be named
+NEWEST_IDS = 10_000  # run ids among which such a beginning is looked for on a server
 
 # The kinds of events whose payload is read: everything else is told by its columns.
 TOLD_BY_PAYLOAD = frozenset(
@@ -504,10 +506,15 @@ class StoredRuns:
         self._event_storage = events
 
     def run_row(self, run_id: str) -> RunRow | None:
-        """The run of that id, None where there is none."""
+        """The run of that id (or of its only run whose id starts so), None where there is none."""
         from dagster import RunsFilter
 
         records = self._run_storage.get_run_records(RunsFilter(run_ids=[run_id]), limit=1)
+        if not records and len(run_id) >= SHORTEST_RUN_ID:
+            newest = self._run_storage.get_run_ids(limit=NEWEST_IDS)
+            found = [known for known in newest if known.startswith(run_id)]
+            if len(found) == 1:
+                records = self._run_storage.get_run_records(RunsFilter(run_ids=found), limit=1)
         return _row_of(records[0]) if records else None
 
     def run_rows(self, job: str | None, last: int) -> list[RunRow]:
@@ -516,6 +523,13 @@ class StoredRuns:
 
         records = self._run_storage.get_run_records(RunsFilter(job_name=job), limit=last)
         return [_row_of(record) for record in records]
+
+    def schema_revision(self) -> str | None:
+        """The revision that the database's schema is stamped with, None where it is not told."""
+        told = self._run_storage.alembic_version()
+        found = told[0] if told else None
+        # Alembic tells one revision as a string, several as a tuple.
+        return found if isinstance(found, str) else next(iter(found or ()), None)
 
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
         """All events of a run, in pages."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import re
 import shutil
@@ -21,6 +22,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from advisor.dagster_bridge.event_log import (
+    SHORTEST_RUN_ID,
     TOLD_BY_ONE_PAYLOAD,
     TOLD_BY_PAYLOAD,
     EventRow,
@@ -37,7 +39,6 @@ Value = TypeVar("Value")
 _RUN_COLUMNS = frozenset({"run_id", "pipeline_name", "status", "run_body", "create_timestamp"})
 _EVENT_COLUMNS = frozenset({"id", "run_id", "event", "dagster_event_type", "timestamp", "step_key"})
 _REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["']([0-9a-f]+)["']""", re.MULTILINE)
-_SHORTEST_RUN_ID = 6
 _ATTEMPTS = 6  # a file that is written to while it is read is read again so often
 
 
@@ -57,7 +58,9 @@ def open_instance_read_only(directory: Path) -> RunSource:
     config = _instance_config(directory)
     places = _sqlite_places(directory, config)
     if places is None:
-        return _server_storage(directory)
+        server = ServerRecording(_server_storage(directory), directory / "dagster.yaml")
+        server.check()
+        return server
     if not places.runs.is_file():
         raise DynadviseError(
             f"{str(directory)!r} holds no Dagster runs.",
@@ -95,7 +98,7 @@ class SqliteRecording:
     def run_row(self, run_id: str) -> RunRow | None:
         """The run of that id (or of its only run whose id starts so), None where there is none."""
         rows = self._runs("run_id = ?", (run_id,), 1)
-        if not rows and len(run_id) >= _SHORTEST_RUN_ID and run_id.replace("-", "").isalnum():
+        if not rows and len(run_id) >= SHORTEST_RUN_ID and run_id.replace("-", "").isalnum():
             rows = self._runs("run_id LIKE ?", (f"{run_id}%",), 2)
         return rows[0] if len(rows) == 1 else None
 
@@ -133,6 +136,52 @@ class SqliteRecording:
             ]
 
         return _read(self._places.runs, rows, table="runs", columns=_RUN_COLUMNS)
+
+
+class ServerRecording:
+    """The runs of an instance on a database server, whose faults are told as a user's."""
+
+    def __init__(self, stored: StoredRuns, where: Path) -> None:
+        self._stored = stored
+        self._where = where
+
+    def check(self) -> None:
+        """Raise a :class:`DynadviseError` where there is no database of Dagster's to be read."""
+        # Dagster tries a lost connection again, with a warning each time: ours is said once.
+        logging.disable(logging.WARNING)
+        try:
+            self._reading(lambda: self._stored.run_rows(None, 1))
+            revision = self._reading(self._stored.schema_revision)
+        finally:
+            logging.disable(logging.NOTSET)
+        _check_revision(revision, self._where)
+
+    def run_row(self, run_id: str) -> RunRow | None:
+        """The run of that id (or of its only run whose id starts so), None where there is none."""
+        return self._reading(lambda: self._stored.run_row(run_id))
+
+    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The newest runs, newest first."""
+        return self._reading(lambda: self._stored.run_rows(job, last))
+
+    def event_rows(self, run_id: str) -> Iterator[EventRow]:
+        """All events of a run."""
+        return iter(self._reading(lambda: list(self._stored.event_rows(run_id))))
+
+    def _reading(self, function: Callable[[], Value]) -> Value:
+        try:
+            return function()
+        except Exception as error:  # drivers, networks and missing tables all raise their own
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise DynadviseError(
+                "The instance's database cannot be read.",
+                where=str(self._where),
+                details=f"{type(cause).__name__}: {cause}".strip(),
+                hint="Check that the server can be reached with what dagster.yaml says, and that "
+                "the database is the one of this instance. Nothing was changed.",
+            ) from error
 
 
 def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
@@ -253,6 +302,10 @@ def _check_schema(
             hint="dynadvise never migrates. Read it with the Dagster version that wrote it, or "
             "run `dagster instance migrate` on a copy.",
         )
+    _check_revision(revision, path)
+
+
+def _check_revision(revision: str | None, path: Path) -> None:
     known = known_schema_revisions()
     if revision is not None and known and revision not in known:
         version = importlib.metadata.version("dagster")
@@ -354,7 +407,7 @@ def _base(directory: Path, config: object) -> Path:
     return Path(base)
 
 
-def _server_storage(directory: Path) -> RunSource:
+def _server_storage(directory: Path) -> StoredRuns:
     """Dagster's own storage classes for a database server, told not to create its tables."""
     import yaml
 

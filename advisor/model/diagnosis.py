@@ -153,7 +153,8 @@ def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
     items = item_count(facts.run)
     if p.holding_peak > 1 or items < 2:
         return None
-    work_s = sum(compute_s(step) or 0.0 for step in mapped_steps(facts.run))
+    done = [step for step in mapped_steps(facts.run) if step.status == "success"]
+    work_s = sum(compute_s(step) or 0.0 for step in done)
     launch_s = 0.0
     if facts.overhead:
         multi = facts.overhead.multiprocess.get("warm_forkserver")
@@ -161,7 +162,7 @@ def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
     gain = work_s / 2 - launch_s
     if work_s < facts.makespan_s / 2 or not facts.worth(gain):
         return None
-    slowest = max(mapped_steps(facts.run), key=lambda step: compute_s(step) or 0.0)
+    slowest = max(done, key=lambda step: compute_s(step) or 0.0)
     return Diagnosis(
         code="RUN002",
         kind="sequential-unexpectedly-slow",
@@ -200,9 +201,16 @@ def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
     op = facts.mapped[0]
     boot_s = op.median_s("launch", "import and plan")
     warm = facts.overhead.multiprocess.get("warm_forkserver") if facts.overhead else None
-    warm_s = min(boot_s, warm.boot_s) if warm else 0.0
+    # A spawned child also ends its interpreter in its slot; a forked one just leaves.
+    exit_s = 0.0
+    if run.start_method == "spawn" and (found := op.phase("tail")) is not None:
+        exit_s = min(found.spread_s.p10, _tail_alone_s(run))
+    start_s = boot_s + exit_s
+    warm_s = min(start_s, warm.boot_s + warm.exit_s) if warm else 0.0
     steps = sum(mapped.attempts for mapped in facts.mapped)
-    gain = steps * (boot_s - warm_s) / facts.slots
+    # The steps before and after the mapped ones start alone, and each pays as much.
+    plain = sum(step.mapping_key is None for step in run.steps)
+    gain = (steps / facts.slots + plain) * (start_s - warm_s)
     if boot_s < 0.3 * op.slot_s.median or not facts.worth(gain):
         return None
     preloaded = run.preload_modules is not None
@@ -234,8 +242,8 @@ def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
         ),
         gain_s=gain,
         formula=(
-            "steps x (launch and import - what a warm start takes) / slots = "
-            f"{steps} x ({boot_s:.2f} - {warm_s:.2f}) / {facts.slots}"
+            "(mapped steps / slots + other steps) x (launch, import and exit - what a warm start "
+            f"takes) = ({steps} / {facts.slots} + {plain}) x ({start_s:.2f} - {warm_s:.2f})"
         ),
         at_most=warm is None,
     )
@@ -414,11 +422,12 @@ def fan_out_holds_back(facts: Facts) -> Diagnosis | None:
         return None
     slots = facts.slots
     many = took_s - first_s > first_s  # the outputs themselves, not what precedes them
-    gain = took_s * (1 - 1 / max(2, slots))
+    # One step at a time does not wait for the fan-out more than for any other step.
+    gain = took_s * (1 - 1 / slots) if slots > 1 else None
     return Diagnosis(
         code="RUN007",
         kind="fan-out-holds-everything-back",
-        severity="warning",
+        severity="warning" if gain else "note",
         message=(
             f"{step.op} ran for {_s(took_s)} of {_s(facts.makespan_s)} before any of its "
             f"{step.outputs} outputs was worked on."
@@ -438,9 +447,11 @@ def fan_out_holds_back(facts: Facts) -> Diagnosis | None:
         gain_s=gain,
         formula=(
             "fan-out x (1 - 1 / slots) = "
-            f"{took_s:.2f} x (1 - 1 / {max(2, slots)}), if its work moves into the mapped steps"
+            f"{took_s:.2f} x (1 - 1 / {slots}), if its work moves into the mapped steps"
+            if gain
+            else ""
         ),
-        at_most=True,
+        at_most=gain is not None,
     )
 
 
@@ -494,18 +505,20 @@ def slots_unused(facts: Facts) -> Diagnosis | None:
     if facts.run.executor == "in_process" or p.configured is None or p.configured < 2:
         return None
     usable = min(p.configured, item_count(facts.run))
-    if usable < 2 or p.working_peak > max(1, usable // 2):
+    if usable < 2 or (p.working_peak > max(1, usable // 2) and p.overlap > 0.1):
         return None
+    if pool_waits(facts) is not None:
+        return None  # a pool's limit holds the steps back, not their launches
     return Diagnosis(
         code="RUN009",
         kind="not-really-parallel",
         severity="note",
         message=(
-            f"max_concurrent is {p.configured}, and never more than {p.working_peak} steps were "
-            "at work at once."
+            f"max_concurrent is {p.configured}, and on average {p.working_mean:.2f} steps were at "
+            f"work, never more than {p.working_peak}."
         ),
         evidence=(
-            f"slots held at once: {p.holding_peak}; at work on average {p.working_mean:.2f}",
+            f"slots held at once: {p.holding_peak}",
             f"overlap {100 * p.overlap:.0f} % of the time with a step at work",
         ),
         remedy=(
@@ -519,15 +532,22 @@ def pool_waits(facts: Facts) -> Diagnosis | None:
     """RUN010: steps that waited for a pool's slot."""
     waits = facts.run.pool_waits_s
     total_s = sum(waits.values())
-    gain = total_s / facts.slots
-    if not waits or not facts.worth(gain):
+    if not waits:
         return None
     longest = max(waits, key=lambda key: waits[key])
+    # With fewer steps than slots the last one waits alone: its wait then bounds the gain.
+    shared_s = total_s / facts.slots
+    gain = max(shared_s, waits[longest])
+    if not facts.worth(gain):
+        return None
     return Diagnosis(
         code="RUN010",
         kind="pool-waits",
         severity="warning",
-        message=f"{len(waits)} steps waited {_s(total_s)} in all for a slot of their pool.",
+        message=(
+            f"{_steps(len(waits))} waited {_s(total_s)} in all for a slot of "
+            f"{'its' if len(waits) == 1 else 'their'} pool."
+        ),
         evidence=(f"longest: {longest} with {_s(waits[longest])}",),
         remedy=(
             "Raise the pool's limit (`dagster instance concurrency set POOL N`) if what it "
@@ -535,7 +555,11 @@ def pool_waits(facts: Facts) -> Diagnosis | None:
             "again only after a second or more."
         ),
         gain_s=gain,
-        formula=f"summed waits / slots = {total_s:.2f} / {facts.slots}",
+        formula=(
+            f"summed waits / slots = {total_s:.2f} / {facts.slots}"
+            if shared_s >= waits[longest]
+            else f"the longest wait = {waits[longest]:.2f}"
+        ),
         at_most=True,
     )
 
@@ -555,7 +579,10 @@ def retries(facts: Facts) -> Diagnosis | None:
         code="RUN011",
         kind="retries",
         severity="warning" if facts.worth(gain) else "note",
-        message=f"{len(again)} steps were retried; {len(failed)} attempts were lost.",
+        message=(
+            f"{_steps(len(again))} {'was' if len(again) == 1 else 'were'} retried; "
+            f"{_attempts(len(failed))} lost."
+        ),
         evidence=(f"{_s(lost_s)} of slot time in failed attempts", *_errors(failed)),
         remedy=(
             "Remove the cause, or wait less before trying again. With batches, a retry repeats "
@@ -573,7 +600,7 @@ def out_of_memory(facts: Facts) -> Diagnosis | None:
         _KILLED,
         code="RUN012",
         kind="memory",
-        message="{count} attempts were killed or ran out of memory ({slots} steps at once).",
+        message="{attempts} killed or out of memory ({slots} at once).",
         remedy=(
             "Lower max_concurrent so that the steps' peaks fit the machine (SIGKILL nearly always "
             "means out of memory); `dynadvise profile` measures an item's peak and respects "
@@ -589,7 +616,7 @@ def connections_exhausted(facts: Facts) -> Diagnosis | None:
         _CONNECTIONS,
         code="RUN013",
         kind="connections",
-        message="{count} attempts found no free database connection ({slots} steps at once).",
+        message="{attempts} refused a database connection ({slots} at once).",
         remedy=(
             "Limit the steps that hold a connection: lower max_concurrent, or give the op a pool "
             "with a limit; `dynadvise profile --max-connections N` advises within it."
@@ -604,7 +631,7 @@ def sqlite_locking(facts: Facts) -> Diagnosis | None:
         _LOCKED,
         code="RUN014",
         kind="sqlite-locking",
-        message="{count} attempts failed on a locked SQLite database ({slots} steps at once).",
+        message="{attempts} stopped by a locked SQLite database ({slots} at once).",
         remedy=(
             "Write from one step (collect the rows and write once), set a busy timeout and WAL "
             "mode, or use Postgres for the instance if it is Dagster's own storage."
@@ -627,7 +654,7 @@ def other_failures(facts: Facts) -> Diagnosis | None:
         code="RUN015",
         kind="failures",
         severity="note",
-        message=f"{len(failed)} steps failed: the figures are those of an incomplete run.",
+        message=f"{_steps(len(failed))} failed: the figures are those of an incomplete run.",
         evidence=_errors(failed),
         remedy="Analyze a run that succeeded for figures to decide by.",
     )
@@ -665,12 +692,14 @@ def _by_error(
         code=code,
         kind=kind,
         severity=severity,
-        message=message.format(count=len(hit), slots=facts.parallelism.holding_peak),
+        message=message.format(
+            attempts=_attempts(len(hit)), slots=_steps(facts.parallelism.holding_peak)
+        ),
         evidence=(
             *_errors(hit),
             (
-                f"{_s(lost_s)} of slot time lost; at most {facts.parallelism.holding_peak} steps "
-                "held a slot at once"
+                f"{_s(lost_s)} of slot time lost; at most "
+                f"{_steps(facts.parallelism.holding_peak)} held a slot at once"
             ),
         ),
         remedy=remedy,
@@ -688,6 +717,14 @@ def _errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
         f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
         for error, keys in list(seen.items())[:3]
     )
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'' if number == 1 else 's'}"
+
+
+def _attempts(number: int) -> str:
+    return f"{number} attempt{' was' if number == 1 else 's were'}"
 
 
 def _held_s(step: ObservedStep) -> float:

@@ -40,18 +40,23 @@ QUANTITIES: tuple[DriftQuantity, ...] = ("work", "overhead")
 def drift(
     runs: Sequence[ObservedRun],
     advice: Advice | None,
-    predicted: Mapping[str, Interval] | None = None,
+    predicted: Mapping[str, Interval | None] | None = None,
 ) -> Drift:
     """Lay runs beside their predictions and look for a change.
 
     Args:
         runs: Of one job, any order.
         advice: What was advised; None: only changes are looked for.
-        predicted: Run id to the prediction of that very run, where the caller has one (for other
-            numbers of items, say); else the advice's own candidates are used.
+        predicted: The runs that are to be compared, by id, with the prediction of that very run;
+            of a run with None, the advice's own candidates are used. None: all runs are, so.
     """
     ordered = sorted(runs, key=lambda run: run.started_at_s)
-    points = tuple(_point(run, advice, (predicted or {}).get(run.run_id)) for run in ordered)
+    points = tuple(
+        _point(run, advice, predicted.get(run.run_id))
+        if predicted is not None and run.run_id in predicted
+        else _point(run, advice if predicted is None else None, None)
+        for run in ordered
+    )
     compared = [point for point in points if point.comparable and point.error is not None]
     errors = [point.error for point in compared if point.error is not None]
     inside = [

@@ -70,8 +70,8 @@ def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
             "taken where they were least disturbed (10th percentile)."
         )
     return ObservedOverhead(
-        in_process=_mean_in_process(serial) if serial else None,
-        multiprocess={method: _mean(found) for method, found in by_method.items()},
+        in_process=_median_in_process(serial) if serial else None,
+        multiprocess={method: _median_of(found) for method, found in by_method.items()},
         delegated={executor: _delegated(executor, found) for executor, found in delegated.items()},
         notes=tuple(notes),
     )
@@ -237,9 +237,8 @@ def _sample(
     step: ObservedStep, keys: dict[str, int], typical: ItemSample | None
 ) -> ItemSample | None:
     wall_s = compute_s(step)
-    if wall_s is None or step.start_s is None or step.inputs_s is None or step.end_s is None:
+    if wall_s is None:
         return None
-    stored_from = step.last_output_s if step.last_output_s is not None else step.end_s
     return ItemSample(
         item=keys[str(step.mapping_key)],
         key=step.mapping_key,
@@ -248,8 +247,10 @@ def _sample(
         peak_rss_bytes=typical.peak_rss_bytes if typical else 0,
         input_bytes=typical.input_bytes if typical else 0,
         output_bytes=typical.output_bytes if typical else 0,
-        load_s=max(0.0, step.inputs_s - step.start_s),
-        store_s=max(0.0, step.end_s - stored_from),
+        # What moving an item's payload takes is in the overhead that is learned from the same
+        # steps: counted there, not twice.
+        load_s=0.0,
+        store_s=0.0,
     )
 
 
@@ -346,14 +347,14 @@ def _per_input(run: ObservedRun, load_s: float) -> float:
     return fmean(found) if found else 0.0
 
 
-def _mean(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
+def _median_of(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
     names = [field.name for field in fields(MultiprocessOverhead)]
-    return MultiprocessOverhead(**{n: fmean(getattr(one, n) for one in found) for n in names})
+    return MultiprocessOverhead(**{n: median(getattr(one, n) for one in found) for n in names})
 
 
-def _mean_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
+def _median_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
     names = [field.name for field in fields(InProcessOverhead)]
-    return InProcessOverhead(**{n: fmean(getattr(one, n) for one in found) for n in names})
+    return InProcessOverhead(**{n: median(getattr(one, n) for one in found) for n in names})
 
 
 def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:

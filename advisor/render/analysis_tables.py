@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from statistics import median
 
 from advisor.domain.analysis import (
     PHASES,
@@ -13,6 +14,7 @@ from advisor.domain.analysis import (
     DelegatedWay,
     Diagnosis,
     Drift,
+    DriftPoint,
     ObservedOverhead,
     OpStatistics,
     RunAnalysis,
@@ -118,38 +120,27 @@ def diagnosis_lines(diagnosis: Diagnosis) -> tuple[str, ...]:
 
 def drift_table(drift: Drift) -> Grid:
     """Each run, oldest first, beside its prediction where there is one."""
-    compared = any(point.predicted_s for point in drift.points)
-    head: tuple[str, ...] = (
-        "run",
-        "started (UTC)",
-        "way",
-        "items",
-        "took",
-        "work an item",
-        "rest of a step",
-    )
-    if compared:
-        head = (head[0], *head[2:5], "predicted", "error", "regret", *head[5:])
-    rows: list[tuple[str, ...]] = []
-    for point in drift.points:
-        row: tuple[str, ...] = (
-            point.run_id[:SHORT_ID],
-            when(point.started_at_s)[5:],
-            point.way,
-            f"{point.items:,}",
-            seconds(point.observed_s),
-            "-" if point.work_s is None else seconds(point.work_s),
-            "-" if point.overhead_s is None else seconds(point.overhead_s),
-        )
-        if compared:
-            beside = (
-                interval(point.predicted_s) if point.predicted_s else "-",
-                _error(point.error),
-                "-" if point.regret is None else percent(point.regret),
-            )
-            row = (row[0], *row[2:5], *beside, *row[5:])
-        rows.append(row)
-    return Grid(head, tuple(rows))
+    columns: list[tuple[str, Callable[[DriftPoint], str]]] = [
+        ("run", lambda point: point.run_id[:SHORT_ID]),
+        ("started (UTC)", lambda point: when(point.started_at_s)[5:]),
+        ("way", lambda point: point.way),
+        ("items", lambda point: f"{point.items:,}"),
+        ("took", lambda point: seconds(point.observed_s)),
+        ("predicted (90 %)", lambda p: interval(p.predicted_s) if p.predicted_s else "-"),
+        ("error", lambda point: _error(point.error)),
+        ("regret", lambda point: "-" if point.regret is None else percent(point.regret)),
+        ("an item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
+        ("overhead", lambda p: "-" if p.overhead_s is None else seconds(p.overhead_s)),
+    ]
+    told = [(name, [cell(point) for point in drift.points]) for name, cell in columns]
+    # What is the same in every run is no column: a narrow terminal has room for the rest.
+    shown = [
+        (name, cells)
+        for name, cells in told
+        if set(cells) != {"-"} and not (name in {"way", "items"} and len(set(cells)) == 1)
+    ]
+    rows = zip(*(cells for _, cells in shown), strict=True)
+    return Grid(tuple(name for name, _ in shown), tuple(rows))
 
 
 def drift_sentences(drift: Drift) -> tuple[str, ...]:
@@ -166,7 +157,9 @@ def drift_sentences(drift: Drift) -> tuple[str, ...]:
             f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
             f"{percent(abs(drift.bias))}{inside}."
         )
-    lines += [_change(change) for change in drift.changes]
+    lines += [_change(change, drift.points) for change in drift.changes]
+    if drift.changes and drift.median_error is not None:
+        lines.append("The advice rests on what was before: `dynadvise profile` again.")
     if drift.thin:
         lines.append(drift.thin)
     elif not drift.changes:
@@ -238,13 +231,26 @@ def when(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
-def _change(change: ChangePoint) -> str:
+def _change(change: ChangePoint, points: Sequence[DriftPoint]) -> str:
     what = "work of an item" if change.quantity == "work" else "overhead of a step"
     ratio = change.after_s / change.before_s if change.before_s > 0 else float("inf")
     return (
         f"The {what} changed at run {change.run_id[:SHORT_ID]}: from {seconds(change.before_s)} to "
         f"{seconds(change.after_s)} ({ratio:.2g} times; p = {change.p_value:.2g})."
+        + _errors_around(change, points)
     )
+
+
+def _errors_around(change: ChangePoint, points: Sequence[DriftPoint]) -> str:
+    """The predictions' error before and from the change on; empty where either is not known."""
+    at = next(i for i, point in enumerate(points) if point.run_id == change.run_id)
+    before, after = (
+        [point.error for point in side if point.comparable and point.error is not None]
+        for side in (points[:at], points[at:])
+    )
+    if not before or not after:
+        return ""
+    return f" The predictions' error went from {_error(median(before))} to {_error(median(after))}."
 
 
 def _steps(op: OpStatistics) -> str:

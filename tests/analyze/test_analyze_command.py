@@ -164,3 +164,12 @@ def test_names_from_a_log_cannot_steer_a_terminal_or_markdown(tmp_path: Path, dy
     dynadvise(*place, "-o", str(chart), instance=False)
     assert "<script>" not in chart.read_text()
     ET.fromstring(chart.read_text())
+
+
+def test_a_damaged_log_among_the_newest_is_left_out_and_named(dynadvise, home: Path) -> None:
+    (home / "history" / "runs" / "run-01-abcdef.db").write_bytes(b"x" * 9000)
+    status, out, _ = dynadvise("--job", "chunks", "--format", "json")
+    document = json.loads(out)
+    assert (status, len(document["runs"])) == (0, 2)
+    assert "run-01-abcdef.db" in document["notes"][0]
+    assert dynadvise("--run", "run-01-abcdef")[0] == 2

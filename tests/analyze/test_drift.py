@@ -122,3 +122,15 @@ def test_failed_and_retried_runs_teach_nothing() -> None:
     found = drift([failed], make_advice(), {failed.run_id: Interval(1.0, 0.5, 2.0)})
     assert not found.points[0].comparable
     assert found.median_error is None
+
+
+def test_runs_from_before_the_advice_are_shown_and_not_compared() -> None:
+    advice = make_advice()
+    items = advice.workload.items
+    old, new = (
+        replace(make_observed([0.5] * items, slots=2), run_id=name, started_at_s=at_s)
+        for name, at_s in (("old", 0.0), ("new", 9.0))
+    )
+    found = drift([old, new], advice, {"new": Interval(10.0, 9.0, 12.0)})
+    assert [point.error is None for point in found.points] == [True, False]
+    assert found.points[0].regret is None

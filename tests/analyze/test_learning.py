@@ -10,6 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from observed_runs import make_observed
 
+from advisor.api.analyze import profile_from_runs
+from advisor.dagster_bridge.event_log import RunRow
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import OpProfile
 from advisor.model.learning import (
@@ -122,3 +124,18 @@ def test_an_earlier_measurement_fills_in_cpu_and_memory() -> None:
     sample = workload_from_runs([make_observed([2.0] * 3)], measured=measured).ops[0].first_calls[0]
     assert sample.cpu_s == pytest.approx(0.5)
     assert sample.peak_rss_bytes == 500
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        {"slots": 1, "launch_s": None, "executor": "in_process"},
+        {"slots": 1, "launch_s": 1.2},
+        {"slots": 2, "launch_s": 1.2},
+    ],
+)
+def test_the_way_the_runs_went_is_predicted_as_they_were(shape: dict[str, object]) -> None:
+    run = make_observed([0.5] * 24, **shape)
+    current = profile_from_runs([RunRow("run-1", "chunks", "success")], [run]).advice.current
+    assert current is not None
+    assert current.makespan_s.median == pytest.approx(run.end_s, rel=0.05)
