@@ -300,3 +300,16 @@ def test_bounds_lie_below_what_is_simulated(wall_s: float, share: float, items: 
         # The items that are simulated may be a little faster than the mean of the samples.
         assert lower_bound_s(way, setting) <= 1.03 * found.makespan_s, way.label
         assert lower_core_seconds(way, setting) <= 1.03 * found.core_seconds, way.label
+
+
+@settings(max_examples=15, deadline=None)
+@given(wall_s=st.floats(0.01, 500.0), items=st.integers(1, 2000))
+def test_the_command_line_is_never_advised_as_the_faster(wall_s: float, items: int) -> None:
+    called = Candidate("execute_job", "in_process")
+    measured = items_of(profile(wall_s, wall_s, items))
+    contention = fit_contention((), alone_s=wall_s, cpu_s=wall_s, cores=2.0)
+    setting = Setting(measured, contention, OVERHEAD, Machine(2.0, 1 << 36))
+    ways = [called, replace(called, launch="cli")]
+    for chosen in (ways, ways[::-1]):
+        found = search(chosen, setting, ANYTHING, current=None, default=None)
+        assert found.recommendation.candidate == called
