@@ -119,9 +119,9 @@ def batched_job_name(description: WorkloadDescription) -> str:
         DynadviseError: The job's name is not one in Python.
     """
     if description.kind == "asset":
-        return identifier(f"{description.target.attribute}_batched_job", "The job")
+        return f"{identifier(description.target.attribute or '', 'The asset')}_batched_job"
     name = description.job_name or description.mapped[0].op.name
-    return identifier(f"{name}_batched", "The job")
+    return f"{identifier(name, 'The job')}_batched"
 
 
 def _imported(description: WorkloadDescription) -> JobImport:
