@@ -26,6 +26,27 @@ def test_an_output_that_cannot_be_pickled_rejects_every_process_with_the_reason(
     assert all("holds a lock" in r.reason for r in rejected)
 
 
+def test_the_default_io_manager_leaves_execute_in_process_alone_and_says_so() -> None:
+    advice = recommend(with_unpicklable_output(make_saved_profile()), AdviseOptions())
+    assert {p.candidate.launch for p in advice.candidates} == {"execute_in_process"}
+    rejected = [r for r in advice.rejected if r.candidate.launch in ("execute_job", "cli")]
+    serial = [
+        r.reason
+        for r in rejected
+        if r.candidate.executor == "in_process" and r.candidate.worker_kind != "process"
+    ]
+    assert serial
+    assert all("default IO manager pickles" in reason for reason in serial)
+    assert any("Only execute_in_process" in note for note in advice.notes)
+
+
+def test_an_io_manager_of_the_users_own_may_store_what_cannot_be_pickled() -> None:
+    saved = with_unpicklable_output(make_saved_profile())
+    saved = replace(saved, description=replace(saved.description, pickles=False))
+    advice = recommend(saved, AdviseOptions())
+    assert any(p.candidate.launch == "execute_job" for p in advice.candidates)
+
+
 def test_picklable_outputs_are_considered_in_processes() -> None:
     advice = recommend(make_saved_profile(), AdviseOptions())
     assert any(p.candidate.executor == "multiprocess" for p in advice.candidates)
