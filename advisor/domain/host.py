@@ -143,20 +143,23 @@ class HostProfile:
     user_roots: tuple[str, ...] = ()
     user_preloaded: bool = False
 
+    @property
+    def preloads(self) -> Mapping[CalibrationMethod, bool]:
+        """Which methods preload the user's code: the warm list does, unless that is not safe."""
+        safe = set(self.user_roots).isdisjoint(self.preload.left_out)
+        return {"forkserver": self.user_preloaded, "warm_forkserver": safe}
+
 
 def user_import_in(
-    method: CalibrationMethod, import_s: float, *, preloaded: bool
+    method: CalibrationMethod, import_s: float, preloads: Mapping[CalibrationMethod, bool]
 ) -> tuple[float, float]:
     """What the user's import takes of the forkserver's start, and of each step, in seconds.
 
-    ``preloaded`` says whether a forkserver without a preload list preloads the user's module. The
-    warm preload list has it, or has what a file imports.
+    ``preloads`` says which methods preload the user's code.
     """
     if "in_process" in method:
         return 0.0, 0.0
-    if method == "spawn" or (method == "forkserver" and not preloaded):
-        return 0.0, import_s
-    return import_s, 0.0
+    return (import_s, 0.0) if preloads.get(method) else (0.0, import_s)
 
 
 @dataclass(frozen=True, slots=True)

@@ -421,7 +421,12 @@ class _Session:
             return []
         result = cast("RunResult", value)
         server_import_s, step_import_s = user_import_in(
-            probe.method, self.imports.user_import_s, preloaded=self.subject.is_preloaded
+            probe.method,
+            self.imports.user_import_s,
+            {
+                "forkserver": self.subject.is_preloaded,
+                "warm_forkserver": set(self.imports.users) <= set(preload),
+            },
         )
         if probe.method == "in_process":
             self.base_rss_bytes = child.peak_rss_bytes

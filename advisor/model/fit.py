@@ -168,7 +168,7 @@ def _with_module(
     found: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
 ) -> MultiprocessOverhead:
     """The phases of a run as they would be with the host's user module instead of the run's."""
-    server_s, step_s = user_import_in(run.method, host.user_import_s, preloaded=host.user_preloaded)
+    server_s, step_s = user_import_in(run.method, host.user_import_s, host.preloads)
     return replace(
         found,
         server_start_s=max(0.0, found.server_start_s + server_s - run.server_import_s),

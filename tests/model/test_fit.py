@@ -221,3 +221,15 @@ def test_imports_of_other_modules_are_no_drift() -> None:
         for at, run in enumerate(runs)
     ]
     assert noise_of(heavier) == pytest.approx(alike, rel=0.05)
+
+
+def test_a_module_that_is_not_safe_to_preload_is_imported_by_every_step() -> None:
+    unsafe = PreloadList(("m",), left_out={"mine": "starts a thread"})
+    found = fit_overhead(
+        host(
+            generated_run(4, TRUE), serial_run(4), preload=unsafe, user_roots=("mine",),
+            user_import_s=0.5,
+        )
+    ).multiprocess["warm_forkserver"]  # fmt: skip
+    assert found.prepare_s == pytest.approx(TRUE.prepare_s + 0.5, abs=0.002)
+    assert found.server_start_s == pytest.approx(TRUE.server_start_s, abs=0.005)
