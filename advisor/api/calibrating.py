@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.api.options import CalibrateOptions
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
 
-CALIBRATION_S, MODULE_S = 40.0, 10.0
+CALIBRATION_S, MODULE_S = 40.0, 13.0
 """About what a calibration takes, and one for a further module on the same host."""
 
 
@@ -90,7 +91,8 @@ def calibrated_host(
     shared = None if recalibrate else _cached(subject.without_module())
     known = None if recalibrate else _cached(subject)
     if known is not None:
-        return pooled(known, shared)
+        found = known.cheaper_steps or (shared.cheaper_steps if shared else ())
+        return replace(pooled(known, shared), cheaper_steps=found)
     if not recalibrate and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
     host = for_module(subject, shared, on_progress=progress) if shared else None
@@ -132,6 +134,7 @@ def calibrate_host(
 ) -> CalibrationOutcome:
     """Measure this host alone, or read its calibration from the cache."""
     from advisor.dagster_bridge.target import parse_target
+    from advisor.measure.cheaper_steps import with_cheaper_steps
     from advisor.measure.progress import silent
     from advisor.model.fit import fit_overhead
 
@@ -141,10 +144,14 @@ def calibrate_host(
             options.target, job=options.job, working_directory=options.working_directory
         )
     begun = time.monotonic()
+    subject = subject_of(target)
     host = calibrated_host(
-        subject_of(target),
+        subject,
         recalibrate=options.recalibrate,
         budget_s=60.0 - (time.monotonic() - begun),
         progress=progress or silent,
     )
+    left_s = 60.0 - (time.monotonic() - begun)
+    cheaper = with_cheaper_steps(subject, host, budget_s=left_s, progress=progress or silent)
+    host = host if cheaper is host else _keep(subject, cheaper)
     return CalibrationOutcome(host, fit_overhead(host), break_even_rows(host))

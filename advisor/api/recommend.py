@@ -262,6 +262,7 @@ def recommend(
     """
     from advisor.model.break_even import crossings
     from advisor.model.candidates import WorkerChoice, all_candidates
+    from advisor.model.cheaper_steps import cheaper_steps
     from advisor.model.own_threads import with_one_thread
     from advisor.model.prediction import items_cap
     from advisor.model.remedies import remedies
@@ -367,6 +368,7 @@ def recommend(
         warnings=saved.advice.warnings if warnings is None else warnings,
         notes=(
             *remedies(saved.description, found.config_only, setting),
+            *cheaper_steps(saved.host, found.config_only, setting),
             *saved.workload.notes,
             *_unmeasured(saved),
             *(_ONLY_IN_MEMORY.format(rejection.reason) for rejection in unstorable[:1]),

@@ -45,6 +45,7 @@ def host_tables(
         _machine(host),
         _steps(overhead),
         _preload(host),
+        _cheaper(host),
         _fixed(overhead),
         _storing(host),
         _scaling(overhead),
@@ -106,6 +107,23 @@ def _preload(host: HostProfile) -> Section:
     ]
     notes += [f"Left out: {module}: {reason}" for module, reason in preload.left_out.items()]
     return Section("Warm preload list", notes=tuple(notes))
+
+
+def _cheaper(host: HostProfile) -> Section:
+    names = {
+        "no_compute_logs": "no captured output (NoOpComputeLogManager)",
+        "storage_in_memory": "DAGSTER_HOME on a file system in memory",
+    }
+    rows = tuple(
+        (names[step.what], seconds(step.before_s), seconds(step.after_s), str(step.runs))
+        for step in host.cheaper_steps
+    )
+    return Section(
+        "Cheaper steps: what one takes beside its work, as it is and so",
+        ("with", "as it is", "so", "runs of each"),
+        rows,
+        () if rows else ("Not measured, for lack of time; `dynadvise calibrate` does it.",),
+    )
 
 
 def _fixed(overhead: OverheadModel) -> Section:

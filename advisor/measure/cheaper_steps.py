@@ -1,0 +1,139 @@
+"""What the steps of a host would save by another log manager or another place of the storage.
+
+Small runs of our own, under the warm forkserver, on temporary instances, in turn with the plain
+one, so that a machine whose speed drifts does not pass for a gain.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, cast
+
+from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
+from advisor.domain.host import CheaperStep, HostProfile, StepSaving
+from advisor.domain.observed import ObservedRun
+from advisor.measure.child import run_in_child
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.runs import RunResult
+    from advisor.measure.calibration import CalibrationSubject
+    from advisor.measure.progress import Progress
+
+NO_LOGS = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
+ITEMS, ITEM_WAIT_S = 3, 0.2
+RUN_S = 6.0
+"""About what one such run takes, its process included."""
+
+MOST_ROUNDS = 3
+TIMEOUT_S = 60.0
+
+
+def with_cheaper_steps(
+    subject: CalibrationSubject, host: HostProfile, *, budget_s: float, progress: Progress
+) -> HostProfile:
+    """The calibration with what cheaper steps would save, where that is not known yet.
+
+    Nothing is run where the budget has no room for one round of all, or there is no warm list.
+    """
+    if host.cheaper_steps or not host.preload.modules:
+        return host
+    began = time.monotonic()
+    seen: dict[StepSaving | None, list[float]] = {}
+    with ExitStack() as stack:
+        homes = {
+            what: str(stack.enter_context(home)) for what, home in _homes(subject.instance).items()
+        }
+        for done in range(MOST_ROUNDS):
+            if len(homes) < 2 or time.monotonic() - began + RUN_S * len(homes) > budget_s:
+                break
+            for what, home in homes.items():
+                progress("cheaper steps: logs and storage", done / MOST_ROUNDS)
+                found = _step_s(subject, host, home)
+                if found is not None:
+                    seen.setdefault(what, []).append(found)
+    plain = seen.get(None)
+    if not plain:
+        return host
+    steps = tuple(
+        CheaperStep(what, median(plain), median(found), len(found))
+        for what, found in seen.items()
+        if what is not None
+    )
+    return replace(host, cheaper_steps=steps, cost_s=host.cost_s + time.monotonic() - began)
+
+
+def _homes(kind: InstanceKind) -> Mapping[StepSaving | None, object]:
+    """A temporary instance for each: as the user's, and with one thing changed."""
+    homes: dict[StepSaving | None, object] = {None: temporary_instance_home(kind)}
+    if "compute_logs" not in kind.settings:
+        changed = replace(kind, settings={**kind.settings, **NO_LOGS})
+        homes["no_compute_logs"] = temporary_instance_home(changed)
+    if MEMORY_FOLDER.is_dir():
+        homes["storage_in_memory"] = _home_in_memory(kind)
+    return homes
+
+
+@contextmanager
+def _home_in_memory(kind: InstanceKind) -> Iterator[Path]:
+    with (
+        temporary_instance_home(kind) as made,
+        tempfile.TemporaryDirectory(prefix="dynadvise-home-", dir=MEMORY_FOLDER) as folder,
+    ):
+        shutil.copy(made / "dagster.yaml", folder)
+        yield Path(folder)
+
+
+def _step_s(subject: CalibrationSubject, host: HostProfile, home: str) -> float | None:
+    """Seconds of one step beside its work; None where the run failed."""
+    request = CalibrationRequest(
+        method="warm_forkserver",
+        items=ITEMS,
+        item_wait_s=ITEM_WAIT_S,
+        max_concurrent=1,
+        preload=host.preload.modules,
+        target=subject.target,
+        instance_home=home,
+    )
+    target = subject.target
+    child = run_in_child(
+        "advisor.dagster_bridge.calibration_job:execute_calibration",
+        request,
+        timeout_s=TIMEOUT_S,
+        python_path=subject.python_path,
+        environment={"DAGSTER_HOME": home},
+        working_directory=target.working_directory if target else None,
+    )
+    if child.failure is not None:
+        return None
+    run = cast("RunResult", child.value).run
+    return mean_step_s(run) if run else None
+
+
+def mean_step_s(run: ObservedRun) -> float | None:
+    """From the start of a mapped step to that of the next, less its work; the mean."""
+    starts = [
+        (step.mapping_key, step.worker_starting_s)
+        for step in run.steps
+        if step.worker_starting_s is not None
+    ]
+    gaps = [
+        after - before
+        for (key, before), (_, after) in pairwise(starts)
+        if key is not None and before is not None and after is not None
+    ]
+    return sum(gaps) / len(gaps) - ITEM_WAIT_S if gaps else None
