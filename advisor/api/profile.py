@@ -110,18 +110,21 @@ def plan(request: ProfileOptions) -> list[str]:
 
     The user's module is imported to find the workload, as any of Dagster's commands does.
     """
-    from advisor.host_store import cache_path, read_host
     from advisor.measure.op_profile import plan_executions
     from advisor.measure.progress import silent
 
     target = _reference(request)
     found = discover_target(target, read_run_config(request.run_config))
     subject = subject_of(target)
-    known = read_host(cache_path(subject.facts, found.instance.storage, subject.user_module))
-    if known is None or request.recalibrate:
-        host = "The host is measured first: 5 tiny Dagster runs of our own ops, about 35 s."
+    calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
+    if not calibrating_s:
+        host = "The host's calibration is used and refreshed."
+    elif calibrating_s < CALIBRATION_S:
+        host = "The host is known; what depends on this module takes one tiny Dagster run, "
+        host += f"about {calibrating_s:.0f} s."
     else:
-        host = f"The host's calibration of {known.calibrated_at} is used and refreshed."
+        host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
+        host += f"about {calibrating_s:.0f} s."
     measured = _measure_request(request, found, request.budget_s, silent)
     return [*plan_executions(measured, found.description), host]
 
