@@ -103,7 +103,7 @@ def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Sett
         setting,
         stage_pools=tuple(names),
         pool_limits=limits,
-        holding_stages=tuple(count > 0 for count in held),
+        holding_stages=tuple(c > 0 for c in held) if len(held) == len(names) else (),
     )
 
 

@@ -10,7 +10,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -77,9 +77,11 @@ def with_cheaper_steps(
     return replace(host, cheaper_steps=steps, cost_s=host.cost_s + time.monotonic() - began)
 
 
-def _homes(kind: InstanceKind) -> Mapping[StepSaving | None, object]:
+def _homes(kind: InstanceKind) -> Mapping[StepSaving | None, AbstractContextManager[Path]]:
     """A temporary instance for each: as the user's, and with one thing changed."""
-    homes: dict[StepSaving | None, object] = {None: temporary_instance_home(kind)}
+    homes: dict[StepSaving | None, AbstractContextManager[Path]] = {
+        None: temporary_instance_home(kind)
+    }
     if "compute_logs" not in kind.settings:
         changed = replace(kind, settings={**kind.settings, **NO_LOGS})
         homes["no_compute_logs"] = temporary_instance_home(changed)

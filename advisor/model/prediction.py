@@ -16,7 +16,13 @@ import numpy as np
 
 from advisor.domain.advice import Breakdown, Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel, overhead_key
+from advisor.domain.host import (
+    CLAIM_S,
+    InProcessOverhead,
+    MultiprocessOverhead,
+    OverheadModel,
+    overhead_key,
+)
 from advisor.domain.quantities import Interval
 from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop
@@ -448,6 +454,8 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     coordinate = step_s * (steps * stages + plain)
     coordinate += overhead.fan_out_output_s * outputs
     coordinate += overhead.collect_input_s * (steps if setting.after_steps else 0)
+    if not bare:
+        coordinate += 2 * CLAIM_S * steps * len(list(filter(None, pools_of(candidate, setting))))
     fixed = overhead.start_s + overhead.end_s
     own = items.fan_out_s * (1 if setting.fan_out else 0) + items.upstream_s + items.collect_s
     makespan = fixed + own + coordinate + moved + once + reference

@@ -105,3 +105,11 @@ def test_a_slot_costs_the_parent_something_even_where_nobody_waits() -> None:
     with_pool, without = (estimate(WARM_2, setting(limit)) for limit in (2, None))
     assert with_pool.makespan_s > without.makespan_s
     assert with_pool.makespan_s == pytest.approx(without.makespan_s, rel=0.2)
+
+
+def test_in_process_each_pooled_step_claims_its_slot_as_well() -> None:
+    serial = Candidate("execute_job", "in_process")
+    with_pool, without = (estimate(serial, setting(limit)) for limit in (2, None))
+    assert 0.2 < with_pool.makespan_s - without.makespan_s < 1.0
+    bare = Candidate("execute_in_process", "in_process")
+    assert estimate(bare, setting(2)).makespan_s == estimate(bare, setting(None)).makespan_s
