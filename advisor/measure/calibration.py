@@ -6,6 +6,7 @@ of the parent, the forkserver's start and preload) is in it.
 
 from __future__ import annotations
 
+import math
 import os
 import subprocess
 import tempfile
@@ -14,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from advisor.dagster_bridge.calibration_job import (
     CalibrationRequest,
@@ -39,6 +40,10 @@ from advisor.measure.child import ChildResult, run_in_child
 from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.preload import DeriveRequest, StepImports
 
+if TYPE_CHECKING:
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Barrier
+
 ITEM_WAIT_S = 0.2
 """What a calibration's items sleep: without a wait, later steps look cheaper than they are,
 because log watchers die early and the processor's caches stay warm."""
@@ -47,6 +52,7 @@ KEPT_RUNS = 12
 """Runs kept of each kind: the host's speed drifts, and the mean over time predicts better."""
 
 RUN_TIMEOUT_S = 120.0
+_SCALING_TURNS, _SCALING_TURN_S = 30, 0.02
 STORED_BYTES = (1_000, 1_000_000, 16_000_000)
 GROWTH_ITEMS = (50, 400, 1600)
 
@@ -142,14 +148,16 @@ def calibrate(
         session.derive()
         preload = session.preload(session.imports.dagsters + session.imports.users)
         runs: list[CalibrationRun] = []
+        scaling: list[CpuScaling] = []
         for index, probe in enumerate(FULL_PASS):
             tell(f"a tiny run: {_named(probe)}", 0.15 + 0.65 * index / len(FULL_PASS))
             runs.extend(session.run(probe, preload.modules))
-        tell("storing, CPU scaling, bookkeeping, command line", 0.85)
+            if index % 2 == 0:
+                scaling.extend(session.cpu_scaling())
+        tell("storing, bookkeeping, command line", 0.85)
         spent = time.monotonic() - begun
         cli_start_s = session.cli_start_s() if spent < budget_s - 5 else None
         storing, growth = session.bookkeeping()
-        scaling = session.cpu_scaling()
         process_start_s = session.process_start_s()
         if cli_start_s is None and "command line" not in unmeasured:
             unmeasured["command line"] = "the budget was used up"
@@ -169,7 +177,7 @@ def calibrate(
         preload=_with_proof(preload, runs),
         runs=tuple(runs),
         storing=storing,
-        cpu_scaling=scaling,
+        cpu_scaling=tuple(scaling),
         cli_start_s=cli_start_s,
         base_rss_bytes=session.base_rss_bytes,
         cost_s=time.monotonic() - begun,
@@ -210,7 +218,8 @@ def pooled(host: HostProfile, other: HostProfile | None) -> HostProfile:
     if other is None:
         return host
     runs = {(run.method, run.started_at_s): run for run in (*other.runs, *host.runs)}
-    return replace(host, runs=_newest(list(runs.values())))
+    scaling = max(host.cpu_scaling, other.cpu_scaling, key=len)  # one holds the other's moments
+    return replace(host, runs=_newest(list(runs.values())), cpu_scaling=scaling)
 
 
 def for_module(
@@ -287,6 +296,7 @@ def refresh(
     with temporary_instance_home(subject.instance) as home:
         session = _Session(subject, str(home), {})
         session.imports = StepImports((), host.user_roots, host.user_import_s)
+        scaling = [*host.cpu_scaling, *session.cpu_scaling()]
         for index, probe in enumerate(REFRESH_PASS):
             expected = _expected_s(probe, host)
             if time.monotonic() - begun + expected > budget_s:
@@ -296,6 +306,7 @@ def refresh(
     return replace(
         host,
         runs=_newest([*host.runs, *added]),
+        cpu_scaling=_newest_scaling(scaling),
         cost_s=host.cost_s + time.monotonic() - begun,
         calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
@@ -310,6 +321,14 @@ def _newest(runs: Sequence[CalibrationRun]) -> tuple[CalibrationRun, ...]:
         if counts[key] <= KEPT_RUNS:
             kept.append(run)
     return tuple(sorted(kept, key=lambda run: run.started_at_s))
+
+
+def _newest_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
+    kept: list[CpuScaling] = []
+    for one in reversed(found):
+        if sum(other.workers == one.workers for other in kept) < KEPT_RUNS:
+            kept.append(one)
+    return tuple(reversed(kept))
 
 
 def _named(probe: Probe) -> str:
@@ -543,39 +562,42 @@ def _burn(iterations: int) -> float:
     return time.perf_counter() - begun
 
 
-def _burn_when_told(iterations: int, barrier: object, queue: object) -> None:
-    _burn(iterations // 10)
-    barrier.wait()  # type: ignore[attr-defined]
-    queue.put(_burn(iterations))  # type: ignore[attr-defined]
+def _take_turns(place: int, iterations: int, barrier: Barrier, found: Queue[float]) -> None:
+    """Work with all others, then see the first one work alone, again and again."""
+    _burn(iterations)
+    logs = []
+    for _ in range(_SCALING_TURNS):
+        barrier.wait()
+        together_s = _burn(iterations)
+        barrier.wait()
+        if place == 0:
+            logs.append(math.log(together_s / _burn(iterations)))
+    if place == 0:
+        found.put(math.exp(sum(logs) / len(logs)))
 
 
 def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
-    """Slowdown of CPU-bound processes at once, alone and together in turn so that drift cancels.
+    """Slowdown of CPU-bound processes at once: together and alone in turns of a few hundredths.
 
-    Called in a fresh process (it forks before anything starts a thread).
+    The turns are shorter than the spells in which a neighbour on the same core slows everything,
+    so that these cancel. Called in a fresh process (it forks before anything starts a thread).
     """
     import multiprocessing
 
     context = multiprocessing.get_context("fork")
-    iterations = round(1_000_000 * 0.12 / max(_burn(1_000_000), 1e-6))
-
-    def together(workers: int) -> float:
+    iterations = round(1_000_000 * _SCALING_TURN_S / max(_burn(1_000_000), 1e-6))
+    found = []
+    for workers in counts:
         barrier, queue = context.Barrier(workers), context.Queue()
         processes = [
-            context.Process(target=_burn_when_told, args=(iterations, barrier, queue))
-            for _ in range(workers)
+            context.Process(target=_take_turns, args=(place, iterations, barrier, queue))
+            for place in range(workers)
         ]
         for process in processes:
             process.start()
-        seconds: list[float] = [queue.get(timeout=30) for _ in processes]
+        found.append(CpuScaling(workers, queue.get(timeout=60)))
         for process in processes:
             process.join()
-        return sum(seconds) / len(seconds)
-
-    found = []
-    for workers in counts:
-        ratios = sorted(together(workers) / together(1) for _ in range(5))
-        found.append(CpuScaling(workers, ratios[len(ratios) // 2]))
     return tuple(found)
 
 

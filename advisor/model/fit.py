@@ -16,6 +16,7 @@ import numpy as np
 
 from advisor.domain.host import (
     CalibrationRun,
+    CpuScaling,
     HostProfile,
     InProcessOverhead,
     MultiprocessOverhead,
@@ -291,13 +292,25 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         cli_start_s=_cli_start_s(host, in_process),
         store_byte_s=store,
         load_byte_s=load,
-        cpu_scaling=host.cpu_scaling,
+        cpu_scaling=_mean_scaling(host.cpu_scaling),
         process_start_s=host.process_start_s,
         drift=SLOW_DRIFT,
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
         noise=noise_of(runs),
         measured_cpu_s=_measured_cpu_s(serial),
     )
+
+
+def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
+    """One a number of workers, over all moments.
+
+    A virtual machine's cores are now two cores, now two threads of one: the mean is what a run
+    can expect.
+    """
+    slowdowns: dict[int, list[float]] = {}
+    for one in found:
+        slowdowns.setdefault(one.workers, []).append(one.slowdown)
+    return tuple(CpuScaling(workers, fmean(seen)) for workers, seen in sorted(slowdowns.items()))
 
 
 def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
