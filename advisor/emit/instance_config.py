@@ -37,14 +37,9 @@ def _indented(text: str, depth: int) -> list[str]:
 def _pools(request: EmitRequest) -> list[str]:
     pools = sorted({op.pool for op in request.description.mapped if op.pool})
     limit = request.max_connections
-    held = max(
-        (
-            call.connections
-            for op in (request.workload.ops if request.workload else ())
-            for call in (*op.first_calls, *op.later_calls)
-        ),
-        default=0,
-    )
+    held_by = _connections(request)
+    held = max(held_by.values(), default=0)
+    known = request.description.pool_limits
     if limit is None and not pools:
         return []
     lines = ["  pools:"]
@@ -52,20 +47,43 @@ def _pools(request: EmitRequest) -> list[str]:
         "By op: with `run`, which older instances have, nothing is limited inside a run.", 2
     )
     lines.append("    granularity: op")
-    at_once = max(1, (limit or request.candidate.max_concurrent) // max(held, 1))
-    why = f"At most {limit} connections" if limit else "As many as the advised steps at once"
-    if held:
-        why += f"; one item was seen to hold {held}"
+    candidate = request.candidate
+    at_once = candidate.max_concurrent
+    why = "As many as the advised steps at once"
+    if limit is not None:
+        workers = min(candidate.workers_in_op, candidate.batch_size)
+        at_once = max(1, limit // max(1, held * workers))
+        why = f"At most {limit} connections"
+        why += f"; one item was seen to hold {held}" if held else ""
+        why += f"; {workers} items in a step" if workers > 1 else ""
+    elif set(pools) & set(known):
+        at_once = min(known[pool] for pool in pools if pool in known)
+        why = "As it is on your instance"
     lines += _indented(f"{why}. A pool without a limit is not limited at all.", 2)
+    if at_once <= candidate.max_concurrent:
+        lines += _indented(
+            "More steps at once than slots would be slower: a step that finds none asks again"
+            " only after a second, then ever later, however early a slot is free.",
+            2,
+        )
     lines.append(f"    default_limit: {at_once}")
     for pool in pools or ["db"]:
         lines += _indented(
             f"For this pool alone: dagster instance concurrency set {one_line(pool)} {at_once}", 2
         )
     if not pools:
-        names = ", ".join(op.op.name for op in request.description.mapped)
+        ops = [op.op.name for op in request.description.mapped]
+        names = ", ".join([name for name in ops if held_by.get(name)] or ops)
         lines += _indented(f'The op must name the pool: @op(pool="db") on {names}.', 2)
     return lines
+
+
+def _connections(request: EmitRequest) -> dict[str, int]:
+    """Most connections that a call of each op was seen to hold."""
+    return {
+        op.op: max((call.connections for call in (*op.first_calls, *op.later_calls)), default=0)
+        for op in (request.workload.ops if request.workload else ())
+    }
 
 
 def _runs(request: EmitRequest) -> list[str]:
@@ -89,7 +107,7 @@ def _compute_logs(request: EmitRequest) -> list[str]:
         comment(
             f"Steps are {share:.0%} launching. Capturing their output starts two more processes"
             " for each; without it they are cheaper. The price: no stdout and stderr of the steps"
-            " in the UI (context.log still arrives). `dynadvise verify` shows the gain here."
+            " in the UI (context.log still arrives). `dynadvise calibrate` measures the gain here."
         ),
         "compute_logs:",
         "  module: dagster._core.storage.noop_compute_log_manager",

@@ -191,11 +191,11 @@ class _Measurement:
         preloadable = self._check_preload(scouted)
         preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         probes = self._probe("process", scouted, preloadable)
+        limited, limited_probes = self._limited(scouted, preloadable)
         first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe("thread", scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
-        limited, limited_probes = self._limited(scouted, preloadable)
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
