@@ -258,28 +258,23 @@ def launches_compete(facts: Facts) -> Diagnosis | None:
     steps = sum(mapped.attempts for mapped in facts.mapped)
     if alone_s is None or alone_s > 0.6 * boot_s:
         return None
-    gain = steps * (boot_s - alone_s) / facts.slots
-    if not facts.worth(gain):
+    if not facts.worth(steps * (boot_s - alone_s) / facts.slots):
         return None
+    # No gain is promised: as many launches in fewer slots take the cores as long.
     return Diagnosis(
         code="RUN016",
         kind="launches-compete-for-cpu",
-        severity="warning",
+        severity="note",
         message=(
             f"A launch takes {_s(boot_s)} with up to {facts.slots} steps at once, and "
             f"{_s(alone_s)} alone: there are fewer cores than launches."
         ),
         evidence=(f"{steps} steps; launch and import alone as in the collecting step",),
         remedy=(
-            "Fewer steps at once: about as many as there are cores, for items that compute; "
-            "threads inside a step for items that wait."
+            "Cheaper or fewer launches: a warm forkserver, batches, threads inside a step for "
+            "items that wait. About as many steps at once as there are cores take no longer and "
+            "need less memory."
         ),
-        gain_s=gain,
-        formula=(
-            "steps x (launch and import - alone) / slots = "
-            f"{steps} x ({boot_s:.2f} - {alone_s:.2f}) / {facts.slots}"
-        ),
-        at_most=True,
     )
 
 

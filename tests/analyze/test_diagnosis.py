@@ -64,7 +64,7 @@ def test_launches_that_compete_are_told_from_slow_imports() -> None:
     run = replace(run, steps=(*run.steps[:-1], alone), preload_modules=("sqlalchemy",))
     kinds = found(run)
     assert "imports-dominate-launch" not in kinds
-    assert kinds["launches-compete-for-cpu"].gain_s == pytest.approx(12 * (2.05 - 0.25) / 6)
+    assert "250 ms alone" in kinds["launches-compete-for-cpu"].message
 
 
 def test_pods_that_start_longer_than_they_work() -> None:
