@@ -312,7 +312,7 @@ but the event log: no profile, no calibration.
 
 Predicted gain: from the slow run alone (<= where the run bounds it from one side only). Real gain:
 what the run then took less with the remedy in place. The bound is that of the named loss alone: a
-remedy may gain elsewhere too (one batch also spares the fan-out and the collecting op their events).
+remedy may gain elsewhere too (a batch also spares the fan-out and the collecting op their events).
 
 | code | provoked by | found | took | predicted gain | remedy tried | real gain | also said |
 |---|---|---|---:|---:|---|---:|---|
