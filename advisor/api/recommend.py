@@ -286,7 +286,14 @@ def recommend(
         asynchronous=no_loop is None,
     )
     if setting.limited is not None:
-        candidates += with_one_thread(candidates)
+        limited = all_candidates(
+            setting.items.count,
+            overhead=saved.overhead,
+            preload=preload,
+            workers=WorkerChoice(setting.limited.contention, setting.machine.cores, possible, cap),
+            processes_possible=possible,
+        )
+        candidates += with_one_thread(limited)
     impossible = _on_no_loop(setting.items.count, no_loop)
     if not possible:
         cannot = f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"
