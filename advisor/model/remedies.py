@@ -75,7 +75,7 @@ def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
     if candidate.executor != "multiprocess" or not setting.pool_limits:
         return
     slots = steps_at_once(replace(candidate, max_concurrent=setting.items.count), setting)
-    pools = sorted({pool for pool in setting.stage_pools if pool in setting.pool_limits})
+    pools = sorted({pool for pool in setting.stage_pools if pool and pool in setting.pool_limits})
     names = " and ".join(f"{pool!r} ({setting.pool_limits[pool]} slots)" for pool in pools)
     if candidate.max_concurrent > slots or chosen.pool_wait_s >= WAIT_SHARE * chosen.makespan_s.low:
         yield (
