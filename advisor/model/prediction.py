@@ -204,7 +204,8 @@ def in_step_factor(candidate: Candidate, setting: Setting) -> float:
     factor = setting.contention.slowdown("thread", workers)
     if steps > 1:
         factor *= setting.contention.slowdown("process", steps)
-    return factor
+    # Threads that need no interpreter lock (math libraries) still have no more than the cores.
+    return max(factor, workers * steps * cpu_share / max(1e-9, setting.capacity))
 
 
 def _batch_seconds(
