@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timezone
-from importlib.util import find_spec
 from statistics import median
 from typing import TYPE_CHECKING, cast
 
 from advisor.api.options import AdviseOptions
+from advisor.api.ways import (
+    connections_held,
+    held_by,
+    may_be_ordered,
+    preload_list,
+    ways_to_run,
+)
 from advisor.domain.advice import (
     Advice,
     HostSummary,
     Prediction,
-    Rejection,
     Snippets,
     WorkloadSummary,
 )
@@ -22,25 +27,13 @@ from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
-from advisor.domain.workload import ExecutorSetting, OpProfile, WorkloadDescription
+from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
     from advisor.model.items import Items
     from advisor.model.prediction import Setting
     from advisor.model.search import SearchResult
     from advisor.store import SavedProfile
-
-
-def preload_list(saved: SavedProfile) -> tuple[str, ...]:
-    """The host's warm preload list with what the ops import on their first call."""
-    modules = dict.fromkeys(saved.host.preload.modules)
-    if not modules:
-        return ()
-    for op in saved.workload.ops:
-        modules.update(
-            dict.fromkeys(m for m in op.first_call_modules if m not in op.unsafe_modules)
-        )
-    return tuple(modules)
 
 
 def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool = True) -> Setting:
@@ -94,7 +87,7 @@ def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Sett
     from advisor.model.pools import connection_pool
 
     mapped = saved.description.mapped
-    held = [_held(op) for op in saved.workload.ops]
+    held = [held_by(op) for op in saved.workload.ops]
     names = [op.pool for op in mapped]
     limits = dict(saved.description.pool_limits)
     if most is not None and len(held) == len(names):
@@ -128,75 +121,6 @@ def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> d
         method = verification.candidate.method.removeprefix("command line, ")
         ratios.setdefault(method, []).append(math.log(median(walls) / raw))
     return {method: math.exp(sum(logs) / (len(logs) + 1.0)) for method, logs in ratios.items()}
-
-
-def current_candidate(
-    executor: ExecutorSetting | None, preload: tuple[str, ...], *, loop: bool = False
-) -> Candidate | None:
-    """The job's own way to run, as far as there is a model of it.
-
-    There is none of an event loop that an op blocks; ``loop`` says that none does.
-    """
-    from advisor.model.candidates import LOOP_CONCURRENT
-
-    if executor is None:
-        return None
-    if executor.executor == "in_process":
-        return Candidate("execute_job", "in_process")
-    if executor.executor == "async" and loop:
-        slots = executor.effective_max_concurrent or LOOP_CONCURRENT[-1]
-        return Candidate("execute_job", "async", max_concurrent=slots)
-    if executor.executor != "multiprocess":
-        return None
-    modules = executor.preload_modules or ()
-    covers = bool(preload) and set(preload) <= set(modules)
-    return Candidate(
-        "execute_job",
-        "multiprocess",
-        executor.start_method or "spawn",
-        modules if covers else (),
-        executor.effective_max_concurrent or 1,
-    )
-
-
-def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:
-    """Dagster's default: multiprocess, spawn, ``cpu_count`` at once."""
-    slots = round(options.cores) if options.cores else saved.host.facts.cpu_count
-    return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
-
-
-def no_event_loop(description: WorkloadDescription) -> str | None:
-    """Why the steps cannot share an event loop; empty where no op asks for one, None: they can."""
-    blocking = [op.op.name for op in description.mapped if not op.is_async]
-    if len(blocking) == len(description.mapped):
-        return ""
-    if blocking:
-        return f"{', '.join(blocking)} is not `async def` and would block the loop of the others"
-    if find_spec("dagster_async_executor") is None:
-        return "needs dagster-async-executor: pip install 'dynadvise[async]'"
-    return None
-
-
-def _on_no_loop(items: int, reason: str | None) -> tuple[Rejection, ...]:
-    """The ways on an event loop, where an op asks for one and cannot have it."""
-    from advisor.model.candidates import on_event_loop
-
-    return tuple(Rejection(way, reason) for way in on_event_loop(items)) if reason else ()
-
-
-def has_priorities(description: WorkloadDescription) -> bool:
-    """Whether tags in the user's code order the chain already."""
-    return any("dagster/priority" in op.tags for op in description.mapped)
-
-
-def may_be_ordered(description: WorkloadDescription) -> bool:
-    """Whether tags could make the chain depth first, and code for them can be emitted."""
-    return (
-        len(description.mapped) > 1
-        and description.kind in ("job", "graph")
-        and all(len(op.op.node_path) == 1 for op in description.mapped)
-        and not has_priorities(description)
-    )
 
 
 def _depth_first(description: WorkloadDescription) -> bool:
@@ -261,76 +185,24 @@ def recommend(
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
     from advisor.model.break_even import crossings
-    from advisor.model.candidates import WorkerChoice, all_candidates
     from advisor.model.cheaper_steps import cheaper_steps
-    from advisor.model.own_threads import with_one_thread
-    from advisor.model.prediction import items_cap
     from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
 
     setting = setting_of(saved, options)
-    preload = preload_list(saved)
-    # A bare op or function is advised for the job that it will stand in.
-    rebuilt = saved.description.reconstructable or saved.description.job_name is None
-    unpicklable = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
-    possible = rebuilt and not unpicklable
-    no_loop = no_event_loop(saved.description)
-    each = max(1, max(map(_held, saved.workload.ops), default=1))
-    cap = items_cap(setting, options.max_connections, each)
-    candidates = all_candidates(
-        setting.items.count,
-        overhead=saved.overhead,
-        preload=preload,
-        workers=WorkerChoice(setting.contention, setting.machine.cores, possible, cap),
-        processes_possible=possible,
-        asynchronous=no_loop is None,
-    )
-    if setting.limited is not None:
-        limited = all_candidates(
-            setting.items.count,
-            overhead=saved.overhead,
-            preload=preload,
-            workers=WorkerChoice(setting.limited.contention, setting.machine.cores, possible, cap),
-            processes_possible=possible,
-        )
-        candidates += with_one_thread(limited)
-    impossible = _on_no_loop(setting.items.count, no_loop)
-    if not possible:
-        cannot = f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"
-        if not unpicklable:
-            cannot = saved.description.not_reconstructable_reason or "the job cannot be rebuilt"
-        impossible += tuple(
-            Rejection(way, cannot)
-            for way in all_candidates(
-                setting.items.count,
-                overhead=saved.overhead,
-                preload=preload,
-                workers=WorkerChoice(setting.contention, setting.machine.cores),
-                processes_possible=True,
-            )
-            if way not in candidates
-        )
-    current = current_candidate(saved.description.executor, preload, loop=no_loop is None)
-    default: Candidate | None = default_candidate(saved, options)
-    if not possible or "spawn" not in saved.overhead.multiprocess:
-        default = None
-        current = current if current and current.executor != "multiprocess" else None
-    if saved.overhead.cli_start_s is not None:
-        plain = (Candidate("execute_job", "in_process"), default, current)
-        candidates += tuple(
-            replace(way, launch="cli") for way in dict.fromkeys(plain) if way is not None
-        )
-    storable, unstorable = storable_ways(saved, candidates)
-    current, default = (None, None) if unstorable else (current, default)
+    ways = ways_to_run(saved, options, setting)
+    environment = options.environment
     constraints = Constraints(
         objective=options.objective,
         change=options.change,
-        environment="test" if unstorable and options.environment == "prod" else options.environment,
+        environment="test" if ways.only_in_memory and environment == "prod" else environment,
         max_connections=options.max_connections,
-        connections_per_item=each,
+        connections_per_item=connections_held(saved.workload),
     )
     try:
-        found = search(storable, setting, constraints, current=current, default=default)
+        found = search(
+            ways.candidates, setting, constraints, current=ways.current, default=ways.default
+        )
     except ValueError as error:
         raise DynadviseError(
             f"There is no advice for this workload: {error}.",
@@ -363,14 +235,14 @@ def recommend(
         current=worded(found.current),
         default=worded(found.default),
         candidates=tuple(_worded(p, setting, saved) for p in found.candidates),
-        rejected=(*impossible, *unstorable, *found.rejected),
+        rejected=(*ways.impossible, *found.rejected),
         floors=floors(setting),
         break_even=crossings(
             saved.overhead,
             items=setting.items.count,
             cores=setting.machine.cores,
             cpu_share=min(1.0, share),
-            preload=preload,
+            preload=preload_list(saved),
         ),
         warnings=saved.advice.warnings if warnings is None else warnings,
         notes=(
@@ -378,7 +250,7 @@ def recommend(
             *cheaper_steps(saved.host, found.config_only, setting),
             *saved.workload.notes,
             *_unmeasured(saved),
-            *(_ONLY_IN_MEMORY.format(rejection.reason) for rejection in unstorable[:1]),
+            *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
         ),
         tie=found.tie,
         next_measurement=found.next_measurement,
@@ -392,31 +264,10 @@ def recommend(
 _ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
 
 
-def storable_ways(
-    saved: SavedProfile, candidates: tuple[Candidate, ...]
-) -> tuple[tuple[Candidate, ...], tuple[Rejection, ...]]:
-    """The ways that can hand on what the ops return, and the others with the reason.
-
-    Under Dagster's default IO manager every way but ``execute_in_process`` pickles it.
-    """
-    reasons = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
-    if not reasons or not saved.description.pickles:
-        return candidates, ()
-    reason = f"the default IO manager pickles what a step hands on: {'; '.join(reasons)}"
-    storable = tuple(way for way in candidates if way.launch == "execute_in_process")
-    return storable, tuple(Rejection(way, reason) for way in candidates if way not in storable)
-
-
 def _cost_s(saved: SavedProfile) -> float:
     """What the measuring took when the profile was made."""
     made = cast("Advice | None", saved.advice)
     return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
-
-
-def _held(op: OpProfile) -> int:
-    """Most connections that a call of an op was seen to hold."""
-    calls = (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
-    return max((sample.connections for sample in calls), default=0)
 
 
 def _unmeasured(saved: SavedProfile) -> list[str]:

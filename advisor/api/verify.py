@@ -226,7 +226,7 @@ def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ..
 
 def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
     """The asked configurations by name, in the order asked; equal ones share a row."""
-    from advisor.api.recommend import preload_list
+    from advisor.api.ways import preload_list
 
     advice = saved.advice
     of_advice = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from advisor.checks import (
+    bare_forkserver,
     container,
     dask,
     fixed_config,
@@ -40,6 +41,7 @@ _MODULES = (
     preload,
     polling_parent,
     memory,
+    bare_forkserver,
 )
 RULES: tuple[Rule, ...] = tuple(module.check for module in _MODULES)
 MEANINGS: dict[str, str] = {module.CODE: module.MEANING for module in _MODULES}

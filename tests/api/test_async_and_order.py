@@ -12,8 +12,9 @@ from factories import PRELOAD, make_description, make_saved_profile
 
 from advisor import store
 from advisor.api.options import AdviseOptions
-from advisor.api.recommend import may_be_ordered, no_event_loop, recommend
+from advisor.api.recommend import recommend
 from advisor.api.verify import VerifyOptions, parse_configuration, spelling, verify
+from advisor.api.ways import may_be_ordered, no_event_loop
 from advisor.dagster_bridge.awaiting import held_s, run_to_end
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError
@@ -58,9 +59,9 @@ def test_an_event_loop_is_for_jobs_whose_every_mapped_op_is_async(monkeypatch):
 
     assert reason(False, False) == ""
     assert "op_1 is not `async def`" in reason(True, False)
-    monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name: None)
+    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: None)
     assert "dynadvise[async]" in reason(True, True)
-    monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name: object())
+    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: object())
     assert reason(True, True) is None
 
 
@@ -72,14 +73,14 @@ def test_an_async_job_is_advised_with_the_loop_beside_the_other_ways(monkeypatch
     )
     for installed in (True, False):
         found = object() if installed else None
-        monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name, found=found: found)
+        monkeypatch.setattr("advisor.api.ways.find_spec", lambda name, found=found: found)
         advice = recommend(asynchronous, AdviseOptions(), snippets=False)
         listed = [p for p in advice.candidates if p.candidate.executor == "async"]
         refused = [r for r in advice.rejected if r.candidate.executor == "async"]
         assert bool(listed) == installed
         assert bool(refused) != installed
     assert "dynadvise[async]" in refused[0].reason
-    monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name: object())
+    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: object())
     advice = recommend(asynchronous, AdviseOptions(), snippets=False)
     way = next(p for p in advice.candidates if p.candidate.executor == "async")
     assert any("event loop" in reason for reason in way.reasons)

@@ -30,8 +30,8 @@ def write_fixtures(names: list[str]) -> None:
     with its name as ``verify --configurations`` takes it.
     """
     from advisor import store
-    from advisor.api.recommend import preload_list
     from advisor.api.verify import parse_configuration
+    from advisor.api.ways import preload_list
 
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name in names:

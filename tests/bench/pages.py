@@ -92,8 +92,8 @@ def plain(run: Run) -> bool:
 def baseline(found: Recorded) -> dict[Key, Predicted]:
     from baseline import regressed_s
 
-    from advisor.api.recommend import preload_list
     from advisor.api.verify import parse_configuration
+    from advisor.api.ways import preload_list
 
     predicted = {}
     for workload, configuration in figures.by_key(run for run in found.runs if plain(run)):

@@ -130,8 +130,9 @@ def labels(saved: Any) -> dict[str, str]:
 def predictions(saved: Any, **switched: bool) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
     from advisor.api.options import AdviseOptions
-    from advisor.api.recommend import predict, preload_list
+    from advisor.api.recommend import predict
     from advisor.api.verify import grid, parse_configuration, spelling
+    from advisor.api.ways import preload_list
 
     preload = preload_list(saved)
     ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
@@ -216,8 +217,9 @@ def run_one(name: str, configuration: str, repeat: int) -> float:
     """Run a configuration once, record it, and return its wall clock."""
     from advisor import store
     from advisor.api.options import AdviseOptions
-    from advisor.api.recommend import predict, preload_list
+    from advisor.api.recommend import predict
     from advisor.api.verify import configuration_for, parse_configuration
+    from advisor.api.ways import preload_list
     from advisor.measure.verification import run_once
 
     path = profile_of(name)

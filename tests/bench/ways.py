@@ -83,8 +83,8 @@ def newest_profile(example: str, made: Iterable[Record]) -> Record | None:
 
 def spelled_ways(saved: Any) -> list[str]:
     """Every way that applies to an example, as ``dynadvise verify --configurations`` reads it."""
-    from advisor.api.recommend import preload_list
     from advisor.api.verify import spelling
+    from advisor.api.ways import preload_list
 
     items, cores = saved.workload.items, max(2, round(saved.host.facts.cpus))
     default = saved.host.facts.cpu_count
@@ -116,8 +116,9 @@ def make_profile(example: str, options: Sequence[str]) -> None:
         raise SystemExit(f"profiling {example} failed:\n{done.stderr[-3000:]}")
     from advisor import store
     from advisor.api.options import AdviseOptions
-    from advisor.api.recommend import predict, preload_list
+    from advisor.api.recommend import predict
     from advisor.api.verify import parse_configuration, spelling
+    from advisor.api.ways import preload_list
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.machine import host_facts
 
@@ -149,8 +150,9 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
     """
     from advisor import store
     from advisor.api.options import AdviseOptions
-    from advisor.api.recommend import predict, preload_list
+    from advisor.api.recommend import predict
     from advisor.api.verify import configuration_for, parse_configuration
+    from advisor.api.ways import preload_list
 
     profile = newest_profile(example, records())
     assert profile is not None

@@ -81,6 +81,7 @@ preloading = made(
 )
 crowded = made("crowded", config=config(max_concurrent=64))
 heavy = made("heavy")
+unpreloaded = made("unpreloaded", config=config(start_method={"forkserver": {}}))
 numbers = itertools.count()
 
 
@@ -115,6 +116,7 @@ PROVOKED = {
     "provoking:in_memory": {"DYN008"},
     "provoking:preloading": {"DYN009"},
     "provoking:crowded": {"DYN010"},
+    "provoking:unpreloaded": {"DYN012"},
     "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
 }
 

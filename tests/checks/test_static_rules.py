@@ -21,6 +21,7 @@ SOUND_EXECUTOR = ExecutorSetting(
     executor="multiprocess",
     class_name="multiprocess",
     start_method="forkserver",
+    preload_modules=("my_module",),
     max_concurrent=2,
     effective_max_concurrent=2,
     config_path=("execution", "config"),
@@ -124,6 +125,11 @@ PROVOKED = {
         "64 steps at once",
     ),
     "more than the memory": ("DYN011", with_current(9 * GIB), "9.0 GiB, and there are 8.0 GiB"),
+    "forkserver without a list": (
+        "DYN012",
+        with_executor(start_method="forkserver", preload_modules=None),
+        "every step imports your module",
+    ),
 }
 
 # Near misses: what looks like the cause and is none.
@@ -171,6 +177,7 @@ SILENT = {
         with_executor(max_concurrent=64, effective_max_concurrent=64),
         advice=make_advice(current=None, workload=replace(make_advice().workload, items=4)),
     ),
+    "spawn without a list": with_executor(start_method="spawn", preload_modules=None),
     "just fits": with_current(8 * GIB),
     "nothing known": CheckFacts(make_description(executor=None, fan_out=None)),
 }

@@ -1,0 +1,28 @@
+"""DYN012: a forkserver without a preload list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN012"
+MEANING = "a forkserver that preloads nothing of yours"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """Dagster 1.13 reads an absent ``preload_modules`` as an empty list (``opt_list_elem``)."""
+    description = facts.description
+    setting = description.executor
+    if setting is None or setting.start_method != "forkserver" or setting.preload_modules:
+        return
+    yield Finding(
+        CODE,
+        "note",
+        "start_method is forkserver without preload_modules: Dagster then preloads nothing of"
+        " yours, and every step imports your module and what it needs.",
+        "Add the list that `dynadvise emit PROFILE --as run-config` gives, which was measured.",
+        description.fan_out.location if description.fan_out else None,
+        description.target.spelled,
+    )
