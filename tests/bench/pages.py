@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -244,10 +245,12 @@ def _write_page(
         f"Dagster {facts.dagster_version}. No configuration below was used for calibration. "
         f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
-    sureness = (
-        f"Two runs of the same configuration differ by {figures.percent(usual)} (median; 90th "
-        f"percentile {figures.percent(wide)}): no prediction can be surer than the machine."
-    )
+    sureness = "Every configuration was run once: the machine's own spread is not in this table."
+    if not math.isnan(usual):
+        sureness = (
+            f"Two runs of the same configuration differ by {figures.percent(usual)} (median; 90th "
+            f"percentile {figures.percent(wide)}): no prediction can be surer than the machine."
+        )
     parts = [
         "# How right the predictions and the advice are",
         head,
@@ -309,7 +312,7 @@ def _write_data(
         "host": dataclasses.asdict(_facts(found)),
         "all": dataclasses.asdict(everything),
         **{name: figures.as_json(table) for name, table in tables.items()},
-        "spread": {"median": usual, "p90": wide},
+        "spread": None if math.isnan(usual) else {"median": usual, "p90": wide},
         "choices": [dataclasses.asdict(choice) for choice in made],
         "config_only": [dataclasses.asdict(choice) for choice in config_only],
         "search_s": dict(search),
