@@ -268,18 +268,23 @@ def for_module(
     )
 
 
-def _step_start_s(runs: Sequence[CalibrationRun]) -> float:
-    """Mean seconds from a mapped step's launch to its start, under a warm forkserver."""
+def _since_launch_s(runs: Sequence[CalibrationRun], method: CalibrationMethod, until: str) -> float:
+    """Mean seconds from a mapped step's launch to its phase ``until``."""
     found = [
-        step.start_s - step.worker_starting_s
+        getattr(step, until) - step.worker_starting_s
         for run in runs
-        if run.method == "warm_forkserver"
+        if run.method == method
         for step in run.run.steps
         if step.mapping_key is not None
-        and step.start_s is not None
+        and getattr(step, until) is not None
         and step.worker_starting_s is not None
     ]
     return sum(found) / len(found) if found else 0.0
+
+
+def _step_start_s(runs: Sequence[CalibrationRun]) -> float:
+    """Mean seconds from a mapped step's launch to its start, under a warm forkserver."""
+    return _since_launch_s(runs, "warm_forkserver", "start_s")
 
 
 def refresh(
@@ -347,17 +352,9 @@ def _expected_s(probe: Probe, host: HostProfile) -> float:
 
 
 def _boot_s(runs: Sequence[CalibrationRun], method: CalibrationMethod) -> float:
-    """Mean boot of a mapped step."""
-    boots = [
-        step.worker_started_s - step.worker_starting_s
-        for run in runs
-        if run.method == method and run.max_concurrent == 1
-        for step in run.run.steps
-        if step.mapping_key is not None
-        and step.worker_started_s is not None
-        and step.worker_starting_s is not None
-    ]
-    return sum(boots) / len(boots) if boots else 0.0
+    """Mean boot of a mapped step, at one step at a time."""
+    alone = [run for run in runs if run.max_concurrent == 1]
+    return _since_launch_s(alone, method, "worker_started_s")
 
 
 def _with_proof(preload: PreloadList, runs: Sequence[CalibrationRun]) -> PreloadList:

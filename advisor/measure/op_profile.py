@@ -44,6 +44,7 @@ from advisor.measure.worker import (
     Scouted,
     ScoutOrder,
 )
+from advisor.model.own_threads import OWN_THREADS
 
 DEFAULT_SAMPLES = 40
 # how the budget is split; what one part does not need is left to those after it
@@ -56,7 +57,6 @@ _FRESH_PROCESSES = 3
 _MOMENT_S = 3.0  # of later calls at another moment
 _STEADY_CPU = 0.1  # CPU over wall clock, below which the machine's changing speed hardly matters
 _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
-OWN_THREADS = 1.3  # CPU over wall clock, from which an item computes on several cores by itself
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
