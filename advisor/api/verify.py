@@ -332,6 +332,7 @@ def configuration_for(
         predicted_s=prediction.makespan_s,
         python_path=python_path,
         serial_work_s=saved.workload.items * saved.advice.workload.wall_s.median,
+        pool_limits=saved.description.pool_limits,
     )
 
 

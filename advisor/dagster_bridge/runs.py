@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import yaml
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.dagster_bridge.pool_slots import set_limits
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
@@ -36,6 +37,7 @@ class RunRequest:
     """One real run: what, how, and on which (temporary) instance.
 
     ``results`` names ops whose outputs are read back; the job has Dagster's default IO manager.
+    ``pool_limits`` are set on the instance before the run.
     """
 
     target: TargetReference
@@ -43,6 +45,7 @@ class RunRequest:
     run_config: Mapping[str, object]
     instance_home: str
     results: tuple[str, ...] = ()
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +110,8 @@ def execute(request: RunRequest) -> RunResult:
     Raises:
         TargetError: The job cannot be loaded.
     """
+    if request.pool_limits:
+        set_limits(request.instance_home, request.pool_limits)
     if request.launch == "cli":
         return _execute_command(request)
     from dagster import DagsterInstance, execute_job

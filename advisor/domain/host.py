@@ -9,6 +9,10 @@ from typing import Literal
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import StartMethod
 
+CLAIM_S = 0.015
+"""A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight
+queries, 7 to 20 ms on SQLite (2 cores, Dagster 1.13)."""
+
 CalibrationMethod = Literal[
     "execute_in_process", "in_process", "spawn", "forkserver", "warm_forkserver"
 ]
@@ -139,6 +143,7 @@ class HostProfile:
         user_roots: What it asks to be imported; what is safe of it is in the preload list.
         cheaper_steps: What steps would save; empty where there was no time to measure it.
         user_preloaded: Whether a forkserver without a preload list preloads the user's module.
+        claim_s: Asking for a slot of a pool or giving it back, the mean.
     """
 
     facts: HostFacts
@@ -160,6 +165,7 @@ class HostProfile:
     user_roots: tuple[str, ...] = ()
     cheaper_steps: tuple[CheaperStep, ...] = ()
     user_preloaded: bool = False
+    claim_s: float = CLAIM_S
 
     @property
     def preloads(self) -> Mapping[CalibrationMethod, bool]:
@@ -186,7 +192,7 @@ class InProcessOverhead:
 
     ``step_s`` is one mapped step; ``fan_out_output_s`` one dynamic output; ``collect_input_s``
     one value that the collecting op loads; ``step_growth_s`` what one more item adds to every
-    step.
+    step; ``claim_s`` asking for a slot of a pool, or giving it back.
     """
 
     start_s: float
@@ -195,11 +201,7 @@ class InProcessOverhead:
     collect_input_s: float
     end_s: float
     step_growth_s: float = 0.0
-
-
-CLAIM_S = 0.015
-"""A claim of a pool's slot, or giving it back: some eight queries, 10 to 20 ms on SQLite (measured
-on 2 cores with Dagster 1.13)."""
+    claim_s: float = CLAIM_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from advisor.dagster_bridge.calibration_job import (
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.dagster_bridge.runs import RunResult, command_line
 from advisor.domain.host import (
+    CLAIM_S,
     CalibrationMethod,
     CalibrationRun,
     CpuScaling,
@@ -159,6 +160,7 @@ def calibrate(
         cli_start_s = session.cli_start_s() if spent < budget_s - 5 else None
         storing, growth = session.bookkeeping()
         process_start_s = session.process_start_s()
+        claim_s = session.claim_s()
         if cli_start_s is None and "command line" not in unmeasured:
             unmeasured["command line"] = "the budget was used up"
     if not runs:
@@ -189,6 +191,7 @@ def calibrate(
         user_rss_bytes=session.imports.user_rss_bytes,
         user_roots=session.imports.users,
         user_preloaded=subject.is_preloaded,
+        claim_s=claim_s,
     )
 
 
@@ -488,6 +491,14 @@ class _Session:
             self._child("advisor.measure.calibration:measure_process_start", self.subject.target),
         )
         return cast("float", found) if found is not None else 0.5
+
+    def claim_s(self) -> float:
+        """A claim of a pool's slot, or giving it back."""
+        found = self._value(
+            "a pool's slots",
+            self._child("advisor.dagster_bridge.pool_slots:measure_claim_s", self.home),
+        )
+        return cast("float", found) if found is not None else CLAIM_S
 
     def cli_start_s(self) -> float | None:
         """The command line's fixed cost: its whole time less the run's own, on a tiny job."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
@@ -39,6 +39,7 @@ class Configuration:
         python_path: Folders that must be importable besides the working directory.
         serial_work_s: The items' measured durations in all: the work time of a run that leaves
             no event log (``execute_in_process``).
+        pool_limits: Slots of the job's pools, set on each run's instance.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Configuration:
     predicted_s: Interval | None = None
     python_path: tuple[str, ...] = ()
     serial_work_s: float = 0.0
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 Runner = Callable[[Configuration], VerifiedRun]
@@ -111,7 +113,12 @@ def run_child(
     target = configuration.target
     with temporary_instance_home(instance_kind) as home:
         request = RunRequest(
-            target, configuration.candidate.launch, configuration.run_config, str(home), results
+            target,
+            configuration.candidate.launch,
+            configuration.run_config,
+            str(home),
+            results,
+            configuration.pool_limits,
         )
         return run_in_child(
             "advisor.dagster_bridge.runs:execute",

@@ -271,7 +271,10 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         ]
         if found:
             multiprocess[method] = replace(
-                _averaged(found), plan_item_s=plan_item_s, turn_item_s=turn_item_s
+                _averaged(found),
+                plan_item_s=plan_item_s,
+                turn_item_s=turn_item_s,
+                claim_s=host.claim_s,
             )
     in_process = _fit_serial(serial, "in_process")
     bare = _fit_serial(serial, "execute_in_process")
@@ -287,7 +290,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     inner_turn_s = 2 * turn_item_s
     return OverheadModel(
         execute_in_process=replace(bare, step_growth_s=inner_turn_s),
-        in_process=replace(in_process, step_growth_s=inner_turn_s),
+        in_process=replace(in_process, step_growth_s=inner_turn_s, claim_s=host.claim_s),
         multiprocess=multiprocess,
         cli_start_s=_cli_start_s(host, in_process),
         store_byte_s=store,

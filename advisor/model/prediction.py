@@ -17,7 +17,6 @@ import numpy as np
 from advisor.domain.advice import Breakdown, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import (
-    CLAIM_S,
     InProcessOverhead,
     MultiprocessOverhead,
     OverheadModel,
@@ -456,7 +455,8 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
     coordinate += overhead.fan_out_output_s * outputs
     coordinate += overhead.collect_input_s * (steps if setting.after_steps else 0)
     if not bare:
-        coordinate += 2 * CLAIM_S * steps * len(list(filter(None, pools_of(candidate, setting))))
+        pooled = len(list(filter(None, pools_of(candidate, setting))))
+        coordinate += 2 * overhead.claim_s * steps * pooled
     fixed = overhead.start_s + overhead.end_s
     own = items.fan_out_s * (1 if setting.fan_out else 0) + items.upstream_s + items.collect_s
     makespan = fixed + own + coordinate + moved + once + reference

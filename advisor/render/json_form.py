@@ -90,6 +90,7 @@ def prediction_to_json(prediction: Prediction) -> dict[str, Any]:
         "peak_memory_bytes": prediction.peak_memory_bytes,
         "intermediate_bytes": prediction.intermediate_bytes,
         "first_result_s": prediction.first_result_s,
+        "pool_wait_s": prediction.pool_wait_s,
         "core_seconds": prediction.core_seconds,
         "p_best": prediction.p_best,
         "expected_regret": prediction.expected_regret,

@@ -105,7 +105,11 @@ def test_the_executor_goes_where_the_job_takes_it():
 
 @pytest.fixture
 def profiled(tmp_path, monkeypatch) -> VerifyOptions:
-    """A profile of the job of two items, made up but for its description."""
+    return profile_of("doubling", tmp_path, monkeypatch)
+
+
+def profile_of(attribute, tmp_path, monkeypatch, **changes) -> VerifyOptions:
+    """A profile of a target of two items, made up but for its description."""
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target, parse_target
     from advisor.measure.machine import host_facts
@@ -114,8 +118,10 @@ def profiled(tmp_path, monkeypatch) -> VerifyOptions:
     home = tmp_path / "users_own_home"
     home.mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(home))
-    target = parse_target("verify_workload:doubling", working_directory=HERE)
-    saved = make_saved_profile(description=describe(load_target(target)))
+    spelled = f"verify_workload:{attribute}"
+    target = parse_target(spelled, working_directory=HERE)
+    description = replace(describe(load_target(target)), **changes)
+    saved = make_saved_profile(description=description)
     saved = replace(
         saved,
         host=replace(saved.host, facts=host_facts()),
@@ -124,7 +130,7 @@ def profiled(tmp_path, monkeypatch) -> VerifyOptions:
     )
     store.write(saved, tmp_path / "profiles")
     return VerifyOptions(
-        target="verify_workload:doubling",
+        target=spelled,
         profiles_dir=tmp_path / "profiles",
         working_directory=HERE,
         repeats=1,
@@ -153,6 +159,12 @@ def test_real_runs_beside_predictions_are_stored_and_leave_the_users_instance_al
     assert by_name["in_process"].runs[0].work_s > 0
     assert store.read(outcome.path).verifications == outcome.verifications
     assert not list(Path(os.environ["DAGSTER_HOME"]).iterdir())
+
+
+def test_the_runs_instance_has_the_pools_slots(tmp_path, monkeypatch):
+    asked = profile_of("doubling_in_a_pool", tmp_path, monkeypatch, pool_limits={"db": 1})
+    (found,) = verify(replace(asked, configurations=("in_process",)), silent).verifications
+    assert [run.failed for run in found.runs] == [None]
 
 
 def test_nothing_runs_without_consent(profiled):

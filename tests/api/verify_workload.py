@@ -1,6 +1,6 @@
-"""A job of two items for real runs in tests."""
+"""Jobs of two items for real runs in tests."""
 
-from dagster import DynamicOut, DynamicOutput, job, op
+from dagster import DynamicOut, DynamicOutput, OpExecutionContext, job, op
 
 
 @op(out=DynamicOut(int))
@@ -22,3 +22,16 @@ def total(numbers: list[int]) -> int:
 @job
 def doubling():
     total(numbers().map(double).collect())
+
+
+@op(pool="db")
+def double_with_a_slot(context: OpExecutionContext, number: int) -> int:
+    """Fails where the run's instance lets more than one step of the pool run at once."""
+    slots = context.instance.event_log_storage.get_concurrency_info("db")
+    assert (slots.slot_count, slots.active_slot_count) == (1, 1)
+    return 2 * number
+
+
+@job
+def doubling_in_a_pool():
+    total(numbers().map(double_with_a_slot).collect())

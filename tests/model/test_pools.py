@@ -5,17 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from factories import make_host_profile
 from test_remedies import describe
 from test_search import OVERHEAD, profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.host import CLAIM_S
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
+from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
 from advisor.model.pools import connection_pool
 from advisor.model.prediction import Machine, Setting, estimate, items_cap, prediction_of
 from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
+from advisor.model.wording import reasons, spelled_s
 
 WARM_2 = Candidate("execute_job", "multiprocess", "forkserver", ("m",), 2)
 WARM_8 = replace(WARM_2, max_concurrent=8)
@@ -62,8 +66,8 @@ def test_workers_inside_a_step_do_not_outwit_a_pool() -> None:
     chosen = found.recommendation.candidate
     assert chosen.max_concurrent * chosen.workers_in_op <= 3
     assert chosen.workers_in_op == 3
-    reasons = [r.reason for r in found.rejected]
-    assert any("steps of the pool 'db', which allows 3" in reason for reason in reasons)
+    rejected = [r.reason for r in found.rejected]
+    assert any("steps of the pool 'db', which allows 3" in reason for reason in rejected)
 
 
 def test_more_steps_at_once_than_slots_are_predicted_slower() -> None:
@@ -71,6 +75,11 @@ def test_more_steps_at_once_than_slots_are_predicted_slower() -> None:
     waiting = estimate(WARM_8, limited)
     assert waiting.makespan_s > 1.2 * estimate(WARM_2, limited).makespan_s
     assert waiting.pool_wait_s > 1.0
+    prediction = prediction_of(waiting, limited)
+    assert any(
+        f"stand empty for {spelled_s(waiting.pool_wait_s)} in all" in said
+        for said in reasons(prediction, limited, make_host_profile())
+    )
     assert estimate(WARM_8, free).makespan_s < estimate(WARM_2, free).makespan_s
 
 
@@ -113,3 +122,15 @@ def test_in_process_each_pooled_step_claims_its_slot_as_well() -> None:
     assert 0.2 < with_pool.makespan_s - without.makespan_s < 1.0
     bare = Candidate("execute_in_process", "in_process")
     assert estimate(bare, setting(2)).makespan_s == estimate(bare, setting(None)).makespan_s
+
+
+def test_the_prediction_takes_what_a_claim_was_measured_to_cost() -> None:
+    assert make_host_profile().claim_s == CLAIM_S
+    dear = fit_overhead(make_host_profile(claim_s=0.25))
+    assert (dear.in_process.claim_s, dear.multiprocess["warm_forkserver"].claim_s) == (0.25, 0.25)
+    limited = setting(2)
+    costly = replace(limited.overhead, in_process=replace(OVERHEAD.in_process, claim_s=0.25))
+    serial = Candidate("execute_job", "in_process")
+    more = estimate(serial, replace(limited, overhead=costly)).makespan_s
+    before = estimate(serial, limited).makespan_s
+    assert more - before == pytest.approx(12 * 2 * (0.25 - CLAIM_S))

@@ -34,7 +34,7 @@ from advisor.domain.quantities import Interval
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.html import report_to_html
-from advisor.render.json_form import advice_to_json, schema_text
+from advisor.render.json_form import advice_to_json, prediction_document, schema_text
 from advisor.render.markdown import advice_to_markdown, calibration_to_markdown
 from advisor.render.text import advice_to_text, calibration_to_text, prediction_to_text
 from advisor.render.ways import selected_ways
@@ -155,6 +155,9 @@ def test_json_says_what_the_advice_says():
     assert document["rejected"][0]["candidate"]["max_concurrent"] == 64
     assert document["emitted"] == "# x"
     assert sum(best["breakdown_s"].values()) == pytest.approx(0.8)
+    assert best["pool_wait_s"] == 0.0
+    short = replace(make_prediction(), pool_wait_s=7.5)
+    assert prediction_document(short, "a:b", 8)["prediction"]["pool_wait_s"] == 7.5
 
 
 def test_json_has_no_number_that_is_not_finite():
