@@ -128,8 +128,10 @@ def find_profile(spelled: str, directory: Path) -> Path:
 
 def _missing(path: Path, directory: Path) -> ProfileError:
     nearby = existing_profiles(directory)
-    with contextlib.suppress(OSError):
-        nearby += sorted(path.parent.glob("*.json"))
+    is_file = path.suffix == ".json"
+    if is_file:
+        with contextlib.suppress(OSError):
+            nearby += sorted(path.parent.glob("*.json"))
     names = list(dict.fromkeys(map(str, nearby)))
     nearest = difflib.get_close_matches(str(path), names, n=3, cutoff=0.3) or names[:3]
     hint = (
@@ -137,7 +139,8 @@ def _missing(path: Path, directory: Path) -> ProfileError:
         if nearest
         else "`dynadvise profile TARGET` measures a target and saves its profile."
     )
-    return ProfileError(f"There is no profile {str(path)!r}.", hint=hint)
+    of_target = "" if is_file else f"of a target {str(path)!r} below {directory}"
+    return ProfileError(f"There is no profile {of_target or repr(str(path))}.", hint=hint)
 
 
 # --- reading ---------------------------------------------------------------------------------

@@ -123,6 +123,17 @@ def test_a_missing_profile_names_the_nearest(path):
     assert str(path) in str(raised.value)
 
 
+def test_a_target_without_profile_is_offered_profiles_and_no_other_file(
+    path, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "items.json").write_text("[1]")
+    with pytest.raises(ProfileError, match="of a target 'shop:none' below") as raised:
+        store.find_profile("shop:none", path.parent.parent)
+    assert str(path) in str(raised.value)
+    assert "items.json" not in str(raised.value)
+
+
 def test_a_missing_profile_where_there_is_none_says_how_to_make_one(tmp_path):
     with pytest.raises(ProfileError, match="dynadvise profile TARGET"):
         store.read(tmp_path / "nowhere" / "x.json")

@@ -62,9 +62,16 @@ def read_run_config(path: Path | None) -> Mapping[str, object] | None:
 
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(
             f"The run config {str(path)!r} cannot be read: {error}.", where=str(path)
+        ) from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        problem = getattr(error, "problem", None) or "it cannot be parsed"
+        raise ConfigurationError(
+            f"The run config {str(path)!r} is not YAML: {problem}.",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
         ) from None
     if content is None:
         return {}

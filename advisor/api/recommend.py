@@ -188,6 +188,7 @@ def recommend(
     from advisor.model.cheaper_steps import cheaper_steps
     from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
+    from advisor.store import target_name
 
     setting = setting_of(saved, options)
     ways = ways_to_run(saved, options, setting)
@@ -218,7 +219,7 @@ def recommend(
     share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
     facts = saved.host.facts
     advice = Advice(
-        target=saved.description.target.spelled,
+        target=target_name(saved.description.target),
         dagster_version=facts.dagster_version,
         python_version=facts.python_version,
         objective=options.objective,

@@ -52,7 +52,8 @@ def ways_to_run(saved: SavedProfile, options: AdviseOptions, setting: Setting) -
     if cannot is not None:
         every = _candidates(saved, options, setting, processes=True, loop=False)
         impossible += tuple(Rejection(way, cannot) for way in every if way not in candidates)
-    current = current_candidate(saved.description.executor, preload, loop=no_loop is None)
+    executor = _executor_there(saved, options)
+    current = current_candidate(executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(saved, options)
     if cannot is not None or "spawn" not in saved.overhead.multiprocess:
         default = None
@@ -160,6 +161,18 @@ def current_candidate(
         modules if covers else (),
         executor.effective_max_concurrent or 1,
     )
+
+
+def _executor_there(saved: SavedProfile, options: AdviseOptions) -> ExecutorSetting | None:
+    """The job's executor as it is on the machine asked about, whose CPUs may be its default."""
+    executor = saved.description.executor
+    if executor is None or options.cores is None or executor.executor != "multiprocess":
+        return executor
+    by_cpus = executor.effective_max_concurrent == saved.host.facts.cpu_count
+    if executor.max_concurrent is not None or not by_cpus:
+        return executor
+    there = default_candidate(saved, options).max_concurrent
+    return replace(executor, effective_max_concurrent=there)
 
 
 def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:

@@ -205,13 +205,30 @@ def _import_failed(reference: TargetReference, error: BaseException) -> TargetEr
         hint = "Move what a script does under `if __name__ == '__main__':`."
     else:
         happened = f"could not be imported: {type(root_cause(error)).__name__}"
-        hint = "The module must import without an error in this environment."
+        hint = _as_module(reference, error) or (
+            "The module must import without an error in this environment."
+        )
     return TargetError(
         f"{what} {happened}.",
         where=str(location) if location else None,
         details=last_frames(error),
         hint=hint,
     )
+
+
+def _as_module(reference: TargetReference, error: BaseException) -> str | None:
+    """The way to name a file that belongs to a package and imports relative to it."""
+    if reference.file is None or "relative import" not in str(root_cause(error)):
+        return None
+    names, folder = [Path(reference.file).stem], Path(reference.file).parent
+    while (folder / "__init__.py").is_file():
+        names.insert(0, folder.name)
+        folder = folder.parent
+    if len(names) == 1:
+        return None
+    spelled = ":".join(filter(None, (".".join(names), reference.attribute)))
+    elsewhere = "" if str(folder) == reference.working_directory else f" -d {folder}"
+    return f"It is part of a package: name it as a module, {spelled}{elsewhere}."
 
 
 def _no_such_file(file: Path) -> TargetError:
@@ -242,6 +259,14 @@ def _no_such_module(reference: TargetReference) -> TargetError:
         found = [f"{parent}.{module.name}" for module in pkgutil.iter_modules(paths)]
     else:
         package, found = None, []
+    top = Path(reference.working_directory, "src", reference.module.partition(".")[0])
+    if package is None and (top.is_dir() or top.with_suffix(".py").is_file()):
+        return TargetError(
+            f"There is no module '{reference.module}' to import from "
+            f"{reference.working_directory}.",
+            hint=f"There is one in {top.parent}: install your project (pip install -e .), "
+            f"or name that folder with -d {top.parent.name}.",
+        )
     if package is None:
         found = [module.name for module in pkgutil.iter_modules([reference.working_directory])]
     return TargetError(

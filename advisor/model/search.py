@@ -104,14 +104,16 @@ def _rejection(found: Estimate, setting: Setting, constraints: Constraints) -> s
     """Why a simulated candidate must not be advised, with the figures."""
     have = setting.machine.memory_bytes
     if have and found.peak_memory_bytes > have:
-        return f"needs {_gib(found.peak_memory_bytes)}, the host has {_gib(have)}"
+        return f"needs {_memory(found.peak_memory_bytes)}, the host has {_memory(have)}"
     held = _connections(found.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
     return _crowded_pool(found.candidate, setting)
 
 
-def _gib(size_bytes: int) -> str:
+def _memory(size_bytes: int) -> str:
+    if size_bytes < 1 << 30:
+        return f"{size_bytes / 2**20:.3g} MiB"
     return f"{size_bytes / 2**30:.1f} GiB"
 
 
@@ -145,17 +147,24 @@ def search(
             return False
         return constraints.change == "code" or not candidate.needs_code
 
+    tried: list[Estimate] = []
+
+    def rejection(found: Estimate) -> str | None:
+        tried.append(found)
+        return _rejection(found, setting, constraints)
+
     fits, rejected = simulate_all(
         everything,
         setting,
         constraints.objective,
         always=(*named, *on_loop),
         may_advise=may_advise,
-        rejection=lambda found: _rejection(found, setting, constraints),
+        rejection=rejection,
     )
     if not fits:
-        message = "no way to run fits: " + (rejected[-1].reason if rejected else "none considered")
-        raise ValueError(message)
+        smallest = min(tried, key=lambda found: found.peak_memory_bytes)
+        reason = _rejection(smallest, setting, constraints)
+        raise ValueError(f"no way to run fits: even the smallest {reason}")
 
     core = np.array([found.core_seconds for found in fits])[:, None]
     draws = noisy_draws(fits, setting.draws)

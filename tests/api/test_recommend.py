@@ -51,3 +51,27 @@ def test_picklable_outputs_are_considered_in_processes() -> None:
     advice = recommend(make_saved_profile(), AdviseOptions())
     assert any(p.candidate.executor == "multiprocess" for p in advice.candidates)
     assert not any("cannot be pickled" in r.reason for r in advice.rejected)
+
+
+def test_dagsters_default_follows_the_cores_of_the_machine_asked_about() -> None:
+    saved = make_saved_profile()
+    assert saved.description.executor is not None
+    by_cpus = replace(
+        saved.description.executor,
+        max_concurrent=None,
+        effective_max_concurrent=saved.host.facts.cpu_count,
+    )
+    four = replace(by_cpus, max_concurrent=4, effective_max_concurrent=4)
+    for executor, there in ((by_cpus, 16), (four, 4)):
+        described = replace(saved.description, executor=executor)
+        advice = recommend(replace(saved, description=described), AdviseOptions(cores=16))
+        assert advice.current is not None
+        assert advice.current.candidate.max_concurrent == there
+
+
+def test_the_advice_names_the_job_that_only_the_option_told() -> None:
+    saved = make_saved_profile()
+    target = replace(saved.description.target, spelled="shop", attribute=None, job="nightly")
+    described = replace(saved.description, target=target)
+    advice = recommend(replace(saved, description=described), AdviseOptions(), snippets=False)
+    assert advice.target == "shop:nightly"

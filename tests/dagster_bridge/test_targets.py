@@ -151,6 +151,22 @@ def test_a_module_that_it_imports_and_that_is_missing_is_not_taken_for_the_targe
     assert "no_such_library_of_theirs" in str(failed.value)
 
 
+def test_a_package_below_src_that_is_not_installed_says_what_to_do(project: Path) -> None:
+    write(project, "src/shop_below_src/__init__.py", "")
+    for spelled in ("shop_below_src:x", "shop_below_src.jobs:x"):
+        with pytest.raises(TargetError, match=r"pip install -e \.[\s\S]*-d src"):
+            load(spelled, directory=project)
+
+
+def test_a_file_of_a_package_that_imports_relatively_is_named_as_its_module(project: Path) -> None:
+    write(project, "src/parcel/__init__.py", "")
+    write(project, "src/parcel/jobs.py", "from . import other\n")
+    with pytest.raises(TargetError, match=rf"parcel\.jobs:x -d {project / 'src'}"):
+        load("src/parcel/jobs.py:x", directory=project)
+    with pytest.raises(TargetError, match=r"parcel\.jobs:x\.$"):
+        load("parcel/jobs.py:x", directory=project / "src")
+
+
 def test_exit_and_syntax_errors_while_importing_are_errors_of_the_target(project: Path) -> None:
     write(project, "leaves.py", "import sys\nsys.exit(3)\n")
     write(project, "torn.py", "def f(:\n")
