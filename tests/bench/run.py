@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -88,9 +89,11 @@ def make_profile(name: str, options: Sequence[str]) -> Path:
     command += ["--environment", "dev", *options]
     begun = time.perf_counter()
     environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
-    done = subprocess.run(
-        command, cwd=HERE, env=environment, capture_output=True, text=True, check=False
-    )
+    with instance_of(name) as home:
+        done = subprocess.run(
+            command, cwd=HERE, env={**environment, **home}, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
     took = time.perf_counter() - begun
     if done.returncode != 0:
         raise SystemExit(f"profiling {name} failed:\n{done.stderr[-3000:]}")
@@ -113,6 +116,23 @@ def make_profile(name: str, options: Sequence[str]) -> Path:
         }
     )  # fmt: skip
     return path
+
+
+@contextmanager
+def instance_of(name: str) -> Iterator[dict[str, str]]:
+    """The environment with a user's instance that limits the workload's pools, if it has any."""
+    from workloads import WORKLOADS
+
+    from advisor.dagster_bridge.instances import temporary_instance_home
+    from advisor.dagster_bridge.pool_slots import set_limits
+
+    limits = WORKLOADS[name].pool_limits
+    if not limits:
+        yield {}
+        return
+    with temporary_instance_home() as home:
+        set_limits(str(home), limits)
+        yield {"DAGSTER_HOME": str(home)}
 
 
 def labels(saved: Any) -> dict[str, str]:

@@ -6,8 +6,8 @@ processes disturb each other, as real work does. ``JOBS`` at the end names them 
 
 import hashlib
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op, resource
@@ -323,6 +323,23 @@ def eight_waits():
     count_results(eight_items().map(wait_half_a_second).collect())
 
 
+# Waiting in a pool with three slots.
+@op(out=DynamicOut(int))
+def pooled_items():
+    yield from numbered(24)
+
+
+@op(pool="bench_db")
+def wait_in_pool(item: int) -> int:
+    time.sleep(0.2 + 0.1 * (item % 3))
+    return item
+
+
+@job
+def pooled():
+    count_results(pooled_items().map(wait_in_pool).collect())
+
+
 # No work at all, three items: what the smoke test of this benchmark runs.
 @op(out=DynamicOut(int))
 def smoke_items():
@@ -344,7 +361,8 @@ class BenchWorkload:
     """A workload, how long its items take, and which of the grid's ways are not run.
 
     Left out are ways (or whole methods) that start so many processes that a run would take
-    minutes; the report names them. ``item_s`` is nominal, for the rule of thumb.
+    minutes; the report names them. ``item_s`` is nominal, for the rule of thumb. ``pool_limits``
+    are those of the instance that the workload is profiled for, as a user has set them there.
     """
 
     job: JobDefinition
@@ -352,6 +370,7 @@ class BenchWorkload:
     items: int
     item_s: float
     left_out: tuple[str, ...] = ()
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
 _MANY = ("spawn", "forkserver", "warm:1", "warm:2")
@@ -374,6 +393,9 @@ WORKLOADS = {
         BenchWorkload(memory, "640 MB an item, 6 items", 6, 1.2, ("warm:8",)),
         BenchWorkload(chain, "two mapped ops, 10 x (0.3 s waiting, 0.2 s CPU)", 10, 0.5),
         BenchWorkload(hundreds, "hundreds of items, 200 x 0.05 s waiting", 200, 0.05, _MANY),
+        BenchWorkload(
+            pooled, "24 x 0.2 to 0.4 s waiting, a pool of 3", 24, 0.3, ("spawn:1",), {"bench_db": 3}
+        ),
         BenchWorkload(smoke, "no work, 3 items (left out unless named)", 3, 0.0),
     )
 }
