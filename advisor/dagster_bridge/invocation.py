@@ -9,6 +9,8 @@ from __future__ import annotations
 import inspect
 import logging
 import shutil
+import statistics
+import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
@@ -31,6 +33,7 @@ from dagster import (
     build_op_context,
     build_output_context,
     build_resources,
+    op,
 )
 
 from advisor.dagster_bridge.awaiting import run_to_end
@@ -49,6 +52,14 @@ from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
+
+_EMPTY_CALLS = 5
+"""Calls of an empty op that its price is known from; the first one, which imports, apart."""
+
+
+@op
+def _empty(context, item):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    return item
 
 
 class CannotStoreError(DynadviseError):
@@ -309,6 +320,22 @@ class Invocation:
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
         return PreparedCall(lambda: definition(context, **inputs), definition, close=opened.close)
+
+    def empty_call_s(self) -> float:
+        """Seconds of a call that does nothing: what calling an op charges beside its own work.
+
+        A run of the job has its own way to call ops; what that costs is the host's, not the op's.
+        """
+        if self.loaded.function is not None:
+            return 0.0
+        taken = []
+        for _ in range(1 + _EMPTY_CALLS):
+            with build_op_context(instance=self.instance) as context:
+                prepared = PreparedCall(lambda given=context: _empty(given, item=0), _empty)  # type: ignore[misc]
+                started = time.perf_counter()
+                prepared.run()
+                taken.append(time.perf_counter() - started)
+        return statistics.median(taken[1:])
 
     def call(
         self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None

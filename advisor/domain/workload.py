@@ -142,6 +142,8 @@ class GraphNode:
         is_plain: Whether calling the function under the op, its inputs by name, is all that a step
             of it does: no context, config, resource, retry or event of its own. The function
             returns the value, or yields or returns the dynamic outputs.
+        configured_by: The mapped graph whose config mapping gives the op its config; empty where
+            run config gives it.
     """
 
     name: str
@@ -153,6 +155,7 @@ class GraphNode:
     has_config: bool = False
     variable: str = ""
     is_plain: bool = False
+    configured_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +251,7 @@ class OpProfile:
         unpicklable: Which output cannot be pickled and why; None where all can.
         limited_calls: Later calls in a process whose math libraries compute on one thread only;
             empty where the op computes on no more than one core anyway.
+        resource_init_cpu_s: CPU seconds of starting the resources; None where they are not known.
     """
 
     op: str
@@ -260,6 +264,7 @@ class OpProfile:
     unsafe_modules: Mapping[str, str] = field(default_factory=dict)
     unpicklable: str | None = None
     limited_calls: tuple[ItemSample, ...] = ()
+    resource_init_cpu_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,7 +85,7 @@ REFRESH_PASS = (
     Probe("forkserver", 1),
     Probe("spawn", 1),
 )
-"""A second look at another moment, most telling first; cut where the time is up."""
+"""A second look at another moment; where the time is up, the next look begins with the rest."""
 
 
 PROOF = Probe("warm_forkserver", 2)
@@ -305,7 +305,7 @@ def refresh(
         session = _Session(subject, str(home), {})
         session.imports = StepImports((), host.user_roots, host.user_import_s)
         scaling = [*host.cpu_scaling, *session.cpu_scaling()]
-        for index, probe in enumerate(REFRESH_PASS):
+        for index, probe in enumerate(_longest_ago_first(host)):
             expected = _expected_s(probe, host)
             if time.monotonic() - begun + expected > budget_s:
                 continue
@@ -318,6 +318,14 @@ def refresh(
         cost_s=host.cost_s + time.monotonic() - begun,
         calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )
+
+
+def _longest_ago_first(host: HostProfile) -> list[Probe]:
+    """The runs of another look, those first whose method has not been seen for longest."""
+    last_s: dict[str, float] = {}
+    for run in host.runs:
+        last_s[run.method] = max(run.started_at_s, last_s.get(run.method, 0.0))
+    return sorted(REFRESH_PASS, key=lambda probe: last_s.get(probe.method, 0.0))
 
 
 def _newest(runs: Sequence[CalibrationRun]) -> tuple[CalibrationRun, ...]:

@@ -78,7 +78,7 @@ def delayed_by_others_s() -> float:
         return 0.0
 
 
-def _own_cpu_s() -> float:
+def own_cpu_s() -> float:
     """CPU of this process's threads and of its children that were waited for."""
     own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -167,13 +167,13 @@ class Meter:
         if self._resets_peak:
             self._reset_peak()
         delayed_s = delayed_by_others_s()
-        cpu_s = _own_cpu_s()
+        cpu_s = own_cpu_s()
         started = time.perf_counter()
         try:
             yield reading
         finally:
             reading.wall_s = time.perf_counter() - started
-            reading.cpu_s = max(0.0, _own_cpu_s() - cpu_s - self._looking_s)
+            reading.cpu_s = max(0.0, own_cpu_s() - cpu_s - self._looking_s)
             delayed_s = delayed_by_others_s() - delayed_s
             if self._resets_peak:
                 self._own_peak = self._peak_since_reset()

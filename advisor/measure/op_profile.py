@@ -41,6 +41,7 @@ from advisor.measure.worker import (
     FirstCallOrder,
     LaterCalled,
     LaterCallsOrder,
+    ResourceInit,
     Scouted,
     ScoutOrder,
 )
@@ -177,7 +178,7 @@ class _Measurement:
     skipped: list[str] = field(default_factory=list)
     start_s: float = 0.0
     base_rss: list[int] = field(default_factory=list)
-    resource_init: list[float] = field(default_factory=list)
+    resource_init: list[ResourceInit] = field(default_factory=list)
     repeatable: bool = True
 
     def run(self, once_it_works: Callable[[], float] | None) -> WorkloadProfile:
@@ -315,7 +316,7 @@ class _Measurement:
         self.start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
         self.start_s += max(0.0, result.wall_s - scouted.start_s - _wall_s([scouted])) * 0.5
         self.base_rss.append(scouted.base_rss_bytes)
-        self.resource_init.append(scouted.resource_init_s)
+        self.resource_init.append(scouted.resource_init)
         self.notes.update(dict.fromkeys(scouted.notes))
         self._note_samples(scouted)
         return scouted
@@ -383,7 +384,7 @@ class _Measurement:
         self.start_s = max(0.0, result.wall_s - called.run.wall_s)
         if not preload:
             self.base_rss.append(called.base_rss_bytes)
-        self.resource_init.append(called.resource_init_s)
+        self.resource_init.append(called.resource_init)
         return called.run
 
     def _failed_again(self, failure: ChildFailure) -> None:
@@ -622,6 +623,10 @@ class _Measurement:
         preloadable: Preloadable,
     ) -> tuple[OpProfile, ...]:
         found = []
+        init = ResourceInit(
+            statistics.fmean(each.wall_s for each in self.resource_init),
+            statistics.fmean(each.cpu_s for each in self.resource_init),
+        )
         for place, mapped in enumerate(self.request.description.mapped):
             reasons = [
                 run.unpicklable[place]
@@ -637,9 +642,8 @@ class _Measurement:
                     first_calls=self._samples(first, place, scouted.drawn),
                     preloaded_first_calls=self._samples(preloaded, place, scouted.drawn),
                     later_calls=self._samples(scouted.later, place, scouted.drawn),
-                    resource_init_s=(
-                        statistics.fmean(self.resource_init) if mapped.resource_keys else 0.0
-                    ),
+                    resource_init_s=init.wall_s if mapped.resource_keys else 0.0,
+                    resource_init_cpu_s=init.cpu_s if mapped.resource_keys else 0.0,
                     base_rss_bytes=int(statistics.median(self.base_rss)),
                     first_call_modules=preloadable.safe if place == 0 else (),
                     unsafe_modules=preloadable.unsafe if place == 0 else {},

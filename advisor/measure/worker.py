@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.imports import ImportRecorder, task_count
-from advisor.measure.meter import Meter, resident_bytes
+from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
 from advisor.measure.supervisor import unwatch, watch
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class ChainRun:
         return sum(sample.wall_s for sample in self.samples)
 
 
+@dataclass(frozen=True, slots=True)
+class ResourceInit:
+    """Starting the resources of the mapped ops, once."""
+
+    wall_s: float
+    cpu_s: float
+
+
 @dataclass
 class Session:
     """A loaded target whose resources are started: ready to call its mapped ops."""
@@ -98,8 +106,9 @@ class Session:
     loaded: LoadedTarget
     invocation: Invocation
     drawn: DrawnItems
-    resource_init_s: float
+    resource_init: ResourceInit
     base_rss_bytes: int
+    empty_call_s: float
     held: list[dict[str, object]] = field(default_factory=list)  # where they cannot be pickled
     fixed: dict[str, dict[str, object]] = field(default_factory=dict)
     executions: int = 0
@@ -191,8 +200,8 @@ class Session:
                 ItemSample(
                     item=item,
                     key=key,
-                    wall_s=reading.wall_s,
-                    cpu_s=reading.cpu_s,
+                    wall_s=max(0.0, reading.wall_s - self.empty_call_s),
+                    cpu_s=max(0.0, reading.cpu_s - self.empty_call_s),
                     peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
                     input_bytes=_pickled_bytes(inputs)[0],
                     output_bytes=output_bytes,
@@ -350,7 +359,9 @@ def _draw(assignment: Assignment, loaded: LoadedTarget) -> tuple[DrawnItems, lis
     else:
         name = f"fan-out op {description.fan_out.name!r}" if description.fan_out else "the inputs"
         watch(name)
-        drawn = draw_samples(loaded, description, assignment.run_config, None)
+        drawn = draw_samples(
+            loaded, description, assignment.run_config, None, Path(assignment.workspace)
+        )
         items = [sample.inputs for sample in drawn.items]
         keys = [sample.key for sample in drawn.items]
         total = drawn.total_items
@@ -426,17 +437,19 @@ def session(
         storage = Path(tempfile.mkdtemp(prefix="storage-", dir=assignment.workspace))
         with open_invocation(loaded, description, assignment.run_config, storage) as invocation:
             watch("starting the resources")
-            started = time.perf_counter()
+            started, cpu_s = time.perf_counter(), own_cpu_s()
             invocation.start_resources()
-            resource_init_s = time.perf_counter() - started
+            took_s = time.perf_counter() - started
+            resource_init = ResourceInit(took_s, min(took_s, own_cpu_s() - cpu_s))
             unwatch()
             yield Session(
                 assignment,
                 loaded,
                 invocation,
                 drawn,
-                resource_init_s,
+                resource_init,
                 resident_bytes(os.getpid()),
+                invocation.empty_call_s(),
                 held,
                 dict(fixed),
             )
@@ -471,7 +484,7 @@ class Scouted:
     first: ChainRun
     later: tuple[ChainRun, ...]
     imported: tuple[str, ...]
-    resource_init_s: float
+    resource_init: ResourceInit
     base_rss_bytes: int
     start_s: float
     collect_s: float | None
@@ -531,7 +544,7 @@ def scout(order: ScoutOrder) -> Scouted:
             first=first,
             later=tuple(later),
             imported=recorder.roots(),
-            resource_init_s=opened.resource_init_s,
+            resource_init=opened.resource_init,
             base_rss_bytes=opened.base_rss_bytes,
             start_s=start_s,
             collect_s=collect_s,
@@ -591,14 +604,15 @@ def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str 
         if len(names) != 1:
             return None, f"op {reference.name!r} was not timed: it has {len(names)} inputs"
         watch(f"op {reference.name!r}", opened.assignment.item_timeout_s)
-        started = time.perf_counter()
         try:
-            opened.invocation.call(reference, {names[0]: outputs})
+            prepared = opened.invocation.prepare(reference, {names[0]: outputs})
+            started = time.perf_counter()
+            prepared.run()
         except Exception as error:  # noqa: BLE001 - a collect may want all items; it is only a note
             unwatch()
             told = f"{type(error).__name__}: {error}".splitlines()[0]
             return None, f"op {reference.name!r} was not timed on the sampled outputs ({told})"
-        total_s += time.perf_counter() - started
+        total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
         unwatch()
     return total_s, None
 
@@ -618,7 +632,7 @@ class FirstCalled:
     """One first call, and what its process was like before."""
 
     run: ChainRun
-    resource_init_s: float
+    resource_init: ResourceInit
     base_rss_bytes: int
     executions: int
 
@@ -627,7 +641,7 @@ def first_call(order: FirstCallOrder) -> FirstCalled:
     """One call of the chain, the first of this process."""
     with session(order.assignment, drawn=order.drawn, preload=order.preload) as opened:
         run, _ = opened.measure_chain(order.item, Meter())
-        return FirstCalled(run, opened.resource_init_s, opened.base_rss_bytes, opened.executions)
+        return FirstCalled(run, opened.resource_init, opened.base_rss_bytes, opened.executions)
 
 
 @dataclass(frozen=True, slots=True)

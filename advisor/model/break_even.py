@@ -12,7 +12,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.host import OverheadModel
 from advisor.domain.workload import StartMethod
 from advisor.model.contention import Contention
-from advisor.model.items import FirstCallExtra, Items, Stage
+from advisor.model.items import ExtraCost, Items, Stage
 from advisor.model.prediction import Machine, Setting, estimate
 from advisor.model.wording import CPU_SHARE, WAITING_SHARE
 
@@ -32,9 +32,9 @@ def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
         cpu_s=one * cpu_share,
         load_s=nothing,
         store_s=nothing,
-        first=FirstCallExtra(),
-        preloaded=FirstCallExtra(),
-        resources_s=0.0,
+        first=ExtraCost(),
+        preloaded=ExtraCost(),
+        resources=ExtraCost(),
         picklable=True,
     )
     return Items(

@@ -22,6 +22,10 @@ PROBE_SD = 0.12
 """Noise of a probe of computing items: a second or two on a machine that others share (the log
 standard deviation of like seconds of one loop there was 0.17, and 0.06 of like ten seconds)."""
 
+LOCK_SD = 0.06
+"""What a probe of items that mostly wait must differ by before it tells that Python's lock is given
+up: its few items may not be typical, and the queue's waits are means."""
+
 
 @lru_cache(maxsize=4096)
 def service_time_s(workers: int, alone_s: float, serial_s: float) -> float:
@@ -197,7 +201,7 @@ def fit_contention(
     threads = points("thread")
     squares = [sum(e * e for e in _log_errors(threads, x)) for x in (one_lock, shared_cores)]
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
-    locked = squares[0] <= squares[1] + sd * sd
+    locked = squares[0] <= squares[1] + max(sd, LOCK_SD) ** 2
     threads = _without_noise(threads, one_lock if locked else shared_cores, sd)
     thread_serial_s = _fit_serial_s(alone_s, threads)
     if locked:

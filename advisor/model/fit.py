@@ -7,10 +7,11 @@ scikit-learn's non-negative least squares.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
+from typing import TypeVar
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.model.moments import own_cpu_s, to_mean_moment
 
 EVENTS_PER_STEP = 12
 """Queue items that a mapped step sends its parent."""
@@ -44,6 +46,9 @@ autocorrelation time of 0.3 s: 0.2 * sqrt(2 * 0.3 s)."""
 
 SLOW_DRIFT = 0.03
 """Relative standard deviation of what changes in an hour, beyond the noise."""
+
+
+_Overhead = TypeVar("_Overhead", InProcessOverhead, MultiprocessOverhead)
 
 
 def _mean(values: Sequence[float]) -> float:
@@ -177,9 +182,11 @@ def _with_module(
     )
 
 
-def _averaged(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
-    names = MultiprocessOverhead.__slots__
-    return MultiprocessOverhead(**{name: fmean(getattr(o, name) for o in found) for name in names})
+def _averaged(found: Sequence[_Overhead], factor: float) -> _Overhead:
+    """The mean of each phase, as it is in the mean moment."""
+    first = found[0]
+    means = {name: fmean(getattr(o, name) for o in found) for name in first.__slots__}
+    return replace(first, **{name: factor * mean for name, mean in means.items()})
 
 
 def _in_process(run: CalibrationRun) -> InProcessOverhead:
@@ -205,11 +212,6 @@ def _in_process(run: CalibrationRun) -> InProcessOverhead:
     )
 
 
-def _mean_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
-    names = InProcessOverhead.__slots__
-    return InProcessOverhead(**{name: fmean(getattr(o, name) for o in found) for name in names})
-
-
 def _parent_step_s(runs: Sequence[CalibrationRun]) -> float:
     """The parent's CPU a step: the slope of its CPU over the number of steps."""
     points = [(float(len(r.run.steps)), r.parent_cpu_s) for r in runs if r.run.steps]
@@ -229,8 +231,7 @@ def noise_of(runs: Sequence[CalibrationRun]) -> float:
         key = (run.method, run.max_concurrent, run.items)
         imported_s = run.server_import_s + run.step_import_s * len(run.run.steps)
         wall_s = run.wall_s - run.item_wait_s * run.items - imported_s
-        used_s = run.parent_cpu_s + run.child_cpu_s - imported_s
-        groups.setdefault(key, []).append((wall_s, max(used_s, 1e-3)))
+        groups.setdefault(key, []).append((wall_s, own_cpu_s(run)))
     squares, freedom = 0.0, 0
     for group in groups.values():
         if len(group) > 1:
@@ -260,6 +261,8 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     plan_item_s = fit_line([(float(g.items), g.plan_s) for g in host.plan_growth])[1]
     turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
     serial = [r for r in runs if r.max_concurrent == 1]
+    noise = noise_of(runs)
+    factors = to_mean_moment(serial, noise)
     parallel_methods = ("spawn", "forkserver", "warm_forkserver")
     parent_step_s = _parent_step_s([r for r in runs if r.method in parallel_methods])
     multiprocess: dict[str, MultiprocessOverhead] = {}
@@ -271,13 +274,13 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         ]
         if found:
             multiprocess[method] = replace(
-                _averaged(found),
+                _averaged(found, factors[method]),
                 plan_item_s=plan_item_s,
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
             )
-    in_process = _fit_serial(serial, "in_process")
-    bare = _fit_serial(serial, "execute_in_process")
+    in_process = _fit_serial(serial, "in_process", factors)
+    bare = _fit_serial(serial, "execute_in_process", factors)
     if in_process is None and bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)
@@ -299,7 +302,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         process_start_s=host.process_start_s,
         drift=SLOW_DRIFT,
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
-        noise=noise_of(runs),
+        noise=noise,
         measured_cpu_s=_measured_cpu_s(serial),
     )
 
@@ -316,9 +319,11 @@ def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
     return tuple(CpuScaling(workers, fmean(seen)) for workers, seen in sorted(slowdowns.items()))
 
 
-def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
+def _fit_serial(
+    runs: Sequence[CalibrationRun], method: str, factors: Mapping[str, float]
+) -> InProcessOverhead | None:
     found = [_in_process(run) for run in runs if run.method == method and run.run.steps]
-    return _mean_in_process(found) if found else None
+    return _averaged(found, factors[method]) if found else None
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:

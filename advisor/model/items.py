@@ -17,8 +17,8 @@ CallKind = Literal["first", "preloaded", "later"]
 
 
 @dataclass(frozen=True, slots=True)
-class FirstCallExtra:
-    """What a first call costs beyond a later one: CPU and waiting seconds."""
+class ExtraCost:
+    """What a step costs beyond a later call: CPU and waiting seconds."""
 
     cpu_s: float = 0.0
     wait_s: float = 0.0
@@ -42,15 +42,15 @@ class Stage:
     cpu_s: FloatArray
     load_s: FloatArray
     store_s: FloatArray
-    first: FirstCallExtra
-    preloaded: FirstCallExtra
-    resources_s: float
+    first: ExtraCost
+    preloaded: ExtraCost
+    resources: ExtraCost
     picklable: bool
     held_s: FloatArray | None = None
 
-    def first_call_extra(self, call: CallKind) -> FirstCallExtra:
+    def first_call_extra(self, call: CallKind) -> ExtraCost:
         """What a call of this kind costs beyond a later one."""
-        return {"first": self.first, "preloaded": self.preloaded, "later": FirstCallExtra()}[call]
+        return {"first": self.first, "preloaded": self.preloaded, "later": ExtraCost()}[call]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +90,7 @@ class Items:
     @property
     def first_extra_s(self) -> float:
         """Wall seconds that the first calls of the whole chain cost beyond later ones."""
-        return sum(stage.first.wall_s + stage.resources_s for stage in self.stages)
+        return sum(stage.first.wall_s + stage.resources.wall_s for stage in self.stages)
 
 
 def _by_item(samples: Sequence[ItemSample]) -> dict[int, list[ItemSample]]:
@@ -100,10 +100,10 @@ def _by_item(samples: Sequence[ItemSample]) -> dict[int, list[ItemSample]]:
     return grouped
 
 
-def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> FirstCallExtra:
+def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> ExtraCost:
     """Mean excess of first calls over the later calls of the same items (of all, if none match)."""
     if not first or not later:
-        return FirstCallExtra()
+        return ExtraCost()
     known = _by_item(later)
     overall = list(later)
     cpu, wall = [], []
@@ -113,10 +113,10 @@ def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> FirstCal
         wall.append(sample.wall_s - fmean(peer.wall_s for peer in peers))
     extra_wall = max(0.0, fmean(wall))
     extra_cpu = min(max(0.0, fmean(cpu)), extra_wall)
-    return FirstCallExtra(cpu_s=extra_cpu, wait_s=extra_wall - extra_cpu)
+    return ExtraCost(cpu_s=extra_cpu, wait_s=extra_wall - extra_cpu)
 
 
-def _less(sample: ItemSample, extra: FirstCallExtra) -> ItemSample:
+def _less(sample: ItemSample, extra: ExtraCost) -> ItemSample:
     """A first call without what first calls cost beyond later ones."""
     return replace(
         sample,
@@ -126,13 +126,20 @@ def _less(sample: ItemSample, extra: FirstCallExtra) -> ItemSample:
 
 
 def _as_later(
-    profile: OpProfile, first: FirstCallExtra, preloaded: FirstCallExtra
+    profile: OpProfile, first: ExtraCost, preloaded: ExtraCost
 ) -> dict[int, list[ItemSample]]:
     """Each item's later calls; where it has none, its first calls less their extra."""
     calls = _by_item(profile.later_calls)
     others = [_less(sample, first) for sample in profile.first_calls]
     others += [_less(sample, preloaded) for sample in profile.preloaded_first_calls]
     return {**_by_item(others), **calls}
+
+
+def _resources(profile: OpProfile) -> ExtraCost:
+    """Starting the op's resources; all of it is computing where nothing else is known."""
+    wall_s, cpu_s = profile.resource_init_s, profile.resource_init_cpu_s
+    cpu_s = wall_s if cpu_s is None else min(cpu_s, wall_s)
+    return ExtraCost(cpu_s=cpu_s, wait_s=wall_s - cpu_s)
 
 
 def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
@@ -156,7 +163,7 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         store_s=column("store_s"),
         first=first,
         preloaded=preloaded,
-        resources_s=profile.resource_init_s,
+        resources=_resources(profile),
         picklable=profile.unpicklable is None,
         held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
     )

@@ -175,7 +175,8 @@ def _item_work(stage: Stage, index: int, call: CallKind, *, transfers: bool) -> 
         threads=threads,
         load_s=float(stage.load_s[index]) if transfers else 0.0,
         store_s=float(stage.store_s[index]) if transfers else 0.0,
-        resources_s=stage.resources_s,
+        resources_s=stage.resources.cpu_s,
+        resources_wait_s=stage.resources.wait_s,
     )
 
 
@@ -187,7 +188,7 @@ def _worker_start_s(candidate: Candidate, setting: Setting) -> float:
     if candidate.worker_kind != "process":
         return 0.0
     rounds = max(1.0, candidate.workers_in_op / max(1.0, setting.machine.cores))
-    first = sum(stage.first.wall_s + stage.resources_s for stage in setting.items.stages)
+    first = sum(stage.first.wall_s + stage.resources.wall_s for stage in setting.items.stages)
     return setting.overhead.process_start_s + first * rounds
 
 
@@ -223,6 +224,16 @@ def _batch_seconds(
     return np.asarray(np.maximum(scheduled, batch_makespans(serial, batch_size, 1)))
 
 
+def _batch_transfers_s(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
+    """Loading and storing of each batch (shape: batches): every byte, and the fixed part once."""
+    items, overhead = setting.items, setting.overhead
+    load_s, store_s = items.stages[0].load_s, items.stages[-1].store_s
+    fixed_s = max(0.0, float(load_s.mean()) - overhead.load_byte_s * items.input_bytes)
+    fixed_s += max(0.0, float(store_s.mean()) - overhead.store_byte_s * items.output_bytes)
+    growing = np.maximum(0.0, load_s + store_s - fixed_s)[order][None, :]
+    return np.asarray(fixed_s + batch_makespans(growing, candidate.batch_size, 1)[0])
+
+
 def _batches(
     candidate: Candidate, setting: Setting, order: np.ndarray, *, transfers: bool
 ) -> list[list[StepWork]]:
@@ -232,13 +243,10 @@ def _batches(
     cpu = items.cpu_s[order]
     durations = _batch_seconds(candidate, setting, order, candidate.batch_size)[0]
     cpu_total = batch_makespans(cpu[None, :], candidate.batch_size, 1)[0]
-    transfer = batch_makespans(
-        (items.stages[0].load_s + items.stages[-1].store_s)[order][None, :], candidate.batch_size, 1
-    )[0]
+    transfer = _batch_transfers_s(candidate, setting, order)
     extra_cpu = sum(stage.first_call_extra(call).cpu_s for stage in items.stages)
     extra_wait = sum(stage.first_call_extra(call).wait_s for stage in items.stages)
     start = _worker_start_s(candidate, setting)
-    resources = sum(stage.resources_s for stage in items.stages)
     steps = []
     for duration, used, moved in zip(durations, cpu_total, transfer, strict=True):
         threads = max(1.0, float(used) / float(duration)) if duration > 0 else 1.0
@@ -248,7 +256,8 @@ def _batches(
             threads=threads,
             load_s=float(moved) / 2 if transfers else 0.0,
             store_s=float(moved) / 2 if transfers else 0.0,
-            resources_s=resources,
+            resources_s=sum(stage.resources.cpu_s for stage in items.stages),
+            resources_wait_s=sum(stage.resources.wait_s for stage in items.stages),
         )
         steps.append([step])
     return steps
@@ -365,7 +374,7 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
     per_step = overhead.boot_s + overhead.prepare_s + overhead.load_s
     per_step += overhead.finish_s + overhead.exit_s + overhead.launch_s
     extra = sum(
-        s.first_call_extra(call_kind(candidate)).wall_s + s.resources_s
+        s.first_call_extra(call_kind(candidate)).wall_s + s.resources.wall_s
         for s in setting.items.stages
     )
     stages = 1 if candidate.is_batched else len(setting.items.stages)
@@ -443,10 +452,12 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
         reference = float(work_s(setting.reference)[0])
     else:
         reference = float(items.wall_s[setting.reference].sum())
-    move = items.stages[0].load_s + items.stages[-1].store_s
-    if stages > 1:
-        move = np.sum([stage.load_s + stage.store_s for stage in items.stages], axis=0)
-    moved = transfers * (float(move[setting.reference].sum()) + sum(_ends_transfer_s(setting)))
+    if candidate.is_batched:
+        move = _batch_transfers_s(candidate, setting, setting.reference)
+    else:
+        each = np.sum([stage.load_s + stage.store_s for stage in items.stages], axis=0)
+        move = each[setting.reference]
+    moved = transfers * (float(move.sum()) + sum(_ends_transfer_s(setting)))
     once = items.first_extra_s + steps * _worker_start_s(candidate, setting)
     outputs = steps if setting.fan_out else 0
     step_s = overhead.step_s + overhead.step_growth_s * steps * stages
@@ -471,6 +482,7 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
         idle_s=0.0,
     )
     core = fixed + own + coordinate + moved + float(items.cpu_s[setting.reference].sum())
+    core += sum(stage.first.cpu_s + stage.resources.cpu_s for stage in items.stages)
     return Estimate(
         candidate, makespan, draws, breakdown, core, _peak_memory_bytes(candidate, setting)
     )

@@ -58,7 +58,7 @@ class StepWork:
         wait_s: Seconds it waits (sleep, network, disk).
         threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
         load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
-        resources_s: Starting the op's resources.
+        resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
         outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
         inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
     """
@@ -69,6 +69,7 @@ class StepWork:
     load_s: float = 0.0
     store_s: float = 0.0
     resources_s: float = 0.0
+    resources_wait_s: float = 0.0
     outputs: int = 0
     inputs: int = 0
 
@@ -255,7 +256,7 @@ class _Run:
         load = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1) * growth
         pieces = [
             (o.boot_s, 0.0, 1.0, 1, "launch"),
-            (prepare * 0.6 + work.resources_s, 0.0, 1.0, 2, "launch"),
+            (prepare * 0.6 + work.resources_s, work.resources_wait_s, 1.0, 2, "launch"),
             (prepare * 0.4, 0.0, 1.0, 2, "launch"),
             (load, 0.0, 1.0, max(1, 2 * work.inputs), "serialize"),
             (work.cpu_s, work.wait_s, work.threads, 0, "work"),

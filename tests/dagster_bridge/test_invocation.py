@@ -172,3 +172,9 @@ def test_values_kept_in_memory_cannot_be_stored_and_the_reason_is_told(tmp_path:
 def test_a_missing_run_config_is_an_error_before_anything_runs(tmp_path: Path) -> None:
     with pytest.raises(TargetError, match="needs a run config"), opened("kinds_job", tmp_path):
         pass
+
+
+def test_an_empty_call_has_a_price_and_a_plain_function_has_none(kinds, tmp_path: Path) -> None:
+    assert kinds.empty_call_s() > 0.0
+    with opened("plain_function", tmp_path) as invocation:
+        assert invocation.empty_call_s() == 0.0

@@ -68,3 +68,10 @@ def test_a_lock_is_held_for_a_share_of_each_items_wall_clock() -> None:
     found = fit_contention(probes("thread", n2=2.0, n4=4.0), alone_s=0.5, cpu_s=0.0, cores=2)
     wall = np.array([0.5, 1.0])
     assert found.serial_s("thread", wall, np.zeros(2)).tolist() == pytest.approx([0.5, 1.0])
+
+
+def test_probes_of_items_that_mostly_wait_cannot_tell_that_the_lock_is_given_up() -> None:
+    probes = [ConcurrencyProbe("thread", 2, 0.92), ConcurrencyProbe("thread", 4, 1.08)]
+    found = fit_contention(probes, alone_s=0.126, cpu_s=0.026, cores=2.0)
+    computing = np.array([1.0, 0.03, 1.0])
+    assert found.serial_s("thread", computing + 0.1, computing) == pytest.approx(computing)

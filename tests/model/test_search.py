@@ -66,6 +66,19 @@ def profile(
     return WorkloadProfile(items, (op,), probes=probes)
 
 
+def setting_for(
+    workload: WorkloadProfile, *, cores: float = 2.0, memory_bytes: int = 24 << 30
+) -> Setting:
+    items = items_of(workload)
+    contention = fit_contention(
+        workload.probes,
+        alone_s=float(items.wall_s.mean()),
+        cpu_s=float(items.cpu_s.mean()),
+        cores=cores,
+    )
+    return Setting(items, contention, OVERHEAD, Machine(cores, memory_bytes, 100 << 20))
+
+
 def advise(
     workload: WorkloadProfile,
     constraints: Constraints = ANYTHING,
@@ -74,19 +87,12 @@ def advise(
     cores: float = 2.0,
     current: Candidate | None = DEFAULT,
 ) -> SearchResult:
-    items = items_of(workload)
-    contention = fit_contention(
-        workload.probes,
-        alone_s=float(items.wall_s.mean()),
-        cpu_s=float(items.cpu_s.mean()),
-        cores=cores,
-    )
-    setting = Setting(items, contention, OVERHEAD, Machine(cores, memory_bytes, 100 << 20))
+    setting = setting_for(workload, cores=cores, memory_bytes=memory_bytes)
     candidates = all_candidates(
-        items.count,
+        setting.items.count,
         overhead=OVERHEAD,
         preload=("warm",),
-        workers=WorkerChoice(contention, cores),
+        workers=WorkerChoice(setting.contention, cores),
         processes_possible=True,
     )
     return search(candidates, setting, constraints, current=current, default=DEFAULT)
@@ -315,3 +321,29 @@ def test_the_command_line_is_never_advised_as_the_faster(wall_s: float, items: i
     for chosen in (ways, ways[::-1]):
         found = search(chosen, setting, ANYTHING, current=None, default=None)
         assert found.recommendation.candidate == called
+
+
+def test_a_batch_pays_the_fixed_part_of_storing_once() -> None:
+    calls = tuple(
+        ItemSample(i, None, 0.01, 0.01, 1 << 20, 100, 100, load_s=0.002, store_s=0.008)
+        for i in range(10)
+    )
+    op = OpProfile("work", calls[:2], calls[:2], calls)
+    setting = setting_for(WorkloadProfile(100, (op,)))
+    one = Candidate("execute_job", "in_process", batch_size=100)
+    two = replace(one, batch_size=50)
+    step_s = OVERHEAD.in_process.step_s + OVERHEAD.in_process.fan_out_output_s
+    step_s += OVERHEAD.in_process.collect_input_s
+    more_s = estimate(two, setting).makespan_s - estimate(one, setting).makespan_s
+    assert more_s == pytest.approx(step_s + 0.010, rel=0.02)
+
+
+def test_a_resource_that_waits_to_start_takes_no_core_from_other_steps() -> None:
+    def makespan_s(cpu_s: float | None) -> float:
+        made = profile(0.1, 0.01, 8)
+        op = replace(made.ops[0], resource_init_s=1.0, resource_init_cpu_s=cpu_s)
+        at_once = Candidate("execute_job", "multiprocess", "forkserver", ("warm",), 8)
+        return estimate(at_once, setting_for(replace(made, ops=(op,)))).makespan_s
+
+    assert makespan_s(0.0) < makespan_s(None) - 2.0
+    assert makespan_s(1.0) == makespan_s(None)
