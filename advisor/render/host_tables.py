@@ -84,11 +84,15 @@ def _steps(overhead: OverheadModel) -> Section:
         f"(in_process executor) or {seconds(overhead.execute_in_process.step_s)} "
         "(execute_in_process)."
     )
+    pooled = (
+        f"A step in a pool takes {seconds(2 * overhead.in_process.claim_s)} more, to claim its "
+        "slot and give it back."
+    )
     return Section(
         "What a step takes beside its work, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in found)),
         tuple(rows) if found else (),
-        (serial,),
+        (serial, pooled),
     )
 
 

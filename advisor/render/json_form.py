@@ -146,6 +146,7 @@ def calibration_document(
         "cost_s": host.cost_s,
         "preload": dataclasses.asdict(host.preload),
         "overhead": dataclasses.asdict(overhead),
+        "cheaper_steps": [dataclasses.asdict(step) for step in host.cheaper_steps],
         "storing": [dataclasses.asdict(sample) for sample in host.storing],
         "unmeasured": dict(host.unmeasured),
         "break_even": [

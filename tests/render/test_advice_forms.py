@@ -30,11 +30,17 @@ from hypothesis import strategies as st
 from advisor.domain.advice import NextMeasurement, Rejection, Snippets
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
+from advisor.domain.host import CheaperStep
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.html import report_to_html
-from advisor.render.json_form import advice_to_json, prediction_document, schema_text
+from advisor.render.json_form import (
+    advice_to_json,
+    calibration_document,
+    prediction_document,
+    schema_text,
+)
 from advisor.render.markdown import advice_to_markdown, calibration_to_markdown
 from advisor.render.text import advice_to_text, calibration_to_text, prediction_to_text
 from advisor.render.ways import selected_ways
@@ -295,6 +301,22 @@ def test_a_calibration_shows_what_each_way_charges():
     ):
         for part in ("boot", "1.1 s", "0.10 s", "ddtrace", "never", "1,000 items", "2.1 s"):
             assert part in text, part
+
+
+def test_a_calibration_shows_what_cheaper_steps_and_pools_would_change():
+    steps = (
+        CheaperStep("no_compute_logs", 0.36, 0.21, 3),
+        CheaperStep("storage_in_memory", 0.36, 0.28, 3),
+    )
+    host, overhead = make_host_profile(cheaper_steps=steps), make_overhead()
+    overhead = replace(overhead, in_process=replace(overhead.in_process, claim_s=0.011))
+    text = calibration_to_text(host, overhead, ())
+    for part in ("NoOpComputeLogManager", "0.21 s", "in memory", "0.28 s", "22 ms more"):
+        assert part in text, part
+    document = calibration_document(host, overhead, ())
+    assert document["cheaper_steps"][0] == {
+        "what": "no_compute_logs", "before_s": 0.36, "after_s": 0.21, "runs": 3
+    }  # fmt: skip
 
 
 def test_a_calibration_that_could_measure_little_is_shown():
