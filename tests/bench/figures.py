@@ -131,6 +131,25 @@ def spread(runs: Iterable[Run]) -> tuple[float, float]:
     return quantile(differences, 0.5), quantile(differences, 0.9)
 
 
+def middle_runs(runs: Iterable[Run]) -> list[Run]:
+    """One run of each configuration: its median."""
+    methods = {(run.workload, run.configuration): run.method for run in runs}
+    return [Run(*key, methods[key], median(walls)) for key, walls in by_key(runs).items()]
+
+
+def by_the_others(runs: Iterable[Run]) -> tuple[float, float]:
+    """Errors, median and 90th percentile, of predicting a run by its configuration's other runs.
+
+    What the machine leaves to be known at all: no model is told more than these.
+    """
+    sizes = []
+    for walls in by_key(runs).values():
+        for place, wall_s in enumerate(walls if len(walls) > 1 else ()):
+            others = walls[:place] + walls[place + 1 :]
+            sizes.append(abs(sum(others) / len(others) / wall_s - 1.0))
+    return quantile(sizes, 0.5), quantile(sizes, 0.9)
+
+
 def choice(
     workload: str, advised: str, default: str, rule: str, runs: Iterable[Run]
 ) -> Choice | None:

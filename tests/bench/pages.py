@@ -177,7 +177,24 @@ def worst(found: Recorded, count: int = 10) -> list[list[str]]:
     return [row for _, row in sorted(rows, key=lambda entry: -entry[0])[:count]]
 
 
-def goals(everything: Errors, made: Sequence[Choice], search: float) -> list[list[str]]:
+def goals(
+    found: Recorded, everything: Errors, made: Sequence[Choice], search: float
+) -> list[list[str]]:
+    """Each figure with its goal, and beside the errors those that the machine itself makes."""
+    middle = figures.errors(figures.middle_runs(found.runs), found.predicted)
+    assert middle is not None
+    usual, wide = figures.by_the_others(found.runs)
+    beside = [
+        ["of each configuration's median run: median", figures.percent(middle.median), "-"],
+        ["of each configuration's median run: 90th percentile", figures.percent(middle.p90), "-"],
+        ["a run predicted by its configuration's other runs: median", figures.percent(usual), "-"],
+        ["a run predicted by its configuration's other runs: 90th percentile",
+         figures.percent(wide), "-"],
+    ]  # fmt: skip
+    return [*_goals(everything, made, search), *(beside if not math.isnan(usual) else [])]
+
+
+def _goals(everything: Errors, made: Sequence[Choice], search: float) -> list[list[str]]:
     regrets = [choice.regret for choice in made]
     return [
         ["prediction error, median", figures.percent(everything.median), "at most 5 %"],
@@ -233,6 +250,8 @@ def _write_page(
     facts = _facts(found)
     usual, wide = figures.spread(found.runs)
     dates = sorted(r["at"] for r in records() if r["kind"] == "run")
+    days = " to ".join(dict.fromkeys((dates[0][:10], dates[-1][:10])))
+    moments = sorted(saved.overhead.moments for saved in found.saved.values())
     cost = {
         name: (found.saved[name].advice.measured_cost_s, one_run_s(found, name))
         for name in found.names
@@ -240,9 +259,10 @@ def _write_page(
     kinds = [[name, WORKLOADS[name].kind, str(WORKLOADS[name].items)] for name in found.names]
     head = (
         f"Made by `make bench` from {len(found.runs)} real runs of {len(found.names)} workloads, "
-        f"{dates[0][:10]} to {dates[-1][:10]}, on {facts.processor} ({facts.cpus:g} cores, "
+        f"{days}, on {facts.processor} ({facts.cpus:g} cores, "
         f"{facts.memory_bytes / 2**30:.0f} GiB, {facts.system}), Python {facts.python_version}, "
-        f"Dagster {facts.dagster_version}. No configuration below was used for calibration. "
+        f"Dagster {facts.dagster_version}. No configuration below was used for calibration; "
+        f"the host was calibrated at {moments[0]} to {moments[-1]} moments. "
         f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
     sureness = "Every configuration was run once: the machine's own spread is not in this table."
@@ -255,7 +275,7 @@ def _write_page(
         "# How right the predictions and the advice are",
         head,
         figures.table(
-            ["figure", "measured", "goal"], goals(everything, made, max(search.values()))
+            ["figure", "measured", "goal"], goals(found, everything, made, max(search.values()))
         ),
         sureness,
         "## Errors by method",

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 import pytest
-from figures import Predicted, Run, choice, errors, errors_by, quantile, rule_of_thumb, spread
+from figures import (
+    Predicted,
+    Run,
+    by_the_others,
+    choice,
+    errors,
+    errors_by,
+    middle_runs,
+    quantile,
+    rule_of_thumb,
+    spread,
+)
 
 
 def run(configuration: str, wall_s: float, workload: str = "w", method: str = "m") -> Run:
@@ -30,6 +41,18 @@ def test_groups_without_a_prediction_are_left_out():
 
 def test_spread_is_between_runs_of_the_same_configuration():
     assert spread([run("a", 9.0), run("a", 11.0), run("b", 100.0)])[0] == pytest.approx(0.2)
+
+
+def test_the_machines_own_error_is_that_of_predicting_a_run_by_its_likes():
+    runs = [run("a", 8.0), run("a", 12.0), run("a", 10.0), run("once", 1.0)]
+    usual, wide = by_the_others(runs)
+    assert usual == pytest.approx(0.25)  # 11 for 8, 9 for 12, 10 for 10: 37.5, 25 and 0 %
+    assert wide == pytest.approx(0.35)
+
+
+def test_of_repeated_runs_the_median_stands_for_the_configuration():
+    runs = [run("a", 8.0), run("b", 3.0), run("a", 30.0), run("a", 10.0)]
+    assert [(r.configuration, r.wall_s) for r in middle_runs(runs)] == [("a", 10.0), ("b", 3.0)]
 
 
 def test_regret_is_against_the_best_that_was_run():
