@@ -10,6 +10,7 @@ from advisor.api.options import CalibrateOptions
 from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
 from advisor.domain.host import HostProfile
 from advisor.domain.workload import TargetReference
+from advisor.measure.sole_use import sole_use
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from advisor.measure.progress import Progress
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
+
+IMPORT_TIMEOUT_S = 120.0
 
 CALIBRATION_S, MODULE_S = 40.0, 13.0
 """About what a calibration takes, and one for a further module on the same host."""
@@ -108,6 +111,23 @@ def refreshed_host(
     return _keep(subject, refresh(subject, host, budget_s=budget_s, on_progress=progress))
 
 
+def _import_once(target: TargetReference) -> None:
+    """Import the user's module before many processes do.
+
+    Raises:
+        DynadviseError: It does not exist, or importing it failed: the user's mistake.
+    """
+    from advisor.measure.child import run_in_child
+
+    run_in_child(
+        "advisor.dagster_bridge.discovery:import_target",
+        target,
+        timeout_s=IMPORT_TIMEOUT_S,
+        python_path=importable_folders(target),
+        working_directory=target.working_directory,
+    ).unwrap(f"importing {target.spelled}")
+
+
 def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
     """For 10, 100 and 1,000 waiting items: from which duration each way beats in process."""
     from advisor.model.break_even import crossings
@@ -129,6 +149,7 @@ def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
     )
 
 
+@sole_use()
 def calibrate_host(
     options: CalibrateOptions, progress: Progress | None = None
 ) -> CalibrationOutcome:
@@ -143,6 +164,7 @@ def calibrate_host(
         target = parse_target(
             options.target, job=options.job, working_directory=options.working_directory
         )
+        _import_once(target)
     begun = time.monotonic()
     subject = subject_of(target)
     host = calibrated_host(

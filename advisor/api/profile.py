@@ -20,6 +20,7 @@ from advisor.api.options import ProfileOptions
 from advisor.api.outcomes import ProfileOutcome
 from advisor.domain.errors import ConfigurationError, TargetError
 from advisor.domain.workload import TargetReference
+from advisor.measure.sole_use import sole_use
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.discovery import Discovery
@@ -157,6 +158,7 @@ def _measure_request(
     )
 
 
+@sole_use()
 def profile(
     request: ProfileOptions,
     progress: Progress | None = None,
