@@ -296,7 +296,12 @@ def _notes(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> tuple[str
     notes: list[str] = []
     bare = sum(not any(step.mapping_key for step in run.steps) for run in runs)
     if bare:
-        notes.append(f"{bare} of the runs have no mapped steps: their plain steps are shown.")
+        told = (
+            "1 run has no mapped steps: its"
+            if bare == 1
+            else f"{bare} runs have no mapped steps: their"
+        )
+        notes.append(f"{told} plain steps are shown.")
     if saved and all(run.started_at_s < _unix(saved.advice.advised_at) for run in runs):
         notes.append(
             f"All of these runs are older than the profile's advice ({saved.advice.advised_at}): "

@@ -1,18 +1,20 @@
 """Runs that happened, read back from their event logs.
 
 What the log tells is in the *columns* of Dagster's event table: type, step key and timestamp
-(microseconds on SQLite and Postgres). Deserializing a payload takes some tenths of a millisecond
+(microseconds). Deserializing a payload takes some tenths of a millisecond
 (a minute and more for 10,000 steps; the columns: a second or two), so only
 the few kinds of events that say something more are looked into, as plain JSON. Storages whose
-table cannot be trusted for that (MySQL keeps whole seconds) are read by the public paged call.
+table cannot be trusted for that (an old MySQL's keeps whole seconds) are read by the public paged
+call.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, cast
@@ -192,7 +194,7 @@ def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
     for event in events:
         log.add(event)
     executor = log.executor or setting.executor or "other"
-    steps = tuple(sorted(log.steps(), key=_begin))
+    steps = tuple(sorted(_slots_from_queue(list(log.steps())), key=_begin))
     is_multiprocess = executor == "multiprocess"
     return ObservedRun(
         run_id=run.run_id,
@@ -281,6 +283,7 @@ class _Attempt:
             attempt=self.number,
             pid=self.pid,
             error=self.error,
+            queued_s=times.get("queued_s"),
         )
 
 
@@ -364,9 +367,11 @@ class _Log:
         elif has_error:
             self._crashes[event.step_key] = _first_line(message)
         elif message.startswith("Submitting celery task"):
-            self._attempt(event.step_key, "STEP_WORKER_STARTING").first("worker_starting_s", at_s)
+            self._attempt(event.step_key, "STEP_WORKER_STARTING").first("queued_s", at_s)
         elif "in celery worker" in message:
             self._attempt(event.step_key, "STEP_WORKER_STARTED").first("worker_started_s", at_s)
+        elif "in Kubernetes job" in message:  # a Celery worker has taken the step from its queue
+            self._attempt(event.step_key, "STEP_WORKER_STARTING").first("worker_starting_s", at_s)
 
     def _name_executor(self, message: str) -> None:
         if self.executor not in {None, "celery"}:
@@ -408,11 +413,42 @@ def _executor_setting(run_config: Mapping[str, Any]) -> _ExecutorSetting:
     )
 
 
+def _slots_from_queue(steps: list[ObservedStep]) -> list[ObservedStep]:
+    """Steps with the moment when a worker was free for them, where they came from a queue.
+
+    Celery's executor gives all steps that are ready to the queue at once: how many run is the
+    workers' to set, and the log does not tell it. As many slots are taken as ran at once; the
+    k-th that was freed was taken by the k-th step that began after those that filled them.
+    """
+    taken = sorted(
+        (step.worker_started_s, step.end_s if step.end_s is not None else float("inf"), index)
+        for index, step in enumerate(steps)
+        if step.queued_s is not None and step.worker_started_s is not None
+    )
+    ends = sorted(end for _, end, _ in taken)
+    # A step that begins when k others have ended: the steps before it, less k, hold a slot.
+    slots = max(
+        (place + 1 - bisect_right(ends, started) for place, (started, _, _) in enumerate(taken)),
+        default=0,
+    )
+    for place, (started, _, index) in enumerate(taken):
+        step = steps[index]
+        if step.worker_starting_s is None:
+            freed_s = ends[place - slots] if place >= slots else 0.0
+            given_s = min(started, max(cast("float", step.queued_s), freed_s))
+            steps[index] = replace(step, worker_starting_s=given_s)
+    return steps
+
+
 def _notes(run: RunRow, steps: Sequence[ObservedStep]) -> tuple[str, ...]:
     notes: list[str] = []
-    unfinished = sum(step.status == "running" for step in steps)
+    begun = [step for step in steps if _begin(step)[0] != float("inf")]
+    unfinished = sum(step.status == "running" for step in begun)
     if run.status in {"running", "queued"}:
-        notes.append(f"The run is still going ({unfinished} steps at work); figures will change.")
+        queued = f", {len(steps) - len(begun)} in the queue" if len(begun) < len(steps) else ""
+        notes.append(
+            f"The run is still going ({unfinished} steps at work{queued}); figures will change."
+        )
     elif unfinished:
         notes.append(f"{unfinished} steps had not ended when the run was over ({run.status}).")
     backwards = sum(
@@ -536,9 +572,7 @@ class StoredRuns:
         from advisor.dagster_bridge.private import SqlEventLogStorage
 
         storage = self._event_storage
-        # MySQL's TIMESTAMP keeps whole seconds; SQLite and Postgres keep microseconds.
-        trusted = type(storage).__module__.startswith(("dagster.", "dagster_postgres."))
-        if isinstance(storage, SqlEventLogStorage) and trusted:
+        if isinstance(storage, SqlEventLogStorage) and _keeps_fractions(storage, run_id):
             return _rows_by_columns(storage, run_id)
         return _rows_by_records(storage, run_id)
 
@@ -557,6 +591,21 @@ def _row_of(record: RunRecord) -> RunRow:
         created_at_s=timestamp_s(record.create_timestamp),
         target=_target(_json_object(origin)),
     )
+
+
+def _keeps_fractions(storage: Any, run_id: str) -> bool:
+    """Whether the timestamp column tells more than whole seconds."""
+    from advisor.dagster_bridge.private import SqlEventLogStorageTable
+
+    module = type(storage).__module__
+    if not module.startswith("dagster_mysql."):
+        return module.startswith(("dagster.", "dagster_postgres."))
+    # A MySQL database made by an older Dagster has a TIMESTAMP of whole seconds.
+    at = SqlEventLogStorageTable.c.timestamp
+    query = SqlEventLogStorageTable.select().with_only_columns(at).limit(20)
+    with storage.run_connection(run_id) as connection:
+        found = connection.execute(query.where(SqlEventLogStorageTable.c.run_id == run_id))
+        return any(timestamp_s(row[0]) % 1 for row in found)
 
 
 def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:

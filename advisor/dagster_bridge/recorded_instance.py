@@ -407,6 +407,52 @@ def _base(directory: Path, config: object) -> Path:
     return Path(base)
 
 
+_MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
+"""Tables that dagster-mysql's storages make where they are missing: their constructors know no
+setting against it (dagster_mysql/run_storage/run_storage.py, event_log/event_log.py)."""
+
+
+def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
+    """Refuse a database in which opening it would make a table.
+
+    Raises:
+        DynadviseError: A table is missing.
+        Exception: As the driver, where the server cannot be reached.
+    """
+    import sqlalchemy
+    from sqlalchemy.pool import NullPool
+
+    known = _with_environment(config)
+    url = known.get("mysql_url")
+    if url is None:
+        from dagster_mysql.utils import get_conn_string  # type: ignore[import-not-found]
+
+        url = get_conn_string(**known["mysql_db"])
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool)
+    try:
+        missing = sorted(_MYSQL_TABLES - set(sqlalchemy.inspect(engine).get_table_names()))
+    finally:
+        engine.dispose()
+    if missing:
+        raise DynadviseError(
+            "This is not a database of Dagster's, or of another version: it has no "
+            + ("table " if len(missing) == 1 else "tables ")
+            + ", ".join(repr(table) for table in missing)
+            + ".",
+            where=str(directory / "dagster.yaml"),
+            hint="Nothing was changed: Dagster would make what is missing, dynadvise never does.",
+        )
+
+
+def _with_environment(config: Any) -> Any:
+    """A config with the values that it takes from the environment (``{env: NAME}``)."""
+    if not isinstance(config, dict):
+        return config
+    if set(config) == {"env"}:
+        return os.environ[str(config["env"])]
+    return {key: _with_environment(value) for key, value in config.items()}
+
+
 def _server_storage(directory: Path) -> StoredRuns:
     """Dagster's own storage classes for a database server, told not to create its tables."""
     import yaml
@@ -421,6 +467,9 @@ def _server_storage(directory: Path) -> StoredRuns:
 
     def kept(data: ConfigurableClassData) -> ConfigurableClassData:
         config = yaml.safe_load(data.config_yaml) or {}
+        if data.module_name.startswith("dagster_mysql"):
+            _check_mysql_tables(config, directory)
+            return data
         return ConfigurableClassData(
             data.module_name,
             data.class_name,
@@ -442,13 +491,15 @@ def _server_storage(directory: Path) -> StoredRuns:
         if both is not None:
             stored = both.rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
             return StoredRuns(stored.run_storage, stored.event_log_storage)
+    except DynadviseError:
+        raise
     except Exception as error:  # drivers, networks and configuration all raise their own
         raise DynadviseError(
             "The instance's storage cannot be opened.",
             where=str(directory / "dagster.yaml"),
             details=f"{type(error).__name__}: {error}",
-            hint="Check that its package (dagster-postgres, ...) is installed and that the "
-            "database can be reached.",
+            hint="Check that its package (dagster-postgres, dagster-mysql) is installed and that "
+            "the database can be reached.",
         ) from error
     raise DynadviseError(
         "The instance configures no storage.", where=str(directory / "dagster.yaml")

@@ -35,6 +35,8 @@ class ObservedStep:
         attempt: 1 for the first.
         pid: Of its process, where the log says.
         error: First line of the failure's error, or Dagster's explanation of a crash.
+        queued_s: When it was given to a queue (Celery's), where it may wait for a worker: then
+            ``worker_starting_s`` is when one was free for it.
     """
 
     step_key: str
@@ -56,6 +58,7 @@ class ObservedStep:
     attempt: int = 1
     pid: int | None = None
     error: str | None = None
+    queued_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,11 +98,12 @@ def overhead_model_from_runs(
             collect_input_s=cheapest.collect_input_s,
             end_s=cheapest.end_s,
         )
+    if serial is None and observed.delegated:
+        serial = _median_in_process([_in_process_at_least(run) for run in _delegated_runs(runs)])
     if serial is None:
         raise DynadviseError(
-            "The runs show no in-process or multiprocess executor to learn a host's overhead from.",
-            hint="`dynadvise calibrate` measures this host; k8s and docker runs show what a pod "
-            "costs in the analysis itself.",
+            "The runs show no executor to learn a host's overhead from.",
+            hint="`dynadvise calibrate` measures this host.",
         )
     return OverheadModel(
         execute_in_process=base.execute_in_process if base else serial,
@@ -326,6 +327,24 @@ def _in_process(run: ObservedRun) -> InProcessOverhead:
         fan_out_output_s=_per_output(fan_out_step(run)),
         collect_input_s=_per_input(run, load_s),
         end_s=max(0.0, run.end_s - max(ends, default=run.end_s)),
+    )
+
+
+def _delegated_runs(runs: Sequence[ObservedRun]) -> list[ObservedRun]:
+    return [run for run in runs if run.executor in DELEGATING and mapped_steps(run)]
+
+
+def _in_process_at_least(run: ObservedRun) -> InProcessOverhead:
+    """What a pod, container or task does in a step that one process would have to do as well."""
+    done = [step for step in mapped_steps(run) if step.status == "success"]
+    load_s = median(_spans(done, "start_s", "inputs_s") or [0.0])
+    store_s = median(_spans(done, "last_output_s", "end_s") or [0.0])
+    return InProcessOverhead(
+        start_s=median(_spans(run.steps, "worker_started_s", "start_s") or [0.0]),
+        step_s=load_s + store_s,
+        fan_out_output_s=_per_output(fan_out_step(run)),
+        collect_input_s=_per_input(run, load_s),
+        end_s=0.0,
     )
 
 

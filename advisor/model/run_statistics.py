@@ -290,9 +290,12 @@ def _tails_s(run: ObservedRun) -> dict[int, float]:
         return {}
     refills = begun[1 if run.executor == "in_process" else parallelism(run).slots :]
     tails: dict[int, float] = {}
+    # Where a queue holds the next step (Celery), its slot is assumed to be taken at once.
     # In chains a step can wait for its own predecessor: what was ready only after the slot was
     # free tells nothing of the slot.
     for (end, index), (begin, following) in zip(ended, refills, strict=False):
+        if run.steps[following].queued_s is not None:
+            continue
         if begin >= end and ready[following] <= end:
             tails[index] = begin - end
     return tails

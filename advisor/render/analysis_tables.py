@@ -98,9 +98,9 @@ def _phases_grid(ops: Sequence[OpStatistics]) -> Grid:
 def parallel_sentence(run: RunAnalysis) -> str:
     """Achieved against configured concurrency."""
     p = run.parallelism
-    configured = (
-        f"{p.configured} configured" if p.configured else "the executor's default configured"
-    )
+    configured = f"{p.configured} configured" if p.configured else "the executor's default"
+    if p.configured is None and run.executor in {"celery", "celery_k8s"}:
+        configured = "how many there may be is the Celery workers' to set"
     return (
         f"{p.working_mean:.2f} steps at work on average, {p.working_peak} at the most "
         f"({p.holding_peak} held a slot; {configured}); two or more overlap "

@@ -71,8 +71,10 @@ def test_pods_are_learned_with_their_start_and_poll() -> None:
     assert found.start_s.median == pytest.approx(9.0)
     assert found.poll_interval_s is not None
     assert found.poll_interval_s.median == pytest.approx(1.2)
-    with pytest.raises(DynadviseError, match="no in-process or multiprocess"):
-        overhead_model_from_runs([run])
+    alone = overhead_model_from_runs([run])
+    assert (alone.multiprocess, alone.in_process.step_s) == ({}, pytest.approx(0.04))
+    with pytest.raises(DynadviseError, match="no executor to learn"):
+        overhead_model_from_runs([replace(run, executor="other")])
     assert overhead_model_from_runs([run], make_overhead()).multiprocess
 
 

@@ -212,6 +212,23 @@ def test_a_storage_whose_package_is_missing_is_a_clear_error(home: Path) -> None
     assert "no_such_package" in str(refused.value)
 
 
+def test_dagster_mysql_is_not_let_make_tables(tmp_path: Path) -> None:
+    database = tmp_path / "other.db"
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("CREATE TABLE runs (id INTEGER)")
+    before = everything(tmp_path)
+    yaml = "config: {mysql_url: {env: OTHER_URL}}}"
+    (tmp_path / "dagster.yaml").write_text(
+        f"run_storage: {{module: dagster_mysql.run_storage, class: MySQLRunStorage, {yaml}\n"
+        f"event_log_storage: {{module: dagster_mysql.event_log, class: MySQLEventLogStorage, {yaml}"
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("OTHER_URL", f"sqlite:///{database}")
+        with pytest.raises(DynadviseError, match="no tables 'event_logs', 'instance_info'"):
+            open_instance_read_only(tmp_path)
+    assert everything(tmp_path)["other.db"] == before["other.db"]
+
+
 def stamp(home: Path, revision: str) -> None:
     for path in home.rglob("*.db"):
         with closing(sqlite3.connect(path)) as database:

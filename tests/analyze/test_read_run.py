@@ -114,18 +114,11 @@ def test_rows_in_any_order_give_the_same_run() -> None:
     assert len(assemble_run(run, mixed).steps) == 7
 
 
-@pytest.mark.parametrize(
-    ("message", "executor"),
-    [
-        ('Executing step "work[k0]" in Kubernetes job dagster-step-1.', "k8s"),
-        ("Launching step in Docker container.", "docker"),
-    ],
-)
-def test_delegating_executors_show_themselves_in_the_launch(message: str, executor: str) -> None:
+def test_the_kubernetes_executor_shows_itself_in_the_launch() -> None:
     events = list(step_events("work[k0]", 0.0, boot_s=8.0))
-    events[0].message = message
+    events[0].message = 'Executing step "work[k0]" in Kubernetes job dagster-step-1.'
     run = assembled(events)
-    assert run.executor == executor
+    assert run.executor == "k8s"
     assert run.steps[0].worker_started_s - run.steps[0].worker_starting_s == pytest.approx(8.0)
 
 
@@ -135,19 +128,17 @@ def test_the_async_executor_shows_itself() -> None:
     assert assembled([Event(0.0, "ENGINE_EVENT", None, message), *steps]).executor == "async"
 
 
-@pytest.mark.parametrize("in_kubernetes", [False, True])
-def test_a_celery_task_is_a_launch(in_kubernetes: bool) -> None:
+def test_a_celery_worker_that_starts_a_kubernetes_job_holds_the_slot() -> None:
+    message = 'Executing step "work[k0]" in Kubernetes job job-1.'
     events = [
         Event(0.0, "ENGINE_EVENT", "work[k0]", 'Submitting celery task for step "work[k0]".'),
-        Event(2.0, "ENGINE_EVENT", "work[k0]", "Executing steps work[k0] in celery worker."),
-        *list(step_events("work[k0]", 1.5))[5:],
+        Event(2.0, "ENGINE_EVENT", "work[k0]", message),
+        *list(step_events("work[k0]", 1.5))[1:],
     ]
-    if in_kubernetes:
-        message = 'Executing step "work[k0]" in Kubernetes job job-1.'
-        events.insert(2, Event(2.1, "ENGINE_EVENT", "work[k0]", message))
     run = assembled(events)
-    assert run.executor == ("celery_k8s" if in_kubernetes else "celery")
-    assert (run.steps[0].worker_starting_s, run.steps[0].worker_started_s) == (0.0, 2.0)
+    step = run.steps[0]
+    assert run.executor == "celery_k8s"
+    assert (step.queued_s, step.worker_starting_s, step.worker_started_s) == (0.0, 2.0, 2.5)
 
 
 def test_a_run_still_going_and_one_cancelled_say_so() -> None:
