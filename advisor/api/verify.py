@@ -19,7 +19,7 @@ from advisor.domain.workload import ExecutorSetting, StartMethod, WorkerKind
 
 if TYPE_CHECKING:
     from advisor.domain.advice import Advice, Prediction
-    from advisor.domain.workload import TargetReference
+    from advisor.domain.workload import TargetReference, WorkloadDescription
     from advisor.measure.progress import Progress
     from advisor.measure.verification import Configuration
     from advisor.store import SavedProfile
@@ -44,6 +44,7 @@ class VerifyOptions:
     Attributes:
         target: As the user spelled it.
         job: Job of the module's ``Definitions``, where the target names no attribute.
+        inputs: File or ``module:callable`` with sample inputs, where there is no profile yet.
         configurations: What to run, as in ``SPELLINGS``.
         repeats: Runs of each.
         run_config: Dagster run config file (YAML) for ops and resources.
@@ -65,6 +66,7 @@ class VerifyOptions:
     run_timeout_s: float | None = None
     seed: int = 0
     working_directory: Path | None = None
+    inputs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class VerifyPlan:
     """What will be run, announced before it is.
 
     Attributes:
-        job: Name of the job.
+        job: Name of the job; for a bare op or a function its own.
         configurations: Ready to run, without doubles.
         repeats: Runs of each.
         items: Items of the profile: how often each mapped op will be executed in a run.
@@ -317,7 +319,10 @@ def configuration_for(
     python_path = (str(Path(target.file).parent),) if target.file else ()
     if candidate.executor == "async" and find_spec("dagster_async_executor") is None:
         raise DynadviseError("The async executor is not installed: pip install 'dynadvise[async]'.")
-    if candidate.needs_code and "current" not in name.split(", "):
+    if saved.description.job_name is None and not candidate.is_batched:
+        target = _job_of_bare_op(candidate, saved.description, target, directory)
+        config = executor_run_config(candidate, _DEFAULT_EXECUTOR, run_config)
+    elif candidate.needs_code and "current" not in name.split(", "):
         target = _emitted(name, prediction, saved, target, directory)
         config = {key: part for key, part in run_config.items() if key != "execution"}
     elif "current" in name.split(", "):
@@ -354,16 +359,104 @@ def _emitted(
     request = EmitRequest(saved.description, saved.advice, prediction, saved.workload)
     source = emit(kind, request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")
-    path = directory / f"{stem}.py"
+    return _written(source, directory / f"{stem}.py", attribute, target)
+
+
+def _written(source: str, path: Path, attribute: str, target: TargetReference) -> TargetReference:
+    """A job of a module of ours, as the target to run."""
     path.write_text(source, encoding="utf-8")
     return dataclasses.replace(
-        target,
-        spelled=str(path),
-        module=None,
-        file=str(path),
-        attribute=attribute,
-        job=None,
+        target, spelled=str(path), module=None, file=str(path), attribute=attribute, job=None
     )
+
+
+_DEFAULT_EXECUTOR = ExecutorSetting(
+    executor="multiprocess",
+    class_name="multi_or_in_process_executor",
+    config_path=("execution", "config", "multiprocess"),
+    in_process_config_path=("execution", "config", "in_process"),
+)
+"""Of a job that names none."""
+
+_JOB_OF_BARE_OP = """\
+import json
+from pathlib import Path
+
+import yaml
+from dagster import Definitions, DynamicOut, DynamicOutput, job, op
+"""
+
+
+def _job_of_bare_op(
+    candidate: Candidate,
+    description: WorkloadDescription,
+    target: TargetReference,
+    directory: Path,
+) -> TargetReference:
+    """The job that maps a bare op over its samples, one a step: what run config is advised for.
+
+    Raises:
+        DynadviseError: A function, or an op with several inputs, is not mapped so; or the way
+            needs code of a job that there is not.
+    """
+    from advisor.emit.items_form import described_as_job, items_source, job_of_op
+
+    if description.kind != "op" or candidate.needs_code:
+        raise DynadviseError(
+            f"{target.spelled} is no job: of it only batches, and ops one a step by run config, "
+            "can be run for real."
+        )
+    made = job_of_op(described_as_job(description), items_source(description))
+    source = f"{_JOB_OF_BARE_OP}\n{made.from_import}\n\n{made.binding}"
+    return _written(source, directory / "dynadvise_job_of_op.py", "original_job", target)
+
+
+def count_inputs(asked: tuple[str, WorkloadDescription, str]) -> int:
+    """How many items sample inputs hold: called in a fresh process, for the user's callables."""
+    from advisor.dagster_bridge.sampling import read_inputs
+
+    return len(read_inputs(asked[0], asked[1], Path(asked[2])))
+
+
+def _on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile:
+    """The profile of a bare op for as many items as its samples are: what the emitted job reads.
+
+    Raises:
+        DynadviseError: The samples are not known, or cannot be read.
+    """
+    from advisor.api.calibrating import importable_folders
+    from advisor.api.recommend import recommend
+    from advisor.emit.items_form import INPUTS_TAG
+    from advisor.measure.child import run_in_child
+
+    description = saved.description
+    spelled = description.inputs or description.mapped[0].tags.get(INPUTS_TAG)
+    if spelled is None:
+        raise TargetError(
+            f"It is not known where the items of {target.spelled} come from.",
+            hint="Profile it again with --inputs, or name the job that uses it.",
+        )
+    counted = run_in_child(
+        "advisor.api.verify:count_inputs",
+        (spelled, description, target.working_directory),
+        timeout_s=MIN_TIMEOUT_S,
+        python_path=importable_folders(target),
+        working_directory=target.working_directory,
+    )
+    if counted.failure is not None:
+        raise TargetError(
+            f"The inputs of {target.spelled} cannot be read.", details=counted.failure.reason
+        )
+    items = counted.value
+    assert isinstance(items, int)
+    if items == saved.workload.items:
+        return saved
+    saved = dataclasses.replace(saved, workload=dataclasses.replace(saved.workload, items=items))
+    given = saved.advice
+    asked = AdviseOptions(
+        objective=given.objective, change=given.change, environment=given.environment
+    )
+    return dataclasses.replace(saved, advice=recommend(saved, asked))
 
 
 def _saved_profile(
@@ -383,6 +476,7 @@ def _saved_profile(
         ProfileOptions(
             target=options.target,
             job=options.job,
+            inputs=options.inputs,
             run_config=options.run_config,
             profiles_dir=options.profiles_dir,
             save=options.save,
@@ -447,7 +541,7 @@ def planned(
     """The plan of the runs; emitted modules exist while the block runs.
 
     Raises:
-        DynadviseError: The target is no job, has no profile, or a configuration is not known.
+        DynadviseError: The target cannot be profiled, or a configuration is not known.
     """
     from advisor.api.profile import read_run_config
     from advisor.dagster_bridge.target import parse_target
@@ -458,10 +552,7 @@ def planned(
     )
     saved = _saved_profile(options, target, progress)
     if saved.description.job_name is None:
-        raise TargetError(
-            f"{options.target} is no job, and only a job can be run for real.",
-            hint="Name the job that uses it: dynadvise verify MODULE:JOB",
-        )
+        saved = _on_its_samples(saved, target)
     run_config = dict(read_run_config(options.run_config) or {})
     with tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
         made = {
@@ -482,7 +573,7 @@ def planned(
                 "There is nothing to run.", details="\n".join(f"{n}: {r}" for n, r in left_out)
             )
         plan = VerifyPlan(
-            job=saved.description.job_name,
+            job=saved.description.job_name or saved.description.mapped[0].op.name,
             configurations=tuple(ready),
             repeats=options.repeats,
             items=saved.workload.items,
@@ -510,10 +601,9 @@ def verify(
         The outcome; None where ``confirm`` said no.
 
     Raises:
-        DynadviseError: The target is no job, cannot be profiled, or a configuration is unknown.
+        DynadviseError: The target cannot be profiled, or a configuration is unknown.
     """
     from advisor.dagster_bridge.instances import user_instance_kind
-    from advisor.measure.sole_use import sole_use
     from advisor.measure.verification import run_interleaved, run_once
 
     with planned(options, progress) as (plan, saved):
@@ -528,7 +618,7 @@ def verify(
                 limit = max(MIN_TIMEOUT_S, 10 * predicted.median if predicted else 0.0)
             return run_once(configuration, timeout_s=limit, instance_kind=kind)
 
-        verifications = sole_use()(run_interleaved)(
+        verifications = run_interleaved(
             plan.configurations,
             repeats=plan.repeats,
             run=run,

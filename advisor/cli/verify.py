@@ -30,6 +30,11 @@ if TYPE_CHECKING:
 @click.option(
     "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."
 )
+@click.option(
+    "--inputs",
+    metavar="FILE|MODULE:CALLABLE",
+    help="Sample inputs of a bare op or a function that has no profile yet.",
+)
 @options.run_config_option
 @click.option(
     "--run-timeout",
@@ -58,6 +63,7 @@ def command(
     job: str | None,
     configurations: str,
     repeats: int,
+    inputs: str | None,
     run_config: Path | None,
     run_timeout: float | None,
     seed: int,
@@ -72,7 +78,8 @@ def command(
     """Run TARGET's job for real, in several ways, and lay the times beside the predictions.
 
     Each run has a process and a temporary Dagster instance of its own; yours is not touched.
-    The ways take turns. Where TARGET has no profile yet, it is profiled first.
+    The ways take turns. Where TARGET has no profile yet, it is profiled first. Of a bare op or a
+    function the job that `dynadvise emit` hands over is run, on the samples.
     """
     from advisor.api.verify import VerifyOptions, verify
 
@@ -87,6 +94,7 @@ def command(
         run_timeout_s=run_timeout,
         seed=seed,
         working_directory=working_directory,
+        inputs=inputs or state.settings.inputs_of(target),
     )
 
     def confirm(plan: VerifyPlan) -> bool:

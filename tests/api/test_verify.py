@@ -167,6 +167,47 @@ def test_the_runs_instance_has_the_pools_slots(tmp_path, monkeypatch):
     assert [run.failed for run in found.runs] == [None]
 
 
+BATCHED = "in_process:batch=3:threads=2"
+
+
+def test_of_a_bare_op_the_emitted_job_is_run_on_its_samples(tmp_path, monkeypatch):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    monkeypatch.setenv("VERIFY_NOTES", str(notes))
+    asked = profile_of("note", tmp_path, monkeypatch, inputs="verify_workload:sample_numbers")
+    plans = []
+
+    outcome = verify(
+        replace(asked, configurations=(BATCHED, "in_process", "async:2")),
+        silent,
+        confirm=lambda plan: plans.append(plan) or True,
+    )
+
+    assert [verification.name for verification in outcome.verifications] == [BATCHED, "in_process"]
+    assert [run.failed for v in outcome.verifications for run in v.runs] == [None, None]
+    assert {path.name: path.read_text() for path in notes.iterdir()} == dict.fromkeys(
+        ("3", "5", "7"), "called\n" * 2
+    )
+    assert (plans[0].job, plans[0].items) == ("note", 3)
+    assert [name for name, _ in plans[0].left_out] == ["async:2"]
+
+
+@pytest.mark.parametrize(
+    ("attribute", "inputs", "words"),
+    [
+        ("note", None, "not known where the items of"),
+        ("note", "verify_workload:no_such_thing", "no_such_thing"),
+        ("plain_note", "verify_workload:sample_numbers", "is no job: of it only batches"),
+    ],
+)
+def test_what_cannot_be_run_of_a_bare_op_or_a_function_is_said(
+    attribute, inputs, words, tmp_path, monkeypatch
+):
+    asked = profile_of(attribute, tmp_path, monkeypatch, inputs=inputs)
+    with pytest.raises(DynadviseError, match=words):
+        verify(replace(asked, configurations=("in_process",)), silent)
+
+
 def test_nothing_runs_without_consent(profiled):
     assert verify(profiled, silent, confirm=lambda _plan: False) is None
     assert not store.read(next(profiled.profiles_dir.glob("*/*.json"))).verifications

@@ -1,5 +1,8 @@
 """Jobs of two items for real runs in tests."""
 
+import os
+from pathlib import Path
+
 from dagster import DynamicOut, DynamicOutput, OpExecutionContext, job, op
 
 
@@ -35,3 +38,19 @@ def double_with_a_slot(context: OpExecutionContext, number: int) -> int:
 @job
 def doubling_in_a_pool():
     total(numbers().map(double_with_a_slot).collect())
+
+
+def sample_numbers():
+    return [3, 5, 7]
+
+
+@op
+def note(number: int) -> int:
+    """An op without a job, whose calls can be told afterwards."""
+    with (Path(os.environ["VERIFY_NOTES"]) / str(number)).open("a") as notes:
+        notes.write("called\n")
+    return 2 * number
+
+
+def plain_note(number: int) -> int:
+    return note(number)

@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import yaml
-from dagster import DagsterInstance, execute_job, reconstructable, validate_run_config
+from dagster import (
+    DagsterEventType,
+    DagsterInstance,
+    build_run_status_sensor_context,
+    execute_job,
+    reconstructable,
+    validate_run_config,
+)
 from emission import is_plain, load_job, load_source, request_for
+from factories import make_advice, make_prediction
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.emit import KINDS, emit
+from advisor.emit import KINDS, EmitRequest, emit
 
 ROOT = Path(__file__).parents[2]
 THREADS = Candidate(
@@ -24,6 +35,8 @@ THREADS = Candidate(
 )
 BATCHES = replace(THREADS, batch_size=3, workers_in_op=1, worker_kind=None)
 WARM = Candidate("execute_job", "multiprocess", "forkserver", ("sqlalchemy",), max_concurrent=2)
+SERIAL = Candidate("execute_job", "in_process")
+RUN_SUCCESS = DagsterEventType.RUN_SUCCESS
 EXAMPLES = [
     ("seed_chunks", "seed_job", True),
     ("csv_files", "csv_job", True),
@@ -99,8 +112,7 @@ def test_each_kind_runs_on_each_example_where_it_applies(
     (tmp_path / "dagster.yaml").write_text(text_of("dagster-yaml"))
     with DagsterInstance.from_config(str(tmp_path)) as instance:
         assert instance.get_concurrency_config()
-    assert module_of("monitor").drift_sensor
-    assert module_of("troubleshooting")  # run as a script by another test
+    tried |= {"monitor", "troubleshooting"}  # below
     if not all(op.is_async for op in description.mapped):
         with pytest.raises(DynadviseError, match="not `async def`"):
             text_of("async")
@@ -120,3 +132,55 @@ def test_each_kind_runs_on_each_example_where_it_applies(
         text_of("async")
 
     assert tried == set(KINDS)
+
+
+@pytest.mark.parametrize(("module", "attribute"), [example[:2] for example in EXAMPLES])
+def test_the_troubleshooting_script_succeeds_and_the_monitor_judges_its_run(
+    module, attribute, tmp_path
+):
+    name = f"advisor.examples.{module}"
+    description = describe(load_target(parse_target(f"{name}:{attribute}", working_directory=ROOT)))
+    script, home = tmp_path / "run_it.py", tmp_path / "new" / "home"
+    script.write_text(emit("troubleshooting", request_for(description, SERIAL)), encoding="utf-8")
+
+    done = subprocess.run(
+        [sys.executable, str(script)],
+        cwd=tmp_path,
+        env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.startswith("succeeded")
+    with DagsterInstance.from_config(str(home)) as instance:
+        (record,) = instance.get_run_records()
+        assert record.dagster_run.job_name == attribute
+        took_s = record.end_time - record.start_time
+        verdicts = {took_s: "as predicted", 0.1 * took_s: "slower than predicted"}
+        for number, (predicted_s, verdict) in enumerate(verdicts.items()):
+            said = judged_by_monitor(description, predicted_s, record, instance, number, tmp_path)
+            assert f"{attribute} {verdict}" in said
+
+
+def judged_by_monitor(description, predicted_s, record, instance, number, folder):
+    """What the emitted sensor says of a finished run, for a prediction."""
+    run_id = record.dagster_run.run_id
+    steps = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_SUCCESS).records
+    last = description.mapped[-1].op.name
+    items = sum(f"{last}[" in str(step.event_log_entry.step_key) for step in steps)
+    assert items > 1
+    advice = make_advice()
+    advice = replace(advice, workload=replace(advice.workload, items=items))
+    request = EmitRequest(description, advice, prediction=make_prediction(SERIAL, predicted_s))
+    emitted = load_source(emit("monitor", request), f"monitor_{number}", folder)
+    (finished,) = instance.get_records_for_run(run_id, of_type=RUN_SUCCESS).records
+    context = build_run_status_sensor_context(
+        sensor_name="monitor",
+        dagster_event=finished.event_log_entry.get_dagster_event(),
+        dagster_instance=instance,
+        dagster_run=record.dagster_run,
+    )
+    return emitted.drift_sensor(context).skip_message
