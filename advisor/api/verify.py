@@ -604,6 +604,7 @@ def verify(
         DynadviseError: The target cannot be profiled, or a configuration is unknown.
     """
     from advisor.dagster_bridge.instances import user_instance_kind
+    from advisor.measure.sole_use import sole_use
     from advisor.measure.verification import run_interleaved, run_once
 
     with planned(options, progress) as (plan, saved):
@@ -618,7 +619,7 @@ def verify(
                 limit = max(MIN_TIMEOUT_S, 10 * predicted.median if predicted else 0.0)
             return run_once(configuration, timeout_s=limit, instance_kind=kind)
 
-        verifications = run_interleaved(
+        verifications = sole_use()(run_interleaved)(
             plan.configurations,
             repeats=plan.repeats,
             run=run,
