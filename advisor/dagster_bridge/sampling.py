@@ -75,10 +75,19 @@ def draw_samples(
     description: WorkloadDescription,
     run_config: Mapping[str, Any] | None,
     limit: int | None,
+    within: Path | None = None,
 ) -> DrawnSamples:
     """Run what is upstream and the fan-out op itself, for real, and keep what it yields.
 
     An asset that needs other assets has these computed too; they are kept in memory, not stored.
+
+    Args:
+        loaded: The user's objects.
+        description: What they are.
+        run_config: For ops and resources.
+        limit: Most items to keep; None: all.
+        within: A folder of a process that outlives this one, for all files of the drawing: the
+            fan-out op may end this process, which then removes nothing. None: the system's.
 
     Raises:
         UserCodeError: An op raised; the message names it and shows the last frames.
@@ -89,10 +98,10 @@ def draw_samples(
     if fan_out is None or loaded.job is None:
         raise no_samples(description)
     with (
-        tempfile.TemporaryDirectory(prefix="dynadvise-") as folder,
+        tempfile.TemporaryDirectory(prefix="dynadvise-draw-", dir=within) as folder,
         open_invocation(loaded, description, run_config, Path(folder)) as invocation,
     ):
-        upstream = _Upstream(loaded, invocation, run_config)
+        upstream = _Upstream(loaded, invocation, run_config, folder)
         steps = upstream.plan_for([fan_out.handle, *(op.op.handle for op in description.mapped)])
         if compute_function(loaded.ops[fan_out.handle]) is None:
             outputs, fan_out_s = upstream.run_with(fan_out.handle)
@@ -183,6 +192,7 @@ class _Upstream:
     loaded: LoadedTarget
     invocation: Invocation
     run_config: Mapping[str, Any] | None
+    folder: str
     compute_s: float = 0.0
     executions: int = 0
     _job: JobDefinition | None = None
@@ -250,7 +260,7 @@ class _Upstream:
         if not job.has_specified_loggers and "loggers" not in config:
             config["loggers"] = {"console": {"config": {"log_level": "WARNING"}}}
         try:
-            with DagsterInstance.ephemeral() as instance:
+            with DagsterInstance.ephemeral(tempdir=self.folder) as instance:
                 self._result = job.execute_in_process(
                     run_config=config,
                     instance=instance,
