@@ -257,6 +257,7 @@ class OverheadModel:
             be calibrated is absent.
         cli_start_s: The command line's start, once a run; None where unmeasured.
         store_byte_s, load_byte_s: Through the IO manager, beyond the fixed part of a step.
+        transfer_s: Storing and loading one value, however small.
         cpu_scaling: Measured slowdown of CPU-bound work by processes at once.
         process_start_s: Starting one worker process inside a step (warm import of user code).
         drift: Relative standard deviation of the host's speed between runs.
@@ -278,6 +279,7 @@ class OverheadModel:
     moments: int = 1
     noise: float = 0.0
     measured_cpu_s: Mapping[str, float] = field(default_factory=dict)
+    transfer_s: float = 0.0
 
     def spread(self, cpu_s: float) -> float:
         """Relative standard deviation of what computes for ``cpu_s`` seconds, run to run."""

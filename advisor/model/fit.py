@@ -25,7 +25,7 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.model.moments import own_cpu_s, to_mean_moment
+from advisor.model.moments import own_cpu_s, to_newest_moment
 
 EVENTS_PER_STEP = 12
 """Queue items that a mapped step sends its parent."""
@@ -183,7 +183,7 @@ def _with_module(
 
 
 def _averaged(found: Sequence[_Overhead], factor: float) -> _Overhead:
-    """The mean of each phase, as it is in the mean moment."""
+    """The mean of each phase, as it is at the newest moment."""
     first = found[0]
     means = {name: fmean(getattr(o, name) for o in found) for name in first.__slots__}
     return replace(first, **{name: factor * mean for name, mean in means.items()})
@@ -262,7 +262,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
     serial = [r for r in runs if r.max_concurrent == 1]
     noise = noise_of(runs)
-    factors = to_mean_moment(serial, noise)
+    factors = to_newest_moment(serial, noise)
     parallel_methods = ("spawn", "forkserver", "warm_forkserver")
     parent_step_s = _parent_step_s([r for r in runs if r.method in parallel_methods])
     multiprocess: dict[str, MultiprocessOverhead] = {}
@@ -284,8 +284,8 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     if in_process is None and bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)
-    store = fit_line([(float(s.value_bytes), s.store_s) for s in host.storing])[1]
-    load = fit_line([(float(s.value_bytes), s.load_s) for s in host.storing])[1]
+    each_store_s, store_byte_s = fit_line([(float(s.value_bytes), s.store_s) for s in host.storing])
+    each_load_s, load_byte_s = fit_line([(float(s.value_bytes), s.load_s) for s in host.storing])
     in_process = in_process or bare
     bare = bare or in_process
     assert in_process is not None
@@ -296,8 +296,9 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         in_process=replace(in_process, step_growth_s=inner_turn_s, claim_s=host.claim_s),
         multiprocess=multiprocess,
         cli_start_s=_cli_start_s(host, in_process),
-        store_byte_s=store,
-        load_byte_s=load,
+        store_byte_s=store_byte_s,
+        load_byte_s=load_byte_s,
+        transfer_s=each_store_s + each_load_s,
         cpu_scaling=_mean_scaling(host.cpu_scaling),
         process_start_s=host.process_start_s,
         drift=SLOW_DRIFT,

@@ -226,11 +226,10 @@ def _batch_seconds(
 
 def _batch_transfers_s(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
     """Loading and storing of each batch (shape: batches): every byte, and the fixed part once."""
-    items, overhead = setting.items, setting.overhead
-    load_s, store_s = items.stages[0].load_s, items.stages[-1].store_s
-    fixed_s = max(0.0, float(load_s.mean()) - overhead.load_byte_s * items.input_bytes)
-    fixed_s += max(0.0, float(store_s.mean()) - overhead.store_byte_s * items.output_bytes)
-    growing = np.maximum(0.0, load_s + store_s - fixed_s)[order][None, :]
+    stages = setting.items.stages
+    single_s = stages[0].load_s + stages[-1].store_s
+    fixed_s = min(setting.overhead.transfer_s, float(single_s.mean()))
+    growing = np.maximum(0.0, single_s - fixed_s)[order][None, :]
     return np.asarray(fixed_s + batch_makespans(growing, candidate.batch_size, 1)[0])
 
 

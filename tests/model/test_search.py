@@ -44,6 +44,7 @@ OVERHEAD = OverheadModel(
     store_byte_s=1e-9,
     load_byte_s=1e-9,
     cpu_scaling=(CpuScaling(2, 1.05),),
+    transfer_s=0.010,
 )
 DEFAULT = Candidate("execute_job", "multiprocess", "spawn", (), 2)
 ANYTHING = Constraints()
