@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dagster import GraphDefinition, OpDefinition
@@ -33,17 +34,26 @@ def graph_outputs(graph: GraphDefinition) -> dict[str, tuple[str, str]]:
     }
 
 
-def graph_nodes(graph: GraphDefinition) -> tuple[GraphNode, ...]:
+def graph_nodes(
+    graph: GraphDefinition, mapped: Collection[str] | None = None
+) -> tuple[GraphNode, ...]:
     """Nodes of a graph, in topological order, with what each of their inputs gets.
 
-    A graph that is mapped is taken apart into its ops, where it has no config of its own.
+    A graph that is mapped is taken apart into its ops.
+
+    Args:
+        graph: The graph that fans out.
+        mapped: Its nodes that are mapped over the fan-out that matters; None: over any.
     """
     nodes: list[GraphNode] = []
     replaced: dict[tuple[str, str], tuple[str, str]] = {}
     structure = graph.dependency_structure
     for node in graph.nodes_in_topological_order:
         wires = _wires(graph, node, replaced)
-        if structure.is_dynamic_mapped(node.name) and _can_be_taken_apart(node.definition):
+        is_mapped = structure.is_dynamic_mapped(node.name) and (
+            mapped is None or node.name in mapped
+        )
+        if is_mapped and isinstance(node.definition, GraphDefinition):
             inner, outputs = _taken_apart(node, wires, f"{node.name}.")
             nodes += inner
             replaced.update({(node.name, name): source for name, source in outputs.items()})
@@ -52,24 +62,14 @@ def graph_nodes(graph: GraphDefinition) -> tuple[GraphNode, ...]:
     return tuple(nodes)
 
 
-def _can_be_taken_apart(definition: Any) -> bool:
-    """Whether it is a graph whose ops could stand in its place; so must be those inside it."""
-    return (
-        isinstance(definition, GraphDefinition)
-        and definition.config_mapping is None
-        and all(
-            isinstance(node.definition, OpDefinition) or _can_be_taken_apart(node.definition)
-            for node in definition.nodes
-        )
-    )
-
-
 def _taken_apart(
-    node: Any, incoming: tuple[Wire, ...], prefix: str
+    node: Any, incoming: tuple[Wire, ...], prefix: str, configured_by: str = ""
 ) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
     """The ops of a graph's node, and for each output of the graph where it comes from."""
     graph = node.definition
     assert isinstance(graph, GraphDefinition)
+    if graph.config_mapping is not None:
+        configured_by = configured_by or prefix.removesuffix(".")
     given = {wire.input: wire.sources for wire in incoming}
     nodes: list[GraphNode] = []
     made: dict[tuple[str, str], tuple[str, str]] = {}
@@ -85,9 +85,10 @@ def _taken_apart(
                 wires.append(Wire(wire.input, sources, wire.collected))
         name = prefix + inner.name
         if isinstance(inner.definition, OpDefinition):
-            nodes.append(_graph_node(inner, tuple(wires), name))
+            made_of = _graph_node(inner, tuple(wires), name)
+            nodes.append(replace(made_of, configured_by=configured_by))
         else:
-            found, outputs = _taken_apart(inner, tuple(wires), f"{name}.")
+            found, outputs = _taken_apart(inner, tuple(wires), f"{name}.", configured_by)
             nodes += found
             made.update({(name, output): source for output, source in outputs.items()})
     outputs = {
@@ -139,6 +140,16 @@ def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
 
 
 def has_config(definition: OpDefinition) -> bool:
-    """Whether the op declares config; one that does not accepts any, and seldom reads it."""
+    """Whether the op declares config, or reads it undeclared, or has it fixed by ``configured``.
+
+    An op that declares none accepts any.
+    """
     field = definition.config_field
-    return field is not None and field.config_type.kind.name != "ANY"
+    if field is not None and field.config_type.kind.name != "ANY":
+        return True
+    function = getattr(definition.compute_fn, "decorated_fn", None)
+    code = getattr(function, "__code__", None)
+    return (
+        "op_config" in getattr(code, "co_names", ())
+        or getattr(definition.compute_fn, "has_config_arg", lambda: False)()
+    )

@@ -86,7 +86,7 @@ def _of_job(
     named = {fan_out, *chain, *collects, *upstream}
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
-    nodes = graph_nodes(graph)
+    nodes = graph_nodes(graph, {handle.split(".")[len(path)] for handle in chain})
     stored = [output for handle in (fan_out, *chain) for output in loaded.ops[handle].output_defs]
     return WorkloadDescription(
         target=loaded.reference,

@@ -97,7 +97,8 @@ def _module(request: EmitRequest) -> str:
             text = _plain_module(request, imported.name, plain, shared)
             if max(map(len, text.splitlines())) <= WIDTH:
                 return text
-    configured = (plan.node,) if plan.node in plan.chain else plan.configured
+    configured = plan.configured if plan.translated or plan.unfolding else (plan.node,)
+    configured = configured if plan.configured or plan.node in plan.chain else ()
     return render(
         "batch.py.j2",
         prose=prose(_prose(request, imported.name)),
@@ -107,6 +108,8 @@ def _module(request: EmitRequest) -> str:
         longest_first=longest_first,
         translated=plan.translated,
         configured=bool(configured),
+        unfolding=plan.unfolding,
+        handed_out=plan.handed_out,
         **shared,
         **_graph_texts(request.description, plan, configured),
     )
@@ -168,6 +171,7 @@ def _graph_texts(
         "path": literal(list(plan.path[1:] if is_asset else plan.path)),
         "nested": bool(plan.path),
         "deep": len(plan.path) > is_asset,
+        "rebuilding": len(plan.path) > is_asset or plan.handed_out,
         "path_of_config": _path_of_config(plan, is_asset=is_asset),
         "job_name": quoted(batched_job_name(description)),
         "taken_apart": any("." in name for name in plan.chain),
@@ -199,10 +203,10 @@ def _prose(request: EmitRequest, name: str) -> list[str]:
         decision(request),
         (
             "Your ops are called as they are, the results and their order are those of the original"
-            " job. What changes: a batch has one log, one retry and one re-execution instead of one"
-            " an item; metadata of single outputs and the type checks between the mapped ops are"
-            " left out. When an item fails, the others of its batch still run, then the step fails"
-            " and names the keys of those that failed."
+            " job. What changes: a batch has one log, one retry, one call of its hooks and one"
+            " re-execution instead of one an item; metadata of single outputs and the type checks"
+            " between the mapped ops are left out. When an item fails, the others of its batch"
+            " still run, then the step fails and names the keys of those that failed."
         ),
         _launch(candidate.launch),
     ]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import GraphNode, WorkloadDescription
@@ -13,7 +14,7 @@ _INDENT = "    "
 # Names that the generated module uses itself.
 _TAKEN = frozenset({
     "batch", "batched", "batches", "context", "definition", "job", "kept", "op", "original_job",
-    "collecting", "splitting", "in_batches", "in_order", "asyncio", "inspect", "math",
+    "one_item", "collecting", "splitting", "in_batches", "in_order", "asyncio", "inspect", "math",
 })  # fmt: skip
 
 
@@ -27,7 +28,12 @@ class BatchedGraph:
         fixed: Mapped node to its inputs that do not: the batched op's input for each.
         results: The batched op's output to the (node, output) whose values it lists.
         collecting: Node to its inputs that hold what was collected.
-        configured: Mapped nodes that declare config.
+        configured: What takes config for the mapped nodes: those that declare it, and the mapped
+            graphs whose config mapping makes that of their ops.
+        unfolding: Whether there is such a graph.
+        others: Nodes that are mapped over further fan-outs, which stay as they are, to the (node,
+            dynamic output) of each.
+        handed_out: Whether ``fan_out`` is a graph, which hands the items of an op inside it out.
         node: Name of the batched op in the graph.
         path: Nodes that lead from the job to the graph; empty: the job's own.
         inputs: The graph's own inputs.
@@ -47,6 +53,9 @@ class BatchedGraph:
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
     body: tuple[str, ...] = ()
+    unfolding: bool = False
+    others: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    handed_out: bool = False
 
     @property
     def translated(self) -> bool:
@@ -69,7 +78,7 @@ def plan_batches(description: WorkloadDescription) -> BatchedGraph:
     nodes = _nodes(description)
     fan_out = _fan_out(description, nodes)
     dynamic_output = fan_out.dynamic_outputs[0]
-    mapped = _mapped(nodes, fan_out.name)
+    mapped = _mapped(nodes, (fan_out.name, dynamic_output))
     _check_mapped(description, mapped)
 
     chain: dict[str, dict[str, tuple[str, str]]] = {}
@@ -103,7 +112,13 @@ def plan_batches(description: WorkloadDescription) -> BatchedGraph:
         if node.name not in mapped
     }
     collecting = {name: inputs for name, inputs in collecting.items() if inputs}
-    configured = tuple(name for name, node in mapped.items() if node.has_config)
+    configured = tuple(
+        dict.fromkeys(
+            node.configured_by or name
+            for name, node in mapped.items()
+            if node.has_config or node.configured_by
+        )
+    )
     batched = "_and_".join(name.replace(".", "_") for name in mapped)
     if len(configured) == 1 and "." not in configured[0]:
         batched = configured[0]
@@ -119,6 +134,9 @@ def plan_batches(description: WorkloadDescription) -> BatchedGraph:
         path=description.graph_path,
         inputs=description.graph_inputs,
         outputs=tuple(description.graph_outputs),
+        unfolding=any(node.configured_by for node in mapped.values()),
+        others=_others(nodes, fan_out.name),
+        handed_out=not fan_out.is_op,
     )
     for output, (source, name) in description.graph_outputs.items():
         if source in mapped or (source, name) == (fan_out.name, dynamic_output):
@@ -150,43 +168,54 @@ def _fan_out(description: WorkloadDescription, nodes: dict[str, GraphNode]) -> G
     if description.fan_out is None:
         raise _refuse("nothing fans out in it", "Give a job with a dynamic output as the target.")
     path = description.fan_out.node_path[len(description.graph_path) :]
-    if len(path) != 1 or path[0] not in nodes:
+    if not path or path[0] not in nodes or nodes[path[0]].is_op != (len(path) == 1):
         raise _refuse(
-            f"{'.'.join(path)} fans out inside a graph that hands the items on",
-            "Move the fan-out op beside the ops that are mapped over its items.",
+            f"the profile does not hold the graph that {'.'.join(path)} fans out in",
+            "Profile the job again.",
         )
-    fanning = [node.name for node in nodes.values() if node.dynamic_outputs]
-    if len(fanning) > 1:
-        raise _refuse(
-            f"several ops fan out ({', '.join(fanning)})",
-            "Split it into jobs with one fan-out each, and batch these.",
-        )
+    depth = len(description.graph_path) + 1
+    for op in (*(each.op for each in description.mapped), *description.collects):
+        if len(path) > 1 and op.node_path[:depth] == description.fan_out.node_path[:depth]:
+            raise _refuse(
+                f"the graph {path[0]} hands the items of {path[-1]} out, and {op.name} inside it"
+                " takes them too",
+                f"Let {path[0]} only fan out, and move {op.name} beside the ops outside it.",
+            )
     node = nodes[path[0]]
     if len(node.dynamic_outputs) != 1:
         raise _refuse(f"{node.name} has several dynamic outputs", "Give each an op of its own.")
     return node
 
 
-def _mapped(nodes: dict[str, GraphNode], fan_out: str) -> dict[str, GraphNode]:
-    """Nodes that run once an item, in topological order."""
-    dynamic = set(nodes[fan_out].dynamic_outputs)
+def _mapped(nodes: dict[str, GraphNode], dynamic: tuple[str, str]) -> dict[str, GraphNode]:
+    """Nodes that run once an item of a (node, dynamic output), in topological order."""
     mapped: dict[str, GraphNode] = {}
     for node in nodes.values():
         for wire in node.wires:
             if not wire.collected and any(
-                source in mapped or (source == fan_out and output in dynamic)
-                for source, output in wire.sources
+                source in mapped or (source, output) == dynamic for source, output in wire.sources
             ):
                 mapped[node.name] = node
     return mapped
+
+
+def _others(nodes: dict[str, GraphNode], fan_out: str) -> dict[str, tuple[str, str]]:
+    """Nodes that are mapped over further fan-outs, to the (node, dynamic output) of each."""
+    return {
+        name: (node.name, output)
+        for node in nodes.values()
+        if node.name != fan_out
+        for output in node.dynamic_outputs
+        for name in _mapped(nodes, (node.name, output))
+    }
 
 
 def _check_mapped(description: WorkloadDescription, mapped: dict[str, GraphNode]) -> None:
     for node in mapped.values():
         if not node.is_op:
             raise _refuse(
-                f"{node.name}, mapped over the dynamic output, is a graph with a config mapping",
-                "Map its ops one after another, or give the graph no config mapping.",
+                f"the profile does not hold the ops of {node.name}, a graph that is mapped",
+                "Profile the job again.",
             )
         for wire in node.wires:
             if len(wire.sources) > 1:
@@ -235,34 +264,71 @@ class _Body:
     plan: BatchedGraph
     nodes: dict[str, GraphNode]
     outputs: Mapping[str, tuple[str, str]]
+    mapping: tuple[str, str] | None = None  # the further fan-out whose items are at hand
 
     def lines(self) -> list[str]:
         plan, nodes = self.plan, self.nodes
         consumed = {s for node in nodes.values() for wire in node.wires for s in wire.sources}
         consumed.update(self.outputs.values())
         lines: list[str] = []
-        for name in in_order(nodes, plan.chain):
-            if name is None:
+        for unit in in_order(nodes, plan.chain, plan.others):
+            if unit is None:
                 lines += self._mapping(used=not consumed.isdisjoint(plan.results.values()))
-                continue
-            maker = "kept"
-            if name == plan.fan_out:
-                maker = "splitting"
-            elif name in plan.collecting and nodes[name].is_op:
-                maker = "collecting"
-            used = any(source == name for source, _ in consumed)
-            target = f"{plan.variable(name)} = " if used else ""
-            lines += _call(f"{target}{maker}", quoted(name), self._arguments(nodes[name]))
+            elif isinstance(unit, tuple):
+                lines += self._mapped_by_another(unit, consumed)
+            else:
+                lines += self._made(unit, consumed)
         return [*lines, *self._returned()] if plan.path else lines
+
+    def _made(self, name: str, consumed: Collection[tuple[str, str]]) -> list[str]:
+        maker = "kept"
+        if name == self.plan.fan_out:
+            maker = "splitting"
+        elif name in self.plan.collecting and self.nodes[name].is_op:
+            maker = "collecting"
+        used = any(source == name for source, _ in consumed)
+        target = f"{self.plan.variable(name)} = " if used else ""
+        return _call(f"{target}{maker}", quoted(name), self._arguments(self.nodes[name]))
+
+    def _mapped_by_another(
+        self, dynamic: tuple[str, str], consumed: Collection[tuple[str, str]]
+    ) -> list[str]:
+        """The nodes mapped over a fan-out that stays as it is."""
+        plan, nodes = self.plan, self.nodes
+        members = {name: nodes[name] for name, source in plan.others.items() if source == dynamic}
+        inside = replace(self, mapping=dynamic)
+        function = f"for_each_of_{plan.variable(dynamic[0])}"
+        lines = ["", f"def {function}(one_item):"]
+        for name in members:
+            made = inside._made(name, consumed)
+            lines += [f"    {line}" for whole in made for line in whole.split("\n")]
+        wires = [wire for name, n in nodes.items() if name not in members for wire in n.wires]
+        outside = {source for wire in wires for source in wire.sources} | set(self.outputs.values())
+        handed = [
+            (name, output)
+            for name, node in members.items()
+            for output in node.outputs
+            if (name, output) in outside
+        ]
+        values = ", ".join(inside._value(source) for source in handed)
+        targets = ", ".join(self._value(source) for source in handed)
+        lines += [f"    return {values}"] if handed else []
+        target = f"{targets} = " if handed else ""
+        return [*lines, "", f"{target}{self._value(dynamic)}.map({function})"]
 
     def _value(self, source: tuple[str, str], *, collected: bool = False) -> str:
         plan, (node, output) = self.plan, source
         if not node:
             return output
+        if source == self.mapping and not collected:
+            return "one_item"
         if node in plan.chain:
             text = plan.variable(plan.node)
             if len(plan.results) > 1:
                 text += f"[{list(plan.results.values()).index(source)}]"
+        elif plan.others.get(node) not in (None, self.mapping):
+            text = plan.variable(node)
+            text += f"_{output}" if len(self.nodes[node].outputs) > 1 else ""
         else:
             text = plan.variable(node)
             text += f".{output}" if len(self.nodes[node].outputs) > 1 else ""
@@ -304,18 +370,25 @@ class _Body:
         return ["return {", *(f"    {quoted(n)}: {text}," for n, text in values.items()), "}"]
 
 
-def in_order(nodes: dict[str, GraphNode], mapped: Collection[str]) -> list[str | None]:
-    """Nodes so that each stands after what it needs; None stands for the batched op."""
+def in_order(
+    nodes: dict[str, GraphNode],
+    mapped: Collection[str],
+    others: Mapping[str, tuple[str, str]] = MappingProxyType({}),
+) -> list[str | tuple[str, str] | None]:
+    """Nodes so that each stands after what it needs; None stands for the batched op.
 
-    def needs(node: GraphNode) -> set[str | None]:
-        sources = {source for wire in node.wires for source, _ in wire.sources}
-        return {None if source in mapped else source for source in sources if source}
+    A tuple stands for all nodes that are mapped over a further fan-out.
+    """
+    waiting: dict[str | tuple[str, str] | None, set[str | tuple[str, str] | None]] = {}
 
-    waiting: dict[str | None, set[str | None]] = {
-        name: needs(node) for name, node in nodes.items() if name not in mapped
-    }
-    waiting[None] = set().union(*(needs(nodes[name]) for name in mapped)) - {None}
-    order: list[str | None] = []
+    def unit(name: str) -> str | tuple[str, str] | None:
+        return None if name in mapped else others.get(name, name)
+
+    for node in sorted(nodes.values(), key=lambda node: node.name in mapped):
+        sources = {source for wire in node.wires for source, _ in wire.sources if source}
+        own = unit(node.name)
+        waiting.setdefault(own, set()).update({unit(source) for source in sources} - {own})
+    order: list[str | tuple[str, str] | None] = []
     while waiting:
         ready = next((name for name, needed in waiting.items() if needed <= set(order)), ...)
         if ready is ...:

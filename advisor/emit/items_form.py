@@ -26,6 +26,12 @@ _READERS = {
     ".jsonl": '[json.loads(line) for line in INPUTS.open(encoding="utf-8") if line.strip()]',
     ".yaml": 'yaml.safe_load(INPUTS.read_text(encoding="utf-8"))',
 }
+_IN_ONE_LIST = (
+    "async def in_one_list(given):",
+    "    return [each async for each in given]",
+    "",
+    "",
+)
 _SUFFIXES = {".ndjson": ".jsonl", ".yml": ".yaml"}
 
 
@@ -66,6 +72,8 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         RESULTS,
         *SPLITTING,
         "INPUTS",
+        "asyncio",
+        "in_one_list",
         "entries",
         "entry",
     }
@@ -129,14 +137,11 @@ def items_form(
             return None
         worker = f"call_{source.worker}"
         functions = {worker: source.worker}
-    elif op.is_async and op.is_generator:
-        raise DynadviseError(
-            f"{op.op.name} is an asynchronous generator, which is not batched automatically.",
-            hint="Wrap it in a function that returns a list, and profile that one.",
-        )
     single = len(op.inputs) == 1
     call = f"{worker}({op.inputs[0]}=value)" if single else f"{worker}(**value)"
-    if description.kind == "function" and op.is_async:
+    if description.kind == "function" and op.is_async and op.is_generator:
+        call = f"asyncio.run(in_one_list({call}))"
+    elif description.kind == "function" and op.is_async:
         call = f"asyncio.run({call})"
     elif description.kind == "function" and op.is_generator:
         call = f"list({call})"
@@ -153,6 +158,7 @@ def items_form(
         batch_head=f"def {batching}(items):",
         run_item="\n".join(
             [
+                *(_IN_ONE_LIST if "in_one_list" in call else ()),
                 "def run_item(value):",
                 f'    """What your {description.kind} makes of one item."""',
                 f"    return {call}",

@@ -98,6 +98,7 @@ def _is_plain(plan: BatchedGraph, nodes: dict[str, GraphNode], *, one_step: bool
         all(node.is_op and _is_name(node.variable) for node in nodes.values())
         and all(nodes[name].is_plain for name in replaced)
         and len(results) == 1
+        and not plan.others
         and all(name not in plan.chain and source in results for name, source in collected)
         and (one_step or all(nodes[name].outputs == ("result",) for name in plan.collecting))
     )
@@ -243,7 +244,7 @@ class _Writer:
         )
         lines: list[str] = []
         for name in in_order(nodes, mapped):
-            if name is None:
+            if not isinstance(name, str):
                 lines += self._batched("results = " if used else "")
                 continue
             if name == plan.fan_out:

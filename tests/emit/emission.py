@@ -7,11 +7,19 @@ import sys
 from pathlib import Path
 from types import ModuleType
 
-from dagster import JobDefinition
+from dagster import (
+    DagsterInstance,
+    ExecuteInProcessResult,
+    JobDefinition,
+    execute_job,
+    reconstructable,
+)
 from factories import make_advice, make_prediction
 
 from advisor.dagster_bridge.graph_shape import graph_nodes
 from advisor.dagster_bridge.plain_ops import with_plain_facts
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import (
     ExecutorSetting,
@@ -69,6 +77,30 @@ def describe_job(
         "graph": nodes,
     }
     return WorkloadDescription(**{**fields, **changes})
+
+
+def described(module: str, attribute: str) -> WorkloadDescription:
+    """The description as the bridge gives it."""
+    return describe(load_target(parse_target(f"{module}:{attribute}", working_directory=JOBS)))
+
+
+def failures(result: ExecuteInProcessResult) -> list[str]:
+    """What the failed steps say of their items."""
+    data = [event.step_failure_data for event in result.all_events if event.is_step_failure]
+    return [each.user_failure_data.description for each in data if each.user_failure_data]
+
+
+def multiprocess_run(job: JobDefinition, node: str, folder: Path) -> tuple[object, set[str]]:
+    """Output of a node and the keys of all steps, of a real run in processes."""
+    home = folder / "home"
+    home.mkdir()
+    with (
+        DagsterInstance.local_temp(str(home)) as instance,
+        execute_job(reconstructable(job), instance=instance) as result,
+    ):
+        assert result.success
+        steps = {event.step_key for event in result.all_events if event.step_key}
+        return result.output_for_node(node), steps
 
 
 def request_for(

@@ -7,8 +7,8 @@ import sys
 from dataclasses import replace
 
 import pytest
-from dagster import DagsterInstance, execute_job, reconstructable, validate_run_config
-from emission import describe_job, load_job, load_source, request_for
+from dagster import validate_run_config
+from emission import describe_job, load_job, load_source, multiprocess_run, request_for
 from factories import make_sample, make_workload_profile
 
 from advisor.domain.candidate import Candidate
@@ -116,15 +116,9 @@ def test_a_multiprocess_run_of_batches_gives_the_same_results(tmp_path):
     original = load_job("emit_chain_job", "chain_job").execute_in_process()
     batched = emitted_job("workers", "emit_chain_job", "chain_job", candidate, tmp_path)
 
-    home = tmp_path / "home"
-    home.mkdir()
-    with (
-        DagsterInstance.local_temp(str(home)) as instance,
-        execute_job(reconstructable(batched), instance=instance) as result,
-    ):
-        assert result.success
-        assert result.output_for_node("publish") == original.output_for_node("publish")
-        steps = {event.step_key for event in result.all_events if event.step_key}
+    output, steps = multiprocess_run(batched, "publish", tmp_path)
+
+    assert output == original.output_for_node("publish")
     assert {"split", "scale_and_describe[batch_0]", "scale_and_describe[batch_1]"} <= steps
 
 

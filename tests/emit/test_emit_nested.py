@@ -8,7 +8,7 @@ import sys
 
 import pytest
 from dagster import materialize
-from emission import JOBS, load_job, load_source, request_for
+from emission import JOBS, described, failures, load_job, load_source, request_for
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -30,18 +30,9 @@ NESTED = "emit_nested_jobs"
 ASSETS = "emit_asset_jobs"
 
 
-def described(module, attribute):
-    return describe(load_target(parse_target(f"{module}:{attribute}", working_directory=JOBS)))
-
-
 def emitted(module, attribute, candidate, folder):
     source = emit("batch", request_for(described(module, attribute), candidate))
     return load_source(source, f"emitted_{attribute}", folder)
-
-
-def failures(result):
-    data = [event.step_failure_data for event in result.all_events if event.is_step_failure]
-    return [each.user_failure_data.description for each in data if each.user_failure_data]
 
 
 @WAYS
@@ -85,15 +76,8 @@ def test_a_failing_item_inside_a_graph_is_named_by_its_key(tmp_path):
 
     (told,) = failures(result)
     assert not result.success
-    assert "1 of 4 items" in told
+    assert "1 of 5 items" in told
     assert "row_0: ZeroDivisionError" in told
-
-
-def test_a_graph_that_hands_its_items_on_is_refused_with_what_to_do():
-    with pytest.raises(DynadviseError, match=r"cutting\.split fans out inside") as caught:
-        emit("batch", request_for(described(NESTED, "handing_on_job"), BATCHES_3))
-
-    assert "beside" in caught.value.hint
 
 
 # --- assets

@@ -10,13 +10,15 @@ import sys
 from dataclasses import replace
 
 import pytest
-from dagster import (
-    DagsterInstance,
-    DagsterInvalidDefinitionError,
-    execute_job,
-    reconstructable,
+from dagster import DagsterInvalidDefinitionError
+from emission import (
+    describe_job,
+    is_plain,
+    load_job,
+    load_source,
+    multiprocess_run,
+    request_for,
 )
-from emission import describe_job, is_plain, load_job, load_source, request_for
 
 from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.domain.candidate import Candidate
@@ -88,14 +90,9 @@ def test_a_multiprocess_run_gives_the_same_results(tmp_path):
     original = load_job(*CHAIN).execute_in_process()
     batched = plain_job(*CHAIN, candidate, tmp_path)
 
-    home = tmp_path / "home"
-    home.mkdir()
-    with (
-        DagsterInstance.local_temp(str(home)) as instance,
-        execute_job(reconstructable(batched), instance=instance) as result,
-    ):
-        assert result.success
-        assert result.output_for_node("together") == original.output_for_node("together")
+    output, _ = multiprocess_run(batched, "together", tmp_path)
+
+    assert output == original.output_for_node("together")
 
 
 @pytest.mark.parametrize("candidate", [THREADS_ALL, replace(BATCHES_3, batch_size=9)])

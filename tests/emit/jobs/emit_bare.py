@@ -35,6 +35,12 @@ def counted(number):
     yield from range(number)
 
 
+async def counted_waiting(number):
+    for place in range(number):
+        await asyncio.sleep(0)
+        yield place
+
+
 def all_items(number):
     return number + 2
 

@@ -1,22 +1,11 @@
 """Fan-outs inside graphs, graphs that are mapped or collect, and config in all of them."""
 
-from dagster import Config, DynamicOut, DynamicOutput, GraphOut, Out, Output, graph, job, op
+from dagster import Config, GraphOut, graph, job, op
+from emit_chain_job import count, merge, split
 
 
 class Factor(Config):
     factor: int = 2
-
-
-@op
-def count():
-    return 4
-
-
-@op(out={"header": Out(), "rows": DynamicOut()})
-def split(number):
-    yield Output("header", "header")
-    for row in range(number):
-        yield DynamicOutput(row, mapping_key=f"row_{row}", output_name="rows")
 
 
 @op
@@ -32,11 +21,6 @@ def invert(row):
 @op(config_schema={"suffix": str})
 def label(context, value):
     return f"{value}{context.op_config['suffix']}{context.get_mapping_key()}"
-
-
-@op
-def merge(texts, header):
-    return [header, *texts]
 
 
 @op
@@ -132,19 +116,3 @@ def inverting(number):
 @job
 def failing_nested_job():
     inverting(count())
-
-
-@graph
-def cutting(number):
-    _, rows = split(number)
-    return rows
-
-
-@op
-def listed(items):
-    return items
-
-
-@job
-def handing_on_job():
-    listed(cutting(count()).map(invert).collect())
