@@ -29,7 +29,7 @@ help:
 	@echo '             provoke each diagnosis of `dynadvise analyze` by a real run (5 to 10 minutes)'
 	@echo 'make bench-gates real gates of unchanged and of slowed code, into docs/gates.md, for half'
 	@echo '             an hour; it resumes. A part of it: GATES=20 SLOW=5 MINUTES=10. bench-gates-'
-	@echo '             fixtures makes their pairs the recording that the tests replay'
+	@echo '             fixtures adds 20 pairs an op to the recording that the tests replay (4 min)'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -89,7 +89,7 @@ bench-gates: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/gates.py report
 
 bench-gates-fixtures: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/gates.py fixtures
+	$(BIN)/python tests/bench/gates.py record
 
 bench-diagnoses: $(INSTALLED_DEV)
 	$(BIN)/python tests/bench/diagnoses.py

@@ -30,6 +30,7 @@ from advisor.domain.gate import (
     worst,
 )
 from advisor.domain.workload import ItemSample, WorkloadDescription
+from advisor.measure.sole_use import sole_use
 
 if TYPE_CHECKING:
     from advisor.api.inspection import Inspected
@@ -164,7 +165,8 @@ def check(
     else:
         if announce is not None:
             announce(_announcement(options, inspected))
-        targets = gate.measured(inspected)
+        with sole_use():
+            targets = gate.measured(inspected)
     return GateReport(
         verdict=worst(tuple(target.verdict for target in targets)),
         targets=tuple(targets),
@@ -189,7 +191,8 @@ def _silent(_message: str, _fraction: float | None = None) -> None:
 def _announcement(options: CheckOptions, inspected: Sequence[Inspected]) -> str:
     targets = ", ".join(each.target for each in inspected if each.loaded)
     if options.base:
-        how = f"at {options.base} and at head, then in at most {options.pairs} pairs of processes"
+        how = f"at {options.base} and at head, then in at most {options.pairs} pairs of processes, "
+        how += "two at once that take turns"
     else:
         how = f"then in {_PAST_PROCESSES} processes where the profile is of this host class"
     return (
@@ -331,7 +334,7 @@ class _Gate:
             def judge(timings: PairedTimings) -> dict[str, Comparison]:
                 pairs = {
                     op: [
-                        comparison.pair_of(base.calls_s, base.loops_s, head.calls_s, head.loops_s)
+                        comparison.pair_value(base.calls_s, head.calls_s)
                         for base, head in zip(timings.base[op], timings.head[op], strict=True)
                     ]
                     for op in handles
@@ -745,7 +748,7 @@ def _child_processes(
     return ChildProcesses(
         request(base, _spelled_in(base, head, target)) if base else None,
         request(head, target),
-        max(_PROCESS_TIMEOUT_S, 3 * options.item_timeout_s),
+        2 * max(_PROCESS_TIMEOUT_S, 3 * options.item_timeout_s),
     )
 
 

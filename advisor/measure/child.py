@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -63,6 +64,11 @@ class ChildFailure:
     during: str | None = None
     error: DynadviseError | None = None
 
+    @property
+    def _crashed(self) -> bool:
+        """Killed by a fault of its own (SIGSEGV, SIGABRT): more memory would not help."""
+        return self.kind == "killed" and "out of memory" not in self.reason
+
     def as_error(self, what: str = "") -> DynadviseError:
         """The failure as the error to raise; ``what`` is the subject where the child gave none."""
         if self.error is not None:
@@ -72,7 +78,7 @@ class ChildFailure:
             f"{subject} {self.reason}",
             where=self.where,
             details=self.details,
-            hint=_HINTS.get(self.kind),
+            hint=None if self._crashed else _HINTS.get(self.kind),
         )
 
 
@@ -109,6 +115,7 @@ def run_in_child(
     environment: Mapping[str, str] | None = None,
     working_directory: str | Path | None = None,
     on_progress: Callable[[Mapping[str, object]], None] | None = None,
+    stop: threading.Event | None = None,
 ) -> ChildResult:
     """Call ``function(argument)`` in a fresh interpreter, and end all that it started.
 
@@ -121,6 +128,7 @@ def run_in_child(
         environment: Added to the environment.
         working_directory: Current folder of the child; ours where None.
         on_progress: Called here with each message of `supervisor.send_progress` in the child.
+        stop: Once it is set, the child is ended: for a caller that waits in another thread.
 
     Raises:
         TypeError, AttributeError, pickle.PicklingError: The argument cannot be pickled.
@@ -134,7 +142,7 @@ def run_in_child(
             "working_directory": None if working_directory is None else str(working_directory),
         }
         (directory / supervisor.REQUEST).write_bytes(pickle.dumps(request))
-        watched = _Watched(directory, timeout_s, memory_limit_bytes, on_progress)
+        watched = _Watched(directory, timeout_s, memory_limit_bytes, on_progress, stop)
         return watched.run(environment or {})
 
 
@@ -146,6 +154,7 @@ class _Watched:
     timeout_s: float
     memory_limit_bytes: int | None
     on_progress: Callable[[Mapping[str, object]], None] | None
+    stop: threading.Event | None = None
     output: dict[str, bytearray] = field(default_factory=dict)
     worker_pid: int | None = None
     during: str | None = None
@@ -206,7 +215,7 @@ class _Watched:
                 selector.register(handle, selectors.EVENT_READ)
             pause_s = _LOOK_S if handle is not None else 0.02
             next_look = 0.0
-            while process.poll() is None and self.ended is None:
+            while process.poll() is None and self.ended is None and not self._stopped_outside:
                 for key, _ in selector.select(pause_s):
                     if key.fd in pipes and not self._read(key.fd, pipes[key.fd]):
                         selector.unregister(key.fd)
@@ -215,11 +224,15 @@ class _Watched:
                     self._look_at_memory(process)
                     next_look = time.monotonic() + _LOOK_S
                 self._look_at_time(now, deadline)
-        if self.ended:
+        if self.ended or self._stopped_outside:
             _end(process)
         for descriptor, name in pipes.items():
             while self._read(descriptor, name):
                 pass
+
+    @property
+    def _stopped_outside(self) -> bool:
+        return self.stop is not None and self.stop.is_set()
 
     def _read(self, descriptor: int, name: str) -> bool:
         """Take what is there; False at the end of the pipe, or where nothing is."""

@@ -2,25 +2,36 @@
 
 A *survey* of a tree loads the target, draws sample inputs, calls every mapped op once on each,
 and counts. *Timing* then calls the ops on the base's inputs in a fresh process of either tree.
+
+Both processes of a pair are alive at once and take turns: one works for some 10 ms while the other
+waits, in random order, so that both see the same moods of the machine. On a virtual machine whose
+cores are shared with others these change several times a second, and processes that run one after
+the other for a second each differ mostly by them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
+import math
+import os
 import pickle
 import random
 import statistics
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, cast
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
-from advisor.measure.child import ChildFailure, run_in_child
+from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.progress import Progress, silent
 from advisor.measure.supervisor import unwatch, watch
 
@@ -30,12 +41,14 @@ if TYPE_CHECKING:
     from advisor.dagster_bridge.target import LoadedTarget
 
 Side = Literal["base", "head"]
+_OTHER: Mapping[Side, Side] = {"base": "head", "head": "base"}
+_TURN, _GONE = b"t", b"g"  # what is written to a side's pipe: its turn; the other has ended
 _OWN_PACKAGE = __name__.split(".", maxsplit=1)[0]
 
 _PICKLE_PROTOCOL = 4  # Dagster's filesystem IO manager writes this one
-_TIMED_S = 0.6  # per op and process: a neighbour's bursts on the same core last some 0.1 s
-_LOOP_TURNS = 4_000  # some 0.2 ms
-_MOST_REPEATS = 25
+_TIMED_S = 0.8  # per op and process
+_TURN_S = 0.01  # long beside the change between two processes, short beside the machine's moods
+_MOST_REPEATS = 100
 _MEMOISED = 0.2  # a repeat that takes less than this share of the call before was looked up
 _CLOCK_S = 1e-7
 _SHORTEST_S = 1e-4  # below it, the clock and the call's own cost are what is measured
@@ -143,13 +156,30 @@ class TimingRequest:
     Attributes:
         ops: Handles of the ops, in order.
         repeats: Handle to timed calls an item; 1 for an op that keeps its results.
+        turns: Handle to the number of turns in which the calls are made.
         samples_file: Inputs to read; None: draw them again.
+        baton: How to take turns with the other process; None: there is no other.
     """
 
     survey: SurveyRequest
     ops: tuple[str, ...]
     repeats: Mapping[str, int]
+    turns: Mapping[str, int]
     samples_file: str | None
+    baton: BatonRequest | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BatonRequest:
+    """How two processes take turns.
+
+    Attributes:
+        folder: Holds a named pipe for each side, by which it is told that it is its turn.
+        seed: Of the order; the same for both sides.
+    """
+
+    folder: str
+    seed: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,11 +187,9 @@ class OpCalls:
     """One op's timed calls in one process: seconds by item and repeat, or why there are none.
 
     Seconds are of the wall clock without those in which the thread waited for a core.
-    ``loops_s`` holds the seconds of a fixed loop beside each call: the machine's speed then.
     """
 
     calls_s: tuple[tuple[float, ...], ...] = ()
-    loops_s: tuple[float, ...] = ()
     failed: str | None = None
 
 
@@ -178,8 +206,13 @@ class PairMeasurer(Protocol):
     def survey(self, side: Side) -> Survey:
         """Survey a side; raises DynadviseError where it cannot be loaded."""
 
-    def time(self, side: Side, ops: Sequence[str], pair: int) -> Mapping[str, OpCalls]:
+    def time(self, side: Side, ops: Sequence[str], number: int) -> Mapping[str, OpCalls]:
         """Time the ops in one fresh process of a side."""
+
+    def time_pair(
+        self, ops: Sequence[str], number: int, order: random.Random
+    ) -> Mapping[Side, Mapping[str, OpCalls]]:
+        """Time the ops in a fresh process of each side, which take turns in random order."""
 
 
 class ChildProcesses:
@@ -210,23 +243,57 @@ class ChildProcesses:
         self.executions += survey.executions
         return survey
 
-    def time(self, side: Side, ops: Sequence[str], pair: int) -> Mapping[str, OpCalls]:
-        """Time the ops in one fresh process of a side; both of a pair hash strings alike."""
-        timing = self._timing(side, ops)
-        request = timing.survey
-        result = run_in_child(
+    def time(self, side: Side, ops: Sequence[str], number: int) -> Mapping[str, OpCalls]:
+        """Time the ops in one fresh process of a side."""
+        return self._calls(self._run(self._timing(side, ops), number), ops)
+
+    def time_pair(
+        self, ops: Sequence[str], number: int, order: random.Random
+    ) -> Mapping[Side, Mapping[str, OpCalls]]:
+        """Time the ops in a fresh process of each side; both hash strings alike.
+
+        Where one side's process dies, the other is told so and ends; its timings are empty.
+        """
+        sides: list[Side] = ["base", "head"]
+        order.shuffle(sides)
+        seed = str(order.random())
+        stop = threading.Event()
+        with _pipes() as (folder, pipes), ThreadPoolExecutor(2) as pool:
+
+            def run(side: Side) -> ChildResult:
+                try:
+                    timing = replace(self._timing(side, ops), baton=BatonRequest(folder, seed))
+                    return self._run(timing, number, stop)
+                finally:
+                    os.write(pipes[_OTHER[side]], _GONE)
+
+            try:
+                running = {side: pool.submit(run, side) for side in sides}
+                results = {side: future.result() for side, future in running.items()}
+            finally:  # an interruption here ends their processes; the pool waits for it
+                stop.set()
+        return {side: self._calls(result, ops) for side, result in results.items()}
+
+    def _run(
+        self, timing: TimingRequest, number: int, stop: threading.Event | None = None
+    ) -> ChildResult:
+        tree = timing.survey.tree
+        return run_in_child(
             "advisor.measure.paired:time_calls",
             timing,
             timeout_s=self._timeout_s,
-            environment={"PYTHONHASHSEED": str(pair + 1)},
-            python_path=(request.tree.working_directory, *request.tree.python_path),
-            working_directory=request.tree.working_directory,
+            environment={"PYTHONHASHSEED": str(number + 1)},
+            python_path=(tree.working_directory, *tree.python_path),
+            working_directory=tree.working_directory,
+            stop=stop,
         )
+
+    def _calls(self, result: ChildResult, ops: Sequence[str]) -> Mapping[str, OpCalls]:
         if result.failure is not None:
             return _blamed(result.failure, ops)
         timed = cast("Mapping[str, OpCalls]", result.value)
         self.executions += sum(1 + sum(map(len, op.calls_s)) for op in timed.values())
-        return timed
+        return {op: timed.get(op, OpCalls()) for op in ops}
 
     def _timing(self, side: Side, ops: Sequence[str]) -> TimingRequest:
         """Both sides get the base's inputs where head can read them, and the same repeats."""
@@ -240,22 +307,50 @@ class ChildProcesses:
             survey=self._requests[side],
             ops=tuple(ops),
             repeats={op: repeats_for(self._surveys.values(), op) for op in ops},
+            turns={op: turns_for(self._surveys.values(), op) for op in ops},
             samples_file=self._requests[first].samples_file if shared else own,
         )
 
 
-def repeats_for(surveys: Sequence[Survey] | object, handle: str) -> int:
-    """Timed calls an item, the same on both sides: about 0.6 s in all, and 25 at most."""
-    found = [
-        op
-        for survey in cast("Sequence[Survey]", surveys)
-        for op in survey.ops
-        if op.op.op.handle == handle
-    ]
+def repeats_for(surveys: Iterable[Survey], handle: str) -> int:
+    """Timed calls an item, the same on both sides: about 0.8 s in all, and 100 at most."""
+    found = _surveyed(surveys, handle)
     if not found or any(op.memoises for op in found):
         return 1
-    item_s = max(_SHORTEST_S, *(op.warm_s * max(1, len(op.calls)) for op in found))
-    return min(_MOST_REPEATS, max(1, round(_TIMED_S / item_s)))
+    pass_s = max(_SHORTEST_S, *(op.warm_s * max(1, len(op.calls)) for op in found))
+    return min(_MOST_REPEATS, max(1, round(_TIMED_S / pass_s)))
+
+
+def turns_for(surveys: Iterable[Survey], handle: str) -> int:
+    """Turns in which the calls of one process are made: as many calls in each as 10 ms allow."""
+    found = _surveyed(surveys, handle)
+    if not found:
+        return 1
+    calls = repeats_for(surveys, handle) * max(1, *(len(op.calls) for op in found))
+    call_s = max(_SHORTEST_S, *(op.warm_s for op in found))
+    return math.ceil(calls / max(1, round(_TURN_S / call_s)))
+
+
+def _surveyed(surveys: Iterable[Survey], handle: str) -> list[OpSurvey]:
+    return [op for survey in surveys for op in survey.ops if op.op.op.handle == handle]
+
+
+@contextlib.contextmanager
+def _pipes() -> Iterator[tuple[str, Mapping[Side, int]]]:
+    """A folder with a named pipe for each side, and the pipes.
+
+    Open for both directions: opening does not block, and an end is seen only when we write it.
+    """
+    with tempfile.TemporaryDirectory(prefix="dynadvise-turns-") as folder:
+        pipes: dict[Side, int] = {}
+        try:
+            for side in _OTHER:
+                os.mkfifo(Path(folder, side))
+                pipes[side] = os.open(Path(folder, side), os.O_RDWR)
+            yield folder, pipes
+        finally:
+            for pipe in pipes.values():
+                os.close(pipe)
 
 
 @dataclass
@@ -284,7 +379,7 @@ def measure_pairs(
     """Measure pair after pair, base and head in random order, until all ops are decided.
 
     Args:
-        measurer: Measures one side in a fresh process.
+        measurer: Measures a pair in fresh processes.
         ops: Handles of the ops.
         max_pairs: Most pairs.
         still_open: Called after each pair; the ops that want more.
@@ -298,16 +393,12 @@ def measure_pairs(
         if not wanted:
             break
         progress(f"pair {pair + 1} of at most {max_pairs}: {', '.join(wanted)}", pair / max_pairs)
-        sides: list[Side] = ["base", "head"]
-        order.shuffle(sides)
-        measured = {side: measurer.time(side, wanted, pair) for side in sides}
+        measured = measurer.time_pair(wanted, pair, order)
         for op in wanted:
-            failed = next(
-                ((side, measured[side][op].failed) for side in sides if measured[side][op].failed),
-                None,
-            )
-            if failed is not None:
-                timings.failed[op] = (failed[0], str(failed[1]))
+            failed = [(side, calls[op].failed) for side, calls in measured.items()]
+            reasons = [(side, reason) for side, reason in failed if reason is not None]
+            if reasons:
+                timings.failed[op] = reasons[0]
                 continue
             timings.base[op].append(measured["base"][op])
             timings.head[op].append(measured["head"][op])
@@ -464,68 +555,136 @@ def _repeat_s(
     return call.wall_s if call.failed is None else None
 
 
+class _OtherGoneError(Exception):
+    """The other process has ended before its time."""
+
+
+class _Baton:
+    """Whose turn it is. Both sides draw the same order and so need not agree on it."""
+
+    def __init__(self, request: BatonRequest, side: Side) -> None:
+        folder = Path(request.folder)
+        self._side = side
+        self._own = os.open(folder / side, os.O_RDWR)
+        self._other = os.open(folder / _OTHER[side], os.O_RDWR)
+        self._order = random.Random(request.seed)  # noqa: S311 - no secret
+        self._last: Side | None = None
+        self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+
+    def meet(self) -> None:
+        """Wait until the other has come as far."""
+        os.write(self._other, _TURN)
+        self._wait()
+        self._last = None
+
+    def take(self, work: Callable[[], None]) -> None:
+        """Do a turn's work while the other waits; the other does its own before or after it.
+
+        Both begin it on the same core: of two idle ones each would keep its own, and cores that
+        are shared with others differ by more than a regression.
+        """
+        first: Side = self._order.choice(("base", "head"))
+        core = self._order.choice(self._cores) if self._cores else None
+        for side in (first, _OTHER[first]):
+            if side == self._side:
+                if self._last not in (None, side):
+                    self._wait()
+                self._go_to(core)
+                work()
+            elif self._last == self._side:
+                os.write(self._other, _TURN)
+            self._last = side
+
+    def _go_to(self, core: int | None) -> None:
+        """Move this thread to a core. It and those that it starts may leave it at once."""
+        if core is not None:
+            with contextlib.suppress(OSError):
+                usual = os.sched_getaffinity(0)
+                os.sched_setaffinity(0, {core})
+                os.sched_setaffinity(0, usual)
+
+    def _wait(self) -> None:
+        if os.read(self._own, 1) != _TURN:
+            raise _OtherGoneError
+
+
 def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     """Time the ops' calls, after one that is not timed. Runs in a child."""
-    import gc
-
-    timed: dict[str, OpCalls] = {}
-    with _opened(request.survey) as opened:
+    timed: dict[str, _Timed] = {}
+    with _opened(request.survey) as opened, contextlib.suppress(_OtherGoneError):
         opened.invocation.start_resources()
         inputs = _inputs_for(request, opened)
         ops = {op.op.handle: op for op in opened.description.mapped}
+        baton = request.baton and _Baton(request.baton, request.survey.tree.side)
+        if baton:
+            baton.meet()
+        take = baton.take if baton else _at_once
         for handle in request.ops:
-            if handle not in ops or not inputs.get(handle):
-                timed[handle] = OpCalls(failed="it has no sample inputs on this side")
-                continue
-            gc.collect()
-            timed[handle] = _timed(
+            op = timed[handle] = _Timed(
                 opened.invocation,
-                ops[handle],
-                inputs[handle],
+                ops.get(handle),
+                inputs.get(handle, ()),
                 request.repeats[handle],
                 request.survey.item_timeout_s,
             )
-    return timed
+            take(op.warm)
+            for turn in range(request.turns[handle]):
+                take(partial(op.call, turn, request.turns[handle]))
+        if baton:
+            baton.meet()
+    return {handle: op.told for handle, op in timed.items()}
 
 
-def _timed(
-    invocation: Invocation,
-    op: MappedOp,
-    rows: Sequence[dict[str, object]],
-    repeats: int,
-    timeout_s: float,
-) -> OpCalls:
-    # Where results are kept (one repeat), the call before the timed ones must not be on an item
-    # that is timed; elsewhere every item is.
-    timed = rows[1:] if repeats == 1 and len(rows) > 1 else rows
-    calls_s: list[list[float]] = [[] for _ in timed]
-    loops_s: list[float] = []
-    warming = _called(invocation, op, rows[0], 0, timeout_s)
-    if warming.failed is not None:
-        return OpCalls(failed=warming.failed)
-    before_s = _loop_s()
-    for _ in range(repeats):
-        for index, row in enumerate(timed):
-            call = _called(invocation, op, row, index, timeout_s)
-            after_s = _loop_s()
-            loops_s.append(max(before_s, after_s))
-            before_s = after_s
-            if call.failed is not None:
-                return OpCalls(failed=call.failed)
-            calls_s[index].append(max(call.wall_s - call.queued_s, _CLOCK_S))
-    return OpCalls(tuple(tuple(item) for item in calls_s), tuple(loops_s))
+def _at_once(work: Callable[[], None]) -> None:
+    work()
 
 
-def _loop_s() -> float:
-    """Seconds of a fixed loop, the better of two: the machine's speed just now."""
-    best_s = float("inf")
-    for _ in range(2):
-        start = time.perf_counter()
-        total = 0
-        for number in range(_LOOP_TURNS):
-            total += number * number % 7
-        best_s = min(best_s, time.perf_counter() - start)
-    return best_s
+class _Timed:
+    """One op's timed calls; after a failure its turns are empty."""
+
+    def __init__(
+        self,
+        invocation: Invocation,
+        op: MappedOp | None,
+        rows: Sequence[dict[str, object]],
+        repeats: int,
+        timeout_s: float,
+    ) -> None:
+        self._invocation, self._op, self._rows, self._timeout_s = invocation, op, rows, timeout_s
+        # Where results are kept (one repeat), the call before the timed ones must not be on an
+        # item that is timed; elsewhere every item is.
+        kept = repeats == 1 and len(rows) > 1
+        self._items = range(1, len(rows)) if kept else range(len(rows))
+        self._calls = [item for _ in range(repeats) for item in self._items]
+        self._calls_s: dict[int, list[float]] = {item: [] for item in self._items}
+        self._failed = None if op and rows else "it has no sample inputs on this side"
+
+    @property
+    def told(self) -> OpCalls:
+        """What the calls gave."""
+        if self._failed is not None:
+            return OpCalls(failed=self._failed)
+        return OpCalls(tuple(map(tuple, self._calls_s.values())))
+
+    def warm(self) -> None:
+        """The call that is not timed."""
+        gc.collect()
+        self._called(0)
+
+    def call(self, turn: int, turns: int) -> None:
+        """The calls of one of so many turns."""
+        count = len(self._calls)
+        for item in self._calls[turn * count // turns : (turn + 1) * count // turns]:
+            call = self._called(item)
+            if call is not None:
+                self._calls_s[item].append(max(call.wall_s - call.queued_s, _CLOCK_S))
+
+    def _called(self, item: int) -> _Call | None:
+        if self._failed is not None or self._op is None:
+            return None
+        call = _called(self._invocation, self._op, self._rows[item], item, self._timeout_s)
+        self._failed = call.failed
+        return call if call.failed is None else None
 
 
 def _called(
@@ -635,7 +794,13 @@ def _drawn(request: SurveyRequest, opened: _Opened) -> DrawnSamples:
             folder = Path(request.tree.working_directory)
             rows = read_inputs(spec, opened.description, folder)
             return DrawnSamples([SampleItem(None, row) for row in rows], total_items=len(rows))
-        return draw_samples(opened.loaded, opened.description, request.run_config, request.samples)
+        return draw_samples(
+            opened.loaded,
+            opened.description,
+            request.run_config,
+            request.samples,
+            Path(request.samples_file).parent,
+        )
     finally:
         unwatch()
 

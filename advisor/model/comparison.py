@@ -1,14 +1,14 @@
 """Is head slower than base? A planned sequence of looks at pairs of timings.
 
-A pair is one fresh process of each revision, in random order; its value is the logarithm of
-head's seconds over base's. The estimate is the mean of these values. Both bounds come from the
-sums of all subsets of the pairs: under "no difference" the random order inside each pair makes
-every pattern of signs equally likely, so the ordered subset means cut the line into equally
-likely pieces (Hartigan 1969, "Using subsample values as typical values", JASA 64:1303-1317;
-the bound is the inverted sign-flip test of Fisher). That is exact for any noise, spikes and
-drift included, where a t bound on ten log ratios of a busy machine is not. All means are weighted
-by how calm a pair was (:func:`weights_of`); what tells it does not change when the sides of a pair
-are swapped, so the order is random still and the bounds stay exact.
+A pair is one fresh process of each revision, which take turns in random order; its value is the
+logarithm of head's seconds over base's (:func:`pair_value`). The estimate is the mean of these.
+Both bounds come from the sums of all subsets of the pairs: under "no difference" the random order
+inside each pair makes every pattern of signs equally likely, so the ordered subset means cut the
+line into equally likely pieces (Hartigan 1969, "Using subsample values as typical values", JASA
+64:1303-1317; the bound is the inverted sign-flip test of Fisher). That is exact for any noise,
+spikes and drift included, where a t bound on ten log ratios of a busy machine is not. All means are
+weighted (:func:`weights_of`) by what does not change when the sides of a pair are swapped, so the
+bounds stay exact.
 
 The error is spent over the looks by the power family of Kim and DeMets (1987, Biometrika
 74:149-154): ``alpha * t**2`` by the share ``t`` of pairs seen. Increments are used as levels of
@@ -38,6 +38,7 @@ _LOOK_SHARES = (0.4, 0.5, 0.7, 1.0)  # 8, 10, 14 and 20 of 20 pairs
 _EXACT_PAIRS = 20  # 2**20 subsets: 30 ms; above it, subsets are drawn
 _DRAWN_SUBSETS = 99_999
 _MOST_PAIRS_NAMED = 2_000
+_NEGLIGIBLE = 0.005  # of a log ratio: what the clock and the calls themselves cost
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,21 +86,6 @@ class Comparison:
     high: float
     pairs: int
     pairs_to_decide: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """One pair of processes.
-
-    Attributes:
-        log_ratio: Above 0 where head is slower.
-        speed: The same of the fixed loop: how the machine's speed differed between the two.
-        noise: How much repeated calls differed inside the two processes, as a log ratio.
-    """
-
-    log_ratio: float
-    speed: float = 0.0
-    noise: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +161,7 @@ def _levels(looks: Sequence[int], error: float, *, power: int) -> tuple[float, .
 
 
 def compare(
-    pairs: Mapping[str, Sequence[Pair]], plan: LookPlan, *, max_regression: float
+    pairs: Mapping[str, Sequence[float]], plan: LookPlan, *, max_regression: float
 ) -> dict[str, Comparison]:
     """Judge each op by its pairs so far, look after look, as if they came in one by one.
 
@@ -183,7 +169,7 @@ def compare(
     op's pairs after the look that decided it are ignored likewise.
 
     Args:
-        pairs: Op to its pairs, in the order in which they were measured.
+        pairs: Op to the values of its pairs, in the order in which they were measured.
         plan: From :func:`plan_looks`, for at least as many ops.
         max_regression: The limit: 0.1 is 10 % slower.
     """
@@ -214,27 +200,16 @@ def compare(
     }
 
 
-def adjusted(pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """Values of pairs without what they share with the machine's speed in the same pairs.
+def weights_of(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """How much each pair counts: less from three times the middle distance from 0 on.
 
-    The coefficient is kept between 0 (waiting) and 1.5: code may suffer more than the loop.
+    Now and then one of two processes of the same code is slower by half for all of its life (1 of
+    58 recorded pairs of the op that writes JSON). Swapping the sides of a pair does not change the
+    distance from 0, so that the sign-flip test stays exact.
     """
-    values = np.array([pair.log_ratio for pair in pairs], dtype=np.float64)
-    loop = np.array([pair.speed for pair in pairs], dtype=np.float64)
-    spread = float(loop @ loop)
-    if spread <= 0:
-        return values
-    return values - min(1.5, max(0.0, float(values @ loop) / spread)) * loop
-
-
-def weights_of(pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """How much each pair counts: inversely to its variance, as far as the pair itself tells it.
-
-    That is by the machine's change of speed between its processes and by the spread of calls
-    inside them; 5 % is what is left in the calmest pair. On the tuning recording the standard
-    deviation of a mean of 12 pairs falls by 40 % for what computes or writes files.
-    """
-    return np.array([1.0 / (0.05**2 + pair.speed**2 + pair.noise**2) for pair in pairs])
+    distance = np.abs(values)
+    usual = 3.0 * (float(np.median(distance)) + _NEGLIGIBLE)
+    return usual / np.maximum(distance, usual)
 
 
 def still_open(comparisons: Mapping[str, Comparison], plan: LookPlan) -> tuple[str, ...]:
@@ -289,20 +264,21 @@ def _judge(
     )
 
 
-def _unjudged(pairs: Sequence[Pair]) -> Comparison:
-    ratio = math.exp(float(np.mean([pair.log_ratio for pair in pairs]))) if pairs else math.nan
+def _unjudged(pairs: Sequence[float]) -> Comparison:
+    ratio = math.exp(float(np.mean(pairs))) if pairs else math.nan
     return Comparison("open", False, ratio, 0.0, math.inf, 0)
 
 
 def _with_pairs_to_decide(
-    comparison: Comparison, pairs: Sequence[Pair], plan: LookPlan, limit: float
+    comparison: Comparison, pairs: Sequence[float], plan: LookPlan, limit: float
 ) -> Comparison:
     """The number of pairs at which a normal bound of the same spread would decide."""
     if comparison.outcome != "open" or len(pairs) < 2:
         return comparison
     from scipy.stats import norm
 
-    values, weights = adjusted(pairs), weights_of(pairs)
+    values = np.array(pairs, dtype=np.float64)
+    weights = weights_of(values)
     estimate = float(np.average(values, weights=weights))
     error = math.sqrt(float(weights**2 @ (values - estimate) ** 2)) / float(weights.sum())
     gap, level = (
@@ -317,8 +293,9 @@ def _with_pairs_to_decide(
     return replace(comparison, pairs_to_decide=needed if needed <= _MOST_PAIRS_NAMED else None)
 
 
-def _look(pairs: Sequence[Pair]) -> _Look:
-    values, weights = adjusted(pairs), weights_of(pairs)
+def _look(pairs: Sequence[float]) -> _Look:
+    values = np.array(pairs, dtype=np.float64)
+    weights = weights_of(values)
     if len(pairs) <= _EXACT_PAIRS:
         sums = np.zeros(1)
         sizes = np.zeros(1)
@@ -336,18 +313,30 @@ def _look(pairs: Sequence[Pair]) -> _Look:
     return _Look(values, weights, means)
 
 
-def pair_of(
-    base_calls_s: Sequence[Sequence[float]],
-    base_loops_s: Sequence[float],
-    head_calls_s: Sequence[Sequence[float]],
-    head_loops_s: Sequence[float],
-) -> Pair:
-    """What a pair of processes tells: the calls' seconds by item, and the loops' beside them."""
-    return Pair(
-        log_ratio(process_seconds(base_calls_s), process_seconds(head_calls_s)),
-        log_ratio(process_speed(base_loops_s), process_speed(head_loops_s)),
-        math.hypot(process_noise(base_calls_s), process_noise(head_calls_s)),
-    )
+def pair_value(
+    base_calls_s: Sequence[Sequence[float]], head_calls_s: Sequence[Sequence[float]]
+) -> float:
+    """The value of a pair of processes: the logarithm of head's seconds over base's.
+
+    Calls of the same item and place were made one right after the other, so what they have in
+    common is the machine's speed just then. Each item's ratio is the median over its repeats; items
+    count by their seconds. Swapping the sides changes the sign alone. Processes with other calls
+    (inputs that differ) are compared as a whole.
+
+    Args:
+        base_calls_s: Item by item, the seconds of its repeated calls.
+        head_calls_s: The same of head.
+    """
+    if [len(item) for item in base_calls_s] != [len(item) for item in head_calls_s]:
+        return log_ratio(process_seconds(base_calls_s), process_seconds(head_calls_s))
+    base_s = head_s = 0.0
+    for base, head in zip(base_calls_s, head_calls_s, strict=True):
+        before, after = np.log(base), np.log(head)
+        middle_s = math.exp(float(np.median(before + after)) / 2)
+        half = math.exp(float(np.median(after - before)) / 2)
+        base_s += middle_s / half
+        head_s += middle_s * half
+    return log_ratio(base_s, head_s)
 
 
 def process_seconds(calls_s: Sequence[Sequence[float]]) -> float:
@@ -355,24 +344,12 @@ def process_seconds(calls_s: Sequence[Sequence[float]]) -> float:
 
     What disturbs a call only ever adds, so low values tell more of the code than the middle
     (Chen and Revels 2016, "Robust benchmarking in noisy environments"); the minimum itself
-    depends on a single call. Replays of recorded timings found 10 % more often by it than by
-    mean or median.
+    depends on a single call.
 
     Args:
         calls_s: Item by item, the seconds of its repeated calls.
     """
     return float(sum(np.quantile(item, 0.25) for item in calls_s))
-
-
-def process_noise(calls_s: Sequence[Sequence[float]]) -> float:
-    """How far the middle of the calls is above their lower quartile, as a log ratio."""
-    middle_s = float(sum(np.quantile(item, 0.5) for item in calls_s))
-    return log_ratio(process_seconds(calls_s), middle_s)
-
-
-def process_speed(loops_s: Sequence[float]) -> float:
-    """The fixed loop's seconds in a process, by the same order statistic as the calls'."""
-    return float(np.quantile(loops_s, 0.25)) if loops_s else 1.0
 
 
 def log_ratio(base_s: float, head_s: float) -> float:

@@ -4,7 +4,7 @@
 it: with no change at all, and with one op 50 % or 10 % slower. Verdicts, seconds and every timed
 call are appended to ``.bench/gates.jsonl`` at once; a gate that is there is not run again, so an
 interrupted run goes on where it stopped. ``report`` writes ``docs/gates.md`` and ``.json``.
-``fixtures`` makes the pairs of the gates without a change the held-out recording of the tests.
+``record`` times pairs of unchanged code alone and adds them to a recording of the tests.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -29,18 +30,12 @@ from run import ROOT, STATE, now, say
 sys.path.insert(0, str(ROOT / "tests" / "gate"))
 
 from gate_project import OPS, commit, git, make_project, slow_down
-from replayed import (
-    HELD_OUT,
-    TUNING,
-    Recording,
-    calls_to_json,
-    family_alarms,
-    gate_from_json,
-    read,
-    tally,
-)
+from replayed import HELD_OUT, TUNING, calls_to_json, family_alarms, read, tally
 
-RESULTS = STATE / "gates.jsonl"
+from advisor.api.check import DEFAULT_SAMPLES
+from advisor.measure.paired import ChildProcesses, OpCalls, SurveyRequest, Tree
+
+RESULTS = STATE / "gates-by-turns.jsonl"  # gates.jsonl: when one process ran after the other
 PAGE, DATA = ROOT / "docs" / "gates.md", ROOT / "docs" / "gates.json"
 TARGETS = tuple(OPS)
 EXPECTED_S = 70.0
@@ -66,14 +61,15 @@ VARIANTS = {
 }
 
 STATISTIC_WORDS = """\
-A gate times pairs of fresh processes, base and head in random order, and looks after 8, 10, 14 and
-20 pairs. FAIL: the chance of so large a mean without any difference is small enough (1 % over all
-looks and ops of a gate) and the estimate is above the limit."""
+A gate times pairs of fresh processes of base and head, which take turns of some 10 ms in random
+order, and looks after 8, 10, 14 and 20 pairs. FAIL: the chance of so large a mean without any
+difference is small enough (1 % over all looks and ops of a gate) and the estimate is above the
+limit."""
 
 REPLAY_WORDS = """\
 Gates replayed from recorded pairs of unchanged code: 20 pairs in a row, the sides of each swapped
-at random, a slowdown made by multiplying head's calls. The statistic was tuned on one recording (a
-machine with other work on it); the other is of the gates above, made afterwards."""
+at random, a slowdown made by multiplying head's calls. The statistic was tuned on one recording;
+the other was made afterwards."""
 
 
 # --- the record ------------------------------------------------------------------------------
@@ -100,6 +96,16 @@ def record(entry: Mapping[str, Any]) -> None:
 # --- a gate ----------------------------------------------------------------------------------
 
 
+def pair_to_json(timed: Mapping[Any, Mapping[str, OpCalls]], ops: Sequence[str]) -> dict[str, Any]:
+    """Each op's calls of base and of head, where both have some."""
+    sides = [timed["base"], timed["head"]]
+    return {
+        op: [calls_to_json(side[op]) for side in sides]
+        for op in ops
+        if not any(side[op].failed for side in sides)
+    }
+
+
 def recorded_check(arguments: Sequence[str], file: Path) -> None:
     """The real command in this process; the calls of each pair are left in a file."""
     import advisor.api.check as check_module
@@ -109,27 +115,21 @@ def recorded_check(arguments: Sequence[str], file: Path) -> None:
     real = check_module.real_surroundings()
 
     class Recorder:
-        """The real measurer, written down: the head's calls of a pair come beside the base's."""
+        """The real measurer, written down."""
 
         def __init__(self, measurer: Any) -> None:
             self._measurer = measurer
-            self._halves: dict[int, dict[str, Any]] = {}
             self.survey = measurer.survey
 
         @property
         def executions(self) -> int:
             return int(self._measurer.executions)
 
-        def time(self, side: str, ops: Sequence[str], pair: int) -> Any:
-            timed = self._measurer.time(side, ops, pair)
-            halves = self._halves.setdefault(pair, {})
-            halves[side] = timed
-            if len(halves) == 2:
-                for op in ops:
-                    if not any(half[op].failed for half in halves.values()):
-                        sides = [calls_to_json(halves[name][op]) for name in ("base", "head")]
-                        pairs.setdefault(op, []).append(sides)
-                file.write_text(json.dumps(pairs), encoding="utf-8")
+        def time_pair(self, ops: Sequence[str], number: int, order: random.Random) -> Any:
+            timed = self._measurer.time_pair(ops, number, order)
+            for op, found in pair_to_json(timed, ops).items():
+                pairs.setdefault(op, []).append(found)
+            file.write_text(json.dumps(pairs), encoding="utf-8")
             return timed
 
     around = replace(real, measurer=lambda *request: Recorder(real.measurer(*request)))
@@ -246,27 +246,40 @@ def measure_static() -> None:
 # --- what comes of it --------------------------------------------------------------------------
 
 
-def held_out() -> Recording | None:
-    """The pairs of the recorded gates of unchanged code; of both ops of a target, or none."""
-    gates = [entry["pairs"] for entry in records("gate") if entry["variant"] == "same"]
-    found = Recording("", tuple(map(gate_from_json, gates)))
-    return found if found.ops else None
-
-
-def write_fixture() -> None:
-    gates = sorted(
-        (entry for entry in records("gate") if entry["variant"] == "same"),
-        key=lambda entry: str(entry["at"]),
-    )
-    if not gates:
-        raise SystemExit("No gate is measured yet: make bench-gates")
-    about = (
-        f"Recorded by `make bench-gates` from {gates[0]['at']} to {gates[-1]['at']}: the pairs of "
-        f"{len(gates)} real gates of unchanged code, in the form of {TUNING.name}."
-    )
-    document = {"about": about, "gates": [entry["pairs"] for entry in gates]}
-    HELD_OUT.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
-    say(f"Written: {HELD_OUT.relative_to(ROOT)}, {HELD_OUT.stat().st_size / 1000:.0f} kB")
+def record_pairs(file: Path, pairs: int) -> None:
+    """Time pairs of unchanged code, of each target so many, and add them to a recording."""
+    document = {"about": "", "gates": []}
+    if file.exists():
+        document = json.loads(file.read_text(encoding="utf-8"))
+    for target, ops in OPS.items():
+        gate: dict[str, list[Any]] = {op: [] for op in ops}
+        with tempfile.TemporaryDirectory(prefix="dynadvise-gates-") as holder:
+            base = make_project(Path(holder) / "base")
+            head = shutil.copytree(base, Path(holder) / "head")
+            measurer = ChildProcesses(
+                *(
+                    SurveyRequest(
+                        Tree(side, str(folder), str(folder)), target, None, {}, None,
+                        DEFAULT_SAMPLES, str(Path(holder) / f"{side}.pickle"),
+                    )
+                    for side, folder in (("base", base), ("head", head))
+                ),
+                timeout_s=900.0,
+            )  # fmt: skip
+            order = random.Random()
+            for side in ("base", "head"):
+                measurer.survey(side)
+            for number in range(pairs):
+                say(f"{target}: pair {number + 1} of {pairs}")
+                for op, found in pair_to_json(measurer.time_pair(ops, number, order), ops).items():
+                    gate[op].append(found)
+        document["gates"].append(gate)
+        document["about"] = (
+            f"Recorded until {now()} by tests/bench/gates.py record: gate by gate and op by op the "
+            "pairs; of each, base and head; of each, item by item the calls in microseconds."
+        )
+        file.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")
+        say(f"Written: {file}")
 
 
 def gates_table() -> list[dict[str, Any]]:
@@ -311,13 +324,8 @@ def gates_table() -> list[dict[str, Any]]:
 
 def replays() -> list[dict[str, Any]]:
     """Replayed gates on the tuning recording and on the held-out one."""
-    recordings = {"tuning": read(TUNING), "held out": held_out()}
-    if recordings["held out"] is None and HELD_OUT.exists():
-        recordings["held out"] = read(HELD_OUT)
     rows = []
-    for name, recording in recordings.items():
-        if recording is None:
-            continue
+    for name, recording in (("tuning", read(TUNING)), ("held out", read(HELD_OUT))):
         say(f"replaying gates on the recording: {name}")
         families, alarmed = family_alarms(recording, 500)
         rows.append(
@@ -444,7 +452,9 @@ def main() -> None:
     measuring.add_argument("--minutes", type=float, help="stop after so many")
     commands.add_parser("static", help="time the static check of a project with 20 jobs")
     commands.add_parser("report", help="write the page")
-    commands.add_parser("fixtures", help="make the recorded pairs the held-out recording")
+    recording = commands.add_parser("record", help="time pairs alone and add them to a recording")
+    recording.add_argument("file", type=Path, nargs="?", default=HELD_OUT)
+    recording.add_argument("--pairs", type=int, default=20, help="of each target (default: 20)")
     given = parser.parse_args()
     if given.command == "measure":
         try:
@@ -454,8 +464,8 @@ def main() -> None:
             raise SystemExit(130) from None
     elif given.command == "static":
         measure_static()
-    elif given.command == "fixtures":
-        write_fixture()
+    elif given.command == "record":
+        record_pairs(given.file, given.pairs)
     else:
         write_report()
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-
 import gates
 import pytest
 from replayed import read
 
+from advisor.measure.paired import OpCalls
+
 
 def entry(variant, number, verdicts, slowed=None, wall_s=50.0):
-    process = [[[1000, 1010], [2000, 2020]], [200, 201, 202, 203]]
+    process = [[1000, 1010], [2000, 2020]]
     return {
         "kind": "gate", "variant": variant, "number": number, "target": "shop:compute_job",
         "slowed": slowed, "verdict": "FAIL" if "FAIL" in verdicts.values() else "PASS",
@@ -29,7 +29,6 @@ def recorded(tmp_path, monkeypatch):
     monkeypatch.setattr(gates, "STATE", tmp_path)
     monkeypatch.setattr(gates, "ROOT", tmp_path)
     monkeypatch.setattr(gates, "RESULTS", tmp_path / "gates.jsonl")
-    monkeypatch.setattr(gates, "HELD_OUT", tmp_path / "held_out_pairs.json")
     same = {"score": "PASS", "rank": "PASS"}
     gates.record(entry("same", 0, same))
     gates.record(entry("same", 1, {**same, "rank": "FAIL"}, wall_s=90.0))
@@ -65,14 +64,25 @@ def test_a_false_alarm_is_counted_and_a_slowed_op_is_none(recorded):
     assert "20 jobs, each in a file of its own: 2.0 s" in page
 
 
-def test_the_recording_holds_the_gates_without_a_change(recorded):
-    gates.write_fixture()
-    held_out = read(recorded / "held_out_pairs.json")
-    assert held_out.families == (("rank", "score"),)
-    assert len(held_out.pairs(("score",))) == 20
-    base, head = held_out.pairs(("rank",))[0]["rank"]
+def test_pairs_are_added_to_a_recording(tmp_path, monkeypatch):
+    class Measured:
+        def __init__(self, base, head, timeout_s):
+            assert base.tree.root != head.tree.root
+
+        def survey(self, side):
+            pass
+
+        def time_pair(self, ops, number, order):
+            calls = OpCalls(((0.001, 0.00101), (0.002, 0.00202)))
+            return {side: dict.fromkeys(ops, calls) for side in ("base", "head")}
+
+    monkeypatch.setattr(gates, "ChildProcesses", Measured)
+    for _ in range(2):
+        gates.record_pairs(tmp_path / "pairs.json", 10)
+    recorded = read(tmp_path / "pairs.json")
+    assert recorded.families == (("rank", "score"), ("convert", "fetch"))
+    assert len(recorded.pairs(("score",))) == 20
+    base, head = recorded.pairs(("rank",))[0]["rank"]
     assert base == head
     assert base.calls_s == ((0.001, 0.00101), (0.002, 0.00202))
-    assert json.loads((recorded / "held_out_pairs.json").read_text())["about"].startswith(
-        "Recorded"
-    )
+    assert recorded.about.startswith("Recorded")

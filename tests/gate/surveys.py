@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -73,7 +74,12 @@ class RecordedMeasurer:
             raise found
         return found
 
-    def time(self, side: str, ops: Sequence[str], pair: int) -> dict[str, OpCalls]:
+    def time_pair(
+        self, ops: Sequence[str], number: int, order: random.Random
+    ) -> dict[str, dict[str, OpCalls]]:
+        return {side: self.time(side, ops, number) for side in ("base", "head")}
+
+    def time(self, side: str, ops: Sequence[str], number: int) -> dict[str, OpCalls]:
         self.processes.append(side)
         timed = {}
         for op in ops:

@@ -98,17 +98,16 @@ def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
 
 
 class OncePerSide:
-    """A measurer that really measures the first process of a side alone."""
+    """A measurer that really measures the first pair alone."""
 
     def __init__(self, measurer):
         self.survey = measurer.survey
-        self._time = measurer.time
-        self._timed = {}
+        self._time_pair = measurer.time_pair
+        self._timed = None
 
-    def time(self, side, ops, pair):
-        if side not in self._timed:
-            self._timed[side] = self._time(side, ops, pair)
-        return self._timed[side]
+    def time_pair(self, ops, number, order):
+        self._timed = self._timed or self._time_pair(ops, number, order)
+        return self._timed
 
 
 def test_an_op_that_kills_its_process_is_reported(project):
