@@ -53,9 +53,7 @@ def resolved_run_config(
                 if run_config
                 else f"Job '{job.name}' needs a run config.",
                 details=str(error),
-                hint="Correct the file given with --run-config."
-                if run_config
-                else "Give one with --run-config FILE.",
+                hint=_run_config_hint(job, given=bool(run_config)),
             ) from error
         return None
     except DagsterInvalidDefinitionError as error:
@@ -64,6 +62,14 @@ def resolved_run_config(
             details=str(error),
             hint="If its resources are in a Definitions object, name that module, with --job.",
         ) from error
+
+
+def _run_config_hint(job: JobDefinition, *, given: bool) -> str:
+    if given:
+        return "Correct the file given with --run-config."
+    if job.partitioned_config is not None:
+        return "It is partitioned: give one partition's run config with --run-config FILE."
+    return "Give one with --run-config FILE."
 
 
 def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutionPlan:
