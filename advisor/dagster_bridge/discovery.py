@@ -63,6 +63,17 @@ def _pool_limits(
     return {pool: limit for pool, limit in sorted(limits.items()) if limit is not None}
 
 
+def import_target(target: TargetReference) -> None:
+    """Import the target's module, whatever it holds.
+
+    Raises:
+        TargetError: It does not exist, or importing it failed.
+    """
+    from advisor.dagster_bridge.target import load_module
+
+    load_module(target)
+
+
 @dataclass(frozen=True, slots=True)
 class ValidationRequest:
     """Run configs to validate against the target's job."""

@@ -9,6 +9,8 @@ import pytest
 from factories import make_host_profile
 
 from advisor.api import calibrating
+from advisor.api.options import CalibrateOptions
+from advisor.domain.errors import TargetError
 from advisor.domain.host import HostProfile
 from advisor.domain.workload import TargetReference
 from advisor.measure import calibration
@@ -149,3 +151,14 @@ def test_a_calibration_of_version_1_is_read_where_no_module_was_in_it(
     )
     assert measured.full == ([module] if is_read else [module, module])
     assert is_read or "another version" in told[0]
+
+
+def test_a_target_that_cannot_be_imported_is_an_error_before_anything_is_measured(
+    measured, tmp_path
+):
+    (tmp_path / "torn.py").write_text("import not_there_at_all\n")
+    for target, said in (("absent_module:x", "no module"), ("torn:x", "not_there_at_all")):
+        options = CalibrateOptions(target, None, working_directory=tmp_path)
+        with pytest.raises(TargetError, match=said):
+            calibrating.calibrate_host(options)
+    assert not measured.full

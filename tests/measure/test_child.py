@@ -88,8 +88,11 @@ def test_ways_to_fail(body, argument, kind, words):
     assert words in failure.reason
 
 
-def test_native_crash_names_the_line():
-    assert "child_bodies.py" in child("crash").failure.where
+def test_native_crash_names_the_line_and_blames_no_memory():
+    failure = child("crash").failure
+    assert "child_bodies.py" in failure.where
+    assert failure.as_error().hint is None
+    assert "memory" in child("killed", signal.SIGKILL).failure.as_error().hint
 
 
 def test_hang_is_ended_and_says_where_and_what():
