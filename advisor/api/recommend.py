@@ -308,14 +308,21 @@ def _snippets(saved: SavedProfile, advice: Advice) -> Snippets:
 
 
 def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -> Prediction:
-    """One candidate's prediction.
+    """One candidate's prediction; that it does not fit the machine is among its costs.
 
     Raises:
         ConfigurationError: There is no model of it on the profile's host.
     """
     from advisor.model.order import with_first_result
     from advisor.model.prediction import estimate, prediction_of
+    from advisor.model.search import Constraints, rejection_of
 
+    blocked = _no_loop_for(saved.description) if candidate.executor == "async" else None
+    if blocked:
+        raise ConfigurationError(
+            f"There is no prediction of '{candidate.label}': {blocked}.",
+            hint="Threads overlap what blocks: --batch-size with --workers.",
+        )
     setting = setting_of(saved, options)
     try:
         found = estimate(candidate, setting)
@@ -327,4 +334,20 @@ def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -
             hint=f"Calibrated multiprocess methods: {known}.",
         ) from error
     prediction = with_first_result(prediction_of(found, setting), setting)
-    return _worded(prediction, setting, saved)
+    constraints = Constraints(
+        max_connections=options.max_connections,
+        connections_per_item=connections_held(saved.workload),
+    )
+    worded = _worded(prediction, setting, saved)
+    reason = rejection_of(found, setting, constraints)
+    if reason is None:
+        return worded
+    return replace(worded, costs=(f"it does not fit: it {reason}", *worded.costs))
+
+
+def _no_loop_for(description: WorkloadDescription) -> str | None:
+    """Why the ops' waits cannot share an event loop; a missing package hinders no prediction."""
+    blocking = [op.op.name for op in description.mapped if not op.is_async]
+    if not blocking:
+        return None
+    return f"{', '.join(blocking)} is not `async def` and blocks the loop"

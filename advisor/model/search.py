@@ -100,8 +100,8 @@ def _crowded_pool(candidate: Candidate, setting: Setting) -> str | None:
     return None
 
 
-def _rejection(found: Estimate, setting: Setting, constraints: Constraints) -> str | None:
-    """Why a simulated candidate must not be advised, with the figures."""
+def rejection_of(found: Estimate, setting: Setting, constraints: Constraints) -> str | None:
+    """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have = setting.machine.memory_bytes
     if have and found.peak_memory_bytes > have:
         return f"needs {_memory(found.peak_memory_bytes)}, the host has {_memory(have)}"
@@ -151,7 +151,7 @@ def search(
 
     def rejection(found: Estimate) -> str | None:
         tried.append(found)
-        return _rejection(found, setting, constraints)
+        return rejection_of(found, setting, constraints)
 
     fits, rejected = simulate_all(
         everything,
@@ -163,7 +163,7 @@ def search(
     )
     if not fits:
         smallest = min(tried, key=lambda found: found.peak_memory_bytes)
-        reason = _rejection(smallest, setting, constraints)
+        reason = rejection_of(smallest, setting, constraints)
         raise ValueError(f"no way to run fits: even the smallest {reason}")
 
     core = np.array([found.core_seconds for found in fits])[:, None]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from factories import make_saved_profile
 
 from advisor.api.options import AdviseOptions
-from advisor.api.recommend import recommend
+from advisor.api.recommend import predict, recommend
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import ConfigurationError
 from advisor.store import SavedProfile
 
 
@@ -75,3 +78,19 @@ def test_the_advice_names_the_job_that_only_the_option_told() -> None:
     described = replace(saved.description, target=target)
     advice = recommend(replace(saved, description=described), AdviseOptions(), snippets=False)
     assert advice.target == "shop:nightly"
+
+
+def test_a_prediction_says_that_it_does_not_fit() -> None:
+    saved, four = make_saved_profile(), Candidate("execute_job", "multiprocess", "spawn", (), 4)
+    crowded = predict(saved, four, AdviseOptions(max_connections=1))
+    assert "holds 4 connections, the limit is 1" in crowded.costs[0]
+    large = predict(saved, four, AdviseOptions(memory_bytes=64 << 20))
+    assert "the host has 64 MiB" in large.costs[0]
+    assert not any("not fit" in cost for cost in predict(saved, four, AdviseOptions()).costs)
+
+
+def test_an_event_loop_that_an_op_blocks_is_not_predicted_as_if_it_did_not() -> None:
+    saved = make_saved_profile()
+    assert not any(op.is_async for op in saved.description.mapped)
+    with pytest.raises(ConfigurationError, match="blocks the loop"):
+        predict(saved, Candidate("execute_job", "async", max_concurrent=4), AdviseOptions())
