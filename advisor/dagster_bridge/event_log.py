@@ -208,7 +208,7 @@ def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
         start_method=setting.start_method or ("spawn" if is_multiprocess else None),
         max_concurrent=1 if executor == "in_process" else setting.max_concurrent,
         event_count=len(events),
-        notes=_notes(run, steps),
+        notes=_notes(run, steps, is_interrupted=log.is_interrupted),
         pool_waits_s=log.pool_waits_s(),
         run_start_s=log.run_start_s,
         preload_modules=setting.preload_modules,
@@ -293,6 +293,7 @@ class _Log:
     def __init__(self, origin_s: float) -> None:
         self.executor: str | None = None
         self.run_start_s = 0.0
+        self.is_interrupted = False
         self._origin_s = origin_s
         self._attempts: dict[str, list[_Attempt]] = {}
         self._blocked: dict[str, float] = {}
@@ -360,6 +361,7 @@ class _Log:
     def _engine_event(self, event: EventRow, at_s: float) -> None:
         message, has_error = _engine_message(event.payload)
         self._name_executor(message)
+        self.is_interrupted |= "received termination signal" in message
         if event.step_key is None:
             return
         if "blocked by limit for pool" in message:
@@ -440,17 +442,19 @@ def _slots_from_queue(steps: list[ObservedStep]) -> list[ObservedStep]:
     return steps
 
 
-def _notes(run: RunRow, steps: Sequence[ObservedStep]) -> tuple[str, ...]:
+def _notes(run: RunRow, steps: Sequence[ObservedStep], *, is_interrupted: bool) -> tuple[str, ...]:
     notes: list[str] = []
+    if is_interrupted:
+        notes.append("The run was told to stop (a termination signal): its figures end there.")
     begun = [step for step in steps if _begin(step)[0] != float("inf")]
     unfinished = sum(step.status == "running" for step in begun)
     if run.status in {"running", "queued"}:
         queued = f", {len(steps) - len(begun)} in the queue" if len(begun) < len(steps) else ""
         notes.append(
-            f"The run is still going ({unfinished} steps at work{queued}); figures will change."
+            f"The run is still going ({_steps(unfinished)} at work{queued}); figures will change."
         )
     elif unfinished:
-        notes.append(f"{unfinished} steps had not ended when the run was over ({run.status}).")
+        notes.append(f"{_steps(unfinished)} had not ended when the run was over ({run.status}).")
     backwards = sum(
         step.worker_starting_s is not None
         and step.worker_started_s is not None
@@ -463,6 +467,10 @@ def _notes(run: RunRow, steps: Sequence[ObservedStep]) -> tuple[str, ...]:
             "so launch times are too short or too long by that difference."
         )
     return tuple(notes)
+
+
+def _steps(number: int) -> str:
+    return f"{number} step{'' if number == 1 else 's'}"
 
 
 def _begin(step: ObservedStep) -> tuple[float, str, int]:

@@ -114,6 +114,10 @@ def parallel_slower_than_expected(facts: Facts) -> Diagnosis | None:
         return None
     p, t = facts.parallelism, facts.totals
     step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
+    own_s = _own_code_s(run)
+    if not step_s:
+        # Loading and storing were slowed by the launches beside them: no bound can count on them.
+        gain = facts.makespan_s - own_s
     return Diagnosis(
         code="RUN001",
         kind="parallel-slower-than-expected",
@@ -139,9 +143,10 @@ def parallel_slower_than_expected(facts: Facts) -> Diagnosis | None:
         ),
         gain_s=gain,
         formula=(
-            "makespan - summed loading, computing and storing"
-            + (" - steps x calibrated step cost in process" if step_s else "")
-            + f" = {facts.makespan_s:.2f} - {serial_s:.2f}"
+            "makespan - summed loading, computing and storing - steps x calibrated step cost in "
+            f"process = {facts.makespan_s:.2f} - {serial_s:.2f}"
+            if step_s
+            else f"makespan - the ops' own code = {facts.makespan_s:.2f} - {own_s:.2f}"
         ),
         at_most=not step_s,
     )
@@ -163,6 +168,11 @@ def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
     if work_s < facts.makespan_s / 2 or not facts.worth(gain):
         return None
     slowest = max(done, key=lambda step: compute_s(step) or 0.0)
+    own_s = _own_code_s(facts.run)
+    halved_s = _own_code_s(facts.run, done) / 2
+    if not launch_s:
+        # One step for all items also spares each its own load, store and events.
+        gain = facts.makespan_s - (own_s - halved_s)
     return Diagnosis(
         code="RUN002",
         kind="sequential-unexpectedly-slow",
@@ -182,9 +192,11 @@ def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
         ),
         gain_s=gain,
         formula=(
-            "summed computing / 2"
-            + (" - launches under a warm forkserver / 2" if launch_s else "")
-            + f" = {work_s:.2f} / 2{f' - {launch_s:.2f}' if launch_s else ''}, for two at once"
+            "summed computing / 2 - launches under a warm forkserver / 2 = "
+            f"{work_s:.2f} / 2 - {launch_s:.2f}, for two at once"
+            if launch_s
+            else "makespan - the ops' own code, the items' half of it = "
+            f"{facts.makespan_s:.2f} - {own_s - halved_s:.2f}, for two at once in one step"
         ),
         at_most=not launch_s,
     )
@@ -208,9 +220,15 @@ def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
     start_s = boot_s + exit_s
     warm_s = min(start_s, warm.boot_s + warm.exit_s) if warm else 0.0
     steps = sum(mapped.attempts for mapped in facts.mapped)
-    # The steps before and after the mapped ones start alone, and each pays as much.
-    plain = sum(step.mapping_key is None for step in run.steps)
-    gain = (steps / facts.slots + plain) * (start_s - warm_s)
+    # The steps before and after the mapped ones start alone, in what their own launch takes.
+    plain_s = sum(
+        max(0.0, step.resource_init_started_s - step.worker_starting_s + exit_s - warm_s)
+        for step in run.steps
+        if step.mapping_key is None
+        and step.worker_starting_s is not None
+        and step.resource_init_started_s is not None
+    )
+    gain = steps / facts.slots * (start_s - warm_s) + plain_s
     if boot_s < 0.3 * op.slot_s.median or not facts.worth(gain):
         return None
     preloaded = run.preload_modules is not None
@@ -242,8 +260,9 @@ def imports_dominate_launch(facts: Facts) -> Diagnosis | None:
         ),
         gain_s=gain,
         formula=(
-            "(mapped steps / slots + other steps) x (launch, import and exit - what a warm start "
-            f"takes) = ({steps} / {facts.slots} + {plain}) x ({start_s:.2f} - {warm_s:.2f})"
+            "mapped steps / slots x (launch, import and exit - what a warm start takes) + the same "
+            f"of the other steps = {steps} / {facts.slots} x ({start_s:.2f} - {warm_s:.2f}) + "
+            f"{plain_s:.2f}"
         ),
         at_most=warm is None,
     )
@@ -287,7 +306,9 @@ def pod_start_dominates(facts: Facts) -> Diagnosis | None:
     # A batch whose work is ten times its start: overhead below a tenth.
     batch = int(np.ceil(10 * boot_s / work_s)) if work_s > 0 else op.attempts
     batch = max(1, min(batch, op.attempts // max(1, facts.slots)))
-    gain = (op.attempts - np.ceil(op.attempts / batch)) * boot_s / facts.slots
+    # Each step less is one start less, and one turn less of a slot that waits to be given away.
+    step_s = boot_s + op.median_s("tail")
+    gain = (op.attempts - np.ceil(op.attempts / batch)) * step_s / facts.slots
     if batch < 2 or boot_s < work_s or not facts.worth(float(gain)):
         return None
     return Diagnosis(
@@ -308,8 +329,8 @@ def pod_start_dominates(facts: Facts) -> Diagnosis | None:
         remedy=f"Put about {batch} items into one step, or run the mapped part in one process.",
         gain_s=float(gain),
         formula=(
-            "(steps - batches) x start / slots = "
-            f"({op.attempts} - {int(np.ceil(op.attempts / batch))}) x {boot_s:.2f} / {facts.slots}"
+            "(steps - batches) x (start and tail) / slots = "
+            f"({op.attempts} - {int(np.ceil(op.attempts / batch))}) x {step_s:.2f} / {facts.slots}"
         ),
     )
 
@@ -325,9 +346,11 @@ def many_tiny_steps(facts: Facts) -> Diagnosis | None:
     if not begins or not ends:
         return None
     window_s = max(ends) - min(begins)
-    gain = window_s - work_s
-    if gain < work_s or not facts.worth(gain):
+    lost_s = window_s - work_s
+    if lost_s < work_s or not facts.worth(lost_s):
         return None
+    # One batch also spares the fan-out op its outputs and the collecting op its inputs.
+    own_s = _own_code_s(facts.run)
     return Diagnosis(
         code="RUN005",
         kind="many-tiny-steps",
@@ -336,12 +359,12 @@ def many_tiny_steps(facts: Facts) -> Diagnosis | None:
             f"{len(steps)} mapped steps took {_s(window_s)}, of which {_s(work_s)} is their work."
         ),
         evidence=(
-            f"{_s(gain / len(steps))} of bookkeeping a step, {_s(work_s / len(steps))} of work",
+            f"{_s(lost_s / len(steps))} of bookkeeping a step, {_s(work_s / len(steps))} of work",
             f"{facts.run.event_count} events in the log",
         ),
         remedy="Put several items into one step (batches): one set of events for many items.",
-        gain_s=gain,
-        formula=f"mapped part - summed computing = {window_s:.2f} - {work_s:.2f}",
+        gain_s=facts.makespan_s - own_s,
+        formula=f"makespan - the ops' own code = {facts.makespan_s:.2f} - {own_s:.2f}",
         at_most=True,
     )
 
@@ -736,6 +759,22 @@ def _serial_s(facts: Facts) -> float:
     )
     step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
     return worked + step_s * len(facts.run.steps)
+
+
+def _own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) -> float:
+    """At least what the ops' own code took, one step after another (of all steps where None).
+
+    Between a step's last input and its output an event is written, and between two outputs one is
+    stored: neither is the op's. What one event takes is seen between the storing and the end.
+    """
+    own_s = 0.0
+    for step in run.steps if steps is None else steps:
+        if step.inputs_s is None or step.end_s is None:
+            continue
+        until = step.first_output_s if step.first_output_s is not None else step.end_s
+        event_s = 0.0 if step.stored_s is None else max(0.0, step.end_s - step.stored_s)
+        own_s += max(0.0, until - step.inputs_s - event_s)
+    return own_s
 
 
 def _tail_alone_s(run: ObservedRun) -> float:

@@ -33,8 +33,8 @@ def test_long_items_in_parallel_have_nothing_against_them() -> None:
 def test_parallel_slower_than_expected() -> None:
     run = make_observed([0.1] * 8, slots=2, launch_s=1.2)
     diagnosis = found(run)["parallel-slower-than-expected"]
-    work = sum(step.end_s - step.start_s for step in run.steps)
-    assert diagnosis.gain_s == pytest.approx(run.end_s - work, abs=0.01)
+    # At most: all but the items' own code, of which an event of 4 ms is no part.
+    assert diagnosis.gain_s == pytest.approx(run.end_s - 8 * 0.096, abs=0.01)
     assert diagnosis.at_most
     exact = found(run, make_overhead())["parallel-slower-than-expected"]
     assert not exact.at_most
@@ -44,7 +44,8 @@ def test_parallel_slower_than_expected() -> None:
 def test_sequential_unexpectedly_slow() -> None:
     run = make_observed([2.0] * 10, slots=1, launch_s=None, executor="in_process")
     diagnosis = found(run)["sequential-unexpectedly-slow"]
-    assert diagnosis.gain_s == pytest.approx(10.0)
+    # At most: two at once in one step, which needs no load, store and events an item.
+    assert diagnosis.gain_s == pytest.approx(run.end_s - 10.0, abs=0.05)
     assert "threads" in diagnosis.remedy
 
 
@@ -79,7 +80,7 @@ def test_many_tiny_steps() -> None:
     run = make_observed([0.002] * 60, slots=1, launch_s=None, executor="in_process", tail_s=0.01)
     diagnosis = found(run)["many-tiny-steps"]
     assert "batches" in diagnosis.remedy
-    assert diagnosis.gain_s == pytest.approx(60 * 0.05, rel=0.1)
+    assert 60 * 0.05 < diagnosis.gain_s <= run.end_s  # the fan-out's and collect's share too
 
 
 def test_slot_refill_lag() -> None:

@@ -96,6 +96,6 @@ def test_tasks_in_the_queue_are_told_from_those_at_work(tmp_path: Path, until_s:
     at_work = [s for s in run.steps if s.status == "running" and begin_s(s) is not None]
     queued = [s for s in run.steps if begin_s(s) is None]
     assert len(at_work) <= 2
-    assert run.notes[0].startswith(f"The run is still going ({len(at_work)} steps at work")
+    assert run.notes[0].startswith(f"The run is still going ({len(at_work)} step")
     assert (f"{len(queued)} in the queue" in run.notes[0]) == bool(queued)
     assert analyze_run(run).items == len(mapped_steps(run))

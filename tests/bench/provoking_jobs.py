@@ -30,6 +30,11 @@ try:
 except ImportError:
     async_executor = None
 
+try:
+    from dagster_docker import docker_executor
+except ImportError:
+    docker_executor = None
+
 from advisor.examples import async_calls, csv_files, seed_chunks
 
 
@@ -144,6 +149,13 @@ def plain():
 @job
 def in_a_pool():
     collect(fan_out().map(pooled).collect())
+
+
+if docker_executor is not None:
+
+    @job(executor_def=docker_executor)
+    def in_containers():
+        collect(fan_out().map(work).collect())
 
 
 # The examples, so that one file names every job that is run.
