@@ -401,10 +401,11 @@ def _job_of_bare_op(
     """
     from advisor.emit.items_form import described_as_job, items_source, job_of_op
 
-    if description.kind != "op" or candidate.needs_code:
+    one_input = len(description.mapped[0].inputs) == 1
+    if description.kind != "op" or not one_input or candidate.needs_code:
         raise DynadviseError(
-            f"{target.spelled} is no job: of it only batches, and ops one a step by run config, "
-            "can be run for real."
+            f"{target.spelled} is no job: of it only batches can be run for real, and, of an op "
+            "with one input, one item a step."
         )
     made = job_of_op(described_as_job(description), items_source(description))
     source = f"{_JOB_OF_BARE_OP}\n{made.from_import}\n\n{made.binding}"
