@@ -108,6 +108,7 @@ def test_a_failing_item_is_named_by_its_key(attribute, candidate, tmp_path):
     [
         ("handing_by_size_job", {"ops": {"cutting_by_size": {"config": {"size": 2}}}}),
         ("mapping_job", {"ops": {"labelled": {"config": {"factor": 1, "end": "?"}}}}),
+        ("config_mapping_job", {"end": "?"}),
         (
             "mapping_chain_job",
             {"ops": {"labelled": {"config": {"factor": 0}}, "scale": {"config": {"shift": 1}}}},
