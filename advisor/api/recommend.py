@@ -18,6 +18,7 @@ from advisor.api.ways import (
 from advisor.domain.advice import (
     Advice,
     HostSummary,
+    NextMeasurement,
     Prediction,
     Snippets,
     WorkloadSummary,
@@ -254,7 +255,7 @@ def recommend(
             *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
         ),
         tie=found.tie,
-        next_measurement=found.next_measurement,
+        next_measurement=_of_target(found.next_measurement, saved),
         measured_cost_s=_cost_s(saved),
         op_executions=saved.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -269,6 +270,12 @@ def _cost_s(saved: SavedProfile) -> float:
     """What the measuring took when the profile was made."""
     made = cast("Advice | None", saved.advice)
     return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
+
+
+def _of_target(found: NextMeasurement | None, saved: SavedProfile) -> NextMeasurement | None:
+    if found is None:
+        return None
+    return replace(found, command=found.command.replace("TARGET", saved.description.target.spelled))
 
 
 def _unmeasured(saved: SavedProfile) -> list[str]:

@@ -191,11 +191,14 @@ class _Measurement:
             self.request = dataclasses.replace(self.request, budget_s=budget_s)
         preloadable = self._check_preload(scouted)
         preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
-        probes = self._probe("process", scouted, preloadable)
+        kinds: list[WorkerKind] = ["process", "thread"]
+        if _cpu_share(scouted.later or (scouted.first,)) < _WAITING_CPU:
+            kinds.reverse()  # what can be advised is probed before the time is up
+        probes = self._probe(kinds[0], scouted, preloadable)
         limited, limited_probes = self._limited(scouted, preloadable)
         first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
-        probes += self._probe("thread", scouted, preloadable)
+        probes += self._probe(kinds[1], scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)

@@ -217,7 +217,8 @@ def search(
         candidates=tuple(predictions[i] for i in order),
         rejected=tuple(rejected),
         tie=tie,
-        next_measurement=_next_measurement(recommendation, predictions, code, choice),
+        next_measurement=_unprobed(recommendation.candidate, setting)
+        or _next_measurement(recommendation, predictions, code, choice),
     )
 
 
@@ -229,6 +230,18 @@ def _simplest(
     near = [i for i in order if expected[i] <= best * (1.0 + TIE)]
     chosen = min(near, key=lambda i: complexity(fits[i].candidate))
     return chosen, bool(chosen != order[0])
+
+
+def _unprobed(candidate: Candidate, setting: Setting) -> NextMeasurement | None:
+    """The probe of the advised workers, where none was taken: they may not work at all."""
+    kind = candidate.worker_kind
+    if kind is None or candidate.workers_in_op <= 1 or kind in setting.contention.probed:
+        return None
+    names = "threads" if kind == "thread" else "processes"
+    return NextMeasurement(
+        what=f"run items at once as {names}: that they can, and how fast, is assumed so far",
+        command="dynadvise profile TARGET --budget 120",
+    )
 
 
 def _next_measurement(

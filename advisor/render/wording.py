@@ -158,7 +158,7 @@ def headline(advice: Advice) -> Headline:
         predicted=f"{interval(best.makespan_s)} for {items}",
         compared=tuple(_compared(advice)),
         certainty=_certainty(advice),
-        sure=advice.tie or best.p_best >= 0.9,
+        sure=advice.tie or _is_sure(advice),
         costs=best.costs,
         needs_code=best.candidate.needs_code,
     )
@@ -181,13 +181,18 @@ def _compared(advice: Advice) -> list[str]:
     ]
 
 
+def _is_sure(advice: Advice) -> bool:
+    """Whether no measurement is left that could turn the decision."""
+    return advice.recommendation.p_best >= 0.9 and advice.next_measurement is None
+
+
 def _certainty(advice: Advice) -> str:
     best = advice.recommendation
     best_in = f"best in {percent(best.p_best)} of the resampled draws"
     regret = f"on average {percent(best.expected_regret)} slower than the best of each draw"
     if advice.tie:
         return f"A near tie, of which this is the simplest way: {regret}."
-    if best.p_best >= 0.9:
+    if _is_sure(advice):
         return f"Sure: {best_in}."
     if best.p_best >= 0.6:
         return f"Likely: {best_in}; {regret}."

@@ -348,3 +348,13 @@ def test_a_resource_that_waits_to_start_takes_no_core_from_other_steps() -> None
 
     assert makespan_s(0.0) < makespan_s(None) - 2.0
     assert makespan_s(1.0) == makespan_s(None)
+
+
+def test_workers_that_were_never_tried_are_not_sure() -> None:
+    guessed = advise(profile(0.5, 0.0, 24))
+    assert guessed.recommendation.candidate.worker_kind == "thread"
+    assert "threads" in guessed.next_measurement.what
+    probes = tuple(ConcurrencyProbe("thread", n, 1.0) for n in (2, 8, 32))
+    probed = advise(profile(0.5, 0.0, 24, probes=probes))
+    assert probed.recommendation.candidate.worker_kind == "thread"
+    assert probed.next_measurement is None

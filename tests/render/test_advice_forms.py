@@ -187,7 +187,7 @@ def test_text_fits_its_width_and_tells_everything(width):
         "in_process executor, batches of 8, 8 threads in a step",
         "0.80 s (0.74 to 0.88) for 8 items",
         "18 times as fast as the job as it is",
-        "Sure: best in 97 %",
+        "Likely: best in 97 %",
         "Without a change of code: multiprocess, warm forkserver, 8 at once",
         "14 s (13 to 16)",
         "needs 9.1 GiB, the host has 8.0 GiB",
@@ -248,7 +248,7 @@ def test_a_bare_op_is_compared_with_the_default_alone():
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"p_best": 0.95}, "Sure"),
+        ({"p_best": 0.95}, "Likely"),
         ({"p_best": 0.7, "expected_regret": 0.03}, "Likely"),
         ({"p_best": 0.3, "expected_regret": 0.03}, "Not sure"),
     ],
@@ -256,6 +256,14 @@ def test_a_bare_op_is_compared_with_the_default_alone():
 def test_the_certainty_is_put_into_words(changes, words):
     best = replace(make_advice().recommendation, **changes)
     assert wording.headline(make_advice(recommendation=best)).certainty.startswith(words)
+
+
+def test_only_what_no_measurement_could_turn_is_sure():
+    best = replace(make_advice().recommendation, p_best=0.95)
+    settled = make_advice(recommendation=best, next_measurement=None)
+    assert wording.headline(settled).certainty.startswith("Sure")
+    assert wording.headline(settled).sure
+    assert not wording.headline(make_advice(recommendation=best)).sure
 
 
 def test_a_tie_is_called_one():
