@@ -66,7 +66,9 @@ def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -
     """
     definition = job.executor_def
     config = _resolved_config(job, run_config)
-    configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema)
+    # A job that maps its config takes no executor in it; one with a default run config does.
+    mapped = job.config_mapping is not None and job.run_config is None
+    configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema) or mapped
     if _made_by(definition, multi_or_in_process_executor):
         chosen = "in_process" if "in_process" in config else "multiprocess"
         return _setting(

@@ -89,7 +89,8 @@ def _notes(request: EmitRequest) -> list[str]:
         elif _path(kind, setting) is None:
             notes.append(
                 f"Run config cannot choose the {kind} executor: the job's code fixes"
-                f" {setting.class_name}. Change it there (`dynadvise emit --as python`)."
+                f" {setting.class_name}, or maps its config. Change it there"
+                " (`dynadvise emit --as python`)."
             )
         elif fixed:
             notes.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from dagster import executor, job, op, validate_run_config
+from dagster import ConfigMapping, executor, job, op, validate_run_config
 
 from advisor.dagster_bridge.executors import MAX_CONCURRENT_VARIABLE, executor_setting
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -71,6 +71,37 @@ def test_what_configured_fixes_is_said_and_run_config_really_is_ignored() -> Non
 
 def test_a_jobs_own_run_config_counts() -> None:
     assert executor_setting(loaded("preset_job").job, None).max_concurrent == 9
+
+
+def test_a_job_that_maps_its_config_takes_no_executor_in_it() -> None:
+    @op(config_schema={"depth": int})
+    def dig(context) -> int:
+        return int(context.op_config["depth"])
+
+    def to_op(given: dict) -> dict:
+        return {"ops": {"dig": {"config": {"depth": given["depth"]}}}}
+
+    mapping = ConfigMapping(to_op, config_schema={"depth": int})
+
+    @job(config=mapping)
+    def mapped() -> None:
+        dig()
+
+    @job(config={"ops": {"dig": {"config": {"depth": 3}}}})
+    def defaulted() -> None:
+        dig()
+
+    assert executor_setting(mapped, {"depth": 2}).config_path is None
+    assert executor_setting(mapped, {"depth": 2}).in_process_config_path is None
+    path = executor_setting(defaulted, None).config_path
+    assert path == ("execution", "config", "multiprocess")
+    validate_run_config(
+        defaulted,
+        {
+            "execution": {"config": {"multiprocess": {"max_concurrent": 2}}},
+            "ops": {"dig": {"config": {"depth": 1}}},
+        },
+    )
 
 
 def test_defaults_come_from_the_environment_or_the_number_of_cpus(monkeypatch) -> None:
