@@ -336,7 +336,7 @@ def configuration_for(
         run_config=config,
         predicted_s=prediction.makespan_s,
         python_path=python_path,
-        serial_work_s=saved.workload.items * saved.advice.workload.wall_s.median,
+        expected_work_s=prediction.breakdown_s.work_s,
         pool_limits=saved.description.pool_limits,
     )
 

@@ -37,8 +37,8 @@ class Configuration:
         run_config: The whole run config, the executor's part included.
         predicted_s: What was predicted for it beforehand; None where nothing was.
         python_path: Folders that must be importable besides the working directory.
-        serial_work_s: The items' measured durations in all: the work time of a run that leaves
-            no event log (``execute_in_process``).
+        expected_work_s: Predicted wall clock of the items' work: stands for that of a run that
+            leaves no event log (``execute_in_process``).
         pool_limits: Slots of the job's pools, set on each run's instance.
     """
 
@@ -48,7 +48,7 @@ class Configuration:
     run_config: Mapping[str, object]
     predicted_s: Interval | None = None
     python_path: tuple[str, ...] = ()
-    serial_work_s: float = 0.0
+    expected_work_s: float = 0.0
     pool_limits: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -157,7 +157,9 @@ def run_once(
     return VerifiedRun(
         candidate=configuration.candidate,
         wall_s=result.wall_s,
-        work_s=work_s(result.run) if result.run else configuration.serial_work_s,
+        work_s=(
+            work_s(result.run) if result.run else min(configuration.expected_work_s, result.wall_s)
+        ),
         parent_cpu_s=result.parent_cpu_s,
         child_cpu_s=result.child_cpu_s,
         started_at=started_at,

@@ -151,7 +151,8 @@ def notes(rows: Sequence[VerifiedRow], left_out: Sequence[tuple[str, str]]) -> l
             f"Runs of the same configuration differ by {100 * median(spreads):.1f} % (median)."
         )
     lines.append(
-        "Work: wall clock in which at least one item was being computed. Overhead: the rest."
+        "Work: wall clock in which at least one item was being computed (as predicted, where a run "
+        "leaves no event log). Overhead: the rest."
     )
     return lines
 
