@@ -328,8 +328,8 @@ def _fit_serial(
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:
-    """The command's whole time less the one tiny step that it ran."""
+    """The command's whole time less the one tiny step that it ran, and the user's import."""
     if host.cli_start_s is None:
         return None
     inside = in_process.start_s + in_process.step_s + in_process.end_s
-    return max(0.0, host.cli_start_s - inside)
+    return max(0.0, host.cli_start_s - inside) + host.user_import_s

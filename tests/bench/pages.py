@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import re
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -31,7 +32,8 @@ MECHANISMS = {
 
 
 REGRET_WORDS = """\
-Regret: how much longer the advised way took than the fastest way that was run. The rule of thumb:
+Regret: how much longer the advised way took than the fastest way that was run and that puts no more
+items at work than a pool of the job's allows. The rule of thumb:
 sequential under 30 s an item, `execute_job` to 5 minutes, above that the command line. The cost of
 measuring includes the host's calibration where it was not cached."""
 
@@ -90,6 +92,12 @@ def plain(run: Run) -> bool:
     return ":batch=" not in run.configuration
 
 
+def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
+    """Whether no step has more items at work than the workload's pools allow in all."""
+    workers = re.search(r":(?:threads|processes)=(\d+)", run.configuration)
+    return workers is None or int(workers[1]) <= min(limits.values(), default=math.inf)
+
+
 def baseline(found: Recorded) -> dict[Key, Predicted]:
     from baseline import regressed_s
 
@@ -129,7 +137,12 @@ def choices(found: Recorded, advised: str = "advised") -> list[Choice]:
     """What was advised, or with ``config_only`` the best advice that needs no change of code."""
     from workloads import WORKLOADS
 
-    among = [run for run in found.runs if advised == "advised" or plain(run)]
+    among = [
+        run
+        for run in found.runs
+        if (advised == "advised" or plain(run))
+        and within_pools(run, WORKLOADS[run.workload].pool_limits)
+    ]
     made = []
     for name in found.names:
         profile = found.profiles[name]

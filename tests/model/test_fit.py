@@ -142,6 +142,12 @@ def test_a_method_that_only_ran_while_the_host_was_fast_counts_as_at_its_usual_s
     assert moved.prepare_s > 1.02 * alone.prepare_s
 
 
+def test_the_command_line_imports_the_users_module_once_more() -> None:
+    known = host(serial_run(4), cli_start_s=3.0)
+    bare = fit_overhead(known).cli_start_s
+    assert fit_overhead(replace(known, user_import_s=0.5)).cli_start_s == pytest.approx(bare + 0.5)
+
+
 def test_lines_recover_seconds_a_byte_and_bookkeeping_an_item() -> None:
     storing = tuple(
         StorageSample(n, 0.001 + 2e-9 * n, 0.0005 + 1e-9 * n) for n in (10**3, 10**6, 10**7)
