@@ -305,6 +305,7 @@ def refresh(
         session = _Session(subject, str(home), {})
         session.imports = StepImports((), host.user_roots, host.user_import_s)
         scaling = [*host.cpu_scaling, *session.cpu_scaling()]
+        starts_s = [s for s in (host.cli_start_s, session.cli_start_s()) if s is not None]
         for index, probe in enumerate(_longest_ago_first(host)):
             expected = _expected_s(probe, host)
             if time.monotonic() - begun + expected > budget_s:
@@ -315,6 +316,7 @@ def refresh(
         host,
         runs=_newest([*host.runs, *added]),
         cpu_scaling=_newest_scaling(scaling),
+        cli_start_s=sum(starts_s) / len(starts_s) if starts_s else None,
         cost_s=host.cost_s + time.monotonic() - begun,
         calibrated_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
     )

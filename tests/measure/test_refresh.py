@@ -8,7 +8,7 @@ from advisor.api.calibrating import subject_of
 from advisor.measure import calibration
 
 
-def test_a_method_that_the_last_look_had_no_time_for_comes_first(monkeypatch) -> None:
+def test_another_look_begins_with_what_was_not_seen_for_longest(monkeypatch) -> None:
     tried: list[str] = []
 
     def run(_session, probe, _preload):
@@ -17,9 +17,12 @@ def test_a_method_that_the_last_look_had_no_time_for_comes_first(monkeypatch) ->
 
     monkeypatch.setattr(calibration._Session, "run", run)
     monkeypatch.setattr(calibration._Session, "cpu_scaling", lambda _session: ())
+    monkeypatch.setattr(calibration._Session, "cli_start_s", lambda _session: 3.0)
     made = make_host_profile()
     any_run = made.runs[0]
     order = ("forkserver", "spawn", "warm_forkserver", "execute_in_process", "in_process")
     runs = tuple(replace(any_run, method=m, started_at_s=100.0 + n) for n, m in enumerate(order))
-    calibration.refresh(subject_of(None), replace(made, runs=runs), budget_s=600.0)
+    known = replace(made, runs=runs, cli_start_s=2.0)
+    found = calibration.refresh(subject_of(None), known, budget_s=600.0)
     assert tuple(tried) == order
+    assert found.cli_start_s == 2.5  # both moments count
