@@ -216,8 +216,6 @@ def _execute_command(request: RunRequest) -> RunResult:
         config.write_text(yaml.safe_dump(_plain(request.run_config)))
         environment = {**os.environ, "DAGSTER_HOME": request.instance_home}
         command = command_line(request.target, config, lambda: _job_name(request.target))
-        with DagsterInstance.from_config(request.instance_home):
-            pass  # makes the tables of a new instance: a user's are there
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         done = subprocess.run(
             command,
