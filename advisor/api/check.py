@@ -156,6 +156,8 @@ def check(
             "There is no target to check.",
             hint='Name one, or set targets = ["module:job"] in [tool.dynadvise].',
         )
+    if options.base and not options.static:
+        _planned(options.pairs, 1)  # too few for any op: said before any code runs
     started = time.monotonic()
     gate = _Gate(options, progress or _silent, surroundings or real_surroundings())
     gate.progress("static rules", None)
@@ -163,7 +165,7 @@ def check(
     if options.static:
         targets = [gate.statically(each) for each in inspected]
     else:
-        if announce is not None:
+        if announce is not None and any(each.loaded for each in inspected):
             announce(_announcement(options, inspected))
         with sole_use():
             targets = gate.measured(inspected)
@@ -188,6 +190,15 @@ def _silent(_message: str, _fraction: float | None = None) -> None:
     """Say nothing."""
 
 
+def _planned(pairs: int, ops: int) -> LookPlan:
+    from advisor.model.comparison import plan_looks
+
+    try:
+        return plan_looks(pairs, ops)
+    except ValueError as error:
+        raise ConfigurationError(f"--pairs: {error}.") from None
+
+
 def _announcement(options: CheckOptions, inspected: Sequence[Inspected]) -> str:
     targets = ", ".join(each.target for each in inspected if each.loaded)
     if options.base:
@@ -196,7 +207,7 @@ def _announcement(options: CheckOptions, inspected: Sequence[Inspected]) -> str:
     else:
         how = f"then in {_PAST_PROCESSES} processes where the profile is of this host class"
     return (
-        f"check runs your code: for {targets or 'no target'}, the fan-out op and the mapped ops "
+        f"check runs your code: for {targets}, the fan-out op and the mapped ops "
         f"on up to {options.samples} items, {how} (each calls every op again)."
     )
 
@@ -313,15 +324,10 @@ class _Gate:
         self.anything_measured |= any(op.calls for op in (subject.head.ops if subject.head else ()))
 
     def _plan(self, subjects: Sequence[_Subject]) -> LookPlan | None:
-        from advisor.model.comparison import plan_looks
-
         ops = sum(len(subject.comparable) for subject in subjects)
         if ops == 0:
-            return plan_looks(max(self.options.pairs, DEFAULT_PAIRS))
-        try:
-            return plan_looks(self.options.pairs, ops)
-        except ValueError as error:
-            raise ConfigurationError(f"--pairs: {error}.") from None
+            return _planned(max(self.options.pairs, DEFAULT_PAIRS), 1)
+        return _planned(self.options.pairs, ops)
 
     def _time_pairs(self, subject: _Subject, plan: LookPlan) -> None:
         from advisor.measure.paired import measure_pairs

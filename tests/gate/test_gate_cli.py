@@ -249,6 +249,8 @@ def test_wrong_usage_is_an_error_with_status_2(project, arguments):
     runner = CliRunner()
     result = runner.invoke(cli, ["check", *arguments])
     assert result.exit_code == 2 or getattr(result.exception, "exit_status", None) == 2
+    if "no-such-branch" not in arguments:
+        assert "runs your code" not in result.output
 
 
 def test_a_project_without_targets_says_how_to_name_them(tmp_path, monkeypatch):
