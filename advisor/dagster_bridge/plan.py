@@ -82,9 +82,9 @@ def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> 
         TargetError: An input has no value, or the run config does not fit.
     """
     resolved = resolved_run_config(job, run_config)
-    nothing = ResolvedRunConfig(
-        ops={handle: OpConfig.from_dict({}) for handle in ops_by_handle(job)}
-    )
+    parts = [handle.split(".") for handle in ops_by_handle(job)]
+    handles = {".".join(part[:depth]) for part in parts for depth in range(1, len(part) + 1)}
+    nothing = ResolvedRunConfig(ops={handle: OpConfig.from_dict({}) for handle in handles})
     planned = nothing if resolved is None else resolved._replace(execution=nothing.execution)
     try:
         return ExecutionPlan.build(job.with_executor_def(in_process_executor), planned)

@@ -8,9 +8,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from dagster import DynamicOut, DynamicOutput, job, op, static_partitioned_config
+from dagster import DynamicOut, DynamicOutput, graph, job, op, static_partitioned_config
 
-from advisor.dagster_bridge.plan import resolved_run_config
+from advisor.dagster_bridge.plan import execution_plan, resolved_run_config
 from advisor.dagster_bridge.source_hash import source_hash
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -259,3 +259,24 @@ def test_a_partitioned_job_without_run_config_asks_for_that_of_one_partition() -
         resolved_run_config(whole, None, needed=True)
     given = by_region.get_run_config_for_partition_key("eu")
     assert resolved_run_config(partitioned, given, needed=True) is not None
+
+
+def test_graphs_inside_a_job_that_lacks_its_run_config_do_not_hide_its_steps() -> None:
+    @op(config_schema={"depth": int})
+    def dig(context) -> int:
+        return int(context.op_config["depth"])
+
+    @graph
+    def inner():
+        return dig()
+
+    @graph
+    def outer():
+        return inner()
+
+    @job
+    def nested():
+        outer()
+
+    planned = execution_plan(nested, None)
+    assert [step.key for step in planned.get_all_steps_in_topo_order()] == ["outer.inner.dig"]
