@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import os
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -101,6 +103,33 @@ def multiprocess_run(job: JobDefinition, node: str, folder: Path) -> tuple[objec
         assert result.success
         steps = {event.step_key for event in result.all_events if event.step_key}
         return result.output_for_node(node), steps
+
+
+def ruff_complaints(folder: Path, *check: str) -> str:
+    """What ``ruff format`` and, given its options, ``ruff check`` find wrong in a folder."""
+    commands = [["format", "--diff"], *([["check", *check]] if check else [])]
+    ruff = [sys.executable, "-m", "ruff"]
+    found = [
+        subprocess.run(
+            [*ruff, *command, "--isolated", "."],
+            cwd=folder, capture_output=True, text=True, check=False,
+        )
+        for command in commands
+    ]  # fmt: skip
+    return "\n".join(done.stdout + done.stderr for done in found if done.returncode != 0)
+
+
+def run_script(script: Path, home: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A Python script run beside itself, with its instance in ``home``."""
+    return subprocess.run(
+        [sys.executable, str(script)],
+        cwd=script.parent,
+        env={**os.environ, "DAGSTER_HOME": str(home), **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
 
 
 def request_for(

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,7 +17,7 @@ from dagster import (
     reconstructable,
     validate_run_config,
 )
-from emission import is_plain, load_job, load_source, request_for
+from emission import is_plain, load_job, load_source, request_for, run_script
 from factories import make_advice, make_prediction
 
 from advisor.dagster_bridge.structure import describe
@@ -143,15 +140,7 @@ def test_the_troubleshooting_script_succeeds_and_the_monitor_judges_its_run(
     script, home = tmp_path / "run_it.py", tmp_path / "new" / "home"
     script.write_text(emit("troubleshooting", request_for(description, SERIAL)), encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env={**os.environ, "DAGSTER_HOME": str(home), "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_script(script, home, PYTHONPATH=str(ROOT))
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("succeeded")

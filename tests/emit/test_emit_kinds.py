@@ -5,9 +5,6 @@ from __future__ import annotations
 import ast
 import importlib
 import importlib.util
-import os
-import subprocess
-import sys
 from dataclasses import replace
 
 import pytest
@@ -20,7 +17,15 @@ from dagster import (
     reconstructable,
     validate_run_config,
 )
-from emission import JOBS, describe_job, load_job, load_source, request_for
+from emission import (
+    JOBS,
+    describe_job,
+    load_job,
+    load_source,
+    request_for,
+    ruff_complaints,
+    run_script,
+)
 from factories import make_advice, make_prediction, make_sample, make_workload_profile
 
 from advisor.domain.candidate import Candidate
@@ -324,15 +329,7 @@ def test_troubleshooting_runs_as_a_script(tmp_path):
     script = tmp_path / "run_it.py"
     script.write_text(emit_for("troubleshooting", *SMALL, SPAWN_2_PRELOADED), encoding="utf-8")
 
-    done = subprocess.run(
-        [sys.executable, str(script)],
-        cwd=tmp_path,
-        env={**os.environ, "DAGSTER_HOME": str(tmp_path / "new" / "home")},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    done = run_script(script, tmp_path / "new" / "home")
 
     assert done.returncode == 0, done.stderr[-2000:]
     assert done.stdout.startswith("succeeded")
@@ -422,19 +419,8 @@ def test_emitted_python_is_as_ruff_formats_and_lints_it(tmp_path):
         if kind not in ("run-config", "dagster-yaml"):
             safe = "".join(c if c.isalnum() else "_" for c in name)
             (tmp_path / f"{safe}.py").write_text(text, encoding="utf-8")
-    ruff = [sys.executable, "-m", "ruff"]
 
-    formatted = subprocess.run(
-        [*ruff, "format", "--isolated", "--diff", "."],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    checked = subprocess.run(
-        [*ruff, "check", "--isolated", "--config", f"src = ['{JOBS}']", "."],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-
-    assert formatted.returncode == 0, formatted.stdout
-    assert checked.returncode == 0, checked.stdout
+    assert not ruff_complaints(tmp_path, "--config", f"src = ['{JOBS}']")
 
 
 def test_emitted_code_imports_nothing_of_dynadvise_and_is_the_same_twice():
