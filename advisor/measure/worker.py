@@ -15,6 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -108,7 +109,6 @@ class Session:
     drawn: DrawnItems
     resource_init: ResourceInit
     base_rss_bytes: int
-    empty_call_s: float
     held: list[dict[str, object]] = field(default_factory=list)  # where they cannot be pickled
     fixed: dict[str, dict[str, object]] = field(default_factory=dict)
     executions: int = 0
@@ -118,6 +118,11 @@ class Session:
     stored: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
     not_stored: set[str] = field(default_factory=set)
     quiet: bool = False  # whether calls are not announced one by one
+
+    @cached_property
+    def empty_call_s(self) -> float:
+        """What calling an op charges beside its own work; sessions that time no call never ask."""
+        return self.invocation.empty_call_s()
 
     @property
     def chain(self) -> tuple[MappedOp, ...]:
@@ -177,6 +182,7 @@ class Session:
         results: dict[str, Mapping[str, object]] = {}
         key = self.drawn.keys[item]
         recording = recorder.recording if recorder else contextlib.nullcontext
+        empty_call_s = self.empty_call_s  # before the first call, which would pay for its imports
         for place, op in enumerate(self.chain):
             started = time.perf_counter()
             with recording():
@@ -200,8 +206,8 @@ class Session:
                 ItemSample(
                     item=item,
                     key=key,
-                    wall_s=max(0.0, reading.wall_s - self.empty_call_s),
-                    cpu_s=max(0.0, reading.cpu_s - self.empty_call_s),
+                    wall_s=max(0.0, reading.wall_s - empty_call_s),
+                    cpu_s=max(0.0, reading.cpu_s - empty_call_s),
                     peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
                     input_bytes=_pickled_bytes(inputs)[0],
                     output_bytes=output_bytes,
@@ -449,7 +455,6 @@ def session(
                 drawn,
                 resource_init,
                 resident_bytes(os.getpid()),
-                invocation.empty_call_s(),
                 held,
                 dict(fixed),
             )

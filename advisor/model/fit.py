@@ -25,7 +25,7 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.model.moments import own_cpu_s, to_newest_moment
+from advisor.model.moments import imported_s, own_cpu_s, to_newest_moment
 
 EVENTS_PER_STEP = 12
 """Queue items that a mapped step sends its parent."""
@@ -229,8 +229,7 @@ def noise_of(runs: Sequence[CalibrationRun]) -> float:
     groups: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
     for run in runs:
         key = (run.method, run.max_concurrent, run.items)
-        imported_s = run.server_import_s + run.step_import_s * len(run.run.steps)
-        wall_s = run.wall_s - run.item_wait_s * run.items - imported_s
+        wall_s = run.wall_s - run.item_wait_s * run.items - imported_s(run)
         groups.setdefault(key, []).append((wall_s, own_cpu_s(run)))
     squares, freedom = 0.0, 0
     for group in groups.values():

@@ -26,10 +26,14 @@ ALIKE_S = 3600.0
 a moment told most of that of the minutes after it, and followed a trend of half an hour."""
 
 
+def imported_s(run: CalibrationRun) -> float:
+    """Seconds in which a run imported the user's module: in the server, and in every step."""
+    return run.server_import_s + run.step_import_s * len(run.run.steps)
+
+
 def own_cpu_s(run: CalibrationRun) -> float:
     """CPU seconds of a run without the imports of the user's module."""
-    imported_s = run.server_import_s + run.step_import_s * len(run.run.steps)
-    return max(run.parent_cpu_s + run.child_cpu_s - imported_s, 1e-3)
+    return max(run.parent_cpu_s + run.child_cpu_s - imported_s(run), 1e-3)
 
 
 def moments_of(runs: Sequence[CalibrationRun]) -> list[int]:
