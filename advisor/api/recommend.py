@@ -57,6 +57,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
             alone_s=float(np.median(items.wall_s)),
             cpu_s=float(np.median(items.cpu_s)),
             cores=facts.cpus,
+            calls=items.calls,
         ),
         overhead=saved.overhead,
         machine=Machine(

@@ -273,13 +273,15 @@ class ConcurrencyProbe:
 
     ``slowdown`` is an item's mean wall seconds among ``workers`` at once, over its seconds alone
     (1.0: they do not disturb each other). ``failed`` holds the reason where the probe did not
-    work (an op that is not thread-safe, say); ``slowdown`` is then 0.
+    work (an op that is not thread-safe, say); ``slowdown`` is then 0. ``items`` are those that
+    each worker ran, in its order; empty in profiles of older versions.
     """
 
     worker_kind: WorkerKind
     workers: int
     slowdown: float
     failed: str | None = None
+    items: tuple[tuple[int, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

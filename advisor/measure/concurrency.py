@@ -142,8 +142,8 @@ class _Comparison:
             self.digests.setdefault(entry.item, set()).add(entry.digest)
         return None
 
-    def pass_at_once(self, workers: int) -> list[list[_Timed]]:
-        """The same items, ``workers`` at once, each worker with the next one."""
+    def lists(self, workers: int) -> tuple[tuple[int, ...], ...]:
+        """The same items for ``workers`` at once, each worker with the next one."""
         items = self._items()
         typical_s = statistics.fmean(self.order.expected_s.values())
         most = _MOST_ROUNDS if workers <= 4 else 3
@@ -151,12 +151,10 @@ class _Comparison:
         if workers * typical_s * rounds > self.order.most_s:
             rounds = 1
         # every worker takes the items in turn, from a place of its own
-        lists = [
-            [items[(worker + turn) % len(items)] for turn in range(rounds)]
+        return tuple(
+            tuple(items[(worker + turn) % len(items)] for turn in range(rounds))
             for worker in range(workers)
-        ]
-        self.executions += workers * rounds
-        return self.run(lists)
+        )
 
     def probe(self, workers: int) -> ConcurrencyProbe:
         """Alone, at once, alone again; what came after the last probe comes before this one."""
@@ -165,7 +163,9 @@ class _Comparison:
         failed = self.pass_alone() if needs_pass else None
         if failed:
             return ConcurrencyProbe(kind, workers, 0.0, f"alone: {failed}")
-        at_once = [entry for each in self.pass_at_once(workers) for entry in each]
+        lists = self.lists(workers)
+        self.executions += sum(map(len, lists))
+        at_once = [entry for each in self.run(lists) for entry in each]
         raised = next((entry.failed for entry in at_once if entry.failed), None)
         if raised:
             return ConcurrencyProbe(kind, workers, 0.0, f"{workers} at once: {raised}")
@@ -178,7 +178,7 @@ class _Comparison:
         drift = self._drift()
         expected_s = sum(self._alone_s(entry.item, drift) for entry in at_once)
         slowdown = sum(entry.wall_s for entry in at_once) / expected_s
-        return ConcurrencyProbe(kind, workers, slowdown)
+        return ConcurrencyProbe(kind, workers, slowdown, items=lists)
 
     def _drift(self) -> float:
         """This child's speed alone now, over that of the first child."""

@@ -61,6 +61,9 @@ _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
+_MUCH_MEMORY_BYTES = (
+    128 << 20
+)  # an item's, from which it matters whether the memory was used before
 _LOADING_S = 300.0  # for importing the user's code and drawing the samples, before it "hangs"
 
 
@@ -196,7 +199,9 @@ class _Measurement:
             kinds.reverse()  # what can be advised is probed before the time is up
         probes = self._probe(kinds[0], scouted, preloadable)
         limited, limited_probes = self._limited(scouted, preloadable)
-        first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
+        first = self._first_calls(scouted, 1, from_place=0)
+        if not first or _peak_bytes(scouted) < _MUCH_MEMORY_BYTES:  # no call had used it before
+            first = [scouted.first, *first]
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe(kinds[1], scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
@@ -246,6 +251,12 @@ class _Measurement:
     def _tell(self, message: str) -> None:
         share = min(0.99, self.elapsed_s / self.request.budget_s)
         self.request.on_progress(message, share)
+
+    def _touch_memory(self, scouted: Scouted, items: int = 1) -> None:
+        """Before items that need much memory: what was never used is slow to get."""
+        peak_bytes = _peak_bytes(scouted)
+        if peak_bytes >= _MUCH_MEMORY_BYTES:
+            self._child("machine:touch_memory", items * peak_bytes)
 
     def _assignment(self) -> Assignment:
         request = self.request
@@ -377,6 +388,7 @@ class _Measurement:
         if item < 0 or not self._fits(self.start_s + scouted.first.wall_s, what):
             return None
         self._tell(what)
+        self._touch_memory(scouted)
         order = FirstCallOrder(self._assignment(), scouted.drawn, item, preload)
         result = self._child("worker:first_call", order)
         if result.failure is not None:
@@ -448,6 +460,7 @@ class _Measurement:
         if not self._fits(cost_s, what):
             return ()
         self._tell(what)
+        self._touch_memory(scouted)
         order = LaterCallsOrder(self._assignment(), scouted.drawn, tuple(items), _MOMENT_S, warm_up)
         result = self._child("worker:later_calls", order, environment=environment)
         if result.failure is not None:
@@ -533,6 +546,7 @@ class _Measurement:
             start_timeout_s=60.0 + 4 * max(workers) * (self.start_s + scouted.first.wall_s),
             preload=preloadable.safe,
         )
+        self._touch_memory(scouted, max(workers))
         return self._probed(order, environment)
 
     def _probed(
@@ -546,9 +560,9 @@ class _Measurement:
             self.executions += probed.executions * chain
             return list(probed.probes)
         probes = [
-            ConcurrencyProbe(**cast("dict[str, Any]", message["probe"]))
+            ConcurrencyProbe(**{**probe, "items": tuple(map(tuple, probe["items"]))})
             for message in told
-            if "probe" in message
+            if (probe := cast("dict[str, Any]", message.get("probe", {})))
         ]
         counts = [cast("int", message["executions"]) for message in told if "probe" in message]
         tried = [cast("int", message["probing"]) for message in told if "probing" in message]
@@ -567,8 +581,7 @@ class _Measurement:
         else:
             wanted = {2, min(cores, 16), 4}
         limit = self.request.memory_limit_bytes or host_facts().memory_bytes
-        peak = max(sample.peak_rss_bytes for run in runs for sample in run.samples)
-        each = peak + (scouted.base_rss_bytes if kind == "process" else 0)
+        each = _peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
         room = max(1, int(_MEMORY_SHARE * limit / max(1, each)))
         if room < max(wanted):
             self.notes[
@@ -667,6 +680,12 @@ class _Measurement:
 
 def _wall_s(scouted: Sequence[Scouted]) -> float:
     return sum(run.wall_s for each in scouted for run in (each.first, *each.later))
+
+
+def _peak_bytes(scouted: Scouted) -> int:
+    """Most memory that an item took beyond its process's own."""
+    runs = scouted.later or (scouted.first,)
+    return max(sample.peak_rss_bytes for run in runs for sample in run.samples)
 
 
 def _cpu_share(runs: Sequence[ChainRun]) -> float:

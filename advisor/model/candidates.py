@@ -59,7 +59,7 @@ class WorkerChoice:
         useful: list[int] = []
         best = 1.0
         for count in counts:
-            throughput = count / self.contention.slowdown(kind, count)
+            throughput = count / self.contention.slowdown(kind, count, self.cores)
             if throughput < best * USEFUL_GAIN:
                 break
             best = throughput

@@ -1,22 +1,27 @@
 """How much items slow each other when several run at once, from the concurrency probes.
 
-One number a kind of worker: the **serial demand**, the part of an item that only one worker can
-do at a time (the interpreter lock, a database lock, memory bandwidth, a remote that throttles).
-From it, exact mean-value analysis of a closed network with one queueing station and a delay
-(Reiser & Lavenberg 1980) gives the service time with any number of workers, so that probes at 2
-and 4 speak for 16 as well. CPU sharing among processes is not in it: the timeline does that.
+Taking turns at the interpreter's lock, or at the cores, is a mechanism and is simulated; the probes
+tell which of the two it is for threads, and what items slow each other beyond it. That is one
+number a kind of worker: the **serial demand**, the part of an item that only one worker can do at
+a time (a database lock, memory bandwidth, a remote that throttles). From it, exact mean-value
+analysis of a closed network with one queueing station and a delay (Reiser & Lavenberg 1980) gives
+the service time with any number of workers, so that probes at 2 and 4 speak for 16 as well.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
 from advisor.domain.workload import ConcurrencyProbe, WorkerKind
-from advisor.model.items import FloatArray
+from advisor.model.event_loop import simulate_loop, taking_turns
+
+Points = tuple[tuple[int, float], ...]
+"""Workers and slowdown, fewest workers first."""
 
 PROBE_SD = 0.12
 """Noise of a probe of computing items: a second or two on a machine that others share (the log
@@ -46,12 +51,13 @@ class Contention:
     Attributes:
         alone_s: A typical item's wall seconds alone.
         cpu_s: Its CPU seconds.
-        thread_serial_s: Serial demand among threads of one process.
-        process_serial_s: Serial demand among processes, beyond sharing the cores.
+        thread_serial_s: Serial demand among threads of one process, beyond taking turns.
+        process_serial_s: The same among processes.
         thread_failed: Why threads cannot be used; None where they can.
         process_failed: The same for processes.
-        thread_points, process_points: Probed workers and slowdown, fewest workers first; for
-            processes beyond sharing the cores.
+        thread_points, process_points: Probed workers and slowdown beyond taking turns, fewest
+            workers first.
+        gives_up_lock: Whether threads compute without Python's lock, and take turns at the cores.
     """
 
     alone_s: float
@@ -60,20 +66,32 @@ class Contention:
     thread_failed: str | None = None
     process_failed: str | None = None
     cpu_s: float = 0.0
-    thread_points: tuple[tuple[int, float], ...] = ()
-    process_points: tuple[tuple[int, float], ...] = ()
+    thread_points: Points = ()
+    process_points: Points = ()
+    gives_up_lock: bool = False
 
     @property
     def probed(self) -> tuple[WorkerKind, ...]:
         """Kinds of worker that were really probed; the others are assumed."""
-        kinds: tuple[tuple[WorkerKind, tuple[tuple[int, float], ...]], ...] = (
+        kinds: tuple[tuple[WorkerKind, Points], ...] = (
             ("thread", self.thread_points),
             ("process", self.process_points),
         )
         return tuple(kind for kind, points in kinds if points)
 
-    def slowdown(self, kind: WorkerKind, workers: int) -> float:
-        """An item's seconds among ``workers`` at once, over its seconds alone.
+    def takes_turns_at(self, kind: WorkerKind, cores: float) -> float:
+        """How many items can compute at full speed beside each other among workers of a kind."""
+        locked = kind == "thread" and not self.gives_up_lock
+        return 1.0 if locked else _items_on(cores, self.alone_s, self.cpu_s)
+
+    def slowdown(self, kind: WorkerKind, workers: int, cores: float) -> float:
+        """An item's seconds among ``workers`` at once, over its seconds alone."""
+        at_once = self.takes_turns_at(kind, cores)
+        turns = _turns(self.alone_s, self.cpu_s, workers, at_once)
+        return turns * self.beyond_turns(kind, workers)
+
+    def beyond_turns(self, kind: WorkerKind, workers: int) -> float:
+        """The factor by which ``workers`` at once slow each other besides taking turns.
 
         Between the probes it is interpolated (a remote that serves eight at a time slows nobody
         before); beyond the last one it grows as the serial demand says.
@@ -82,7 +100,7 @@ class Contention:
             return 1.0
         points = self.thread_points if kind == "thread" else self.process_points
         if not points:
-            return self._by_demand(kind, workers)
+            return 1.0
         counts, seen = zip(*((1, 1.0), *points), strict=True)
         within = float(np.interp(np.log(workers), np.log(counts), np.maximum.accumulate(seen)))
         last = counts[-1]
@@ -96,36 +114,25 @@ class Contention:
             return 1.0
         return service_time_s(workers, self.alone_s, min(serial, self.alone_s)) / self.alone_s
 
-    def serial_s(self, kind: WorkerKind, wall_s: FloatArray, cpu_s: FloatArray) -> FloatArray:
-        """What each item keeps to itself, however many workers there are (shape as given).
+    def among(self, kind: WorkerKind) -> Callable[[int], float]:
+        """`beyond_turns` by how many are at work, as the simulators ask for it."""
+        return lambda working: self.beyond_turns(kind, working)
 
-        A serial demand within the typical item's CPU is taken as the interpreter lock: it is the
-        same share of every item's CPU. A larger one is a lock or a remote: a share of its wall.
-        """
-        serial = self.thread_serial_s if kind == "thread" else self.process_serial_s
-        if self.alone_s <= 0 or serial <= 0:
-            return np.zeros_like(wall_s)
-        if serial <= 1.2 * self.cpu_s:
-            return np.asarray(cpu_s * min(1.0, serial / self.cpu_s))
-        return np.asarray(wall_s * min(1.0, serial / self.alone_s))
 
-    def stretch(self) -> Callable[[int], float]:
-        """The slowdown among steps that work at once, as the timeline asks for it."""
-        return lambda working: self.slowdown("process", working)
+def _items_on(cores: float, alone_s: float, cpu_s: float) -> float:
+    """Items that the cores are enough for: those that compute on several by themselves are few."""
+    return max(1.0, cores / max(1.0, cpu_s / max(alone_s, 1e-9)))
 
-    def on_loop(self) -> Callable[[int], float]:
-        """The slowdown of what items await on one event loop, by how many are awaited at once.
 
-        What threads show beyond taking turns at the interpreter: a lock or a remote.
-        """
+def _turns(alone_s: float, cpu_s: float, workers: int, at_once: float) -> float:
+    """An item's seconds where like ones that began together take turns, over its seconds alone.
 
-        def factor(waiting: int) -> float:
-            if self.alone_s <= 0:
-                return 1.0
-            turns = service_time_s(waiting, self.alone_s, min(self.cpu_s, self.alone_s))
-            return max(1.0, self.slowdown("thread", waiting) * self.alone_s / turns)
-
-        return factor
+    They wait at the same time, and so compute at the same time: like items stay in step.
+    """
+    if alone_s <= 0:
+        return 1.0
+    busy_s = min(alone_s, cpu_s)
+    return (alone_s - busy_s + busy_s * max(1.0, workers / at_once)) / alone_s
 
 
 def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
@@ -144,23 +151,45 @@ def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
     return min(shares, key=error) * alone_s
 
 
-def _log_errors(
-    points: Sequence[tuple[int, float]], explain: Callable[[int], float]
-) -> list[float]:
-    return [float(np.log(seen / explain(workers))) for workers, seen in points]
+def _probe_turns(
+    probe: ConcurrencyProbe, calls: Mapping[int, tuple[float, float]], at_once: float
+) -> float | None:
+    """What a probe's items show where all they do to each other is to take turns.
+
+    None where it is not known which items they were, or what they take alone.
+    """
+    if not probe.items or not all(item in calls for each in probe.items for item in each):
+        return None
+    alone_s = sum(calls[item][0] for each in probe.items for item in each)
+    if alone_s <= 0:
+        return None
+    chains = [[taking_turns(*calls[item]) for item in each] for each in probe.items]
+    found = simulate_loop(chains, max_concurrent=len(chains), at_once=at_once)
+    return sum(found.ended_s) / alone_s
 
 
-def _without_noise(
-    points: Sequence[tuple[int, float]], explain: Callable[[int], float], sd: float
-) -> list[tuple[int, float]]:
-    """Points moved by ``sd`` (of the logarithm) towards what explains them, and not beyond.
+def _log_errors(probes: Sequence[ConcurrencyProbe], explained: Sequence[float]) -> list[float]:
+    return [
+        float(np.log(max(1.0, probe.slowdown) / turns))
+        for probe, turns in zip(probes, explained, strict=True)
+    ]
+
+
+def _beyond(
+    probes: Sequence[ConcurrencyProbe], explained: Sequence[float], waiting: float
+) -> Points:
+    """Slowdowns beyond what is explained, moved by their noise towards none.
 
     Soft thresholding (Donoho & Johnstone 1994): what is within the noise is taken as explained.
+    The noise is of computing: the share of an item's seconds in the probe that is no waiting,
+    ``waiting`` being the waiting's share of its seconds alone.
     """
-    return [
-        (workers, explain(workers) * float(np.exp(np.sign(rest) * max(0.0, abs(rest) - sd))))
-        for (workers, _), rest in zip(points, _log_errors(points, explain), strict=True)
-    ]
+    points = []
+    errors = _log_errors(probes, explained)
+    for probe, turns, error in zip(probes, explained, errors, strict=True):
+        sd = PROBE_SD * (1.0 - waiting / max(1.0, turns))
+        points.append((probe.workers, float(np.exp(max(0.0, error - sd)))))
+    return tuple(sorted(points))
 
 
 def fit_contention(
@@ -169,6 +198,7 @@ def fit_contention(
     alone_s: float,
     cpu_s: float,
     cores: float,
+    calls: Mapping[int, tuple[float, float]] = MappingProxyType({}),
 ) -> Contention:
     """Serial demands from the probes of a workload.
 
@@ -177,46 +207,42 @@ def fit_contention(
         alone_s: A typical item's wall seconds alone (the median: the probes run few items).
         cpu_s: Its CPU seconds.
         cores: Effective cores of the machine that was probed.
+        calls: Item to its wall and CPU seconds alone. A probe whose items are not all in it is
+            taken as one of typical items.
 
     Without a probe, processes are taken as independent, and threads as sharing one interpreter
     lock for all their CPU time.
     """
     good = [probe for probe in probes if probe.failed is None and probe.slowdown > 0]
-    share = cpu_s / max(alone_s, 1e-9)
+    threads = [probe for probe in good if probe.worker_kind == "thread"]
+    processes = [probe for probe in good if probe.worker_kind == "process"]
 
-    def shared_cores(workers: int) -> float:
-        return max(1.0, workers * share / cores)
+    def explained(probed: Sequence[ConcurrencyProbe], at_once: float) -> list[float]:
+        return [
+            _probe_turns(probe, calls, at_once) or _turns(alone_s, cpu_s, probe.workers, at_once)
+            for probe in probed
+        ]
 
-    def one_lock(workers: int) -> float:
-        return service_time_s(workers, alone_s, min(cpu_s, alone_s)) / max(alone_s, 1e-9)
-
-    def points(kind: WorkerKind) -> list[tuple[int, float]]:
-        return [(p.workers, max(1.0, p.slowdown)) for p in good if p.worker_kind == kind]
-
-    def failure(kind: WorkerKind) -> str | None:
+    def failure(kind: WorkerKind, known: Sequence[ConcurrencyProbe]) -> str | None:
         reasons = [p.failed for p in probes if p.worker_kind == kind and p.failed is not None]
-        return reasons[0] if reasons and not points(kind) else None
+        return reasons[0] if reasons and not known else None
 
-    sd = PROBE_SD * min(1.0, share)
-    threads = points("thread")
-    squares = [sum(e * e for e in _log_errors(threads, x)) for x in (one_lock, shared_cores)]
+    busy = min(1.0, cpu_s / max(alone_s, 1e-9))
+    shared_cores = _items_on(cores, alone_s, cpu_s)
+    lock, no_lock = explained(threads, 1.0), explained(threads, shared_cores)
+    squares = [sum(e * e for e in _log_errors(threads, turns)) for turns in (lock, no_lock)]
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
-    locked = squares[0] <= squares[1] + max(sd, LOCK_SD) ** 2
-    threads = _without_noise(threads, one_lock if locked else shared_cores, sd)
-    thread_serial_s = _fit_serial_s(alone_s, threads)
-    if locked:
-        thread_serial_s = max(thread_serial_s, min(cpu_s, alone_s))
-    shared = [
-        (workers, max(1.0, slowdown / shared_cores(workers)))
-        for workers, slowdown in _without_noise(points("process"), shared_cores, sd)
-    ]
+    gives_up_lock = squares[0] > squares[1] + max(PROBE_SD * busy, LOCK_SD) ** 2
+    thread_points = _beyond(threads, no_lock if gives_up_lock else lock, 1.0 - busy)
+    process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy)
     return Contention(
         alone_s=alone_s,
-        thread_serial_s=thread_serial_s,
-        process_serial_s=_fit_serial_s(alone_s, shared),
-        thread_failed=failure("thread"),
-        process_failed=failure("process"),
+        thread_serial_s=_fit_serial_s(alone_s, thread_points),
+        process_serial_s=_fit_serial_s(alone_s, process_points),
+        thread_failed=failure("thread", threads),
+        process_failed=failure("process", processes),
         cpu_s=cpu_s,
-        thread_points=tuple(sorted(threads)),
-        process_points=tuple(sorted(shared)),
+        thread_points=thread_points,
+        process_points=process_points,
+        gives_up_lock=gives_up_lock,
     )

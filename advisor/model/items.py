@@ -60,7 +60,8 @@ class Items:
     ``between_bytes`` is the largest of the results that an op of the chain hands to the next.
 
     ``exact`` is True where the samples are all the items there are, in order. ``measured_cpu_s``
-    is the CPU of all measured calls: what the items' own CPU is known from.
+    is the CPU of all measured calls: what the items' own CPU is known from. ``numbers`` are the
+    workload's items that the samples are of.
     """
 
     count: int
@@ -76,6 +77,7 @@ class Items:
     output_bytes: int
     between_bytes: int = 0
     measured_cpu_s: float = 0.0
+    numbers: tuple[int, ...] = ()
 
     @property
     def wall_s(self) -> FloatArray:
@@ -86,6 +88,12 @@ class Items:
     def cpu_s(self) -> FloatArray:
         """CPU of an item's whole chain (shape: samples)."""
         return np.asarray(np.sum([stage.cpu_s for stage in self.stages], axis=0))
+
+    @property
+    def calls(self) -> dict[int, tuple[float, float]]:
+        """Item to wall and CPU seconds of its whole chain."""
+        pairs = zip(self.wall_s.tolist(), self.cpu_s.tolist(), strict=True)
+        return dict(zip(self.numbers, pairs, strict=True))
 
     @property
     def first_extra_s(self) -> float:
@@ -205,6 +213,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),
+        numbers=tuple(order),
         between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
 

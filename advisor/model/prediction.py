@@ -24,7 +24,7 @@ from advisor.domain.host import (
 )
 from advisor.domain.quantities import Interval
 from advisor.model.contention import Contention
-from advisor.model.event_loop import LoopWork, simulate_loop
+from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
 from advisor.model.scheduling import batch_makespans, list_schedule
 from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, Timeline, simulate
@@ -37,6 +37,9 @@ DRAWN_ITEMS = 256
 
 SIMULATED_STEPS = (80, 200)
 """Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
+
+SIMULATED_ITEMS = 1000
+"""Longer batches are simulated so far, and their workers keep that pace."""
 
 MODEL_SD = 0.07
 """Relative standard deviation of the model's own error, as `make bench` found it."""
@@ -193,35 +196,64 @@ def _worker_start_s(candidate: Candidate, setting: Setting) -> float:
 
 
 def in_step_factor(candidate: Candidate, setting: Setting) -> float:
-    """Slowdown of an item among the workers of one step, and of the steps beside it."""
+    """Slowdown of an item among the workers of its step, at least: its own part of the turns."""
+    items, contention = setting.items, setting.contention
+    kind = candidate.worker_kind or "thread"
     workers = min(candidate.workers_in_op, candidate.batch_size)
-    items = setting.items
-    cpu_share = float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean()))
-    steps = min(candidate.max_concurrent, -(-items.count // candidate.batch_size))
-    if candidate.worker_kind == "process":
-        crowd = workers * steps * cpu_share / max(1e-9, setting.capacity)
-        return max(1.0, crowd) * setting.contention.slowdown("process", workers * steps)
-    factor = setting.contention.slowdown("thread", workers)
-    if steps > 1:
-        factor *= setting.contention.slowdown("process", steps)
-    # Threads that need no interpreter lock (math libraries) still have no more than the cores.
-    return max(factor, workers * steps * cpu_share / max(1e-9, setting.capacity))
+    busy = min(1.0, float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean())))
+    turns = max(1.0, workers * busy / contention.takes_turns_at(kind, setting.capacity))
+    return turns * contention.beyond_turns(kind, workers)
 
 
-def _batch_seconds(
+def _drawn_batch_seconds(
     candidate: Candidate, setting: Setting, order: np.ndarray, batch_size: int
 ) -> FloatArray:
-    """Seconds of each batch over ``order`` (shape: draws x items), its workers at work."""
+    """Least seconds of each batch over ``order`` (shape: draws x items), for the draws' spread.
+
+    What a batch takes is simulated by `_batch_seconds`, which is too slow for each draw.
+    """
     items = setting.items
     walls = np.atleast_2d(items.wall_s[order])
     workers = min(candidate.workers_in_op, batch_size)
     if workers <= 1 or candidate.worker_kind is None:
         return batch_makespans(walls, batch_size, 1)
-    factor = in_step_factor(candidate, setting)
-    scheduled = batch_makespans(walls, batch_size, workers, factor)
-    cpu = np.atleast_2d(items.cpu_s[order])
-    serial = setting.contention.serial_s(candidate.worker_kind, walls, cpu)
-    return np.asarray(np.maximum(scheduled, batch_makespans(serial, batch_size, 1)))
+    scheduled = batch_makespans(walls, batch_size, workers, in_step_factor(candidate, setting))
+    computing = np.atleast_2d(np.minimum(items.cpu_s, items.wall_s)[order])
+    at_once = setting.contention.takes_turns_at(candidate.worker_kind, setting.capacity)
+    return np.asarray(np.maximum(scheduled, batch_makespans(computing, batch_size, 1) / at_once))
+
+
+def _batch_seconds(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
+    """Seconds of each batch over ``order`` (shape: items), its workers at work (shape: batches).
+
+    The workers wait beside each other and take turns at computing. Long batches are simulated at
+    their start and extrapolated.
+    """
+    items, size = setting.items, candidate.batch_size
+    walls = items.wall_s[order]
+    workers = min(candidate.workers_in_op, size)
+    if workers <= 1 or candidate.worker_kind is None:
+        return np.asarray(batch_makespans(walls[None, :], size, 1)[0])
+    contention, kind = setting.contention, candidate.worker_kind
+    calls = zip(items.wall_s.tolist(), items.cpu_s.tolist(), strict=True)
+    known = [[taking_turns(wall, cpu)] for wall, cpu in calls]
+
+    def seconds(first: int) -> float:
+        batch = order[first : first + size]
+        shown = batch[: max(SIMULATED_ITEMS, 4 * workers)]
+        chains = [known[index] for index in shown]
+        found = simulate_loop(
+            chains,
+            max_concurrent=workers,
+            slows_waiting=contention.among(kind),
+            slows_computing=contention.among(kind),
+            at_once=contention.takes_turns_at(kind, setting.capacity),
+        )
+        return found.makespan_s * float(
+            items.wall_s[batch].sum() / max(items.wall_s[shown].sum(), 1e-12)
+        )
+
+    return np.array([seconds(first) for first in range(0, len(order), size)])
 
 
 def _batch_transfers_s(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
@@ -240,7 +272,7 @@ def _batches(
     items = setting.items
     call = call_kind(candidate)
     cpu = items.cpu_s[order]
-    durations = _batch_seconds(candidate, setting, order, candidate.batch_size)[0]
+    durations = _batch_seconds(candidate, setting, order)
     cpu_total = batch_makespans(cpu[None, :], candidate.batch_size, 1)[0]
     transfer = _batch_transfers_s(candidate, setting, order)
     extra_cpu = sum(stage.first_call_extra(call).cpu_s for stage in items.stages)
@@ -335,7 +367,7 @@ def _timeline(candidate: Candidate, setting: Setting, steps: int) -> Timeline:
             cores=setting.capacity,
             max_concurrent=candidate.max_concurrent,
             mechanisms=setting.mechanisms,
-            stretch=setting.contention.stretch(),
+            stretch=setting.contention.among("process"),
         )
     return setting.timelines[key]
 
@@ -412,8 +444,8 @@ def _drawn_makespans(
     wall = items.wall_s
     if candidate.is_batched:
         size = min(candidate.batch_size, length)
-        durations = _batch_seconds(candidate, setting, drawn, size)
-        reference = _batch_seconds(candidate, setting, setting.reference[:length], size)
+        durations = _drawn_batch_seconds(candidate, setting, drawn, size)
+        reference = _drawn_batch_seconds(candidate, setting, setting.reference[:length], size)
         steps = max(1, length // size)
     else:
         durations, reference = wall[drawn], wall[setting.reference[:length]][None]
@@ -445,10 +477,10 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
 
     def work_s(order: np.ndarray) -> FloatArray:
         size = min(candidate.batch_size, order.shape[-1])
-        return np.asarray(_batch_seconds(candidate, setting, order, size).sum(axis=-1))
+        return np.asarray(_drawn_batch_seconds(candidate, setting, order, size).sum(axis=-1))
 
-    if count <= 4096 or workers > 1:
-        reference = float(work_s(setting.reference)[0])
+    if workers > 1:
+        reference = float(_batch_seconds(candidate, setting, setting.reference).sum())
     else:
         reference = float(items.wall_s[setting.reference].sum())
     if candidate.is_batched:
@@ -510,7 +542,7 @@ def _loop_seconds(candidate: Candidate, setting: Setting) -> tuple[float, float]
     def run(limit: int) -> float:
         chains = [known[index] for index in setting.reference[:limit]]
         return simulate_loop(
-            chains, max_concurrent=slots, stretch=setting.contention.on_loop()
+            chains, max_concurrent=slots, slows_waiting=setting.contention.among("thread")
         ).makespan_s
 
     alone = [sum(work.before_s + work.wait_s + work.after_s for work in chain) for chain in known]

@@ -118,7 +118,7 @@ def _pool_sentences(prediction: Prediction, setting: Setting) -> list[str]:
 
 def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     kind = candidate.worker_kind or "thread"
-    slowdown = setting.contention.slowdown(kind, candidate.workers_in_op)
+    slowdown = setting.contention.slowdown(kind, candidate.workers_in_op, setting.capacity)
     names = "threads" if kind == "thread" else "processes"
     source = "probed" if kind in setting.contention.probed else "assumed: it was not probed"
     if slowdown < 1.05:

@@ -1,7 +1,7 @@
 """The benchmark's figures: pure functions from recorded runs and predictions to tables.
 
-A *run* is one measured wall clock of a workload under a configuration; a *prediction* was made for
-the configuration before any of its runs.
+A *run* is one measured wall clock of a workload under a configuration; its *prediction* was made
+before it, from the profile of the same pass.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from statistics import median
 
@@ -23,6 +23,7 @@ class Run:
     configuration: str
     method: str
     wall_s: float
+    repeat: int = 0
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class Predicted:
     median: float
     low: float
     high: float
+
+
+Predictions = Mapping[tuple[str, str, int], Predicted]
+"""By workload, configuration and pass."""
 
 
 @dataclass(frozen=True)
@@ -83,12 +88,12 @@ def by_key(runs: Iterable[Run]) -> dict[Key, list[float]]:
     return dict(found)
 
 
-def errors(runs: Iterable[Run], predicted: Mapping[Key, Predicted]) -> Errors | None:
+def errors(runs: Iterable[Run], predicted: Predictions) -> Errors | None:
     """How far the predictions are from the runs; None where no run has a prediction."""
     signed: list[float] = []
     covered: list[bool] = []
     for run in runs:
-        prediction = predicted.get((run.workload, run.configuration))
+        prediction = predicted.get((run.workload, run.configuration, run.repeat))
         if prediction is None:
             continue
         signed.append(prediction.median / run.wall_s - 1.0)
@@ -107,7 +112,7 @@ def errors(runs: Iterable[Run], predicted: Mapping[Key, Predicted]) -> Errors | 
 
 
 def errors_by(
-    runs: Sequence[Run], predicted: Mapping[Key, Predicted], group: Callable[[Run], str]
+    runs: Sequence[Run], predicted: Predictions, group: Callable[[Run], str]
 ) -> dict[str, Errors]:
     """`errors` of each group of runs, in the order in which groups first appear."""
     groups: dict[str, list[Run]] = defaultdict(list)
@@ -131,10 +136,9 @@ def spread(runs: Iterable[Run]) -> tuple[float, float]:
     return quantile(differences, 0.5), quantile(differences, 0.9)
 
 
-def middle_runs(runs: Iterable[Run]) -> list[Run]:
-    """One run of each configuration: its median."""
-    methods = {(run.workload, run.configuration): run.method for run in runs}
-    return [Run(*key, methods[key], median(walls)) for key, walls in by_key(runs).items()]
+def a_pass_later(runs: Iterable[Run]) -> list[Run]:
+    """The runs as those of the pass before: to be held against what was predicted then."""
+    return [replace(run, repeat=run.repeat - 1) for run in runs]
 
 
 def by_the_others(runs: Iterable[Run]) -> tuple[float, float]:
@@ -225,7 +229,7 @@ def errors_table(title: str, groups: Mapping[str, Errors]) -> str:
 
 
 def choices_table(choices: Sequence[Choice], cost: Mapping[str, tuple[float, float]]) -> str:
-    """``cost`` is the measuring's seconds and the seconds of one run as it was, by workload."""
+    """``cost`` is the measuring's seconds and the seconds of one run as it was, by choice."""
     return table(
         [
             "workload", "advised", "took", "best of the grid", "took", "regret",

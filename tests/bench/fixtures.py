@@ -7,7 +7,7 @@ import json
 from collections import defaultdict
 from typing import Any
 
-from run import ROOT, profile_of, records
+from run import ROOT, profiled, runs
 
 FIXTURES = ROOT / "tests" / "model" / "fixtures"
 SCHEMA = "dynadvise/recorded-runs"
@@ -23,7 +23,7 @@ def rounded(value: Any) -> Any:
 
 
 def write_fixtures(names: list[str]) -> None:
-    """One file a workload: its profile, and each configuration's real wall clocks.
+    """One file a workload: its last profile, and real wall clocks of the same pass.
 
     ``profile`` is a profile as `advisor.store` reads it, but for the advice's list of candidates
     and the calibration runs' phases, which are left out; ``runs`` has one entry a configuration,
@@ -35,14 +35,15 @@ def write_fixtures(names: list[str]) -> None:
 
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name in names:
-        path = profile_of(name)
+        profiles = profiled(name)
+        last = max(profiles, default=0)
         walls: dict[str, list[float]] = defaultdict(list)
-        for entry in records():
-            if entry["kind"] == "run" and entry["workload"] == name and not entry["failed"]:
-                walls[entry["configuration"]].append(entry["wall_s"])
-        if path is None or not walls:
+        for run in runs([name]):
+            if run.repeat == last:
+                walls[run.configuration].append(run.wall_s)
+        if not profiles or not walls:
             continue
-        saved = store.read(path)
+        saved = store.read(ROOT / profiles[last]["path"])
         preload = preload_list(saved)
         small = dataclasses.replace(
             saved,

@@ -13,8 +13,8 @@ from statistics import median
 from typing import Any
 
 import figures
-from figures import Choice, Errors, Key, Predicted, Run
-from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profile_of, records, runs, say
+from figures import Choice, Errors, Predicted, Run
+from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profiled, records, runs, say
 
 PAGE = ROOT / "docs" / "accuracy.md"
 DATA = ROOT / "docs" / "accuracy.json"
@@ -42,16 +42,24 @@ A non-negative linear regression on ceil(N/m), N, m and work/m, fitted to the sa
 runs without batches."""
 
 
+Trial = tuple[str, int]
+"""A workload, and the pass in which it was profiled and run."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Recorded:
     """Everything that the tables are made of."""
 
-    names: list[str]
     runs: list[Run]
-    predicted: dict[Key, Predicted]
-    saved: dict[str, Any]
-    profiles: dict[str, dict[str, Any]]
+    predicted: dict[tuple[str, str, int], Predicted]
+    saved: dict[Trial, Any]
+    profiles: dict[Trial, dict[str, Any]]
     predicted_again: bool = False
+
+    @property
+    def names(self) -> list[str]:
+        """The workloads."""
+        return list(dict.fromkeys(name for name, _ in self.saved))
 
 
 _WHEN = {
@@ -65,27 +73,24 @@ def gather(*, predict_again: bool) -> Recorded:
 
     from advisor import store
 
-    latest = {r["workload"]: r for r in records() if r["kind"] == "profile"}
     measured = {r["workload"] for r in records() if r["kind"] == "run" and not r["failed"]}
-    names = [n for n in WORKLOADS if n in latest and n in measured]
+    names = [name for name in WORKLOADS if name in measured and profiled(name)]
     if set(names) - set(LEFT_OUT_UNLESS_NAMED):
         names = [n for n in names if n not in LEFT_OUT_UNLESS_NAMED]
-    saved = {}
-    predicted: dict[Key, Predicted] = {}
-    for name in names:
-        path = profile_of(name)
-        assert path is not None
-        saved[name] = store.read(path)
-        made: Mapping[str, Mapping[str, float]] = latest[name]["predicted"]
+    profiles = {(name, k): made for name in names for k, made in profiled(name).items()}
+    saved = {trial: store.read(ROOT / made["path"]) for trial, made in profiles.items()}
+    predicted: dict[tuple[str, str, int], Predicted] = {}
+    for (name, repeat), profile in profiles.items():
+        made: Mapping[str, Mapping[str, float]] = profile["predicted"]
         if predict_again:
             say(f"predicting {name} again")
             made = {
                 configuration: dataclasses.asdict(prediction.makespan_s)
-                for configuration, prediction in predictions(saved[name]).items()
+                for configuration, prediction in predictions(saved[name, repeat]).items()
             }
         for configuration, interval in made.items():
-            predicted[name, configuration] = Predicted(**interval)
-    return Recorded(names, runs(names), predicted, saved, latest, predict_again)
+            predicted[name, configuration, repeat] = Predicted(**interval)
+    return Recorded(runs(names), predicted, saved, profiles, predict_again)
 
 
 def plain(run: Run) -> bool:
@@ -98,19 +103,20 @@ def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
     return workers is None or int(workers[1]) <= min(limits.values(), default=math.inf)
 
 
-def baseline(found: Recorded) -> dict[Key, Predicted]:
+def baseline(found: Recorded) -> dict[tuple[str, str, int], Predicted]:
     from baseline import regressed_s
 
     from advisor.api.verify import parse_configuration
     from advisor.api.ways import preload_list
 
     predicted = {}
-    for workload, configuration in figures.by_key(run for run in found.runs if plain(run)):
-        saved = found.saved[workload]
-        candidate = parse_configuration(configuration, preload_list(saved))
+    for run in filter(plain, found.runs):
+        saved = found.saved[run.workload, run.repeat]
+        candidate = parse_configuration(run.configuration, preload_list(saved))
         seconds = regressed_s(saved, candidate)
         if seconds is not None:
-            predicted[workload, configuration] = Predicted(seconds, seconds, seconds)
+            key = run.workload, run.configuration, run.repeat
+            predicted[key] = Predicted(seconds, seconds, seconds)
     return predicted
 
 
@@ -124,16 +130,16 @@ def ablation(found: Recorded) -> dict[str, Errors]:
     return {name: errors for name, errors in tables.items() if errors is not None}
 
 
-def switched_off(found: Recorded, mechanism: str | None) -> dict[Key, Predicted]:
+def switched_off(found: Recorded, mechanism: str | None) -> dict[tuple[str, str, int], Predicted]:
     switched = {mechanism: False} if mechanism else {"polling": True}
     return {
-        (name, configuration): Predicted(**dataclasses.asdict(prediction.makespan_s))
-        for name in found.names
-        for configuration, prediction in predictions(found.saved[name], **switched).items()
+        (name, configuration, repeat): Predicted(**dataclasses.asdict(prediction.makespan_s))
+        for (name, repeat), saved in found.saved.items()
+        for configuration, prediction in predictions(saved, **switched).items()
     }
 
 
-def choices(found: Recorded, advised: str = "advised") -> list[Choice]:
+def choices(found: Recorded, advised: str = "advised") -> dict[Trial, Choice]:
     """What was advised, or with ``config_only`` the best advice that needs no change of code."""
     from workloads import WORKLOADS
 
@@ -143,14 +149,14 @@ def choices(found: Recorded, advised: str = "advised") -> list[Choice]:
         if (advised == "advised" or plain(run))
         and within_pools(run, WORKLOADS[run.workload].pool_limits)
     ]
-    made = []
-    for name in found.names:
-        profile = found.profiles[name]
+    made = {}
+    for (name, repeat), profile in found.profiles.items():
         default = profile["default"]
         rule = figures.rule_of_thumb(WORKLOADS[name].item_s, default)
         choice = figures.choice(name, profile[advised], default, rule, among)
         if choice is not None:
-            made.append(choice)
+            named = f"{name}, pass {repeat + 1}" if (name, 1) in found.profiles else name
+            made[name, repeat] = dataclasses.replace(choice, workload=named)
     return made
 
 
@@ -161,31 +167,35 @@ def search_seconds(found: Recorded) -> dict[str, float]:
 
     took = {}
     for name in found.names:
+        saved = next(saved for (of, _), saved in found.saved.items() if of == name)
         begun = time.perf_counter()
-        recommend(found.saved[name], AdviseOptions(items=10_000))
+        recommend(saved, AdviseOptions(items=10_000))
         took[name] = time.perf_counter() - begun
     return took
 
 
-def one_run_s(found: Recorded, name: str) -> float:
-    """A run as it was: of Dagster's default, measured or else predicted."""
-    default = found.profiles[name]["default"]
-    walls = figures.by_key(found.runs).get((name, default))
-    if walls:
-        return median(walls)
-    return found.predicted[name, default].median if (name, default) in found.predicted else 1.0
+def costs(found: Recorded, made: Mapping[Trial, Choice]) -> dict[str, tuple[float, float]]:
+    """What measuring took, and a run as it was: of Dagster's default, measured or predicted."""
+    walls = figures.by_key(found.runs)
+    took = {}
+    for (name, repeat), choice in made.items():
+        default = found.profiles[name, repeat]["default"]
+        seen = walls.get((name, default), [])
+        one_s = median(seen) if seen else found.predicted[name, default, repeat].median
+        took[choice.workload] = found.saved[name, repeat].advice.measured_cost_s, one_s
+    return took
 
 
 def worst(found: Recorded, count: int = 10) -> list[list[str]]:
-    """The configurations whose predictions err most."""
+    """The configurations whose predictions err most, by the medians over the passes."""
     rows = []
-    for key, walls in figures.by_key(found.runs).items():
-        if key in found.predicted:
-            real = median(walls)
-            error = found.predicted[key].median / real - 1.0
+    for (name, way), walls in figures.by_key(found.runs).items():
+        made = [p.median for (n, w, _), p in found.predicted.items() if (n, w) == (name, way)]
+        if made:
+            real, said = median(walls), median(made)
+            error = said / real - 1.0
             rows.append((abs(error), [
-                key[0], key[1], f"{found.predicted[key].median:.2f} s", f"{real:.2f} s",
-                f"{100 * error:+.1f} %",
+                name, way, f"{said:.2f} s", f"{real:.2f} s", f"{100 * error:+.1f} %",
             ]))  # fmt: skip
     return [row for _, row in sorted(rows, key=lambda entry: -entry[0])[:count]]
 
@@ -194,17 +204,20 @@ def goals(
     found: Recorded, everything: Errors, made: Sequence[Choice], search: float
 ) -> list[list[str]]:
     """Each figure with its goal, and beside the errors those that the machine itself makes."""
-    middle = figures.errors(figures.middle_runs(found.runs), found.predicted)
-    assert middle is not None
     usual, wide = figures.by_the_others(found.runs)
+    later = figures.errors(figures.a_pass_later(found.runs), found.predicted)
+    if math.isnan(usual) or later is None:
+        return _goals(everything, made, search)
     beside = [
-        ["of each configuration's median run: median", figures.percent(middle.median), "-"],
-        ["of each configuration's median run: 90th percentile", figures.percent(middle.p90), "-"],
         ["a run predicted by its configuration's other runs: median", figures.percent(usual), "-"],
         ["a run predicted by its configuration's other runs: 90th percentile",
          figures.percent(wide), "-"],
+        ["a run predicted by the profile of the pass before: median",
+         figures.percent(later.median), "-"],
+        ["a run predicted by the profile of the pass before: 90th percentile",
+         figures.percent(later.p90), "-"],
     ]  # fmt: skip
-    return [*_goals(everything, made, search), *(beside if not math.isnan(usual) else [])]
+    return [*_goals(everything, made, search), *beside]
 
 
 def _goals(everything: Errors, made: Sequence[Choice], search: float) -> list[list[str]]:
@@ -254,8 +267,8 @@ def _write_page(
     found: Recorded,
     everything: Errors,
     tables: Mapping[str, Mapping[str, Errors]],
-    made: Sequence[Choice],
-    config_only: Sequence[Choice],
+    made: Mapping[Trial, Choice],
+    config_only: Mapping[Trial, Choice],
     search: Mapping[str, float],
 ) -> None:
     from workloads import WORKLOADS
@@ -265,10 +278,6 @@ def _write_page(
     dates = sorted(r["at"] for r in records() if r["kind"] == "run")
     days = " to ".join(dict.fromkeys((dates[0][:10], dates[-1][:10])))
     moments = sorted(saved.overhead.moments for saved in found.saved.values())
-    cost = {
-        name: (found.saved[name].advice.measured_cost_s, one_run_s(found, name))
-        for name in found.names
-    }
     kinds = [[name, WORKLOADS[name].kind, str(WORKLOADS[name].items)] for name in found.names]
     head = (
         f"Made by `make bench` from {len(found.runs)} real runs of {len(found.names)} workloads, "
@@ -288,7 +297,8 @@ def _write_page(
         "# How right the predictions and the advice are",
         head,
         figures.table(
-            ["figure", "measured", "goal"], goals(found, everything, made, max(search.values()))
+            ["figure", "measured", "goal"],
+            goals(found, everything, list(made.values()), max(search.values())),
         ),
         sureness,
         "## Errors by method",
@@ -298,9 +308,9 @@ def _write_page(
         figures.table(["workload", "kind", "items"], kinds),
         "## Advice against the best of the grid",
         REGRET_WORDS,
-        figures.choices_table(made, cost),
+        figures.choices_table(list(made.values()), costs(found, made)),
         "The best advice that needs a pasted config alone, against the best way without batches:",
-        figures.choices_table(config_only, cost),
+        figures.choices_table(list(config_only.values()), costs(found, config_only)),
         "## Against a regression",
         REGRESSION_WORDS,
         figures.errors_table("model", tables["compared"]),
@@ -323,21 +333,18 @@ def _write_data(
     found: Recorded,
     everything: Errors,
     tables: Mapping[str, Mapping[str, Errors]],
-    made: Sequence[Choice],
-    config_only: Sequence[Choice],
+    made: Mapping[Trial, Choice],
+    config_only: Mapping[Trial, Choice],
     search: Mapping[str, float],
 ) -> None:
     usual, wide = figures.spread(found.runs)
-    configurations = [
+    single = [
         {
-            "workload": workload,
-            "configuration": configuration,
-            "measured_s": walls,
-            "predicted_s": dataclasses.asdict(found.predicted[workload, configuration])
-            if (workload, configuration) in found.predicted
-            else None,
+            **dataclasses.asdict(run),
+            "predicted_s": dataclasses.asdict(made),
         }
-        for (workload, configuration), walls in figures.by_key(found.runs).items()
+        for run in found.runs
+        if (made := found.predicted.get((run.workload, run.configuration, run.repeat)))
     ]
     document = {
         "schema": "dynadvise/accuracy",
@@ -346,10 +353,10 @@ def _write_data(
         "all": dataclasses.asdict(everything),
         **{name: figures.as_json(table) for name, table in tables.items()},
         "spread": None if math.isnan(usual) else {"median": usual, "p90": wide},
-        "choices": [dataclasses.asdict(choice) for choice in made],
-        "config_only": [dataclasses.asdict(choice) for choice in config_only],
+        "choices": [dataclasses.asdict(choice) for choice in made.values()],
+        "config_only": [dataclasses.asdict(choice) for choice in config_only.values()],
         "search_s": dict(search),
-        "configurations": configurations,
+        "runs": single,
     }
     _write(DATA, json.dumps(document, indent=1) + "\n")
 

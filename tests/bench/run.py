@@ -1,7 +1,8 @@
 """`make bench`: predictions against real runs.
 
-``measure`` profiles each workload as a user would, in a process of its own, and then runs a grid
-of real configurations, interleaved and repeated, through the same code as ``dynadvise verify``.
+``measure`` goes through the workloads in passes. In each pass it profiles a workload as a user
+would, in a process of its own, and then runs a grid of real configurations once, in an order of the
+pass's own, through the same code as ``dynadvise verify``.
 Every figure is appended to ``.bench/results.jsonl`` at once; what is there is not measured again,
 so an interrupted run goes on where it stopped. ``report`` makes the tables of what is there,
 ``fixtures`` writes recorded runs for the tests of the model.
@@ -72,20 +73,23 @@ def say(text: str) -> None:
 # --- profiling -------------------------------------------------------------------------------
 
 
-def profile_of(name: str) -> Path | None:
-    """The workload's profile, if it was made."""
-    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
-    path = ROOT / found[-1]["path"] if found else None
-    return path if path is not None and path.exists() else None
+def profiled(name: str) -> dict[int, dict[str, Any]]:
+    """What was recorded of the workload's profiles, by pass; without those that are gone."""
+    return {
+        r["repeat"]: r
+        for r in records()
+        if r["kind"] == "profile" and r["workload"] == name and (ROOT / r["path"]).exists()
+    }
 
 
-def make_profile(name: str, options: Sequence[str]) -> Path:
+def make_profile(name: str, repeat: int, options: Sequence[str]) -> None:
     """Profile a workload by the command that a user types; store what it predicts for the grid.
 
     For the environment ``dev``: every way of the grid may then be advised.
     """
     command = [sys.executable, "-c", "from advisor.cli import main; main()", "profile"]
-    command += [f"workloads:{name}", "--profiles", str(PROFILES), "--format", "json"]
+    profiles = PROFILES / f"pass-{repeat + 1}"
+    command += [f"workloads:{name}", "--profiles", str(profiles), "--format", "json"]
     command += ["--environment", "dev", *options]
     begun = time.perf_counter()
     environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
@@ -102,7 +106,7 @@ def make_profile(name: str, options: Sequence[str]) -> Path:
     from advisor.measure.machine import host_facts
 
     target = parse_target(f"workloads:{name}", working_directory=HERE)
-    path = store.profile_path(PROFILES, host_facts().id, target)
+    path = store.profile_path(profiles, host_facts().id, target)
     saved = store.read(path)
     predicted = {
         label: dataclasses.asdict(prediction.makespan_s)
@@ -110,12 +114,12 @@ def make_profile(name: str, options: Sequence[str]) -> Path:
     }
     record(
         {
-            "kind": "profile", "workload": name, "path": str(path.relative_to(ROOT)), "at": now(),
-            "took_s": took, "advised": labels(saved)["advised"], "predicted": predicted,
-            "config_only": labels(saved)["config-only"], "default": labels(saved)["default"],
+            "kind": "profile", "workload": name, "repeat": repeat, "at": now(), "took_s": took,
+            "path": str(path.relative_to(ROOT)), "predicted": predicted,
+            "advised": labels(saved)["advised"], "config_only": labels(saved)["config-only"],
+            "default": labels(saved)["default"],
         }
     )  # fmt: skip
-    return path
 
 
 @contextmanager
@@ -196,8 +200,8 @@ def pending(
     }
     for repeat in range(repeats):
         for name in names:
-            path = profile_of(name)
-            configurations = [] if path is None else configurations_of(name, quick=quick)
+            found = profiled(name).get(repeat)
+            configurations = [] if found is None else configurations_of(found, quick=quick)
             shuffled = random.Random(f"{repeat} {name}").sample(configurations, len(configurations))
             for configuration in shuffled or ["(to be profiled)"]:
                 key = (name, configuration)
@@ -205,16 +209,15 @@ def pending(
                     yield repeat, name, configuration
 
 
-def configurations_of(name: str, *, quick: bool = False) -> list[str]:
-    """What is run of a workload: all that was predicted, less what it leaves out.
+def configurations_of(profile: Mapping[str, Any], *, quick: bool = False) -> list[str]:
+    """What is run of a profiled workload: all that was predicted, less what it leaves out.
 
     What was advised is never left out.
     """
     from workloads import WORKLOADS
 
-    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name][-1]
-    advised = {found["advised"], found["config_only"]}
-    out = WORKLOADS[name].left_out
+    advised = {profile["advised"], profile["config_only"]}
+    out = WORKLOADS[profile["workload"]].left_out
 
     def is_run(way: str) -> bool:
         if way in advised:
@@ -222,12 +225,12 @@ def configurations_of(name: str, *, quick: bool = False) -> list[str]:
         affordable = way not in out and way.partition(":")[0] not in out
         return affordable and (not quick or way in QUICK or ":threads=" in way)
 
-    return sorted(way for way in found["predicted"] if is_run(way))
+    return sorted(way for way in profile["predicted"] if is_run(way))
 
 
 def expected_s(name: str, configuration: str) -> float:
     """How long a run and its start take, for the announced duration."""
-    found = [r for r in records() if r["kind"] == "profile" and r["workload"] == name]
+    found = list(profiled(name).values())
     if not found or configuration not in found[-1]["predicted"]:
         return 60.0
     return float(found[-1]["predicted"][configuration]["median"]) + 3.0
@@ -242,9 +245,7 @@ def run_one(name: str, configuration: str, repeat: int) -> float:
     from advisor.api.ways import preload_list
     from advisor.measure.verification import run_once
 
-    path = profile_of(name)
-    assert path is not None
-    saved = store.read(path)
+    saved = store.read(ROOT / profiled(name)[repeat]["path"])
     candidate = parse_configuration(configuration, preload_list(saved))
     prediction = predict(saved, candidate, AdviseOptions())
     with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
@@ -292,8 +293,8 @@ def measure(
         repeat, name, configuration = left[0]
         seconds = sum(expected_s(n, c) for _, n, c in left)
         say(f"{len(left)} left, about {seconds / 60:.0f} min: {name} {configuration} #{repeat + 1}")
-        if profile_of(name) is None:
-            make_profile(name, profile_options)
+        if repeat not in profiled(name):
+            make_profile(name, repeat, profile_options)
             continue
         wall_s = run_one(name, configuration, repeat)
         say(f"  {wall_s:.2f} s, predicted {expected_s(name, configuration) - 3.0:.2f} s")
@@ -302,7 +303,7 @@ def measure(
 def runs(names: list[str]) -> list[Run]:
     """The recorded runs that succeeded."""
     return [
-        Run(r["workload"], r["configuration"], r["method"], r["wall_s"])
+        Run(r["workload"], r["configuration"], r["method"], r["wall_s"], r["repeat"])
         for r in records()
         if r["kind"] == "run" and not r["failed"] and r["workload"] in names
     ]

@@ -6,11 +6,11 @@ import pytest
 from figures import (
     Predicted,
     Run,
+    a_pass_later,
     by_the_others,
     choice,
     errors,
     errors_by,
-    middle_runs,
     quantile,
     rule_of_thumb,
     spread,
@@ -23,7 +23,7 @@ def run(configuration: str, wall_s: float, workload: str = "w", method: str = "m
 
 def test_errors_are_relative_to_the_real_run_and_need_a_prediction():
     runs = [run("a", 10.0), run("a", 8.0), run("b", 4.0), run("unpredicted", 1.0)]
-    predicted = {("w", "a"): Predicted(9.0, 8.5, 10.5), ("w", "b"): Predicted(3.0, 2.0, 3.5)}
+    predicted = {("w", "a", 0): Predicted(9.0, 8.5, 10.5), ("w", "b", 0): Predicted(3.0, 2.0, 3.5)}
     found = errors(runs, predicted)
     assert found.runs == 3
     assert found.median == pytest.approx(0.125)
@@ -35,7 +35,7 @@ def test_errors_are_relative_to_the_real_run_and_need_a_prediction():
 
 def test_groups_without_a_prediction_are_left_out():
     runs = [run("a", 10.0, method="x"), run("b", 10.0, method="y")]
-    found = errors_by(runs, {("w", "a"): Predicted(10, 9, 11)}, lambda r: r.method)
+    found = errors_by(runs, {("w", "a", 0): Predicted(10, 9, 11)}, lambda r: r.method)
     assert list(found) == ["x"]
 
 
@@ -50,9 +50,12 @@ def test_the_machines_own_error_is_that_of_predicting_a_run_by_its_likes():
     assert wide == pytest.approx(0.35)
 
 
-def test_of_repeated_runs_the_median_stands_for_the_configuration():
-    runs = [run("a", 8.0), run("b", 3.0), run("a", 30.0), run("a", 10.0)]
-    assert [(r.configuration, r.wall_s) for r in middle_runs(runs)] == [("a", 10.0), ("b", 3.0)]
+def test_each_run_is_held_against_the_prediction_of_its_own_pass():
+    runs = [Run("w", "a", "m", 10.0, repeat=0), Run("w", "a", "m", 20.0, repeat=1)]
+    predicted = {("w", "a", 0): Predicted(10.0, 9, 11), ("w", "a", 1): Predicted(20.0, 18, 22)}
+    assert errors(runs, predicted).largest == 0.0
+    stale = errors(a_pass_later(runs), predicted)
+    assert (stale.runs, stale.largest) == (1, pytest.approx(0.5))
 
 
 def test_regret_is_against_the_best_that_was_run():

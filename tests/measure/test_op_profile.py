@@ -214,7 +214,7 @@ def test_connections_are_counted():
 def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
     profile = profile_workload(request("uses_cores", budget_s=200.0, samples=2))
     (op,) = profile.ops
-    if cores_used(op.later_calls) < OWN_THREADS + 0.2:  # it may have shown less when it was judged
+    if cores_used(op.later_calls) < OWN_THREADS + 0.4:  # it may have shown less when it was judged
         pytest.skip("this machine is too busy to compute on several cores")
     assert op.limited_calls
     assert cores_used(op.limited_calls) < cores_used(op.later_calls)

@@ -77,7 +77,7 @@ def test_waits_that_start_together_end_together():
 
 def test_a_remote_that_serves_one_at_a_time_takes_the_gain_away():
     chains = [[LoopWork(0.001, 0.5, 0.001)]] * 8
-    found = simulate_loop(chains, max_concurrent=8, stretch=float)
+    found = simulate_loop(chains, max_concurrent=8, slows_waiting=float)
     assert found.makespan_s > 3.9
 
 

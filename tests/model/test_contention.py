@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.model.contention import fit_contention, service_time_s
@@ -18,17 +19,32 @@ def probes(kind: str, **slowdowns: float) -> tuple[ConcurrencyProbe, ...]:
 
 def test_waiting_threads_do_not_slow_each_other() -> None:
     found = fit_contention(probes("thread", n2=1.0, n4=1.01), alone_s=0.5, cpu_s=0.0, cores=2)
-    assert found.slowdown("thread", 16) == pytest.approx(1.0, abs=0.15)
+    assert found.slowdown("thread", 16, 2.0) == pytest.approx(1.0, abs=0.15)
 
 
 def test_the_interpreter_lock_makes_threads_useless_for_plain_python() -> None:
     found = fit_contention(probes("thread", n2=2.0, n4=4.0), alone_s=0.5, cpu_s=0.5, cores=2)
-    assert found.slowdown("thread", 8) == pytest.approx(8.0, rel=0.05)
+    assert found.slowdown("thread", 8, 2.0) == pytest.approx(8.0, rel=0.05)
 
 
 def test_threads_that_were_not_probed_are_taken_to_share_the_lock_for_their_cpu_time() -> None:
     found = fit_contention((), alone_s=1.0, cpu_s=0.5, cores=2)
-    assert found.slowdown("thread", 32) == pytest.approx(16.0, rel=0.1)
+    assert found.slowdown("thread", 32, 2.0) == pytest.approx(16.5)
+    assert found.slowdown("process", 32, 2.0) == pytest.approx(8.5)
+
+
+def test_threads_that_give_up_the_lock_take_turns_at_the_cores() -> None:
+    found = fit_contention(probes("thread", n2=1.0, n4=2.0), alone_s=0.5, cpu_s=0.5, cores=2)
+    assert found.gives_up_lock
+    assert found.slowdown("thread", 8, 2.0) == pytest.approx(4.0, rel=0.05)
+    assert found.slowdown("thread", 8, 8.0) == pytest.approx(1.0, rel=0.05)
+
+
+def test_items_that_compute_on_every_core_by_themselves_take_turns() -> None:
+    seen = probes("process", n2=2.0, n4=4.0)
+    found = fit_contention(seen, alone_s=0.4, cpu_s=0.8, cores=2)
+    assert found.beyond_turns("process", 4) == pytest.approx(1.0)
+    assert found.slowdown("process", 4, 2.0) == pytest.approx(4.0)
 
 
 def test_the_serial_demand_behind_the_probes_is_recovered() -> None:
@@ -36,20 +52,37 @@ def test_the_serial_demand_behind_the_probes_is_recovered() -> None:
     seen = {f"n{n}": service_time_s(n, alone, serial) / alone for n in (2, 4, 8)}
     found = fit_contention(probes("thread", **seen), alone_s=alone, cpu_s=0.0, cores=2)
     assert found.thread_serial_s == pytest.approx(serial, abs=0.011)
-    assert found.slowdown("thread", 32) == pytest.approx(service_time_s(32, alone, serial), rel=0.1)
+    expected = pytest.approx(service_time_s(32, alone, serial), rel=0.1)
+    assert found.slowdown("thread", 32, 2.0) == expected
 
 
 def test_sharing_the_cores_is_not_counted_twice() -> None:
     found = fit_contention(probes("process", n2=1.0, n4=2.0), alone_s=1.0, cpu_s=1.0, cores=2)
-    assert found.slowdown("process", 8) == pytest.approx(1.0, abs=0.05)
+    assert found.beyond_turns("process", 8) == pytest.approx(1.0, abs=0.05)
+
+
+def test_items_that_wait_first_and_then_compute_together_are_taking_turns() -> None:
+    # 0.3 s of waiting, then four that compute 0.1 s each on two cores: 0.5 s.
+    seen = probes("process", n4=0.5 / 0.4)
+    found = fit_contention(seen, alone_s=0.4, cpu_s=0.1, cores=2)
+    assert found.beyond_turns("process", 4) == pytest.approx(1.0)
+
+
+def test_a_probe_is_explained_by_the_items_that_it_ran() -> None:
+    # One worker computes, the other waits: neither can slow the other, whatever the typical item.
+    calls = {0: (1.0, 1.0), 1: (1.0, 0.0)}
+    seen = [ConcurrencyProbe("thread", 2, 1.3, items=((0,), (1,)))]
+    found = fit_contention(seen, alone_s=1.0, cpu_s=0.5, cores=2, calls=calls)
+    assert found.beyond_turns("thread", 2) > 1.15
+    assert fit_contention(seen, alone_s=1.0, cpu_s=0.5, cores=2).beyond_turns("thread", 2) == 1.0
 
 
 def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
     seen = probes("thread", n2=1.0, n4=1.02, n8=1.05, n16=2.58)
     found = fit_contention(seen, alone_s=0.25, cpu_s=0.0, cores=2)
-    assert found.slowdown("thread", 8) == pytest.approx(1.05)
-    assert found.slowdown("thread", 16) == pytest.approx(2.58)
-    assert found.slowdown("thread", 32) > 2.58
+    assert found.slowdown("thread", 8, 2.0) == pytest.approx(1.05)
+    assert found.slowdown("thread", 16, 2.0) == pytest.approx(2.58)
+    assert found.slowdown("thread", 32, 2.0) > 2.58
 
 
 def test_a_failed_probe_says_why() -> None:
@@ -57,21 +90,19 @@ def test_a_failed_probe_says_why() -> None:
     assert fit_contention(failed, alone_s=1, cpu_s=1, cores=2).thread_failed == "raised KeyError"
 
 
-def test_items_that_compute_queue_for_the_lock_with_all_their_cpu_time() -> None:
-    found = fit_contention(probes("thread", n2=1.1, n4=1.5), alone_s=0.1, cpu_s=0.03, cores=2)
-    wall, cpu = np.array([0.1, 0.1, 0.9]), np.array([0.03, 0.03, 0.8])
-    assert found.serial_s("thread", wall, cpu).sum() > 0.8 * cpu.sum()
-    assert found.serial_s("process", wall, cpu).sum() == 0.0
-
-
-def test_a_lock_is_held_for_a_share_of_each_items_wall_clock() -> None:
-    found = fit_contention(probes("thread", n2=2.0, n4=4.0), alone_s=0.5, cpu_s=0.0, cores=2)
-    wall = np.array([0.5, 1.0])
-    assert found.serial_s("thread", wall, np.zeros(2)).tolist() == pytest.approx([0.5, 1.0])
-
-
 def test_probes_of_items_that_mostly_wait_cannot_tell_that_the_lock_is_given_up() -> None:
-    probes = [ConcurrencyProbe("thread", 2, 0.92), ConcurrencyProbe("thread", 4, 1.08)]
-    found = fit_contention(probes, alone_s=0.126, cpu_s=0.026, cores=2.0)
-    computing = np.array([1.0, 0.03, 1.0])
-    assert found.serial_s("thread", computing + 0.1, computing) == pytest.approx(computing)
+    calls = {0: (1.1, 1.0), 1: (0.1, 0.003), 2: (0.12, 0.02), 3: (0.11, 0.01), 4: (0.1, 0.0)}
+    # 1 to 4 wait: that they did not slow each other says nothing of the lock.
+    seen = [
+        ConcurrencyProbe("thread", 2, 0.92, items=((1,), (2,))),
+        ConcurrencyProbe("thread", 4, 1.08, items=((1,), (2,), (3,), (4,))),
+    ]
+    found = fit_contention(seen, alone_s=0.126, cpu_s=0.026, cores=2.0, calls=calls)
+    assert not found.gives_up_lock
+
+
+@given(wall_s=st.floats(0.01, 10.0), share=st.floats(0.0, 1.0), workers=st.integers(1, 64))
+def test_more_workers_never_slow_an_item_by_more_than_their_number(wall_s, share, workers) -> None:
+    found = fit_contention((), alone_s=wall_s, cpu_s=share * wall_s, cores=4.0)
+    lock, cores = (found.slowdown(kind, workers, 4.0) for kind in ("thread", "process"))
+    assert 1.0 <= cores <= lock <= max(1.0, workers) + 1e-9

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from advisor.model.event_loop import simulate_loop, taking_turns
 from advisor.model.scheduling import batch_makespans, list_schedule
 
 
@@ -43,3 +44,28 @@ def test_a_slowdown_bounds_the_throughput_of_a_batch_not_its_last_item() -> None
     # 16 threads on one interpreter lock: as long as one after another, not two rounds of 16.
     assert batch_makespans(durations, 20, 16, slowdown=16.0).tolist() == [[20.0]]
     assert batch_makespans(durations, 20, 20, slowdown=1.0).tolist() == [[1.0]]
+
+
+@pytest.mark.parametrize(
+    ("threads", "seconds"),
+    [
+        (10, 0.3 + 10 * 0.07),  # all wait, and then compute one after another
+        (8, 0.3 + 8 * 0.07 + 0.3 + 2 * 0.07),  # like items stay in step: the last two wait again
+        (1, 10 * 0.37),
+    ],
+)
+def test_threads_wait_together_and_take_turns_at_the_lock(threads, seconds) -> None:
+    found = simulate_loop([[taking_turns(0.37, 0.07)]] * 10, max_concurrent=threads)
+    assert found.makespan_s == pytest.approx(seconds)
+
+
+def test_processes_take_turns_only_where_the_cores_are_too_few() -> None:
+    items = [[taking_turns(1.0, 1.0)]] * 5
+    assert simulate_loop(items, max_concurrent=2, at_once=2.0).makespan_s == pytest.approx(3.0)
+    assert simulate_loop(items, max_concurrent=5, at_once=2.0).makespan_s == pytest.approx(2.5)
+
+
+def test_what_all_wait_for_is_free_again_once_the_short_ones_have_it_behind_them() -> None:
+    items = [[taking_turns(0.5, 0.0)], [taking_turns(1.0, 0.0)]]
+    found = simulate_loop(items, max_concurrent=2, slows_waiting=float)
+    assert found.ended_s == pytest.approx((1.0, 1.5))
