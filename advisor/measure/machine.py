@@ -30,17 +30,16 @@ def format_size(size_bytes: float) -> str:
 
 
 def touch_memory(size_bytes: int) -> None:
-    """Use so much memory once, or half of what is there; it is given back at once.
+    """Use so much memory once; it is given back at once.
 
     A virtual machine that hands free memory back to its host (free page reporting) gets it again
     page by page, three times slower or more. What is timed right after this does not pay for it,
     as a run that follows others does not.
     """
     populate = getattr(mmap, "MAP_POPULATE", 0)
-    size = min(size_bytes, host_facts().memory_bytes // 2)
-    if populate and size > 0:
+    if populate and size_bytes > 0:
         flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | populate
-        with contextlib.suppress(OSError, ValueError), mmap.mmap(-1, size, flags=flags):
+        with contextlib.suppress(OSError), mmap.mmap(-1, size_bytes, flags=flags):
             pass
 
 

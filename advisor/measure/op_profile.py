@@ -61,9 +61,8 @@ _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
-_MUCH_MEMORY_BYTES = (
-    128 << 20
-)  # an item's, from which it matters whether the memory was used before
+_MUCH_MEMORY_BYTES = 128 << 20  # an item's, from which it matters whether it was used lately
+_UNKNOWN_PEAK_BYTES = 1 << 30  # what an item may need that was never called
 _LOADING_S = 300.0  # for importing the user's code and drawing the samples, before it "hangs"
 
 
@@ -199,9 +198,7 @@ class _Measurement:
             kinds.reverse()  # what can be advised is probed before the time is up
         probes = self._probe(kinds[0], scouted, preloadable)
         limited, limited_probes = self._limited(scouted, preloadable)
-        first = self._first_calls(scouted, 1, from_place=0)
-        if not first or _peak_bytes(scouted) < _MUCH_MEMORY_BYTES:  # no call had used it before
-            first = [scouted.first, *first]
+        first = [scouted.first, *self._first_calls(scouted, 1, from_place=0)]
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe(kinds[1], scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
@@ -252,11 +249,12 @@ class _Measurement:
         share = min(0.99, self.elapsed_s / self.request.budget_s)
         self.request.on_progress(message, share)
 
-    def _touch_memory(self, scouted: Scouted, items: int = 1) -> None:
-        """Before items that need much memory: what was never used is slow to get."""
-        peak_bytes = _peak_bytes(scouted)
+    def _touch_memory(self, scouted: Scouted | None, items: int = 1) -> None:
+        """Before items that need much memory, or may: what was not used lately is slow to get."""
+        peak_bytes = _UNKNOWN_PEAK_BYTES if scouted is None else _peak_bytes(scouted)
         if peak_bytes >= _MUCH_MEMORY_BYTES:
-            self._child("machine:touch_memory", items * peak_bytes)
+            limit = self.request.memory_limit_bytes or host_facts().memory_bytes
+            self._child("machine:touch_memory", min(items * peak_bytes, limit // 2))
 
     def _assignment(self) -> Assignment:
         request = self.request
@@ -314,6 +312,7 @@ class _Measurement:
     def _scout(self) -> Scouted:
         request = self.request
         self._tell("drawing the samples, first and later calls")
+        self._touch_memory(None)
         order = ScoutOrder(
             self._assignment(),
             later_s=_LATER_SHARE * request.budget_s,
