@@ -33,7 +33,7 @@ from advisor.measure.worker import (
 )
 
 _WORKER_S = 0.25  # each worker should be at work at least this long, for short items
-_MOST_ROUNDS = 10
+_MOST_ROUNDS = 50
 _ALONE_ITEMS = 4
 _ALONE_S = 1.0  # a pass alone takes no longer than this, but one item
 _HEAD_START_S = 0.03  # for all workers to have read their order

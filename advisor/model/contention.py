@@ -151,32 +151,44 @@ def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
     return min(shares, key=error) * alone_s
 
 
-def _probe_turns(
-    probe: ConcurrencyProbe, calls: Mapping[int, tuple[float, float]], at_once: float
-) -> float | None:
-    """What a probe's items show where all they do to each other is to take turns.
+@dataclass(frozen=True, slots=True)
+class _Turns:
+    """What a probe may show where all its items do to each other is to take turns.
 
-    None where it is not known which items they were, or what they take alone.
+    ``in_step`` is the slowdown of items that compute at the same time, ``least`` that of items
+    which never do, as far as there is room for them.
     """
-    if not probe.items or not all(item in calls for each in probe.items for item in each):
-        return None
-    alone_s = sum(calls[item][0] for each in probe.items for item in each)
-    if alone_s <= 0:
-        return None
-    chains = [[taking_turns(*calls[item]) for item in each] for each in probe.items]
-    found = simulate_loop(chains, max_concurrent=len(chains), at_once=at_once)
-    return sum(found.ended_s) / alone_s
+
+    in_step: float
+    least: float
+
+    def log_error(self, slowdown: float) -> float:
+        """How far outside of the two the logarithm of what was seen lies; 0 between them."""
+        seen = max(1.0, slowdown)
+        return max(0.0, float(np.log(seen / self.in_step)), float(np.log(self.least / seen)))
 
 
-def _log_errors(probes: Sequence[ConcurrencyProbe], explained: Sequence[float]) -> list[float]:
-    return [
-        float(np.log(max(1.0, probe.slowdown) / turns))
-        for probe, turns in zip(probes, explained, strict=True)
-    ]
+def _turns_of(
+    probe: ConcurrencyProbe,
+    typical: tuple[float, float],
+    calls: Mapping[int, tuple[float, float]],
+    at_once: float,
+) -> _Turns:
+    """Of a probe's own items; of as many typical ones where those are not known."""
+    lists = probe.items or ((-1,),) * probe.workers
+    chains = [[calls.get(item, typical) for item in each] for each in lists]
+    wall_s = sum(wall_s for chain in chains for wall_s, _ in chain)
+    if wall_s <= 0:
+        return _Turns(1.0, 1.0)
+    works = [[taking_turns(*call) for call in chain] for chain in chains]
+    found = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
+    busy_s = sum(work.before_s + work.after_s for chain in works for work in chain)
+    in_step = max(1.0, sum(found.ended_s) / wall_s)
+    return _Turns(in_step, min(in_step, max(1.0, probe.workers * busy_s / wall_s / at_once)))
 
 
 def _beyond(
-    probes: Sequence[ConcurrencyProbe], explained: Sequence[float], waiting: float
+    probes: Sequence[ConcurrencyProbe], explained: Sequence[_Turns], waiting: float
 ) -> Points:
     """Slowdowns beyond what is explained, moved by their noise towards none.
 
@@ -185,9 +197,9 @@ def _beyond(
     ``waiting`` being the waiting's share of its seconds alone.
     """
     points = []
-    errors = _log_errors(probes, explained)
-    for probe, turns, error in zip(probes, explained, errors, strict=True):
-        sd = PROBE_SD * (1.0 - waiting / max(1.0, turns))
+    for probe, turns in zip(probes, explained, strict=True):
+        error = float(np.log(max(1.0, probe.slowdown) / turns.in_step))
+        sd = PROBE_SD * (1.0 - waiting / turns.in_step)
         points.append((probe.workers, float(np.exp(max(0.0, error - sd)))))
     return tuple(sorted(points))
 
@@ -207,8 +219,7 @@ def fit_contention(
         alone_s: A typical item's wall seconds alone (the median: the probes run few items).
         cpu_s: Its CPU seconds.
         cores: Effective cores of the machine that was probed.
-        calls: Item to its wall and CPU seconds alone. A probe whose items are not all in it is
-            taken as one of typical items.
+        calls: Item to its wall and CPU seconds alone; one that is not in it is taken as typical.
 
     Without a probe, processes are taken as independent, and threads as sharing one interpreter
     lock for all their CPU time.
@@ -217,11 +228,12 @@ def fit_contention(
     threads = [probe for probe in good if probe.worker_kind == "thread"]
     processes = [probe for probe in good if probe.worker_kind == "process"]
 
-    def explained(probed: Sequence[ConcurrencyProbe], at_once: float) -> list[float]:
-        return [
-            _probe_turns(probe, calls, at_once) or _turns(alone_s, cpu_s, probe.workers, at_once)
-            for probe in probed
-        ]
+    def explained(probed: Sequence[ConcurrencyProbe], at_once: float) -> list[_Turns]:
+        return [_turns_of(probe, (alone_s, cpu_s), calls, at_once) for probe in probed]
+
+    def distance(turns: Sequence[_Turns]) -> float:
+        pairs = zip(threads, turns, strict=True)
+        return sum(each.log_error(probe.slowdown) ** 2 for probe, each in pairs)
 
     def failure(kind: WorkerKind, known: Sequence[ConcurrencyProbe]) -> str | None:
         reasons = [p.failed for p in probes if p.worker_kind == kind and p.failed is not None]
@@ -230,9 +242,8 @@ def fit_contention(
     busy = min(1.0, cpu_s / max(alone_s, 1e-9))
     shared_cores = _items_on(cores, alone_s, cpu_s)
     lock, no_lock = explained(threads, 1.0), explained(threads, shared_cores)
-    squares = [sum(e * e for e in _log_errors(threads, turns)) for turns in (lock, no_lock)]
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
-    gives_up_lock = squares[0] > squares[1] + max(PROBE_SD * busy, LOCK_SD) ** 2
+    gives_up_lock = distance(lock) > distance(no_lock) + max(PROBE_SD * busy, LOCK_SD) ** 2
     thread_points = _beyond(threads, no_lock if gives_up_lock else lock, 1.0 - busy)
     process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy)
     return Contention(

@@ -230,10 +230,9 @@ def _batch_seconds(candidate: Candidate, setting: Setting, order: np.ndarray) ->
     their start and extrapolated.
     """
     items, size = setting.items, candidate.batch_size
-    walls = items.wall_s[order]
     workers = min(candidate.workers_in_op, size)
-    if workers <= 1 or candidate.worker_kind is None:
-        return np.asarray(batch_makespans(walls[None, :], size, 1)[0])
+    if workers <= 1 or candidate.worker_kind is None or not setting.mechanisms.turns:
+        return np.asarray(_drawn_batch_seconds(candidate, setting, order, size)[0])
     contention, kind = setting.contention, candidate.worker_kind
     calls = zip(items.wall_s.tolist(), items.cpu_s.tolist(), strict=True)
     known = [[taking_turns(wall, cpu)] for wall, cpu in calls]

@@ -44,6 +44,7 @@ class Mechanisms:
     background: bool = True
     contention: bool = True
     pools: bool = True
+    turns: bool = True
 
 
 ALL_MECHANISMS = Mechanisms()

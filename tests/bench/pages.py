@@ -29,6 +29,7 @@ MECHANISMS = {
     "contention": "measured contention between items",
     "pools": "waits for a pool's slots",
 }
+IN_STEPS = {"turns": "like items wait together and take turns at computing"}
 
 
 REGRET_WORDS = """\
@@ -97,10 +98,15 @@ def plain(run: Run) -> bool:
     return ":batch=" not in run.configuration
 
 
+def workers_of(run: Run) -> int | None:
+    """Workers inside a step; None where there is one alone."""
+    workers = re.search(r":(?:threads|processes)=(\d+)", run.configuration)
+    return None if workers is None else int(workers[1])
+
+
 def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
     """Whether no step has more items at work than the workload's pools allow in all."""
-    workers = re.search(r":(?:threads|processes)=(\d+)", run.configuration)
-    return workers is None or int(workers[1]) <= min(limits.values(), default=math.inf)
+    return (workers_of(run) or 1) <= min(limits.values(), default=math.inf)
 
 
 def baseline(found: Recorded) -> dict[tuple[str, str, int], Predicted]:
@@ -120,11 +126,12 @@ def baseline(found: Recorded) -> dict[tuple[str, str, int], Predicted]:
     return predicted
 
 
-def ablation(found: Recorded) -> dict[str, Errors]:
-    """The errors of the multiprocess runs with each mechanism switched off."""
-    chosen = [r for r in found.runs if plain(r) and "in_process" not in r.configuration]
+def ablation(
+    found: Recorded, mechanisms: Mapping[str, str], chosen: Sequence[Run]
+) -> dict[str, Errors]:
+    """The errors of the chosen runs with each mechanism switched off."""
     tables = {"nothing": figures.errors(chosen, switched_off(found, None))}
-    for mechanism, words in MECHANISMS.items():
+    for mechanism, words in mechanisms.items():
         say(f"without {words}")
         tables[words] = figures.errors(chosen, switched_off(found, mechanism))
     return {name: errors for name, errors in tables.items() if errors is not None}
@@ -252,7 +259,10 @@ def write_report(*, predict_again: bool) -> None:
         "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
         "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
         "compared": {name: e for name, e in compared.items() if e is not None},
-        "ablation": ablation(found),
+        "ablation": ablation(
+            found, MECHANISMS, [r for r in ours if r.method.startswith("multiprocess")]
+        ),
+        "ablation_in_steps": ablation(found, IN_STEPS, [r for r in found.runs if workers_of(r)]),
     }
     _write_page(found, everything, tables, made, config_only, search)
     _write_data(found, everything, tables, made, config_only, search)
@@ -317,6 +327,8 @@ def _write_page(
         "## What each mechanism contributes",
         "Errors of the multiprocess runs with one mechanism of the simulator switched off.",
         figures.errors_table("switched off", tables["ablation"]),
+        "Errors of the runs with several workers inside a step:",
+        figures.errors_table("switched off", tables["ablation_in_steps"]),
         "## Where it errs most",
         figures.table(
             ["workload", "configuration", "predicted", "measured", "error"], worst(found)

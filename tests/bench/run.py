@@ -164,7 +164,7 @@ def predictions(saved: Any, **switched: bool) -> dict[str, Any]:
     ways += [parse_configuration(labels(saved)["default"], preload)]
     options = AdviseOptions()
     if switched:
-        return {spelling(w): without(saved, w, **switched) for w in ways if not w.needs_code}
+        return {spelling(way): without(saved, way, **switched) for way in ways}
     return {spelling(way): predict(saved, way, options) for way in ways}
 
 

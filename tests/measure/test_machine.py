@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from advisor.measure.machine import format_size, host_facts
@@ -100,3 +103,20 @@ def test_this_machine():
 def test_sizes_for_people():
     assert format_size(9.1 * GIB) == "9.1 GiB"
     assert format_size(12) == "12 B"
+
+
+TOUCHING = """
+import psutil, resource
+from advisor.measure.machine import touch_memory
+touch_memory(256 << 20)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10, psutil.Process().memory_info().rss)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems give memory back otherwise")
+def test_memory_is_really_used_and_given_back():
+    told = subprocess.run(
+        [sys.executable, "-c", TOUCHING], capture_output=True, text=True, check=True
+    )
+    most, left = map(int, told.stdout.split())
+    assert most > 256 << 20 > left

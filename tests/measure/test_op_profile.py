@@ -104,6 +104,8 @@ def test_probes_work_in_both_kinds(two_stage):
         assert [probe.workers for probe in probes][:1] == [2]
         assert all(probe.failed is None for probe in probes)
         assert all(0.5 < probe.slowdown < 20 for probe in probes)
+        assert all(len(probe.items) == probe.workers for probe in probes)
+        assert {item for probe in probes for each in probe.items for item in each} <= set(range(6))
 
 
 def test_hot_spots_name_the_users_functions(two_stage):

@@ -90,6 +90,12 @@ def test_a_failed_probe_says_why() -> None:
     assert fit_contention(failed, alone_s=1, cpu_s=1, cores=2).thread_failed == "raised KeyError"
 
 
+def test_items_that_never_happen_to_compute_together_say_nothing_of_the_lock() -> None:
+    calls = {0: (0.13, 0.03), 1: (0.08, 0.03), 2: (0.33, 0.03), 3: (0.10, 0.03)}
+    seen = [ConcurrencyProbe("thread", 4, 1.03, items=((0,), (1,), (2,), (3,)))]
+    assert not fit_contention(seen, alone_s=0.13, cpu_s=0.03, cores=4.0, calls=calls).gives_up_lock
+
+
 def test_probes_of_items_that_mostly_wait_cannot_tell_that_the_lock_is_given_up() -> None:
     calls = {0: (1.1, 1.0), 1: (0.1, 0.003), 2: (0.12, 0.02), 3: (0.11, 0.01), 4: (0.1, 0.0)}
     # 1 to 4 wait: that they did not slow each other says nothing of the lock.
