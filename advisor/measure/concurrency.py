@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib
+import itertools
 import multiprocessing
 import pickle
 import statistics
@@ -118,12 +119,14 @@ class _Comparison:
     executions: int = 0
 
     def _alone_items(self) -> list[int]:
-        """A few items that take a short time together."""
+        """A few items that take a short time together; short ones again and again."""
         items: list[int] = []
         spent_s = 0.0
-        for item in self._items():
+        few = min(_ALONE_ITEMS, len(self.order.expected_s))
+        for item in itertools.islice(itertools.cycle(self._items()), _MOST_ROUNDS):
             spent_s += self.order.expected_s[item]
-            if items and (spent_s > _ALONE_S or len(items) == _ALONE_ITEMS):
+            enough = len(items) >= few and spent_s > _WORKER_S
+            if items and (enough or spent_s > _ALONE_S):
                 break
             items.append(item)
         return items
@@ -135,11 +138,14 @@ class _Comparison:
         """Run a few items one after another; the reason where that failed."""
         (timed,) = self.run([self._alone_items()])
         self.executions += len(timed)
+        walls: dict[int, list[float]] = {}
         for entry in timed:
             if entry.failed:
                 return entry.failed
-            self.alone[entry.item] = [*self.alone.get(entry.item, [])[-1:], entry.wall_s]
+            walls.setdefault(entry.item, []).append(entry.wall_s)
             self.digests.setdefault(entry.item, set()).add(entry.digest)
+        for item, seen in walls.items():
+            self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(seen)]
         return None
 
     def lists(self, workers: int) -> tuple[tuple[int, ...], ...]:

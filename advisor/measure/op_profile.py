@@ -62,6 +62,7 @@ _WARM_UP = 1.1  # a first call that takes this much longer than later ones must 
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
 _MUCH_MEMORY_BYTES = 128 << 20  # an item's, from which it matters whether it was used lately
+_COSTS_MORE = 1.2  # than expected, so that the budget is kept
 _UNKNOWN_PEAK_BYTES = 1 << 30  # what an item may need that was never called
 _LOADING_S = 300.0  # for importing the user's code and drawing the samples, before it "hangs"
 
@@ -145,8 +146,8 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
                 "once each."
             ),
             (
-                "Would run items at once, as 2 to 32 threads and as 2 or more processes, and "
-                "some of them alone before and after."
+                "Would run items at once, repeatedly if short, as 2 to 32 threads and as 2 or more "
+                "processes, and some of them alone before and after."
             ),
             "Would run items that compute on several cores with one thread each as well.",
             f"Would run some items under pyinstrument, for about {_hotspot_s(request):.0f} s.",
@@ -240,7 +241,7 @@ class _Measurement:
 
     def _fits(self, cost_s: float, what: str) -> bool:
         """Whether the rest of the budget is enough; what is left out is remembered."""
-        if self.elapsed_s + cost_s <= self.request.budget_s:
+        if self.elapsed_s + _COSTS_MORE * cost_s <= self.request.budget_s:
             return True
         self.skipped.append(what)
         return False

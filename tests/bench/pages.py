@@ -248,7 +248,7 @@ def write_report(*, predict_again: bool) -> None:
     assert everything is not None
     ours = [run for run in found.runs if plain(run)]
     regressed = baseline(found)
-    both = [run for run in ours if (run.workload, run.configuration) in regressed]
+    both = [run for run in ours if (run.workload, run.configuration, run.repeat) in regressed]
     compared = {
         "timeline (this project)": figures.errors(both, found.predicted),
         "linear regression on the same calibration": figures.errors(both, regressed),
@@ -258,6 +258,7 @@ def write_report(*, predict_again: bool) -> None:
     tables: dict[str, Mapping[str, Errors]] = {
         "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
         "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
+        "pass": figures.errors_by(found.runs, found.predicted, lambda run: f"{run.repeat + 1}"),
         "compared": {name: e for name, e in compared.items() if e is not None},
         "ablation": ablation(
             found, MECHANISMS, [r for r in ours if r.method.startswith("multiprocess")]
@@ -295,6 +296,7 @@ def _write_page(
         f"{facts.memory_bytes / 2**30:.0f} GiB, {facts.system}), Python {facts.python_version}, "
         f"Dagster {facts.dagster_version}. No configuration below was used for calibration; "
         f"the host was calibrated at {moments[0]} to {moments[-1]} moments. "
+        "In each pass every workload was profiled anew, right before its runs. "
         f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
     sureness = "Every configuration was run once: the machine's own spread is not in this table."
@@ -313,6 +315,8 @@ def _write_page(
         sureness,
         "## Errors by method",
         figures.errors_table("method", {"all": everything, **tables["method"]}),
+        "## Errors by pass",
+        figures.errors_table("pass", tables["pass"]),
         "## Errors by workload",
         figures.errors_table("workload", tables["workload"]),
         figures.table(["workload", "kind", "items"], kinds),
@@ -350,13 +354,11 @@ def _write_data(
     search: Mapping[str, float],
 ) -> None:
     usual, wide = figures.spread(found.runs)
+    keys = [(run.workload, run.configuration, run.repeat) for run in found.runs]
     single = [
-        {
-            **dataclasses.asdict(run),
-            "predicted_s": dataclasses.asdict(made),
-        }
-        for run in found.runs
-        if (made := found.predicted.get((run.workload, run.configuration, run.repeat)))
+        {**dataclasses.asdict(run), "predicted_s": dataclasses.asdict(found.predicted[key])}
+        for run, key in zip(found.runs, keys, strict=True)
+        if key in found.predicted
     ]
     document = {
         "schema": "dynadvise/accuracy",
