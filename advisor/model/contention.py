@@ -175,7 +175,7 @@ def _turns_of(
     at_once: float,
 ) -> _Turns:
     """Of a probe's own items; of as many typical ones where those are not known."""
-    lists = probe.items or ((-1,),) * probe.workers
+    lists = tuple(filter(None, probe.items)) or ((-1,),) * probe.workers
     chains = [[calls.get(item, typical) for item in each] for each in lists]
     wall_s = sum(wall_s for chain in chains for wall_s, _ in chain)
     if wall_s <= 0:

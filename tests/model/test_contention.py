@@ -77,6 +77,14 @@ def test_a_probe_is_explained_by_the_items_that_it_ran() -> None:
     assert fit_contention(seen, alone_s=1.0, cpu_s=0.5, cores=2).beyond_turns("thread", 2) == 1.0
 
 
+@pytest.mark.parametrize("items", [(), ((), ()), ((7,), (8,))])
+def test_a_probe_whose_items_are_not_known_is_one_of_typical_items(items) -> None:
+    seen = [ConcurrencyProbe("thread", 2, 2.0, items=items)]
+    found = fit_contention(seen, alone_s=0.5, cpu_s=0.5, cores=2)
+    assert found.beyond_turns("thread", 2) == 1.0
+    assert not found.gives_up_lock
+
+
 def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
     seen = probes("thread", n2=1.0, n4=1.02, n8=1.05, n16=2.58)
     found = fit_contention(seen, alone_s=0.25, cpu_s=0.0, cores=2)
