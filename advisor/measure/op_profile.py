@@ -195,7 +195,7 @@ class _Measurement:
         preloadable = self._check_preload(scouted)
         preloaded = self._preloaded_calls(scouted, preloadable, places=(None,))
         kinds: list[WorkerKind] = ["process", "thread"]
-        if _cpu_share(scouted.later or (scouted.first,)) < _WAITING_CPU:
+        if _cpu_share(scouted.typical) < _WAITING_CPU:
             kinds.reverse()  # what can be advised is probed before the time is up
         probes = self._probe(kinds[0], scouted, preloadable)
         limited, limited_probes = self._limited(scouted, preloadable)
@@ -474,7 +474,7 @@ class _Measurement:
         self, scouted: Scouted, preloadable: Preloadable
     ) -> tuple[tuple[ChainRun, ...], list[ConcurrencyProbe]]:
         """Items that use several cores by themselves, with one thread each: alone, and at once."""
-        cores = _cpu_share(scouted.later or (scouted.first,))
+        cores = _cpu_share(scouted.typical)
         if cores < OWN_THREADS or (self.request.items or scouted.drawn.total) < 2:
             return (), []
         what = "items with one thread each"
@@ -574,8 +574,7 @@ class _Measurement:
     def _workers(self, kind: WorkerKind, scouted: Scouted, total: int) -> tuple[int, ...]:
         """How many at once to try: what the machine has, and more where items mostly wait."""
         cores = max(1, round(host_facts().cpus))
-        runs = scouted.later or (scouted.first,)
-        waits = _cpu_share(runs) < _WAITING_CPU
+        waits = _cpu_share(scouted.typical) < _WAITING_CPU
         if kind == "thread":
             wanted = {2, 4, 8, 16, 32} if waits else {2, min(cores, 16), 4}
         else:
@@ -684,8 +683,7 @@ def _wall_s(scouted: Sequence[Scouted]) -> float:
 
 def _peak_bytes(scouted: Scouted) -> int:
     """Most memory that an item took beyond its process's own."""
-    runs = scouted.later or (scouted.first,)
-    return max(sample.peak_rss_bytes for run in runs for sample in run.samples)
+    return max(sample.peak_rss_bytes for run in scouted.typical for sample in run.samples)
 
 
 def _cpu_share(runs: Sequence[ChainRun]) -> float:
@@ -697,7 +695,7 @@ def _cpu_share(runs: Sequence[ChainRun]) -> float:
 def _expected_s(scouted: Scouted) -> dict[int, float]:
     """Item to its seconds alone in a process that is warm; as far as any was measured."""
     found: dict[int, list[float]] = {}
-    for run in scouted.later or (scouted.first,):
+    for run in scouted.typical:
         found.setdefault(run.item, []).append(run.wall_s)
     return {item: statistics.median(walls) for item, walls in found.items()}
 

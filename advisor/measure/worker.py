@@ -499,6 +499,11 @@ class Scouted:
     threads: int
     notes: tuple[str, ...] = ()
 
+    @property
+    def typical(self) -> tuple[ChainRun, ...]:
+        """The later calls; the first one where there are none."""
+        return self.later or (self.first,)
+
 
 def scout(order: ScoutOrder) -> Scouted:
     """Draw the items, take the first call with its imports, then later calls in random order."""

@@ -37,16 +37,22 @@ class LoopTimeline:
     """What the simulation found.
 
     Attributes:
-        makespan_s: From the first step's start to the last one's success.
         busy_s: Seconds in which the loop was held.
-        first_result_s: When the first chain was complete.
-        ended_s: When each chain was complete.
+        ended_s: When each chain was complete, from the first step's start.
     """
 
-    makespan_s: float
     busy_s: float
-    first_result_s: float
-    ended_s: tuple[float, ...] = ()
+    ended_s: tuple[float, ...]
+
+    @property
+    def makespan_s(self) -> float:
+        """When all chains were complete."""
+        return max(self.ended_s, default=0.0)
+
+    @property
+    def first_result_s(self) -> float:
+        """When the first chain was complete."""
+        return min(self.ended_s, default=0.0)
 
 
 def taking_turns(wall_s: float, cpu_s: float) -> LoopWork:
@@ -128,4 +134,4 @@ def simulate_loop(
             runnable.append((item, stage + 1))
         else:
             ended_s[item] = now
-    return LoopTimeline(now, busy_s, min(ended_s, default=0.0), tuple(ended_s))
+    return LoopTimeline(busy_s, tuple(ended_s))

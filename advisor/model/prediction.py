@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cached_property
+from functools import cache, cached_property
 from zlib import crc32
 
 import numpy as np
@@ -23,6 +23,7 @@ from advisor.domain.host import (
     overhead_key,
 )
 from advisor.domain.quantities import Interval
+from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
@@ -95,6 +96,11 @@ class Setting:
     @cached_property
     def timelines(self) -> dict[tuple[Candidate, int], Timeline]:
         """What was simulated already; the command line's runs are those of ``execute_job``."""
+        return {}
+
+    @cached_property
+    def batches(self) -> dict[tuple[WorkerKind, int, int, int], FloatArray]:
+        """Seconds of batches that were simulated already: every launch runs the same ones."""
         return {}
 
     @cached_property
@@ -223,34 +229,47 @@ def _drawn_batch_seconds(
     return np.asarray(np.maximum(scheduled, batch_makespans(computing, batch_size, 1) / at_once))
 
 
-def _batch_seconds(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
-    """Seconds of each batch over ``order`` (shape: items), its workers at work (shape: batches).
+def _batch_seconds(candidate: Candidate, setting: Setting, limit: int) -> FloatArray:
+    """Seconds of each batch of the first ``limit`` items, its workers at work (shape: batches)."""
+    size, kind = candidate.batch_size, candidate.worker_kind
+    workers = min(candidate.workers_in_op, size)
+    order = setting.reference[:limit]
+    if workers <= 1 or kind is None or not setting.mechanisms.turns:
+        return np.asarray(_drawn_batch_seconds(candidate, setting, order, size)[0])
+    key = kind, workers, size, len(order)
+    if key not in setting.batches:
+        setting.batches[key] = _simulated_batches(setting, order, size, kind, workers)
+    return setting.batches[key]
+
+
+def _simulated_batches(
+    setting: Setting, order: np.ndarray, size: int, kind: WorkerKind, workers: int
+) -> FloatArray:
+    """Seconds of each batch over ``order`` (shape: batches).
 
     The workers wait beside each other and take turns at computing. Long batches are simulated at
     their start and extrapolated.
     """
-    items, size = setting.items, candidate.batch_size
-    workers = min(candidate.workers_in_op, size)
-    if workers <= 1 or candidate.worker_kind is None or not setting.mechanisms.turns:
-        return np.asarray(_drawn_batch_seconds(candidate, setting, order, size)[0])
-    contention, kind = setting.contention, candidate.worker_kind
-    calls = zip(items.wall_s.tolist(), items.cpu_s.tolist(), strict=True)
+    items, contention = setting.items, setting.contention
+    slows, at_once = (
+        cache(contention.among(kind)),
+        contention.takes_turns_at(kind, setting.capacity),
+    )
+    walls = items.wall_s
+    calls = zip(walls.tolist(), items.cpu_s.tolist(), strict=True)
     known = [[taking_turns(wall, cpu)] for wall, cpu in calls]
 
     def seconds(first: int) -> float:
         batch = order[first : first + size]
         shown = batch[: max(SIMULATED_ITEMS, 4 * workers)]
-        chains = [known[index] for index in shown]
         found = simulate_loop(
-            chains,
+            [known[index] for index in shown],
             max_concurrent=workers,
-            slows_waiting=contention.among(kind),
-            slows_computing=contention.among(kind),
-            at_once=contention.takes_turns_at(kind, setting.capacity),
+            slows_waiting=slows,
+            slows_computing=slows,
+            at_once=at_once,
         )
-        return found.makespan_s * float(
-            items.wall_s[batch].sum() / max(items.wall_s[shown].sum(), 1e-12)
-        )
+        return found.makespan_s * float(walls[batch].sum() / max(walls[shown].sum(), 1e-12))
 
     return np.array([seconds(first) for first in range(0, len(order), size)])
 
@@ -271,7 +290,7 @@ def _batches(
     items = setting.items
     call = call_kind(candidate)
     cpu = items.cpu_s[order]
-    durations = _batch_seconds(candidate, setting, order)
+    durations = _batch_seconds(candidate, setting, len(order))
     cpu_total = batch_makespans(cpu[None, :], candidate.batch_size, 1)[0]
     transfer = _batch_transfers_s(candidate, setting, order)
     extra_cpu = sum(stage.first_call_extra(call).cpu_s for stage in items.stages)
@@ -479,7 +498,7 @@ def _estimate_serial(candidate: Candidate, setting: Setting) -> Estimate:
         return np.asarray(_drawn_batch_seconds(candidate, setting, order, size).sum(axis=-1))
 
     if workers > 1:
-        reference = float(_batch_seconds(candidate, setting, setting.reference).sum())
+        reference = float(_batch_seconds(candidate, setting, count).sum())
     else:
         reference = float(items.wall_s[setting.reference].sum())
     if candidate.is_batched:

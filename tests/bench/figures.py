@@ -25,6 +25,11 @@ class Run:
     wall_s: float
     repeat: int = 0
 
+    @property
+    def trial(self) -> tuple[str, str, int]:
+        """What it is predicted by: workload, configuration and pass."""
+        return self.workload, self.configuration, self.repeat
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -36,7 +41,7 @@ class Predicted:
 
 
 Predictions = Mapping[tuple[str, str, int], Predicted]
-"""By workload, configuration and pass."""
+"""By `Run.trial`."""
 
 
 @dataclass(frozen=True)
@@ -93,7 +98,7 @@ def errors(runs: Iterable[Run], predicted: Predictions) -> Errors | None:
     signed: list[float] = []
     covered: list[bool] = []
     for run in runs:
-        prediction = predicted.get((run.workload, run.configuration, run.repeat))
+        prediction = predicted.get(run.trial)
         if prediction is None:
             continue
         signed.append(prediction.median / run.wall_s - 1.0)

@@ -13,8 +13,8 @@ from statistics import median
 from typing import Any
 
 import figures
-from figures import Choice, Errors, Predicted, Run
-from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profiled, records, runs, say
+from figures import Choice, Errors, Predicted, Predictions, Run
+from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profiled, records, runs, say, without
 
 PAGE = ROOT / "docs" / "accuracy.md"
 DATA = ROOT / "docs" / "accuracy.json"
@@ -52,7 +52,7 @@ class Recorded:
     """Everything that the tables are made of."""
 
     runs: list[Run]
-    predicted: dict[tuple[str, str, int], Predicted]
+    predicted: Predictions
     saved: dict[Trial, Any]
     profiles: dict[Trial, dict[str, Any]]
     predicted_again: bool = False
@@ -109,7 +109,7 @@ def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
     return (workers_of(run) or 1) <= min(limits.values(), default=math.inf)
 
 
-def baseline(found: Recorded) -> dict[tuple[str, str, int], Predicted]:
+def baseline(found: Recorded) -> Predictions:
     from baseline import regressed_s
 
     from advisor.api.verify import parse_configuration
@@ -121,8 +121,7 @@ def baseline(found: Recorded) -> dict[tuple[str, str, int], Predicted]:
         candidate = parse_configuration(run.configuration, preload_list(saved))
         seconds = regressed_s(saved, candidate)
         if seconds is not None:
-            key = run.workload, run.configuration, run.repeat
-            predicted[key] = Predicted(seconds, seconds, seconds)
+            predicted[run.trial] = Predicted(seconds, seconds, seconds)
     return predicted
 
 
@@ -130,20 +129,20 @@ def ablation(
     found: Recorded, mechanisms: Mapping[str, str], chosen: Sequence[Run]
 ) -> dict[str, Errors]:
     """The errors of the chosen runs with each mechanism switched off."""
-    tables = {"nothing": figures.errors(chosen, switched_off(found, None))}
+    tables = {"nothing": figures.errors(chosen, switched_off(found, chosen))}
     for mechanism, words in mechanisms.items():
         say(f"without {words}")
-        tables[words] = figures.errors(chosen, switched_off(found, mechanism))
+        tables[words] = figures.errors(chosen, switched_off(found, chosen, **{mechanism: False}))
     return {name: errors for name, errors in tables.items() if errors is not None}
 
 
-def switched_off(found: Recorded, mechanism: str | None) -> dict[tuple[str, str, int], Predicted]:
-    switched = {mechanism: False} if mechanism else {"polling": True}
-    return {
-        (name, configuration, repeat): Predicted(**dataclasses.asdict(prediction.makespan_s))
-        for (name, repeat), saved in found.saved.items()
-        for configuration, prediction in predictions(saved, **switched).items()
-    }
+def switched_off(found: Recorded, chosen: Sequence[Run], **switched: bool) -> Predictions:
+    predicted = {}
+    for run in chosen:
+        saved = found.saved[run.workload, run.repeat]
+        prediction = without(saved, run.configuration, **switched)
+        predicted[run.trial] = Predicted(**dataclasses.asdict(prediction.makespan_s))
+    return predicted
 
 
 def choices(found: Recorded, advised: str = "advised") -> dict[Trial, Choice]:
@@ -248,7 +247,7 @@ def write_report(*, predict_again: bool) -> None:
     assert everything is not None
     ours = [run for run in found.runs if plain(run)]
     regressed = baseline(found)
-    both = [run for run in ours if (run.workload, run.configuration, run.repeat) in regressed]
+    both = [run for run in ours if run.trial in regressed]
     compared = {
         "timeline (this project)": figures.errors(both, found.predicted),
         "linear regression on the same calibration": figures.errors(both, regressed),
@@ -354,11 +353,10 @@ def _write_data(
     search: Mapping[str, float],
 ) -> None:
     usual, wide = figures.spread(found.runs)
-    keys = [(run.workload, run.configuration, run.repeat) for run in found.runs]
     single = [
-        {**dataclasses.asdict(run), "predicted_s": dataclasses.asdict(found.predicted[key])}
-        for run, key in zip(found.runs, keys, strict=True)
-        if key in found.predicted
+        {**dataclasses.asdict(run), "predicted_s": dataclasses.asdict(found.predicted[run.trial])}
+        for run in found.runs
+        if run.trial in found.predicted
     ]
     document = {
         "schema": "dynadvise/accuracy",

@@ -151,7 +151,7 @@ def labels(saved: Any) -> dict[str, str]:
     }
 
 
-def predictions(saved: Any, **switched: bool) -> dict[str, Any]:
+def predictions(saved: Any) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
@@ -163,21 +163,22 @@ def predictions(saved: Any, **switched: bool) -> dict[str, Any]:
     ways += [saved.advice.recommendation.candidate, saved.advice.config_only.candidate]
     ways += [parse_configuration(labels(saved)["default"], preload)]
     options = AdviseOptions()
-    if switched:
-        return {spelling(way): without(saved, way, **switched) for way in ways}
     return {spelling(way): predict(saved, way, options) for way in ways}
 
 
-def without(saved: Any, candidate: Any, **switched: bool) -> Any:
-    """The prediction with one mechanism of the simulator switched off."""
+def without(saved: Any, configuration: str, **switched: bool) -> Any:
+    """The prediction by the simulator alone, with the mechanisms switched as given."""
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import setting_of
+    from advisor.api.verify import parse_configuration
+    from advisor.api.ways import preload_list
     from advisor.model.prediction import estimate, prediction_of
     from advisor.model.timeline import Mechanisms
 
     setting = dataclasses.replace(
         setting_of(saved, AdviseOptions(), corrected=False), mechanisms=Mechanisms(**switched)
     )
+    candidate = parse_configuration(configuration, preload_list(saved))
     return prediction_of(estimate(candidate, setting), setting)
 
 
