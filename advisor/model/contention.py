@@ -23,9 +23,9 @@ from advisor.model.event_loop import simulate_loop, taking_turns
 Points = tuple[tuple[int, float], ...]
 """Workers and slowdown, fewest workers first."""
 
-PROBE_SD = 0.12
-"""Noise of a probe of computing items: a second or two on a machine that others share (the log
-standard deviation of like seconds of one loop there was 0.17, and 0.06 of like ten seconds)."""
+PROBE_SD = 0.2
+"""Noise of a probe of computing items: a second at once, beside two alone, on a machine that others
+share (the log standard deviation of like seconds of one loop there was 0.17)."""
 
 LOCK_SD = 0.06
 """What a probe of items that mostly wait must differ by before it tells that Python's lock is given

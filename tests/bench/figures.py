@@ -19,11 +19,16 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True)
 class Run:
+    """``slower`` is the cores' time for a piece of work during the run, over that while profiling;
+    None where it was not watched.
+    """
+
     workload: str
     configuration: str
     method: str
     wall_s: float
     repeat: int = 0
+    slower: float | None = None
 
     @property
     def trial(self) -> tuple[str, str, int]:
@@ -125,6 +130,19 @@ def errors_by(
         groups[group(run)].append(run)
     found = {name: errors(members, predicted) for name, members in groups.items()}
     return {name: value for name, value in found.items() if value is not None}
+
+
+def by_change_of_speed(runs: Sequence[Run], predicted: Predictions) -> dict[str, Errors]:
+    """`errors` by how far the cores' speed during the run was from that while profiling."""
+
+    def group(run: Run) -> str:
+        change = math.inf if run.slower is None else abs(math.log(run.slower))
+        return next((words for words, most in alike.items() if change <= math.log1p(most)), further)
+
+    alike, further = {"within 5 %": 0.05, "5 to 15 %": 0.15}, "further"
+    watched = [run for run in runs if run.slower is not None]
+    found = errors_by(watched, predicted, group)
+    return {words: found[words] for words in (*alike, further) if words in found}
 
 
 def spread(runs: Iterable[Run]) -> tuple[float, float]:

@@ -14,7 +14,17 @@ from typing import Any
 
 import figures
 from figures import Choice, Errors, Predicted, Predictions, Run
-from run import LEFT_OUT_UNLESS_NAMED, ROOT, predictions, profiled, records, runs, say, without
+from run import (
+    LEFT_OUT_UNLESS_NAMED,
+    LONGEST_WAIT_S,
+    ROOT,
+    predictions,
+    profiled,
+    records,
+    runs,
+    say,
+    without,
+)
 
 PAGE = ROOT / "docs" / "accuracy.md"
 DATA = ROOT / "docs" / "accuracy.json"
@@ -37,6 +47,11 @@ Regret: how much longer the advised way took than the fastest way that was run a
 items at work than a pool of the job's allows. The rule of thumb:
 sequential under 30 s an item, `execute_job` to 5 minutes, above that the command line. The cost of
 measuring includes the host's calibration where it was not cached."""
+
+SPEED_WORDS = """\
+Other guests of a shared machine slow a core by nearly half, for seconds or minutes, and neither its
+load nor its steal time tells. A fixed piece of Python is timed on each core while a workload is
+profiled and while a configuration runs; the runs are grouped by how far the two are apart."""
 
 REGRESSION_WORDS = """\
 A non-negative linear regression on ceil(N/m), N, m and work/m, fitted to the same calibration runs;
@@ -258,6 +273,7 @@ def write_report(*, predict_again: bool) -> None:
         "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
         "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
         "pass": figures.errors_by(found.runs, found.predicted, lambda run: f"{run.repeat + 1}"),
+        "speed": figures.by_change_of_speed(found.runs, found.predicted),
         "compared": {name: e for name, e in compared.items() if e is not None},
         "ablation": ablation(
             found, MECHANISMS, [r for r in ours if r.method.startswith("multiprocess")]
@@ -267,6 +283,18 @@ def write_report(*, predict_again: bool) -> None:
     _write_page(found, everything, tables, made, config_only, search)
     _write_data(found, everything, tables, made, config_only, search)
     say(f"Written: {PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}")
+
+
+def quiet_starts(names: Sequence[str]) -> str:
+    """How many runs and profiles began in a quiet moment, in words; of older records nothing."""
+    asked = [r["quiet"] for r in records() if r["workload"] in names and "quiet" in r]
+    if not asked:
+        return ""
+    return (
+        f"Of {len(asked)} profiles and runs {sum(asked)} began after the cores had had their full "
+        f"speed for a second, the others after {LONGEST_WAIT_S:g} s of waiting for that; none was "
+        "left out for what happened while it ran. "
+    )
 
 
 def _facts(found: Recorded) -> Any:
@@ -296,6 +324,7 @@ def _write_page(
         f"Dagster {facts.dagster_version}. No configuration below was used for calibration; "
         f"the host was calibrated at {moments[0]} to {moments[-1]} moments. "
         "In each pass every workload was profiled anew, right before its runs. "
+        f"{quiet_starts(found.names)}"
         f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
     sureness = "Every configuration was run once: the machine's own spread is not in this table."
@@ -316,6 +345,9 @@ def _write_page(
         figures.errors_table("method", {"all": everything, **tables["method"]}),
         "## Errors by pass",
         figures.errors_table("pass", tables["pass"]),
+        "## Errors by the cores' speed",
+        SPEED_WORDS,
+        figures.errors_table("cores' speed", tables["speed"]),
         "## Errors by workload",
         figures.errors_table("workload", tables["workload"]),
         figures.table(["workload", "kind", "items"], kinds),

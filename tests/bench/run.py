@@ -2,7 +2,7 @@
 
 ``measure`` goes through the workloads in passes. In each pass it profiles a workload as a user
 would, in a process of its own, and then runs a grid of real configurations once, in an order of the
-pass's own, through the same code as ``dynadvise verify``.
+pass's own, through the same code as ``dynadvise verify``. Each waits for a quiet moment to begin.
 Every figure is appended to ``.bench/results.jsonl`` at once; what is there is not measured again,
 so an interrupted run goes on where it stopped. ``report`` makes the tables of what is there,
 ``fixtures`` writes recorded runs for the tests of the model.
@@ -25,6 +25,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from core_speed import quickest_s, wait_until_quiet, watched
 from figures import Run
 
 HERE = Path(__file__).resolve().parent
@@ -33,6 +34,8 @@ STATE = ROOT / ".bench"
 RESULTS = STATE / "results.jsonl"
 PROFILES = STATE / "profiles"
 RUN_TIMEOUT_S = 900.0
+LONGEST_WAIT_S = 30.0
+"""For a quiet moment; what happens after a start leaves nothing out."""
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
 QUICK = ("execute_in_process", "in_process", "spawn:2", "forkserver:2", "warm:2", "warm:4")
 """With ``--quick`` these and the threads of the grid, and what is advised."""
@@ -82,7 +85,7 @@ def profiled(name: str) -> dict[int, dict[str, Any]]:
     }
 
 
-def make_profile(name: str, repeat: int, options: Sequence[str]) -> None:
+def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: float) -> None:
     """Profile a workload by the command that a user types; store what it predicts for the grid.
 
     For the environment ``dev``: every way of the grid may then be advised.
@@ -91,9 +94,10 @@ def make_profile(name: str, repeat: int, options: Sequence[str]) -> None:
     profiles = PROFILES / f"pass-{repeat + 1}"
     command += [f"workloads:{name}", "--profiles", str(profiles), "--format", "json"]
     command += ["--environment", "dev", *options]
-    begun = time.perf_counter()
     environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
-    with instance_of(name) as home:
+    quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
+    begun = time.perf_counter()
+    with instance_of(name) as home, watched() as speed:
         done = subprocess.run(
             command, cwd=HERE, env={**environment, **home}, capture_output=True, text=True,
             check=False,
@@ -117,7 +121,7 @@ def make_profile(name: str, repeat: int, options: Sequence[str]) -> None:
             "kind": "profile", "workload": name, "repeat": repeat, "at": now(), "took_s": took,
             "path": str(path.relative_to(ROOT)), "predicted": predicted,
             "advised": labels(saved)["advised"], "config_only": labels(saved)["config-only"],
-            "default": labels(saved)["default"],
+            "default": labels(saved)["default"], "core_s": speed.mean_s, "quiet": quiet,
         }
     )  # fmt: skip
 
@@ -237,8 +241,8 @@ def expected_s(name: str, configuration: str) -> float:
     return float(found[-1]["predicted"][configuration]["median"]) + 3.0
 
 
-def run_one(name: str, configuration: str, repeat: int) -> float:
-    """Run a configuration once, record it, and return its wall clock."""
+def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> float:
+    """Run a configuration once in a quiet moment, record it, and return its wall clock."""
     from advisor import store
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
@@ -258,15 +262,17 @@ def run_one(name: str, configuration: str, repeat: int) -> float:
             run_config={},
             directory=Path(folder),
         )
+        quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
         load = os.getloadavg()[0]
-        run = run_once(ready, timeout_s=RUN_TIMEOUT_S)
+        with watched() as speed:
+            run = run_once(ready, timeout_s=RUN_TIMEOUT_S)
     record(
         {
             "kind": "run", "workload": name, "configuration": configuration, "repeat": repeat,
             "method": candidate.method + (" with batches" if candidate.needs_code else ""),
             "wall_s": run.wall_s, "work_s": run.work_s, "parent_cpu_s": run.parent_cpu_s,
             "child_cpu_s": run.child_cpu_s, "failed": run.failed, "at": run.started_at,
-            "load": load,
+            "load": load, "core_s": speed.mean_s, "quiet": quiet,
         }
     )  # fmt: skip
     if run.failed:
@@ -283,6 +289,7 @@ def measure(
     profile_options: Sequence[str],
 ) -> None:
     until = time.monotonic() + minutes * 60 if minutes else float("inf")
+    full_speed_s = quickest_s(10.0)
     while True:
         left = list(pending(names, repeats, quick=quick))
         if not left:
@@ -295,19 +302,26 @@ def measure(
         seconds = sum(expected_s(n, c) for _, n, c in left)
         say(f"{len(left)} left, about {seconds / 60:.0f} min: {name} {configuration} #{repeat + 1}")
         if repeat not in profiled(name):
-            make_profile(name, repeat, profile_options)
+            make_profile(name, repeat, profile_options, full_speed_s)
             continue
-        wall_s = run_one(name, configuration, repeat)
+        wall_s = run_one(name, configuration, repeat, full_speed_s)
         say(f"  {wall_s:.2f} s, predicted {expected_s(name, configuration) - 3.0:.2f} s")
 
 
 def runs(names: list[str]) -> list[Run]:
     """The recorded runs that succeeded."""
-    return [
-        Run(r["workload"], r["configuration"], r["method"], r["wall_s"], r["repeat"])
-        for r in records()
-        if r["kind"] == "run" and not r["failed"] and r["workload"] in names
-    ]
+    core_s = {(name, k): r.get("core_s") for name in names for k, r in profiled(name).items()}
+    found = []
+    for r in records():
+        if r["kind"] == "run" and not r["failed"] and r["workload"] in names:
+            before_s, then_s = core_s.get((r["workload"], r["repeat"])), r.get("core_s")
+            slower = then_s / before_s if before_s and then_s else None
+            found.append(
+                Run(
+                    r["workload"], r["configuration"], r["method"], r["wall_s"], r["repeat"], slower
+                )
+            )
+    return found
 
 
 # --- command line ----------------------------------------------------------------------------

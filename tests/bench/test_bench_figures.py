@@ -7,6 +7,7 @@ from figures import (
     Predicted,
     Run,
     a_pass_later,
+    by_change_of_speed,
     by_the_others,
     choice,
     errors,
@@ -84,3 +85,14 @@ def test_the_rule_of_thumb_goes_by_the_item_alone(item_s, expected):
 def test_quantile_interpolates():
     assert quantile([1.0, 2.0, 3.0, 4.0], 0.5) == 2.5
     assert quantile([5.0], 0.9) == 5.0
+
+
+def test_runs_are_grouped_by_how_far_the_speed_was_from_that_while_profiling():
+    slower = {"a": 1.04, "b": 0.97, "c": 1.1, "d": 1.7, "e": 0.6, "unknown": None}
+    runs = [Run("w", way, "m", 10.0, 0, factor) for way, factor in slower.items()]
+    predicted = {run.trial: Predicted(9, 8, 11) for run in runs}
+    found = by_change_of_speed(runs, predicted)
+    assert {words: errors.runs for words, errors in found.items()} == {
+        "within 5 %": 2, "5 to 15 %": 1, "further": 2,
+    }  # fmt: skip
+    assert list(by_change_of_speed(runs[3:4], predicted)) == ["further"]
