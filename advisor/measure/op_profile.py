@@ -64,6 +64,8 @@ _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
 _MUCH_MEMORY_BYTES = 128 << 20  # an item's, from which it matters whether it was used lately
 _COSTS_MORE = 1.2  # than expected, so that the budget is kept
 _UNKNOWN_PEAK_BYTES = 1 << 30  # what an item may need that was never called
+_FEWEST_LIKE_CALLS = 10  # that tell how uneven an item's calls are
+_UNEVEN = 1.3  # between the slow and the quick calls of like items, from which it is told
 _LOADING_S = 300.0  # for importing the user's code and drawing the samples, before it "hangs"
 
 
@@ -203,6 +205,12 @@ class _Measurement:
         later = [*scouted.later, *self._more_later_calls(scouted, seed=1)]
         probes += self._probe(kinds[1], scouted, preloadable)
         later += self._more_later_calls(scouted, seed=2)
+        if (times := unevenness(later)) >= _UNEVEN:
+            self.notes[
+                f"Some calls of an item took {times:.1f} times as much CPU as others of the same "
+                "(90th over 10th percentile): this machine's speed changes, or the op's work does. "
+                "Predictions are for the mean; their intervals carry the change."
+            ] = None
         hot = self._hotspots(scouted)
         first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
@@ -690,6 +698,26 @@ def _cpu_share(runs: Sequence[ChainRun]) -> float:
     """CPU over wall clock of the calls."""
     wall_s = sum(run.wall_s for run in runs)
     return sum(sample.cpu_s for run in runs for sample in run.samples) / max(wall_s, 1e-9)
+
+
+def unevenness(runs: Sequence[ChainRun]) -> float:
+    """How many times as long like calls compute at slow moments as at quick ones.
+
+    The 90th over the 10th percentile of CPU seconds, each over the median of its item's; 1 where
+    too few calls can be compared, or where they mostly wait.
+    """
+    by_item: dict[int, list[float]] = {}
+    for run in runs:
+        by_item.setdefault(run.item, []).append(sum(sample.cpu_s for sample in run.samples))
+    over_median = [
+        cpu_s / max(statistics.median(calls), 1e-9)
+        for calls in by_item.values()
+        for cpu_s in (calls if len(calls) > 1 else ())
+    ]
+    if len(over_median) < _FEWEST_LIKE_CALLS or _cpu_share(runs) < _WAITING_CPU:
+        return 1.0
+    tenths = statistics.quantiles(over_median, n=10)
+    return tenths[-1] / max(tenths[0], 1e-9)
 
 
 def _expected_s(scouted: Scouted) -> dict[int, float]:

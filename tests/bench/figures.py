@@ -148,8 +148,7 @@ def by_change_of_speed(runs: Sequence[Run], predicted: Predictions) -> dict[str,
 def spread(runs: Iterable[Run]) -> tuple[float, float]:
     """How far two runs of the same configuration differ: median and 90th percentile.
 
-    Of all pairs of runs, relative to the pair's mean. A perfect prediction of the mean would still
-    err by half of that.
+    Of all pairs of runs, relative to the pair's mean.
     """
     differences = [
         abs(one - other) / ((one + other) / 2)
@@ -165,15 +164,31 @@ def a_pass_later(runs: Iterable[Run]) -> list[Run]:
 
 
 def by_the_others(runs: Iterable[Run]) -> tuple[float, float]:
-    """Errors, median and 90th percentile, of predicting a run by its configuration's other runs.
+    """Errors, median and 90th percentile, of predicting a run by its configuration's other runs."""
+    return _quantiles(error for _, error in _left_out(runs))
 
-    What the machine leaves to be known at all: no model is told more than these.
+
+def least_errors(runs: Iterable[Run]) -> tuple[float, float]:
+    """Errors that the machine leaves to a prediction of each configuration's true mean, estimated.
+
+    Of k runs with independent noise of variance v, one differs from the mean of the others with
+    variance v k / (k - 1), and from the true mean with v.
     """
-    sizes = []
-    for walls in by_key(runs).values():
-        for place, wall_s in enumerate(walls if len(walls) > 1 else ()):
-            others = walls[:place] + walls[place + 1 :]
-            sizes.append(abs(sum(others) / len(others) / wall_s - 1.0))
+    return _quantiles(error * math.sqrt((count - 1) / count) for count, error in _left_out(runs))
+
+
+def _left_out(runs: Iterable[Run]) -> list[tuple[int, float]]:
+    """Of each run that is not its configuration's only one: how many there are, and the error."""
+    return [
+        (len(walls), abs((sum(walls) - wall_s) / (len(walls) - 1) / wall_s - 1.0))
+        for walls in by_key(runs).values()
+        for wall_s in (walls if len(walls) > 1 else ())
+    ]
+
+
+def _quantiles(errors: Iterable[float]) -> tuple[float, float]:
+    """Median and 90th percentile."""
+    sizes = list(errors)
     return quantile(sizes, 0.5), quantile(sizes, 0.9)
 
 

@@ -226,10 +226,15 @@ def goals(
 ) -> list[list[str]]:
     """Each figure with its goal, and beside the errors those that the machine itself makes."""
     usual, wide = figures.by_the_others(found.runs)
+    least, widest = figures.least_errors(found.runs)
     later = figures.errors(figures.a_pass_later(found.runs), found.predicted)
     if math.isnan(usual) or later is None:
         return _goals(everything, made, search)
     beside = [
+        ["the least error that these runs' own noise leaves: median",
+         figures.percent(least), "-"],
+        ["the least error that these runs' own noise leaves: 90th percentile",
+         figures.percent(widest), "-"],
         ["a run predicted by its configuration's other runs: median", figures.percent(usual), "-"],
         ["a run predicted by its configuration's other runs: 90th percentile",
          figures.percent(wide), "-"],

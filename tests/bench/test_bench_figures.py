@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 from figures import (
     Predicted,
@@ -12,6 +14,7 @@ from figures import (
     choice,
     errors,
     errors_by,
+    least_errors,
     quantile,
     rule_of_thumb,
     spread,
@@ -49,6 +52,15 @@ def test_the_machines_own_error_is_that_of_predicting_a_run_by_its_likes():
     usual, wide = by_the_others(runs)
     assert usual == pytest.approx(0.25)  # 11 for 8, 9 for 12, 10 for 10: 37.5, 25 and 0 %
     assert wide == pytest.approx(0.35)
+
+
+@pytest.mark.parametrize("repeats", [2, 3, 8])
+def test_the_least_error_is_that_of_the_true_mean(repeats):
+    draw = random.Random(repeats)
+    runs = [run(str(way), draw.gauss(10.0, 0.5)) for way in range(2000) for _ in range(repeats)]
+    usual, wide = least_errors(runs)
+    assert usual == pytest.approx(0.6745 * 0.05, rel=0.05)  # quantiles of a normal's size
+    assert wide == pytest.approx(1.645 * 0.05, rel=0.05)
 
 
 def test_each_run_is_held_against_the_prediction_of_its_own_pass():

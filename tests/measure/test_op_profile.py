@@ -5,14 +5,20 @@ from statistics import median
 
 import psutil
 import pytest
+from factories import make_sample
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
 from advisor.measure.child import run_in_child
 from advisor.measure.concurrency import ProbeOrder
-from advisor.measure.op_profile import ProfileRequest, plan_executions, profile_workload
-from advisor.measure.worker import Assignment, ScoutOrder
+from advisor.measure.op_profile import (
+    ProfileRequest,
+    plan_executions,
+    profile_workload,
+    unevenness,
+)
+from advisor.measure.worker import Assignment, ChainRun, ScoutOrder
 from advisor.model.own_threads import OWN_THREADS, cores_used, limited_profile
 
 HERE = Path(__file__).parent
@@ -214,6 +220,22 @@ def test_children_of_an_op_count():
 def test_connections_are_counted():
     sample = profile_workload(request("connects", budget_s=1.0)).ops[0].first_calls[0]
     assert sample.connections == 1
+
+
+def chain_run(item, cpu_s, wall_s=None):
+    return ChainRun(item, (make_sample(item, cpu_s=cpu_s, wall_s=wall_s or cpu_s),))
+
+
+def test_unevenness_is_of_like_items_that_compute():
+    # items of 0.1 and 0.2 s, a fifth of the calls at half the speed
+    calls = [(item, (0.1 + 0.1 * item) * slow) for item in (0, 1) for slow in (1, 1, 1, 1, 2) * 4]
+    assert unevenness([chain_run(*call) for call in calls]) == pytest.approx(2.0)
+    assert unevenness([chain_run(item, cpu_s, 10 * cpu_s) for item, cpu_s in calls]) == 1.0
+    assert unevenness([chain_run(*call) for call in calls[:8]]) == 1.0
+    alike = [chain_run(item, 0.1 + 0.1 * item) for item in (0, 1) for _ in range(20)]
+    assert unevenness(alike) == pytest.approx(1.0)
+    once = [chain_run(item, 0.1 * (1 + item)) for item in range(20)]
+    assert unevenness(once) == 1.0
 
 
 @pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")
