@@ -44,6 +44,10 @@ IMPORT_TIMEOUT_S = 120.0
 MEASURING_SHARE = 0.6
 """Of the budget, for the op where the host's calibration is cached; the rest refreshes that."""
 
+ADVISING_SHARE = 0.05
+"""Of the budget, for the search over what was measured, and for parts that take longer than they
+should."""
+
 LEAST_MEASURING_S = 12.0
 """The op gets at least this much, however long the calibration took."""
 
@@ -182,7 +186,7 @@ def profile(
     begun = time.monotonic()
 
     def left_s() -> float:
-        return request.budget_s - (time.monotonic() - begun)
+        return (1.0 - ADVISING_SHARE) * request.budget_s - (time.monotonic() - begun)
 
     target = _reference(request)
     run_config = read_run_config(request.run_config)

@@ -251,10 +251,8 @@ def _simulated_batches(
     their start and extrapolated.
     """
     items, contention = setting.items, setting.contention
-    slows, at_once = (
-        cache(contention.among(kind)),
-        contention.takes_turns_at(kind, setting.capacity),
-    )
+    slows = cache(contention.among(kind))
+    at_once = contention.takes_turns_at(kind, setting.capacity)
     walls = items.wall_s
     calls = zip(walls.tolist(), items.cpu_s.tolist(), strict=True)
     known = [[taking_turns(wall, cpu)] for wall, cpu in calls]

@@ -86,11 +86,13 @@ def _piece() -> float:
 
 
 def _watch() -> None:
-    cores = sorted(os.sched_getaffinity(0))
+    pins = hasattr(os, "sched_setaffinity")  # else wherever it is put
+    cores = sorted(os.sched_getaffinity(0)) if pins else [0]
     samples: list[float] = []
     while not samples or not select.select([sys.stdin], [], [], PAUSE_S)[0]:
         for core in cores:
-            os.sched_setaffinity(0, {core})
+            if pins:
+                os.sched_setaffinity(0, {core})
             _piece()  # fills the caches again
             samples.append(_piece())
     sys.stdout.write("\n".join(map(repr, samples)))

@@ -13,6 +13,8 @@ from dataclasses import asdict, dataclass, replace
 from itertools import combinations
 from statistics import median
 
+import numpy as np
+
 Key = tuple[str, str]
 """Workload and configuration."""
 
@@ -175,6 +177,30 @@ def least_errors(runs: Iterable[Run]) -> tuple[float, float]:
     variance v k / (k - 1), and from the true mean with v.
     """
     return _quantiles(error * math.sqrt((count - 1) / count) for count, error in _left_out(runs))
+
+
+def least_errors_at_known_speed(runs: Sequence[Run]) -> tuple[float, float]:
+    """The same for a prediction that also knows how fast the machine is in each workload's pass.
+
+    What is left of the logarithms of the configurations that were run in every pass, beside one
+    term a configuration and one a pass (two-way analysis of variance, by its degrees of freedom).
+    """
+    errors: list[float] = []
+    for workload in dict.fromkeys(run.workload for run in runs):
+        logs = {r.trial: math.log(r.wall_s) for r in runs if r.workload == workload}
+        passes = sorted({repeat for _, _, repeat in logs})
+        ways = [
+            way
+            for way in dict.fromkeys(way for _, way, _ in logs)
+            if all((workload, way, repeat) in logs for repeat in passes)
+        ]
+        if min(len(ways), len(passes)) < 2:
+            continue
+        walls = np.array([[logs[workload, way, repeat] for repeat in passes] for way in ways])
+        rest = walls - walls.mean(axis=1, keepdims=True) - walls.mean(axis=0) + walls.mean()
+        freedom = (len(ways) - 1) * (len(passes) - 1) / rest.size
+        errors += np.abs(np.expm1(rest / math.sqrt(freedom))).ravel().tolist()
+    return _quantiles(errors)
 
 
 def _left_out(runs: Iterable[Run]) -> list[tuple[int, float]]:

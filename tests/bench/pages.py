@@ -227,6 +227,7 @@ def goals(
     """Each figure with its goal, and beside the errors those that the machine itself makes."""
     usual, wide = figures.by_the_others(found.runs)
     least, widest = figures.least_errors(found.runs)
+    known, widest_known = figures.least_errors_at_known_speed(found.runs)
     later = figures.errors(figures.a_pass_later(found.runs), found.predicted)
     if math.isnan(usual) or later is None:
         return _goals(everything, made, search)
@@ -235,6 +236,10 @@ def goals(
          figures.percent(least), "-"],
         ["the least error that these runs' own noise leaves: 90th percentile",
          figures.percent(widest), "-"],
+        ["the same, were the machine's speed in each pass of a workload known: median",
+         figures.percent(known), "-"],
+        ["the same, were the machine's speed in each pass of a workload known: 90th percentile",
+         figures.percent(widest_known), "-"],
         ["a run predicted by its configuration's other runs: median", figures.percent(usual), "-"],
         ["a run predicted by its configuration's other runs: 90th percentile",
          figures.percent(wide), "-"],
@@ -338,6 +343,11 @@ def _write_page(
             f"Two runs of the same configuration differ by {figures.percent(usual)} (median; 90th "
             f"percentile {figures.percent(wide)}): no prediction can be surer than the machine."
         )
+    speed = (
+        "## Errors by the cores' speed",
+        SPEED_WORDS,
+        figures.errors_table("cores' speed", tables["speed"]),
+    )
     parts = [
         "# How right the predictions and the advice are",
         head,
@@ -350,9 +360,7 @@ def _write_page(
         figures.errors_table("method", {"all": everything, **tables["method"]}),
         "## Errors by pass",
         figures.errors_table("pass", tables["pass"]),
-        "## Errors by the cores' speed",
-        SPEED_WORDS,
-        figures.errors_table("cores' speed", tables["speed"]),
+        *(speed if tables["speed"] else ()),
         "## Errors by workload",
         figures.errors_table("workload", tables["workload"]),
         figures.table(["workload", "kind", "items"], kinds),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 
 import pytest
@@ -15,6 +16,7 @@ from figures import (
     errors,
     errors_by,
     least_errors,
+    least_errors_at_known_speed,
     quantile,
     rule_of_thumb,
     spread,
@@ -61,6 +63,20 @@ def test_the_least_error_is_that_of_the_true_mean(repeats):
     usual, wide = least_errors(runs)
     assert usual == pytest.approx(0.6745 * 0.05, rel=0.05)  # quantiles of a normal's size
     assert wide == pytest.approx(1.645 * 0.05, rel=0.05)
+
+
+def test_the_least_error_at_known_speed_is_without_what_a_pass_has_in_common():
+    draw = random.Random(5)
+    speeds = {(workload, k): draw.gauss(0.0, 0.3) for workload in range(500) for k in range(3)}
+    runs = [
+        Run(str(workload), str(way), "m", math.exp(way + speed + draw.gauss(0.0, 0.05)), k)
+        for (workload, k), speed in speeds.items()
+        for way in range(4)
+    ]
+    usual, wide = least_errors_at_known_speed(runs)
+    assert usual == pytest.approx(0.6745 * 0.05, rel=0.05)
+    assert wide == pytest.approx(1.645 * 0.05, rel=0.05)
+    assert least_errors(runs)[0] > 3 * usual
 
 
 def test_each_run_is_held_against_the_prediction_of_its_own_pass():
