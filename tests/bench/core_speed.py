@@ -15,9 +15,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from statistics import fmean
-
-from figures import quantile
+from statistics import fmean, quantiles
 
 PAUSE_S = 0.1
 STEPS = 5_000
@@ -49,7 +47,7 @@ def quickest_s(seconds: float) -> float:
     """The fixed piece's time at the cores' full speed, as seen in so many seconds."""
     with watched() as speed:
         time.sleep(seconds)
-    return quantile(speed.samples_s, 0.1)
+    return quantiles(speed.samples_s, n=10)[0]
 
 
 def wait_until_quiet(full_speed_s: float, most_s: float) -> bool:
