@@ -136,12 +136,12 @@ def errors_by(
 
 def by_change_of_speed(runs: Sequence[Run], predicted: Predictions) -> dict[str, Errors]:
     """`errors` by how far the cores' speed during the run was from that while profiling."""
+    alike, further = {"within 5 %": 0.05, "5 to 15 %": 0.15}, "further"
 
     def group(run: Run) -> str:
-        change = math.inf if run.slower is None else abs(math.log(run.slower))
+        change = abs(math.log(run.slower))
         return next((words for words, most in alike.items() if change <= math.log1p(most)), further)
 
-    alike, further = {"within 5 %": 0.05, "5 to 15 %": 0.15}, "further"
     watched = [run for run in runs if run.slower is not None]
     found = errors_by(watched, predicted, group)
     return {words: found[words] for words in (*alike, further) if words in found}
