@@ -66,33 +66,33 @@ format: $(INSTALLED_DEV)
 	$(BIN)/ruff format .
 
 bench: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/run.py measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
+	$(BIN)/python bench/run.py measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(QUICK),--quick)
-	$(BIN)/python tests/bench/run.py report
+	$(BIN)/python bench/run.py report
 
 bench-report: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/run.py report
+	$(BIN)/python bench/run.py report
 
 bench-fixtures: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/run.py fixtures
+	$(BIN)/python bench/run.py fixtures
 
 bench-ways: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/ways.py measure $(if $(WORKLOAD),--example $(WORKLOAD)) \
+	$(BIN)/python bench/ways.py measure $(if $(WORKLOAD),--example $(WORKLOAD)) \
 		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES))
-	$(BIN)/python tests/bench/ways.py report
+	$(BIN)/python bench/ways.py report
 
 bench-gates: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/gates.py static
-	$(BIN)/python tests/bench/gates.py measure $(if $(GATES),--gates $(GATES)) \
+	$(BIN)/python bench/gates.py static
+	$(BIN)/python bench/gates.py measure $(if $(GATES),--gates $(GATES)) \
 		$(if $(SLOW),--slow $(SLOW)) $(if $(MINUTES),--minutes $(MINUTES))
-	$(BIN)/python tests/bench/gates.py report
+	$(BIN)/python bench/gates.py report
 
 bench-gates-fixtures: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/gates.py record
+	$(BIN)/python bench/gates.py record
 
 bench-diagnoses: $(INSTALLED_DEV)
-	$(BIN)/python tests/bench/diagnoses.py
+	$(BIN)/python bench/diagnoses.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -29,7 +29,7 @@ from core_speed import quickest_s, wait_until_quiet, watched
 from figures import Run
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parent
 STATE = ROOT / ".bench"
 RESULTS = STATE / "results.jsonl"
 PROFILES = STATE / "profiles"

@@ -4,7 +4,7 @@ Each example is profiled as a user would, in a process of its own, and then run 
 applies, interleaved and repeated, through the same code as ``dynadvise verify``; what the run
 collected is read back and held against the original job's. Every run is appended to
 ``.bench/ways.jsonl`` at once and is not made again, so an interruption costs one run. ``report``
-writes ``docs/ways.md`` and ``docs/ways.json`` of what there is.
+writes ``docs/ways.md`` and ``ways.json`` of what there is.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from run import HERE, PROFILES, ROOT, RUN_TIMEOUT_S, STATE, now, say
 
 RESULTS = STATE / "ways.jsonl"
 PAGE = ROOT / "docs" / "ways.md"
-DATA = ROOT / "docs" / "ways.json"
+DATA = ROOT / "bench" / "results" / "ways.json"
 
 EXAMPLES = (
     "seed_chunks:seed_job",

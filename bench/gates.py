@@ -3,7 +3,7 @@
 ``measure`` runs ``dynadvise check --base main`` as a user types it, in a git repository made for
 it: with no change at all, and with one op 50 % or 10 % slower. Verdicts, seconds and every timed
 call are appended to ``.bench/gates.jsonl`` at once; a gate that is there is not run again, so an
-interrupted run goes on where it stopped. ``report`` writes ``docs/gates.md`` and ``.json``.
+interrupted run goes on where it stopped. ``report`` writes ``docs/gates.md`` and its JSON.
 ``record`` times pairs of unchanged code alone and adds them to a recording of the tests.
 """
 
@@ -36,7 +36,7 @@ from advisor.api.check import DEFAULT_SAMPLES
 from advisor.measure.paired import ChildProcesses, OpCalls, SurveyRequest, Tree
 
 RESULTS = STATE / "gates-by-turns.jsonl"  # gates.jsonl: when one process ran after the other
-PAGE, DATA = ROOT / "docs" / "gates.md", ROOT / "docs" / "gates.json"
+PAGE, DATA = ROOT / "docs" / "gates.md", ROOT / "bench" / "results" / "gates.json"
 TARGETS = tuple(OPS)
 EXPECTED_S = 70.0
 STATIC_JOBS, STATIC_RUNS = 20, 3
@@ -275,7 +275,7 @@ def record_pairs(file: Path, pairs: int) -> None:
                     gate[op].append(found)
         document["gates"].append(gate)
         document["about"] = (
-            f"Recorded until {now()} by tests/bench/gates.py record: gate by gate and op by op the "
+            f"Recorded until {now()} by bench/gates.py record: gate by gate and op by op the "
             "pairs; of each, base and head; of each, item by item the calls in microseconds."
         )
         file.write_text(json.dumps(document, separators=(",", ":")) + "\n", encoding="utf-8")

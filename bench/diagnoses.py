@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = HERE.parent
 PAGE = ROOT / "docs" / "diagnoses.md"
 JOBS = HERE / "provoking_jobs.py"
 COMMAND = str(Path(sys.executable).with_name("dynadvise"))

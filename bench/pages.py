@@ -1,4 +1,4 @@
-"""The benchmark's report: ``docs/accuracy.md`` for people, ``docs/accuracy.json`` for programs."""
+"""The benchmark's report: ``docs/accuracy.md`` for people, ``accuracy.json`` for programs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from run import (
 )
 
 PAGE = ROOT / "docs" / "accuracy.md"
-DATA = ROOT / "docs" / "accuracy.json"
+DATA = ROOT / "bench" / "results" / "accuracy.json"
 
 MECHANISMS = {
     "cpu_sharing": "CPU sharing among runnable processes",
