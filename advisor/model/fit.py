@@ -7,7 +7,7 @@ scikit-learn's non-negative least squares.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from statistics import fmean
@@ -25,7 +25,6 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.model.moments import imported_s, own_cpu_s, to_newest_moment
 
 EVENTS_PER_STEP = 12
 """Queue items that a mapped step sends its parent."""
@@ -182,11 +181,10 @@ def _with_module(
     )
 
 
-def _averaged(found: Sequence[_Overhead], factor: float) -> _Overhead:
-    """The mean of each phase, as it is at the newest moment."""
+def _averaged(found: Sequence[_Overhead]) -> _Overhead:
+    """The mean of each phase, over runs of all moments."""
     first = found[0]
-    means = {name: fmean(getattr(o, name) for o in found) for name in first.__slots__}
-    return replace(first, **{name: factor * mean for name, mean in means.items()})
+    return replace(first, **{n: fmean(getattr(o, n) for o in found) for n in first.__slots__})
 
 
 def _in_process(run: CalibrationRun) -> InProcessOverhead:
@@ -219,6 +217,16 @@ def _parent_step_s(runs: Sequence[CalibrationRun]) -> float:
     return min(max(slope, PARENT_STEP_S), 3 * PARENT_STEP_S)
 
 
+def _imported_s(run: CalibrationRun) -> float:
+    """Seconds in which a run imported the user's module: in the server, and in every step."""
+    return run.server_import_s + run.step_import_s * len(run.run.steps)
+
+
+def _own_cpu_s(run: CalibrationRun) -> float:
+    """CPU seconds of a run without the imports of the user's module."""
+    return max(run.parent_cpu_s + run.child_cpu_s - _imported_s(run), 1e-3)
+
+
 def noise_of(runs: Sequence[CalibrationRun]) -> float:
     """Log standard deviation of one second of computing, from like runs at different moments.
 
@@ -229,8 +237,8 @@ def noise_of(runs: Sequence[CalibrationRun]) -> float:
     groups: dict[tuple[str, int, int], list[tuple[float, float]]] = {}
     for run in runs:
         key = (run.method, run.max_concurrent, run.items)
-        wall_s = run.wall_s - run.item_wait_s * run.items - imported_s(run)
-        groups.setdefault(key, []).append((wall_s, own_cpu_s(run)))
+        wall_s = run.wall_s - run.item_wait_s * run.items - _imported_s(run)
+        groups.setdefault(key, []).append((wall_s, _own_cpu_s(run)))
     squares, freedom = 0.0, 0
     for group in groups.values():
         if len(group) > 1:
@@ -260,8 +268,6 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     plan_item_s = fit_line([(float(g.items), g.plan_s) for g in host.plan_growth])[1]
     turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
     serial = [r for r in runs if r.max_concurrent == 1]
-    noise = noise_of(runs)
-    factors = to_newest_moment(serial, noise)
     parallel_methods = ("spawn", "forkserver", "warm_forkserver")
     parent_step_s = _parent_step_s([r for r in runs if r.method in parallel_methods])
     multiprocess: dict[str, MultiprocessOverhead] = {}
@@ -273,13 +279,13 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         ]
         if found:
             multiprocess[method] = replace(
-                _averaged(found, factors[method]),
+                _averaged(found),
                 plan_item_s=plan_item_s,
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
             )
-    in_process = _fit_serial(serial, "in_process", factors)
-    bare = _fit_serial(serial, "execute_in_process", factors)
+    in_process = _fit_serial(serial, "in_process")
+    bare = _fit_serial(serial, "execute_in_process")
     if in_process is None and bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)
@@ -302,7 +308,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         process_start_s=host.process_start_s,
         drift=SLOW_DRIFT,
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
-        noise=noise,
+        noise=noise_of(runs),
         measured_cpu_s=_measured_cpu_s(serial),
     )
 
@@ -319,11 +325,9 @@ def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
     return tuple(CpuScaling(workers, fmean(seen)) for workers, seen in sorted(slowdowns.items()))
 
 
-def _fit_serial(
-    runs: Sequence[CalibrationRun], method: str, factors: Mapping[str, float]
-) -> InProcessOverhead | None:
+def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
     found = [_in_process(run) for run in runs if run.method == method and run.run.steps]
-    return _averaged(found, factors[method]) if found else None
+    return _averaged(found) if found else None
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:

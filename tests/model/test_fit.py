@@ -130,18 +130,6 @@ def test_runs_at_several_moments_are_averaged() -> None:
     assert found.prepare_s == pytest.approx(0.10, abs=0.002)
 
 
-def test_a_method_that_only_ran_while_the_host_was_fast_counts_as_at_its_usual_speed() -> None:
-    def at(second: float, run: CalibrationRun, cpu_s: float) -> CalibrationRun:
-        return replace(run, started_at_s=second, wall_s=run.wall_s, child_cpu_s=cpu_s)
-
-    spawn = at(0.0, generated_run(4, replace(TRUE, server_start_s=0.0), "spawn"), 6.0)
-    fast = [at(5.0, generated_run(4, TRUE), 2.0), at(9.0, serial_run(4), 1.0)]
-    slow = [at(3605.0, generated_run(4, TRUE), 3.0), at(3609.0, serial_run(4), 1.5)]
-    alone = fit_overhead(host(spawn, *fast)).multiprocess["spawn"]
-    moved = fit_overhead(host(spawn, *fast, *slow)).multiprocess["spawn"]
-    assert moved.prepare_s > 1.02 * alone.prepare_s
-
-
 def test_the_command_line_imports_the_users_module_once_more() -> None:
     known = host(serial_run(4), cli_start_s=3.0)
     bare = fit_overhead(known).cli_start_s
