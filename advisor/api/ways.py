@@ -52,6 +52,9 @@ def ways_to_run(saved: SavedProfile, options: AdviseOptions, setting: Setting) -
     if cannot is not None:
         every = _candidates(saved, options, setting, processes=True, loop=False)
         impossible += tuple(Rejection(way, cannot) for way in every if way not in candidates)
+    unforkable = _unforkable(saved, candidates)
+    impossible += unforkable
+    candidates = tuple(way for way in candidates if way not in {r.candidate for r in unforkable})
     executor = _executor_there(saved, options)
     current = current_candidate(executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(saved, options)
@@ -111,6 +114,23 @@ def _why_no_process(saved: SavedProfile) -> str | None:
     return saved.description.not_reconstructable_reason or "the job cannot be rebuilt"
 
 
+def _unforkable(saved: SavedProfile, candidates: tuple[Candidate, ...]) -> tuple[Rejection, ...]:
+    """The forkservers that would import the user's module, where it is not safe before a fork.
+
+    One without a preload list imports the module of the job; see `preload_list` for the others.
+    """
+    module = saved.description.target.module_name
+    why = saved.workload.unsafe_modules.get(module)
+    if why is None or not saved.host.user_preloaded:
+        return ()
+    reason = f"a forkserver without a preload list imports {module}, which {why}"
+    return tuple(
+        Rejection(way, reason)
+        for way in candidates
+        if way.start_method == "forkserver" and not way.preload_modules
+    )
+
+
 def held_by(op: OpProfile) -> int:
     """Most connections that a call of an op was seen to hold."""
     calls = (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
@@ -123,15 +143,17 @@ def connections_held(workload: WorkloadProfile) -> int:
 
 
 def preload_list(saved: SavedProfile) -> tuple[str, ...]:
-    """The host's warm preload list with what the ops import on their first call."""
+    """The host's warm preload list with what the ops import on their first call.
+
+    Without what the profile refuses: the host may have been calibrated with an earlier version of
+    the user's module.
+    """
     modules = dict.fromkeys(saved.host.preload.modules)
     if not modules:
         return ()
     for op in saved.workload.ops:
-        modules.update(
-            dict.fromkeys(m for m in op.first_call_modules if m not in op.unsafe_modules)
-        )
-    return tuple(modules)
+        modules.update(dict.fromkeys(op.first_call_modules))
+    return tuple(module for module in modules if module not in saved.workload.unsafe_modules)
 
 
 def current_candidate(

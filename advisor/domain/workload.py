@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import Literal
 
 TargetKind = Literal["op", "job", "graph", "asset", "function"]
@@ -38,6 +39,11 @@ class TargetReference:
     attribute: str | None
     job: str | None
     working_directory: str
+
+    @property
+    def module_name(self) -> str:
+        """Name under which the target's module is imported: a file's is its stem."""
+        return self.module or PurePath(self.file or "").stem
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,7 +253,8 @@ class OpProfile:
         base_rss_bytes: Resident memory of a process that has loaded the user's code and
             resources, before any call.
         first_call_modules: Modules that the first call imports and that are safe to preload.
-        unsafe_modules: Modules it imports that started a thread at import, with the reason.
+        unsafe_modules: Modules that must not be imported before a fork, with the reason: of those
+            that it imports, and on the first op the target's own.
         unpicklable: Which output cannot be pickled and why; None where all can.
         limited_calls: Later calls in a process whose math libraries compute on one thread only;
             empty where the op computes on no more than one core anyway.
@@ -327,3 +334,8 @@ class WorkloadProfile:
     measured_at: str = ""
     notes: tuple[str, ...] = ()
     limited_probes: tuple[ConcurrencyProbe, ...] = ()
+
+    @property
+    def unsafe_modules(self) -> Mapping[str, str]:
+        """Modules that must not be imported before a fork, to the reason."""
+        return {module: why for op in self.ops for module, why in op.unsafe_modules.items()}

@@ -74,7 +74,7 @@ def _module(request: EmitRequest) -> str:
         "workers_comment": comment(_workers_reason(request)),
         "thread": kind == "thread",
         "process": kind == "process",
-        "preloaded": literal(_preloaded(request)),
+        **_preloads(request),
         "multiprocess": candidate.executor == "multiprocess",
         "executor_config": with_reasons(executor_config(candidate), reasons_for(request)),
         "name": batched_job_name(request.description),
@@ -265,10 +265,28 @@ def _workers_reason(request: EmitRequest) -> str:
     )
 
 
-def _preloaded(request: EmitRequest) -> list[str]:
-    """The measured preload list: the candidate's own, else that of any way that has one."""
+def _preloads(request: EmitRequest) -> dict[str, object]:
+    """What worker processes find imported: the measured preload list and the emitted module.
+
+    The list is the candidate's own, else that of any way that has one. The module imports the
+    user's, and stays out where that must not be imported before a fork.
+    """
     ways = (request.candidate, *(way.candidate for way in request.advice.candidates))
-    return next((list(way.preload_modules) for way in ways if way.preload_modules), [])
+    listed: tuple[str, ...] = next((w.preload_modules for w in ways if w.preload_modules), ())
+    unsafe = request.workload.unsafe_modules if request.workload else {}
+    target = request.description.target
+    reason = unsafe.get(target.module_name)
+    why = "What the worker processes find imported already, beside this module."
+    if reason is not None:
+        why = (
+            "What the worker processes find imported already. Not this module, which imports"
+            f" {target.module_name}: that {reason}, and must not be there before a fork."
+        )
+    return {
+        "preload_comment": comment(why),
+        "preloaded": literal([module for module in listed if module not in unsafe]),
+        "preloads": "PRELOADED" if reason is not None else "[__name__, *PRELOADED]",
+    }
 
 
 def _is_multi_core(request: EmitRequest) -> bool:

@@ -38,7 +38,7 @@ from advisor.domain.host import (
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child
-from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
+from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, Preloadable
 from advisor.measure.preload import DeriveRequest, StepImports
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def calibrate(
         spent = time.monotonic() - begun
         cli_start_s = session.cli_start_s() if spent < budget_s - 5 else None
         storing, growth = session.bookkeeping()
-        process_start_s = session.process_start_s()
+        process_start_s = session.process_start_s(preload)
         claim_s = session.claim_s()
         if cli_start_s is None and "command line" not in unmeasured:
             unmeasured["command line"] = "the budget was used up"
@@ -417,7 +417,7 @@ class _Session:
             return PreloadList(())
         checked = self._value(
             "warm preload list",
-            self._child("advisor.measure.imports:check_modules", roots, **SINGLE_THREADED_BLAS),
+            self._child("advisor.measure.imports:check_modules", roots, **FORK_CHECK_ENVIRONMENT),
         )
         if checked is None:
             return PreloadList(())
@@ -495,10 +495,12 @@ class _Session:
         )
         return cast("tuple[CpuScaling, ...]", found or ())
 
-    def process_start_s(self) -> float:
+    def process_start_s(self, preload: PreloadList) -> float:
+        target = self.subject.target
+        unsafe = target is not None and target.module_name in preload.left_out
         found = self._value(
             "process start",
-            self._child("advisor.measure.calibration:measure_process_start", self.subject.target),
+            self._child("advisor.measure.calibration:measure_process_start", (target, not unsafe)),
         )
         return cast("float", found) if found is not None else 0.5
 
@@ -619,18 +621,22 @@ def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
     return tuple(found)
 
 
-def measure_process_start(target: TargetReference | None) -> float:
+def measure_process_start(question: tuple[TargetReference | None, bool]) -> float:
     """Seconds until a worker process of a pool inside a step can take its first item.
 
     As the emitted code does it: a forkserver of its own imports Dagster and the user's module
     once, then forks the workers. Called in a fresh process.
+
+    Args:
+        question: The target, and whether its module is safe to import before a fork.
     """
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    target, safe = question
     context = get_context("forkserver")
     context.set_forkserver_preload(
-        ["dagster", *([target.module] if target and target.module else [])]
+        ["dagster", *([target.module] if target and target.module and safe else [])]
     )
     begun = time.perf_counter()
     with ProcessPoolExecutor(1, mp_context=context) as pool:

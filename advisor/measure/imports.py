@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import importlib
 import os
+import stat
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 from advisor.domain.workload import TargetReference
@@ -75,7 +78,7 @@ class Preloadable:
     """Modules that may be imported before a fork, and the others with their reason.
 
     ``forkable`` says whether a process that has loaded the target and these has one thread (and
-    BLAS's own) only.
+    BLAS's own) only, and holds nothing open that a forked one would share.
     """
 
     safe: tuple[str, ...]
@@ -89,12 +92,45 @@ SINGLE_THREADED_BLAS = {
     "MKL_NUM_THREADS": "1",
     "NUMEXPR_NUM_THREADS": "1",
 }
-"""Environment for `check_preload`: OpenBLAS starts its pool when it is loaded, and handles forks
-itself (``pthread_atfork``), so that its threads are no reason to leave numpy out."""
+"""Environment in which the math libraries compute on one thread."""
+
+FORK_CHECK_ENVIRONMENT = {k: v for k, v in SINGLE_THREADED_BLAS.items() if k != "OMP_NUM_THREADS"}
+"""Environment for the checks below. OpenBLAS starts its pool when it is loaded and handles forks
+itself (``pthread_atfork``), so that its threads are no reason to leave numpy out. GNU OpenMP does
+not, nor do rayon (polars) and others: their pools must be seen."""
+
+
+class ImportWatch:
+    """What an import leaves behind that must not be there when the process forks.
+
+    A forked process has none of the threads, native ones included, but the locks that they held;
+    and it shares connections and the places in open files. Files that are only appended to (logs)
+    do not count.
+    """
+
+    def __init__(self) -> None:
+        self._threads = {thread.ident for thread in threading.enumerate()}
+        self._tasks = task_count()
+        self._sockets = socket_inodes()
+        self._files = _open_files()
+
+    def refusal(self) -> str | None:
+        """Why what was imported since must not be imported before a fork; None: it may be."""
+        started = [t.name for t in threading.enumerate() if t.ident not in self._threads]
+        if started:
+            return f"starts a thread when imported ({', '.join(started)})"
+        if task_count() > self._tasks:
+            return "starts a native thread when imported"
+        if socket_inodes() - self._sockets:
+            return "opens a connection when imported"
+        names = sorted(name for file, name in _open_files().items() if file not in self._files)
+        if names:
+            return f"keeps a file open when imported ({', '.join(names)})"
+        return None
 
 
 def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloadable:
-    """Import each module in this clean process; unsafe is what starts threads or connects.
+    """Check the target's module and each module in this clean process, as `check_modules` does.
 
     Args:
         question: The target, which is loaded first, and the modules.
@@ -102,13 +138,17 @@ def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloada
     from advisor.dagster_bridge.target import load_target
 
     target, modules = question
+    watch = ImportWatch()
     load_target(target)
-    forkable = task_count() == 1
-    return replace(check_modules(modules), forkable=forkable)
+    refusal = watch.refusal()
+    found = check_modules(modules)
+    if refusal is not None:
+        return replace(found, unsafe={target.module_name: refusal, **found.unsafe})
+    return replace(found, forkable=task_count() == 1)
 
 
 def check_modules(modules: tuple[str, ...]) -> Preloadable:
-    """Import each module in this process; unsafe is what starts threads or connects.
+    """Import each module in this process; unsafe is what `ImportWatch` refuses.
 
     A module that an earlier one of the list has imported needs no entry of its own.
     """
@@ -118,24 +158,17 @@ def check_modules(modules: tuple[str, ...]) -> Preloadable:
     for module in modules:
         if module in sys.modules and module not in before:
             continue
-        threads = {thread.ident for thread in threading.enumerate()}
-        tasks = task_count()
-        sockets = socket_inodes()
+        watch = ImportWatch()
         try:
             importlib.import_module(module)
         except BaseException as error:  # noqa: BLE001 - whatever an import raises, SystemExit too
-            unsafe[module] = f"cannot be imported alone ({type(error).__name__}: {error})"
+            unsafe[module] = f"cannot be imported alone ({type(error).__name__})"
             continue
-        started = [thread for thread in threading.enumerate() if thread.ident not in threads]
-        if started:
-            names = ", ".join(thread.name for thread in started)
-            unsafe[module] = f"starts a thread when imported ({names})"
-        elif task_count() > tasks:
-            unsafe[module] = "starts a native thread when imported"
-        elif socket_inodes() - sockets:
-            unsafe[module] = "opens a connection when imported"
-        else:
+        refusal = watch.refusal()
+        if refusal is None:
             safe.append(module)
+        else:
+            unsafe[module] = refusal
     return Preloadable(tuple(safe), unsafe)
 
 
@@ -145,3 +178,17 @@ def task_count() -> int:
         return len(os.listdir("/proc/self/task"))  # noqa: PTH208
     except OSError:
         return threading.active_count()
+
+
+def _open_files() -> dict[tuple[int, int], str]:
+    """Regular files that this process holds open for more than appending: (device, inode), name."""
+    found: dict[tuple[int, int], str] = {}
+    with contextlib.suppress(OSError):
+        for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208
+            with contextlib.suppress(OSError):
+                info = os.fstat(int(entry))
+                appends = fcntl.fcntl(int(entry), fcntl.F_GETFL) & os.O_APPEND
+                if stat.S_ISREG(info.st_mode) and not appends:
+                    name = Path(f"/proc/self/fd/{entry}").readlink().name
+                    found[info.st_dev, info.st_ino] = name
+    return found

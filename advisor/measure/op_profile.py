@@ -29,7 +29,7 @@ from advisor.domain.workload import (
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.concurrency import Probed, ProbeOrder
 from advisor.measure.hotspots import HotspotOrder, HotspotResult
-from advisor.measure.imports import SINGLE_THREADED_BLAS, Preloadable
+from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.machine import format_size, host_facts
 from advisor.measure.progress import Progress, silent
 from advisor.measure.worker import (
@@ -363,18 +363,18 @@ class _Measurement:
 
     def _check_preload(self, scouted: Scouted) -> Preloadable:
         """What of the first call's imports may be preloaded, and whether a fork is safe."""
-        modules = scouted.imported
-        if not modules and scouted.threads == 1:
+        target, modules = self.request.description.target, scouted.imported
+        if not modules and scouted.forkable:
             return Preloadable((), {}, forkable=True)
         self._tell("checking which imports are safe before a fork")
         result = self._child(
             "imports:check_preload",
-            (self.request.description.target, modules),
-            environment=SINGLE_THREADED_BLAS,
+            (target, modules),
+            environment=FORK_CHECK_ENVIRONMENT,
         )
         if result.failure is not None:
             reason = f"importing it alone {result.failure.reason}"
-            return Preloadable((), dict.fromkeys(modules, reason))
+            return Preloadable((), dict.fromkeys((target.module_name, *modules), reason))
         return cast("Preloadable", result.value)
 
     def _fresh_item(self, scouted: Scouted, place: int) -> int:

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
-from advisor.measure.imports import ImportRecorder, task_count
+from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
 from advisor.measure.supervisor import unwatch, watch
 
@@ -496,7 +496,7 @@ class Scouted:
     collect_items: int
     executions: int
     repeatable: bool
-    threads: int
+    forkable: bool
     notes: tuple[str, ...] = ()
 
     @property
@@ -509,9 +509,10 @@ def scout(order: ScoutOrder) -> Scouted:
     """Draw the items, take the first call with its imports, then later calls in random order."""
     began = time.perf_counter()
     notes: list[str] = []
+    held = ImportWatch()
     with session(order.assignment) as opened:
         start_s = time.perf_counter() - began
-        threads = task_count()
+        forkable = task_count() == 1 and held.refusal() is None
         count = len(opened.drawn.positions)
         meter = Meter()
         recorder = ImportRecorder()
@@ -561,7 +562,7 @@ def scout(order: ScoutOrder) -> Scouted:
             collect_items=len(outputs) if collect_s is not None else 0,
             executions=opened.executions,
             repeatable=repeatable,
-            threads=threads,
+            forkable=forkable,
             notes=(*opened.notes, *notes),
         )
 
