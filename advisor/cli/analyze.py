@@ -82,15 +82,16 @@ analyze = command
 
 
 def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
-    from advisor.cli.showing import to_color, to_json_text
+    from advisor.cli.showing import to_color
 
     if output is not None and output.suffix == ".svg":
         state.write(_svg(analysis), output)
         output = None
     if form == "json":
-        from advisor.render.analysis_json import analysis_to_json
+        from advisor.render.forms.analysis import analysis_to_json
+        from advisor.render.forms.encoding import json_text
 
-        text = to_json_text(analysis_to_json(analysis))
+        text = json_text(analysis_to_json(analysis))
     elif form == "markdown":
         from advisor.render.analysis_markdown import analysis_to_markdown
 

@@ -40,12 +40,13 @@ def command(
         outcome = calibrate_host(request, progress)
     host, overhead = outcome.host, outcome.overhead
     table = tuple((row.items, row.crossings) for row in outcome.break_even)
-    from advisor.cli.showing import to_color, to_json_text
+    from advisor.cli.showing import to_color
 
     if form == "json":
-        from advisor.render.json_form import calibration_document
+        from advisor.render.forms.calibration import calibration_to_json
+        from advisor.render.forms.encoding import json_text
 
-        text = to_json_text(calibration_document(host, overhead, table))
+        text = json_text(calibration_to_json(host, overhead, table))
     elif form == "markdown":
         from advisor.render.markdown import calibration_to_markdown
 

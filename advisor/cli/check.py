@@ -229,9 +229,10 @@ def _rendered(
 ) -> str:
     root = _root(folder)
     if form == "json":
-        from advisor.render.gate_json import render
+        from advisor.render.forms.encoding import json_text
+        from advisor.render.forms.gate import check_to_json
 
-        return render(report, root)
+        return json_text(check_to_json(report, root))
     if form == "markdown":
         from advisor.render.gate_markdown import render
 

@@ -73,11 +73,11 @@ def command(
 
     prediction = predict(saved, candidate, advise)
     if form == "json":
-        from advisor.cli.showing import to_json_text
-        from advisor.render.json_form import prediction_document
+        from advisor.render.forms.advice import prediction_to_json
+        from advisor.render.forms.encoding import json_text
 
-        document = prediction_document(prediction, saved.advice.target, _items(saved, advise.items))
-        state.write(to_json_text(document), output)
+        document = prediction_to_json(prediction, saved.advice.target, _items(saved, advise.items))
+        state.write(json_text(document), output)
         return
     from advisor.cli.showing import to_color
     from advisor.render.text import prediction_to_text

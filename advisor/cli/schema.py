@@ -1,4 +1,4 @@
-"""``dynadvise schema``: the JSON Schema of the advice."""
+"""``dynadvise schema``: the JSON Schema of what a command prints."""
 
 from __future__ import annotations
 
@@ -9,12 +9,21 @@ import click
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 
+#: As in :data:`advisor.render.forms.schema.FORMS`, which is not imported for --help.
+NAMES = ("advice", "analysis", "calibration", "check", "prediction", "verification")
+
 
 @click.command("schema")
+@click.argument("name", metavar="[NAME]", type=click.Choice(NAMES), default="advice")
 @options.output_option
 @pass_state
-def command(state: CommandContext, output: Path | None) -> None:
-    """Print the JSON Schema (2020-12) of what --format json prints."""
-    from advisor.render.json_form import schema_text
+def command(state: CommandContext, name: str, output: Path | None) -> None:
+    """Print the JSON Schema (2020-12) of what --format json prints.
 
-    state.write(schema_text(), output)
+    NAME is advice (the default: profile, recommend), analysis (analyze), calibration (calibrate),
+    check, prediction (predict) or verification (verify).
+    """
+    from advisor.render.forms.encoding import json_text
+    from advisor.render.forms.schema import schema_of
+
+    state.write(json_text(schema_of(name)), output)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
-from typing import Any
 
 from advisor.cli.context import CommandContext
 from advisor.domain.advice import Advice
@@ -29,9 +27,10 @@ def show_advice(
         DynadviseError: The file cannot be written.
     """
     if form == "json":
-        from advisor.render.json_form import advice_to_json
+        from advisor.render.forms.advice import advice_to_json
+        from advisor.render.forms.encoding import json_text
 
-        text = to_json_text(advice_to_json(advice, path=path, emitted=emitted))
+        text = json_text(advice_to_json(advice, path=path, emitted=emitted))
     elif form == "markdown":
         from advisor.render.markdown import advice_to_markdown
 
@@ -48,8 +47,3 @@ def show_advice(
 def to_color(state: CommandContext, output: Path | None) -> bool:
     """Whether the output may be coloured: a file only where the user insists."""
     return state.color == "always" if output is not None else state.colored(sys.stdout)
-
-
-def to_json_text(document: dict[str, Any]) -> str:
-    """JSON for people and machines; numbers are finite."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

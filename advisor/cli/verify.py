@@ -136,13 +136,16 @@ def announcement(plan: VerifyPlan) -> list[str]:
 
 
 def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None) -> None:
-    from advisor.cli.showing import to_color, to_json_text
+    from advisor.cli.showing import to_color
     from advisor.render import verification as render
 
     job, left_out = outcome.plan.job, outcome.plan.left_out
     found = outcome.verifications
     if form == "json":
-        text = to_json_text(dict(render.to_document(found, job, left_out=left_out)))
+        from advisor.render.forms.encoding import json_text
+        from advisor.render.forms.verification import verification_to_json
+
+        text = json_text(verification_to_json(found, job, left_out=left_out))
     elif form == "markdown":
         text = render.to_markdown(found, job, left_out=left_out)
     else:

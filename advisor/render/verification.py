@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
 from advisor.domain.verification import Verification
-
-SCHEMA = "dynadvise/verification"
-VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,36 +217,3 @@ def to_markdown(
 
 def _escaped(text: str) -> str:
     return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())
-
-
-def to_document(
-    verifications: Sequence[Verification], job: str, *, left_out: Sequence[tuple[str, str]] = ()
-) -> Mapping[str, object]:
-    """The same as data; seconds throughout."""
-    from dataclasses import asdict
-
-    by_name = {verification.name: verification for verification in verifications}
-    configurations = []
-    for row in rows_of(verifications):
-        entry = asdict(row)
-        verification = by_name[row.name]
-        entry["candidate"] = asdict(verification.candidate)
-        entry["measured"] = [
-            {
-                "wall_s": run.wall_s,
-                "work_s": run.work_s,
-                "parent_cpu_s": run.parent_cpu_s,
-                "child_cpu_s": run.child_cpu_s,
-                "started_at": run.started_at,
-                "failed": run.failed,
-            }
-            for run in verification.runs
-        ]
-        configurations.append(entry)
-    return {
-        "schema": SCHEMA,
-        "version": VERSION,
-        "job": job,
-        "configurations": configurations,
-        "left_out": [{"name": name, "reason": reason} for name, reason in left_out],
-    }

@@ -6,11 +6,13 @@ import json
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+import jsonschema
 import pytest
 from click.testing import CliRunner
 from fabricated_instance import Run, multiprocess_events, write_instance
 
 from advisor.cli import cli
+from advisor.render.forms.schema import schema_of
 
 SPAWN_2 = {"execution": {"config": {"multiprocess": {"max_concurrent": 2}}}}
 
@@ -73,6 +75,7 @@ def test_json_holds_every_figure(dynadvise) -> None:
     document = json.loads(out)
     assert status == 0
     assert (document["schema"], document["version"]) == ("dynadvise/analysis", 1)
+    jsonschema.validate(document, schema_of("analysis"))
     assert len(document["runs"]) == 3
     run = document["runs"][0]
     work = next(op for op in run["ops"] if op["role"] == "mapped")

@@ -12,7 +12,10 @@ import pytest
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
 from advisor.domain.workload import SourceLocation
-from advisor.render import gate_json, gate_markdown, gate_text, github, junit, sarif
+from advisor.render import gate_markdown, gate_text, github, junit, sarif
+from advisor.render.forms.encoding import json_text
+from advisor.render.forms.gate import check_to_json
+from advisor.render.forms.schema import schema_of
 
 ROOT = Path("/repo")
 SLOWER = Finding(
@@ -237,8 +240,9 @@ def test_junit_counts_what_it_holds():
 
 
 def test_json_has_every_figure_and_no_infinity():
-    document = json.loads(gate_json.render(REPORT, ROOT), parse_constant=pytest.fail)
+    document = json.loads(json_text(check_to_json(REPORT, ROOT)), parse_constant=pytest.fail)
     assert (document["schema"], document["version"]) == ("dynadvise/check", 1)
+    jsonschema.validate(document, schema_of("check"))
     target = document["targets"][0]
     assert target["timings"][0]["ratio"] == 1.5
     assert target["timings"][0]["high"] is None

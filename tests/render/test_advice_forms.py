@@ -34,18 +34,15 @@ from advisor.domain.host import CheaperStep
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
+from advisor.render.forms.advice import advice_to_json, prediction_to_json
+from advisor.render.forms.calibration import calibration_to_json
+from advisor.render.forms.schema import schema_of
 from advisor.render.html import report_to_html
-from advisor.render.json_form import (
-    advice_to_json,
-    calibration_document,
-    prediction_document,
-    schema_text,
-)
 from advisor.render.markdown import advice_to_markdown, calibration_to_markdown
 from advisor.render.text import advice_to_text, calibration_to_text, prediction_to_text
 from advisor.render.ways import selected_ways
 
-SCHEMA = json.loads(schema_text())
+SCHEMA = schema_of("advice")
 
 # The example of the published contract, with literal values.
 CONTRACT = json.loads("""
@@ -163,7 +160,9 @@ def test_json_says_what_the_advice_says():
     assert sum(best["breakdown_s"].values()) == pytest.approx(0.8)
     assert best["pool_wait_s"] == 0.0
     short = replace(make_prediction(), pool_wait_s=7.5)
-    assert prediction_document(short, "a:b", 8)["prediction"]["pool_wait_s"] == 7.5
+    predicted = prediction_to_json(short, "a:b", 8)
+    jsonschema.validate(predicted, schema_of("prediction"))
+    assert predicted["prediction"]["pool_wait_s"] == 7.5
 
 
 def test_json_has_no_number_that_is_not_finite():
@@ -321,7 +320,8 @@ def test_a_calibration_shows_what_cheaper_steps_and_pools_would_change():
     text = calibration_to_text(host, overhead, ())
     for part in ("NoOpComputeLogManager", "0.21 s", "in memory", "0.28 s", "22 ms more"):
         assert part in text, part
-    document = calibration_document(host, overhead, ())
+    document = calibration_to_json(host, overhead, ())
+    jsonschema.validate(document, schema_of("calibration"))
     assert document["cheaper_steps"][0] == {
         "what": "no_compute_logs", "before_s": 0.36, "after_s": 0.21, "runs": 3
     }  # fmt: skip

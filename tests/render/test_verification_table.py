@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
+import jsonschema
 import pytest
 from factories import IN_PROCESS, SPAWN_2, THREADS_8, make_verification
 
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import Verification, VerifiedRun
-from advisor.render.verification import rows_of, to_document, to_markdown, to_text
+from advisor.render.forms.schema import schema_of
+from advisor.render.forms.verification import verification_to_json
+from advisor.render.verification import rows_of, to_markdown, to_text
 
 
 def verification(name, candidate, walls, work=4.0, predicted=None, failed=None) -> Verification:
@@ -69,8 +71,8 @@ def test_markdown_cells_cannot_be_broken_by_a_message():
 
 
 def test_json_holds_every_run_and_is_finite():
-    document = json.loads(json.dumps(to_document([DEFAULT, BROKEN], "job"), allow_nan=False))
-    assert document["schema"] == "dynadvise/verification"
+    document = verification_to_json([DEFAULT, BROKEN], "job")
+    jsonschema.validate(document, schema_of("verification"))
     first, second = document["configurations"]
     assert [run["wall_s"] for run in first["measured"]] == [14.0, 14.1]
     assert first["candidate"]["start_method"] == "spawn"
