@@ -16,6 +16,7 @@ from advisor.api.calibrating import (
     refreshed_host,
     subject_of,
 )
+from advisor.api.obstacles import static_errors
 from advisor.api.options import ProfileOptions
 from advisor.api.outcomes import ProfileOutcome
 from advisor.domain.errors import ConfigurationError, TargetError
@@ -127,6 +128,7 @@ def plan(request: ProfileOptions) -> list[str]:
 
     target = _reference(request)
     found = discover_target(target, read_run_config(request.run_config))
+    errors = static_errors(found)
     subject = subject_of(target)
     calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
     if not calibrating_s:
@@ -138,7 +140,7 @@ def plan(request: ProfileOptions) -> list[str]:
         host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
         host += f"about {calibrating_s:.0f} s."
     measured = _measure_request(request, found, request.budget_s, silent)
-    return [*plan_executions(measured, found.description), host]
+    return [*errors, *plan_executions(measured, found.description), host]
 
 
 def _measure_request(
@@ -192,6 +194,8 @@ def profile(
     run_config = read_run_config(request.run_config)
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
+    if errors := static_errors(found):
+        announce("\n".join(errors))
     found = replace(found, description=replace(found.description, inputs=request.inputs))
     subject = subject_of(target)
     calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
@@ -255,6 +259,7 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
     from advisor.api.recommend import recommend
 
     found = discover_target(_reference(request), read_run_config(request.run_config))
+    static_errors(found)
     job = found.description.job_name
     if job is None:
         raise TargetError(

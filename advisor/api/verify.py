@@ -544,17 +544,19 @@ def planned(
     Raises:
         DynadviseError: The target cannot be profiled, or a configuration is not known.
     """
-    from advisor.api.profile import read_run_config
+    from advisor.api.obstacles import static_errors
+    from advisor.api.profile import discover_target, read_run_config
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.verification import estimated_s
 
     target = parse_target(
         options.target, job=options.job, working_directory=options.working_directory
     )
+    run_config = dict(read_run_config(options.run_config) or {})
+    static_errors(discover_target(target, run_config))
     saved = _saved_profile(options, target, progress)
     if saved.description.job_name is None:
         saved = _on_its_samples(saved, target)
-    run_config = dict(read_run_config(options.run_config) or {})
     with tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
         made = {
             name: _ready_or_reason(

@@ -16,20 +16,32 @@ from advisor.checks import (
     main_guard,
     memory,
     memory_io_manager,
+    nested_fan_out,
     polling_parent,
     pools,
     preload,
     reconstructable,
+    root_logger,
     run_retries,
 )
 from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 
-__all__ = ["MEANINGS", "RULES", "CheckFacts", "InstanceFacts", "JobFacts", "run_checks"]
+__all__ = [
+    "MEANINGS",
+    "RULES",
+    "UNMEASURABLE",
+    "CheckFacts",
+    "InstanceFacts",
+    "JobFacts",
+    "run_checks",
+]
 
 Rule = Callable[[CheckFacts], Iterator[Finding]]
 
 _MODULES = (
+    nested_fan_out,
+    root_logger,
     dask,
     fixed_config,
     container,
@@ -45,6 +57,10 @@ _MODULES = (
 )
 RULES: tuple[Rule, ...] = tuple(module.check for module in _MODULES)
 MEANINGS: dict[str, str] = {module.CODE: module.MEANING for module in _MODULES}
+
+UNMEASURABLE = frozenset({nested_fan_out.CODE, root_logger.CODE})
+"""Findings by which a run loses work, or never ends, in whatever way it is run: no figure of such
+a job is worth anything."""
 
 _ORDER = {"error": 0, "warning": 1, "note": 2}
 

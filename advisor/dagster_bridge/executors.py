@@ -145,7 +145,12 @@ def _resolved_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -
         return resolved.execution.execution_engine_config
     # The job needs config for ops or resources that is not given: the executor's part is enough.
     given = effective_run_config(job, run_config).get("execution") or {}
-    return _config_alone(job.executor_def, given)
+    try:
+        return _config_alone(job.executor_def, given)
+    except TargetError:
+        if given:
+            raise
+        return {}  # what the executor itself requires is not given either: its kind is known
 
 
 def _config_alone(definition: ExecutorDefinition, given: Mapping[str, Any]) -> Mapping[str, Any]:

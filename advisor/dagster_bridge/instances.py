@@ -16,6 +16,12 @@ _KEPT_SECTIONS = ("compute_logs", "python_logs", "retention")
 """Sections of the user's ``dagster.yaml`` that change what a step costs and are safe to copy."""
 
 
+_ALEMBIC_LOGGERS = ("root", "alembic", "alembic.runtime", "alembic.runtime.migration")
+"""Loggers that handle what alembic logs, at level INFO, when it opens a SQLite event log."""
+
+_QUIET_LEVELS = ("WARNING", "ERROR", "CRITICAL")
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceKind:
     """What a temporary instance has to be like.
@@ -49,7 +55,10 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
         return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
     kept = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
     kept.pop("compute_logs", None) if not _is_no_op(kept.get("compute_logs")) else None
-    storage = _storage_of(settings)
+    if (loggers := deadlocking_loggers(settings)) and isinstance(kept["python_logs"], dict):
+        managed = [n for n in kept["python_logs"]["managed_python_loggers"] if n not in loggers]
+        kept["python_logs"] = {**kept["python_logs"], "managed_python_loggers": managed}
+    storage = storage_of(settings)
     note = None
     if storage != "sqlite":
         note = (
@@ -59,11 +68,23 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     return InstanceKind(storage, kept, note)
 
 
+def deadlocking_loggers(settings: Mapping[str, object]) -> tuple[str, ...]:
+    """Managed loggers of a ``dagster.yaml`` by which a step on SQLite can wait for ever."""
+    logs = settings.get("python_logs")
+    if not isinstance(logs, dict):
+        return ()
+    names, level = logs.get("managed_python_loggers"), logs.get("python_log_level")
+    if not isinstance(names, list) or level is None or str(level).upper() in _QUIET_LEVELS:
+        return ()
+    return tuple(name for name in names if name in _ALEMBIC_LOGGERS)
+
+
 def _is_no_op(section: object) -> bool:
     return isinstance(section, dict) and "NoOp" in str(section.get("class", ""))
 
 
-def _storage_of(settings: Mapping[str, object]) -> str:
+def storage_of(settings: Mapping[str, object]) -> str:
+    """``sqlite``, ``postgres``, ``mysql`` or ``other``: where a ``dagster.yaml`` stores events."""
     text = str(settings.get("storage", "")) + str(settings.get("event_log_storage", ""))
     for name in ("postgres", "mysql"):
         if name in text.lower():

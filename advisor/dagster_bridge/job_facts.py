@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
 
@@ -69,6 +70,9 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
         default_pool_limit=default if isinstance(default, int) else None,
         pool_granularity=str(granularity) if granularity else None,
         run_retries=most if retries.get("enabled") is True and isinstance(most, int) else 0,
+        deadlocking_loggers=(
+            deadlocking_loggers(settings) if storage_of(settings) == "sqlite" else ()
+        ),
         pools_known=limits is not None and not {"storage", "event_log_storage"} & set(settings),
     )
 

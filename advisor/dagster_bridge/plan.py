@@ -14,7 +14,9 @@ from dagster import (
     in_process_executor,
 )
 
+from advisor.dagster_bridge.plan_refusal import plan_refusal
 from advisor.dagster_bridge.private import (
+    CheckError,
     ExecutionPlan,
     OpConfig,
     ResolvedRunConfig,
@@ -79,7 +81,8 @@ def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> 
     run the job (multiprocess with an IO manager in memory) must not hide its structure.
 
     Raises:
-        TargetError: An input has no value, or the run config does not fit.
+        TargetError: An input has no value, the run config does not fit, or Dagster refuses the
+            graph when it is planned.
     """
     resolved = resolved_run_config(job, run_config)
     parts = [handle.split(".") for handle in ops_by_handle(job)]
@@ -94,6 +97,8 @@ def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> 
             details=str(error),
             hint="Give the missing inputs with --run-config FILE.",
         ) from error
+    except CheckError as error:
+        raise plan_refusal(job, error) from error
 
 
 def ops_by_handle(job: JobDefinition) -> dict[str, OpDefinition]:

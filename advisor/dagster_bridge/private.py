@@ -39,6 +39,7 @@ from dagster._core.storage.fs_io_manager import PickledObjectFilesystemIOManager
 from dagster._core.storage.mem_io_manager import InMemoryIOManager
 from dagster._core.system_config.objects import OpConfig, ResolvedRunConfig
 from dagster.components.definitions import LazyDefinitions
+from dagster_shared.check import CheckError
 
 if TYPE_CHECKING:
     from dagster._core.definitions.executor_definition import (
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ActiveExecution",
+    "CheckError",
     "ConfigurableClassData",
     "ConfiguredDefinitionConfigSchema",
     "DagsterStorage",

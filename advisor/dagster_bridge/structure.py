@@ -14,6 +14,7 @@ from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
+from advisor.dagster_bridge.nested_fan_outs import nested_fan_outs
 from advisor.dagster_bridge.plain_ops import (
     bare_node,
     has_default_io_manager,
@@ -29,7 +30,7 @@ from advisor.dagster_bridge.private import (
 from advisor.dagster_bridge.source_hash import source_hash, source_location
 from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
 from advisor.domain.errors import DynadviseError, TargetError
-from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
+from advisor.domain.workload import MappedOp, NestedFanOut, OpReference, WorkloadDescription
 
 SINGLE_RESULT = "result"
 """Dagster's name of an op's only output; ours for what a plain function returns."""
@@ -107,6 +108,10 @@ def _of_job(
         of_assets=job.is_asset_job,
         pickles=has_default_io_manager(job)
         and all(output.io_manager_key == "io_manager" for output in stored),
+        nested_fan_outs=tuple(
+            NestedFanOut(op_reference(loaded.ops[handle], handle), skipped)
+            for handle, skipped in nested_fan_outs(plan, loaded.ops).items()
+        ),
     )
 
 

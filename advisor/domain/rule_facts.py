@@ -37,6 +37,7 @@ class InstanceFacts:
         default_pool_limit: Limit of pools without one of their own; None: unlimited.
         pool_granularity: ``op`` or ``run``; None where the instance does not say.
         run_retries: Retries of a failed run, by default; 0: none.
+        deadlocking_loggers: Managed loggers by which a step on this instance can wait for ever.
         pools_known: Whether the limits could be read (a server's storage is not asked).
     """
 
@@ -44,6 +45,7 @@ class InstanceFacts:
     default_pool_limit: int | None = None
     pool_granularity: str | None = None
     run_retries: int = 0
+    deadlocking_loggers: tuple[str, ...] = ()
     pools_known: bool = True
 
 

@@ -67,6 +67,14 @@ class OpReference:
 
 
 @dataclass(frozen=True, slots=True)
+class NestedFanOut:
+    """A mapped op whose own dynamic output is used; Dagster skips the steps of ``skipped``."""
+
+    op: OpReference
+    skipped: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class MappedOp:
     """One op of the chain that is mapped over the dynamic output.
 
@@ -183,6 +191,7 @@ class WorkloadDescription:
         inputs: ``--inputs`` by which a bare op or function was measured.
         pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
             limits of steps at once.
+        nested_fan_outs: Fan-outs inside what is mapped, whose steps no executor runs.
     """
 
     target: TargetReference
@@ -204,6 +213,7 @@ class WorkloadDescription:
     of_assets: bool = False
     pickles: bool = True
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    nested_fan_outs: tuple[NestedFanOut, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from factories import (
 )
 
 from advisor.checks import MEANINGS, RULES, CheckFacts, InstanceFacts, JobFacts, run_checks
-from advisor.domain.workload import ExecutorSetting, SourceLocation
+from advisor.domain.workload import ExecutorSetting, NestedFanOut, SourceLocation
 
 SOUND_EXECUTOR = ExecutorSetting(
     executor="multiprocess",
@@ -125,6 +125,23 @@ PROVOKED = {
         "64 steps at once",
     ),
     "more than the memory": ("DYN011", with_current(9 * GIB), "9.0 GiB, and there are 8.0 GiB"),
+    "a fan-out in what is mapped": (
+        "DYN020",
+        sound(
+            description=make_description(
+                executor=SOUND_EXECUTOR,
+                nested_fan_outs=(
+                    NestedFanOut(make_description().mapped[0].op, ("one.work", "one.total")),
+                ),
+            )
+        ),
+        "skips one.work, one.total and the run succeeds without them",
+    ),
+    "alembic's logger on SQLite": (
+        "DYN025",
+        sound(instance=InstanceFacts(deadlocking_loggers=("root",))),
+        "managed_python_loggers: [root]",
+    ),
     "forkserver without a list": (
         "DYN012",
         with_executor(start_method="forkserver", preload_modules=None),

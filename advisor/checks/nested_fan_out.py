@@ -1,0 +1,26 @@
+"""DYN020: a fan-out inside what is mapped already."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN020"
+MEANING = "a fan-out inside a mapped graph: Dagster skips its steps without an error"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """Seen in Dagster 1.13 under every executor: the run succeeds without the inner steps."""
+    for nested in facts.description.nested_fan_outs:
+        yield Finding(
+            CODE,
+            "error",
+            f"{nested.op.handle} fans out, but is itself mapped over a dynamic output: Dagster"
+            f" skips {', '.join(nested.skipped)} and the run succeeds without them.",
+            f"Let one op yield all items (both loops in one fan-out), or loop over what"
+            f" {nested.op.name} yields inside one mapped op.",
+            nested.op.location,
+            facts.description.target.spelled,
+        )

@@ -1,0 +1,32 @@
+"""DYN025: managed loggers that take in alembic's, on SQLite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts
+
+CODE = "DYN025"
+MEANING = "managed_python_loggers covers alembic's logger on SQLite: a step can wait for ever"
+
+
+def check(facts: CheckFacts) -> Iterator[Finding]:
+    """A step's first connection to a SQLite event log makes alembic log.
+
+    That record becomes an event, whose storing wants the lock that the connection holds
+    (dagster#32217).
+    """
+    if facts.instance is None or not facts.instance.deadlocking_loggers:
+        return
+    loggers = ", ".join(facts.instance.deadlocking_loggers)
+    yield Finding(
+        CODE,
+        "error",
+        f"dagster.yaml sets `python_logs: {{managed_python_loggers: [{loggers}]}}`, and the"
+        " instance stores in SQLite: alembic's own log records become events while the event"
+        " log is locked, and a step that opens it (assets, dynamic partitions) waits for ever.",
+        "Name your own packages' loggers there instead, or set `python_log_level: WARNING`.",
+        facts.description.fan_out.location if facts.description.fan_out else None,
+        facts.description.target.spelled,
+    )
