@@ -29,18 +29,6 @@ from run import (
 PAGE = ROOT / "docs" / "accuracy.md"
 DATA = ROOT / "bench" / "results" / "accuracy.json"
 
-MECHANISMS = {
-    "cpu_sharing": "CPU sharing among runnable processes",
-    "blocking_join": "blocking join",
-    "polling": "20 ms polling",
-    "server_start": "forkserver's first start",
-    "growth": "growth with the number of items",
-    "background": "log watchers",
-    "contention": "measured contention between items",
-    "pools": "waits for a pool's slots",
-}
-IN_STEPS = {"turns": "like items wait together and take turns at computing"}
-
 
 REGRET_WORDS = """\
 Regret: how much longer the advised way took than the fastest way that was run and that puts no more
@@ -140,22 +128,22 @@ def baseline(found: Recorded) -> Predictions:
     return predicted
 
 
-def ablation(
-    found: Recorded, mechanisms: Mapping[str, str], chosen: Sequence[Run]
-) -> dict[str, Errors]:
+def ablation(found: Recorded, chosen: Sequence[Run]) -> dict[str, Errors]:
     """The errors of the chosen runs with each mechanism switched off."""
-    tables = {"nothing": figures.errors(chosen, switched_off(found, chosen))}
-    for mechanism, words in mechanisms.items():
-        say(f"without {words}")
-        tables[words] = figures.errors(chosen, switched_off(found, chosen, **{mechanism: False}))
+    from ablation import MECHANISMS
+
+    tables = {"nothing": figures.errors(chosen, switched_off(found, chosen, None))}
+    for mechanism in MECHANISMS:
+        say(f"without {mechanism}")
+        tables[mechanism] = figures.errors(chosen, switched_off(found, chosen, mechanism))
     return {name: errors for name, errors in tables.items() if errors is not None}
 
 
-def switched_off(found: Recorded, chosen: Sequence[Run], **switched: bool) -> Predictions:
+def switched_off(found: Recorded, chosen: Sequence[Run], mechanism: str | None) -> Predictions:
     predicted = {}
     for run in chosen:
         saved = found.saved[run.workload, run.repeat]
-        prediction = without(saved, run.configuration, **switched)
+        prediction = without(saved, run.configuration, mechanism)
         predicted[run.trial] = Predicted(**dataclasses.asdict(prediction.makespan_s))
     return predicted
 
@@ -285,10 +273,7 @@ def write_report(*, predict_again: bool) -> None:
         "pass": figures.errors_by(found.runs, found.predicted, lambda run: f"{run.repeat + 1}"),
         "speed": figures.by_change_of_speed(found.runs, found.predicted),
         "compared": {name: e for name, e in compared.items() if e is not None},
-        "ablation": ablation(
-            found, MECHANISMS, [r for r in ours if r.method.startswith("multiprocess")]
-        ),
-        "ablation_in_steps": ablation(found, IN_STEPS, [r for r in found.runs if workers_of(r)]),
+        "ablation": ablation(found, [r for r in ours if r.method.startswith("multiprocess")]),
     }
     _write_page(found, everything, tables, made, config_only, search)
     _write_data(found, everything, tables, made, config_only, search)
@@ -375,8 +360,6 @@ def _write_page(
         "## What each mechanism contributes",
         "Errors of the multiprocess runs with one mechanism of the simulator switched off.",
         figures.errors_table("switched off", tables["ablation"]),
-        "Errors of the runs with several workers inside a step:",
-        figures.errors_table("switched off", tables["ablation_in_steps"]),
         "## Where it errs most",
         figures.table(
             ["workload", "configuration", "predicted", "measured", "error"], worst(found)

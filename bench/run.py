@@ -20,7 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -170,20 +170,20 @@ def predictions(saved: Any) -> dict[str, Any]:
     return {spelling(way): predict(saved, way, options) for way in ways}
 
 
-def without(saved: Any, configuration: str, **switched: bool) -> Any:
-    """The prediction by the simulator alone, with the mechanisms switched as given."""
+def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
+    """The prediction by the simulator alone, without one of its mechanisms."""
+    import ablation
+
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import setting_of
     from advisor.api.verify import parse_configuration
     from advisor.api.ways import preload_list
     from advisor.model.prediction import estimate, prediction_of
-    from advisor.model.timeline import Mechanisms
 
-    setting = dataclasses.replace(
-        setting_of(saved, AdviseOptions(), corrected=False), mechanisms=Mechanisms(**switched)
-    )
+    setting = setting_of(saved, AdviseOptions(), corrected=False)
     candidate = parse_configuration(configuration, preload_list(saved))
-    return prediction_of(estimate(candidate, setting), setting)
+    with ablation.without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
+        return prediction_of(estimate(candidate, changed), changed)
 
 
 # --- real runs -------------------------------------------------------------------------------

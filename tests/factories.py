@@ -248,13 +248,11 @@ def make_multiprocess_overhead(**changes: Any) -> MultiprocessOverhead:
         MultiprocessOverhead(
             start_s=0.25,
             server_start_s=1.1,
-            launch_s=0.005,
             boot_s=0.1,
             prepare_s=0.06,
             load_s=0.01,
             finish_s=0.03,
             exit_s=0.03,
-            event_s=0.0003,
             fan_out_output_s=0.015,
             collect_input_s=0.008,
             end_s=0.1,

@@ -235,6 +235,18 @@ def test_keys_of_tomorrow_are_ignored(path, saved):
     assert store.read(path).advice == saved.advice
 
 
+def test_a_profile_from_before_the_parents_seconds_were_one_figure_is_read(path):
+    document = json.loads(path.read_text())
+    for overhead in document["overhead"]["multiprocess"].values():
+        del overhead["parent_step_s"]
+        overhead |= {"launch_s": 0.0075, "starting_s": 0.003, "event_s": 0.000375}
+        overhead["background_cpu_s"] = 0.08
+    path.write_text(json.dumps(document))
+    found = store.read(path).overhead.multiprocess["warm_forkserver"]
+    assert found.parent_step_s == 0.015
+    assert found.step_s == pytest.approx(found.child_step_s + 0.005)
+
+
 def test_a_newer_version_says_which_dynadvise_reads_it(path):
     edited(path, version=2, dynadvise_version="3.1.4")
     with pytest.raises(ProfileError) as raised:

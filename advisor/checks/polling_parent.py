@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN010"
 MEANING = "max_concurrent is above what the executor's parent can serve"
-# Dagster's multiprocess executor waits up to TICK on each quiet step, and takes one of a step's
-# about 12 messages a turn: a free slot waits up to 12 * (m - 1) * TICK for its next step.
-_TICK_S = 0.02
-_MESSAGES = 12
 _MANY = 32  # slots from which that wait is long whatever the items take
 
 
@@ -25,7 +22,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
     item_s = facts.advice.workload.wall_s.median if facts.advice else None
     if facts.advice is not None:
         slots = min(slots, facts.advice.workload.items)
-    lag_s = _MESSAGES * (slots - 1) * _TICK_S
+    lag_s = refill_lag_s(slots)
     if slots >= _MANY if item_s is None else lag_s > item_s and slots > 8:
         beside = f", an item takes {item_s:.3g} s" if item_s is not None else ""
         yield Finding(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import StartMethod
 
@@ -211,40 +212,57 @@ class MultiprocessOverhead:
     Attributes:
         start_s: From the call to the first STEP_WORKER_STARTING.
         server_start_s: The forkserver's own start and preload, once a run (0 under spawn).
-        launch_s: The parent's own CPU to start one process.
         boot_s: The child's CPU from its start to STEP_WORKER_STARTED.
         prepare_s: STEP_WORKER_STARTED to STEP_START: import, plan, resources, log capture.
         load_s: STEP_START to the last STEP_INPUT, for a tiny value.
         finish_s: First STEP_OUTPUT to STEP_SUCCESS, for a tiny value.
         exit_s: From its last message until the process has exited.
-        event_s: The parent's CPU for one event.
         fan_out_output_s: The fan-out's seconds for one dynamic output.
         collect_input_s: The collect's seconds for one value.
         end_s: From the last process's end to the return of the call.
+        parent_step_s: The parent's CPU for one step, over all its `EVENTS_PER_STEP` turns.
         plan_item_s: What each item of the run adds to every step's plan.
-        background_cpu_s: CPU of a step's log-capture helpers, beside its own.
-        starting_s: The parent's CPU to log STEP_WORKER_STARTING.
         turn_item_s: What each waiting item adds to every turn of the parent's loop.
         claim_s: The parent's CPU to ask for a slot of a pool, or to give it back.
     """
 
     start_s: float
     server_start_s: float
-    launch_s: float
     boot_s: float
     prepare_s: float
     load_s: float
     finish_s: float
     exit_s: float
-    event_s: float
     fan_out_output_s: float
     collect_input_s: float
     end_s: float
+    parent_step_s: float = PARENT_STEP_S
     plan_item_s: float = 0.0
-    background_cpu_s: float = 0.0
-    starting_s: float = 0.003
     turn_item_s: float = 0.0
     claim_s: float = CLAIM_S
+
+    @property
+    def refill_s(self) -> float:
+        """The parent's CPU while a slot is empty: its last three turns, and the next step's first.
+
+        In its other turns the step goes on.
+        """
+        return 4 * self.turn_s
+
+    @property
+    def child_step_s(self) -> float:
+        """What one mapped step's process takes beside the work."""
+        return self.boot_s + self.prepare_s + self.load_s + self.finish_s + self.exit_s
+
+    @property
+    def turn_s(self) -> float:
+        """The parent's CPU for one turn about a step."""
+        return self.parent_step_s / EVENTS_PER_STEP
+
+    @property
+    def step_s(self) -> float:
+        """What one mapped step takes beside the work, one at a time."""
+        return self.refill_s + self.child_step_s
 
 
 @dataclass(frozen=True, slots=True)

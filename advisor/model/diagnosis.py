@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from advisor.domain.analysis import Diagnosis, OpStatistics, Parallelism, Totals
+from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
 from advisor.domain.finding import Severity
 from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun, ObservedStep
@@ -32,11 +33,6 @@ from advisor.model.run_statistics import (
 
 WORTH = 0.10
 """A loss below this share of the makespan is not worth a user's time."""
-
-TICK_S = 0.020
-EVENTS_A_STEP = 12
-"""The multiprocess executor takes one event of a step a turn, and waits up to 20 ms on each quiet
-step: dagster/_core/executor/child_process_executor.py (TICK) and multiprocess.py."""
 
 _DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
 _KILLED = re.compile(
@@ -384,7 +380,7 @@ def slot_refill_lag(facts: Facts) -> Diagnosis | None:
     floor_s = min(tail.spread_s.p10, _tail_alone_s(facts.run))
     excess_s = max(0.0, tail.spread_s.median - floor_s)
     slots = facts.slots
-    polled_s = EVENTS_A_STEP * (slots - 1) * TICK_S
+    polled_s = refill_lag_s(slots)
     polling = facts.run.executor in _DELEGATING
     lag_s = tail.spread_s.median if polling else excess_s
     if slots < 2 or lag_s < 0.1 * op.slot_s.median:
@@ -409,7 +405,7 @@ def slot_refill_lag(facts: Facts) -> Diagnosis | None:
                 "the executor polls the event log about once a second and launches one by one"
                 if polling
                 else f"the parent's polls alone may take {_s(polled_s)} at {slots} steps at once "
-                f"({EVENTS_A_STEP} events x {slots - 1} other steps x {TICK_S * 1000:.0f} ms)"
+                f"({EVENTS_PER_STEP} events x {slots - 1} other steps x {TICK_S * 1000:.0f} ms)"
             ),
         ),
         remedy=(

@@ -4,8 +4,8 @@ As its ``executor.py`` (0.0.4) does it: all runnable steps, up to ``max_concurre
 as tasks of one loop, and each event of a step is handed over before the step goes on, so that the
 steps take turns event by event. Dagster's own part of a step (events, IO manager) and the part of
 the op that does not await hold the loop; only what is awaited overlaps. Taking turns is simulated
-as processor sharing, tracked by virtual clocks, so an event costs O(log n). Workers inside a step
-take turns in the same way, at Python's lock or at the cores.
+as processor sharing. Workers inside a step take turns in the same way, at Python's lock or at the
+cores.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from heapq import heappop, heappush
+from functools import partial
+
+from advisor.model.processor_sharing import ProcessorSharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,25 +36,14 @@ class LoopWork:
 
 @dataclass(frozen=True, slots=True)
 class LoopTimeline:
-    """What the simulation found.
+    """When each chain was complete, in seconds from the first step's start."""
 
-    Attributes:
-        busy_s: Seconds in which the loop was held.
-        ended_s: When each chain was complete, from the first step's start.
-    """
-
-    busy_s: float
     ended_s: tuple[float, ...]
 
     @property
     def makespan_s(self) -> float:
         """When all chains were complete."""
         return max(self.ended_s, default=0.0)
-
-    @property
-    def first_result_s(self) -> float:
-        """When the first chain was complete."""
-        return min(self.ended_s, default=0.0)
 
 
 def taking_turns(wall_s: float, cpu_s: float) -> LoopWork:
@@ -68,6 +59,58 @@ def taking_turns(wall_s: float, cpu_s: float) -> LoopWork:
 def alone(_working: int) -> float:
     """Items that do not slow each other."""
     return 1.0
+
+
+class _Loop:
+    """One simulated run of the mapped steps."""
+
+    def __init__(
+        self,
+        chains: Sequence[Sequence[LoopWork]],
+        max_concurrent: int,
+        sharing: ProcessorSharing,
+        slower: Callable[[int], tuple[float, float]],
+    ) -> None:
+        self.chains = chains
+        self.max_concurrent = max_concurrent
+        self.sharing = sharing
+        slots = min(max_concurrent, len(chains))
+        self.slower = [(1.0, 1.0), *map(slower, range(1, slots + 1))]
+        """By how much so many active steps slow waiting and computing."""
+        self.runnable = deque((item, 0) for item in range(len(chains)))
+        self.active = 0
+        self.ended_s = [0.0] * len(chains)
+
+    def run(self) -> LoopTimeline:
+        self.fill()
+        while self.sharing.happen():
+            pass
+        return LoopTimeline(tuple(self.ended_s))
+
+    def fill(self) -> None:
+        """Start steps in the free slots."""
+        while self.runnable and self.active < self.max_concurrent:
+            item, stage = self.runnable.popleft()
+            self.active += 1
+            before_s = self.chains[item][stage].before_s
+            self.sharing.compute(before_s, 1.0, partial(self.called, item, stage))
+        waiting, computing = self.slower[self.active]
+        self.sharing.slow(computing=computing, waiting=waiting)
+
+    def called(self, item: int, stage: int) -> None:
+        self.sharing.wait(self.chains[item][stage].wait_s, partial(self.awaited, item, stage))
+
+    def awaited(self, item: int, stage: int) -> None:
+        after_s = self.chains[item][stage].after_s
+        self.sharing.compute(after_s, 1.0, partial(self.succeeded, item, stage))
+
+    def succeeded(self, item: int, stage: int) -> None:
+        self.active -= 1
+        if stage + 1 < len(self.chains[item]):
+            self.runnable.append((item, stage + 1))
+        else:
+            self.ended_s[item] = self.sharing.now_s
+        self.fill()
 
 
 def simulate_loop(
@@ -89,49 +132,9 @@ def simulate_loop(
         at_once: How many can compute at full speed beside each other: 1 on an event loop and
             under the interpreter's lock, the cores where threads or processes share those.
     """
-    runnable = deque((item, 0) for item in range(len(chains)))
-    sharing: list[tuple[float, int, int, int, bool]] = []
-    waiting: list[tuple[float, int, int, int]] = []
-    ended_s = [0.0] * len(chains)
-    slower = [
-        (slows_waiting(working), slows_computing(working))
-        for working in range(1, min(max_concurrent, len(chains)) + 1)
-    ]
-    # Clocks: of the run, of each that computes, of each that waits.
-    now = computed = waited = busy_s = 0.0
-    sequence = active = 0
-
-    def hold(item: int, stage: int, work_s: float, *, last: bool) -> None:
-        heappush(sharing, (computed + work_s, sequence, item, stage, last))
-
-    while runnable or active:
-        while runnable and active < max_concurrent:
-            item, stage = runnable.popleft()
-            active += 1
-            sequence += 1
-            hold(item, stage, chains[item][stage].before_s, last=False)
-        sequence += 1
-        slow, share = slower[active - 1]
-        share *= max(1.0, len(sharing) / at_once)
-        held_s = (sharing[0][0] - computed) * share if sharing else float("inf")
-        awaited_s = (waiting[0][0] - waited) * slow if waiting else float("inf")
-        passed_s = min(held_s, awaited_s)
-        now += passed_s
-        waited += passed_s / slow
-        if sharing:
-            busy_s += passed_s
-            computed += passed_s / share
-        if awaited_s < held_s:
-            _, _, item, stage = heappop(waiting)
-            hold(item, stage, chains[item][stage].after_s, last=True)
-            continue
-        computed, _, item, stage, last = heappop(sharing)
-        if not last:
-            heappush(waiting, (waited + chains[item][stage].wait_s, sequence, item, stage))
-            continue
-        active -= 1
-        if stage + 1 < len(chains[item]):
-            runnable.append((item, stage + 1))
-        else:
-            ended_s[item] = now
-    return LoopTimeline(busy_s, tuple(ended_s))
+    return _Loop(
+        chains,
+        max_concurrent,
+        ProcessorSharing(at_once),
+        lambda working: (slows_waiting(working), slows_computing(working)),
+    ).run()

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from advisor.domain.executor_loop import EVENTS_PER_STEP
 from advisor.domain.host import (
     CalibrationRun,
     CpuScaling,
@@ -25,16 +26,6 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-
-EVENTS_PER_STEP = 12
-"""Queue items that a mapped step sends its parent."""
-
-LAUNCH_SHARE, STARTING_SHARE = 0.5, 0.2
-"""How the parent's CPU of a step divides: starting the process, logging STEP_WORKER_STARTING,
-and the rest over its events (profiled on Dagster 1.13)."""
-
-PARENT_STEP_S = 0.015
-"""The parent's CPU of a step, at least: tiny runs have too few steps to show it all."""
 
 NOISE_FLOOR, NOISE_CEILING = 0.02, 0.40
 
@@ -124,48 +115,35 @@ def _around_call_s(run: CalibrationRun) -> float:
     return max(0.0, spent - run.item_wait_s - run.item_cpu_s)
 
 
-def _multiprocess(run: CalibrationRun, parent_step_s: float) -> MultiprocessOverhead:
+def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
     """One run's phases, at one step at a time."""
     log = run.run
     mapped, every = _mapped(log), log.steps
-    event_s = parent_step_s * (1.0 - LAUNCH_SHARE - STARTING_SHARE) / EVENTS_PER_STEP
-    launch_s, starting_s = parent_step_s * LAUNCH_SHARE, parent_step_s * STARTING_SHARE
     boot_s = _phase(every[1:], "worker_starting_s", "worker_started_s")
     first_boot_s = _phase(every[:1], "worker_starting_s", "worker_started_s")
     load_s = _phase(mapped, "start_s", "inputs_s") + _around_call_s(run)
     finish_s = _phase(mapped, "first_output_s", "end_s")
-    prepare_s = _phase(every, "worker_started_s", "start_s")
     tail_s = _mean(_tails(log))
-    # Between SUCCESS and the next STARTING the parent takes the last events and the child exits.
-    exit_s = max(0.0, tail_s - 3 * event_s)
     # The log's clock starts at its first event; the call started before it.
     lead_s = max(0.0, log.started_at_s - run.started_at_s)
-    first_starting = every[0].worker_starting_s if every else None
-    last_end = every[-1].end_s if every else None
-    start_s = lead_s + (first_starting or 0.0)
-    end_s = max(0.0, run.wall_s - lead_s - (last_end or 0.0) - exit_s)
-    server_s = 0.0 if run.method == "spawn" else max(0.0, first_boot_s - boot_s)
-    fan_out_output_s = _per_output(log, finish_s, run.items)
-    collect_input_s = _per_input(log, load_s, run.items)
-    steps = len(every)
-    own = boot_s + prepare_s + load_s + finish_s + exit_s - launch_s - starting_s
-    growing = (fan_out_output_s + collect_input_s) * run.items
-    beside = (run.child_cpu_s - server_s - growing) / max(1, steps) - own
+    start_s = lead_s + (every[0].worker_starting_s or 0.0)
+    end_s = max(0.0, run.wall_s - lead_s - (every[-1].end_s or 0.0) - tail_s)
+    parent_step_s = max(0.0, run.parent_cpu_s - start_s - end_s) / len(every)
+    turn_s = parent_step_s / EVENTS_PER_STEP
     return MultiprocessOverhead(
         start_s=start_s,
-        server_start_s=server_s,
-        launch_s=launch_s,
-        boot_s=max(0.005, boot_s - launch_s - starting_s),
-        prepare_s=prepare_s,
+        server_start_s=0.0 if run.method == "spawn" else max(0.0, first_boot_s - boot_s),
+        # The parent has logged STEP_WORKER_STARTING before the process starts.
+        boot_s=max(0.005, boot_s - turn_s),
+        prepare_s=_phase(every, "worker_started_s", "start_s"),
         load_s=load_s,
         finish_s=finish_s,
-        exit_s=exit_s,
-        event_s=event_s,
-        fan_out_output_s=fan_out_output_s,
-        collect_input_s=collect_input_s,
+        # From SUCCESS to the next STARTING the parent takes the last events and the child exits.
+        exit_s=max(0.0, tail_s - 3 * turn_s),
+        fan_out_output_s=_per_output(log, finish_s, run.items),
+        collect_input_s=_per_input(log, load_s, run.items),
         end_s=end_s,
-        background_cpu_s=min(max(0.0, beside), 0.15),
-        starting_s=starting_s,
+        parent_step_s=parent_step_s,
     )
 
 
@@ -200,21 +178,13 @@ def _in_process(run: CalibrationRun) -> InProcessOverhead:
     collect_input_s = _per_input(log, load_s, run.items)
     inside = step_s * (len(mapped) + 2) + (fan_out_output_s + collect_input_s) * run.items
     work = (run.item_wait_s + run.item_cpu_s) * run.items
-    fixed = max(0.0, run.wall_s - inside - work)
     return InProcessOverhead(
-        start_s=fixed * 0.8,
+        start_s=max(0.0, run.wall_s - inside - work),
         step_s=step_s,
         fan_out_output_s=fan_out_output_s,
         collect_input_s=collect_input_s,
-        end_s=fixed * 0.2,
+        end_s=0.0,  # is in start_s: nothing tells them apart
     )
-
-
-def _parent_step_s(runs: Sequence[CalibrationRun]) -> float:
-    """The parent's CPU a step: the slope of its CPU over the number of steps."""
-    points = [(float(len(r.run.steps)), r.parent_cpu_s) for r in runs if r.run.steps]
-    slope = fit_line(points)[1]
-    return min(max(slope, PARENT_STEP_S), 3 * PARENT_STEP_S)
 
 
 def _imported_s(run: CalibrationRun) -> float:
@@ -269,11 +239,10 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
     serial = [r for r in runs if r.max_concurrent == 1]
     parallel_methods = ("spawn", "forkserver", "warm_forkserver")
-    parent_step_s = _parent_step_s([r for r in runs if r.method in parallel_methods])
     multiprocess: dict[str, MultiprocessOverhead] = {}
     for method in parallel_methods:
         found = [
-            _with_module(_multiprocess(r, parent_step_s), r, host)
+            _with_module(_multiprocess(r), r, host)
             for r in serial
             if r.method == method and r.run.steps
         ]

@@ -12,6 +12,7 @@ import numpy as np
 
 from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
 from advisor.domain.errors import DynadviseError
+from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.host import (
     InProcessOverhead,
     MultiprocessOverhead,
@@ -21,7 +22,6 @@ from advisor.domain.host import (
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
-from advisor.model.fit import EVENTS_PER_STEP, LAUNCH_SHARE, PARENT_STEP_S, STARTING_SHARE
 from advisor.model.run_statistics import (
     begin_s,
     collect_steps,
@@ -284,24 +284,21 @@ def _multiprocess(run: ObservedRun) -> MultiprocessOverhead:
     first_s = max(
         _spans([fan_out] if fan_out else [], "worker_starting_s", "worker_started_s"), default=0.0
     )
-    event_s = PARENT_STEP_S * (1 - LAUNCH_SHARE - STARTING_SHARE) / EVENTS_PER_STEP
-    launch_s = PARENT_STEP_S * LAUNCH_SHARE
+    turn_s = PARENT_STEP_S / EVENTS_PER_STEP
     load_s = phase(mapped, "start_s", "inputs_s")
     finish_s = phase(mapped, "first_output_s", "end_s")
     tails = [found.seconds["tail"] for found in step_phases(run) if "tail" in found.seconds]
-    exit_s = max(0.0, _least_disturbed(tails, alone=alone) - 3 * event_s)
+    exit_s = max(0.0, _least_disturbed(tails, alone=alone) - 3 * turn_s)
     starts = [step.worker_starting_s for step in run.steps if step.worker_starting_s is not None]
     last_end = max((step.end_s for step in run.steps if step.end_s is not None), default=run.end_s)
     return MultiprocessOverhead(
         start_s=max(0.0, min(starts, default=run.run_start_s) - run.run_start_s),
         server_start_s=0.0 if run.start_method == "spawn" else max(0.0, first_s - launched_s),
-        launch_s=launch_s,
-        boot_s=max(0.005, launched_s - PARENT_STEP_S * (LAUNCH_SHARE + STARTING_SHARE)),
+        boot_s=max(0.005, launched_s - turn_s),
         prepare_s=phase(done, "worker_started_s", "start_s"),
         load_s=load_s,
         finish_s=finish_s,
         exit_s=exit_s,
-        event_s=event_s,
         fan_out_output_s=_per_output(fan_out),
         collect_input_s=_per_input(run, load_s),
         end_s=max(0.0, run.end_s - last_end - exit_s),

@@ -27,8 +27,9 @@ from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
+from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.scheduling import batch_makespans, list_schedule
-from advisor.model.timeline import ALL_MECHANISMS, Mechanisms, RunPlan, StepWork, Timeline, simulate
+from advisor.model.timeline import simulate
 
 DRAWS = 200
 """Resampled workloads behind each interval."""
@@ -69,7 +70,6 @@ class Setting:
     before_steps: int = 0
     fan_out: bool = True
     after_steps: int = 1
-    mechanisms: Mechanisms = ALL_MECHANISMS
     draws: int = DRAWS
     correction: dict[str, float] = field(default_factory=dict)
     depth_first: bool = False
@@ -234,7 +234,7 @@ def _batch_seconds(candidate: Candidate, setting: Setting, limit: int) -> FloatA
     size, kind = candidate.batch_size, candidate.worker_kind
     workers = min(candidate.workers_in_op, size)
     order = setting.reference[:limit]
-    if workers <= 1 or kind is None or not setting.mechanisms.turns:
+    if workers <= 1 or kind is None:
         return np.asarray(_drawn_batch_seconds(candidate, setting, order, size)[0])
     key = kind, workers, size, len(order)
     if key not in setting.batches:
@@ -382,7 +382,6 @@ def _timeline(candidate: Candidate, setting: Setting, steps: int) -> Timeline:
             _plan(candidate, setting, steps),
             cores=setting.capacity,
             max_concurrent=candidate.max_concurrent,
-            mechanisms=setting.mechanisms,
             stretch=setting.contention.among("process"),
         )
     return setting.timelines[key]
@@ -418,14 +417,12 @@ def _estimate_multiprocess(candidate: Candidate, setting: Setting) -> Estimate:
         coordinate_s=(idle_or_coordinate - uneven) * scale,
         idle_s=uneven * scale,
     )
-    per_step = overhead.boot_s + overhead.prepare_s + overhead.load_s
-    per_step += overhead.finish_s + overhead.exit_s + overhead.launch_s
     extra = sum(
         s.first_call_extra(call_kind(candidate)).wall_s + s.resources.wall_s
         for s in setting.items.stages
     )
     stages = 1 if candidate.is_batched else len(setting.items.stages)
-    draws = _drawn_makespans(candidate, setting, makespan, per_step * stages + extra)
+    draws = _drawn_makespans(candidate, setting, makespan, overhead.step_s * stages + extra)
     peak = _peak_memory_bytes(candidate, setting)
     return Estimate(candidate, makespan, draws, breakdown, core, peak, max(0.0, pool_wait))
 

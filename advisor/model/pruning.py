@@ -49,7 +49,7 @@ def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
         return items.count * max(held, wall / candidate.max_concurrent)
     key = "warm_forkserver" if candidate.is_warm else str(candidate.start_method)
     o = setting.overhead.multiprocess[key]
-    step_cpu = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
+    step_cpu = o.child_step_s
     factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
     work = items.count * wall * factor / workers
     slots = min(steps_at_once(candidate, setting), steps)
@@ -68,8 +68,7 @@ def lower_core_seconds(candidate: Candidate, setting: Setting) -> float:
     if candidate.executor != "multiprocess":
         return work
     o = setting.overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
-    step = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
-    return work + step * -(-setting.items.count // candidate.batch_size)
+    return work + o.child_step_s * -(-setting.items.count // candidate.batch_size)
 
 
 class _Pruning:

@@ -4,118 +4,49 @@ What is simulated is the loop of ``dagster._core.executor.multiprocess`` and
 ``child_process_executor``: one serial parent that fills free slots, takes at most one event a
 turn from each active step, waits up to 20 ms on each quiet one, and blocks in ``process.join()``
 until a finished step's process has exited; and children that boot, prepare, load, work, store and
-exit, sharing the cores. Processor sharing is exact: with ``R`` runnable threads on ``C`` cores
-each runs at ``min(1, C / R)``, tracked by one virtual clock, so an event costs O(log R).
+exit, sharing the cores.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import IntEnum
 from functools import partial
-from heapq import heappop, heappush
+from typing import Literal, NamedTuple
 
+from advisor.domain.executor_loop import TICK_S
 from advisor.domain.host import MultiprocessOverhead
 from advisor.model.pools import PoolSlots
-
-TICK_S = 0.020
-"""``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
+from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
+from advisor.model.run_plan import RunPlan, StepWork, Timeline
 
 SMALLEST_S = 0.002
 """Shorter stretches of the parent's CPU are put together."""
 
-CAPTURED = 3
-"""The piece from which on a step's log-capture helpers run beside it."""
-
 BEFORE, AFTER = -1, -2
 """Item numbers of the steps before and after the mapped ones."""
 
-
-@dataclass(frozen=True, slots=True)
-class Mechanisms:
-    """Switches of the simulator's mechanisms, for the ablation; all on in use."""
-
-    cpu_sharing: bool = True
-    blocking_join: bool = True
-    polling: bool = True
-    server_start: bool = True
-    growth: bool = True
-    background: bool = True
-    contention: bool = True
-    pools: bool = True
-    turns: bool = True
+Phase = Literal["launch", "serialize", "work"]
 
 
-ALL_MECHANISMS = Mechanisms()
-
-
-@dataclass(frozen=True, slots=True)
-class StepWork:
-    """What one step does besides Dagster's own overhead (seconds alone on the machine).
-
-    Attributes:
-        cpu_s: CPU seconds of its work, in all threads.
-        wait_s: Seconds it waits (sleep, network, disk).
-        threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
-        load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
-        resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
-        outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
-        inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
-    """
+class Piece(NamedTuple):
+    """A stretch of a step: it computes, then waits, then sends its parent messages."""
 
     cpu_s: float
+    phase: Phase
+    messages: int = 0
     wait_s: float = 0.0
     threads: float = 1.0
-    load_s: float = 0.0
-    store_s: float = 0.0
-    resources_s: float = 0.0
-    resources_wait_s: float = 0.0
-    outputs: int = 0
-    inputs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RunPlan:
-    """The steps of a run: what comes before, the mapped chains, what collects.
+class StepState(IntEnum):
+    """What the parent has done about an active step."""
 
-    ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
-    real run where only its first items are simulated: bookkeeping grows with it. ``stage_pools``
-    names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots.
-    """
-
-    before: tuple[StepWork, ...]
-    mapped: Sequence[Sequence[StepWork]]
-    after: tuple[StepWork, ...]
-    depth_first: bool = False
-    total_items: int | None = None
-    stage_pools: tuple[str | None, ...] = ()
-    pool_limits: Mapping[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """What the simulation found (seconds).
-
-    Attributes:
-        makespan_s: From the call of ``execute_job`` to its return.
-        child_cpu_s: CPU of all step processes.
-        parent_cpu_s: CPU of the executor's loop.
-        work_s, launch_s, serialize_s: Slot-seconds in each state, over all steps.
-        first_result_s: When the first mapped chain was complete.
-        steps: How many steps ran.
-        pool_wait_s: Seconds in which a pool's slot stood empty though a step waited for it.
-    """
-
-    makespan_s: float
-    child_cpu_s: float
-    parent_cpu_s: float
-    work_s: float
-    launch_s: float
-    serialize_s: float
-    first_result_s: float
-    steps: int
-    pool_wait_s: float = 0.0
+    CLAIMED = 0
+    ANNOUNCED = 1
+    STARTED = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -124,89 +55,17 @@ class _Child:
 
     item: int
     stage: int
-    pieces: list[tuple[float, float, float, int, str]]
+    pieces: list[Piece]
     next_piece: int = 0
-    state: int = 0
+    state: StepState = StepState.CLAIMED
     queued: int = 0
-    final_put: bool = False
-    success_put: bool = False
+    all_sent: bool = False
+    success_handled: bool = False
     exited: bool = False
     entered_s: float = 0.0
 
 
-class _World:
-    """Processes that compute or wait: processor sharing on ``cores``."""
-
-    __slots__ = (
-        "active_threads", "cores", "cpu", "cpu_used_s", "now", "rate", "sequence", "virtual",
-        "waiting",
-    )  # fmt: skip
-
-    def __init__(self, cores: float, *, sharing: bool) -> None:
-        self.now = 0.0
-        self.virtual = 0.0
-        self.cores = cores if sharing else float("inf")
-        self.rate = 1.0
-        """Share of a core that each runnable thread gets."""
-        self.active_threads = 0.0
-        self.cpu: list[tuple[float, int, float, Callable[[], None]]] = []
-        self.waiting: list[tuple[float, int, Callable[[], None]]] = []
-        self.sequence = 0
-        self.cpu_used_s = 0.0
-
-    def compute(self, cpu_s: float, threads: float, then: Callable[[], None]) -> None:
-        """Use ``cpu_s`` CPU seconds on ``threads`` threads, then call ``then``."""
-        self.sequence += 1
-        self.cpu_used_s += cpu_s
-        self._runnable(threads)
-        heappush(self.cpu, (self.virtual + cpu_s / threads, self.sequence, threads, then))
-
-    def sleep(self, wait_s: float, then: Callable[[], None]) -> None:
-        """Wait ``wait_s`` seconds, then call ``then``."""
-        self.sequence += 1
-        heappush(self.waiting, (self.now + wait_s, self.sequence, then))
-
-    def _runnable(self, more_threads: float) -> None:
-        """So many more threads want a core from now on."""
-        self.active_threads += more_threads
-        crowded = self.active_threads > self.cores
-        self.rate = self.cores / self.active_threads if crowded else 1.0
-
-    def next_event_s(self) -> float:
-        """When something happens next; infinity if nothing will."""
-        at = self.waiting[0][0] if self.waiting else float("inf")
-        if self.cpu:
-            at = min(at, self.now + (self.cpu[0][0] - self.virtual) / self.rate)
-        return at
-
-    def advance_to(self, until_s: float) -> None:
-        """Move the clock to ``until_s``; no event lies before it."""
-        self.virtual += (until_s - self.now) * self.rate
-        self.now = until_s
-
-    def happen(self, limit_s: float = float("inf")) -> bool:
-        """Let the next event happen; where none lies before ``limit_s``, move the clock there."""
-        at = self.waiting[0][0] if self.waiting else float("inf")
-        if self.cpu:
-            finish_s = self.now + (self.cpu[0][0] - self.virtual) / self.rate
-            if finish_s < at:
-                if finish_s > limit_s:
-                    self.advance_to(limit_s)
-                    return False
-                self.now = finish_s
-                self.virtual, _, threads, then = heappop(self.cpu)
-                self._runnable(-threads)
-                then()
-                return True
-        if at > limit_s:
-            self.advance_to(limit_s)
-            return False
-        self.advance_to(at)
-        heappop(self.waiting)[2]()
-        return True
-
-
-class _Run:
+class MultiprocessRun:
     """One simulated run of the multiprocess executor."""
 
     def __init__(
@@ -216,32 +75,27 @@ class _Run:
         *,
         cores: float,
         max_concurrent: int,
-        mechanisms: Mechanisms,
         stretch: Callable[[int], float],
     ) -> None:
-        self.o = overhead
+        self.overhead = overhead
         self.plan = plan
-        self.m = max_concurrent
-        self.on = mechanisms
+        self.max_concurrent = max_concurrent
         self.stretch = stretch
         self.factors: dict[int, float] = {}
-        self.known_pieces: dict[int, list[tuple[float, float, float, int, str]]] = {}
-        self.world = _World(cores, sharing=mechanisms.cpu_sharing)
+        self.pieces_of: dict[StepWork, list[Piece]] = {}
+        self.sharing = ProcessorSharing(cores)
         self.items = len(plan.mapped)
         self.total_items = plan.total_items or self.items
         self.stages = len(plan.mapped[0]) if self.items else 0
         self.runnable: deque[tuple[int, int]] = deque()
         self.mapped_left = self.items * self.stages
-        self.serial_next = 0
-        self.after_next = 0
         self.parent_cpu_s = 0.0
         self.debt_s = 0.0
         self.working = 0
         self.first_result_s = 0.0
-        self.server_started = overhead.server_start_s <= 0 or not mechanisms.server_start
-        self.totals = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
-        self.steps = 0
-        self.pools = PoolSlots(plan.pool_limits if mechanisms.pools else {})
+        self.server_started = overhead.server_start_s <= 0
+        self.phase_s: dict[Phase, float] = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
+        self.pools = PoolSlots(plan.pool_limits)
 
     # -- children ---------------------------------------------------------------------------
     def _work_of(self, item: int, stage: int) -> StepWork:
@@ -249,64 +103,58 @@ class _Run:
             return self.plan.mapped[item][stage]
         return self.plan.before[stage] if item == BEFORE else self.plan.after[stage]
 
-    def _pieces(self, work: StepWork) -> list[tuple[float, float, float, int, str]]:
-        """The step's pieces: (CPU s, waiting s, threads, puts on the queue, state)."""
-        o = self.o
-        growth = 1 if self.on.growth else 0
-        prepare = o.prepare_s + o.plan_item_s * self.total_items * growth
-        load = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1) * growth
-        pieces = [
-            (o.boot_s, 0.0, 1.0, 1, "launch"),
-            (prepare * 0.6 + work.resources_s, work.resources_wait_s, 1.0, 2, "launch"),
-            (prepare * 0.4, 0.0, 1.0, 2, "launch"),
-            (load, 0.0, 1.0, max(1, 2 * work.inputs), "serialize"),
-            (work.cpu_s, work.wait_s, work.threads, 0, "work"),
+    def _pieces(self, work: StepWork) -> list[Piece]:
+        """A step from the start of its process to the end: see `EVENTS_PER_STEP`."""
+        o = self.overhead
+        prepare_s = o.prepare_s + o.plan_item_s * self.total_items + work.resources_s
+        load_s = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1)
+        output = Piece(o.fan_out_output_s, "serialize", 2)
+        return [
+            Piece(o.boot_s, "launch", 1),
+            Piece(prepare_s, "launch", 4, work.resources_wait_s),
+            Piece(load_s, "serialize", 2 * max(1, work.inputs)),
+            Piece(work.cpu_s, "work", 0, work.wait_s, work.threads),
+            *[output] * (work.outputs - 1),
+            Piece(o.finish_s + work.store_s, "serialize", 4),
+            Piece(o.exit_s, "launch"),
         ]
-        store = o.finish_s + work.store_s
-        if work.outputs > 1:
-            each = o.fan_out_output_s * growth
-            pieces += [(each, 0.0, 1.0, 2, "serialize")] * (work.outputs - 1)
-        pieces.append((store, 0.0, 1.0, 4, "serialize"))
-        pieces.append((o.exit_s, 0.0, 1.0, 0, "launch"))
-        return pieces
-
-    def _stretched(self, working: int) -> float:
-        if working not in self.factors:
-            self.factors[working] = self.stretch(working)
-        return self.factors[working]
 
     def _launch(self, child: _Child) -> None:
         work = self._work_of(child.item, child.stage)
-        known = self.known_pieces.get(id(work))
-        child.pieces = known or self.known_pieces.setdefault(id(work), self._pieces(work))
-        child.entered_s = self.world.now
+        if work not in self.pieces_of:
+            self.pieces_of[work] = self._pieces(work)
+        child.pieces = self.pieces_of[work]
         self._next_piece(child)
+
+    def _stretched(self, piece: Piece) -> tuple[float, float]:
+        """A piece of work's computing and waiting among so many that work by now."""
+        if self.working not in self.factors:
+            self.factors[self.working] = self.stretch(self.working)
+        factor = self.factors[self.working]
+        return piece.cpu_s * factor, piece.wait_s * factor
 
     def _next_piece(self, child: _Child) -> None:
         """Begin the child's next piece; pieces that take no time are passed at once."""
-        world = self.world
+        sharing = self.sharing
         while child.next_piece < len(child.pieces):
-            cpu_s, wait_s, threads, _, state = child.pieces[child.next_piece]
-            if state == "work":
+            piece = child.pieces[child.next_piece]
+            cpu_s, wait_s = piece.cpu_s, piece.wait_s
+            if piece.phase == "work":
                 self.working += 1
-                if self.on.contention:
-                    factor = self._stretched(self.working)
-                    cpu_s, wait_s = cpu_s * factor, wait_s * factor
-            if child.next_piece == CAPTURED and self.on.background:
-                world.compute(self.o.background_cpu_s, 1.0, _nothing)
-            child.entered_s = world.now
+                cpu_s, wait_s = self._stretched(piece)
+            child.entered_s = sharing.now_s
             if cpu_s > 0:
-                world.compute(cpu_s, threads, partial(self._computed, child, wait_s))
+                sharing.compute(cpu_s, piece.threads, partial(self._computed, child, wait_s))
                 return
             if wait_s > 0:
-                world.sleep(wait_s, partial(self._piece_done, child))
+                sharing.wait(wait_s, partial(self._piece_done, child))
                 return
             self._finish_piece(child)
         child.exited = True
 
     def _computed(self, child: _Child, wait_s: float) -> None:
         if wait_s > 0:
-            self.world.sleep(wait_s, partial(self._piece_done, child))
+            self.sharing.wait(wait_s, partial(self._piece_done, child))
         else:
             self._piece_done(child)
 
@@ -315,37 +163,33 @@ class _Run:
         self._next_piece(child)
 
     def _finish_piece(self, child: _Child) -> None:
-        _, _, _, puts, state = child.pieces[child.next_piece]
-        self.totals[state] += self.world.now - child.entered_s
-        if state == "work":
+        piece = child.pieces[child.next_piece]
+        self.phase_s[piece.phase] += self.sharing.now_s - child.entered_s
+        if piece.phase == "work":
             self.working -= 1
-        child.queued += puts
+        child.queued += piece.messages
         child.next_piece += 1
-        if child.next_piece == len(child.pieces) - 1:
-            child.final_put = True
+        child.all_sent = child.next_piece >= len(child.pieces) - 1
 
     # -- the parent -------------------------------------------------------------------------
     def _spend(self, cpu_s: float) -> None:
-        """The parent computes; the world goes on meanwhile.
+        """The parent computes; the others go on meanwhile.
 
         What is shorter than ``SMALLEST_S`` is saved up: a simulation then has a fifth of the
         events, and moves by less than that.
         """
         self.debt_s += cpu_s
-        if self.debt_s < SMALLEST_S:
-            return
-        cpu_s, self.debt_s = self.debt_s, 0.0
-        self.parent_cpu_s += cpu_s
-        done: list[bool] = []
-        self.world.compute(cpu_s, 1.0, lambda: done.append(True))
-        while not done:
-            self.world.happen()
+        if self.debt_s >= SMALLEST_S:
+            self.parent_cpu_s += self.debt_s
+            self._wait_for(self.debt_s)
+            self.debt_s = 0.0
 
-    def _until(self, condition: Callable[[], bool], limit_s: float) -> None:
-        """Let events happen until ``condition`` or the clock reaches ``limit_s``."""
-        while not condition():
-            if not self.world.happen(limit_s):
-                return
+    def _wait_for(self, cpu_s: float) -> None:
+        """Until somebody has computed so long: the parent itself, or the forkserver."""
+        done: list[bool] = []
+        self.sharing.compute(cpu_s, 1.0, lambda: done.append(True))
+        while not done:
+            self.sharing.happen()
 
     def _pool_of(self, item: int, stage: int) -> str | None:
         """The limited pool whose slot a step needs; None where it needs none."""
@@ -358,15 +202,15 @@ class _Run:
         """Claim a slot of the step's pool; a step that is blocked is logged, and asks again."""
         if pool is None:
             return True
-        self._spend(self.o.claim_s)
-        granted = self.pools.claim(pool, step, self.world.now)
+        self._spend(self.overhead.claim_s)
+        granted = self.pools.claim(pool, step, self.sharing.now_s)
         if not granted:
-            self._spend(self.o.starting_s)
+            self._spend(self.overhead.turn_s)
         return granted
 
     def _next_step(self) -> tuple[int, int] | None:
         """The next step that may be launched; None where all that are left must wait."""
-        while (again := self.pools.due(self.world.now)) is not None:
+        while (again := self.pools.due(self.sharing.now_s)) is not None:
             if self._has_slot(*again):
                 return again[1]
         while self.runnable:
@@ -376,23 +220,23 @@ class _Run:
         return None
 
     def _fill(self, active: list[_Child]) -> None:
-        """Launch steps into the free slots."""
-        while len(active) < self.m:
+        """Claim steps for the free slots."""
+        while len(active) < self.max_concurrent:
             step = self._next_step()
-            if step is None:
-                if not active and self.pools.waiting:
-                    self._until(lambda: False, self.pools.next_due_s())
-                    continue
+            if step is not None:
+                active.append(_Child(*step, []))
+            elif not active and self.pools.waiting:
+                while self.sharing.happen(self.pools.next_due_s()):
+                    pass
+            else:
                 return
-            active.append(_Child(*step, []))
-            self.steps += 1
 
     def _step_succeeded(self, child: _Child) -> None:
         """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
         pool = self._pool_of(child.item, child.stage)
         if pool is not None:
-            self._spend(self.o.claim_s)
-            self.pools.free(pool, (child.item, child.stage), self.world.now)
+            self._spend(self.overhead.claim_s)
+            self.pools.free(pool, (child.item, child.stage), self.sharing.now_s)
         if child.item == BEFORE:
             self._after_serial(child.stage + 1)
         elif child.item == AFTER:
@@ -423,96 +267,86 @@ class _Run:
             else:
                 self.runnable.append(following)
         elif not self.first_result_s:
-            self.first_result_s = self.world.now
+            self.first_result_s = self.sharing.now_s
         if self.mapped_left == 0:
             self._make_runnable(AFTER, 0, len(self.plan.after))
 
     def _start(self, child: _Child) -> None:
         """The parent starts a step's process, and before the first one the forkserver."""
-        self._spend(self.o.launch_s)
         if not self.server_started:
             self.server_started = True
-            self._spend(self.o.server_start_s)
-            self.parent_cpu_s -= self.o.server_start_s
+            self._wait_for(self.overhead.server_start_s)
         self._launch(child)
 
     def _visit(self, child: _Child) -> bool:
         """One ``next()`` on a step's iterator; True when the step is finished."""
-        o = self.o
-        if child.state == 0:
-            child.state = 1
-            self._spend(o.starting_s)
+        if child.state == StepState.CLAIMED:
+            child.state = StepState.ANNOUNCED
+            self._spend(self.overhead.turn_s)
             return False
-        if child.state == 1:
-            child.state = 2
+        if child.state == StepState.ANNOUNCED:
+            child.state = StepState.STARTED
             self._start(child)
-        if not child.queued:
-            if not self.on.polling:
+        limit_s = self.sharing.now_s + TICK_S
+        while not child.queued:
+            if not self.sharing.happen(limit_s):
                 return False
-            limit_s = self.world.now + TICK_S
-            while not child.queued:
-                if not self.world.happen(limit_s):
-                    return False
         child.queued -= 1
-        self._spend(o.event_s)
-        if child.final_put and child.queued == 1 and not child.success_put:
-            child.success_put = True
+        self._spend(self.overhead.turn_s)
+        if not child.all_sent or child.queued > 1:
+            return False
+        if not child.success_handled:
+            child.success_handled = True
             self._step_succeeded(child)
-        if child.final_put and child.queued == 0:
-            if self.on.blocking_join:
-                self._until(lambda: child.exited, float("inf"))
-            return True
-        return False
+        if child.queued:
+            return False
+        self._join(child)
+        return True
+
+    def _join(self, child: _Child) -> None:
+        """The parent blocks until a finished step's process has exited."""
+        while not child.exited:
+            self.sharing.happen()
 
     def _skip_ahead(self, active: list[_Child]) -> None:
         """While every started step is quiet, whole rounds of polls change nothing: skip them."""
-        if any(child.queued or child.state < 2 for child in active):
+        if any(child.queued or child.state < StepState.STARTED for child in active):
             return
-        world = self.world
-        round_s = TICK_S * len(active) if self.on.polling else 0.0
-        ahead = world.next_event_s() - world.now
-        if len(active) < self.m:
-            ahead = min(ahead, self.pools.next_due_s() - world.now)
-        if ahead == float("inf"):
-            return
-        if not self.on.polling and world.now + ahead < world.next_event_s():
-            world.advance_to(world.now + max(0.0, ahead))
-        elif not self.on.polling:
-            world.happen()
-        elif ahead > round_s:
-            world.advance_to(world.now + int(ahead / round_s) * round_s)
+        sharing = self.sharing
+        round_s = TICK_S * len(active)
+        until_s = sharing.next_event_s()
+        if len(active) < self.max_concurrent:
+            until_s = min(until_s, self.pools.next_due_s())
+        ahead_s = until_s - sharing.now_s
+        if round_s < ahead_s < FOREVER_S:
+            sharing.advance_to(sharing.now_s + int(ahead_s / round_s) * round_s)
 
     def run(self) -> Timeline:
-        o = self.o
-        self._spend(o.start_s)
+        """Simulate the whole run."""
+        self._spend(self.overhead.start_s)
         self._after_serial(0)
         active: list[_Child] = []
         while active or self.runnable or self.pools.waiting:
             self._fill(active)
             self._skip_ahead(active)
-            if self.on.growth and self.runnable:
+            if self.runnable:
                 waiting = len(self.runnable) + (self.total_items - self.items) / 2
-                self._spend(o.turn_item_s * waiting)
+                self._spend(self.overhead.turn_item_s * waiting)
             finished = [child for child in active if self._visit(child)]
             if finished:
                 active = [child for child in active if child not in finished]
-        self._spend(o.end_s)
-        slots = max(1, min(self.m, max(1, self.items)))
+        self._spend(self.overhead.end_s)
+        slots = max(1, min(self.max_concurrent, self.items))
         return Timeline(
-            makespan_s=self.world.now,
-            child_cpu_s=self.world.cpu_used_s - self.parent_cpu_s,
+            makespan_s=self.sharing.now_s,
+            child_cpu_s=self.sharing.cpu_used_s - self.parent_cpu_s,
             parent_cpu_s=self.parent_cpu_s,
-            work_s=self.totals["work"] / slots,
-            launch_s=self.totals["launch"] / slots,
-            serialize_s=self.totals["serialize"] / slots,
+            work_s=self.phase_s["work"] / slots,
+            launch_s=self.phase_s["launch"] / slots,
+            serialize_s=self.phase_s["serialize"] / slots,
             first_result_s=self.first_result_s,
-            steps=self.steps,
             pool_wait_s=self.pools.empty_s,
         )
-
-
-def _nothing() -> None:
-    """What follows a helper process: nothing."""
 
 
 def no_contention(_working: int) -> float:
@@ -526,7 +360,6 @@ def simulate(
     *,
     cores: float,
     max_concurrent: int,
-    mechanisms: Mechanisms = ALL_MECHANISMS,
     stretch: Callable[[int], float] = no_contention,
 ) -> Timeline:
     """Simulate one multiprocess run.
@@ -536,15 +369,9 @@ def simulate(
         plan: The steps.
         cores: Effective cores (may be fractional under a cgroup quota).
         max_concurrent: Steps at once.
-        mechanisms: What to simulate.
         stretch: Factor on a step's work when so many steps work at once, beyond what sharing
             the cores explains (a lock, memory bandwidth, a remote that throttles).
     """
-    return _Run(
-        overhead,
-        plan,
-        cores=cores,
-        max_concurrent=max_concurrent,
-        mechanisms=mechanisms,
-        stretch=stretch,
+    return MultiprocessRun(
+        overhead, plan, cores=cores, max_concurrent=max_concurrent, stretch=stretch
     ).run()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile, overhead_key
 from advisor.domain.workload import WorkKind
 from advisor.model.prediction import Setting, pools_of
@@ -26,8 +27,8 @@ def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
         bare = candidate.launch == "execute_in_process"
         overhead = setting.overhead.execute_in_process if bare else setting.overhead.in_process
         return overhead.step_s
-    o = setting.overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
-    return o.launch_s + o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s
+    key = overhead_key(candidate.start_method, warm=candidate.is_warm)
+    return setting.overhead.multiprocess[key].step_s
 
 
 def spelled_s(value_s: float) -> str:
@@ -97,10 +98,10 @@ def _concurrency_sentences(
             f"{candidate.max_concurrent} at once on {cores:g} cores: while some wait, others start"
         )
     if candidate.max_concurrent >= 12:
-        lag = 0.02 * 12 * (candidate.max_concurrent - 1)
+        lag = spelled_s(refill_lag_s(candidate.max_concurrent))
         said.append(
             "the executor takes one event a step and turn, so refilling a slot lags by up to "
-            f"{spelled_s(lag)} at {candidate.max_concurrent} steps at once"
+            f"{lag} at {candidate.max_concurrent} steps at once"
         )
     return said
 

@@ -16,7 +16,7 @@ _METHODS = (
     ("warm_forkserver", "warm forkserver"),
 )
 _STEP_PHASES = (
-    ("launch_s", "launch: the parent starts its process"),
+    ("refill_s", "parent: takes the last events, starts the next step"),
     ("boot_s", "boot: until its Dagster instance is there"),
     ("prepare_s", "prepare: user code, plan, resources, logs"),
     ("load_s", "load: its input"),

@@ -58,9 +58,8 @@ def test_no_run_beats_what_holds_the_loop_or_is_slower_than_one_after_another(ch
     held = sum(work.before_s + work.after_s for chain in chains for work in chain)
     longest = max(sum(w.before_s + w.wait_s + w.after_s for w in chain) for chain in chains)
     serial = sum(w.before_s + w.wait_s + w.after_s for chain in chains for w in chain)
-    assert found.busy_s == pytest.approx(held)
     assert max(held, longest) - 1e-9 <= found.makespan_s <= serial + 1e-9
-    assert 0 < found.first_result_s <= found.makespan_s
+    assert 0 < min(found.ended_s) <= found.makespan_s
 
 
 @given(chains=chains)

@@ -22,13 +22,11 @@ from advisor.model.fit import fit_line, fit_overhead, noise_of
 TRUE = MultiprocessOverhead(
     start_s=0.25,
     server_start_s=1.3,
-    launch_s=0.0,
     boot_s=0.09,
     prepare_s=0.08,
     load_s=0.02,
     finish_s=0.015,
     exit_s=0.04,
-    event_s=0.0,
     fan_out_output_s=0.015,
     collect_input_s=0.008,
     end_s=0.03,
@@ -117,10 +115,22 @@ def test_phases_of_a_run_give_the_coefficients_back(method: str) -> None:
     found = fit_overhead(host(generated_run(4, true, method), serial_run(4))).multiprocess[method]
     for name in ("start_s", "server_start_s", "prepare_s", "load_s", "finish_s", "end_s"):
         assert getattr(found, name) == pytest.approx(getattr(true, name), abs=0.004), name
-    assert found.boot_s + found.launch_s + found.starting_s == pytest.approx(true.boot_s, abs=0.002)
+    assert found.boot_s + found.turn_s == pytest.approx(true.boot_s, abs=0.002)
     assert found.exit_s == pytest.approx(true.exit_s, abs=0.005)
     assert found.collect_input_s == pytest.approx(true.collect_input_s, rel=0.05)
     assert found.fan_out_output_s == pytest.approx(true.fan_out_output_s, rel=0.05)
+
+
+def test_a_step_takes_of_the_parent_what_its_start_and_end_do_not_explain() -> None:
+    run = generated_run(4, TRUE)
+    busy = replace(run, parent_cpu_s=TRUE.start_s + TRUE.end_s + 6 * 0.024)
+    found = fit_overhead(host(busy, serial_run(4))).multiprocess["warm_forkserver"]
+    assert found.parent_step_s == pytest.approx(0.024)
+    assert found.boot_s == pytest.approx(TRUE.boot_s - found.turn_s)
+    assert found.exit_s == pytest.approx(TRUE.exit_s - 3 * found.turn_s)
+    assert found.step_s == pytest.approx(
+        TRUE.boot_s + TRUE.prepare_s + TRUE.load_s + TRUE.finish_s + TRUE.exit_s
+    )
 
 
 def test_runs_at_several_moments_are_averaged() -> None:

@@ -92,7 +92,7 @@ def test_a_first_result_that_comes_minutes_late_is_worth_the_tags():
 
 
 def test_results_between_the_ops_that_fill_the_memory_are_worth_the_tags():
-    crowded = setting_for(chain(0.5, 0.2, 40, between_bytes=64 << 20), memory_bytes=8 << 30)
+    crowded = setting_for(chain(0.5, 0.2, 80, between_bytes=64 << 20), memory_bytes=8 << 30)
     _, found = advise(crowded, Constraints(), batches=False)
     assert found.recommendation.candidate.depth_first
     assert found.recommendation.intermediate_bytes < 8 * (64 << 20) * 5

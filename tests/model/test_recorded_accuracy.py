@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from statistics import fmean
 
 import numpy as np
 import pytest
+from ablation import JOIN, without
 from pydantic import TypeAdapter
 
 from advisor.domain.candidate import Candidate
@@ -17,7 +19,6 @@ from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
 from advisor.model.prediction import Machine, Setting, estimate
-from advisor.model.timeline import ALL_MECHANISMS, Mechanisms
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "two_core_runs.json").read_text())
 
@@ -59,7 +60,8 @@ def candidate(method: str, max_concurrent: int) -> Candidate:
     return Candidate("execute_job", "multiprocess", "forkserver", preload, max_concurrent)
 
 
-def errors(mechanisms: Mechanisms = ALL_MECHANISMS) -> np.ndarray:
+def errors(mechanism: str | None = None) -> np.ndarray:
+    """Relative errors of the predictions, without one of the simulator's mechanisms."""
     overhead = fit_overhead(recorded_host())
     found = []
     for run in RECORDED["runs"]:
@@ -69,10 +71,10 @@ def errors(mechanisms: Mechanisms = ALL_MECHANISMS) -> np.ndarray:
             contention=Contention(1.0, 0.0, 0.0),
             overhead=overhead,
             machine=Machine(2.0, 24 << 30),
-            mechanisms=mechanisms,
         )
         way = candidate(run["method"], run["max_concurrent"])
-        found.append(estimate(way, setting).makespan_s / fmean(run["wall_s"]) - 1.0)
+        with without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
+            found.append(estimate(way, changed).makespan_s / fmean(run["wall_s"]) - 1.0)
     return np.array(found)
 
 
@@ -87,8 +89,11 @@ def test_the_model_is_not_biased() -> None:
     assert abs(np.mean(errors())) <= 0.03
 
 
-@pytest.mark.parametrize("mechanism", ["cpu_sharing", "blocking_join", "server_start"])
+@pytest.mark.parametrize(
+    "mechanism",
+    ["CPU sharing among runnable processes", JOIN, "forkserver's first start"],
+)
 def test_each_large_mechanism_is_needed(mechanism: str) -> None:
     whole = np.median(np.abs(errors()))
-    without = np.median(np.abs(errors(Mechanisms(**{mechanism: False}))))
+    without = np.median(np.abs(errors(mechanism)))
     assert without > 1.3 * whole

@@ -9,33 +9,30 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from advisor.domain.host import MultiprocessOverhead
-from advisor.model.timeline import Mechanisms, RunPlan, StepWork, simulate
+from advisor.model.run_plan import RunPlan, StepWork
+from advisor.model.timeline import simulate
 
 FREE = MultiprocessOverhead(
     start_s=0.0,
     server_start_s=0.0,
-    launch_s=0.0,
     boot_s=0.0,
     prepare_s=0.0,
     load_s=0.0,
     finish_s=0.0,
     exit_s=0.0,
-    event_s=0.0,
     fan_out_output_s=0.0,
     collect_input_s=0.0,
     end_s=0.0,
-    starting_s=0.0,
+    parent_step_s=0.0,
 )
 SPAWN = MultiprocessOverhead(
     start_s=0.2,
     server_start_s=0.0,
-    launch_s=0.01,
     boot_s=1.2,
     prepare_s=0.08,
     load_s=0.02,
     finish_s=0.02,
     exit_s=0.7,
-    event_s=0.0004,
     fan_out_output_s=0.015,
     collect_input_s=0.008,
     end_s=0.03,
@@ -173,8 +170,8 @@ def test_a_pool_with_fewer_slots_than_steps_at_once_is_slower_than_fewer_steps_a
     few = simulate(FREE, pooled(20, 2), cores=2, max_concurrent=2)
     assert many.pool_wait_s > 5.0
     assert many.makespan_s > few.makespan_s + 3.0
-    unpooled = Mechanisms(pools=False)
-    off = simulate(FREE, pooled(20, 2), cores=2, max_concurrent=8, mechanisms=unpooled)
+    unlimited = replace(pooled(20, 2), pool_limits={})
+    off = simulate(FREE, unlimited, cores=2, max_concurrent=8)
     assert off.makespan_s < few.makespan_s
 
 

@@ -1,0 +1,72 @@
+"""What the simulation of a multiprocess run takes and gives: its steps, and its timeline."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class StepWork:
+    """What one step does besides Dagster's own overhead (seconds alone on the machine).
+
+    Attributes:
+        cpu_s: CPU seconds of its work, in all threads.
+        wait_s: Seconds it waits (sleep, network, disk).
+        threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
+        load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
+        resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
+        outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
+        inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
+    """
+
+    cpu_s: float
+    wait_s: float = 0.0
+    threads: float = 1.0
+    load_s: float = 0.0
+    store_s: float = 0.0
+    resources_s: float = 0.0
+    resources_wait_s: float = 0.0
+    outputs: int = 0
+    inputs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """The steps of a run: what comes before, the mapped chains, what collects.
+
+    ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
+    real run where only its first items are simulated: bookkeeping grows with it. ``stage_pools``
+    names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots.
+    """
+
+    before: tuple[StepWork, ...]
+    mapped: Sequence[Sequence[StepWork]]
+    after: tuple[StepWork, ...]
+    depth_first: bool = False
+    total_items: int | None = None
+    stage_pools: tuple[str | None, ...] = ()
+    pool_limits: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """What the simulation found (seconds).
+
+    Attributes:
+        makespan_s: From the call of ``execute_job`` to its return.
+        child_cpu_s: CPU of all step processes.
+        parent_cpu_s: CPU of the executor's loop.
+        work_s, launch_s, serialize_s: Slot-seconds in each phase, over all steps.
+        first_result_s: When the first mapped chain was complete.
+        pool_wait_s: Seconds in which a pool's slot stood empty though a step waited for it.
+    """
+
+    makespan_s: float
+    child_cpu_s: float
+    parent_cpu_s: float
+    work_s: float
+    launch_s: float
+    serialize_s: float
+    first_result_s: float
+    pool_wait_s: float = 0.0
