@@ -10,11 +10,10 @@ spikes and drift included, where a t bound on ten log ratios of a busy machine i
 weighted (:func:`weights_of`) by what does not change when the sides of a pair are swapped, so the
 bounds stay exact.
 
-The error is spent over the looks by the power family of Kim and DeMets (1987, Biometrika
-74:149-154): ``alpha * t**2`` by the share ``t`` of pairs seen. Increments are used as levels of
-their own, which the union bound makes valid without any assumption on how looks depend on each
-other. Over several ops the levels are shared out by Holm's step-down at each look; "pass" needs
-every op to pass, which needs no correction (Berger 1982, intersection-union).
+Each kind of error is shared out in equal parts over the looks that can use theirs, and false alarms
+over the ops besides (Bonferroni): valid however looks and ops depend on each other. "pass" needs
+every op to pass, which needs no correction (Berger 1982, intersection-union). On recorded gates
+this decides as soon and as right as spending the error unequally with Holm's step-down.
 """
 
 from __future__ import annotations
@@ -98,10 +97,6 @@ class _Look:
     def estimate(self) -> float:
         return float(np.average(self.log_ratios, weights=self.weights))
 
-    def p_slower(self) -> float:
-        not_above = int(np.count_nonzero(self.subset_means <= 0.0))
-        return (1 + not_above) / (1 + len(self.subset_means))
-
     def lower(self, level: float) -> float:
         rank = self._rank(level)
         return self._ordered(rank - 1) if rank >= 1 else -math.inf
@@ -136,8 +131,8 @@ def plan_looks(
     looks = tuple(sorted({max(1, round(share * max_pairs)) for share in _LOOK_SHARES}))
     return LookPlan(
         looks=looks,
-        slower_levels=_levels(looks, false_alarm / ops, power=2),
-        fine_levels=_levels(looks, missed, power=1),
+        slower_levels=_levels(looks, false_alarm / ops),
+        fine_levels=_levels(looks, missed),
         ops=ops,
     )
 
@@ -147,17 +142,14 @@ def fewest_pairs(ops: int, *, false_alarm: float = FALSE_ALARM) -> int:
     return math.ceil(math.log2(max(1, ops) / false_alarm))
 
 
-def _levels(looks: Sequence[int], error: float, *, power: int) -> tuple[float, ...]:
-    levels: list[float] = []
-    spent = 0.0
-    for pairs in looks:
-        share = error * (pairs / looks[-1]) ** power
-        # The smallest p of a sign-flip test is 2**-pairs: a level below it buys nothing, so
-        # what this look cannot use stays for the next.
-        usable = share - spent >= 2.0**-pairs
-        levels.append(share - spent if usable else 0.0)
-        spent = share if usable else spent
-    return tuple(levels)
+def _levels(looks: Sequence[int], error: float) -> tuple[float, ...]:
+    """Equal parts for the looks from the first one whose signs can show so small a part.
+
+    The smallest p of a sign-flip test is ``2**-pairs``: a level below it buys nothing.
+    """
+    count = len(looks)
+    first = next(i for i, pairs in enumerate(looks) if 2.0**-pairs <= error / (count - i))
+    return (0.0,) * first + (error / (count - first),) * (count - first)
 
 
 def compare(
@@ -176,21 +168,15 @@ def compare(
     limit = math.log1p(max_regression)
     decided: dict[str, Comparison] = {}
     latest = {op: _unjudged(measured) for op, measured in pairs.items()}
-    slower: set[str] = set()
-    for index, count in enumerate(plan.looks):
-        looks = {
-            op: _look(measured[:count])
-            for op, measured in pairs.items()
-            if op not in decided and len(measured) >= count
-        }
-        levels = _holm(looks, plan, index, slower)
-        for op, look in looks.items():
+    for count, level_slower, level_fine in zip(
+        plan.looks, plan.slower_levels, plan.fine_levels, strict=True
+    ):
+        for op, measured in pairs.items():
+            if op in decided or len(measured) < count:
+                continue
+            look = _look(measured[:count])
             latest[op] = judged = _judge(
-                look,
-                level_slower=levels[op],
-                level_fine=plan.fine_levels[index],
-                certain=op in slower,
-                limit=limit,
+                look, latest[op], level_slower=level_slower, level_fine=level_fine, limit=limit
             )
             if judged.outcome != "open":
                 decided[op] = judged
@@ -221,34 +207,12 @@ def still_open(comparisons: Mapping[str, Comparison], plan: LookPlan) -> tuple[s
     )
 
 
-def next_look(pairs: int, plan: LookPlan) -> int:
-    """Pairs after which to look next, when ``pairs`` are there."""
-    return next((look for look in plan.looks if look > pairs), plan.max_pairs)
-
-
-def _holm(
-    looks: Mapping[str, _Look], plan: LookPlan, index: int, slower: set[str]
-) -> dict[str, float]:
-    """Level at which each op is tested at this look; adds the rejected ones to ``slower``.
-
-    The share of a rejected op goes to those that are left, at this look and later ones
-    (Maurer and Bretz 2013: closed testing with group-sequential levels, here Bonferroni's).
-    """
-    whole = plan.slower_levels[index] * plan.ops
-    levels: dict[str, float] = {}
-    chances = {op: look.p_slower() for op, look in looks.items()}
-    for op in sorted(chances, key=lambda name: chances[name]):
-        left = max(1, plan.ops - len(slower - {op}))
-        levels[op] = whole / left
-        if op not in slower and chances[op] <= levels[op]:
-            slower.add(op)
-    return levels
-
-
 def _judge(
-    look: _Look, *, level_slower: float, level_fine: float, certain: bool, limit: float
+    look: _Look, before: Comparison, *, level_slower: float, level_fine: float, limit: float
 ) -> Comparison:
+    """What a look says; what an earlier one was certain of stays so."""
     low, high = look.lower(level_slower), look.upper(level_fine)
+    certain = before.certainly_slower or low > 0.0
     outcome: Outcome = "open"
     if certain and look.estimate > limit:
         outcome = "slower"

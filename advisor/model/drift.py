@@ -102,10 +102,12 @@ def change_point(
         Index of the first value of the new level, and the p-value; None where the series is too
         short for two segments.
     """
+    from scipy.stats import rankdata
+
     count = len(values)
     if count < 2 * min_segment:
         return None
-    ranks = _ranks(np.asarray(values, dtype=float))
+    ranks = np.asarray(rankdata(values))
     splits = np.arange(min_segment, count - min_segment + 1)
     observed = _contrast(ranks[None, :], splits)[0]
     best = int(np.argmax(observed))
@@ -249,16 +251,6 @@ def _thin(good: int, compared: int, has_advice: bool) -> str | None:
             "profile predicts."
         )
     return None
-
-
-def _ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Ranks from 1, ties sharing their mean rank."""
-    order = np.argsort(values, kind="stable")
-    ranks = np.empty(len(values))
-    ranks[order] = np.arange(1, len(values) + 1)
-    _, inverse = np.unique(values, return_inverse=True)
-    sums = np.bincount(inverse, weights=ranks)
-    return np.asarray((sums / np.bincount(inverse))[inverse], dtype=float)
 
 
 def _contrast(rows: NDArray[np.float64], splits: NDArray[np.intp]) -> NDArray[np.float64]:

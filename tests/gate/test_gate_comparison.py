@@ -17,7 +17,6 @@ from advisor.model.comparison import (
     compare_with_past,
     fewest_pairs,
     log_ratio,
-    next_look,
     pair_value,
     plan_looks,
     process_seconds,
@@ -169,20 +168,9 @@ def test_one_slow_op_among_equal_ones_is_found_and_alone():
     assert all(c.outcome == "fine" for op, c in found.items() if op != "slow")
 
 
-def test_holm_is_at_least_as_able_as_a_fixed_share():
-    """What the rejected ops leave goes to the others: the last one is tested as if alone."""
-    generator = np.random.default_rng(11)
-    weak = list(generator.normal(0.045, 0.05, 20))
-    ops = {f"slow{i}": list(generator.normal(0.5, 0.02, 20)) for i in range(9)} | {"weak": weak}
-    together = compare(ops, plan_looks(20, 10), max_regression=0.01)["weak"]
-    alone = compare({"weak": weak}, plan_looks(20, 10), max_regression=0.01)["weak"]
-    assert together.pairs < alone.pairs == 20
-
-
 def test_ops_that_are_decided_ask_for_no_more_pairs():
     found = compare({"a": list([0.0] * 8), "b": list([0.3, -0.3] * 4)}, PLAN, max_regression=0.1)
     assert still_open(found, PLAN) == ("b",)
-    assert next_look(8, PLAN) == 10
 
 
 def test_more_pairs_than_can_be_enumerated():
