@@ -30,7 +30,7 @@ def regressed_s(saved: Any, candidate: Any) -> float | None:
     runs = [run for run in saved.host.runs if run.method == method and run.items > 0]
     if candidate.needs_code or not runs:
         return None
-    rows = [features(r.items, r.max_concurrent, r.item_wait_s + r.item_cpu_s) for r in runs]
+    rows = [features(r.items, r.max_concurrent, r.item_wait_s) for r in runs]
     model = LinearRegression(positive=True, fit_intercept=False)
     model.fit(np.array(rows), np.array([run.wall_s for run in runs]))
     items = saved.workload.items

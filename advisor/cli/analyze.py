@@ -78,9 +78,6 @@ def command(
     _show(state, analysis, form, output)
 
 
-analyze = command
-
-
 def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
     from advisor.cli.showing import to_color
 

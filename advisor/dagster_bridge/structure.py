@@ -75,7 +75,7 @@ def _of_job(
         for handle, step in mapped_steps(plan).items()
         if step.resolved_by_step_key == fan_out
     }
-    mapped = tuple(_mapped_op(job, loaded.ops[handle], step) for handle, step in chain.items())
+    mapped = tuple(_mapped_op(loaded.ops[handle], step) for handle, step in chain.items())
     collects = [
         handle
         for handle, step in collecting_steps(plan).items()
@@ -155,9 +155,7 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
     return order[0]
 
 
-def _mapped_op(
-    job: JobDefinition, op: OpDefinition, step: UnresolvedMappedExecutionStep
-) -> MappedOp:
+def _mapped_op(op: OpDefinition, step: UnresolvedMappedExecutionStep) -> MappedOp:
     """One mapped op, with where each of its inputs comes from."""
     sources: dict[str, tuple[str, str]] = {}
     fixed = []
@@ -177,14 +175,12 @@ def _mapped_op(
             )
         else:
             fixed.append(step_input.name)
-    retry = job.get_retry_policy_for_handle(step.node_handle)
     return _op_facts(
         op,
         str(step.node_handle),
         item_input=next(iter(sources), None),
         fixed_inputs=tuple(fixed),
         sources=sources,
-        has_retry_policy=retry is not None,
         tags=dict(step.tags or {}),
     )
 
@@ -237,7 +233,6 @@ def _bare_op(op: OpDefinition) -> MappedOp:
         item_input=_the_only(inputs, required),
         fixed_inputs=(),
         sources={},
-        has_retry_policy=op.retry_policy is not None,
         tags=dict(op.tags),
     )
 
@@ -296,7 +291,6 @@ def _op_facts(
     item_input: str | None,
     fixed_inputs: tuple[str, ...],
     sources: Mapping[str, tuple[str, str]],
-    has_retry_policy: bool,
     tags: Mapping[str, str],
 ) -> MappedOp:
     function = compute_function(op)
@@ -309,11 +303,9 @@ def _op_facts(
         fixed_inputs=fixed_inputs,
         is_async=is_async(function),
         is_generator=is_generator(function),
-        takes_context=_takes_context(op),
         resource_keys=tuple(sorted(op.required_resource_keys)),
         io_manager_keys=tuple(dict.fromkeys(output.io_manager_key for output in op.output_defs)),
         pool=op.pool,
-        has_retry_policy=has_retry_policy,
         tags=tags,
         optional_inputs=tuple(
             name for name in inputs if op.input_def_named(name).has_default_value
@@ -342,11 +334,6 @@ def compute_function(op: OpDefinition) -> Callable[..., Any] | None:
     """The function that the user decorated; None for an op made in another way."""
     function: Callable[..., Any] | None = getattr(op.compute_fn, "decorated_fn", None)
     return function
-
-
-def _takes_context(op: OpDefinition) -> bool:
-    has_context = getattr(op.compute_fn, "has_context_arg", None)
-    return bool(has_context()) if has_context else True
 
 
 def is_async(function: Callable[..., Any] | None) -> bool:

@@ -61,7 +61,6 @@ class CalibrationRun:
     item_wait_s: float
     run: ObservedRun
     items: int = 0
-    item_cpu_s: float = 0.0
     started_at_s: float = 0.0
     server_import_s: float = 0.0
     step_import_s: float = 0.0

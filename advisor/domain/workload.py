@@ -91,11 +91,9 @@ class MappedOp:
     fixed_inputs: tuple[str, ...] = ()
     is_async: bool = False
     is_generator: bool = False
-    takes_context: bool = False
     resource_keys: tuple[str, ...] = ()
     io_manager_keys: tuple[str, ...] = ("io_manager",)
     pool: str | None = None
-    has_retry_policy: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
     optional_inputs: tuple[str, ...] = ()
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)

@@ -75,7 +75,6 @@ class Probed:
 
     probes: tuple[ConcurrencyProbe, ...]
     executions: int
-    skipped: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,11 +212,9 @@ def probe(order: ProbeOrder) -> Probed:
         comparison = _Comparison(order, run)
         began = time.perf_counter()
         probes: list[ConcurrencyProbe] = []
-        skipped: list[int] = []
         last_s = 0.0
         for workers in order.workers:
             if probes and time.perf_counter() - began + last_s > order.most_s:
-                skipped.append(workers)
                 continue
             started = time.perf_counter()
             send_progress({"probing": workers})
@@ -228,7 +225,7 @@ def probe(order: ProbeOrder) -> Probed:
                 break
         warm = max(order.workers) if order.kind == "process" else 1
         executions = comparison.executions + (warm if order.warm_up else 0)
-        return Probed(tuple(probes), executions, tuple(skipped))
+        return Probed(tuple(probes), executions)
 
 
 @contextlib.contextmanager

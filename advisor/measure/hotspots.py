@@ -58,7 +58,6 @@ class HotspotResult:
 
     hotspots: tuple[Hotspot, ...]
     category_shares: dict[str, float]
-    profiled_s: float
     executions: int
     html: str | None = None
 
@@ -142,7 +141,6 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
         return HotspotResult(
             hotspots,
             shares,
-            sum(sample.wall_s for sample in samples),
             opened.executions,
             profiler.output_html() if order.html else None,
         )

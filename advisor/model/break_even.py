@@ -35,7 +35,6 @@ def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
         first=ExtraCost(),
         preloaded=ExtraCost(),
         resources=ExtraCost(),
-        picklable=True,
     )
     return Items(
         count=count,

@@ -112,7 +112,7 @@ def _per_input(run: ObservedRun, load_s: float, items: int) -> float:
 def _around_call_s(run: CalibrationRun) -> float:
     """What Dagster does between the last input and the first output besides the op's own work."""
     spent = _phase(_mapped(run.run), "inputs_s", "first_output_s")
-    return max(0.0, spent - run.item_wait_s - run.item_cpu_s)
+    return max(0.0, spent - run.item_wait_s)
 
 
 def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
@@ -171,13 +171,13 @@ def _in_process(run: CalibrationRun) -> InProcessOverhead:
     mapped = _mapped(log)
     begins = [step.resource_init_started_s or step.start_s or 0.0 for step in mapped]
     gaps = [after - before for before, after in pairwise(begins)]
-    step_s = max(0.0, (_mean(gaps) if gaps else 0.0) - run.item_wait_s - run.item_cpu_s)
+    step_s = max(0.0, (_mean(gaps) if gaps else 0.0) - run.item_wait_s)
     load_s = _phase(mapped, "start_s", "inputs_s")
     finish_s = _phase(mapped, "first_output_s", "end_s")
     fan_out_output_s = _per_output(log, finish_s, run.items)
     collect_input_s = _per_input(log, load_s, run.items)
     inside = step_s * (len(mapped) + 2) + (fan_out_output_s + collect_input_s) * run.items
-    work = (run.item_wait_s + run.item_cpu_s) * run.items
+    work = run.item_wait_s * run.items
     return InProcessOverhead(
         start_s=max(0.0, run.wall_s - inside - work),
         step_s=step_s,

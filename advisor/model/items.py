@@ -34,8 +34,8 @@ class Stage:
     """One op of the mapped chain; arrays hold one entry a measured item.
 
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
-    later one). ``transfer`` is loading plus storing through the IO manager. ``held_s`` is how long
-    an asynchronous op held its event loop; None where that was not measured.
+    later one). ``load_s`` and ``store_s`` are through the IO manager. ``held_s`` is how long an
+    asynchronous op held its event loop; None where that was not measured.
     """
 
     wall_s: FloatArray
@@ -45,7 +45,6 @@ class Stage:
     first: ExtraCost
     preloaded: ExtraCost
     resources: ExtraCost
-    picklable: bool
     held_s: FloatArray | None = None
 
     def first_call_extra(self, call: CallKind) -> ExtraCost:
@@ -172,7 +171,6 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         first=first,
         preloaded=preloaded,
         resources=_resources(profile),
-        picklable=profile.unpicklable is None,
         held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
     )
 

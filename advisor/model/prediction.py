@@ -46,9 +46,6 @@ SIMULATED_ITEMS = 1000
 MODEL_SD = 0.07
 """Relative standard deviation of the model's own error, as `make bench` found it."""
 
-Z90 = 1.645
-"""Standard normal quantile of a two-sided 90 % interval."""
-
 
 @dataclass(frozen=True, slots=True)
 class Machine:

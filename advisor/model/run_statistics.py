@@ -50,13 +50,6 @@ def begin_s(step: ObservedStep) -> float | None:
     return next((time for time in times if time is not None), None)
 
 
-def work_bounds_s(step: ObservedStep) -> tuple[float, float] | None:
-    """From the op's start to its end (loading, computing, storing); None where it has no both."""
-    if step.start_s is None or step.end_s is None:
-        return None
-    return step.start_s, max(step.start_s, step.end_s)
-
-
 def compute_s(step: ObservedStep) -> float | None:
     """Seconds of the op's own code: from its inputs to its output.
 

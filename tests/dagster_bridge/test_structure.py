@@ -105,9 +105,6 @@ def test_the_kinds_of_ops_are_told_apart_without_a_run_config() -> None:
     assert ops["with_service"].resource_keys == ("service",)
     assert ops["with_service"].inputs == ("value",)
     assert ops["with_pool"].pool == "db"
-    assert ops["with_pool"].has_retry_policy
-    assert ops["with_pool"].takes_context
-    assert not ops["awaits"].takes_context
     assert ops["yields"].outputs == ("low", "high")
     assert ops["waits_for"].inputs == ("value",)
 
