@@ -1,6 +1,6 @@
 """The calibration's job: fans out into items that only sleep, maps and collects.
 
-Every step's process imports this module, so it imports nothing but Dagster, and the user's module
+Every step's process imports this module, so it imports little but Dagster, and the user's module
 as the steps of the user's own job do.
 """
 
@@ -15,11 +15,21 @@ from pathlib import Path
 
 from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
 
+from advisor.dagster_bridge.user_path import loading_user_code
+
 JOB_NAME = "dynadvise_calibration"
 
 
-def import_user_code(module: str | None, file: str | None) -> None:
-    """Import the user's module, or load the file, unless it is there already."""
+def import_user_code(module: str | None, file: str | None, folder: str | None) -> None:
+    """Import the user's module, or load the file, unless it is there already.
+
+    ``folder``: the working directory, in which the module is looked for first.
+    """
+    with loading_user_code(*([folder] if folder else [])):
+        _import_user_code(module, file)
+
+
+def _import_user_code(module: str | None, file: str | None) -> None:
     if module is not None:
         importlib.import_module(module)
     elif file is not None and Path(file).stem not in sys.modules:
@@ -31,10 +41,14 @@ def import_user_code(module: str | None, file: str | None) -> None:
 
 
 def build_job(
-    items: int, item_wait_s: float, module: str | None, file: str | None
+    items: int,
+    item_wait_s: float,
+    module: str | None = None,
+    file: str | None = None,
+    folder: str | None = None,
 ) -> JobDefinition:
     """The job with ``items`` mapped steps; called again in every step process."""
-    import_user_code(module, file)
+    import_user_code(module, file, folder)
 
     @op(out=DynamicOut(int))
     def fan_out() -> Iterator[DynamicOutput[int]]:

@@ -80,6 +80,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
         request.item_wait_s,
         target.module if target else None,
         target.file if target else None,
+        target.working_directory if target else None,
     )
     definition = build_job(*arguments)
 
@@ -131,7 +132,7 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
         create_execution_plan,
     )
 
-    definition = build_job(2, 0.0, None, None)
+    definition = build_job(2, 0.0)
     found = []
     for size in sizes:
         keys = [f"i{item}" for item in range(size)]

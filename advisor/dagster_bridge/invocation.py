@@ -50,6 +50,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
 from advisor.dagster_bridge.target import LoadedTarget
+from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
@@ -541,6 +542,7 @@ def open_invocation(
     config = effective_run_config(job, run_config) if job else (run_config or {})
     resolved = resolved_run_config(job, run_config, needed=True) if job else None
     with ExitStack() as stack:
+        stack.enter_context(calling_user_code())
         instance = stack.enter_context(DagsterInstance.ephemeral())
         invocation = Invocation(
             loaded=loaded,

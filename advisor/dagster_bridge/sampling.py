@@ -29,10 +29,11 @@ from advisor.dagster_bridge.private import (
     FromStepOutput,
 )
 from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
-from advisor.dagster_bridge.target import LoadedTarget, make_importable, with_upstream_assets
+from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
+from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import TargetError, UserCodeError
-from advisor.domain.workload import MappedOp, OpReference, TargetReference, WorkloadDescription
+from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 INPUTS_TAG = "dynadvise/inputs"
 """An op's tag that names its sample inputs, spelled as ``--inputs`` is."""
@@ -437,11 +438,9 @@ def _numbered(content: object, where: str) -> list[tuple[str, object]]:
 
 def _entries_of_callable(spec: str, working_directory: Path) -> list[tuple[str, object]]:
     module_name, _, attribute = spec.rpartition(":")
-    make_importable(
-        TargetReference(spec, module_name, None, attribute, None, str(working_directory))
-    )
     try:
-        found: Any = importlib.import_module(module_name)
+        with loading_user_code(str(working_directory)):
+            found: Any = importlib.import_module(module_name)
         for part in attribute.split("."):
             found = getattr(found, part)
     except (ImportError, AttributeError) as error:

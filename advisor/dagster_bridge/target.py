@@ -43,6 +43,7 @@ from advisor.dagster_bridge.private import (
     load_python_file,
 )
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
+from advisor.dagster_bridge.user_path import loading_user_code, shadowed_names
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetKind, TargetReference
 
@@ -143,11 +144,12 @@ def load_target(reference: TargetReference) -> LoadedTarget:
             import fails (with the user's file, line and last frames), or the object is of a kind
             that cannot be measured.
     """
-    module = load_module(reference)
-    place = _Place(reference, module, _find_definitions(module))
-    if reference.attribute is None:
-        return _job_of_definitions(place)
-    return _resolve(place, _attribute(reference, module, place.definitions))
+    with loading_user_code(*_folders(reference)):
+        module = load_module(reference)
+        place = _Place(reference, module, _find_definitions(module))
+        if reference.attribute is None:
+            return _job_of_definitions(place)
+        return _resolve(place, _attribute(reference, module, place.definitions))
 
 
 def load_module(reference: TargetReference) -> ModuleType:
@@ -156,14 +158,15 @@ def load_module(reference: TargetReference) -> ModuleType:
     Raises:
         TargetError: It does not exist, or importing it failed.
     """
-    make_importable(reference)
     before = set(sys.modules)
     if reference.file is not None and not Path(reference.file).is_file():
         raise _no_such_file(Path(reference.file))
+    importlib.invalidate_caches()
     try:
-        if reference.file is not None:
-            return load_python_file(reference.file, reference.working_directory)
-        return importlib.import_module(str(reference.module))
+        with loading_user_code(*_folders(reference)):
+            if reference.file is not None:
+                return load_python_file(reference.file, reference.working_directory)
+            return importlib.import_module(str(reference.module))
     except (Exception, SystemExit) as error:
         for name in _half_loaded(reference, before):
             sys.modules.pop(name, None)
@@ -172,15 +175,10 @@ def load_module(reference: TargetReference) -> ModuleType:
         raise _import_failed(reference, error) from error
 
 
-def make_importable(reference: TargetReference) -> None:
-    """Put the working directory, and a file's own directory, on ``sys.path``."""
-    wanted = [reference.working_directory]
-    if reference.file is not None:
-        wanted.append(str(Path(reference.file).parent))
-    for place, directory in enumerate(dict.fromkeys(wanted)):
-        if directory not in sys.path:
-            sys.path.insert(place, directory)
-    importlib.invalidate_caches()
+def _folders(reference: TargetReference) -> list[str]:
+    """The working directory, and a file's own directory."""
+    own = [str(Path(reference.file).parent)] if reference.file is not None else []
+    return [reference.working_directory, *own]
 
 
 def _half_loaded(reference: TargetReference, before: set[str]) -> Iterator[str]:
@@ -205,8 +203,10 @@ def _import_failed(reference: TargetReference, error: BaseException) -> TargetEr
         hint = "Move what a script does under `if __name__ == '__main__':`."
     else:
         happened = f"could not be imported: {type(root_cause(error)).__name__}"
-        hint = _as_module(reference, error) or (
-            "The module must import without an error in this environment."
+        hint = (
+            shadowed_names(_folders(reference), last_frames(error, 99))
+            or _as_module(reference, error)
+            or "The module must import without an error in this environment."
         )
     return TargetError(
         f"{what} {happened}.",

@@ -26,6 +26,7 @@ from typing import Literal
 from advisor.dagster_bridge.user_frames import Frame, culprit, is_machinery
 from advisor.domain.errors import DynadviseError, UserCodeError
 from advisor.measure import supervisor
+from advisor.measure.descriptors import stands_for
 from advisor.measure.machine import format_size
 
 FailureKind = Literal["raised", "exited", "killed", "hung", "memory", "unpicklable", "error"]
@@ -33,7 +34,20 @@ _KEPT_OUTPUT_BYTES = 64 * 1024
 _LOOK_S = 0.1  # between two looks at the memory of the child's tree
 _STACKS_S = 0.5  # for a hanging process to write where its threads are
 _END_S = 12.0  # for the guardian to end its tree; it needs milliseconds
-_START = "from advisor.measure.supervisor import main; main()"
+_START = """\
+import sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
+sys.path.insert(0, sys.argv.pop())
+import advisor
+del sys.path[0]
+from advisor.measure.supervisor import main
+main()
+"""
+"""Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
+nothing beside the user's code takes its place or that of a standard module."""
+
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 _HINTS: dict[FailureKind, str] = {
@@ -124,7 +138,7 @@ def run_in_child(
         argument: Its one argument; must be picklable, as must what it returns.
         timeout_s: After this many seconds the child hangs and is killed.
         memory_limit_bytes: For the whole tree; above it, it is killed.
-        python_path: Put before the child's ``sys.path``.
+        python_path: Folders of the user's code besides the working directory.
         environment: Added to the environment.
         working_directory: Current folder of the child; ours where None.
         on_progress: Called here with each message of `supervisor.send_progress` in the child.
@@ -157,6 +171,7 @@ class _Watched:
     stop: threading.Event | None = None
     output: dict[str, bytearray] = field(default_factory=dict)
     worker_pid: int | None = None
+    stacks_descriptor: int = -1  # the worker's own number
     during: str | None = None
     during_deadline: float = float("inf")
     during_timeout_s: float = float("inf")
@@ -165,33 +180,23 @@ class _Watched:
 
     def run(self, environment: Mapping[str, str]) -> ChildResult:
         started = time.monotonic()
-        progress_read, progress_write = os.pipe()
+        progress = self.directory / supervisor.PROGRESS
+        os.mkfifo(progress)
+        arguments = [str(self.directory), str(os.getpid()), str(_ROOT)]
+        process = subprocess.Popen(
+            [sys.executable, "-c", _START, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "PYTHONPATH": _python_path(environment), **environment},
+        )
         try:
-            process = subprocess.Popen(
-                [
-                    sys.executable,
-                    "-c",
-                    _START,
-                    str(self.directory),
-                    str(progress_write),
-                    str(os.getpid()),
-                ],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-                pass_fds=(progress_write,),
-                start_new_session=True,
-                env={**os.environ, "PYTHONPATH": _python_path(environment), **environment},
-            )
-        except BaseException:
-            os.close(progress_read)
-            raise
-        finally:
-            os.close(progress_write)
-        try:
-            with process, os.fdopen(progress_read, "rb", buffering=0) as progress:
+            # For both directions, so that it has no end while the child lives.
+            number = os.open(progress, os.O_RDWR | os.O_NONBLOCK)
+            with process, os.fdopen(number, "rb", buffering=0) as pipe:
                 try:
-                    self._follow(process, progress.fileno(), started + self.timeout_s)
+                    self._follow(process, pipe.fileno(), started + self.timeout_s)
                 except BaseException:
                     _end(process)
                     raise
@@ -262,6 +267,8 @@ class _Watched:
             return
         if "pid" in message and self.worker_pid is None:
             self.worker_pid = int(message["pid"])
+        elif "stacks" in message:
+            self.stacks_descriptor = int(message["stacks"])
         elif "watch" in message:
             self.during = message["watch"]
             timeout_s = message.get("timeout_s")
@@ -307,6 +314,8 @@ class _Watched:
         path = self.directory / supervisor.STACKS
         if self.worker_pid is None:
             return []
+        if not stands_for(self.worker_pid, self.stacks_descriptor, path):
+            return []  # the signal's handler would write into a file of the user's
         try:
             os.kill(self.worker_pid, signal.SIGUSR1)
         except OSError:
@@ -419,12 +428,12 @@ def _unpickled(content: bytes) -> dict[str, object]:
 
 
 def _python_path(environment: Mapping[str, str]) -> str:
-    """PYTHONPATH by which the child finds this package, however it was found here."""
-    root = str(Path(__file__).resolve().parents[2])
+    """PYTHONPATH by which the child's own children find this package, however it was found."""
+    root = str(_ROOT)
     given = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
     entries = [entry for entry in given.split(os.pathsep) if entry]
     # an installed package is found anyway; its site-packages must not come first
-    if "site-packages" in Path(root).parts or root in entries:
+    if "site-packages" in _ROOT.parts or root in entries:
         return os.pathsep.join(entries)
     return os.pathsep.join([*entries, root])
 

@@ -62,7 +62,7 @@ def derive_roots(request: DeriveRequest) -> StepImports:
 
     grown, begun = process.memory_info().rss, time.perf_counter()
     with traced_imports() as asked:
-        import_user_code(target.module, target.file)
+        import_user_code(target.module, target.file, target.working_directory)
     took = time.perf_counter() - begun
     return StepImports(
         dagsters,

@@ -21,12 +21,15 @@ import time
 from pathlib import Path
 from typing import NoReturn
 
-REQUEST, RESULT, STATUS, STACKS, CRASH = (
+from advisor.measure.descriptors import OwnFile
+
+REQUEST, RESULT, STATUS, STACKS, CRASH, PROGRESS = (
     "request.pickle",
     "result.pickle",
     "status.json",
     "stacks.txt",
     "crash.txt",
+    "progress.pipe",
 )
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
@@ -34,7 +37,8 @@ _EXIT_HANDLERS_S = 5  # for the user's atexit handlers, before the worker is end
 _REAP_S = 10.0
 _OOM_SCORE = "500"  # of 1000: where memory runs out, the kernel shall end the worker, not us
 
-_progress_fd: int | None = None
+_progress: OwnFile | None = None
+_dumps: dict[str, tuple[OwnFile, int]] = {}  # by file name, with the descriptor in use
 
 
 def send_progress(message: dict[str, object]) -> None:
@@ -42,10 +46,10 @@ def send_progress(message: dict[str, object]) -> None:
 
     Does nothing outside a child, and in the child's own children.
     """
-    if _progress_fd is None or os.getpid() != _worker_pid:
+    if _progress is None or os.getpid() != _worker_pid:
         return
     with contextlib.suppress(OSError):
-        os.write(_progress_fd, json.dumps(message).encode() + b"\n")
+        os.write(_progress.descriptor(), json.dumps(message).encode() + b"\n")
 
 
 def watch(label: str, timeout_s: float | None = None) -> None:
@@ -53,6 +57,7 @@ def watch(label: str, timeout_s: float | None = None) -> None:
 
     The label is what a failure's message will say was running. `unwatch` ends it.
     """
+    _dump_stacks()
     send_progress({"watch": label, "timeout_s": timeout_s})
 
 
@@ -62,6 +67,23 @@ def unwatch() -> None:
 
 
 _worker_pid = -1
+
+
+def _dump_stacks() -> None:
+    """Let faulthandler write to our files, also where the user's code has closed them."""
+    if os.getpid() != _worker_pid:
+        return
+    for name, (file, used) in _dumps.items():
+        with contextlib.suppress(OSError):
+            number = file.descriptor()
+            if number == used:
+                continue
+            _dumps[name] = file, number
+            if name == CRASH:
+                faulthandler.enable(number)
+            else:
+                faulthandler.register(signal.SIGUSR1, number, all_threads=True)
+                send_progress({"stacks": number})
 
 
 def _prctl(option: int, value: int) -> None:
@@ -121,7 +143,7 @@ def _end_descendants() -> None:
 def _terminated(_signal: int, _frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_descendants()
-    if os.getppid() != int(sys.argv[3]):  # nobody is left to remove it
+    if os.getppid() != int(sys.argv[2]):  # nobody is left to remove it
         import shutil
 
         shutil.rmtree(sys.argv[1], ignore_errors=True)
@@ -134,8 +156,8 @@ def _kill_group(pid: int) -> None:
 
 
 def main() -> NoReturn:
-    """Entry point of the fresh interpreter: directory, progress descriptor, parent's pid."""
-    directory, progress_fd, parent = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    """Entry point of the fresh interpreter: directory, parent's pid."""
+    directory, parent = Path(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGTERM, _terminated)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -151,8 +173,7 @@ def main() -> NoReturn:
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != guardian:
             os._exit(143)
-        _work(directory, progress_fd)
-    os.close(progress_fd)
+        _work(directory)
     for stream in (1, 2):  # so that their end means that the worker and its children are gone
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, stream)
@@ -186,18 +207,17 @@ def _write_whole(path: Path, content: bytes) -> None:
     temporary.replace(path)
 
 
-def _work(directory: Path, progress_fd: int) -> NoReturn:
+def _work(directory: Path) -> NoReturn:
     """Run the request in this process, write its result, and end the process at once."""
-    global _progress_fd, _worker_pid
-    os.set_inheritable(progress_fd, False)
-    _progress_fd, _worker_pid = progress_fd, os.getpid()
+    global _progress, _worker_pid
+    # For both directions: opening does not block, whatever the other end does.
+    _progress, _worker_pid = OwnFile(directory / PROGRESS, os.O_RDWR), os.getpid()
     with contextlib.suppress(OSError):
         Path("/proc/self/oom_score_adj").write_text(_OOM_SCORE)
     send_progress({"pid": os.getpid()})
-    stacks = (directory / STACKS).open("w")
-    crash = (directory / CRASH).open("w")
-    faulthandler.enable(crash)
-    faulthandler.register(signal.SIGUSR1, stacks, all_threads=True)
+    for name in (STACKS, CRASH):
+        _dumps[name] = OwnFile(directory / name, os.O_WRONLY | os.O_CREAT), -1
+    _dump_stacks()
     sys.argv = ["dynadvise-child"]
     outcome = _run(directory)
     try:
@@ -228,16 +248,16 @@ def _leave() -> NoReturn:
 
 
 def _run(directory: Path) -> dict[str, object]:
+    from advisor.dagster_bridge.user_path import add_user_folders
     from advisor.domain.errors import DynadviseError
 
     try:
         request = pickle.loads((directory / REQUEST).read_bytes())  # noqa: S301 - our own
         if request["working_directory"]:
             os.chdir(request["working_directory"])
-        # "-c" has put the current folder first; what is importable is the caller's to say
         # Dagster removes the first entry, the script's folder, while it imports a job's module.
-        rest = (path for path in sys.path if path)
-        sys.path[:] = [str(Path.cwd()), *request["python_path"], *rest]
+        sys.path.insert(0, str(directory))
+        add_user_folders([str(Path.cwd()), *request["python_path"]])
         module, _, name = request["function"].partition(":")
         function = getattr(importlib.import_module(module), name)
         argument = pickle.loads(request["argument"])  # noqa: S301 - our own

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
+from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
@@ -326,7 +327,8 @@ def call_hook(spelled: str | None) -> None:
     module, _, name = spelled.partition(":")
     watch(f"hook {spelled!r}")
     try:
-        hook = getattr(importlib.import_module(module), name)
+        with loading_user_code():
+            hook = getattr(importlib.import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         raise TargetError(
             f"The hook {spelled!r} cannot be loaded: {error}",
@@ -418,6 +420,8 @@ def session(
         drawn: The items' facts, once a first child has drawn them; None draws them here.
         preload: Modules to import before anything is timed, as a warm forkserver does.
     """
+    import psutil  # noqa: F401 - the meter's, before the user's folders come first
+
     from advisor.dagster_bridge.invocation import open_invocation
     from advisor.dagster_bridge.target import load_target
 

@@ -105,3 +105,29 @@ def user_error(_):
 
 def where_am_i(_):
     return str(Path.cwd()), os.environ.get("COLOUR")
+
+
+def closes_all_and_opens(path):
+    """As a daemon does: all descriptors closed, then files of its own."""
+    from advisor.measure.supervisor import send_progress, watch
+
+    os.closerange(3, 4096)
+    files = [Path(f"{path}{number}").open("w") for number in range(40)]  # noqa: SIM115
+    watch("op 'after' on item 1", 60)
+    send_progress({"number": 7})
+    return len(files)
+
+
+def closes_all_opens_and_hangs(path):
+    from advisor.measure.supervisor import watch
+
+    watch("op 'before' on item 1", 0.5)
+    os.closerange(3, 4096)
+    files = [Path(f"{path}{number}").open("w") for number in range(40)]  # noqa: SIM115
+    time.sleep(len(files) * 100)
+
+
+def closes_all_opens_and_crashes(path):
+    os.closerange(3, 4096)
+    files = [Path(f"{path}{number}").open("w") for number in range(40)]  # noqa: SIM115
+    crash(files)

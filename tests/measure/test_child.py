@@ -143,6 +143,24 @@ def test_progress_arrives_in_order():
     assert [message["number"] for message in told] == list(range(5))
 
 
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        ("closes_all_and_opens", None),
+        ("closes_all_opens_and_hangs", "hung"),
+        ("closes_all_opens_and_crashes", "killed"),
+    ],
+)
+def test_files_that_an_op_opens_after_closing_all_stay_its_own(tmp_path, body, kind):
+    told = []
+    result = child(body, str(tmp_path / "users"), on_progress=told.append)
+    assert (result.failure and result.failure.kind) == kind
+    written = {path.name: path.read_text() for path in tmp_path.iterdir()}
+    assert written == dict.fromkeys(written, "")
+    assert len(written) == 40
+    assert [message["number"] for message in told] == ([] if kind else [7])
+
+
 def test_exception_in_the_callback_ends_the_child():
     def stop(message):
         raise KeyboardInterrupt
