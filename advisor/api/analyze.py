@@ -20,6 +20,7 @@ from advisor.domain.workload import (
     TargetReference,
     WorkloadDescription,
 )
+from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.event_log import RunRow, RunSource
@@ -56,6 +57,7 @@ class AnalyzeOptions:
     items: int | None = None
 
 
+@workspace()
 def analyze(options: AnalyzeOptions) -> Analysis:
     """Read runs and say what they tell.
 
@@ -157,6 +159,7 @@ def profile_from_runs(
     return replace(unadvised, advice=advice)
 
 
+@workspace()
 def read_profile_from_runs(
     options: AnalyzeOptions, description: WorkloadDescription | None = None
 ) -> SavedProfile:

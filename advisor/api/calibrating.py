@@ -11,6 +11,7 @@ from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
 from advisor.domain.host import HostProfile
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
+from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -150,6 +151,7 @@ def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
 
 
 @sole_use()
+@workspace()
 def calibrate_host(
     options: CalibrateOptions, progress: Progress | None = None
 ) -> CalibrationOutcome:

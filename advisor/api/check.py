@@ -31,6 +31,7 @@ from advisor.domain.gate import (
 )
 from advisor.domain.workload import ItemSample, WorkloadDescription
 from advisor.measure.sole_use import sole_use
+from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.api.inspection import Inspected
@@ -167,7 +168,7 @@ def check(
     else:
         if announce is not None and any(each.loaded for each in inspected):
             announce(_announcement(options, inspected))
-        with sole_use():
+        with sole_use(), workspace():
             targets = gate.measured(inspected)
     return GateReport(
         verdict=worst(tuple(target.verdict for target in targets)),

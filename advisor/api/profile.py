@@ -22,6 +22,7 @@ from advisor.api.outcomes import ProfileOutcome
 from advisor.domain.errors import ConfigurationError, TargetError
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
+from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.discovery import Discovery
@@ -165,6 +166,7 @@ def _measure_request(
 
 
 @sole_use()
+@workspace()
 def profile(
     request: ProfileOptions,
     progress: Progress | None = None,

@@ -548,6 +548,7 @@ def planned(
     from advisor.api.profile import discover_target, read_run_config
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.verification import estimated_s
+    from advisor.measure.workspace import workspace
 
     target = parse_target(
         options.target, job=options.job, working_directory=options.working_directory
@@ -557,7 +558,7 @@ def planned(
     saved = _saved_profile(options, target, progress)
     if saved.description.job_name is None:
         saved = _on_its_samples(saved, target)
-    with tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
+    with workspace(), tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
         made = {
             name: _ready_or_reason(
                 name,

@@ -172,6 +172,9 @@ def _terminate(signum: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Entry point of the ``dynadvise`` command."""
-    # So that a CI system's cancellation runs the `finally` blocks that end our children.
+    # So that a CI system's cancellation, or a closed terminal, runs the `finally` blocks that end
+    # our children.
     signal.signal(signal.SIGTERM, _terminate)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
+        signal.signal(signal.SIGHUP, _terminate)
     cli.main()

@@ -7,11 +7,12 @@ import importlib.util
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
+from advisor.dagster_bridge.sqlite_reading import read_sqlite
+from advisor.domain.errors import DynadviseError
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
 
@@ -87,11 +88,14 @@ def _pool_limits(folder: Path) -> dict[str, int] | None:
     path = folder / "history" / "runs" / "index.db"
     if not path.is_file():
         return {}
+
+    def limits(database: sqlite3.Connection) -> dict[str, int]:
+        rows = database.execute('SELECT concurrency_key, "limit" FROM concurrency_limits')
+        return {str(pool): int(limit) for pool, limit in rows}
+
     try:
-        with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as database:
-            rows = database.execute('SELECT concurrency_key, "limit" FROM concurrency_limits')
-            return {str(pool): int(limit) for pool, limit in rows}
-    except sqlite3.Error:
+        return read_sqlite(path, limits)
+    except DynadviseError:
         return None
 
 

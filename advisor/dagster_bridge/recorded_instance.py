@@ -12,11 +12,8 @@ import importlib.util
 import logging
 import os
 import re
-import shutil
 import sqlite3
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +29,7 @@ from advisor.dagster_bridge.event_log import (
     run_row_from_body,
     timestamp_s,
 )
+from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.domain.errors import DynadviseError
 
 Value = TypeVar("Value")
@@ -39,7 +37,6 @@ Value = TypeVar("Value")
 _RUN_COLUMNS = frozenset({"run_id", "pipeline_name", "status", "run_body", "create_timestamp"})
 _EVENT_COLUMNS = frozenset({"id", "run_id", "event", "dagster_event_type", "timestamp", "step_key"})
 _REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["']([0-9a-f]+)["']""", re.MULTILINE)
-_ATTEMPTS = 6  # a file that is written to while it is read is read again so often
 
 
 def open_instance_read_only(directory: Path) -> RunSource:
@@ -217,72 +214,11 @@ def _read(
     table: str,
     columns: frozenset[str],
 ) -> Value:
-    """Call ``function`` on the database as it is now.
+    def checked(connection: sqlite3.Connection) -> Value:
+        _check_schema(connection, path, table, columns)
+        return function(connection)
 
-    A database that nobody writes is opened in place as immutable: SQLite then takes no lock and
-    makes no ``-shm`` or ``-wal`` file beside it (plain read-only mode leaves both behind). One with
-    a write-ahead log of its own is copied to a temporary folder first. Either way the files must
-    be the same before and after, or it is done again.
-    """
-    if not os.access(path, os.R_OK):
-        raise DynadviseError("The database may not be read by this user.", where=str(path))
-    damage: sqlite3.DatabaseError | None = None
-    for _ in range(_ATTEMPTS):
-        before = _state(path)
-        try:
-            if before[1] is not None:
-                with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
-                    copy = _copy(path, Path(folder))
-                    if copy is None or _state(path) != before:
-                        continue
-                    with closing(sqlite3.connect(copy)) as connection:
-                        _check_schema(connection, path, table, columns)
-                        return function(connection)
-            uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
-            with closing(sqlite3.connect(uri, uri=True)) as connection:
-                _check_schema(connection, path, table, columns)
-                value = function(connection)
-        except sqlite3.DatabaseError as error:
-            damage = error
-            if _state(path) == before:
-                break
-        else:
-            if _state(path) == before:
-                return value
-    if damage is not None:
-        raise DynadviseError(
-            "The database cannot be read: it is damaged, or not a SQLite database.",
-            where=str(path),
-            details=str(damage),
-            hint="Nothing was changed. Restore it from a backup, or analyze another run.",
-        )
-    raise DynadviseError(
-        "The database is written to all the time: no consistent reading was possible.",
-        where=str(path),
-        hint="Try again, or wait until the run is over.",
-    )
-
-
-def _state(path: Path) -> tuple[tuple[int, int], tuple[int, int] | None]:
-    """Size and time of the database, and of its write-ahead log where it has one."""
-    own = path.stat()
-    log = Path(f"{path}-wal")
-    try:
-        wal = log.stat()
-    except FileNotFoundError:
-        return (own.st_size, own.st_mtime_ns), None
-    return (own.st_size, own.st_mtime_ns), ((wal.st_size, wal.st_mtime_ns) if wal.st_size else None)
-
-
-def _copy(path: Path, folder: Path) -> Path | None:
-    """The database and its write-ahead log; None where the log was merged meanwhile."""
-    target = folder / "copy.db"
-    shutil.copyfile(path, target)
-    try:
-        shutil.copyfile(f"{path}-wal", f"{target}-wal")
-    except FileNotFoundError:
-        return None
-    return target
+    return read_sqlite(path, checked)
 
 
 def _check_schema(

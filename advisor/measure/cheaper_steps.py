@@ -7,7 +7,6 @@ one, so that a machine whose speed drifts does not pass for a gain.
 from __future__ import annotations
 
 import shutil
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -22,6 +21,7 @@ from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_ho
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
 from advisor.measure.child import run_in_child
+from advisor.measure.workspace import MEMORY_FOLDER, folder_in_memory
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.runs import RunResult
@@ -34,7 +34,6 @@ NO_LOGS = {
         "class": "NoOpComputeLogManager",
     }
 }
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 ITEMS, ITEM_WAIT_S = 3, 0.2
 RUN_S = 6.0
 """About what one such run takes, its process included."""
@@ -92,12 +91,9 @@ def _homes(kind: InstanceKind) -> Mapping[StepSaving | None, AbstractContextMana
 
 @contextmanager
 def _home_in_memory(kind: InstanceKind) -> Iterator[Path]:
-    with (
-        temporary_instance_home(kind) as made,
-        tempfile.TemporaryDirectory(prefix="dynadvise-home-", dir=MEMORY_FOLDER) as folder,
-    ):
+    with temporary_instance_home(kind) as made, folder_in_memory() as folder:
         shutil.copy(made / "dagster.yaml", folder)
-        yield Path(folder)
+        yield folder
 
 
 def _step_s(subject: CalibrationSubject, host: HostProfile, home: str) -> float | None:

@@ -28,6 +28,7 @@ from advisor.domain.errors import DynadviseError, UserCodeError
 from advisor.measure import supervisor
 from advisor.measure.descriptors import stands_for
 from advisor.measure.machine import format_size
+from advisor.measure.workspace import workspace
 
 FailureKind = Literal["raised", "exited", "killed", "hung", "memory", "unpicklable", "error"]
 _KEPT_OUTPUT_BYTES = 64 * 1024
@@ -147,7 +148,10 @@ def run_in_child(
     Raises:
         TypeError, AttributeError, pickle.PicklingError: The argument cannot be pickled.
     """
-    with tempfile.TemporaryDirectory(prefix="dynadvise-child-", ignore_cleanup_errors=True) as path:
+    with (
+        workspace() as lifeline,
+        tempfile.TemporaryDirectory(prefix="child-", ignore_cleanup_errors=True) as path,
+    ):
         directory = Path(path)
         request = {
             "function": function,
@@ -156,7 +160,7 @@ def run_in_child(
             "working_directory": None if working_directory is None else str(working_directory),
         }
         (directory / supervisor.REQUEST).write_bytes(pickle.dumps(request))
-        watched = _Watched(directory, timeout_s, memory_limit_bytes, on_progress, stop)
+        watched = _Watched(directory, lifeline, timeout_s, memory_limit_bytes, on_progress, stop)
         return watched.run(environment or {})
 
 
@@ -165,6 +169,7 @@ class _Watched:
     """One running child, its pipes, and what is known of it so far."""
 
     directory: Path
+    lifeline: int
     timeout_s: float
     memory_limit_bytes: int | None
     on_progress: Callable[[Mapping[str, object]], None] | None
@@ -182,12 +187,13 @@ class _Watched:
         started = time.monotonic()
         progress = self.directory / supervisor.PROGRESS
         os.mkfifo(progress)
-        arguments = [str(self.directory), str(os.getpid()), str(_ROOT)]
+        arguments = [str(self.directory), str(os.getpid()), str(self.lifeline), str(_ROOT)]
         process = subprocess.Popen(
             [sys.executable, "-c", _START, *arguments],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
+            pass_fds=(self.lifeline,),
             start_new_session=True,
             env={**os.environ, "PYTHONPATH": _python_path(environment), **environment},
         )

@@ -143,10 +143,6 @@ def _end_descendants() -> None:
 def _terminated(_signal: int, _frame: object) -> NoReturn:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     _end_descendants()
-    if os.getppid() != int(sys.argv[2]):  # nobody is left to remove it
-        import shutil
-
-        shutil.rmtree(sys.argv[1], ignore_errors=True)
     os._exit(143)
 
 
@@ -156,8 +152,8 @@ def _kill_group(pid: int) -> None:
 
 
 def main() -> NoReturn:
-    """Entry point of the fresh interpreter: directory, parent's pid."""
-    directory, parent = Path(sys.argv[1]), int(sys.argv[2])
+    """Entry point of the fresh interpreter: directory, parent's pid, the workspace's lifeline."""
+    directory, parent, lifeline = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
     signal.signal(signal.SIGTERM, _terminated)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -170,6 +166,7 @@ def main() -> NoReturn:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         signal.signal(signal.SIGINT, signal.default_int_handler)
         os.setsid()
+        os.close(lifeline)
         _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != guardian:
             os._exit(143)

@@ -131,3 +131,14 @@ def closes_all_opens_and_crashes(path):
     os.closerange(3, 4096)
     files = [Path(f"{path}{number}").open("w") for number in range(40)]  # noqa: SIM115
     crash(files)
+
+
+def leaves_files(content):
+    import tempfile
+
+    Path(tempfile.mkdtemp(prefix="users-"), "file").write_text(content)
+
+
+def leaves_files_and_hangs(content):
+    leaves_files(content)
+    time.sleep(600)
