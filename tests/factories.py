@@ -20,8 +20,23 @@ from advisor.domain.advice import (
     Snippets,
     WorkloadSummary,
 )
+from advisor.domain.analysis import (
+    Analysis,
+    DelegatedWay,
+    Diagnosis,
+    Drift,
+    DriftPoint,
+    GanttBar,
+    ObservedOverhead,
+    OpStatistics,
+    Parallelism,
+    PhaseStatistics,
+    RunAnalysis,
+    Totals,
+)
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
 from advisor.domain.host import (
     CalibrationRun,
     CpuScaling,
@@ -383,6 +398,78 @@ def make_verification(candidate: Candidate = WARM_8, **changes: Any) -> Verifica
         for wall_s in (4.05, 4.2)
     )
     return replace(Verification("advised", candidate, Interval(4.1, 3.8, 4.5), runs), **changes)
+
+
+def make_analysis(**changes: Any) -> Analysis:
+    second = Spread(1.0, 0.9, 1.1)
+    op = OpStatistics(
+        op="process_chunk",
+        role="mapped",
+        executor="multiprocess",
+        steps=8,
+        attempts=9,
+        failed=1,
+        phases=(
+            PhaseStatistics("launch", second, 8.0, 8),
+            PhaseStatistics("compute", second, 8, 8),
+        ),
+        slot_s=second,
+        way="multiprocess, spawn",
+    )
+    diagnosis = Diagnosis(
+        "RUN003", "imports-dominate-launch", "warning", "Imports.", ("1 s",), "Preload.", 4.0, "f"
+    )
+    run = RunAnalysis(
+        run_id="run-0001",
+        job="process_all",
+        status="success",
+        executor="multiprocess",
+        start_method="spawn",
+        started_at_s=1767322000.0,
+        items=8,
+        events=130,
+        ops=(op,),
+        parallelism=Parallelism(2, 2, 2, 0.6, 0.9, 9.0),
+        totals=Totals(9.4, 4.6, 4.8, 2.0, 0.5, 0.25, 18.8),
+        diagnoses=(diagnosis,),
+        bars=(GanttBar("process_chunk[a]", 0, 0.0, 2.0, 1.0, 2.0),),
+        notes=("A note.",),
+    )
+    point = DriftPoint(
+        "run-0001", 1767322000.0, "spawn", 8, 9.4, Interval(9.0, 8.0, 10.0), 0.05, 0.5, 1.0
+    )
+    return replace(
+        Analysis(
+            instance="/home/user/dagster_home",
+            runs=(run,) * 5,
+            combined=(op,),
+            overhead=ObservedOverhead(notes=("Assumed.",)),
+            drift=Drift((point,), 0.05, 0.05, 1.0, (), 0.01, 5, "The evidence is thin."),
+            notes=("A note.",),
+            saved_to="profiles/h/t.json",
+            ways=(DelegatedWay("k8s", 8, 4, Interval(9.0, 8.0, 10.0), 4),),
+        ),
+        **changes,
+    )
+
+
+def make_gate_report(**changes: Any) -> GateReport:
+    finding = make_advice().warnings[0]
+    target = TargetCheck(
+        "shop.chunks:process_all",
+        "FAIL",
+        timings=(
+            OpTiming("process_chunk", "FAIL", 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
+            OpTiming("gather", "COULD NOT MEASURE", reason="it died"),
+        ),
+        proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "process_chunk")),
+        advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),
+        findings=(finding, replace(finding, severity="error", remedy="Do:\nx: 1", location=None)),
+        notes=("A note.",),
+    )
+    return replace(
+        GateReport("FAIL", (target,), static=False, base="main", notes=("A note.",)), **changes
+    )
 
 
 def make_saved_profile(**changes: Any) -> SavedProfile:

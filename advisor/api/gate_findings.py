@@ -21,9 +21,9 @@ _PROXY_CODES = {
 
 def timing_finding(timing: OpTiming, target: str, max_regression: float) -> Finding | None:
     """What to say of one op's timing; None where it is simply fine."""
-    from advisor.render.gate_wording import bounds, more_pairs, percent
+    from advisor.render.gate_wording import bounds, more_pairs, relative
 
-    limit = percent(1 + max_regression)
+    limit = relative(1 + max_regression)
     if timing.verdict == "COULD NOT MEASURE":
         return Finding(
             gate.NOT_MEASURED,

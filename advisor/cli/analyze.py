@@ -79,29 +79,24 @@ def command(
 
 
 def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
-    from advisor.cli.showing import to_color
+    from advisor.cli.showing import show
+    from advisor.render.analysis import analysis_document
+    from advisor.render.forms.analysis import analysis_to_json
 
     if output is not None and output.suffix == ".svg":
         state.write(_svg(analysis), output)
         output = None
-    if form == "json":
-        from advisor.render.forms.analysis import analysis_to_json
-        from advisor.render.forms.encoding import json_text
-
-        text = json_text(analysis_to_json(analysis))
-    elif form == "markdown":
-        from advisor.render.analysis_markdown import analysis_to_markdown
-
-        text = analysis_to_markdown(analysis)
-    else:
-        from advisor.render.analysis_text import analysis_to_text
-
-        text = analysis_to_text(analysis, width=state.width, color=to_color(state, output))
-    state.write(text, output)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: analysis_document(analysis),
+        as_json=lambda: analysis_to_json(analysis),
+    )
 
 
 def _svg(analysis: Analysis) -> str:
-    from advisor.render.analysis_tables import parallel_sentence, run_heading
+    from advisor.render.analysis import parallel_sentence, run_heading
     from advisor.render.gantt import gantt_svg
 
     run = analysis.runs[0]

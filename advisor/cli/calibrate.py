@@ -40,20 +40,14 @@ def command(
         outcome = calibrate_host(request, progress)
     host, overhead = outcome.host, outcome.overhead
     table = tuple((row.items, row.crossings) for row in outcome.break_even)
-    from advisor.cli.showing import to_color
+    from advisor.cli.showing import show
+    from advisor.render.forms.calibration import calibration_to_json
+    from advisor.render.host import host_document
 
-    if form == "json":
-        from advisor.render.forms.calibration import calibration_to_json
-        from advisor.render.forms.encoding import json_text
-
-        text = json_text(calibration_to_json(host, overhead, table))
-    elif form == "markdown":
-        from advisor.render.markdown import calibration_to_markdown
-
-        text = calibration_to_markdown(host, overhead, table)
-    else:
-        from advisor.render.text import calibration_to_text
-
-        color = to_color(state, output)
-        text = calibration_to_text(host, overhead, table, width=state.width, color=color)
-    state.write(text, output)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: host_document(host, overhead, table),
+        as_json=lambda: calibration_to_json(host, overhead, table),
+    )

@@ -156,10 +156,7 @@ def command(
     with state.progress() as progress:
         report = check(request, progress, announce=progress.announce)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
-    rendered = _rendered(
-        state, report, form=form, output=output, folder=request.folder, status=status
-    )
-    state.write(rendered, output)
+    _show(state, report, form, output, root=_root(request.folder), status=status)
     _summarize(state, report, request.folder)
     if report.verdict in {"INCONCLUSIVE", "COULD NOT MEASURE"}:
         hint = "" if status else " --strict makes this exit with 3."
@@ -218,45 +215,44 @@ def _given(flag: float | None, setting: float) -> float:
     return setting if flag is None else flag
 
 
-def _rendered(
+def _show(
     state: CommandContext,
     report: GateReport,
-    *,
     form: str,
     output: Path | None,
-    folder: Path,
+    *,
+    root: Path,
     status: int,
-) -> str:
-    root = _root(folder)
-    if form == "json":
-        from advisor.render.forms.encoding import json_text
-        from advisor.render.forms.gate import check_to_json
-
-        return json_text(check_to_json(report, root))
-    if form == "markdown":
-        from advisor.render.gate_markdown import render
-
-        return render(report, root)
+) -> None:
     if form == "github":
-        from advisor.render.github import render
+        from advisor.render import github
 
-        return render(report, root)
-    if form == "junit":
-        from advisor.render.junit import render
+        state.write(github.render(report, root), output)
+    elif form == "junit":
+        from advisor.render import junit
 
-        return render(report, root)
-    if form == "sarif":
+        state.write(junit.render(report, root), output)
+    elif form == "sarif":
         from advisor.api.inspection import meanings
         from advisor.render import sarif
         from advisor.store import version_of_dynadvise
 
-        return sarif.render(
-            report, root, rules=meanings(), version=version_of_dynadvise(), exit_code=status
-        )
-    from advisor.cli.showing import to_color
-    from advisor.render import gate_text
+        version = version_of_dynadvise()
+        log = sarif.render(report, root, rules=meanings(), version=version, exit_code=status)
+        state.write(log, output)
+    else:
+        from advisor.cli.showing import show
+        from advisor.render.forms.gate import check_to_json
+        from advisor.render.gate import gate_document
 
-    return gate_text.render(report, root, color=to_color(state, output))
+        show(
+            state,
+            form,
+            output,
+            document=lambda: gate_document(report, root),
+            as_json=lambda: check_to_json(report, root),
+            wrap=False,
+        )
 
 
 def _root(folder: Path) -> Path:
@@ -271,10 +267,11 @@ def _summarize(state: CommandContext, report: GateReport, folder: Path) -> None:
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return
-    from advisor.render import gate_markdown
+    from advisor.render.gate import gate_document
+    from advisor.render.markdown import to_markdown
 
     try:
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(gate_markdown.render(report, _root(folder)))
+            file.write(to_markdown(gate_document(report, _root(folder))))
     except OSError as error:
         state.warn(f"the job summary {summary} cannot be written: {error}.")

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TextIO
 import click
 
 from advisor.domain.errors import DynadviseError
+from advisor.render.escaping import printable, to_ascii
 
 if TYPE_CHECKING:
     from advisor.settings import Settings
@@ -96,7 +97,7 @@ class CommandContext:
         stream = sys.stdout
         encoding = stream.encoding or "utf-8"
         if not encoding.lower().startswith("utf"):
-            text = _without_typography(text)
+            text = to_ascii(text)
         text = text.encode(encoding, "backslashreplace").decode(encoding)
         try:
             stream.write(text)
@@ -169,13 +170,6 @@ class _Lines:
             self._say(message)
 
 
-def printable(text: str) -> str:
-    """``text`` without control characters, which could steer a terminal."""
-    return "".join(
-        c if c.isprintable() or c in "\n\t" else "\N{REPLACEMENT CHARACTER}" for c in text
-    )
-
-
 def _to_stderr(message: str, color: bool) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     message = message.encode(encoding, "backslashreplace").decode(encoding)
@@ -186,12 +180,6 @@ def _traceback(error: BaseException) -> str:
     import traceback
 
     return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-
-
-def _without_typography(text: str) -> str:
-    from advisor.render.wording import to_ascii
-
-    return to_ascii(text)
 
 
 # --- global options ----------------------------------------------------------------------------

@@ -72,25 +72,17 @@ def command(
     from advisor.api.recommend import predict
 
     prediction = predict(saved, candidate, advise)
-    if form == "json":
-        from advisor.render.forms.advice import prediction_to_json
-        from advisor.render.forms.encoding import json_text
+    target, items = saved.advice.target, _items(saved, advise.items)
+    from advisor.cli.showing import show
+    from advisor.render.advice import prediction_document
+    from advisor.render.forms.advice import prediction_to_json
 
-        document = prediction_to_json(prediction, saved.advice.target, _items(saved, advise.items))
-        state.write(json_text(document), output)
-        return
-    from advisor.cli.showing import to_color
-    from advisor.render.text import prediction_to_text
-
-    state.write(
-        prediction_to_text(
-            prediction,
-            saved.advice.target,
-            _items(saved, advise.items),
-            width=state.width,
-            color=to_color(state, output),
-        ),
+    show(
+        state,
+        form,
         output,
+        document=lambda: prediction_document(prediction, target, items),
+        as_json=lambda: prediction_to_json(prediction, target, items),
     )
 
 

@@ -20,15 +20,12 @@ def command(
 ) -> None:
     """Make one HTML page of PROFILE that needs nothing from elsewhere."""
     saved = options.read_profile(state, profile, profiles)
-    from advisor.render.html import report_to_html
+    from advisor.render.advice import report_document
+    from advisor.render.html import to_html
 
-    page = report_to_html(
-        saved.advice,
-        saved.description,
-        saved.host,
-        saved.overhead,
-        saved.verifications,
-        written_at=saved.written_at,
-        dynadvise_version=saved.dynadvise_version,
+    document = report_document(
+        saved.advice, saved.description, saved.host, saved.overhead, saved.verifications
     )
-    state.write(page, output)
+    title = f"{saved.advice.target}: how to run it"
+    footer = f"Written by dynadvise {saved.dynadvise_version} at {saved.written_at}."
+    state.write(to_html(document, title, footer), output)

@@ -1,12 +1,45 @@
-"""An advice on stdout or in a file, in the form that the user asked for."""
+"""A command's answer on stdout or in a file, in the form that the user asked for."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from advisor.cli.context import CommandContext
 from advisor.domain.advice import Advice
+from advisor.render.document import Document
+
+
+def show(
+    state: CommandContext,
+    form: str,
+    output: Path | None,
+    *,
+    document: Callable[[], Document],
+    as_json: Callable[[], dict[str, Any]],
+    wrap: bool = True,
+) -> None:
+    """Write ``document`` as text or Markdown, or ``as_json`` where ``form`` is json.
+
+    Raises:
+        DynadviseError: The file cannot be written.
+    """
+    if form == "json":
+        from advisor.render.forms.encoding import json_text
+
+        text = json_text(as_json())
+    elif form == "markdown":
+        from advisor.render.markdown import to_markdown
+
+        text = to_markdown(document())
+    else:
+        from advisor.render.terminal import to_text
+
+        color = state.color == "always" if output is not None else state.colored(sys.stdout)
+        text = to_text(document(), width=state.width, color=color, wrap=wrap)
+    state.write(text, output)
 
 
 def show_advice(
@@ -22,28 +55,14 @@ def show_advice(
 
     ``path`` is where its profile was saved, ``emitted`` a snippet to show instead of the
     advice's own.
-
-    Raises:
-        DynadviseError: The file cannot be written.
     """
-    if form == "json":
-        from advisor.render.forms.advice import advice_to_json
-        from advisor.render.forms.encoding import json_text
+    from advisor.render.advice import advice_document
+    from advisor.render.forms.advice import advice_to_json
 
-        text = json_text(advice_to_json(advice, path=path, emitted=emitted))
-    elif form == "markdown":
-        from advisor.render.markdown import advice_to_markdown
-
-        text = advice_to_markdown(advice, path=path, emitted=emitted)
-    else:
-        from advisor.render.text import advice_to_text
-
-        text = advice_to_text(
-            advice, path=path, emitted=emitted, width=state.width, color=to_color(state, output)
-        )
-    state.write(text, output)
-
-
-def to_color(state: CommandContext, output: Path | None) -> bool:
-    """Whether the output may be coloured: a file only where the user insists."""
-    return state.color == "always" if output is not None else state.colored(sys.stdout)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: advice_document(advice, path=path, emitted=emitted),
+        as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
+    )

@@ -136,27 +136,19 @@ def announcement(plan: VerifyPlan) -> list[str]:
 
 
 def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None) -> None:
-    from advisor.cli.showing import to_color
-    from advisor.render import verification as render
+    from advisor.cli.showing import show
+    from advisor.render.forms.verification import verification_to_json
+    from advisor.render.verification import verification_document
 
     job, left_out = outcome.plan.job, outcome.plan.left_out
     found = outcome.verifications
-    if form == "json":
-        from advisor.render.forms.encoding import json_text
-        from advisor.render.forms.verification import verification_to_json
-
-        text = json_text(verification_to_json(found, job, left_out=left_out))
-    elif form == "markdown":
-        text = render.to_markdown(found, job, left_out=left_out)
-    else:
-        text = render.to_text(
-            found,
-            job,
-            left_out=left_out,
-            width=state.width,
-            color=to_color(state, output),
-        )
-    state.write(text, output)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: verification_document(found, job, left_out=left_out),
+        as_json=lambda: verification_to_json(found, job, left_out=left_out),
+    )
     if outcome.path is not None:
         state.say(
             f"Stored in {outcome.path}: the next prediction for this job takes it into account."

@@ -1,7 +1,8 @@
-"""Numbers with their spread: what was observed, and what is predicted."""
+"""Numbers with their spread, and the one way in which each quantity is put into words."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 
@@ -21,3 +22,101 @@ class Interval:
     median: float
     low: float
     high: float
+
+
+def seconds(value_s: float) -> str:
+    """A duration with two or three figures: ``12 ms``, ``4.1 s``, ``12 min 30 s``, ``3 h``."""
+    if value_s < 0:
+        return f"-{seconds(-value_s)}"
+    if value_s >= 120:
+        return _clock(value_s)
+    if value_s == 0:
+        return "0 s"
+    factor, unit = _unit(value_s)
+    return f"{value_s * factor:.{_decimals(value_s * factor)}f} {unit}"
+
+
+def interval(value: Interval) -> str:
+    """A prediction with its 90 % interval: ``4.1 s (3.8 to 4.5)``."""
+    if abs(value.median) >= 120:
+        return f"{_clock(value.median)} ({seconds(value.low)} to {seconds(value.high)})"
+    factor, unit = _unit(value.median)
+    width = (value.high - value.low) * factor
+    decimals = _decimals(value.median * factor, width)
+    median, low, high = (
+        f"{v * factor:.{decimals}f}" for v in (value.median, value.low, value.high)
+    )
+    return f"{median} {unit} ({low} to {high})"
+
+
+def _unit(value_s: float) -> tuple[float, str]:
+    if abs(value_s) < 0.0000995:
+        return 1e6, "\N{MICRO SIGN}s"
+    return (1e3, "ms") if abs(value_s) < 0.0995 else (1.0, "s")
+
+
+def _decimals(size: float, width: float = 0.0) -> int:
+    """Decimals for two figures of ``size``, more where ``width`` would else not be seen."""
+    wanted = [1 - math.floor(math.log10(abs(size) * 1.005))] if size else [1]
+    if width > 0:
+        wanted.append(-math.floor(math.log10(width)))
+    return max(0, min(3, max(wanted)))
+
+
+def _clock(value_s: float) -> str:
+    minutes, rest = divmod(round(value_s), 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s" if rest and minutes < 20 else f"{round(value_s / 60)} min"
+    hours, minutes = divmod(round(value_s / 60), 60)
+    return f"{hours} h {minutes} min" if minutes and hours < 48 else f"{round(value_s / 3600)} h"
+
+
+def spread(value: Spread) -> str:
+    """A measured duration, with what 80 % of the samples lie between where they differ."""
+    spelled = interval(Interval(value.median, value.p10, value.p90))
+    alone, _, rest = spelled.partition(" (")
+    figures = {alone.split()[0], *rest.rstrip(")").split(" to ")}
+    return alone if len(figures) == 1 else spelled
+
+
+def size(value_bytes: float) -> str:
+    """Bytes: ``120 B``, ``2.0 MB``, ``8.0 GiB`` (memory is counted in powers of 1024)."""
+    units = ("B", "KiB", "MiB", "GiB", "TiB")
+    power = 0
+    while abs(value_bytes) >= 1023.5 and power < len(units) - 1:
+        value_bytes /= 1024
+        power += 1
+    digits = 0 if power == 0 or abs(value_bytes) >= 99.5 else 1
+    return f"{value_bytes:.{digits}f} {units[power]}"
+
+
+def percent(share: float) -> str:
+    """A share: ``97 %``; one decimal below 10 %, and never a rounded-off 0 or 100."""
+    if 0 < share < 0.001:
+        return "<0.1 %"
+    if 0.995 <= share < 1:
+        return ">99 %"
+    return f"{share:.1%}".replace("%", " %") if 0 < share < 0.0995 else f"{share:.0%}"[:-1] + " %"
+
+
+def change(share: float) -> str:
+    """A relative difference: ``+12 %``, ``-2.0 %``."""
+    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
+
+
+def count(number: float, singular: str, plural: str | None = None) -> str:
+    """``1 item``, ``1,200 items``."""
+    spelled = f"{number:,.0f}" if float(number).is_integer() else f"{number:g}"
+    return f"{spelled} {singular if number == 1 else plural or singular + 's'}"
+
+
+def faster(slow: Interval, quick: Interval) -> str:
+    """How much faster: ``18 times as fast``, ``1.3 times as fast``, ``as fast``."""
+    ratio = slow.median / quick.median if quick.median > 0 else math.inf
+    if not math.isfinite(ratio):
+        return "far faster"
+    if 0.95 <= ratio < 1.05:
+        return "as fast"
+    if ratio < 0.95:
+        return f"{1 / ratio:.2g} times as slow"
+    return f"{ratio:.0f} times as fast" if ratio >= 9.5 else f"{ratio:.2g} times as fast"

@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from html import escape
 
 from advisor.domain.analysis import GanttBar
-from advisor.render.wording import printable, seconds
+from advisor.domain.quantities import seconds
+from advisor.render.escaping import printable
 
 LAUNCHING, WORKING, FAILED, IDLE = "░", "█", "✗", " "
 MAX_LANES = 24

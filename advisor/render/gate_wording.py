@@ -8,41 +8,34 @@ from pathlib import Path
 
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount
+from advisor.domain.quantities import change, count, percent, seconds
 from advisor.domain.workload import SourceLocation
 
 _PROXY_WORDS = {
     "steps": "steps in a run",
     "events": "rows of the event log in a run",
-    "input_bytes": "pickled input bytes an item",
-    "output_bytes": "pickled output bytes an item",
+    "input_bytes": "pickled input bytes per item",
+    "output_bytes": "pickled output bytes per item",
     "modules": "modules that a step imports",
 }
 
 
-def percent(ratio: float | None) -> str:
+def relative(ratio: float | None) -> str:
     """A ratio of seconds as a signed change: 1.1 is ``+10 %``."""
-    if ratio is None or not math.isfinite(ratio) or ratio <= 0:
-        return "?"
-    change = 100 * (ratio - 1)
-    return f"{change:+.0f} %" if abs(change) >= 9.95 else f"{change:+.1f} %"
+    return "?" if ratio is None or not 0 < ratio < math.inf else change(ratio - 1)
 
 
-def seconds(value: float | None) -> str:
-    """Seconds as people read them."""
-    if value is None:
-        return "?"
-    if value >= 1:
-        return f"{value:.2f} s"
-    return f"{1000 * value:.3g} ms"
+def _seconds(value_s: float | None) -> str:
+    return "?" if value_s is None else seconds(value_s)
 
 
 def bounds(timing: OpTiming) -> str:
     """The estimate with its bounds."""
     if timing.ratio is None:
         return ""
-    low = percent(timing.low) if timing.low else None
-    high = percent(timing.high) if timing.high and math.isfinite(timing.high) else None
-    estimate = percent(timing.ratio)
+    low = relative(timing.low) if timing.low else None
+    high = relative(timing.high) if timing.high and math.isfinite(timing.high) else None
+    estimate = relative(timing.ratio)
     if low and high:
         return f"{estimate} [{low}, {high}]"
     if low or high:
@@ -56,7 +49,7 @@ def timing_sentence(timing: OpTiming) -> str:
         return timing.reason
     parts = [
         f"{bounds(timing)} against the {timing.basis}",
-        f"{seconds(timing.base_s)} -> {seconds(timing.head_s)} an item",
+        f"{_seconds(timing.base_s)} -> {_seconds(timing.head_s)} per item",
     ]
     if timing.basis == "base revision":
         parts.append(f"{timing.pairs} pairs")
@@ -78,10 +71,10 @@ def more_pairs(timing: OpTiming) -> str:
 
 def proxy_sentence(proxy: ProxyCount) -> str:
     """A count at base and head."""
-    growth = f" ({100 * proxy.growth:+.0f} %)" if math.isfinite(proxy.growth) else ""
+    growth = f" ({change(proxy.growth)})" if math.isfinite(proxy.growth) else ""
     owner = f"`{proxy.op}`: " if proxy.op else ""
-    change = "unchanged" if proxy.base == proxy.head else f"{proxy.base} -> {proxy.head}{growth}"
-    shown = f"{proxy.head}, unchanged" if proxy.base == proxy.head else change
+    grown = f"{proxy.base} -> {proxy.head}{growth}"
+    shown = f"{proxy.head}, unchanged" if proxy.base == proxy.head else grown
     return f"{owner}{_PROXY_WORDS[proxy.name]}: {shown}"
 
 
@@ -90,8 +83,7 @@ def advice_sentence(advice: AdviceCheck) -> str:
     if advice.regret is None:
         return advice.reason or "not checked"
     return (
-        f"{advice.current}: {100 * advice.regret:.0f} % expected regret "
-        f"against {advice.recommended}"
+        f"{advice.current}: {percent(advice.regret)} expected regret against {advice.recommended}"
     )
 
 
@@ -102,10 +94,9 @@ def headline(report: GateReport) -> str:
     against = f" against {report.base} ({(report.base_revision or '')[:10]})" if report.base else ""
     kind = "static rules" if report.static else f"{sum(len(t.timings) for t in report.targets)} ops"
     ignored = f", {report.ignored} ignored" if report.ignored else ""
-    count = len(report.targets)
     return (
-        f"{count} target{'s' if count != 1 else ''}, {kind}{against}: "
-        f"{failing} failing finding{'s' if failing != 1 else ''}, {others} other{ignored}"
+        f"{count(len(report.targets), 'target')}, {kind}{against}: "
+        f"{count(failing, 'failing finding')}, {others} other{ignored}"
     )
 
 

@@ -1,8 +1,4 @@
-"""Findings as GitHub workflow commands, which annotate the lines of a pull request.
-
-Format and escapes: GitHub's "Workflow commands for GitHub Actions" and its toolkit's
-``command.ts`` (``escapeData``, ``escapeProperty``).
-"""
+"""Findings as GitHub workflow commands, which annotate the lines of a pull request."""
 
 from __future__ import annotations
 
@@ -11,6 +7,7 @@ from pathlib import Path
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport
 from advisor.render import gate_wording as wording
+from advisor.render.escaping import github_data, github_property
 
 
 def render(report: GateReport, root: Path) -> str:
@@ -18,7 +15,7 @@ def render(report: GateReport, root: Path) -> str:
     lines = [_annotation(finding, report, root) for finding in report.findings]
     level = {"PASS": "notice", "FAIL": "error"}.get(report.verdict, "warning")
     headline = f"{report.verdict}: {wording.headline(report)}"
-    lines.append(f"::{level} title=dynadvise::{_data(headline)}")
+    lines.append(f"::{level} title=dynadvise::{github_data(headline)}")
     return "\n".join(lines) + "\n"
 
 
@@ -30,16 +27,8 @@ def _annotation(finding: Finding, report: GateReport, root: Path) -> str:
     location = wording.place(finding.location, root)
     if location is not None:
         properties = {"file": location.file, "line": str(location.line)} | properties
-    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
+    listed = ",".join(f"{key}={github_property(value)}" for key, value in properties.items())
     message = f"{finding.message}\n{finding.remedy}"
     if location is None and finding.target:
         message = f"{finding.target}: {message}"
-    return f"::{level} {listed}::{_data(message)}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+    return f"::{level} {listed}::{github_data(message)}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 # Only written here, never parsed.
@@ -10,8 +9,7 @@ from xml.etree import ElementTree as ET
 
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.render import gate_wording as wording
-
-_NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+from advisor.render.escaping import printable
 
 
 def render(report: GateReport, root: Path) -> str:
@@ -23,7 +21,7 @@ def render(report: GateReport, root: Path) -> str:
     suites = ET.Element("testsuites", name="dynadvise")
     totals = {"tests": 0, "failures": 0, "errors": 0, "skipped": 0}
     for target in report.targets:
-        suite = ET.SubElement(suites, "testsuite", name=_xml(target.target))
+        suite = ET.SubElement(suites, "testsuite", name=printable(target.target))
         _cases(suite, target, report, root)
         counts = {
             "tests": len(suite),
@@ -43,7 +41,7 @@ def render(report: GateReport, root: Path) -> str:
 def _cases(suite: ET.Element, target: TargetCheck, report: GateReport, root: Path) -> None:
     for timing in target.timings:
         case = _case(suite, target, f"timing of {timing.op}")
-        sentence = _xml(wording.timing_sentence(timing))
+        sentence = printable(wording.timing_sentence(timing))
         if timing.verdict == "FAIL":
             ET.SubElement(case, "failure", message=sentence, type="slower")
         elif timing.verdict == "INCONCLUSIVE":
@@ -57,11 +55,11 @@ def _cases(suite: ET.Element, target: TargetCheck, report: GateReport, root: Pat
         text = f"{finding.message}\n{finding.remedy}"
         if report.fails(finding):
             failure = ET.SubElement(
-                case, "failure", message=_xml(finding.message), type=finding.severity
+                case, "failure", message=printable(finding.message), type=finding.severity
             )
-            failure.text = _xml(text)
+            failure.text = printable(text)
         else:
-            ET.SubElement(case, "system-out").text = _xml(f"{finding.severity}: {text}")
+            ET.SubElement(case, "system-out").text = printable(f"{finding.severity}: {text}")
     verdict = _case(suite, target, "verdict")
     if target.verdict == "INCONCLUSIVE":
         ET.SubElement(verdict, "skipped", message=target.verdict)
@@ -72,9 +70,6 @@ def _cases(suite: ET.Element, target: TargetCheck, report: GateReport, root: Pat
 
 
 def _case(suite: ET.Element, target: TargetCheck, name: str) -> ET.Element:
-    return ET.SubElement(suite, "testcase", classname=_xml(target.target), name=_xml(name))
-
-
-def _xml(text: str) -> str:
-    """``text`` without the characters that XML 1.0 cannot hold."""
-    return _NOT_XML.sub("\N{REPLACEMENT CHARACTER}", text)
+    return ET.SubElement(
+        suite, "testcase", classname=printable(target.target), name=printable(name)
+    )

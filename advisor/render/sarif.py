@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
@@ -11,6 +10,8 @@ from urllib.parse import quote
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport
 from advisor.render import gate_wording as wording
+from advisor.render.escaping import printable
+from advisor.render.forms.encoding import json_text
 
 VERSION = "2.1.0"
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -58,7 +59,7 @@ def render(
             }
         ],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json_text(document)
 
 
 def _rule(code: str, meaning: str) -> dict[str, object]:
@@ -70,10 +71,10 @@ def _result(finding: Finding, report: GateReport, index: int, root: Path) -> dic
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": "error" if report.fails(finding) else finding.severity,
-        "message": {"text": f"{finding.message}\n{finding.remedy}".strip()},
+        "message": {"text": printable(f"{finding.message}\n{finding.remedy}".strip())},
     }
     location = wording.place(finding.location, root)
-    file = location.file if location else ""
+    file = printable(location.file) if location else ""
     if location is not None:
         artifact: dict[str, object] = {"uri": quote(file), "uriBaseId": _URI_BASE}
         if Path(file).is_absolute():
@@ -88,6 +89,6 @@ def _result(finding: Finding, report: GateReport, index: int, root: Path) -> dic
         ]
     # Without the line, which moves with every edit above it.
     identity = "\0".join([finding.code, finding.target or "", file])
-    digest = hashlib.sha256(identity.encode()).hexdigest()
+    digest = hashlib.sha256(identity.encode(errors="surrogatepass")).hexdigest()
     result["partialFingerprints"] = {"dynadvise/v1": digest[:32]}
     return result

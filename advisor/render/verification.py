@@ -1,4 +1,4 @@
-"""Real runs beside their predictions: the seed's table, as text, Markdown or JSON."""
+"""Real runs beside their predictions: the seed's table."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import median
 
+from advisor.domain.quantities import Interval, change, interval, percent, seconds
 from advisor.domain.verification import Verification
+from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,30 @@ def _row(verification: Verification, base_s: float) -> VerifiedRow:
     )
 
 
-# --- wording -----------------------------------------------------------------------------------
+# --- the document ------------------------------------------------------------------------------
 
-HEAD = ("Method", "Total", "Work", "Overhead", "Efficiency", "Predicted (90 %)", "Error")
+COLUMNS = (
+    Column("Method", left=True),
+    *map(Column, ("Total", "Work", "Overhead", "Efficiency", "Predicted (90 %)", "Error")),
+)
 
 
-def _seconds(value: float) -> str:
-    return f"{value:.2f} s" if value < 10 else f"{value:.1f} s"
+def verification_document(
+    verifications: Sequence[Verification], job: str, *, left_out: Sequence[tuple[str, str]] = ()
+) -> Document:
+    """The table and what it does not say by itself; ``left_out`` are names with reasons."""
+    rows = rows_of(verifications)
+    counts = {row.runs for row in rows if not row.failed}
+    times = f" (medians of {max(counts)} runs)" if max(counts, default=1) > 1 else ""
+    table = Table(
+        COLUMNS,
+        tuple(
+            Row(_cells(row), tone="bad" if row.failed else "", strong=row is rows[0])
+            for row in rows
+        ),
+    )
+    title = Heading(f"{job}: real runs beside what was predicted{times}", level=1)
+    return Document((title, table, ListBlock(tuple(_notes(rows, left_out)))))
 
 
 def _efficiency(row: VerifiedRow) -> str:
@@ -107,31 +126,29 @@ def _efficiency(row: VerifiedRow) -> str:
     return f"{row.efficiency:.1g}x ({1 / row.efficiency:.2g}x slower)"
 
 
-def cells(row: VerifiedRow) -> tuple[str, ...]:
-    """The row as the table shows it."""
+def _cells(row: VerifiedRow) -> tuple[str, ...]:
     is_asked_by_name = row.name.replace("-", "").replace(", ", "").isalpha()
     name = f"{row.name}: {row.method}" if is_asked_by_name else row.method
     if row.failed is not None:
         return (name, "failed", "-", "-", "-", _predicted(row), "-")
     return (
         name,
-        _seconds(row.total_s),
-        _seconds(row.work_s),
-        _seconds(row.overhead_s),
+        seconds(row.total_s),
+        seconds(row.work_s),
+        seconds(row.overhead_s),
         _efficiency(row),
         _predicted(row),
-        f"{100 * row.error:+.1f} %" if row.error is not None else "-",
+        change(row.error) if row.error is not None else "-",
     )
 
 
 def _predicted(row: VerifiedRow) -> str:
     if row.predicted_s is None or row.low_s is None or row.high_s is None:
         return "-"
-    return f"{_seconds(row.predicted_s)} ({row.low_s:.1f} to {row.high_s:.1f})"
+    return interval(Interval(row.predicted_s, row.low_s, row.high_s))
 
 
-def notes(rows: Sequence[VerifiedRow], left_out: Sequence[tuple[str, str]]) -> list[str]:
-    """What the table does not say by itself."""
+def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[tuple[str, str]]) -> list[str]:
     lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
     lines += [f"{name} was left out: {reason}" for name, reason in left_out]
     errors = [abs(row.error) for row in rows if row.error is not None]
@@ -139,81 +156,16 @@ def notes(rows: Sequence[VerifiedRow], left_out: Sequence[tuple[str, str]]) -> l
     if errors and runs:
         inside = sum(row.inside for row in rows)
         lines.append(
-            f"Predicted and measured differ by {100 * median(errors):.1f} % (median of "
+            f"Predicted and measured differ by {percent(median(errors))} (median of "
             f"{len(errors)}); {inside} of {runs} runs lie within the predicted interval."
         )
     spreads = [row.most_s / row.least_s - 1.0 for row in rows if row.runs > 1 and row.least_s]
     if spreads:
         lines.append(
-            f"Runs of the same configuration differ by {100 * median(spreads):.1f} % (median)."
+            f"Runs of the same configuration differ by {percent(median(spreads))} (median)."
         )
     lines.append(
         "Work: wall clock in which at least one item was being computed (as predicted, where a run "
         "leaves no event log). Overhead: the rest."
     )
     return lines
-
-
-# --- forms -------------------------------------------------------------------------------------
-
-
-def to_text(
-    verifications: Sequence[Verification],
-    job: str,
-    *,
-    left_out: Sequence[tuple[str, str]] = (),
-    width: int = 100,
-    color: bool = False,
-) -> str:
-    """The table for a terminal."""
-    from io import StringIO
-
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    rows = rows_of(verifications)
-    shown = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for title in HEAD:
-        if title == "Method":
-            shown.add_column(title, min_width=18, overflow="fold")
-        else:
-            shown.add_column(title, justify="right", no_wrap=True)
-    for row in rows:
-        style = "red" if row.failed else ("bold" if row is rows[0] else "")
-        shown.add_row(*(Text(cell) for cell in cells(row)), style=style)
-    stream = StringIO()
-    console = Console(
-        file=stream,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        highlight=False,
-        markup=False,
-    )
-    counts = {row.runs for row in rows if not row.failed}
-    times = f" (medians of {max(counts)} runs)" if max(counts, default=1) > 1 else ""
-    console.print(f"{job}: real runs beside what was predicted{times}")
-    console.print(shown)
-    for line in notes(rows, left_out):
-        console.print(line)
-    return "\n".join(line.rstrip() for line in stream.getvalue().splitlines()) + "\n"
-
-
-def to_markdown(
-    verifications: Sequence[Verification], job: str, *, left_out: Sequence[tuple[str, str]] = ()
-) -> str:
-    """The table for a pull request or a page."""
-    rows = rows_of(verifications)
-    lines = [f"### {_escaped(job)}: real runs beside what was predicted", ""]
-    lines.append("| " + " | ".join(HEAD) + " |")
-    lines.append("| --- |" + " ---: |" * (len(HEAD) - 1))
-    lines += ["| " + " | ".join(map(_escaped, cells(row))) + " |" for row in rows]
-    lines += ["", *(f"- {_escaped(line)}" for line in notes(rows, left_out))]
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    return " ".join(text.replace("|", "\\|").replace("<", "&lt;").split())

@@ -7,7 +7,7 @@ import re
 from advisor.domain.advice import Advice, Prediction, Rejection
 from advisor.domain.candidate import Candidate
 
-_SHOWN = 8
+SHOWN = 8
 
 
 def named_ways(advice: Advice) -> list[tuple[str, Prediction]]:
@@ -32,7 +32,7 @@ def marks(advice: Advice, prediction: Prediction) -> list[str]:
     return found
 
 
-def selected_ways(advice: Advice, limit: int = _SHOWN) -> list[Prediction]:
+def selected_ways(advice: Advice, limit: int = SHOWN) -> list[Prediction]:
     """The named ways and the best of each kind, best first as the advice ranks them.
 
     Hundreds of candidates differ in a batch size or a slot alone; one of each kind tells more.

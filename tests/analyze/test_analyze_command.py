@@ -90,7 +90,7 @@ def test_json_holds_every_figure(dynadvise) -> None:
 def test_markdown_has_tables(dynadvise) -> None:
     status, out, _ = dynadvise("--format", "markdown")
     assert status == 0
-    assert out.startswith("# 1 run of rows")
+    assert out.startswith("## 1 run of rows")
     assert "| phase |" in out
 
 

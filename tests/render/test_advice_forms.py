@@ -24,22 +24,22 @@ from factories import (
     make_target,
     make_verification,
 )
-from hypothesis import given
-from hypothesis import strategies as st
 
 from advisor.domain.advice import NextMeasurement, Rejection, Snippets
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.host import CheaperStep
-from advisor.domain.quantities import Interval
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
+from advisor.render.advice import advice_document, prediction_document, report_document
+from advisor.render.escaping import to_ascii
 from advisor.render.forms.advice import advice_to_json, prediction_to_json
 from advisor.render.forms.calibration import calibration_to_json
 from advisor.render.forms.schema import schema_of
-from advisor.render.html import report_to_html
-from advisor.render.markdown import advice_to_markdown, calibration_to_markdown
-from advisor.render.text import advice_to_text, calibration_to_text, prediction_to_text
+from advisor.render.host import host_document
+from advisor.render.html import to_html
+from advisor.render.markdown import to_markdown
+from advisor.render.terminal import to_text
 from advisor.render.ways import selected_ways
 
 SCHEMA = schema_of("advice")
@@ -91,15 +91,35 @@ def hostile_advice():
     )
 
 
-def page(advice=None, **changes):
-    return report_to_html(
-        advice or make_advice(),
-        changes.pop("description", make_description()),
+VERIFICATIONS = (make_verification(),)
+
+
+def page(advice=None, description=None, verifications=VERIFICATIONS):
+    advice = advice or make_advice()
+    document = report_document(
+        advice,
+        description or make_description(),
         make_host_profile(),
         make_overhead(),
-        changes.pop("verifications", (make_verification(),)),
-        **changes,
+        verifications,
     )
+    return to_html(document, advice.target, f"Written for {advice.target}.")
+
+
+def advice_to_text(advice, *, path=None, emitted=None, **options):
+    return to_text(advice_document(advice, path=path, emitted=emitted), **options)
+
+
+def advice_to_markdown(advice, **parts):
+    return to_markdown(advice_document(advice, **parts))
+
+
+def calibration_to_text(*parts, **options):
+    return to_text(host_document(*parts), **options)
+
+
+def prediction_to_text(*parts):
+    return to_text(prediction_document(*parts))
 
 
 # --- JSON --------------------------------------------------------------------------------------
@@ -222,9 +242,9 @@ def test_without_color_there_is_no_escape_and_with_color_there_is():
 
 
 def test_text_without_unicode():
-    assert wording.to_ascii(advice_to_text(make_advice())).isascii()
+    assert to_ascii(advice_to_text(make_advice())).isascii()
     prediction = prediction_to_text(make_prediction(), "a:b", 8)
-    assert wording.to_ascii(prediction).isascii()
+    assert to_ascii(prediction).isascii()
 
 
 def test_the_same_way_twice_is_no_speed_up():
@@ -304,7 +324,7 @@ def test_a_calibration_shows_what_each_way_charges():
     table = tuple((n, make_advice().break_even) for n in (10, 100, 1000))
     for text in (
         calibration_to_text(make_host_profile(), make_overhead(), table, width=80),
-        calibration_to_markdown(make_host_profile(), make_overhead(), table),
+        to_markdown(host_document(make_host_profile(), make_overhead(), table)),
     ):
         for part in ("boot", "1.1 s", "0.10 s", "ddtrace", "never", "1,000 items", "2.1 s"):
             assert part in text, part
@@ -382,7 +402,7 @@ def read_page(text):
 
 
 def test_the_page_is_whole_and_loads_nothing():
-    reader = read_page(page(written_at="2026-01-02", dynadvise_version="0.1.0"))
+    reader = read_page(page())
     assert not {"script", "link", "img", "iframe"} & set(reader.tags)
     assert not [v for k, v in reader.attributes if k in {"src", "href", "action"}]
     assert "url(" not in page()
@@ -441,7 +461,7 @@ def test_hostile_names_are_text_in_markdown():
 
 def test_markdown_has_headline_table_and_snippets():
     text = advice_to_markdown(make_advice(), path=Path("profiles/x.json"))
-    assert "**in\\_process executor, batches of 8, 8 threads in a step**: 0.80 s" in text
+    assert "**in\\_process executor, batches of 8, 8 threads in a step**\n\n- 0.80 s" in text
     rows = [line for line in text.splitlines() if line.startswith("|")]
     assert len({line.replace("\\|", "").count("|") for line in rows}) == 1
     assert "```yaml\n# warm forkserver" in text
@@ -452,92 +472,3 @@ def test_markdown_has_headline_table_and_snippets():
 def test_a_fence_in_a_snippet_does_not_end_its_block():
     text = advice_to_markdown(make_advice(), emitted='"""\n```\n"""')
     assert "````\n" in text
-
-
-# --- quantities --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (0, "0 s"),
-        (0.0000004, "0.40 \N{MICRO SIGN}s"),
-        (0.00035, "0.35 ms"),
-        (0.012, "12 ms"),
-        (0.0994, "99 ms"),
-        (0.0996, "0.10 s"),
-        (0.5, "0.50 s"),
-        (4.14, "4.1 s"),
-        (14.3, "14 s"),
-        (99.7, "100 s"),
-        (119.99, "120 s"),
-        (750, "12 min 30 s"),
-        (3599.9, "60 min"),
-        (7_230, "2 h"),
-        (12_345, "3 h 26 min"),
-        (1_000_000, "278 h"),
-    ],
-)
-def test_durations_have_sensible_figures(value, words):
-    assert wording.seconds(value) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [
-        (Interval(4.1, 3.8, 4.5), "4.1 s (3.8 to 4.5)"),
-        (Interval(14.31, 14.28, 14.36), "14.31 s (14.28 to 14.36)"),
-        (Interval(0.012, 0.011, 0.013), "12 ms (11 to 13)"),
-        (Interval(0.12, 0.09, 0.15), "0.12 s (0.09 to 0.15)"),
-        (Interval(100, 90, 130), "100 s (90 to 130)"),
-        (Interval(5400, 5000, 6000), "1 h 30 min (83 min to 1 h 40 min)"),
-        (Interval(2.0, 2.0, 2.0), "2.0 s (2.0 to 2.0)"),
-    ],
-)
-def test_a_prediction_is_never_without_its_interval(value, words):
-    assert wording.interval(value) == words
-
-
-@given(st.floats(0, 1e7), st.floats(0, 1), st.floats(0, 3))
-def test_any_interval_can_be_spelled(median, below, above):
-    text = wording.interval(Interval(median, median * (1 - below), median * (1 + above)))
-    assert " (" in text
-    assert text.endswith(")")
-    assert len(text) < 60
-
-
-@pytest.mark.parametrize(
-    ("share", "words"),
-    [
-        (0, "0 %"),
-        (0.0001, "<0.1 %"),
-        (0.03, "3.0 %"),
-        (0.5, "50 %"),
-        (0.999, ">99 %"),
-        (1, "100 %"),
-    ],
-)
-def test_shares(share, words):
-    assert wording.percent(share) == words
-
-
-@pytest.mark.parametrize(
-    ("value", "words"),
-    [(0, "0 B"), (1000, "1000 B"), (1024, "1.0 KiB"), (8 * 2**30, "8.0 GiB"), (2**50, "1024 TiB")],
-)
-def test_sizes_in_words(value, words):
-    assert wording.size(value) == words
-
-
-@pytest.mark.parametrize(
-    ("slow", "words"),
-    [
-        (14.4, "18 times as fast"),
-        (2.0, "2.5 times as fast"),
-        (0.81, "as fast"),
-        (0.4, "2 times as slow"),
-    ],
-)
-def test_speed_ups(slow, words):
-    interval = Interval(slow, slow, slow)
-    assert wording.faster(interval, Interval(0.8, 0.7, 0.9)) == words

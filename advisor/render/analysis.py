@@ -1,9 +1,8 @@
-"""The tables and sentences of an analysis, the same in the terminal and in Markdown."""
+"""What past runs tell, as a document."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from statistics import median
 
@@ -19,36 +18,94 @@ from advisor.domain.analysis import (
     OpStatistics,
     RunAnalysis,
 )
-from advisor.domain.quantities import Spread
-from advisor.render.wording import count, interval, percent, printable, seconds
+from advisor.domain.quantities import Spread, change, count, interval, percent, seconds
+from advisor.render.advice import TONES
+from advisor.render.document import (
+    Block,
+    Column,
+    Details,
+    Document,
+    Heading,
+    ListBlock,
+    Note,
+    Paragraph,
+    Row,
+    Span,
+    Table,
+    Timeline,
+)
 
 SHORT_ID = 8
+SHOWN_IN_FULL = 3
+"""Runs shown with chart and diagnosis; of more, the tables tell."""
+SHOWN_WAYS = 8
+"""Ways under a pod-starting executor; the JSON holds all."""
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
-    """A table of text; ``right`` holds the columns of figures."""
+def analysis_document(analysis: Analysis) -> Document:
+    """The whole analysis: the newest runs in full, tables of all."""
+    blocks: list[Block] = [
+        Heading(_heading(analysis), level=1),
+        _runs_table(analysis.runs),
+        Note((_LEGEND,)),
+    ]
+    for run in analysis.runs[:SHOWN_IN_FULL]:
+        blocks += _run(run)
+    if rest := analysis.runs[SHOWN_IN_FULL:]:
+        more = f"{count(len(rest), 'more run')}"
+        short = f"{more} in the tables; --run ID shows one in full, --format json all."
+        folded = tuple(block for run in rest for block in _run(run))
+        blocks.append(Details(more, folded, (Paragraph((short,)),)))
+    for way in dict.fromkeys(op.way for op in analysis.combined):
+        blocks.append(Heading(f"Phases of a step, {way}: median (10th to 90th percentile)"))
+        blocks.append(_phases_table([op for op in analysis.combined if op.way == way]))
+    if lessons := _lessons(analysis.overhead):
+        blocks.append(Heading("What these runs teach of the place where they ran"))
+        blocks += [ListBlock(lessons), ListBlock(analysis.overhead.notes, "quiet")]
+    blocks += _ways(analysis.ways)
+    if (drift := analysis.drift) is not None:
+        blocks.append(Heading("Over time" if drift.median_error is None else "Since the advice"))
+        blocks += [_drift_table(drift), ListBlock(_drift_sentences(drift))]
+    blocks.append(ListBlock(analysis.notes, "quiet"))
+    if analysis.saved_to:
+        blocks.append(Note((f"Profile saved: {analysis.saved_to}",)))
+    return Document(tuple(blocks))
 
-    head: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+
+def _run(run: RunAnalysis) -> list[Block]:
+    blocks: list[Block] = [
+        Heading(run_heading(run)),
+        Paragraph((parallel_sentence(run),)),
+        ListBlock(run.notes, "quiet"),
+        Timeline(run.bars, run.totals.makespan_s),
+    ]
+    if not run.diagnoses:
+        blocks.append(Paragraph(("Nothing in it stands out.",), "good"))
+    for diagnosis in run.diagnoses:
+        code = Span(
+            f"{diagnosis.code} {diagnosis.severity}: ", strong=True, tone=TONES[diagnosis.severity]
+        )
+        blocks.append(Paragraph(((code, Span(diagnosis.message, strong=True)),)))
+        blocks.append(ListBlock(_evidence(diagnosis), under=True))
+    return blocks
 
 
-def method_of(run: RunAnalysis) -> str:
+def _method_of(run: RunAnalysis) -> str:
     """How the run went: its executor, and the start method."""
     return run.executor + (f" ({run.start_method})" if run.start_method else "")
 
 
-def runs_table(runs: Sequence[RunAnalysis]) -> Grid:
+def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
     """The seed's table, one row a run: method, total, work, overhead, efficiency."""
     rows = tuple(
         (
             run.run_id[:SHORT_ID],
-            method_of(run) + ("" if run.status == "success" else f", {run.status}"),
+            _method_of(run) + ("" if run.status == "success" else f", {run.status}"),
             str(run.parallelism.configured or f"({run.parallelism.holding_peak})"),
             f"{run.items:,}",
             seconds(run.totals.makespan_s),
             seconds(run.totals.work_s),
-            _signed(run.totals.overhead_s),
+            seconds(run.totals.overhead_s),
             f"{run.totals.speed_up:.2g}x",
             percent(run.totals.efficiency),
         )
@@ -65,25 +122,19 @@ def runs_table(runs: Sequence[RunAnalysis]) -> Grid:
         "speed-up",
         "efficiency",
     )
-    return Grid(head, rows)
+    return _grid(head, rows)
 
 
-TABLE_LEGEND = (
+_LEGEND = (
     "total: wall clock of the run; work: computing of all its steps, summed; overhead: total less "
     "work (below 0 where steps at once more than pay for it); speed-up: work / total; efficiency: "
     "speed-up / steps at once. In brackets: as many as were seen at once."
 )
 
 
-def phases_tables(ops: Sequence[OpStatistics]) -> tuple[tuple[str, Grid], ...]:
-    """By way: phases down, one column an op; median and the 10th to 90th percentile."""
-    ways = dict.fromkeys(op.way for op in ops)
-    return tuple((way, _phases_grid([op for op in ops if op.way == way])) for way in ways)
-
-
-def _phases_grid(ops: Sequence[OpStatistics]) -> Grid:
+def _phases_table(ops: Sequence[OpStatistics]) -> Table:
     shown = [name for name in PHASES if any(op.phase(name) for op in ops)]
-    head = ("phase", *(f"{printable(op.op)} ({op.role})" for op in ops))
+    head = ("phase", *(f"{op.op} ({op.role})" for op in ops))
     rows: list[tuple[str, ...]] = [("steps", *(_steps(op) for op in ops))]
     for name in shown:
         cells = []
@@ -92,7 +143,7 @@ def _phases_grid(ops: Sequence[OpStatistics]) -> Grid:
             cells.append(_spread(phase.spread_s, phase.steps) if phase else "-")
         rows.append((name, *cells))
     rows.append(("slot held", *(_spread(op.slot_s, op.attempts) for op in ops)))
-    return Grid(head, tuple(rows))
+    return _grid(head, rows)
 
 
 def parallel_sentence(run: RunAnalysis) -> str:
@@ -108,17 +159,15 @@ def parallel_sentence(run: RunAnalysis) -> str:
     )
 
 
-def diagnosis_lines(diagnosis: Diagnosis) -> tuple[str, ...]:
-    """Evidence, remedy and gain of one diagnosis; its message is the caller's."""
-    lines = [printable(text) for text in diagnosis.evidence]
-    lines.append(f"Remedy: {diagnosis.remedy}")
+def _evidence(diagnosis: Diagnosis) -> tuple[str, ...]:
+    lines = [*diagnosis.evidence, f"Remedy: {diagnosis.remedy}"]
     if diagnosis.gain_s is not None:
         bound = "at most " if diagnosis.at_most else ""
         lines.append(f"Gain: {bound}{seconds(diagnosis.gain_s)} = {diagnosis.formula}")
     return tuple(lines)
 
 
-def drift_table(drift: Drift) -> Grid:
+def _drift_table(drift: Drift) -> Table:
     """Each run, oldest first, beside its prediction where there is one."""
     columns: list[tuple[str, Callable[[DriftPoint], str]]] = [
         ("run", lambda point: point.run_id[:SHORT_ID]),
@@ -127,7 +176,7 @@ def drift_table(drift: Drift) -> Grid:
         ("items", lambda point: f"{point.items:,}"),
         ("took", lambda point: seconds(point.observed_s)),
         ("predicted (90 %)", lambda p: interval(p.predicted_s) if p.predicted_s else "-"),
-        ("error", lambda point: _error(point.error)),
+        ("error", lambda p: "-" if p.error is None else change(p.error)),
         ("regret", lambda point: "-" if point.regret is None else percent(point.regret)),
         ("an item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
         ("overhead", lambda p: "-" if p.overhead_s is None else seconds(p.overhead_s)),
@@ -140,10 +189,10 @@ def drift_table(drift: Drift) -> Grid:
         if set(cells) != {"-"} and not (name in {"way", "items"} and len(set(cells)) == 1)
     ]
     rows = zip(*(cells for _, cells in shown), strict=True)
-    return Grid(tuple(name for name, _ in shown), tuple(rows))
+    return _grid([name for name, _ in shown], rows)
 
 
-def drift_sentences(drift: Drift) -> tuple[str, ...]:
+def _drift_sentences(drift: Drift) -> tuple[str, ...]:
     """What the comparison amounts to."""
     lines: list[str] = []
     if drift.median_error is not None and drift.bias is not None:
@@ -157,7 +206,7 @@ def drift_sentences(drift: Drift) -> tuple[str, ...]:
             f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
             f"{percent(abs(drift.bias))}{inside}."
         )
-    lines += [_change(change, drift.points) for change in drift.changes]
+    lines += [_change(moment, drift.points) for moment in drift.changes]
     if drift.changes and drift.median_error is not None:
         lines.append("The advice rests on what was before: `dynadvise profile` again.")
     if drift.thin:
@@ -170,9 +219,11 @@ def drift_sentences(drift: Drift) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def ways_table(ways: Sequence[DelegatedWay]) -> Grid:
+def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
     """Batches and steps at once under an executor that cannot be run here."""
-    rows = tuple(
+    if not ways:
+        return []
+    rows = [
         (
             f"{way.executor}, {way.max_concurrent} at once"
             + (f", batches of {way.batch_size}" if way.batch_size > 1 else "")
@@ -180,12 +231,16 @@ def ways_table(ways: Sequence[DelegatedWay]) -> Grid:
             interval(way.predicted_s),
             f"{way.pods:,}",
         )
-        for way in ways
-    )
-    return Grid(("way", "predicted (90 %)", "steps"), rows)
+        for way in ways[:SHOWN_WAYS]
+    ]
+    return [
+        Heading("Other ways under this executor, from its own history"),
+        _grid(("way", "predicted (90 %)", "steps"), rows),
+        Note(("Batches need a change of code: `dynadvise emit --as batch` shows it.",)),
+    ]
 
 
-def learned_sentences(overhead: ObservedOverhead) -> tuple[str, ...]:
+def _lessons(overhead: ObservedOverhead) -> tuple[str, ...]:
     """What the runs teach of the place where they ran."""
     lines: list[str] = []
     if overhead.in_process is not None:
@@ -208,19 +263,17 @@ def learned_sentences(overhead: ObservedOverhead) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def heading(analysis: Analysis) -> str:
+def _heading(analysis: Analysis) -> str:
     """What was read."""
     jobs = sorted({run.job for run in analysis.runs})
-    return printable(
-        f"{count(len(analysis.runs), 'run')} of {', '.join(jobs)} in {analysis.instance}"
-    )
+    return f"{count(len(analysis.runs), 'run')} of {', '.join(jobs)} in {analysis.instance}"
 
 
 def run_heading(run: RunAnalysis) -> str:
     """One run in a line."""
-    return printable(
+    return (
         f"Run {run.run_id[:SHORT_ID]} of {when(run.started_at_s)}: {run.job}, {run.status}, "
-        f"{method_of(run)}, "
+        f"{_method_of(run)}, "
         f"{count(run.items, 'item')}, {seconds(run.totals.makespan_s)}, "
         f"{count(run.events, 'event')}"
     )
@@ -231,26 +284,26 @@ def when(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
-def _change(change: ChangePoint, points: Sequence[DriftPoint]) -> str:
-    what = "work of an item" if change.quantity == "work" else "overhead of a step"
-    ratio = change.after_s / change.before_s if change.before_s > 0 else float("inf")
+def _change(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
+    what = "work of an item" if moment.quantity == "work" else "overhead of a step"
+    ratio = moment.after_s / moment.before_s if moment.before_s > 0 else float("inf")
     return (
-        f"The {what} changed at run {change.run_id[:SHORT_ID]}: from {seconds(change.before_s)} to "
-        f"{seconds(change.after_s)} ({ratio:.2g} times; p = {change.p_value:.2g})."
-        + _errors_around(change, points)
+        f"The {what} changed at run {moment.run_id[:SHORT_ID]}: from {seconds(moment.before_s)} to "
+        f"{seconds(moment.after_s)} ({ratio:.2g} times; p = {moment.p_value:.2g})."
+        + _errors_around(moment, points)
     )
 
 
-def _errors_around(change: ChangePoint, points: Sequence[DriftPoint]) -> str:
+def _errors_around(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
     """The predictions' error before and from the change on; empty where either is not known."""
-    at = next(i for i, point in enumerate(points) if point.run_id == change.run_id)
+    at = next(i for i, point in enumerate(points) if point.run_id == moment.run_id)
     before, after = (
         [point.error for point in side if point.comparable and point.error is not None]
         for side in (points[:at], points[at:])
     )
     if not before or not after:
         return ""
-    return f" The predictions' error went from {_error(median(before))} to {_error(median(after))}."
+    return f" The predictions' error went from {change(median(before))} to {change(median(after))}."
 
 
 def _steps(op: OpStatistics) -> str:
@@ -264,11 +317,8 @@ def _spread(value: Spread, steps: int = 2) -> str:
     return f"{seconds(value.median)} ({seconds(value.p10)} to {seconds(value.p90)})"
 
 
-def _signed(value_s: float) -> str:
-    return f"-{seconds(-value_s)}" if value_s < 0 else seconds(value_s)
-
-
-def _error(value: float | None) -> str:
-    if value is None:
-        return "-"
-    return f"{'+' if value >= 0 else '-'}{percent(abs(value))}"
+def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose cells may be wrapped; words on the left, figures on the right."""
+    left = {"method", "way"}
+    columns = (Column(name, name in left or not i, wrap=True) for i, name in enumerate(head))
+    return Table(tuple(columns), tuple(Row(tuple(row)) for row in rows))

@@ -1,14 +1,13 @@
-"""What a calibration found, as tables that every form of output can show."""
+"""What a calibration measured, as a document."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 
 from advisor.domain.advice import BreakEven
 from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
-from advisor.render import wording
-from advisor.render.wording import seconds, size
+from advisor.domain.quantities import count, seconds, size
+from advisor.render.document import Block, Document, Heading, Paragraph, plain_table
 
 _METHODS = (
     ("spawn", "spawn"),
@@ -25,23 +24,13 @@ _STEP_PHASES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """One table with its notes; no rows: notes alone."""
-
-    title: str
-    header: tuple[str, ...] = ()
-    rows: tuple[tuple[str, ...], ...] = ()
-    notes: tuple[str, ...] = ()
-
-
-def host_tables(
+def host_document(
     host: HostProfile,
     overhead: OverheadModel,
     break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
-) -> tuple[Section, ...]:
-    """All sections, in the order in which they are read; ``break_even`` is by items."""
-    sections = [
+) -> Document:
+    """All sections, in the order in which they are read; ``break_even`` is by number of items."""
+    sections = (
         _machine(host),
         _steps(overhead),
         _preload(host),
@@ -51,15 +40,31 @@ def host_tables(
         _scaling(overhead),
         _crossings(tuple(break_even)),
         _unmeasured(host),
-    ]
-    return tuple(section for section in sections if section.rows or section.notes)
+    )
+    return Document(tuple(block for section in sections for block in section))
+
+
+Section = tuple[Block, ...]
+
+
+def _section(
+    title: str,
+    header: tuple[str, ...] = (),
+    rows: tuple[tuple[str, ...], ...] = (),
+    notes: tuple[str, ...] = (),
+) -> Section:
+    """A table with its notes; no rows: notes alone; neither: nothing."""
+    if not rows and not notes:
+        return ()
+    table = (plain_table(header, rows),) if rows else ()
+    return (Heading(title), *table, *((Paragraph(notes),) if notes else ()))
 
 
 def _machine(host: HostProfile) -> Section:
     facts = host.facts
-    cpus = wording.count(facts.cpus, "core")
+    cpus = count(facts.cpus, "core")
     counted = f" (cpu_count says {facts.cpu_count})" if facts.cpu_count != facts.cpus else ""
-    return Section(
+    return _section(
         f"Host {facts.id}",
         notes=(
             f"{cpus}{counted}, {size(facts.memory_bytes)}, {facts.processor}, {facts.system}",
@@ -88,7 +93,7 @@ def _steps(overhead: OverheadModel) -> Section:
         f"A step in a pool takes {seconds(2 * overhead.in_process.claim_s)} more, to claim its "
         "slot and give it back."
     )
-    return Section(
+    return _section(
         "What a step takes beside its work, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in found)),
         tuple(rows) if found else (),
@@ -103,14 +108,14 @@ def _step_s(method: MultiprocessOverhead) -> float:
 def _preload(host: HostProfile) -> Section:
     preload = host.preload
     if not preload.modules:
-        return Section("Warm preload list", notes=("None could be derived.",))
+        return _section("Warm preload list", notes=("None could be derived.",))
     after, before = seconds(preload.boot_after_s), seconds(preload.boot_before_s)
     notes = [
         f"A step boots in {after} with it, in {before} with the default one.",
-        f"{wording.count(len(preload.modules), 'module')}: {', '.join(preload.modules)}",
+        f"{count(len(preload.modules), 'module')}: {', '.join(preload.modules)}",
     ]
     notes += [f"Left out: {module}: {reason}" for module, reason in preload.left_out.items()]
-    return Section("Warm preload list", notes=tuple(notes))
+    return _section("Warm preload list", notes=tuple(notes))
 
 
 def _cheaper(host: HostProfile) -> Section:
@@ -122,7 +127,7 @@ def _cheaper(host: HostProfile) -> Section:
         (names[step.what], seconds(step.before_s), seconds(step.after_s), str(step.runs))
         for step in host.cheaper_steps
     )
-    return Section(
+    return _section(
         "Cheaper steps: what one takes beside its work, as it is and so",
         ("with", "as it is", "so", "runs of each"),
         rows,
@@ -141,7 +146,7 @@ def _fixed(overhead: OverheadModel) -> Section:
             rows.append((f"multiprocess, {name}", seconds(method.start_s + method.server_start_s)))
     if overhead.cli_start_s is not None:
         rows.append(("the command line, on top", seconds(overhead.cli_start_s)))
-    return Section("What a run takes to start, once", ("way", "start"), tuple(rows))
+    return _section("What a run takes to start, once", ("way", "start"), tuple(rows))
 
 
 def _storing(host: HostProfile) -> Section:
@@ -149,12 +154,12 @@ def _storing(host: HostProfile) -> Section:
         (size(sample.value_bytes), seconds(sample.store_s), seconds(sample.load_s))
         for sample in host.storing
     )
-    return Section("Storing and loading one value", ("size", "store", "load"), rows)
+    return _section("Storing and loading one value", ("size", "store", "load"), rows)
 
 
 def _scaling(overhead: OverheadModel) -> Section:
     rows = tuple((str(s.workers), f"{s.slowdown:.2f}") for s in overhead.cpu_scaling)
-    return Section(
+    return _section(
         "CPU-bound processes at once: an item's seconds over its seconds alone",
         ("processes", "slowdown"),
         rows,
@@ -163,7 +168,7 @@ def _scaling(overhead: OverheadModel) -> Section:
 
 def _crossings(by_items: tuple[tuple[int, tuple[BreakEven, ...]], ...]) -> Section:
     pairs = list(dict.fromkeys((b.from_method, b.to_method) for _, row in by_items for b in row))
-    return Section(
+    return _section(
         "From which item duration on the second way beats the first",
         ("ways", *(f"{items:,} items" for items, _ in by_items)),
         tuple(
@@ -182,6 +187,6 @@ def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
 
 
 def _unmeasured(host: HostProfile) -> Section:
-    return Section(
+    return _section(
         "Not measured", notes=tuple(f"{what}: {why}" for what, why in host.unmeasured.items())
     )

@@ -1,0 +1,294 @@
+"""The advice, one prediction, and a saved profile's page, as documents."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.finding import Finding, Severity
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.quantities import count, faster, interval, percent, seconds, size, spread
+from advisor.domain.verification import Verification
+from advisor.domain.workload import WorkloadDescription
+from advisor.render import wording
+from advisor.render.document import (
+    Bars,
+    Block,
+    Code,
+    Column,
+    Details,
+    Document,
+    Heading,
+    Headline,
+    ListBlock,
+    Note,
+    Paragraph,
+    Row,
+    Span,
+    Table,
+    Text,
+    Tone,
+)
+from advisor.render.host import host_document
+from advisor.render.verification import verification_document
+from advisor.render.ways import SHOWN, marks, selected_ways, telling_rejections
+
+TONES: dict[Severity, Tone] = {"error": "bad", "warning": "warn", "note": "note"}
+_PAGE_WAYS = 14
+_REJECTIONS = 100
+
+
+def advice_document(
+    advice: Advice, *, path: Path | None = None, emitted: str | None = None, ways: int = SHOWN
+) -> Document:
+    """The whole advice.
+
+    ``path`` is where its profile was saved, ``emitted`` a snippet to show instead of the advice's
+    own, ``ways`` how many ways to run are shown, about.
+    """
+    return Document(
+        (
+            Heading(Span(advice.target, code=True), level=1),
+            _headline(advice),
+            *_workload(advice),
+            *_ways(advice, ways),
+            *_reasons(advice),
+            *_warnings(advice),
+            *_next(advice),
+            *_limits(advice),
+            *_snippets(advice, emitted),
+            _closing(advice, path),
+        )
+    )
+
+
+def report_document(
+    advice: Advice,
+    description: WorkloadDescription,
+    host: HostProfile,
+    overhead: OverheadModel,
+    verifications: tuple[Verification, ...] = (),
+) -> Document:
+    """All that a saved profile holds."""
+    blocks = advice_document(advice, ways=_PAGE_WAYS).blocks
+    if verifications:
+        blocks += (Heading("Real runs"), *verification_document(verifications, "").blocks[1:])
+    mapped: list[Text] = []
+    for op in (mapped.op for mapped in description.mapped):
+        place = f" ({op.location})" if op.location else ""
+        mapped.append((Span(op.handle, code=True), place))
+    blocks += (Heading("Mapped ops"), ListBlock(tuple(mapped)))
+    return Document(blocks + host_document(host, overhead, ()).blocks)
+
+
+def _headline(advice: Advice) -> Headline:
+    head = wording.headline(advice)
+    lines: list[Text] = [head.predicted]
+    lines += [compared[:1].upper() + compared[1:] for compared in head.compared]
+    lines.append(Span(head.certainty, tone="" if head.sure else "warn"))
+    if head.needs_code:
+        costs = f" What it costs: {'; '.join(head.costs)}." if head.costs else ""
+        lines.append(f"It needs a change of code.{costs}")
+        pasted = advice.config_only
+        gain = ""
+        if advice.current and advice.current.candidate != pasted.candidate:
+            gain = f", {faster(advice.current.makespan_s, pasted.makespan_s)} as the job as it is"
+        label = Span(pasted.candidate.label, strong=True)
+        lines.append(
+            ("Without a change of code: ", label, f": {interval(pasted.makespan_s)}{gain}")
+        )
+    return Headline(head.what, tuple(lines), "good" if head.sure else "warn")
+
+
+def _workload(advice: Advice) -> tuple[Block, ...]:
+    work = advice.workload
+    facts = [f"CPU {seconds(work.cpu_s)} per item"]
+    if work.first_call_extra_s > 0.01 * max(work.wall_s.median, 0.01):
+        facts.append(f"{seconds(work.first_call_extra_s)} more in a fresh process")
+    facts.append(f"{size(work.input_bytes)} in and {size(work.output_bytes)} out")
+    facts.append(f"{size(work.peak_rss_bytes)} of memory at its peak")
+    lines: list[Text] = [
+        (
+            f"{count(work.items, 'item')} of {spread(work.wall_s)}, {wording.KIND[work.kind]}; "
+            f"measured on {count(work.samples, 'item')}."
+        ),
+        "; ".join(facts) + ".",
+    ]
+    for spot in work.hotspots[:3]:
+        where = Span(spot.where, code=True)
+        lines.append((f"{percent(spot.share)} of the time in ", where, f" ({spot.category})"))
+    notes = (ListBlock(advice.notes),) if advice.notes else ()
+    return (Heading("Workload"), Paragraph(tuple(lines)), *notes)
+
+
+def _ways(advice: Advice, limit: int) -> tuple[Block, ...]:
+    shown = selected_ways(advice, limit)
+    scale = max(prediction.makespan_s.high for prediction in shown) or 1.0
+    columns = [
+        Column("way", left=True),
+        Column("predicted (90 %)"),
+        Column("work"),
+        Column("overhead"),
+        Column("memory", roomy=True),
+        Column("best in"),
+    ]
+    if advice.objective != "time":
+        columns.append(Column("core-seconds"))
+    rows = tuple(_way(advice, prediction, scale, len(columns)) for prediction in shown)
+    blocks: list[Block] = [
+        Heading(f"Ways to run on {wording.other_machine(advice)}"),
+        Table(tuple(columns), rows),
+    ]
+    if (more := len(advice.candidates) - len(shown)) > 0:
+        blocks.append(Note((f"The best of each kind; {more:,} more in --format json.",)))
+    return (*blocks, *_rejected(advice))
+
+
+def _way(advice: Advice, prediction: Prediction, scale: float, columns: int) -> Row:
+    named = marks(advice, prediction)
+    label: Text = prediction.candidate.label
+    if named:
+        label = (prediction.candidate.label, Span(f" [{', '.join(named)}]"))
+    advised = prediction.candidate == advice.recommendation.candidate
+    cells: tuple[Text, ...] = (
+        label,
+        interval(prediction.makespan_s),
+        seconds(prediction.breakdown_s.work_s),
+        seconds(wording.overhead_s(prediction.breakdown_s)),
+        size(prediction.peak_memory_bytes),
+        percent(prediction.p_best),
+        f"{prediction.core_seconds:.3g}",
+    )
+    tone: Tone = "good" if advised else ("" if prediction.allowed else "quiet")
+    return Row(cells[:columns], tone, strong=advised, bars=_bars(prediction, scale))
+
+
+def _bars(prediction: Prediction, scale: float) -> Bars:
+    """The parts of the makespan side by side, in percent of ``scale`` seconds."""
+    parts, start = [], 0.0
+    for name, value_s, _ in wording.breakdown(prediction.breakdown_s):
+        width = _share(value_s, scale)
+        parts.append((name, start, width, seconds(value_s)))
+        start = round(start + width, 2)
+    makespan = prediction.makespan_s
+    return Bars(tuple(parts), _share(makespan.low, scale), _share(makespan.high, scale))
+
+
+def _share(value: float, scale: float) -> float:
+    return round(100 * max(0.0, value) / scale, 2)
+
+
+def _rejected(advice: Advice) -> tuple[Block, ...]:
+    if not advice.rejected:
+        return ()
+    lines = [f"{r.candidate.label}: {r.reason}" for r in telling_rejections(advice)]
+    short = [f"Rejected: {line}" for line in lines[:3]]
+    if (rest := len(advice.rejected) - len(short)) > 0:
+        short.append(f"{count(rest, 'more way')} rejected, see --format json.")
+    summary = f"{count(len(advice.rejected), 'way')} rejected"
+    return (Details(summary, (ListBlock(tuple(lines[:_REJECTIONS])),), (Note(tuple(short)),)),)
+
+
+def _reasons(advice: Advice) -> tuple[Block, ...]:
+    return tuple(
+        block
+        for label, reasons in wording.reasons(advice)
+        for block in (Heading(f"Why {label}"), ListBlock(reasons))
+    )
+
+
+def _warnings(advice: Advice) -> tuple[Block, ...]:
+    if not advice.warnings:
+        return ()
+    return (Heading("Warnings"), *(_warning(finding) for finding in advice.warnings))
+
+
+def _warning(finding: Finding) -> Paragraph:
+    code = Span(finding.code, strong=True, tone=TONES[finding.severity])
+    where = (" (", Span(str(finding.location), code=True), ")") if finding.location else ()
+    return Paragraph(((code, f" {finding.message}", *where, f" {finding.remedy}"),))
+
+
+def _next(advice: Advice) -> tuple[Block, ...]:
+    measurement = advice.next_measurement
+    if measurement is None:
+        return ()
+    command = Span(measurement.command, code=True, strong=True)
+    return (Heading("What would settle it"), Paragraph((measurement.what, command)))
+
+
+def _limits(advice: Advice) -> tuple[Block, ...]:
+    floors = advice.floors
+    sentence = (
+        f"The longest item takes {seconds(floors.critical_path_s)}; the CPU work spread over all "
+        f"cores {seconds(floors.perfect_parallel_s)}; one item after another, without any "
+        f"overhead, {seconds(floors.serial_s)}."
+    )
+    blocks: tuple[Block, ...] = (Paragraph((sentence,)),)
+    if advice.break_even:
+        rows = tuple(wording.break_even(row) for row in advice.break_even)
+        blocks += (
+            Heading(f"Break-even on this host, for {count(advice.workload.items, 'item')}", 3),
+            ListBlock(rows),
+        )
+    return (Details("Floors", blocks),)
+
+
+def _snippets(advice: Advice, emitted: str | None) -> tuple[Block, ...]:
+    if emitted is not None:
+        language = "yaml" if _looks_like_yaml(emitted) else "python"
+        return (Heading("To paste"), Code(emitted, language))
+    snippets = advice.snippets
+    blocks: list[Block] = []
+    if snippets.run_config:
+        blocks.append(Heading("Run config to paste (launchpad, or a file for -c)"))
+        blocks.append(Code(snippets.run_config, "yaml"))
+    if snippets.python:
+        blocks += [Heading("Code to paste"), Code(snippets.python, "python")]
+    return tuple(blocks)
+
+
+def _looks_like_yaml(text: str) -> bool:
+    lines = (line for line in text.splitlines() if line and not line.startswith(("#", " ")))
+    return next(lines, "").endswith(":") and "import" not in text
+
+
+def _closing(advice: Advice, path: Path | None) -> Note:
+    versions = f"Python {advice.python_version}, Dagster {advice.dagster_version}"
+    measured = f"Measured: {wording.profiles_line(advice)}; {versions}."
+    return Note((measured, *((f"Saved: {path}",) if path else ())))
+
+
+def prediction_document(prediction: Prediction, target: str, items: int) -> Document:
+    """One way's prediction with its breakdown."""
+    total_s = prediction.makespan_s.median or 1.0
+    rows = tuple(
+        Row((name, seconds(value_s), Span(_bar(value_s / total_s)), Span(meaning, tone="quiet")))
+        for name, value_s, meaning in wording.breakdown(prediction.breakdown_s)
+    )
+    columns = (
+        Column("part", left=True),
+        Column("time"),
+        Column("", left=True),
+        Column("meaning", left=True),
+    )
+    predicted = f"{interval(prediction.makespan_s)} for {count(items, 'item')}, 90 %"
+    memory = (
+        f"Memory at its peak {size(prediction.peak_memory_bytes)}; "
+        f"{prediction.core_seconds:.3g} core-seconds."
+    )
+    code = ("It needs a change of code.",) if prediction.candidate.needs_code else ()
+    return Document(
+        (
+            Heading(Span(target, code=True), level=1),
+            Headline(prediction.candidate.label, (predicted,)),
+            Heading("Where it goes"),
+            Table(columns, rows),
+            Paragraph((memory, *code)),
+            ListBlock((*prediction.costs, *prediction.reasons)),
+        )
+    )
+
+
+def _bar(share: float) -> str:
+    return "█" * round(20 * max(0.0, min(1.0, share)))

@@ -1,0 +1,144 @@
+"""A document for a terminal."""
+
+from __future__ import annotations
+
+import io
+
+from rich import box
+from rich.console import Console, RenderableType
+from rich.padding import Padding
+from rich.syntax import Syntax
+from rich.table import Table as Grid
+from rich.text import Text as Styled
+
+from advisor.render import document as doc
+from advisor.render.document import Block, Document, Text, Tone, spans
+from advisor.render.escaping import one_line, printable
+from advisor.render.gantt import gantt_text
+
+INDENT = 2
+ROOMY = 100
+"""Columns from which a terminal shows all of a table."""
+
+_STYLES: dict[Tone, str] = {
+    "": "", "good": "green", "warn": "yellow", "bad": "red", "note": "cyan", "quiet": "dim"
+}  # fmt: skip
+
+
+def to_text(document: Document, *, width: int = 100, color: bool = False, wrap: bool = True) -> str:
+    """The whole document, without blanks at the ends of its lines.
+
+    ``wrap`` False leaves each line whole, however long, to be searched or pasted.
+    """
+    page = _Page(width, color, wrap)
+    for block in document.blocks:
+        page.show(block)
+    return page.text()
+
+
+class _Page:
+    def __init__(self, width: int, color: bool, wrap: bool) -> None:
+        self._file = io.StringIO()
+        self._color, self._width, self._wrap = color, width, wrap
+        self._previous: Block | None = None
+        self._console = Console(
+            file=self._file,
+            width=width if wrap else 10_000,
+            force_terminal=color,
+            color_system="standard" if color else None,
+            no_color=not color,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            legacy_windows=False,
+        )
+
+    def text(self) -> str:
+        lines = self._file.getvalue().splitlines()
+        return "\n".join(line.rstrip() for line in lines).strip("\n") + "\n"
+
+    def show(self, block: Block) -> None:  # noqa: C901, PLR0912 - a case for each kind of block
+        apart = isinstance(self._previous, doc.Table | doc.Code)
+        if apart and isinstance(block, doc.Paragraph | doc.ListBlock | doc.Note):
+            self._print("")
+        if not isinstance(block, doc.Details):
+            self._previous = block
+        match block:
+            case doc.Heading(text):
+                self._print("")
+                self._print(_styled(text, "bold"))
+            case doc.Headline(verdict, lines, tone):
+                self._print("")
+                self._put(_styled(verdict, f"bold {_STYLES[tone]}"))
+                self._lines(lines)
+            case doc.Paragraph(lines, tone):
+                self._lines(lines, _STYLES[tone])
+            case doc.Note(lines):
+                self._lines(lines, "dim")
+            case doc.ListBlock(items, tone, under):
+                for item in items:
+                    self._put(_point(_styled(item, _STYLES[tone])), 2 * INDENT if under else INDENT)
+            case doc.Table():
+                self._table(block)
+            case doc.Code(text, language, under):
+                self._code(text, language, 3 * INDENT if under else 0)
+            case doc.Timeline(bars, makespan_s):
+                chart = gantt_text(bars, makespan_s, self._width - INDENT)
+                self._code(chart, "", INDENT)
+            case doc.Details(summary, blocks, short):
+                if blocks and not short:
+                    self.show(doc.Heading(summary))
+                for part in short or blocks:
+                    self.show(part)
+
+    def _lines(self, lines: tuple[Text, ...], style: str = "") -> None:
+        for line in lines:
+            self._put(_styled(line, style))
+
+    def _print(self, shown: RenderableType) -> None:
+        self._console.print(shown)
+
+    def _put(self, shown: RenderableType, indent: int = INDENT) -> None:
+        self._print(Padding(shown, (0, 0, 0, indent)))
+
+    def _table(self, table: doc.Table) -> None:
+        roomy = self._width >= ROOMY
+        # A rule under the head would be as long as the longest line.
+        head = box.SIMPLE_HEAD if self._wrap else None
+        grid = Grid(box=head, show_edge=False, header_style="dim")
+        grid.padding = (0, 1) if roomy else 0
+        places = [i for i, column in enumerate(table.columns) if roomy or not column.roomy]
+        for column in (table.columns[place] for place in places):
+            grid.add_column(
+                Styled(one_line(column.title)),
+                justify="left" if column.left else "right",
+                overflow="fold",
+                no_wrap=not column.wrap and not column.left,
+            )
+        for row in table.rows:
+            style = f"{'bold' if row.strong else ''} {_STYLES[row.tone]}".strip()
+            grid.add_row(*(_styled(row.cells[place]) for place in places), style=style)
+        self._put(grid, INDENT - 1 if roomy else INDENT)
+
+    def _code(self, text: str, language: str, indent: int) -> None:
+        text = printable(text).rstrip()
+        if self._color and language:
+            shown = Syntax("", language, theme="ansi_dark").highlight(text)
+        else:
+            shown = Styled("\n".join(" " * indent + line for line in text.splitlines()))
+        if text:
+            self._console.print(shown, soft_wrap=True)
+
+
+def _styled(text: Text, style: str = "") -> Styled:
+    shown = Styled(style=style)
+    for span in spans(text):
+        own = f"{'bold' if span.strong else ''} {_STYLES[span.tone]}".strip()
+        shown.append(one_line(span.text), style=own or None)
+    return shown
+
+
+def _point(text: Styled) -> Grid:
+    grid = Grid.grid(padding=(0, 1))
+    grid.add_row("•", text)
+    return grid
