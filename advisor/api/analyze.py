@@ -89,7 +89,8 @@ def analyze(options: AnalyzeOptions) -> Analysis:
 
 def analyze_run(run: ObservedRun, overhead: OverheadModel | None = None) -> RunAnalysis:
     """One run's phases, parallelism, totals and diagnosis."""
-    from advisor.model.diagnosis import Facts, diagnose
+    from advisor.model.diagnosis import diagnose
+    from advisor.model.run_facts import Facts
     from advisor.model.run_statistics import (
         gantt_bars,
         item_count,

@@ -2,23 +2,23 @@
 
 Each rule is a function from the facts of one run to at most one diagnosis. A gain is a plain
 formula over observed figures; where the run bounds it from one side only, it says "at most".
-A rule speaks when what it found costs at least :data:`WORTH` of the run.
+A rule speaks when what it found costs at least ``WORTH`` of the run.
 """
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 import numpy as np
 
-from advisor.domain.analysis import Diagnosis, OpStatistics, Parallelism, Totals
+from advisor.domain.analysis import Diagnosis, OpStatistics
 from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
-from advisor.domain.finding import Severity
-from advisor.domain.host import OverheadModel
-from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.observed import ObservedRun
+from advisor.model.failures import FAILURES, has_crash
+from advisor.model.process_ends import processes_held_open
+from advisor.model.run_facts import Facts, own_code_s, step_count
+from advisor.model.run_facts import duration as _s
 from advisor.model.run_statistics import (
     BOOT,
     WORK,
@@ -27,73 +27,39 @@ from advisor.model.run_statistics import (
     compute_s,
     fan_out_step,
     item_count,
-    makespan,
     mapped_steps,
 )
+from advisor.model.skipped_steps import skipped_steps
 
-WORTH = 0.10
-"""A loss below this share of the makespan is not worth a user's time."""
+_SPREADS_WORK = frozenset({"RUN002", "RUN007", "RUN008"})
+"""Diagnoses whose remedy runs own code side by side that ran alone."""
 
 _DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
-_KILLED = re.compile(
-    r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
-    r"|Cannot allocate memory",
-    re.IGNORECASE,
-)
-_CONNECTIONS = re.compile(
-    r"too many (?:clients|connections)|remaining connection slots|connection slots"
-    r"|QueuePool limit|max_connections|pool exhausted|Connection pool is full"
-    r"|Max(?:imum)? (?:client )?connections",
-    re.IGNORECASE,
-)
-_LOCKED = re.compile(r"database (?:table )?is locked|SQLITE_BUSY", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """One run with what was computed of it.
-
-    Attributes:
-        mapped: The mapped ops, the one that holds slots longest first.
-        overhead: A calibration of the host, where there is one: it bounds what a warm
-            forkserver or in-process run would cost.
-    """
-
-    run: ObservedRun
-    ops: tuple[OpStatistics, ...]
-    parallelism: Parallelism
-    totals: Totals
-    overhead: OverheadModel | None = None
-
-    @property
-    def mapped(self) -> list[OpStatistics]:
-        """Mapped ops, the one with most slot time first."""
-        found = [op for op in self.ops if op.role == "mapped"]
-        return sorted(found, key=lambda op: op.slot_s.median * op.attempts, reverse=True)
-
-    @property
-    def slots(self) -> int:
-        """Steps at once that really could be."""
-        if self.run.executor == "in_process":
-            return 1
-        items = item_count(self.run) or len(self.run.steps)
-        return max(1, min(self.parallelism.slots, items))
-
-    @property
-    def makespan_s(self) -> float:
-        """Wall clock of the run."""
-        return makespan(self.run)
-
-    def worth(self, seconds: float) -> bool:
-        """Whether a loss is large enough to speak of."""
-        return seconds >= WORTH * self.makespan_s and seconds > 0
 
 
 def diagnose(facts: Facts) -> tuple[Diagnosis, ...]:
     """All that a run's figures tell against it: failures first, then by gain."""
-    found = [diagnosis for rule in _RULES if (diagnosis := rule(facts)) is not None]
+    found = [_bounded(facts, told) for rule in _RULES if (told := rule(facts)) is not None]
     order = {"error": 0, "warning": 1, "note": 2}
     return tuple(sorted(found, key=lambda d: (order[d.severity], -(d.gain_s or 0.0), d.code)))
+
+
+def _bounded(facts: Facts, found: Diagnosis) -> Diagnosis:
+    """The diagnosis with no more gain than the run can give: what its ops' own code leaves of it.
+
+    Remedies that split or spread that code itself can gain more, but never the whole run.
+    """
+    own_s = 0.0
+    if found.code not in _SPREADS_WORK:
+        done = [step for step in facts.run.steps if step.status == "success"]
+        own_s = own_code_s(facts.run, done) / facts.slots
+    most_s = max(0.0, facts.makespan_s - own_s)
+    if found.gain_s is None or found.gain_s <= most_s:
+        return found
+    left = f"makespan - own code / slots = {facts.makespan_s:.2f} - {own_s:.2f}"
+    return replace(
+        found, gain_s=most_s, formula=f"{left}, which is less than {found.formula}", at_most=True
+    )
 
 
 # --- the seed's two problems -------------------------------------------------------------------
@@ -102,7 +68,7 @@ def diagnose(facts: Facts) -> tuple[Diagnosis, ...]:
 def parallel_slower_than_expected(facts: Facts) -> Diagnosis | None:
     """RUN001: steps at once, and yet slower than the same work one after another."""
     run = facts.run
-    if run.executor == "in_process" or not facts.mapped or facts.slots < 2:
+    if run.executor == "in_process" or not facts.mapped or facts.slots < 2 or has_crash(facts):
         return None
     serial_s = _serial_s(facts)
     gain = facts.makespan_s - serial_s
@@ -110,7 +76,7 @@ def parallel_slower_than_expected(facts: Facts) -> Diagnosis | None:
         return None
     p, t = facts.parallelism, facts.totals
     step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
-    own_s = _own_code_s(run)
+    own_s = own_code_s(run)
     if not step_s:
         # Loading and storing were slowed by the launches beside them: no bound can count on them.
         gain = facts.makespan_s - own_s
@@ -164,8 +130,8 @@ def sequential_unexpectedly_slow(facts: Facts) -> Diagnosis | None:
     if work_s < facts.makespan_s / 2 or not facts.worth(gain):
         return None
     slowest = max(done, key=lambda step: compute_s(step) or 0.0)
-    own_s = _own_code_s(facts.run)
-    halved_s = _own_code_s(facts.run, done) / 2
+    own_s = own_code_s(facts.run)
+    halved_s = own_code_s(facts.run, done) / 2
     if not launch_s:
         # One step for all items also spares each its own load, store and events.
         gain = facts.makespan_s - (own_s - halved_s)
@@ -295,7 +261,7 @@ def launches_compete(facts: Facts) -> Diagnosis | None:
 
 def pod_start_dominates(facts: Facts) -> Diagnosis | None:
     """RUN004: a pod, container or task a step, for less work than its start."""
-    if facts.run.executor not in _DELEGATING or not facts.mapped:
+    if facts.run.executor not in _DELEGATING or not facts.mapped or has_crash(facts):
         return None
     op = facts.mapped[0]
     boot_s, work_s = op.median_s(*BOOT), op.median_s(*WORK)
@@ -346,7 +312,7 @@ def many_tiny_steps(facts: Facts) -> Diagnosis | None:
     if lost_s < work_s or not facts.worth(lost_s):
         return None
     # One batch also spares the fan-out op its outputs and the collecting op its inputs.
-    own_s = _own_code_s(facts.run)
+    own_s = own_code_s(facts.run)
     return Diagnosis(
         code="RUN005",
         kind="many-tiny-steps",
@@ -559,7 +525,7 @@ def pool_waits(facts: Facts) -> Diagnosis | None:
         kind="pool-waits",
         severity="warning",
         message=(
-            f"{_steps(len(waits))} waited {_s(total_s)} in all for a slot of "
+            f"{step_count(len(waits))} waited {_s(total_s)} in all for a slot of "
             f"{'its' if len(waits) == 1 else 'their'} pool."
         ),
         evidence=(f"longest: {longest} with {_s(waits[longest])}",),
@@ -578,102 +544,6 @@ def pool_waits(facts: Facts) -> Diagnosis | None:
     )
 
 
-# --- failures ------------------------------------------------------------------------------------
-
-
-def retries(facts: Facts) -> Diagnosis | None:
-    """RUN011: attempts that had to be repeated."""
-    failed = [step for step in facts.run.steps if step.status == "up_for_retry"]
-    if not failed:
-        return None
-    lost_s = sum(_held_s(step) for step in failed)
-    again = {step.step_key for step in failed}
-    gain = lost_s / facts.slots
-    return Diagnosis(
-        code="RUN011",
-        kind="retries",
-        severity="warning" if facts.worth(gain) else "note",
-        message=(
-            f"{_steps(len(again))} {'was' if len(again) == 1 else 'were'} retried; "
-            f"{_attempts(len(failed))} lost."
-        ),
-        evidence=(f"{_s(lost_s)} of slot time in failed attempts", *_errors(failed)),
-        remedy=(
-            "Remove the cause, or wait less before trying again. With batches, a retry repeats "
-            "the whole batch. Retrying a whole run skips mapped steps (dagster#20925)."
-        ),
-        gain_s=gain,
-        formula=f"slot time of failed attempts / slots = {lost_s:.2f} / {facts.slots}",
-    )
-
-
-def out_of_memory(facts: Facts) -> Diagnosis | None:
-    """RUN012: children killed, or out of memory."""
-    return _by_error(
-        facts,
-        _KILLED,
-        code="RUN012",
-        kind="memory",
-        message="{attempts} killed or out of memory ({slots} at once).",
-        remedy=(
-            "Lower max_concurrent so that the steps' peaks fit the machine (SIGKILL nearly always "
-            "means out of memory); `dynadvise profile` measures an item's peak and respects "
-            "--memory."
-        ),
-    )
-
-
-def connections_exhausted(facts: Facts) -> Diagnosis | None:
-    """RUN013: the database had no connection left."""
-    return _by_error(
-        facts,
-        _CONNECTIONS,
-        code="RUN013",
-        kind="connections",
-        message="{attempts} refused a database connection ({slots} at once).",
-        remedy=(
-            "Limit the steps that hold a connection: lower max_concurrent, or give the op a pool "
-            "with a limit; `dynadvise profile --max-connections N` advises within it."
-        ),
-    )
-
-
-def sqlite_locking(facts: Facts) -> Diagnosis | None:
-    """RUN014: SQLite writers that waited too long for each other."""
-    return _by_error(
-        facts,
-        _LOCKED,
-        code="RUN014",
-        kind="sqlite-locking",
-        message="{attempts} stopped by a locked SQLite database ({slots} at once).",
-        remedy=(
-            "Write from one step (collect the rows and write once), set a busy timeout and WAL "
-            "mode, or use Postgres for the instance if it is Dagster's own storage."
-        ),
-    )
-
-
-def other_failures(facts: Facts) -> Diagnosis | None:
-    """RUN015: steps that failed for a reason of the user's own code."""
-    known = (_KILLED, _CONNECTIONS, _LOCKED)
-    failed = [
-        step
-        for step in facts.run.steps
-        if step.status == "failure"
-        and not any(pattern.search(step.error or "") for pattern in known)
-    ]
-    if not failed:
-        return None
-    return Diagnosis(
-        code="RUN015",
-        kind="failures",
-        severity="note",
-        message=f"{_steps(len(failed))} failed: the figures are those of an incomplete run.",
-        evidence=_errors(failed),
-        remedy="Analyze a run that succeeded for figures to decide by.",
-    )
-
-
 _RULES: Sequence[Callable[[Facts], Diagnosis | None]] = (
     parallel_slower_than_expected,
     sequential_unexpectedly_slow,
@@ -686,64 +556,10 @@ _RULES: Sequence[Callable[[Facts], Diagnosis | None]] = (
     stragglers,
     slots_unused,
     pool_waits,
-    retries,
-    out_of_memory,
-    connections_exhausted,
-    sqlite_locking,
-    other_failures,
+    processes_held_open,
+    skipped_steps,
+    *FAILURES,
 )
-
-
-def _by_error(
-    facts: Facts, pattern: re.Pattern[str], *, code: str, kind: str, message: str, remedy: str
-) -> Diagnosis | None:
-    hit = [step for step in facts.run.steps if step.error and pattern.search(step.error)]
-    if not hit:
-        return None
-    lost_s = sum(_held_s(step) for step in hit)
-    severity: Severity = "error"
-    return Diagnosis(
-        code=code,
-        kind=kind,
-        severity=severity,
-        message=message.format(
-            attempts=_attempts(len(hit)), slots=_steps(facts.parallelism.holding_peak)
-        ),
-        evidence=(
-            *_errors(hit),
-            (
-                f"{_s(lost_s)} of slot time lost; at most "
-                f"{_steps(facts.parallelism.holding_peak)} held a slot at once"
-            ),
-        ),
-        remedy=remedy,
-        gain_s=lost_s / facts.slots,
-        formula=f"slot time of these attempts / slots = {lost_s:.2f} / {facts.slots}",
-    )
-
-
-def _errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
-    """The distinct errors with how often and where first."""
-    seen: dict[str, list[str]] = defaultdict(list)
-    for step in steps:
-        seen[step.error or "no error in the log"].append(step.step_key)
-    return tuple(
-        f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
-        for error, keys in list(seen.items())[:3]
-    )
-
-
-def _steps(number: int) -> str:
-    return f"{number} step{'' if number == 1 else 's'}"
-
-
-def _attempts(number: int) -> str:
-    return f"{number} attempt{' was' if number == 1 else 's were'}"
-
-
-def _held_s(step: ObservedStep) -> float:
-    begin = begin_s(step)
-    return 0.0 if begin is None or step.end_s is None else max(0.0, step.end_s - begin)
 
 
 def _serial_s(facts: Facts) -> float:
@@ -755,22 +571,6 @@ def _serial_s(facts: Facts) -> float:
     )
     step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
     return worked + step_s * len(facts.run.steps)
-
-
-def _own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) -> float:
-    """At least what the ops' own code took, one step after another (of all steps where None).
-
-    Between a step's last input and its output an event is written, and between two outputs one is
-    stored: neither is the op's. What one event takes is seen between the storing and the end.
-    """
-    own_s = 0.0
-    for step in run.steps if steps is None else steps:
-        if step.inputs_s is None or step.end_s is None:
-            continue
-        until = step.first_output_s if step.first_output_s is not None else step.end_s
-        event_s = 0.0 if step.stored_s is None else max(0.0, step.end_s - step.stored_s)
-        own_s += max(0.0, until - step.inputs_s - event_s)
-    return own_s
 
 
 def _tail_alone_s(run: ObservedRun) -> float:
@@ -796,12 +596,3 @@ def _work_s(ops: Sequence[OpStatistics]) -> float:
 
 def _compute_s(ops: Sequence[OpStatistics]) -> float:
     return sum(op.median_s("compute") for op in ops)
-
-
-def _s(seconds: float) -> str:
-    """Seconds as a user reads them."""
-    if seconds >= 90:
-        return f"{seconds / 60:.1f} min"
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms"

@@ -145,7 +145,8 @@ def test_slots_that_never_work_together() -> None:
 
 def test_pool_waits() -> None:
     run = make_observed([0.5] * 6, slots=2, launch_s=0.1)
-    run = replace(run, pool_waits_s={"work[k2]": 3.0, "work[k3]": 1.0})
+    waits = {"work[k2]": 3.0, "work[k3]": 1.0}
+    run = replace(run, pool_waits_s=waits, end_s=run.end_s + 3.0)
     diagnosis = found(run)["pool-waits"]
     assert diagnosis.gain_s == pytest.approx(3.0)  # the last to wait may have waited alone
     assert "work[k2]" in diagnosis.evidence[0]

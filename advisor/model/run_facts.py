@@ -1,0 +1,95 @@
+"""The facts of one run that its diagnoses rest on, and the words that they share. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from advisor.domain.analysis import OpStatistics, Parallelism, Totals
+from advisor.domain.host import OverheadModel
+from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.model.run_statistics import begin_s, item_count, makespan
+
+WORTH = 0.10
+"""A loss below this share of the makespan is not worth a user's time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """One run with what was computed of it.
+
+    Attributes:
+        mapped: The mapped ops, the one that holds slots longest first.
+        overhead: A calibration of the host, where there is one: it bounds what a warm
+            forkserver or in-process run would cost.
+    """
+
+    run: ObservedRun
+    ops: tuple[OpStatistics, ...]
+    parallelism: Parallelism
+    totals: Totals
+    overhead: OverheadModel | None = None
+
+    @property
+    def mapped(self) -> list[OpStatistics]:
+        """Mapped ops, the one with most slot time first."""
+        found = [op for op in self.ops if op.role == "mapped"]
+        return sorted(found, key=lambda op: op.slot_s.median * op.attempts, reverse=True)
+
+    @property
+    def slots(self) -> int:
+        """Steps at once that really could be."""
+        if self.run.executor == "in_process":
+            return 1
+        items = item_count(self.run) or len(self.run.steps)
+        return max(1, min(self.parallelism.slots, items))
+
+    @property
+    def makespan_s(self) -> float:
+        """Wall clock of the run."""
+        return makespan(self.run)
+
+    def worth(self, seconds: float) -> bool:
+        """Whether a loss is large enough to speak of."""
+        return seconds >= WORTH * self.makespan_s and seconds > 0
+
+
+def held_s(step: ObservedStep) -> float:
+    """Seconds from the slot to the end; 0 where the log has not both."""
+    begin = begin_s(step)
+    return 0.0 if begin is None or step.end_s is None else max(0.0, step.end_s - begin)
+
+
+def own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) -> float:
+    """At least what the ops' own code took, one step after another (of all steps where None).
+
+    Between a step's last input and its output an event is written, and between two outputs one is
+    stored: neither is the op's. What one event takes is seen between the storing and the end.
+    """
+    own_s = 0.0
+    for step in run.steps if steps is None else steps:
+        if step.inputs_s is None or step.end_s is None:
+            continue
+        until = step.first_output_s if step.first_output_s is not None else step.end_s
+        event_s = 0.0 if step.stored_s is None else max(0.0, step.end_s - step.stored_s)
+        own_s += max(0.0, until - step.inputs_s - event_s)
+    return own_s
+
+
+def step_count(number: int) -> str:
+    """Steps in words."""
+    return f"{number} step{'' if number == 1 else 's'}"
+
+
+def attempt_count(number: int) -> str:
+    """Attempts in words, as the subject of a sentence."""
+    return f"{number} attempt{' was' if number == 1 else 's were'}"
+
+
+def duration(seconds: float) -> str:
+    """Seconds as a user reads them."""
+    if seconds >= 90:
+        return f"{seconds / 60:.1f} min"
+    if seconds >= 1:
+        return f"{seconds:.1f} s"
+    return f"{seconds * 1000:.0f} ms"
