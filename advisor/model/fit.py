@@ -9,13 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from itertools import pairwise
 from statistics import fmean
-from typing import TypeVar
 
 import numpy as np
 
-from advisor.domain.executor_loop import EVENTS_PER_STEP
 from advisor.domain.host import (
     CalibrationRun,
     CpuScaling,
@@ -25,7 +22,15 @@ from advisor.domain.host import (
     OverheadModel,
     user_import_in,
 )
-from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.model.run_overhead import (
+    in_process_overhead,
+    mean_of,
+    merged,
+    multiprocess_overhead,
+    spans_s,
+    with_parent,
+)
+from advisor.model.run_statistics import mapped_steps
 
 NOISE_FLOOR, NOISE_CEILING = 0.02, 0.40
 
@@ -38,13 +43,6 @@ SLOW_DRIFT = 0.03
 """Relative standard deviation of what changes in an hour, beyond the noise."""
 
 
-_Overhead = TypeVar("_Overhead", InProcessOverhead, MultiprocessOverhead)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return fmean(values) if values else 0.0
-
-
 def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Intercept and slope, both at least 0, by non-negative least squares.
 
@@ -53,7 +51,7 @@ def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     from sklearn.linear_model import LinearRegression
 
     if len({x for x, _ in points}) < 2:
-        return _mean([y for _, y in points]), 0.0
+        return mean_of([y for _, y in points]), 0.0
     x = np.array([[1.0, px] for px, _ in points])
     scale = x.max(axis=0)
     y = np.array([max(py, 1e-9) for _, py in points])
@@ -63,87 +61,25 @@ def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return intercept, slope
 
 
-def _between(step: ObservedStep, first: str, last: str) -> float | None:
-    begin, end = getattr(step, first), getattr(step, last)
-    return None if begin is None or end is None else max(0.0, end - begin)
-
-
-def _phase(steps: Sequence[ObservedStep], first: str, last: str) -> float:
-    """Mean of a phase over the steps that have both of its ends."""
-    found = (_between(step, first, last) for step in steps)
-    return _mean([value for value in found if value is not None])
-
-
-def _mapped(run: ObservedRun) -> list[ObservedStep]:
-    return [step for step in run.steps if step.mapping_key is not None]
-
-
-def _fan_out(run: ObservedRun) -> ObservedStep | None:
-    return next((step for step in run.steps if step.mapping_key is None), None)
-
-
-def _collect(run: ObservedRun) -> ObservedStep | None:
-    later = [step for step in run.steps if step.mapping_key is None]
-    return later[-1] if len(later) > 1 else None
-
-
-def _tails(run: ObservedRun) -> list[float]:
-    """STEP_SUCCESS of a step to STEP_WORKER_STARTING of the next, at one step at a time."""
-    steps = run.steps
-    return [
-        after.worker_starting_s - before.end_s
-        for before, after in pairwise(steps)
-        if before.end_s is not None and after.worker_starting_s is not None
-    ]
-
-
-def _per_output(run: ObservedRun, finish_s: float, items: int) -> float:
-    step = _fan_out(run)
-    spent = _between(step, "start_s", "end_s") if step else None
-    return 0.0 if spent is None else max(0.0, spent - finish_s) / max(1, items)
-
-
-def _per_input(run: ObservedRun, load_s: float, items: int) -> float:
-    step = _collect(run)
-    spent = _between(step, "start_s", "inputs_s") if step else None
-    return 0.0 if spent is None else max(0.0, spent - load_s) / items
-
-
-def _around_call_s(run: CalibrationRun) -> float:
-    """What Dagster does between the last input and the first output besides the op's own work."""
-    spent = _phase(_mapped(run.run), "inputs_s", "first_output_s")
-    return max(0.0, spent - run.item_wait_s)
-
-
 def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
     """One run's phases, at one step at a time."""
     log = run.run
-    mapped, every = _mapped(log), log.steps
-    boot_s = _phase(every[1:], "worker_starting_s", "worker_started_s")
-    first_boot_s = _phase(every[:1], "worker_starting_s", "worker_started_s")
-    load_s = _phase(mapped, "start_s", "inputs_s") + _around_call_s(run)
-    finish_s = _phase(mapped, "first_output_s", "end_s")
-    tail_s = _mean(_tails(log))
+    seen = multiprocess_overhead(log)
     # The log's clock starts at its first event; the call started before it.
-    lead_s = max(0.0, log.started_at_s - run.started_at_s)
-    start_s = lead_s + (every[0].worker_starting_s or 0.0)
-    end_s = max(0.0, run.wall_s - lead_s - (every[-1].end_s or 0.0) - tail_s)
-    parent_step_s = max(0.0, run.parent_cpu_s - start_s - end_s) / len(every)
-    turn_s = parent_step_s / EVENTS_PER_STEP
-    return MultiprocessOverhead(
-        start_s=start_s,
-        server_start_s=0.0 if run.method == "spawn" else max(0.0, first_boot_s - boot_s),
-        # The parent has logged STEP_WORKER_STARTING before the process starts.
-        boot_s=max(0.005, boot_s - turn_s),
-        prepare_s=_phase(every, "worker_started_s", "start_s"),
-        load_s=load_s,
-        finish_s=finish_s,
-        # From SUCCESS to the next STARTING the parent takes the last events and the child exits.
-        exit_s=max(0.0, tail_s - 3 * turn_s),
-        fan_out_output_s=_per_output(log, finish_s, run.items),
-        collect_input_s=_per_input(log, load_s, run.items),
-        end_s=end_s,
-        parent_step_s=parent_step_s,
+    lead_s = max(0.0, log.started_at_s - run.started_at_s) + log.run_start_s
+    start_s = lead_s + seen.start_s
+    last_end_s = max((step.end_s or 0.0 for step in log.steps), default=0.0) - log.run_start_s
+    end_s = max(0.0, run.wall_s - lead_s - last_end_s - seen.exit_s)
+    around_call_s = mean_of(spans_s(mapped_steps(log), "inputs_s", "first_output_s"))
+    return with_parent(
+        replace(
+            seen,
+            start_s=start_s,
+            server_start_s=0.0 if run.method == "spawn" else seen.server_start_s,
+            load_s=seen.load_s + max(0.0, around_call_s - run.item_wait_s),
+            end_s=end_s,
+        ),
+        max(0.0, run.parent_cpu_s - start_s - end_s) / len(log.steps),
     )
 
 
@@ -159,32 +95,12 @@ def _with_module(
     )
 
 
-def _averaged(found: Sequence[_Overhead]) -> _Overhead:
-    """The mean of each phase, over runs of all moments."""
-    first = found[0]
-    return replace(first, **{n: fmean(getattr(o, n) for o in found) for n in first.__slots__})
-
-
 def _in_process(run: CalibrationRun) -> InProcessOverhead:
-    """A serial run with an event log: phases of its steps, and the gaps between them."""
-    log = run.run
-    mapped = _mapped(log)
-    begins = [step.resource_init_started_s or step.start_s or 0.0 for step in mapped]
-    gaps = [after - before for before, after in pairwise(begins)]
-    step_s = max(0.0, (_mean(gaps) if gaps else 0.0) - run.item_wait_s)
-    load_s = _phase(mapped, "start_s", "inputs_s")
-    finish_s = _phase(mapped, "first_output_s", "end_s")
-    fan_out_output_s = _per_output(log, finish_s, run.items)
-    collect_input_s = _per_input(log, load_s, run.items)
-    inside = step_s * (len(mapped) + 2) + (fan_out_output_s + collect_input_s) * run.items
-    work = run.item_wait_s * run.items
-    return InProcessOverhead(
-        start_s=max(0.0, run.wall_s - inside - work),
-        step_s=step_s,
-        fan_out_output_s=fan_out_output_s,
-        collect_input_s=collect_input_s,
-        end_s=0.0,  # is in start_s: nothing tells them apart
-    )
+    """A serial run; what its steps do not explain counts as its start: nothing tells them apart."""
+    seen = in_process_overhead(run.run, lambda _step: run.item_wait_s)
+    inside = seen.step_s * (run.items + 2)
+    inside += (seen.fan_out_output_s + seen.collect_input_s + run.item_wait_s) * run.items
+    return replace(seen, start_s=max(0.0, run.wall_s - inside), end_s=0.0)
 
 
 def _imported_s(run: CalibrationRun) -> float:
@@ -248,7 +164,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         ]
         if found:
             multiprocess[method] = replace(
-                _averaged(found),
+                merged(found, fmean),
                 plan_item_s=plan_item_s,
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
@@ -296,7 +212,7 @@ def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
 
 def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
     found = [_in_process(run) for run in runs if run.method == method and run.run.steps]
-    return _averaged(found) if found else None
+    return merged(found, fmean) if found else None
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:

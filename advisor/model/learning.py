@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields
-from statistics import fmean, median
+from statistics import median
 
 import numpy as np
 
 from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
 from advisor.domain.errors import DynadviseError
-from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.host import (
     InProcessOverhead,
     MultiprocessOverhead,
@@ -22,6 +19,15 @@ from advisor.domain.host import (
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
+from advisor.model.run_overhead import (
+    in_process_overhead,
+    input_s,
+    merged,
+    multiprocess_overhead,
+    output_s,
+    spans_s,
+    with_parent,
+)
 from advisor.model.run_statistics import (
     begin_s,
     collect_steps,
@@ -48,13 +54,13 @@ MEMORY_UNKNOWN = "A log does not tell an item's memory or bytes: they count 0."
 def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
     """A calibration of the place where the runs happened, from their phases."""
     usable = [run for run in runs if run.steps and mapped_steps(run)]
-    serial = [_in_process(run) for run in usable if run.executor == "in_process"]
+    serial = [in_process_overhead(run) for run in usable if run.executor == "in_process"]
     by_method: dict[str, list[MultiprocessOverhead]] = defaultdict(list)
     delegated: dict[str, list[ObservedRun]] = defaultdict(list)
     crowded = 0
     for run in usable:
         if run.executor == "multiprocess":
-            by_method[method_key(run)].append(_multiprocess(run))
+            by_method[method_key(run)].append(with_parent(multiprocess_overhead(run)))
             crowded += parallelism(run).holding_peak > 1
         elif run.executor in DELEGATING:
             delegated[run.executor].append(run)
@@ -70,8 +76,8 @@ def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
             "taken where they were least disturbed (10th percentile)."
         )
     return ObservedOverhead(
-        in_process=_median_in_process(serial) if serial else None,
-        multiprocess={method: _median_of(found) for method, found in by_method.items()},
+        in_process=merged(serial, median) if serial else None,
+        multiprocess={method: merged(found, median) for method, found in by_method.items()},
         delegated={executor: _delegated(executor, found) for executor, found in delegated.items()},
         notes=tuple(notes),
     )
@@ -99,7 +105,7 @@ def overhead_model_from_runs(
             end_s=cheapest.end_s,
         )
     if serial is None and observed.delegated:
-        serial = _median_in_process([_in_process_at_least(run) for run in _delegated_runs(runs)])
+        serial = merged([_in_process_at_least(run) for run in _delegated_runs(runs)], median)
     if serial is None:
         raise DynadviseError(
             "The runs show no executor to learn a host's overhead from.",
@@ -255,78 +261,6 @@ def _sample(
     )
 
 
-def _least_disturbed(values: Sequence[float], *, alone: bool) -> float:
-    if not values:
-        return 0.0
-    return float(np.mean(values) if alone else np.percentile(np.asarray(values), 10))
-
-
-def _spans(steps: Sequence[ObservedStep], first: str, last: str) -> list[float]:
-    found: list[float] = []
-    for step in steps:
-        begin, end = getattr(step, first), getattr(step, last)
-        if begin is not None and end is not None:
-            found.append(max(0.0, end - begin))
-    return found
-
-
-def _multiprocess(run: ObservedRun) -> MultiprocessOverhead:
-    done = [step for step in run.steps if step.status == "success"]
-    mapped = [step for step in done if step.mapping_key is not None]
-    fan_out = fan_out_step(run)
-    after_first = [step for step in done if step is not fan_out] or done
-    alone = parallelism(run).holding_peak <= 1
-
-    def phase(steps: Sequence[ObservedStep], first: str, last: str) -> float:
-        return _least_disturbed(_spans(steps, first, last), alone=alone)
-
-    launched_s = phase(after_first, "worker_starting_s", "worker_started_s")
-    first_s = max(
-        _spans([fan_out] if fan_out else [], "worker_starting_s", "worker_started_s"), default=0.0
-    )
-    turn_s = PARENT_STEP_S / EVENTS_PER_STEP
-    load_s = phase(mapped, "start_s", "inputs_s")
-    finish_s = phase(mapped, "first_output_s", "end_s")
-    tails = [found.seconds["tail"] for found in step_phases(run) if "tail" in found.seconds]
-    exit_s = max(0.0, _least_disturbed(tails, alone=alone) - 3 * turn_s)
-    starts = [step.worker_starting_s for step in run.steps if step.worker_starting_s is not None]
-    last_end = max((step.end_s for step in run.steps if step.end_s is not None), default=run.end_s)
-    return MultiprocessOverhead(
-        start_s=max(0.0, min(starts, default=run.run_start_s) - run.run_start_s),
-        server_start_s=0.0 if run.start_method == "spawn" else max(0.0, first_s - launched_s),
-        boot_s=max(0.005, launched_s - turn_s),
-        prepare_s=phase(done, "worker_started_s", "start_s"),
-        load_s=load_s,
-        finish_s=finish_s,
-        exit_s=exit_s,
-        fan_out_output_s=_per_output(fan_out),
-        collect_input_s=_per_input(run, load_s),
-        end_s=max(0.0, run.end_s - last_end - exit_s),
-    )
-
-
-def _in_process(run: ObservedRun) -> InProcessOverhead:
-    mapped = sorted(
-        (step for step in mapped_steps(run) if step.start_s is not None),
-        key=lambda step: step.start_s or 0.0,
-    )
-    gaps = [
-        max(0.0, (after.start_s or 0.0) - (before.start_s or 0.0) - (compute_s(before) or 0.0))
-        for before, after in itertools.pairwise(mapped)
-        if before.op == after.op
-    ]
-    load_s = fmean(_spans(mapped, "start_s", "inputs_s") or [0.0])
-    starts = [step.start_s for step in run.steps if step.start_s is not None]
-    ends = [step.end_s for step in run.steps if step.end_s is not None]
-    return InProcessOverhead(
-        start_s=max(0.0, min(starts, default=run.run_start_s) - run.run_start_s),
-        step_s=fmean(gaps) if gaps else load_s,
-        fan_out_output_s=_per_output(fan_out_step(run)),
-        collect_input_s=_per_input(run, load_s),
-        end_s=max(0.0, run.end_s - max(ends, default=run.end_s)),
-    )
-
-
 def _delegated_runs(runs: Sequence[ObservedRun]) -> list[ObservedRun]:
     return [run for run in runs if run.executor in DELEGATING and mapped_steps(run)]
 
@@ -334,43 +268,15 @@ def _delegated_runs(runs: Sequence[ObservedRun]) -> list[ObservedRun]:
 def _in_process_at_least(run: ObservedRun) -> InProcessOverhead:
     """What a pod, container or task does in a step that one process would have to do as well."""
     done = [step for step in mapped_steps(run) if step.status == "success"]
-    load_s = median(_spans(done, "start_s", "inputs_s") or [0.0])
-    store_s = median(_spans(done, "last_output_s", "end_s") or [0.0])
+    load_s = median(spans_s(done, "start_s", "inputs_s") or [0.0])
+    store_s = median(spans_s(done, "last_output_s", "end_s") or [0.0])
     return InProcessOverhead(
-        start_s=median(_spans(run.steps, "worker_started_s", "start_s") or [0.0]),
+        start_s=median(spans_s(run.steps, "worker_started_s", "start_s") or [0.0]),
         step_s=load_s + store_s,
-        fan_out_output_s=_per_output(fan_out_step(run)),
-        collect_input_s=_per_input(run, load_s),
+        fan_out_output_s=output_s(run),
+        collect_input_s=input_s(run, load_s),
         end_s=0.0,
     )
-
-
-def _per_output(fan_out: ObservedStep | None) -> float:
-    """From one output to the next; of a single one, what storing it took."""
-    if fan_out is None or fan_out.first_output_s is None or fan_out.last_output_s is None:
-        return 0.0
-    if fan_out.outputs < 2:
-        return max(0.0, (fan_out.end_s or fan_out.last_output_s) - fan_out.last_output_s)
-    return (fan_out.last_output_s - fan_out.first_output_s) / (fan_out.outputs - 1)
-
-
-def _per_input(run: ObservedRun, load_s: float) -> float:
-    found = [
-        max(0.0, step.inputs_s - step.start_s - load_s) / step.inputs
-        for step in collect_steps(run)
-        if step.inputs_s is not None and step.start_s is not None and step.inputs
-    ]
-    return fmean(found) if found else 0.0
-
-
-def _median_of(found: Sequence[MultiprocessOverhead]) -> MultiprocessOverhead:
-    names = [field.name for field in fields(MultiprocessOverhead)]
-    return MultiprocessOverhead(**{n: median(getattr(one, n) for one in found) for n in names})
-
-
-def _median_in_process(found: Sequence[InProcessOverhead]) -> InProcessOverhead:
-    names = [field.name for field in fields(InProcessOverhead)]
-    return InProcessOverhead(**{n: median(getattr(one, n) for one in found) for n in names})
 
 
 def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
@@ -388,7 +294,7 @@ def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
     ]
 
     def phase(first: str, last: str) -> Spread:
-        return _spread(_spans(steps, first, last))
+        return _spread(spans_s(steps, first, last))
 
     return DelegatedOverhead(
         executor=executor,
@@ -409,7 +315,7 @@ def _drift(runs: Sequence[ObservedRun], base: OverheadModel | None) -> float:
     """Relative standard deviation of a launch between like runs; at least the base's, or 5 %."""
     groups: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for run in runs:
-        boots = _spans(mapped_steps(run), "worker_starting_s", "worker_started_s")
+        boots = spans_s(mapped_steps(run), "worker_starting_s", "worker_started_s")
         if run.executor == "multiprocess" and boots and median(boots) > 0:
             groups[method_key(run), run.max_concurrent].append(float(np.log(median(boots))))
     squares = sum(float(np.var(logs) * len(logs)) for logs in groups.values())

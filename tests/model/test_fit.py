@@ -64,8 +64,10 @@ def generated_run(items: int, true: MultiprocessOverhead, method: str = "warm_fo
                 inputs,
                 output,
                 last,
+                last,
                 end,
-                end,
+                outputs=items if number == 0 else 1,
+                inputs=items if name == "collect" else int(mapped),
             )
         )
         clock = end + true.exit_s
