@@ -109,8 +109,8 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
     """
     if found.description is None:
         return found
-    from advisor.checks import CheckFacts, run_checks
     from advisor.measure.machine import host_facts
+    from advisor.rules.static import CheckFacts, run_checks
 
     here = host_facts()
     profile = committed_profile(options, found.description)
@@ -133,9 +133,9 @@ def profile_findings(
     description: WorkloadDescription, profile: SavedProfile, here: HostFacts, *, max_regret: float
 ) -> tuple[Finding, ...]:
     """What is wrong with the committed profile, or with the job beside it."""
-    from advisor.checks.profile_advice import check_profile_advice
-    from advisor.checks.profile_code import check_profile_code
-    from advisor.checks.profile_host import check_profile_host, check_profile_version
+    from advisor.rules.static.profile_advice import check_profile_advice
+    from advisor.rules.static.profile_code import check_profile_code
+    from advisor.rules.static.profile_host import check_profile_host, check_profile_version
 
     profiled = profile.host.facts
     single = (
@@ -231,8 +231,8 @@ def _source(file: str) -> tuple[Sequence[str], Sequence[tuple[int, int, int]]]:
 
 def meanings() -> dict[str, str]:
     """Code to what it means, of every rule and of the gate itself."""
-    from advisor.checks import MEANINGS, profile_advice, profile_code, profile_host
     from advisor.domain.gate import GATE_CODES
+    from advisor.rules.static import MEANINGS, profile_advice, profile_code, profile_host
 
     return {
         **MEANINGS,

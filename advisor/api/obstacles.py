@@ -16,7 +16,7 @@ def static_errors(found: Discovery) -> list[str]:
     Raises:
         TargetError: One of them makes every figure of the job worthless.
     """
-    from advisor.checks import UNMEASURABLE, CheckFacts, run_checks
+    from advisor.rules.static import UNMEASURABLE, CheckFacts, run_checks
 
     facts = CheckFacts(found.description, job=found.job, instance=found.instance_facts)
     errors = [finding for finding in run_checks(facts) if finding.severity == "error"]

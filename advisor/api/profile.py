@@ -329,8 +329,8 @@ def _advised(
     verifications: tuple[Verification, ...],
 ) -> SavedProfile:
     from advisor.api.recommend import recommend
-    from advisor.checks import CheckFacts, run_checks
     from advisor.model.fit import fit_overhead
+    from advisor.rules.static import CheckFacts, run_checks
     from advisor.store import SavedProfile
 
     unadvised = SavedProfile(

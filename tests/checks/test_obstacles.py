@@ -5,13 +5,13 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from advisor.checks import run_checks
 from advisor.cli import cli
 from advisor.dagster_bridge.instances import user_instance_kind
 from advisor.dagster_bridge.job_facts import instance_facts
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.static import run_checks
 
 JOBS = """
 from pathlib import Path

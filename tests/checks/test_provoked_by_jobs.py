@@ -13,9 +13,9 @@ from factories import make_advice, make_host_profile, make_prediction, make_save
 
 from advisor.api.check import CheckOptions
 from advisor.api.inspection import inspect_targets
-from advisor.checks import MEANINGS
 from advisor.domain.candidate import Candidate
 from advisor.measure.machine import host_facts
+from advisor.rules.static import MEANINGS
 from advisor.store import write
 
 JOBS = """

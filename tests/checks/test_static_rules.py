@@ -14,8 +14,8 @@ from factories import (
     make_prediction,
 )
 
-from advisor.checks import MEANINGS, RULES, CheckFacts, InstanceFacts, JobFacts, run_checks
 from advisor.domain.workload import ExecutorSetting, NestedFanOut, SourceLocation
+from advisor.rules.static import MEANINGS, RULES, CheckFacts, InstanceFacts, JobFacts, run_checks
 
 SOUND_EXECUTOR = ExecutorSetting(
     executor="multiprocess",

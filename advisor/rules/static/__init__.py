@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from advisor.checks import (
+from advisor.domain.finding import Finding
+from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
+from advisor.rules.static import (
     bare_forkserver,
     container,
     dask,
@@ -24,8 +26,6 @@ from advisor.checks import (
     root_logger,
     run_retries,
 )
-from advisor.domain.finding import Finding
-from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 
 __all__ = [
     "MEANINGS",
