@@ -28,6 +28,7 @@ from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.sampling_error import mean_factors
 from advisor.model.scheduling import batch_makespans, list_schedule
 from advisor.model.timeline import simulate
 
@@ -104,6 +105,11 @@ class Setting:
     def drawn(self) -> np.ndarray:
         """Resampled item indices (shape: draws x min(items, DRAWN_ITEMS))."""
         return drawn_orders(self.items, min(self.items.count, DRAWN_ITEMS), self.draws)
+
+    @cached_property
+    def mean_factors(self) -> FloatArray:
+        """What the mean of all items may be over that of the measured ones (shape: draws)."""
+        return mean_factors(self.items, self.draws)
 
     @cached_property
     def reference(self) -> np.ndarray:
@@ -709,8 +715,13 @@ def _calibrated_as(candidate: Candidate) -> str:
 
 
 def interval(found: Estimate, setting: Setting) -> Interval:
-    """The 90 % interval: spread over items, noise of the host and error of the model together."""
-    spread = found.draws_s / max(found.makespan_s, 1e-12)
+    """The 90 % interval: spread over items, noise of the host and error of the model together.
+
+    The items' share of the makespan is as uncertain as their measured number leaves it.
+    """
+    makespan_s = max(found.makespan_s, 1e-12)
+    share = min(1.0, found.breakdown_s.work_s / makespan_s)
+    spread = found.draws_s / makespan_s * (1.0 + share * (setting.mean_factors - 1.0))
     log_items = np.log(np.maximum(spread, 1e-6))
     sd = _relative_variance(found, setting) ** 0.5
     rng = np.random.default_rng(13579)

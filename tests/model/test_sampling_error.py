@@ -1,0 +1,65 @@
+"""Intervals from few measured items hold the truth about as often as they say."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from factories import make_sample, make_saved_profile
+
+from advisor.api.options import AdviseOptions
+from advisor.api.recommend import setting_of
+from advisor.domain.candidate import Candidate
+from advisor.model.prediction import Setting, estimate, interval
+
+ITEMS = 100
+IN_PROCESS = Candidate("execute_job", "in_process")
+EIGHT_STEPS = Candidate("execute_job", "multiprocess", "spawn", max_concurrent=8)
+
+
+def setting(walls_s) -> Setting:
+    """Of a job of 100 items, some of them measured once each."""
+    saved = make_saved_profile(verifications=())
+    calls = tuple(
+        make_sample(item, wall_s=float(wall_s), cpu_s=0.001) for item, wall_s in enumerate(walls_s)
+    )
+    op = replace(saved.workload.ops[0], first_calls=(), preloaded_first_calls=(), later_calls=calls)
+    workload = replace(saved.workload, items=ITEMS, ops=(op,), probes=())
+    return setting_of(replace(saved, workload=workload), AdviseOptions())
+
+
+def bounds(walls_s, candidate=IN_PROCESS) -> tuple[float, float]:
+    given = setting(walls_s)
+    found = interval(estimate(candidate, given), given)
+    return found.low, found.high
+
+
+@pytest.mark.parametrize("sigma", [0.5, 1.0])
+@pytest.mark.parametrize("measured", [1, 3, 5, 10, 40])
+def test_the_interval_covers_the_true_makespan(sigma, measured):
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(100):
+        walls_s = 2.0 * np.exp(rng.normal(0.0, sigma, ITEMS))
+        low, high = bounds(rng.choice(walls_s, measured, replace=False))
+        covered += low <= estimate(IN_PROCESS, setting(walls_s)).makespan_s <= high
+    assert covered >= 80 - 4  # of 100; 4 is the standard error of that count
+
+
+def test_it_covers_that_of_parallel_steps_too():
+    rng = np.random.default_rng(7)
+    covered = 0
+    for _ in range(25):
+        walls_s = 5.0 * np.exp(rng.normal(0.0, 1.0, ITEMS))
+        low, high = bounds(rng.choice(walls_s, 3, replace=False), EIGHT_STEPS)
+        covered += low <= estimate(EIGHT_STEPS, setting(walls_s)).makespan_s <= high
+    assert covered >= 20
+
+
+def test_few_items_give_wide_intervals_and_like_ones_soon_narrow_ones():
+    widths = {}
+    for measured in (1, 3, 10, ITEMS):
+        low, high = bounds([2.0] * measured)
+        widths[measured] = high / low
+    assert widths[1] > 5 > 2 > widths[3] > widths[10] > widths[ITEMS]
