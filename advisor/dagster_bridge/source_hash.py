@@ -149,7 +149,7 @@ def _reach(
     """Add a definition and everything of the project that it names, once each."""
     key = (module.file, f"{name}@{type(node).__name__}" if name in _defined(node) else name)
     normalised = ast.dump(_without_docstrings(node))
-    if reached.get(key) == normalised:
+    if normalised in reached.get(key, ""):  # a name may be defined by several statements
         return
     reached[key] = reached.get(key, "") + normalised
     imports = {**_imports(module, _top_level(module.tree)), **_imports(module, ast.walk(node))}
