@@ -49,7 +49,7 @@ $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
 	@touch $(INSTALLED) $@
 
 demo: $(INSTALLED)
-	$(BIN)/dynadvise profile $(EXAMPLE)
+	$(BIN)/dynadvise profile --yes $(EXAMPLE)
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)

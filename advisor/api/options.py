@@ -50,8 +50,9 @@ class ProfileOptions:
         emit: Kind of snippet to print with the advice; None: the one that fits.
         profiles_dir: Where profiles live.
         save: Whether to save the profile.
-        allow_side_effects: True: the user has agreed that the op may be run often; False: run
-            each item at most once; None: not said.
+        allow_side_effects: True: all ops of the job may be run again, also the fan-out op; False:
+            no op runs twice, each item at most once; None: only the mapped ops run again.
+        measure_collect: Whether to run the collecting ops on the sampled outputs.
         setup, teardown: ``module:callable`` around the measured calls.
         item_timeout_s: Longest that one item may take before it counts as hung.
         flamegraph: Where to write pyinstrument's HTML.
@@ -77,6 +78,7 @@ class ProfileOptions:
     profiles_dir: Path = DEFAULT_PROFILES_DIR
     save: bool = True
     allow_side_effects: bool | None = None
+    measure_collect: bool = False
     setup: str | None = None
     teardown: str | None = None
     item_timeout_s: float = DEFAULT_ITEM_TIMEOUT_S

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile
     from advisor.domain.verification import Verification
-    from advisor.domain.workload import WorkloadProfile
+    from advisor.domain.workload import WorkloadDescription, WorkloadProfile
     from advisor.measure.op_profile import ProfileRequest
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
@@ -124,7 +124,6 @@ def plan(request: ProfileOptions) -> list[str]:
 
     The user's module is imported to find the workload, as any of Dagster's commands does.
     """
-    from advisor.measure.op_profile import plan_executions
     from advisor.measure.progress import silent
 
     target = _reference(request)
@@ -141,7 +140,24 @@ def plan(request: ProfileOptions) -> list[str]:
         host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
         host += f"about {calibrating_s:.0f} s."
     measured = _measure_request(request, found, request.budget_s, silent)
-    return [*errors, *plan_executions(measured, found.description), host]
+    return [*errors, *_planned(request, measured), host]
+
+
+def _planned(request: ProfileOptions, measured: ProfileRequest) -> list[str]:
+    """What will be run of the user's code; the first line names every op of the job."""
+    from advisor.measure.planned_calls import plan_executions
+
+    lines = plan_executions(measured, measured.description)
+    if _may_settle(request, measured.description):
+        lines.append("Would run the whole job up to twice, if two ways to run it are close.")
+    return lines
+
+
+def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:
+    """Whether real runs of the whole job are allowed: they run what is outside the chain too."""
+    runs_more = bool(description.collects or description.other_steps)
+    agreed = request.allow_side_effects is True
+    return agreed and (request.measure_collect or not runs_more)
 
 
 def _measure_request(
@@ -161,6 +177,8 @@ def _measure_request(
         teardown=request.teardown,
         flamegraph=request.flamegraph,
         each_item_once=request.allow_side_effects is False,
+        fan_out_again=request.allow_side_effects is True,
+        measure_collect=request.measure_collect,
         on_progress=progress,
     )
 
@@ -177,13 +195,14 @@ def profile(
     Args:
         request: What is asked.
         progress: Told what is being done.
-        announce: Told, before any of the user's ops is called, which are and how often.
+        announce: Told, before any of the user's ops is called, which are and how often; what it
+            raises ends the call before any of them is.
 
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
     from advisor import store
-    from advisor.measure.op_profile import plan_executions, profile_workload
+    from advisor.measure.op_profile import profile_workload
     from advisor.measure.progress import silent
 
     tell = progress or silent
@@ -224,7 +243,7 @@ def profile(
         return min(request.budget_s, max(LEAST_MEASURING_S, whole_s))
 
     measured = _measure_request(request, found, first_s, told_measuring)
-    planned = plan_executions(measured, found.description)
+    planned = _planned(request, measured)
     announce("\n".join(line.replace("Would ", "Will ", 1) for line in planned))
     measuring_since = time.monotonic()
     workload = profile_workload(measured, once_it_works=calibrate)
@@ -290,7 +309,7 @@ def _settle(
     """
     from advisor.api.settling import settling_runs
 
-    if request.allow_side_effects is False:
+    if not _may_settle(request, saved.description):
         return ()
     run_config = read_run_config(request.run_config) or {}
     runs = settling_runs(saved, run_config, left_s, tell)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,8 +48,14 @@ if TYPE_CHECKING:
 @click.option(
     "--allow-side-effects/--no-allow-side-effects",
     default=None,
-    help="Whether an item may be run more than once.",
+    help="Whether ops may run more than once: --no runs no op twice, each item at most once.",
 )
+@click.option(
+    "--measure-collect",
+    is_flag=True,
+    help="Run the collecting op too, on the sampled outputs (default: never).",
+)
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly.")
 @click.option(
     "--setup", metavar="MODULE:CALLABLE", help="Called before the measured calls, in their process."
 )
@@ -78,6 +86,7 @@ def command(
     form: str,
     output: Path | None,
     dry_run: bool,
+    yes: bool,
     from_runs: int | None,
     instance: Path | None,
     **values: Any,
@@ -99,7 +108,8 @@ def command(
         if from_runs:
             outcome = profile.profile_from_runs(request, options.instance_of(instance), from_runs)
         else:
-            outcome = profile.profile(request, progress, progress.announce)
+            ask = not yes and request.allow_side_effects is None
+            outcome = profile.profile(request, progress, _announcement(state, ask=ask))
     emitted = None
     if request.emit:
         from advisor.api.emitting import emit_kind
@@ -108,6 +118,18 @@ def command(
     from advisor.cli.showing import show_advice
 
     show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)
+
+
+def _announcement(state: CommandContext, *, ask: bool) -> Callable[[str], None]:
+    """Say what will be run; on a terminal, ask before it is."""
+
+    def announce(planned: str) -> None:
+        state.say(planned)
+        asked = ask and sys.stdin.isatty() and sys.stderr.isatty()
+        if asked and not click.confirm("Run it?", default=True, err=True):
+            raise click.exceptions.Exit(0)
+
+    return announce
 
 
 def _request(state: CommandContext, target: str, values: dict[str, Any]) -> ProfileOptions:
@@ -134,6 +156,7 @@ def _request(state: CommandContext, target: str, values: dict[str, Any]) -> Prof
         profiles_dir=options.profiles_dir(state, values["profiles"]),
         save=values["save"],
         allow_side_effects=values["allow_side_effects"],
+        measure_collect=values["measure_collect"],
         setup=values["setup"],
         teardown=values["teardown"],
         item_timeout_s=values["item_timeout"] or DEFAULT_ITEM_TIMEOUT_S,

@@ -190,6 +190,8 @@ class WorkloadDescription:
         pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
             limits of steps at once.
         nested_fan_outs: Fan-outs inside what is mapped, whose steps no executor runs.
+        other_ops: Handles of further ops of the job, outside of any fan-out.
+        other_fan_outs: Handles of further ops that fan out.
     """
 
     target: TargetReference
@@ -212,6 +214,8 @@ class WorkloadDescription:
     pickles: bool = True
     pool_limits: Mapping[str, int] = field(default_factory=dict)
     nested_fan_outs: tuple[NestedFanOut, ...] = ()
+    other_ops: tuple[str, ...] = ()
+    other_fan_outs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +235,7 @@ class ItemSample:
         connections: Most network connections held at once during the call.
         loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
             instead of awaiting. None where the op is not asynchronous or it was not measured.
+        errors_logged: Log records of level ERROR or above during the call, of any logger.
     """
 
     item: int
@@ -244,6 +249,7 @@ class ItemSample:
     store_s: float = 0.0
     connections: int = 0
     loop_s: float | None = None
+    errors_logged: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,6 +286,11 @@ class OpProfile:
     unpicklable: str | None = None
     limited_calls: tuple[ItemSample, ...] = ()
     resource_init_cpu_s: float | None = None
+
+    @property
+    def calls(self) -> tuple[ItemSample, ...]:
+        """All measured calls of the op as it is."""
+        return (*self.first_calls, *self.preloaded_first_calls, *self.later_calls)
 
 
 @dataclass(frozen=True, slots=True)

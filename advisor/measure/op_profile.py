@@ -54,7 +54,8 @@ _SCOUT_SHARE = 0.75  # of the budget, after which the first child begins no furt
 _PROBE_SHARE = 0.175  # each for threads and for processes
 _HOTSPOT_SHARE = 0.15
 _HOTSPOT_S = 3.0
-_FRESH_PROCESSES = 3
+FRESH_PROCESSES = 3
+"""In which a first call of an item is measured."""
 _MOMENT_S = 3.0  # of later calls at another moment
 _STEADY_CPU = 0.1  # CPU over wall clock, below which the machine's changing speed hardly matters
 _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
@@ -84,6 +85,9 @@ class ProfileRequest:
         flamegraph: Where to write pyinstrument's HTML.
         memory_limit_bytes: For each child with all it starts; None: 90 % of the machine's.
         each_item_once: Whether no item may run twice; probes and hot spots are then left out.
+        fan_out_again: Whether the fan-out op may run in further processes, where the items that
+            it yields cannot be pickled.
+        measure_collect: Whether to run the collecting ops once, on the sampled outputs.
         seed: Of the random order of later calls.
     """
 
@@ -99,6 +103,8 @@ class ProfileRequest:
     flamegraph: Path | None = None
     memory_limit_bytes: int | None = None
     each_item_once: bool = False
+    fan_out_again: bool = False
+    measure_collect: bool = False
     seed: int = 0
     on_progress: Progress = silent
 
@@ -123,51 +129,8 @@ def profile_workload(
         return _Measurement(request, workspace).run(once_it_works)
 
 
-def plan_executions(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
-    """What `profile_workload` would run, and how often, in sentences; nothing is run."""
-    chain = " and ".join(repr(mapped.op.name) for mapped in description.mapped)
-    op = "op" if len(description.mapped) == 1 else "ops"
-    most = request.samples or DEFAULT_SAMPLES
-    told = []
-    if description.fan_out is not None and request.inputs is None:
-        before = "".join(f"{upstream.name!r}, " for upstream in description.upstream)
-        times = "once, and once more in every child if its outputs cannot be pickled"
-        told.append(f"Would run {before}{description.fan_out.name!r} {times}.")
-    elif request.inputs is not None:
-        told.append(f"Would read the sample inputs from {request.inputs}.")
-    if request.each_item_once:
-        told.append(f"Would run {op} {chain} at most once an item, on up to {most} items.")
-    else:
-        told += [
-            (
-                f"Would run {op} {chain} on up to {most} items in one process, repeatedly if short "
-                f"(up to {MOST_CALLS} calls), and again at two other moments."
-            ),
-            (
-                f"Would run {op} {chain} in up to {_FRESH_PROCESSES + 2} more fresh processes, "
-                "once each."
-            ),
-            (
-                "Would run items at once, repeatedly if short, as 2 to 32 threads and as 2 or more "
-                "processes, and some of them alone before and after."
-            ),
-            "Would run items that compute on several cores with one thread each as well.",
-            f"Would run some items under pyinstrument, for about {_hotspot_s(request):.0f} s.",
-        ]
-    if description.collects:
-        names = ", ".join(repr(reference.name) for reference in description.collects)
-        told.append(f"Would run {names} once, on the sampled outputs.")
-    if request.setup or request.teardown:
-        hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
-        told.append(f"Would call {hooks} in every process, around the calls.")
-    told.append(
-        f"Would spend at most about {request.budget_s:.3g} s; an item that takes longer is run "
-        "once."
-    )
-    return told
-
-
-def _hotspot_s(request: ProfileRequest) -> float:
+def hotspots_s(request: ProfileRequest) -> float:
+    """Seconds of calls under pyinstrument, about."""
     return min(_HOTSPOT_S, _HOTSPOT_SHARE * request.budget_s)
 
 
@@ -185,6 +148,7 @@ class _Measurement:
     base_rss: list[int] = field(default_factory=list)
     resource_init: list[ResourceInit] = field(default_factory=list)
     repeatable: bool = True
+    confined: bool = False  # to the first child: another would have to run the fan-out op again
 
     def run(self, once_it_works: Callable[[], float] | None) -> WorkloadProfile:
         """All parts, the most telling first, as far as the budget goes."""
@@ -212,7 +176,7 @@ class _Measurement:
                 "Predictions are for the mean; their intervals carry the change."
             ] = None
         hot = self._hotspots(scouted)
-        first += self._first_calls(scouted, _FRESH_PROCESSES - len(first), from_place=1)
+        first += self._first_calls(scouted, FRESH_PROCESSES - len(first), from_place=1)
         preloaded += self._preloaded_calls(scouted, preloadable, places=(0, 1))
         if self.skipped:
             parts = ", ".join(dict.fromkeys(self.skipped))
@@ -327,14 +291,17 @@ class _Measurement:
             later_s=_LATER_SHARE * request.budget_s,
             most_s=_SCOUT_SHARE * request.budget_s,
             each_once=request.each_item_once,
-            reserved=_FRESH_PROCESSES + 1,
+            reserved=FRESH_PROCESSES + 1,
             seed=request.seed,
+            collect=request.measure_collect,
         )
         result = self._child("worker:scout", order)
         scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
         drawn = scouted.drawn
         self.executions += scouted.executions
-        self.repeatable = scouted.repeatable
+        drawn_by_op = drawn.unpicklable is not None and drawn.fan_out_s is not None
+        self.confined = drawn_by_op and not request.fan_out_again
+        self.repeatable = scouted.repeatable and not self.confined
         self.start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
         self.start_s += max(0.0, result.wall_s - scouted.start_s - _wall_s([scouted])) * 0.5
         self.base_rss.append(scouted.base_rss_bytes)
@@ -347,7 +314,7 @@ class _Measurement:
         drawn = scouted.drawn
         called = {run.item for run in (scouted.first, *scouted.later)}
         wanted = min(self.request.samples or DEFAULT_SAMPLES, drawn.total)
-        if not scouted.later and len(drawn.positions) > 0:
+        if not scouted.later and not self.request.each_item_once:
             self.notes[
                 f"One item takes {scouted.first.wall_s:.3g} s, so that it was run once in the "
                 f"budget of {self.request.budget_s:.3g} s: there is no later call to compare with, "
@@ -360,6 +327,12 @@ class _Measurement:
             ] = None
         if drawn.unpicklable:
             self.notes[f"An item cannot be pickled: {drawn.unpicklable}."] = None
+        if self.confined:
+            self.notes[
+                "Measured in one process only, since another one would have to run the fan-out op "
+                "again for such items: --inputs gives them without it, --allow-side-effects "
+                "lets it run again."
+            ] = None
 
     def _check_preload(self, scouted: Scouted) -> Preloadable:
         """What of the first call's imports may be preloaded, and whether a fork is safe."""
@@ -417,7 +390,7 @@ class _Measurement:
         ] = None
 
     def _first_calls(self, scouted: Scouted, count: int, *, from_place: int) -> list[ChainRun]:
-        if not self.repeatable and not self.request.each_item_once:
+        if self.confined or not (self.repeatable or self.request.each_item_once):
             return []
         runs = [
             self._fresh(
@@ -514,6 +487,8 @@ class _Measurement:
         total = self.request.items or scouted.drawn.total
         if total < 2:
             return []
+        if self.confined:
+            return []
         if not self.repeatable:
             self.notes["Not measured: how items slow each other, since they run only once."] = None
             return []
@@ -608,7 +583,7 @@ class _Measurement:
     def _hotspots(self, scouted: Scouted) -> HotspotResult | None:
         if not self.repeatable:
             return None
-        most_s = _hotspot_s(self.request)
+        most_s = hotspots_s(self.request)
         typical_s = statistics.fmean(_expected_s(scouted).values())
         later_s = max(typical_s, most_s - scouted.first.wall_s, 1.0)
         cost_s = self.start_s + scouted.first.wall_s + later_s

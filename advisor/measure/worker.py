@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.measure.error_records import ErrorRecords, error_records
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
 from advisor.measure.supervisor import unwatch, watch
@@ -113,6 +114,7 @@ class Session:
     held: list[dict[str, object]] = field(default_factory=list)  # where they cannot be pickled
     fixed: dict[str, dict[str, object]] = field(default_factory=dict)
     executions: int = 0
+    errors: ErrorRecords = field(default_factory=ErrorRecords)
     notes: dict[str, None] = field(default_factory=dict)
     delayed_s: float = 0.0
     measured_s: float = 0.0
@@ -195,6 +197,7 @@ class Session:
             self.executions += 1
             watch(self.label(op, item), self.assignment.item_timeout_s)
             held_s()
+            errors_before = self.errors.count
             with recording(), meter.measuring() as reading:
                 outputs = prepared.run()
             unwatch()
@@ -216,6 +219,7 @@ class Session:
                     store_s=0.0 if reason else self._stored(op, item)[0],
                     connections=reading.connections,
                     loop_s=held_s(),
+                    errors_logged=self.errors.count - errors_before,
                 )
             )
             reasons.append(reason)
@@ -452,16 +456,18 @@ def session(
             took_s = time.perf_counter() - started
             resource_init = ResourceInit(took_s, min(took_s, own_cpu_s() - cpu_s))
             unwatch()
-            yield Session(
-                assignment,
-                loaded,
-                invocation,
-                drawn,
-                resource_init,
-                resident_bytes(os.getpid()),
-                held,
-                dict(fixed),
-            )
+            with error_records() as errors:
+                yield Session(
+                    assignment,
+                    loaded,
+                    invocation,
+                    drawn,
+                    resource_init,
+                    resident_bytes(os.getpid()),
+                    held,
+                    dict(fixed),
+                    errors=errors,
+                )
     finally:
         call_hook(assignment.teardown)
 
@@ -474,7 +480,8 @@ class ScoutOrder:
         later_s: Seconds to spend on later calls.
         most_s: Seconds after which no further call begins, from the child's start.
         each_once: Whether no item may run twice.
-        reserved: Items to leave alone, for other children's first calls.
+        reserved: Items to leave alone, for other children's first calls; half of them at most.
+        collect: Whether to run the collecting ops on the sampled outputs, for their seconds.
     """
 
     assignment: Assignment
@@ -483,6 +490,7 @@ class ScoutOrder:
     each_once: bool
     reserved: int
     seed: int
+    collect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -542,10 +550,10 @@ def scout(order: ScoutOrder) -> Scouted:
             ran.add(item)
             later.append(run)
             kept_bytes += run.samples[-1].output_bytes
-            if kept_bytes < _COLLECT_BYTES:
+            if order.collect and kept_bytes < _COLLECT_BYTES:
                 outputs[item] = value
         collect_s = None
-        if time.perf_counter() - began < order.most_s:
+        if order.collect:
             collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
             notes += [note] if note else []
         busy = opened.delayed_s / max(opened.measured_s, 1e-9)
@@ -577,7 +585,7 @@ def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int
     others = [item for item in range(count) if item != first_item]
     shuffled.shuffle(others)
     if order.each_once:
-        yield from others[order.reserved :]
+        yield from others[min(order.reserved, len(others) // 2) :]
         return
     yield from others
     everything = [*others, first_item]

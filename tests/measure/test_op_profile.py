@@ -14,10 +14,10 @@ from advisor.measure.child import run_in_child
 from advisor.measure.concurrency import ProbeOrder
 from advisor.measure.op_profile import (
     ProfileRequest,
-    plan_executions,
     profile_workload,
     unevenness,
 )
+from advisor.measure.planned_calls import plan_executions
 from advisor.measure.worker import Assignment, ChainRun, ScoutOrder
 from advisor.model.own_threads import OWN_THREADS, cores_used, limited_profile
 
@@ -48,6 +48,7 @@ def two_stage(counted):
             request(
                 "two_stage",
                 budget_s=200.0,
+                measure_collect=True,
                 flamegraph=counted.parent / "flame.html",
                 on_progress=lambda message, share: told.append((message, share)),
             )

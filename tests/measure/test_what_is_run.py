@@ -1,0 +1,138 @@
+"""Which of the user's ops a measurement runs, and how often."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from advisor.api.options import ProfileOptions
+from advisor.api.profile import plan
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.measure.op_profile import ProfileRequest, profile_workload
+
+HERE = Path(__file__).parent
+FILE = HERE / "outside_chain.py"
+MAIN = "from advisor.cli import main; main()"
+
+
+@pytest.fixture
+def ran(tmp_path, monkeypatch):
+    """How often each op ran so far."""
+    path = tmp_path / "ran"
+    monkeypatch.setenv("RAN", str(path))
+    # where commands that measure wait for each other
+    monkeypatch.setenv("DYNADVISE_CACHE_DIR", str(tmp_path / "cache" / "calibrations"))
+    return lambda: Counter(path.read_text().split() if path.exists() else ())
+
+
+def profiled(name="nightly", **options):
+    target = parse_target(f"{FILE}:{name}", working_directory=HERE)
+    return profile_workload(ProfileRequest(describe(load_target(target)), **options))
+
+
+@pytest.mark.parametrize("each_item_once", [False, True])
+def test_nothing_runs_but_the_chain_and_once_what_yields_its_items(ran, each_item_once):
+    profile = profiled(samples=5, budget_s=8.0, each_item_once=each_item_once)
+    counts = ran()
+    assert counts["replace_table"] == counts["notify"] == 0
+    assert counts["limits"] == counts["shards"] == 1
+    measured = {call.item for call in profile.ops[0].calls}
+    assert counts["score"] == len(measured) if each_item_once else counts["score"] > 5
+    assert len(measured) >= 3
+    assert profile.collect_s is None
+
+
+def test_the_collecting_op_runs_where_it_is_asked_for(ran):
+    profile = profiled(samples=5, budget_s=8.0, measure_collect=True)
+    assert ran()["replace_table"] == 1
+    assert profile.collect_s is not None
+    assert 0 < profile.collect_items <= 5
+
+
+def test_with_inputs_neither_the_fan_out_nor_what_is_before_it_runs(ran):
+    profile = profiled(inputs="outside_chain:three", budget_s=2.0)
+    assert set(ran()) == {"score"}
+    assert profile.fan_out_s is None
+
+
+@pytest.mark.parametrize(("agreed", "is_often"), [(False, False), (True, True)])
+def test_items_that_cannot_be_pickled_do_not_make_the_fan_out_run_again(
+    ran, monkeypatch, agreed, is_often
+):
+    monkeypatch.setenv("UNPICKLABLE", "1")
+    profile = profiled(samples=5, budget_s=20.0, fan_out_again=agreed)
+    assert (ran()["shards"] > 1) == is_often
+    assert len({call.item for call in profile.ops[0].calls}) == 5
+    assert agreed or any("--inputs" in note for note in profile.notes)
+
+
+def test_the_first_line_names_every_op(ran):
+    options = ProfileOptions(f"{FILE}:nightly", working_directory=HERE)
+    first, *details = plan(options)
+    assert first == (
+        "Would run 'limits', 'shards' once, 'score' repeatedly on up to 40 items; "
+        "not 'replace_table', 'notify'."
+    )
+    assert not any("replace_table" in line or "whole job" in line for line in details)
+    agreed = ProfileOptions(
+        f"{FILE}:nightly", working_directory=HERE, allow_side_effects=True, measure_collect=True
+    )
+    assert sum("replace_table" in line for line in plan(agreed)) == 2
+    assert any("whole job" in line for line in plan(agreed))
+    assert not ran()
+
+
+def on_a_terminal(*arguments: str, answer: bytes) -> tuple[int, str]:
+    """Exit status and screen of the command on a terminal where somebody answers its question."""
+    command = [sys.executable, "-c", MAIN, "profile", *arguments, "--no-save"]
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+    ) as running:
+        os.close(theirs)
+        screen = b""
+        while b"Run it?" not in screen and select.select([ours], [], [], 60.0)[0]:
+            screen += os.read(ours, 4096)  # raises where the command ends without asking
+        os.write(ours, answer)
+        status = running.wait(60)
+        os.close(ours)
+    return status, screen.decode(errors="replace")
+
+
+def test_on_a_terminal_it_asks_before_ops_are_repeated(ran):
+    status, screen = on_a_terminal(f"{FILE}:nightly", "-d", str(HERE), answer=b"n\n")
+    assert "Run it?" in screen
+    assert "not 'replace_table'" in screen
+    assert status == 0
+    assert not ran()
+
+
+def test_without_a_terminal_the_first_line_says_what_will_run(ran):
+    failing = "def fails(number):\n    raise ValueError(number)\n"
+    folder = Path(os.environ["RAN"]).parent
+    (folder / "failing.py").write_text(failing)
+    (folder / "numbers.json").write_text("[1, 2]")
+    done = subprocess.run(
+        [
+            *(sys.executable, "-c", MAIN, "profile", "failing.py:fails"),
+            *("--inputs", "numbers.json"),
+        ],
+        cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    first = done.stderr.splitlines()[0]
+    assert first == "Will run 'fails' repeatedly on up to 40 items."
+
+
+def test_items_that_log_errors_are_counted(ran):
+    profile = profiled("swallow", inputs="outside_chain:four", budget_s=12.0)
+    logged = {call.item: call.errors_logged for call in profile.ops[0].calls}
+    assert logged == {0: 1, 1: 1, 2: 0, 3: 0}
