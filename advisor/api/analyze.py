@@ -349,6 +349,7 @@ def _description(rows: Sequence[RunRow], runs: Sequence[ObservedRun]) -> Workloa
         fan_out=_reference(fan_out.op) if fan_out else None,
         collects=tuple(_reference(op) for op in sorted(collects)),
         other_steps=len(others),
+        other_ops=tuple(sorted(others)),
         executor=_executor(run),
         reconstructable=True,
     )

@@ -25,6 +25,7 @@ from advisor.domain.advice import (
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.exclusions import exclusions
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
@@ -153,6 +154,7 @@ def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
     wall = items.wall_s
     low, middle, high = (float(q) for q in np.quantile(wall, [0.1, 0.5, 0.9]))
     cpu = float(items.cpu_s.mean())
+    calls = (call for op in saved.workload.ops for call in op.calls)
     return WorkloadSummary(
         items=items.count,
         samples=items.samples,
@@ -165,7 +167,16 @@ def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
         kind=kind_of(float(wall.mean()), cpu),
         hotspots=saved.workload.hotspots,
         category_shares=saved.workload.category_shares,
+        errors_logged=len({call.item for call in calls if call.errors_logged}),
+        not_included=exclusions(saved.description, saved.workload, items.count),
     )
+
+
+def _cautions(summary: WorkloadSummary) -> tuple[str, ...]:
+    if not summary.errors_logged:
+        return ()
+    logged = f"{summary.errors_logged} of {summary.samples} measured items logged an error"
+    return (f"{logged}: what failed quietly may have taken less time than real work.",)
 
 
 def recommend(
@@ -217,6 +228,7 @@ def recommend(
     def worded(prediction: Prediction | None) -> Prediction | None:
         return None if prediction is None else _worded(prediction, setting, saved)
 
+    summary = _summary(saved, setting.items)
     recommendation = _worded(found.recommendation, setting, saved)
     share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
     facts = saved.host.facts
@@ -232,7 +244,7 @@ def recommend(
             cpus=setting.machine.cores,
             memory_bytes=setting.machine.memory_bytes,
         ),
-        workload=_summary(saved, setting.items),
+        workload=summary,
         recommendation=recommendation,
         config_only=_worded(found.config_only, setting, saved),
         current=worded(found.current),
@@ -252,6 +264,7 @@ def recommend(
             *remedies(saved.description, found.config_only, setting),
             *cheaper_steps(saved.host, found.config_only, setting),
             *saved.workload.notes,
+            *(excluded.sentence for excluded in summary.not_included),
             *_unmeasured(saved),
             *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
         ),
@@ -260,6 +273,7 @@ def recommend(
         measured_cost_s=_cost_s(saved),
         op_executions=saved.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        cautions=_cautions(summary),
     )
     return replace(advice, snippets=_snippets(saved, advice)) if snippets else advice
 

@@ -84,7 +84,9 @@ def _of_job(
     upstream = needed_by([fan_out, *chain], steps)
     for handle in (fan_out, *chain):
         upstream.pop(handle, None)
-    named = {fan_out, *chain, *collects, *upstream}
+    others = [handle for handle in steps if handle not in {fan_out, *chain, *collects, *upstream}]
+    fanning = [handle for handle in others if _fans_out(loaded.ops[handle])]
+    inside = mapped_steps(plan)
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
     nodes = graph_nodes(graph, {handle.split(".")[len(path)] for handle in chain})
@@ -97,7 +99,9 @@ def _of_job(
         fan_out=op_reference(loaded.ops[fan_out], fan_out),
         upstream=tuple(op_reference(loaded.ops[handle], handle) for handle in upstream),
         collects=tuple(op_reference(loaded.ops[handle], handle) for handle in collects),
-        other_steps=len(set(steps) - named),
+        other_steps=len(others),
+        other_ops=tuple(h for h in others if h not in fanning and h not in inside),
+        other_fan_outs=tuple(fanning),
         executor=executor_setting(job, run_config),
         reconstructable=reason is None,
         not_reconstructable_reason=reason,
@@ -115,6 +119,10 @@ def _of_job(
     )
 
 
+def _fans_out(op: OpDefinition) -> bool:
+    return any(output.is_dynamic for output in op.output_defs)
+
+
 def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPlan) -> str:
     """The handle of the op whose dynamic output is mapped.
 
@@ -128,11 +136,7 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
     for handle, step in mapped_steps(plan).items():
         chains.setdefault(step.resolved_by_step_key, []).append(handle)
     if not chains:
-        dynamic = [
-            handle
-            for handle, op in loaded.ops.items()
-            if any(output.is_dynamic for output in op.output_defs)
-        ]
+        dynamic = [handle for handle, op in loaded.ops.items() if _fans_out(op)]
         if dynamic:
             raise TargetError(
                 f"Job '{job.name}' maps nothing over the dynamic output of '{dynamic[0]}'.",

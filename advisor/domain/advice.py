@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Interval, Spread
 from advisor.domain.workload import Hotspot, WorkKind
@@ -102,7 +103,13 @@ class BreakEven:
 
 @dataclass(frozen=True, slots=True)
 class WorkloadSummary:
-    """The measured workload as the advice shows it (an item is its whole mapped chain)."""
+    """The measured workload as the advice shows it (an item is its whole mapped chain).
+
+    Attributes:
+        samples: How many of the items were measured.
+        errors_logged: How many of these logged an error while they were measured.
+        not_included: Parts of the job whose seconds the predicted totals do not hold.
+    """
 
     items: int
     samples: int
@@ -115,6 +122,8 @@ class WorkloadSummary:
     kind: WorkKind
     hotspots: tuple[Hotspot, ...] = ()
     category_shares: Mapping[str, float] = field(default_factory=dict)
+    errors_logged: int = 0
+    not_included: tuple[Exclusion, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +159,7 @@ class Advice:
         tie: Whether the recommendation was chosen as the simpler of a near tie.
         current: The job's own executor and config; None for a bare op.
         default: Dagster's default (multiprocess, spawn, ``cpu_count``), for comparison.
+        cautions: What must be read before the advice is followed.
     """
 
     target: str
@@ -176,3 +186,4 @@ class Advice:
     measured_cost_s: float = 0.0
     op_executions: int = 0
     advised_at: str = ""
+    cautions: tuple[str, ...] = ()

@@ -183,20 +183,9 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         count: How many items to advise for; the profile's own number by default.
     """
     count = profile.items if count is None else count
-    order = sorted(
-        {
-            sample.item
-            for op in profile.ops
-            for sample in (*op.later_calls, *op.first_calls, *op.preloaded_first_calls)
-        }
-    )
-    every = [
-        sample
-        for op in profile.ops
-        for sample in (*op.first_calls, *op.preloaded_first_calls, *op.later_calls)
-    ]
+    every = [sample for op in profile.ops for sample in op.calls]
+    order = sorted({sample.item for sample in every})
     per_output = (profile.fan_out_s or 0.0) / max(1, profile.fan_out_items)
-    per_input = (profile.collect_s or 0.0) / max(1, profile.collect_items)
     last = profile.ops[-1]
     return Items(
         count=count,
@@ -205,7 +194,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         stages=tuple(_stage(op, order) for op in profile.ops),
         fan_out_s=per_output * count,
         upstream_s=profile.upstream_s,
-        collect_s=per_input * count,
+        collect_s=profile.collect_s or 0.0,  # how it grows with the items is not known
         peak_rss_bytes=max((sample.peak_rss_bytes for sample in every), default=0),
         base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
@@ -217,7 +206,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
 
 
 def _mean_bytes(profile: OpProfile, name: str) -> int:
-    calls = (*profile.first_calls, *profile.preloaded_first_calls, *profile.later_calls)
+    calls = profile.calls
     return round(fmean(getattr(sample, name) for sample in calls)) if calls else 0
 
 

@@ -49,6 +49,7 @@ def advice_document(
     return Document(
         (
             Heading(Span(advice.target, code=True), level=1),
+            *([Paragraph(advice.cautions, "warn")] if advice.cautions else []),
             _headline(advice),
             *_workload(advice),
             *_ways(advice, ways),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction
+from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size
 
 
@@ -14,7 +14,7 @@ class Headline:
 
     Attributes:
         what: The way to run.
-        predicted: Its predicted wall clock.
+        predicted: Its predicted wall clock, of how many items, and what it leaves out.
         compared: The predicted time and speed-up against the current and the default way.
         certainty: In words.
         sure: Whether the decision is settled (colour, no more).
@@ -36,16 +36,26 @@ def headline(advice: Advice) -> Headline:
     best = advice.recommendation
     current = advice.current
     keeps = current is not None and current.candidate == best.candidate
-    items = count(advice.workload.items, "item")
     return Headline(
         what=("Keep it as it is: " if keeps else "") + best.candidate.label,
-        predicted=f"{interval(best.makespan_s)} for {items}",
+        predicted=f"{interval(best.makespan_s)} {_basis(advice.workload)}",
         compared=tuple(_compared(advice)),
         certainty=_certainty(advice),
         sure=advice.tie or _is_sure(advice),
         costs=best.costs,
         needs_code=best.candidate.needs_code,
     )
+
+
+def _basis(workload: WorkloadSummary) -> str:
+    """What a total is of: ``for 40 items (1 of 40 items measured; not included: ...)``."""
+    items = count(workload.items, "item")
+    limits = (
+        [f"{workload.samples} of {items} measured"] if workload.samples < workload.items else []
+    )
+    if workload.not_included:
+        limits.append("not included: " + ", ".join(part.name for part in workload.not_included))
+    return f"for {items}" + (f" ({'; '.join(limits)})" if limits else "")
 
 
 def _compared(advice: Advice) -> list[str]:

@@ -23,6 +23,7 @@ from advisor.domain.advice import (
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.quantities import Interval
 from advisor.render.forms.encoding import plain, same_parts
@@ -83,6 +84,26 @@ class PredictionForm(CandidateForm):
     reasons: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExclusionForm(Exclusion):
+    """A part of the job whose seconds the predicted totals do not hold, and why."""
+
+    words: Annotated[str, Field(serialization_alias="sentence")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkloadForm(WorkloadSummary):
+    """The measured workload; an item is its whole mapped chain.
+
+    Attributes:
+        measured_items: How many of the items were measured.
+        errors_logged: How many of these logged an error while they were measured.
+    """
+
+    not_included: tuple[ExclusionForm, ...]
+    measured_items: int
+
+
 @dataclass(frozen=True, slots=True)
 class RejectionForm:
     """A way that was not considered further, and the figure that rejected it."""
@@ -130,6 +151,7 @@ class AdviceForm:
         current: The job's own executor and config; null for a bare op.
         default: Dagster's default: multiprocess, spawn, cpu_count.
         candidates: Every way that was considered, best first.
+        cautions: What must be read before the advice is followed.
         notes: What was not as asked (fewer samples, ...).
         tie: Whether the recommendation is the simpler of a near tie.
         advised_at: ISO 8601, UTC.
@@ -146,7 +168,7 @@ class AdviceForm:
     change: Change
     environment: Environment
     host: HostSummary
-    workload: WorkloadSummary
+    workload: WorkloadForm
     recommendation: PredictionForm
     config_only: PredictionForm
     current: PredictionForm | None
@@ -157,6 +179,7 @@ class AdviceForm:
     break_even: tuple[BreakEvenForm, ...]
     snippets: Snippets
     warnings: tuple[FindingForm, ...]
+    cautions: tuple[str, ...]
     notes: tuple[str, ...]
     tie: bool
     next_measurement: NextMeasurement | None
@@ -171,6 +194,7 @@ def advice_to_json(
 ) -> dict[str, Any]:
     """The advice; ``path`` is where its profile was saved, ``emitted`` the snippet asked for."""
     parts = same_parts(advice, AdviceForm) | {
+        "workload": _workload(advice.workload),
         "recommendation": _prediction(advice.recommendation),
         "config_only": _prediction(advice.config_only),
         "current": _prediction(advice.current) if advice.current else None,
@@ -186,6 +210,14 @@ def advice_to_json(
         "emitted": emitted,
     }
     return plain(AdviceForm(**parts))
+
+
+def _workload(workload: WorkloadSummary) -> WorkloadForm:
+    left_out = tuple(
+        ExclusionForm(part.kind, part.op, words=part.sentence) for part in workload.not_included
+    )
+    parts = same_parts(workload, WorkloadSummary) | {"not_included": left_out}
+    return WorkloadForm(**parts, measured_items=workload.samples)
 
 
 def _candidate(candidate: Candidate) -> CandidateForm:
