@@ -215,8 +215,7 @@ def profile(
     run_config = read_run_config(request.run_config)
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
-    if errors := static_errors(found):
-        announce("\n".join(errors))
+    errors = static_errors(found)
     found = replace(found, description=replace(found.description, inputs=request.inputs))
     subject = subject_of(target)
     calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
@@ -243,8 +242,8 @@ def profile(
         return min(request.budget_s, max(LEAST_MEASURING_S, whole_s))
 
     measured = _measure_request(request, found, first_s, told_measuring)
-    planned = _planned(request, measured)
-    announce("\n".join(line.replace("Would ", "Will ", 1) for line in planned))
+    planned = [line.replace("Would ", "Will ", 1) for line in _planned(request, measured)]
+    announce("\n".join([*planned, *errors]))
     measuring_since = time.monotonic()
     workload = profile_workload(measured, once_it_works=calibrate)
     host = calibrated[0]

@@ -235,7 +235,8 @@ class ItemSample:
         connections: Most network connections held at once during the call.
         loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
             instead of awaiting. None where the op is not asynchronous or it was not measured.
-        errors_logged: Log records of level ERROR or above during the call, of any logger.
+        errors_logged: Log records of level ERROR or above during the call, of any logger;
+            Dagster's own make two of one message.
     """
 
     item: int

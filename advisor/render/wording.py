@@ -50,9 +50,9 @@ def headline(advice: Advice) -> Headline:
 def _basis(workload: WorkloadSummary) -> str:
     """What a total is of: ``for 40 items (1 of 40 items measured; not included: ...)``."""
     items = count(workload.items, "item")
-    limits = (
-        [f"{workload.samples} of {items} measured"] if workload.samples < workload.items else []
-    )
+    limits = []
+    if workload.samples < workload.items:
+        limits.append(f"{workload.samples} of {items} measured")
     if workload.not_included:
         limits.append("not included: " + ", ".join(part.name for part in workload.not_included))
     return f"for {items}" + (f" ({'; '.join(limits)})" if limits else "")

@@ -134,5 +134,5 @@ def test_without_a_terminal_the_first_line_says_what_will_run(ran):
 
 def test_items_that_log_errors_are_counted(ran):
     profile = profiled("swallow", inputs="outside_chain:four", budget_s=12.0)
-    logged = {call.item: call.errors_logged for call in profile.ops[0].calls}
-    assert logged == {0: 1, 1: 1, 2: 0, 3: 0}
+    logged = {call.item: call.errors_logged > 0 for call in profile.ops[0].calls}
+    assert logged == {0: True, 1: True, 2: False, 3: False}
