@@ -82,11 +82,12 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
 
 
 def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Setting:
-    """The setting with the pools that limit the ops: the instance's, and one for connections.
+    """The setting with what limits the ops: tags, the instance's pools, and one for connections.
 
     The latter is what ``emit --as dagster-yaml`` sets up for the ops of a chain that hold
     connections where others of it do not, so that only those have to wait.
     """
+    from advisor.domain.tag_limits import tag_limits
     from advisor.model.pools import connection_pool
 
     mapped = saved.description.mapped
@@ -95,8 +96,12 @@ def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Sett
     limits = dict(saved.description.pool_limits)
     if most is not None and len(held) == len(names):
         names, limits = connection_pool(names, limits, held, most)
+    executor = saved.description.executor
     return replace(
         setting,
+        tag_limits=tag_limits(
+            executor.tag_concurrency_limits if executor else (), [op.tags for op in mapped]
+        ),
         stage_pools=tuple(names),
         pool_limits=limits,
         holding_stages=tuple(c > 0 for c in held) if len(held) == len(names) else (),

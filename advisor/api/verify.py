@@ -271,7 +271,7 @@ def executor_run_config(
         DynadviseError: The job's executor cannot be chosen by run config.
     """
     from advisor.dagster_bridge.runs import with_executor_config
-    from advisor.emit.wording import executor_config
+    from advisor.emit.wording import executor_config, user_config
 
     if candidate.launch == "execute_in_process":
         return {key: part for key, part in run_config.items() if key != "execution"}
@@ -285,7 +285,9 @@ def executor_run_config(
             f"The job's code fixes its executor ({setting.class_name}); run config cannot make it "
             f"{candidate.label}."
         )
-    return with_executor_config(run_config, path, config)
+    own = user_config(candidate, setting)
+    kept = {key: value for key, value in own.items() if key not in setting.fixed_by_code}
+    return with_executor_config(run_config, path, {**config, **kept})
 
 
 def configuration_for(

@@ -7,6 +7,7 @@ cannot be changed by run config at all, which is then ignored without a word.
 
 from __future__ import annotations
 
+import json
 import multiprocessing
 import os
 from collections.abc import Mapping
@@ -50,6 +51,8 @@ _BY_NAME = {
     "async_executor": "async",
 }
 _EXECUTION = ("execution", "config")
+_ADVISED = ("max_concurrent", "start_method")
+_PORTABLE = ("retries", "tag_concurrency_limits", "step_dependency_config")
 
 
 def default_max_concurrent() -> int:
@@ -112,6 +115,7 @@ def _setting(
         effective = max_concurrent or default_max_concurrent()
     elif executor == "in_process":
         effective = 1
+    own = _users_own(definition, executor, config)
     return ExecutorSetting(
         executor=executor,
         class_name=definition.name,
@@ -123,7 +127,29 @@ def _setting(
         in_process_config_path=in_process_config_path,
         fixed_by_code=_fixed_by_code(definition, executor),
         tag_concurrency_limits=tuple(config.get("tag_concurrency_limits") or ()),
+        user_config={key: own[key] for key in _PORTABLE if key in own},
+        other_keys=tuple(key for key in own if key not in _PORTABLE),
     )
+
+
+def _users_own(
+    definition: ExecutorDefinition, executor: str, config: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What of the executor's config is neither its default nor for the advice to decide."""
+    while isinstance(schema := definition.config_schema, ConfiguredDefinitionConfigSchema):
+        definition = cast("ExecutorDefinition", schema.parent_def)
+    named = _made_by(definition, multi_or_in_process_executor)
+    try:
+        default = _config_alone(definition, {"config": {executor: {}}} if named else {})
+    except (TargetError, DagsterInvalidConfigError):
+        default = {}
+    default = default.get(executor, default)
+    own = {
+        key: value
+        for key, value in config.items()
+        if key not in _ADVISED and value not in (None, [], {}, default.get(key))
+    }
+    return cast("dict[str, Any]", json.loads(json.dumps(own, default=str)))
 
 
 def _made_by(definition: ExecutorDefinition, original: ExecutorDefinition) -> bool:

@@ -74,6 +74,7 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
         deadlocking_loggers=(
             deadlocking_loggers(settings) if storage_of(settings) == "sqlite" else ()
         ),
+        run_tag_limits=_run_tag_limits(settings),
         pools_known=limits is not None and not {"storage", "event_log_storage"} & set(settings),
     )
 
@@ -81,6 +82,15 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
 def _section(settings: Mapping[object, object], name: str) -> Mapping[object, object]:
     found = settings.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _run_tag_limits(settings: Mapping[object, object]) -> tuple[str, ...]:
+    """Keys of tags whose runs are limited, in either of the places where Dagster takes them."""
+    queue = _section(_section(settings, "run_coordinator"), "config")
+    runs = _section(_section(settings, "concurrency"), "runs")
+    limits = [runs.get("tag_concurrency_limits"), queue.get("tag_concurrency_limits")]
+    entries = [entry for limit in limits if isinstance(limit, list) for entry in limit]
+    return tuple(str(e["key"]) for e in entries if isinstance(e, Mapping) and "key" in e)
 
 
 def _pool_limits(folder: Path) -> dict[str, int] | None:

@@ -39,6 +39,7 @@ class InstanceFacts:
         run_retries: Retries of a failed run, by default; 0: none.
         deadlocking_loggers: Managed loggers by which a step on this instance can wait for ever.
         pools_known: Whether the limits could be read (a server's storage is not asked).
+        run_tag_limits: Tag keys whose runs are limited.
     """
 
     pool_limits: Mapping[str, int] = field(default_factory=dict)
@@ -47,6 +48,7 @@ class InstanceFacts:
     run_retries: int = 0
     deadlocking_loggers: tuple[str, ...] = ()
     pools_known: bool = True
+    run_tag_limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,6 +114,11 @@ class ExecutorSetting:
             run config cannot choose the multiprocess executor.
         in_process_config_path: The same for the in-process executor, None where it cannot.
         fixed_by_code: Config keys set by ``configured(...)``, for which run config is ignored.
+        tag_concurrency_limits: As configured.
+        user_config: What the user set beside ``max_concurrent`` and ``start_method``, in the form
+            that the executor takes; the advice leaves it as it is.
+        other_keys: Further keys that the user set, whose values are not read (an image, names of
+            secrets).
     """
 
     executor: str
@@ -126,6 +131,8 @@ class ExecutorSetting:
     in_process_config_path: tuple[str, ...] | None = None
     fixed_by_code: tuple[str, ...] = ()
     tag_concurrency_limits: tuple[Mapping[str, object], ...] = ()
+    user_config: Mapping[str, object] = field(default_factory=dict)
+    other_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,11 @@ from advisor.emit.items_form import (
 )
 from advisor.emit.own_threads import with_thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
-from advisor.emit.python_form import with_reasons
+from advisor.emit.python_form import EXECUTOR_NAMES, with_reasons
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import WIDTH, comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
-from advisor.emit.wording import decision, executor_config, reasons_for, seconds
+from advisor.emit.wording import decision, reasons_for, seconds, whole_config
 
 MULTI_CORE = 1.3  # CPU seconds over wall seconds from which an op counts as multi-threaded
 
@@ -66,6 +66,7 @@ def _module(request: EmitRequest) -> str:
     workers = candidate.workers_in_op
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
+    config = whole_config(request)
     shared: dict[str, object] = {
         "description": prose([decision(request)]),
         "size_comment": comment(_size_reason(request, one_step=one_step)),
@@ -76,7 +77,9 @@ def _module(request: EmitRequest) -> str:
         "process": kind == "process",
         **_preloads(request),
         "multiprocess": candidate.executor == "multiprocess",
-        "executor_config": with_reasons(executor_config(candidate), reasons_for(request)),
+        "executor_name": EXECUTOR_NAMES[candidate.executor],
+        "configurable": bool(config),
+        "executor_config": with_reasons(config, reasons_for(request)),
         "name": batched_job_name(request.description),
     }
     if request.description.job_name is None:
@@ -149,8 +152,8 @@ def _plain_module(
     names = ["Failure", "job", "op"]
     names += ["DynamicOut"] if shared["batch_size"] else []
     names += ["DynamicOutput"] if shared["batch_size"] or plain.reading else []
-    in_parallel = ["Permissive", "multiprocess_executor"]
-    names += in_parallel if shared["multiprocess"] else ["in_process_executor"]
+    names += ["Permissive"] if shared["configurable"] else []
+    names += [str(shared["executor_name"])]
     return render(
         "plain_batch.py.j2",
         prose=prose(_plain_prose(request, name, plain, one_step=not shared["batch_size"])),

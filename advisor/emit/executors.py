@@ -4,20 +4,23 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.emit.imports import job_import
 from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import prose
+from advisor.emit.source_text import literal, prose
 from advisor.emit.templating import render
 from advisor.emit.wording import (
     decision,
-    executor_config,
     needs_code_note,
     reasons_for,
+    user_config,
+    whole_config,
     without_code,
 )
 
+IN_TWO_PROCESSES = Candidate("execute_job", "multiprocess", max_concurrent=2)
 MOST_AT_ONCE = 100  # a service that is asked more at once than this should agree first
 
 
@@ -29,7 +32,8 @@ def emit_environments(request: EmitRequest) -> str:
     note, request = needs_code_note(request.candidate), without_code(request)
     candidate = request.candidate
     imported = job_import(request.description)
-    config = executor_config(candidate)
+    config = whole_config(request)
+    in_test = {"max_concurrent": 2, **user_config(IN_TWO_PROCESSES, request.description.executor)}
     if candidate.executor not in ("in_process", "multiprocess"):
         raise DynadviseError(
             f"`environments` knows the in-process and the multiprocess executor, not"
@@ -52,6 +56,7 @@ def emit_environments(request: EmitRequest) -> str:
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),
         configurable=bool(config),
+        in_test=literal(in_test),
         in_process=candidate.executor == "in_process",
     )  # fmt: skip
 

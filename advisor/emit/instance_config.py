@@ -11,6 +11,11 @@ LOG_BYTES_A_STEP = 12_000  # about 12 rows of the event log, read in Dagster 1.1
 MANY_LOG_BYTES = 10_000_000  # a run from which the event log's growth is worth a word
 LAUNCH_SHARE = 0.2  # of the makespan, from which cheaper steps are worth losing captured output
 
+_LIMITS_OF_RUNS = (
+    "Your executor's tag_concurrency_limits stay in its own config: those of dagster.yaml"
+    " (concurrency, runs) count runs, not the steps of a run. A pool counts the steps of all runs."
+)
+
 
 def emit_dagster_yaml(request: EmitRequest) -> str:
     """Pools, a limit on runs, compute logs and retention, each where the advice needs it."""
@@ -21,6 +26,9 @@ def emit_dagster_yaml(request: EmitRequest) -> str:
         _retention(request),
     ]
     lines = [comment(f"For dagster.yaml in DAGSTER_HOME. {decision(request)}")]
+    setting = request.description.executor
+    if setting is not None and setting.tag_concurrency_limits:
+        lines.append(comment(_LIMITS_OF_RUNS))
     if not any(parts):
         lines.append(comment("The advice needs nothing of the instance: leave it as it is."))
     for part in parts:
@@ -95,6 +103,7 @@ def _runs(request: EmitRequest) -> list[str]:
         f"A run needs up to {peak / 2**30:.1f} GiB, the machine has {memory / 2**30:.1f} GiB:"
         f" {fitting} fit at once; Dagster's default is {DAGSTER_RUNS_AT_ONCE}."
     )
+    reason += " Keep what else stands under `runs` (tag_concurrency_limits)."
     return ["  runs:", *_indented(reason, 2), f"    max_concurrent_runs: {fitting}"]
 
 

@@ -9,9 +9,9 @@ from advisor.emit.source_text import comment, literal, prose
 from advisor.emit.templating import render
 from advisor.emit.wording import (
     decision,
-    executor_config,
     needs_code_note,
     reasons_for,
+    whole_config,
     without_code,
 )
 
@@ -33,7 +33,7 @@ def emit_python(request: EmitRequest) -> str:
         note, request = needs_code_note(request.candidate), without_code(request)
     candidate, description = request.candidate, request.description
     imported = imported_job(request)
-    config = executor_config(candidate)
+    config = whole_config(request)
     return render(
         "python.py.j2",
         prose=prose([*_prose(request, imported), note]),
@@ -103,6 +103,12 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
             "Depth first: Dagster runs a chain of mapped ops breadth first, so every intermediate"
             " result waits at once and the first item is done late. The priorities below turn that"
             " round."
+        )
+    setting = request.description.executor
+    if setting is not None and setting.executor == candidate.executor and setting.other_keys:
+        paragraphs.append(
+            f"Put back what your executor sets besides: {', '.join(setting.other_keys)}. The values"
+            " are not in the profile, since they may be secret."
         )
     if candidate.executor == "async":
         paragraphs.append(

@@ -12,6 +12,7 @@ from advisor.emit.wording import (
     executor_config,
     needs_code_note,
     reasons_for,
+    whole_config,
     without_code,
 )
 
@@ -35,7 +36,7 @@ def emit_run_config(request: EmitRequest) -> str:
     lines += [comment(note) for note in _notes(request)]
     kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
     path = _path(kind, setting)
-    config = executor_config(candidate)
+    config = whole_config(request)
     if path is None or candidate.executor not in ("multiprocess", "in_process"):
         return "\n".join([*lines, "{}"]) + "\n"
     for key in setting.fixed_by_code if setting else ():

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 
 
@@ -82,6 +83,8 @@ def reasons_for(request: EmitRequest) -> dict[str, str]:
             "Imported once, in the forkserver: Dagster's storages, your code, and what it"
             " imports on its first call. Without this each step imports them anew."
         )
+    for key in user_config(candidate, request.description.executor):
+        reasons[key] = "Yours, as it is now."
     return reasons
 
 
@@ -105,6 +108,31 @@ def executor_config(candidate: Candidate) -> dict[str, object]:
             options["preload_modules"] = list(candidate.preload_modules)
         config["start_method"] = {candidate.start_method: options}
     return config
+
+
+_TAKEN = {
+    "multiprocess": ("retries", "tag_concurrency_limits", "step_dependency_config"),
+    "async": ("retries", "tag_concurrency_limits", "step_dependency_config"),
+    "in_process": ("retries", "step_dependency_config"),
+}
+"""What an executor takes beside ``max_concurrent`` and ``start_method``."""
+
+
+def user_config(candidate: Candidate, setting: ExecutorSetting | None) -> dict[str, object]:
+    """The user's own settings of the executor, as far as the candidate's executor takes them.
+
+    In process one step runs after another, so that a limit on steps at once is kept anyway.
+    """
+    if setting is None or candidate.executor == setting.executor:
+        return dict(setting.user_config) if setting else {}
+    taken = _TAKEN.get(candidate.executor, ("retries",))
+    return {key: value for key, value in setting.user_config.items() if key in taken}
+
+
+def whole_config(request: EmitRequest) -> dict[str, object]:
+    """The config of the candidate's executor, with the user's own settings."""
+    candidate = request.candidate
+    return {**executor_config(candidate), **user_config(candidate, request.description.executor)}
 
 
 def without_code(request: EmitRequest) -> EmitRequest:

@@ -23,6 +23,7 @@ from advisor.domain.host import (
     overhead_key,
 )
 from advisor.domain.quantities import Interval
+from advisor.domain.tag_limits import TagLimits
 from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
@@ -73,6 +74,7 @@ class Setting:
     depth_first: bool = False
     stage_pools: tuple[str | None, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    tag_limits: TagLimits = field(default_factory=TagLimits)
     holding_stages: tuple[bool, ...] = ()
     limited: Setting | None = None
 
@@ -136,20 +138,27 @@ def pools_of(candidate: Candidate, setting: Setting) -> tuple[str | None, ...]:
     return (next(filter(None, pools), None),) if candidate.is_batched else pools
 
 
+def tag_limits_of(candidate: Candidate, setting: Setting) -> TagLimits:
+    """The executor's tag limits on the candidate's steps."""
+    limits = setting.tag_limits
+    return limits.in_batches() if candidate.is_batched else limits
+
+
 def steps_at_once(candidate: Candidate, setting: Setting) -> int:
-    """Mapped steps that can run at once: the executor's slots, or fewer where a pool has fewer."""
+    """Mapped steps that can run at once: the executor's slots, or fewer where a limit is lower."""
+    tagged = tag_limits_of(candidate, setting).steps_at_once
+    most = candidate.max_concurrent if tagged is None else min(candidate.max_concurrent, tagged)
     pools = pools_of(candidate, setting)
     if not pools or None in pools:
-        return candidate.max_concurrent
-    slots = sum(setting.pool_limits[pool] for pool in set(pools) if pool)
-    return min(candidate.max_concurrent, slots)
+        return most
+    return min(most, sum(setting.pool_limits[pool] for pool in set(pools) if pool))
 
 
 def items_cap(setting: Setting, connections: int | None, each: int) -> int | None:
-    """Most items that can be in work at once; None where neither pools nor connections limit it.
+    """Most items that can be in work at once; None where nothing limits it.
 
     Args:
-        setting: With the pools.
+        setting: With the pools and the tag limits.
         connections: Most that may be held in all; None: no limit.
         each: Connections that an item holds.
     """
@@ -158,6 +167,7 @@ def items_cap(setting: Setting, connections: int | None, each: int) -> int | Non
         for pool in setting.stage_pools
         if pool is not None and pool in setting.pool_limits
     ]
+    limits += setting.tag_limits.steps.values()
     if connections is not None:
         limits.append(max(1, connections // each))
     return min(limits, default=None)
@@ -373,6 +383,7 @@ def _plan(candidate: Candidate, setting: Setting, limit: int) -> RunPlan:
         total_items=steps,
         stage_pools=pools_of(candidate, setting),
         pool_limits=setting.pool_limits,
+        tag_limits=tag_limits_of(candidate, setting),
     )
 
 

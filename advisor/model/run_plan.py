@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from advisor.domain.tag_limits import TagLimits
+
 
 @dataclass(frozen=True, slots=True)
 class StepWork:
@@ -37,7 +39,8 @@ class RunPlan:
 
     ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
     real run where only its first items are simulated: bookkeeping grows with it. ``stage_pools``
-    names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots.
+    names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots;
+    ``tag_limits`` are the executor's.
     """
 
     before: tuple[StepWork, ...]
@@ -47,6 +50,7 @@ class RunPlan:
     total_items: int | None = None
     stage_pools: tuple[str | None, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    tag_limits: TagLimits = field(default_factory=TagLimits)
 
 
 @dataclass(frozen=True, slots=True)

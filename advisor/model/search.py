@@ -26,6 +26,7 @@ from advisor.model.prediction import (
     noisy_draws,
     pools_of,
     steps_at_once,
+    tag_limits_of,
 )
 from advisor.model.pruning import scores, simulate_all
 
@@ -100,6 +101,17 @@ def _crowded_pool(candidate: Candidate, setting: Setting) -> str | None:
     return None
 
 
+def _crowded_tag(candidate: Candidate, setting: Setting) -> str | None:
+    """Why workers inside steps would go round a tag limit, which counts steps as a pool does."""
+    if candidate.workers_in_op == 1:
+        return None
+    for name, limit in tag_limits_of(candidate, setting).steps.items():
+        items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
+        if items > limit:
+            return f"runs {items} items at once in steps tagged {name}, limited to {limit}"
+    return None
+
+
 def rejection_of(found: Estimate, setting: Setting, constraints: Constraints) -> str | None:
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have = setting.machine.memory_bytes
@@ -108,7 +120,7 @@ def rejection_of(found: Estimate, setting: Setting, constraints: Constraints) ->
     held = _connections(found.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
-    return _crowded_pool(found.candidate, setting)
+    return _crowded_pool(found.candidate, setting) or _crowded_tag(found.candidate, setting)
 
 
 def _memory(size_bytes: int) -> str:

@@ -21,6 +21,7 @@ from advisor.domain.host import MultiprocessOverhead
 from advisor.model.pools import PoolSlots
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.tag_slots import TagSlots
 
 SMALLEST_S = 0.002
 """Shorter stretches of the parent's CPU are put together."""
@@ -96,6 +97,7 @@ class MultiprocessRun:
         self.server_started = overhead.server_start_s <= 0
         self.phase_s: dict[Phase, float] = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
         self.pools = PoolSlots(plan.pool_limits)
+        self.tags = TagSlots(plan.tag_limits)
 
     # -- children ---------------------------------------------------------------------------
     def _work_of(self, item: int, stage: int) -> StepWork:
@@ -213,17 +215,25 @@ class MultiprocessRun:
         while (again := self.pools.due(self.sharing.now_s)) is not None:
             if self._has_slot(*again):
                 return again[1]
-        while self.runnable:
+        found: tuple[int, int] | None = None
+        passed_over: list[tuple[int, int]] = []
+        while self.runnable and found is None:
             step = self.runnable.popleft()
-            if self._has_slot(self._pool_of(*step), step):
-                return step
-        return None
+            if self.tags.is_full(step):
+                passed_over.append(step)
+                if all(self.tags.is_full((0, stage)) for stage in range(self.stages)):
+                    break
+            elif self._has_slot(self._pool_of(*step), step):
+                found = step
+        self.runnable.extendleft(reversed(passed_over))
+        return found
 
     def _fill(self, active: list[_Child]) -> None:
         """Claim steps for the free slots."""
         while len(active) < self.max_concurrent:
             step = self._next_step()
             if step is not None:
+                self.tags.take(step)
                 active.append(_Child(*step, []))
             elif not active and self.pools.waiting:
                 while self.sharing.happen(self.pools.next_due_s()):
@@ -233,6 +243,7 @@ class MultiprocessRun:
 
     def _step_succeeded(self, child: _Child) -> None:
         """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
+        self.tags.free((child.item, child.stage))
         pool = self._pool_of(child.item, child.stage)
         if pool is not None:
             self._spend(self.overhead.claim_s)

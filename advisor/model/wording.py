@@ -7,7 +7,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile, overhead_key
 from advisor.domain.workload import WorkKind
-from advisor.model.prediction import Setting, pools_of
+from advisor.model.prediction import Setting, pools_of, tag_limits_of
 
 WAITING_SHARE, CPU_SHARE = 0.25, 0.75
 """CPU over wall clock below which items mostly wait, and above which they mostly compute."""
@@ -60,6 +60,7 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     if candidate.executor == "multiprocess":
         said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
         said.extend(_pool_sentences(prediction, setting))
+        said.extend(_tag_sentences(candidate, setting))
     if candidate.executor == "async":
         said.append(_loop_sentence(candidate, setting, each))
     if prediction.first_result_s is not None:
@@ -104,6 +105,14 @@ def _concurrency_sentences(
             f"{lag} at {candidate.max_concurrent} steps at once"
         )
     return said
+
+
+def _tag_sentences(candidate: Candidate, setting: Setting) -> list[str]:
+    limits = tag_limits_of(candidate, setting)
+    return [
+        f"tag_concurrency_limits of the executor let {most} steps with the tag {name} run at once"
+        for name, most in limits.steps.items()
+    ]
 
 
 def _pool_sentences(prediction: Prediction, setting: Setting) -> list[str]:

@@ -96,6 +96,7 @@ def test_execute_job_at_import_is_found_in_the_source(source, line, tmp_path):
 def test_instance_facts_hold_limits_granularity_and_retries(tmp_path):
     (tmp_path / "dagster.yaml").write_text(
         "concurrency:\n  pools:\n    granularity: run\n    default_limit: 7\n"
+        "  runs:\n    tag_concurrency_limits: [{key: team, limit: 1}]\n"
         "run_retries:\n  enabled: true\n  max_retries: 3\n",
         encoding="utf-8",
     )
@@ -108,6 +109,7 @@ def test_instance_facts_hold_limits_granularity_and_retries(tmp_path):
     assert facts.default_pool_limit == 7
     assert facts.pool_granularity == "run"
     assert facts.run_retries == 3
+    assert facts.run_tag_limits == ("team",)
     assert facts.pools_known
 
 

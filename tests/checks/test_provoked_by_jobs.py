@@ -68,6 +68,11 @@ def for_one(chunk):
 
 
 @graph
+def tagging():
+    split().map(work.tag({"team": "sales"}))
+
+
+@graph
 def fan_out_twice():
     split().map(for_one)
 
@@ -98,6 +103,11 @@ crowded = made("crowded", config=config(max_concurrent=64))
 heavy = made("heavy")
 unpreloaded = made("unpreloaded", config=config(start_method={"forkserver": {}}))
 nested = made("nested", fan_out_twice)
+tagged = made(
+    "tagged",
+    tagging,
+    config=config(max_concurrent=2, tag_concurrency_limits=[{"key": "team", "limit": 1}]),
+)
 numbers = itertools.count()
 
 
@@ -134,6 +144,7 @@ PROVOKED = {
     "provoking:crowded": {"DYN010"},
     "provoking:unpreloaded": {"DYN012"},
     "provoking:nested": {"DYN020"},
+    "provoking:tagged": {"DYN013"},
     "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
 }
 

@@ -64,7 +64,21 @@ ITEM_OF_HALF_A_SECOND_40 = replace(
     ),
 )
 
+TAG_LIMIT = {"key": "team", "value": "sales", "limit": 2}
+
 PROVOKED = {
+    "a tag limit below the slots": (
+        "DYN013",
+        with_executor(
+            max_concurrent=8, effective_max_concurrent=8, tag_concurrency_limits=(TAG_LIMIT,)
+        ),
+        "6 of the executor's 8 slots stay empty and the mapped steps take up to 4 times as long",
+    ),
+    "a tag limit of runs": (
+        "DYN013",
+        sound(instance=InstanceFacts(run_tag_limits=("team",))),
+        "the steps of one run are not limited",
+    ),
     "dask": ("DYN001", with_executor(executor="dask"), "succeeds without them"),
     "configured": ("DYN002", with_executor(fixed_by_code=("max_concurrent",)), "max_concurrent is"),
     "container": (
@@ -194,6 +208,11 @@ SILENT = {
         with_executor(max_concurrent=64, effective_max_concurrent=64),
         advice=make_advice(current=None, workload=replace(make_advice().workload, items=4)),
     ),
+    "a tag limit that all slots fit": with_executor(tag_concurrency_limits=(TAG_LIMIT,)),
+    "a tag limit of another value": with_executor(
+        tag_concurrency_limits=({"key": "team", "value": "buying", "limit": 1},)
+    ),
+    "runs limited by another tag": sound(instance=InstanceFacts(run_tag_limits=("region",))),
     "spawn without a list": with_executor(start_method="spawn", preload_modules=None),
     "just fits": with_current(8 * GIB),
     "nothing known": CheckFacts(make_description(executor=None, fan_out=None)),

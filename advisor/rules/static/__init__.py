@@ -25,6 +25,7 @@ from advisor.rules.static import (
     reconstructable,
     root_logger,
     run_retries,
+    tag_limits,
 )
 
 __all__ = [
@@ -46,6 +47,7 @@ _MODULES = (
     fixed_config,
     container,
     pools,
+    tag_limits,
     run_retries,
     main_guard,
     reconstructable,
