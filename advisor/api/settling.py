@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from advisor.domain.advice import Prediction
 from advisor.domain.errors import DynadviseError
+from advisor.domain.verification import comparable
 
 if TYPE_CHECKING:
     from advisor.domain.verification import Verification
@@ -57,8 +58,10 @@ def settling_runs(
             ]
         except DynadviseError:
             return ()
-        return run_interleaved(
-            configurations,
-            repeats=1,
-            run=lambda configuration: run_once(configuration, timeout_s=2 * left_s),
+        return comparable(
+            run_interleaved(
+                configurations,
+                repeats=1,
+                run=lambda configuration: run_once(configuration, timeout_s=2 * left_s),
+            )
         )

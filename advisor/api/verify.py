@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from advisor.api.options import DEFAULT_PROFILES_DIR, AdviseOptions
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
-from advisor.domain.verification import Verification, VerifiedRun
+from advisor.domain.verification import Verification, VerifiedRun, comparable
 from advisor.domain.workload import ExecutorSetting, StartMethod, WorkerKind
 
 if TYPE_CHECKING:
@@ -54,6 +54,7 @@ class VerifyOptions:
             two minutes at least.
         seed: Of the order in which the configurations take turns.
         working_directory: Importable folder, as for Dagster's own command line.
+        setup: ``module:callable``, called before each run, in its process.
     """
 
     target: str
@@ -67,6 +68,7 @@ class VerifyOptions:
     seed: int = 0
     working_directory: Path | None = None
     inputs: str | None = None
+    setup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +342,11 @@ def configuration_for(
         python_path=python_path,
         expected_work_s=prediction.breakdown_s.work_s,
         pool_limits=saved.description.pool_limits,
+        compared=(
+            tuple(op.handle for op in saved.description.collects)
+            if saved.description.pickles
+            else ()
+        ),
     )
 
 
@@ -572,7 +579,11 @@ def planned(
             )
             for name, candidate in _chosen(saved, options.configurations).items()
         }
-        ready = [found for found in made.values() if not isinstance(found, str)]
+        ready = [
+            dataclasses.replace(found, setup=options.setup)
+            for found in made.values()
+            if not isinstance(found, str)
+        ]
         left_out = [(name, found) for name, found in made.items() if isinstance(found, str)]
         if not ready:
             raise DynadviseError(
@@ -634,5 +645,7 @@ def verify(
                 f"run {done + 1} of {plan.runs}: {configuration.name}", done / plan.runs
             ),
         )
-        path = _store(saved, verifications, options.profiles_dir) if options.save else None
+        alike = comparable(verifications)
+        keep = options.save and bool(alike)
+        path = _store(saved, alike, options.profiles_dir) if keep else None
         return VerifyOutcome(plan, verifications, path)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     metavar="FILE|MODULE:CALLABLE",
     help="Sample inputs of a bare op or a function that has no profile yet.",
 )
+@click.option("--setup", metavar="MODULE:CALLABLE", help="Called before each run, in its process.")
 @options.run_config_option
 @click.option(
     "--run-timeout",
@@ -64,6 +65,7 @@ def command(
     configurations: str,
     repeats: int,
     inputs: str | None,
+    setup: str | None,
     run_config: Path | None,
     run_timeout: float | None,
     seed: int,
@@ -94,6 +96,7 @@ def command(
         run_timeout_s=run_timeout,
         seed=seed,
         working_directory=working_directory,
+        setup=setup,
         inputs=inputs or state.settings.inputs_of(target),
     )
 

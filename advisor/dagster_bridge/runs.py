@@ -14,22 +14,26 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
+from dagster import DagsterInvariantViolationError
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
+from advisor.dagster_bridge.run_content import run_content
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
+from advisor.domain.verification import RunContent
 from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, JobDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,8 @@ class RunRequest:
     """One real run: what, how, and on which (temporary) instance.
 
     ``results`` names ops whose outputs are read back; the job has Dagster's default IO manager.
-    ``pool_limits`` are set on the instance before the run.
+    ``compared`` names ops (by handle) by whose outputs runs are compared. ``pool_limits`` are set
+    on the instance before the run.
     """
 
     target: TargetReference
@@ -46,6 +51,7 @@ class RunRequest:
     instance_home: str
     results: tuple[str, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    compared: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +66,7 @@ class RunResult:
         failed: Why the run did not succeed; None where it did.
         started_at_s: Unix time.
         outputs: Of the ops that were asked for, by name; empty where the run failed.
+        content: What the run did; None where its log cannot be found.
     """
 
     wall_s: float
@@ -69,6 +76,7 @@ class RunResult:
     failed: str | None = None
     started_at_s: float = 0.0
     outputs: Mapping[str, object] = field(default_factory=dict)
+    content: RunContent | None = None
 
 
 def _own_cpu_s() -> float:
@@ -123,18 +131,7 @@ def execute(request: RunRequest) -> RunResult:
         message = f"{request.target.spelled} has no job to run"
         raise ValueError(message)
     if request.launch == "execute_in_process":
-        with DagsterInstance.ephemeral():
-            pass  # imports the storages: part of opening an instance, not of the call
-        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
-        bare = loaded.job.execute_in_process(
-            run_config=dict(request.run_config), raise_on_error=False
-        )
-        failed = None if bare.success else _first_failure(bare.all_events)
-        measured = _result(begun, own, children, None, failed)
-        if failed is not None:
-            return measured
-        outputs = {name: bare.output_for_node(name) for name in request.results}
-        return replace(measured, outputs=outputs)
+        return _execute_in_process(request, loaded.job)
 
     reconstructable = reconstructable_job(request.target)
     with DagsterInstance.from_config(request.instance_home) as instance:
@@ -143,20 +140,54 @@ def execute(request: RunRequest) -> RunResult:
         done = execute_job(reconstructable, instance=instance, run_config=dict(request.run_config))
         failed = None if done.success else _first_failure(done.all_events)
         measured = _result(begun, own, children, None, failed)
-        return _with_run(measured, instance, done.run_id, request.results)
+        return _with_run(measured, instance, done.run_id, request)
+
+
+def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral():
+        pass  # imports the storages: part of opening an instance, not of the call
+    own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+    with DagsterInstance.ephemeral() as instance:
+        bare = job.execute_in_process(
+            run_config=dict(request.run_config), raise_on_error=False, instance=instance
+        )
+        failed = None if bare.success else _first_failure(bare.all_events)
+        measured = _result(begun, own, children, None, failed)
+        if failed is not None:
+            return measured
+        made = []
+        for handle in request.compared:
+            with contextlib.suppress(DagsterInvariantViolationError):  # it was not run
+                made.append(bare.output_for_node(handle))
+        content = run_content(instance, bare.run_id, ops_by_handle(job), made or None)
+        outputs = {name: bare.output_for_node(name) for name in request.results}
+        return replace(measured, outputs=outputs, content=content)
 
 
 def _with_run(
-    measured: RunResult, instance: DagsterInstance, run_id: str, results: Sequence[str]
+    measured: RunResult, instance: DagsterInstance, run_id: str, request: RunRequest
 ) -> RunResult:
     """The run read back, and what the default IO manager has stored of the asked ops."""
+    from advisor.dagster_bridge.target import load_target
+
     folder = Path(instance.storage_directory()) / run_id
-    stored = () if measured.failed else results
+    run = read_run(instance, run_id)
+    if measured.failed:
+        return replace(measured, run=run)
+    made = [
+        pickle.loads(file.read_bytes())  # noqa: S301 - just written
+        for handle in request.compared
+        if (file := folder / handle / "result").is_file()
+    ]
     outputs = {
         name: pickle.loads((folder / name / "result").read_bytes())  # noqa: S301 - just written
-        for name in stored
+        for name in request.results
     }
-    return replace(measured, run=read_run(instance, run_id), outputs=outputs)
+    ops = load_target(request.target).ops
+    content = run_content(instance, run_id, ops, made or None)
+    return replace(measured, run=run, outputs=outputs, content=content)
 
 
 def _first_failure(events: object) -> str:
@@ -234,7 +265,7 @@ def _execute_command(request: RunRequest) -> RunResult:
         runs = list_runs(instance, None, 1)
         if not runs:
             return measured
-        return _with_run(measured, instance, runs[0].run_id, request.results)
+        return _with_run(measured, instance, runs[0].run_id, request)
 
 
 def _plain(value: object) -> object:

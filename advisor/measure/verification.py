@@ -16,7 +16,7 @@ from advisor.dagster_bridge.runs import RunRequest, RunResult
 from advisor.domain.candidate import Candidate
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.domain.verification import Verification, VerifiedRun
+from advisor.domain.verification import Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child
 from advisor.measure.imports import SINGLE_THREADED_BLAS
@@ -40,6 +40,8 @@ class Configuration:
         expected_work_s: Predicted wall clock of the items' work: stands for that of a run that
             leaves no event log (``execute_in_process``).
         pool_limits: Slots of the job's pools, set on each run's instance.
+        compared: Handles of the ops by whose outputs runs are compared.
+        setup: ``module:callable``, called before each run.
     """
 
     name: str
@@ -50,6 +52,8 @@ class Configuration:
     python_path: tuple[str, ...] = ()
     expected_work_s: float = 0.0
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    compared: tuple[str, ...] = ()
+    setup: str | None = None
 
 
 Runner = Callable[[Configuration], VerifiedRun]
@@ -119,15 +123,27 @@ def run_child(
             str(home),
             results,
             configuration.pool_limits,
+            configuration.compared,
         )
+        setup = configuration.setup
         return run_in_child(
-            "advisor.dagster_bridge.runs:execute",
-            request,
+            f"{__name__}:set_up_and_execute" if setup else "advisor.dagster_bridge.runs:execute",
+            (setup, request) if setup else request,
             timeout_s=timeout_s,
             python_path=[target.working_directory, *configuration.python_path],
             working_directory=target.working_directory,
             environment={"DAGSTER_HOME": str(home), **thread_limit(configuration.candidate)},
         )
+
+
+def set_up_and_execute(asked: tuple[str, RunRequest]) -> RunResult:
+    """Call the user's hook, then run; called in a fresh process."""
+    from advisor.dagster_bridge.runs import execute
+    from advisor.measure.worker import call_hook
+
+    setup, request = asked
+    call_hook(setup)
+    return execute(request)
 
 
 def run_once(
@@ -164,6 +180,7 @@ def run_once(
         child_cpu_s=result.child_cpu_s,
         started_at=started_at,
         failed=result.failed,
+        content=result.content,
     )
 
 
@@ -193,7 +210,9 @@ def run_interleaved(
             continue
         before_run(done, by_name[name])
         runs[name].append(run(by_name[name]))
-    return tuple(
-        Verification(name, by_name[name].candidate, by_name[name].predicted_s, tuple(of_name))
-        for name, of_name in runs.items()
+    return with_unlike_runs(
+        [
+            Verification(name, by_name[name].candidate, by_name[name].predicted_s, tuple(of_name))
+            for name, of_name in runs.items()
+        ]
     )

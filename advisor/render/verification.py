@@ -52,7 +52,7 @@ def rows_of(verifications: Sequence[Verification]) -> tuple[VerifiedRow, ...]:
 
 
 def _walls(verification: Verification) -> list[float]:
-    return [run.wall_s for run in verification.runs if run.failed is None]
+    return [run.wall_s for run in verification.runs if run.counts]
 
 
 def _baseline_s(verifications: Sequence[Verification]) -> float:
@@ -68,10 +68,12 @@ def _baseline_s(verifications: Sequence[Verification]) -> float:
 def _row(verification: Verification, base_s: float) -> VerifiedRow:
     walls, predicted = _walls(verification), verification.predicted_s
     failures = [run.failed for run in verification.runs if run.failed is not None]
+    if not walls:
+        failures += [f"not compared, {run.unlike}" for run in verification.runs if run.unlike]
     if not verification.runs:
         failures = ["it was not run"]
     total = median(walls) if walls else 0.0
-    work = median(run.work_s for run in verification.runs if run.failed is None) if walls else 0.0
+    work = median(run.work_s for run in verification.runs if run.counts) if walls else 0.0
     inside = sum(predicted.low <= wall <= predicted.high for wall in walls) if predicted else 0
     return VerifiedRow(
         name=verification.name,
@@ -115,7 +117,42 @@ def verification_document(
         ),
     )
     title = Heading(f"{job}: real runs beside what was predicted{times}", level=1)
-    return Document((title, table, ListBlock(tuple(_notes(rows, left_out)))))
+    lines = (*content_notes(verifications), *_notes(rows, left_out))
+    return Document((title, table, ListBlock(lines)))
+
+
+def content_notes(verifications: Sequence[Verification]) -> list[str]:
+    """What the runs did otherwise than they should: other work, skipped steps, errors, results."""
+    lines = []
+    for verification in verifications:
+        name = verification.name
+        unlike = [run.unlike for run in verification.runs if run.unlike]
+        done = [run.content for run in verification.runs if run.content]
+        if unlike:
+            lines.append(
+                f"{len(unlike)} of {len(verification.runs)} runs of {name} did other work and are"
+                f" neither compared nor stored: {unlike[0]}. Give every run the same work: --setup"
+                " puts it back before each, --inputs names the items."
+            )
+        if missed := max((c.planned_steps - c.steps for c in done), default=0):
+            lines.append(f"{name}: {missed} of {done[0].planned_steps} planned steps did not run.")
+        if errors := sum(c.errors for c in done):
+            lines.append(f"{name}: its ops logged {errors} errors in {len(done)} runs.")
+    return lines + _result_notes(verifications)
+
+
+def _result_notes(verifications: Sequence[Verification]) -> list[str]:
+    """Whether ways that each give the same result every time differ from one another."""
+    results = {
+        verification.name: {r.content.result for r in verification.runs if r.counts and r.content}
+        for verification in verifications
+    }
+    sure = {name: found for name, found in results.items() if len(found) == 1 and None not in found}
+    if len(set().union(*sure.values())) < 2:
+        return []
+    first, *others = sure
+    other = next(name for name in others if sure[name] != sure[first])
+    return [f"The collected result of {other} differs from that of {first}."]
 
 
 def _efficiency(row: VerifiedRow) -> str:

@@ -21,6 +21,8 @@ from advisor.api.verify import (
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.measure.progress import silent
+from advisor.render.terminal import to_text
+from advisor.render.verification import verification_document
 
 HERE = Path(__file__).parent
 
@@ -295,3 +297,38 @@ def test_real_runs_sharpen_the_next_prediction(profiled):
     seen = Verification("spawn:2", spawn, Interval(first_s, first_s, first_s), runs)
     store.write_to(replace(saved, verifications=(seen,)), path)
     assert 1.2 * first_s < predicted_s() <= 2 * first_s
+
+
+def finishing(tmp_path, monkeypatch, **options) -> VerifyOptions:
+    """Of a job that hands out only what no earlier run has done."""
+    monkeypatch.setenv("VERIFY_NOTES", str(tmp_path))
+    asked = profile_of("finishing", tmp_path, monkeypatch)
+    return replace(asked, configurations=("execute_in_process", "in_process"), **options)
+
+
+def test_runs_that_find_their_work_done_are_neither_compared_nor_stored(tmp_path, monkeypatch):
+    outcome = verify(finishing(tmp_path, monkeypatch), silent)
+
+    unlike = [run.unlike for v in outcome.verifications for run in v.runs if run.unlike]
+    assert len(unlike) == 1
+    assert "what was to be done may be done already" in unlike[0]
+    assert len(store.read(outcome.path).verifications) == 1
+    text = to_text(verification_document(outcome.verifications, "finishing"))
+    assert "1 of 1 runs of" in text
+    assert "--setup" in text
+    assert "logged 2 errors in 1 runs" in text
+
+
+def test_setup_gives_every_run_the_same_work(tmp_path, monkeypatch):
+    asked = finishing(tmp_path, monkeypatch, setup="verify_workload:put_back")
+    outcome = verify(asked, silent)
+
+    runs = [run for v in outcome.verifications for run in v.runs]
+    assert [run.failed for run in runs] == [None, None]
+    assert [run.unlike for run in runs] == [None, None]
+    contents = {run.content for run in runs}
+    (content,) = contents  # the same items, steps, errors and result under both
+    assert (content.items, content.steps, content.planned_steps) == (2, 4, 4)
+    assert content.errors == 2
+    assert content.result is not None
+    assert store.read(outcome.path).verifications == outcome.verifications

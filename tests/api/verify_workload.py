@@ -54,3 +54,29 @@ def note(number: int) -> int:
 
 def plain_note(number: int) -> int:
     return note(number)
+
+
+def put_back():
+    """As a ``--setup`` hook: no document is done."""
+    for done in Path(os.environ["VERIFY_NOTES"]).glob("done-*"):
+        done.unlink()
+
+
+@op(out=DynamicOut(int))
+def pending():
+    folder = Path(os.environ["VERIFY_NOTES"])
+    for number in range(2):
+        if not (folder / f"done-{number}").exists():
+            yield DynamicOutput(number, mapping_key=str(number))
+
+
+@op
+def finish(context: OpExecutionContext, number: int) -> int:
+    context.log.error("number %s is not good", number)
+    (Path(os.environ["VERIFY_NOTES"]) / f"done-{number}").touch()
+    return 2 * number
+
+
+@job
+def finishing():
+    total(pending().map(finish).collect())

@@ -9,7 +9,13 @@ import pytest
 from factories import IN_PROCESS, SPAWN_2, THREADS_8, make_verification
 
 from advisor.domain.quantities import Interval
-from advisor.domain.verification import Verification, VerifiedRun
+from advisor.domain.verification import (
+    RunContent,
+    Verification,
+    VerifiedRun,
+    comparable,
+    with_unlike_runs,
+)
 from advisor.render.forms.schema import schema_of
 from advisor.render.forms.verification import verification_to_json
 from advisor.render.markdown import to_markdown
@@ -87,3 +93,41 @@ def test_a_verification_without_runs_is_shown():
     assert "advised" in to_text(
         verification_document([replace(make_verification(), runs=())], "job")
     )
+
+
+def done(items, steps=4, planned=4, result="ab", errors=0):
+    return RunContent(items, steps, planned, errors, result)
+
+
+def with_contents(name, candidate, *contents):
+    made = verification(name, candidate, [1.0] * len(contents))
+    runs = tuple(
+        replace(run, content=content) for run, content in zip(made.runs, contents, strict=True)
+    )
+    return replace(made, runs=runs)
+
+
+def test_only_runs_of_the_same_work_are_compared():
+    one = with_contents("sequential", IN_PROCESS, done(8), done(8))
+    batched = with_contents("advised", THREADS_8, done(1, steps=3), done(0, steps=2))
+    fewer = with_contents("default", SPAWN_2, done(7), done(8, steps=3))
+    marked = with_unlike_runs([one, batched, fewer])
+
+    assert [[bool(run.unlike) for run in v.runs] for v in marked] == [
+        [False, False], [False, True], [True, True],
+    ]  # fmt: skip
+    assert [v.name for v in comparable(marked)] == ["sequential", "advised"]
+    rows = {row.name: row for row in rows_of(marked)}
+    assert rows["default"].failed == "not compared, it did 7 items, another run 8"
+    assert rows["advised"].runs == 1
+
+
+def test_other_results_and_steps_that_did_not_run_are_told():
+    one = with_contents("sequential", IN_PROCESS, done(8, planned=6))
+    other = with_contents("default", SPAWN_2, done(8, result="cd"))
+    text = to_text(verification_document([one, other], "job"), width=140)
+
+    assert "sequential: 2 of 6 planned steps did not run." in text
+    assert "The collected result of default differs from that of sequential." in text
+    alone = with_contents("default", SPAWN_2, done(8, result="cd"), done(8, result="ef"))
+    assert "differs from that" not in to_text(verification_document([one, alone], "job"))

@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.verification import Verification
+from advisor.domain.verification import RunContent, Verification
 from advisor.render.forms.encoding import plain, same_parts
 from advisor.render.verification import VerifiedRow, rows_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RealRunForm:
-    """One real run; ``failed`` is the reason where it did not succeed."""
+    """One real run; ``failed`` is the reason where it did not succeed.
+
+    ``unlike`` is the reason where it did other work than the others and is not compared.
+    """
 
     wall_s: float
     work_s: float
@@ -22,6 +25,8 @@ class RealRunForm:
     child_cpu_s: float
     started_at: str
     failed: str | None
+    content: RunContent | None
+    unlike: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
