@@ -470,7 +470,10 @@ def _on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfil
 
 
 def _saved_profile(
-    options: VerifyOptions, target: TargetReference, progress: Progress
+    options: VerifyOptions,
+    target: TargetReference,
+    progress: Progress,
+    announce: Callable[[str], None],
 ) -> SavedProfile:
     """The target's profile of this host; measured now where there is none."""
     from advisor import store
@@ -493,6 +496,7 @@ def _saved_profile(
             working_directory=options.working_directory,
         ),
         progress,
+        announce,
     ).saved
 
 
@@ -546,7 +550,7 @@ def _ready_or_reason(
 
 @contextlib.contextmanager
 def planned(
-    options: VerifyOptions, progress: Progress
+    options: VerifyOptions, progress: Progress, announce: Callable[[str], None]
 ) -> Iterator[tuple[VerifyPlan, SavedProfile]]:
     """The plan of the runs; emitted modules exist while the block runs.
 
@@ -564,7 +568,7 @@ def planned(
     )
     run_config = dict(read_run_config(options.run_config) or {})
     static_errors(discover_target(target, run_config))
-    saved = _saved_profile(options, target, progress)
+    saved = _saved_profile(options, target, progress, announce)
     if saved.description.job_name is None:
         saved = _on_its_samples(saved, target)
     with workspace(), tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
@@ -606,6 +610,7 @@ def verify(
     progress: Progress,
     *,
     confirm: Callable[[VerifyPlan], bool] = lambda _plan: True,
+    announce: Callable[[str], None] = lambda _text: None,
 ) -> VerifyOutcome | None:
     """Run the target's job for real, interleaved and repeated, beside the predictions.
 
@@ -613,6 +618,7 @@ def verify(
         options: What is asked.
         progress: Told what is being done.
         confirm: Shown the plan before anything of it runs; False ends it.
+        announce: As of `profile`, where the target has no profile yet and is measured first.
 
     Returns:
         The outcome; None where ``confirm`` said no.
@@ -624,7 +630,7 @@ def verify(
     from advisor.measure.sole_use import sole_use
     from advisor.measure.verification import run_interleaved, run_once
 
-    with planned(options, progress) as (plan, saved):
+    with planned(options, progress, announce) as (plan, saved):
         if not confirm(plan):
             return None
         kind = user_instance_kind()

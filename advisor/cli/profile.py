@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from advisor.cli import options
+from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
 
 if TYPE_CHECKING:
@@ -108,8 +107,8 @@ def command(
         if from_runs:
             outcome = profile.profile_from_runs(request, options.instance_of(instance), from_runs)
         else:
-            ask = not yes and request.allow_side_effects is None
-            outcome = profile.profile(request, progress, _announcement(state, ask=ask))
+            agreed = True if yes or request.allow_side_effects is not None else None
+            outcome = profile.profile(request, progress, announcing(state, agreed))
     emitted = None
     if request.emit:
         from advisor.api.emitting import emit_kind
@@ -118,18 +117,6 @@ def command(
     from advisor.cli.showing import show_advice
 
     show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)
-
-
-def _announcement(state: CommandContext, *, ask: bool) -> Callable[[str], None]:
-    """Say what will be run; on a terminal, ask before it is."""
-
-    def announce(planned: str) -> None:
-        state.say(planned)
-        asked = ask and sys.stdin.isatty() and sys.stderr.isatty()
-        if asked and not click.confirm("Run it?", default=True, err=True):
-            raise click.exceptions.Exit(0)
-
-    return announce
 
 
 def _request(state: CommandContext, target: str, values: dict[str, Any]) -> ProfileOptions:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from advisor.cli import options
+from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
 
 if TYPE_CHECKING:
@@ -100,17 +100,13 @@ def command(
         inputs=inputs or state.settings.inputs_of(target),
     )
 
+    answer = False if dry_run else agreed
+
     def confirm(plan: VerifyPlan) -> bool:
-        for line in announcement(plan):
-            state.say(line)
-        if dry_run or agreed is False:
-            return False
-        if agreed or not (sys.stdin.isatty() and sys.stderr.isatty()):
-            return True
-        return click.confirm("Run it?", default=True, err=True)
+        return is_agreed(state, announcement(plan), answer)
 
     with state.progress() as progress:
-        outcome = verify(request, progress, confirm=confirm)
+        outcome = verify(request, progress, confirm=confirm, announce=announcing(state, answer))
     if outcome is not None:
         _show(state, outcome, form, output)
 

@@ -53,6 +53,14 @@ def nightly():
     replace_table(shards(limits()).map(score).collect())
 
 
+@job
+def two_fan_outs():
+    notify()
+    limit = limits()
+    shards(limit).map(score)
+    shards.alias("pages")(limit).map(score.alias("read"))
+
+
 def three():
     return [{"shard": number} for number in range(3)]
 

@@ -90,12 +90,23 @@ def test_the_first_line_names_every_op(ran):
     assert not ran()
 
 
-def on_a_terminal(*arguments: str, answer: bytes) -> tuple[int, str]:
+def test_a_second_fan_out_is_named_as_not_run(ran):
+    description = describe(
+        load_target(parse_target(f"{FILE}:two_fan_outs", working_directory=HERE))
+    )
+    assert description.other_ops == ("notify",)
+    first, second = description.fan_out.handle, *description.other_fan_outs
+    assert {first, second} == {"shards", "pages"}
+    options = ProfileOptions(f"{FILE}:two_fan_outs", working_directory=HERE)
+    assert f"not '{second}', 'notify'." in plan(options)[0]
+
+
+def on_a_terminal(command: str, *arguments: str, answer: bytes) -> tuple[int, str]:
     """Exit status and screen of the command on a terminal where somebody answers its question."""
-    command = [sys.executable, "-c", MAIN, "profile", *arguments, "--no-save"]
+    spelled = [sys.executable, "-c", MAIN, command, *arguments, "--no-save"]
     ours, theirs = pty.openpty()
     with subprocess.Popen(
-        command, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
+        spelled, stdin=theirs, stdout=theirs, stderr=theirs, close_fds=True
     ) as running:
         os.close(theirs)
         screen = b""
@@ -107,8 +118,9 @@ def on_a_terminal(*arguments: str, answer: bytes) -> tuple[int, str]:
     return status, screen.decode(errors="replace")
 
 
-def test_on_a_terminal_it_asks_before_ops_are_repeated(ran):
-    status, screen = on_a_terminal(f"{FILE}:nightly", "-d", str(HERE), answer=b"n\n")
+@pytest.mark.parametrize("command", ["profile", "verify"])
+def test_on_a_terminal_it_asks_before_ops_are_repeated(ran, command):
+    status, screen = on_a_terminal(command, f"{FILE}:nightly", "-d", str(HERE), answer=b"n\n")
     assert "Run it?" in screen
     assert "not 'replace_table'" in screen
     assert status == 0
@@ -130,6 +142,17 @@ def test_without_a_terminal_the_first_line_says_what_will_run(ran):
     assert done.returncode == 2
     first = done.stderr.splitlines()[0]
     assert first == "Will run 'fails' repeatedly on up to 40 items."
+
+
+def test_a_dry_run_of_verify_measures_nothing_first(ran, tmp_path):
+    from advisor.cli import cli
+
+    with pytest.raises(SystemExit) as ended:
+        cli.main(
+            ["verify", f"{FILE}:nightly", "-d", str(HERE), "--profiles", str(tmp_path), "--dry-run"]
+        )
+    assert ended.value.code == 0
+    assert not ran()
 
 
 def test_items_that_log_errors_are_counted(ran):
