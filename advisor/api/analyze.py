@@ -89,8 +89,6 @@ def analyze(options: AnalyzeOptions) -> Analysis:
 
 def analyze_run(run: ObservedRun, overhead: OverheadModel | None = None) -> RunAnalysis:
     """One run's phases, parallelism, totals and diagnosis."""
-    from advisor.model.diagnosis import diagnose
-    from advisor.model.run_facts import Facts
     from advisor.model.run_statistics import (
         gantt_bars,
         item_count,
@@ -98,6 +96,8 @@ def analyze_run(run: ObservedRun, overhead: OverheadModel | None = None) -> RunA
         parallelism,
         totals,
     )
+    from advisor.rules.runs import diagnose
+    from advisor.rules.runs.facts import RunFacts
 
     ops = op_statistics([run])
     parallel = parallelism(run)
@@ -114,7 +114,7 @@ def analyze_run(run: ObservedRun, overhead: OverheadModel | None = None) -> RunA
         ops=ops,
         parallelism=parallel,
         totals=sums,
-        diagnoses=diagnose(Facts(run, ops, parallel, sums, overhead)),
+        diagnoses=diagnose(RunFacts(run, ops, parallel, sums, overhead)),
         bars=gantt_bars(run),
         notes=run.notes,
     )

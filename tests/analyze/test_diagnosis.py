@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,18 @@ from advisor.domain.observed import ObservedRun
 
 
 def found(run: ObservedRun, overhead: Any = None) -> dict[str, Diagnosis]:
-    return {diagnosis.kind: diagnosis for diagnosis in analyze_run(run, overhead).diagnoses}
+    diagnoses = analyze_run(run, overhead).diagnoses
+    for diagnosis in diagnoses:
+        if diagnosis.gain_s is not None:
+            assert computed(diagnosis.formula) == pytest.approx(diagnosis.gain_s, rel=0.05, abs=0.1)
+    return {diagnosis.kind: diagnosis for diagnosis in diagnoses}
+
+
+def computed(formula: str) -> float:
+    """What the numbers of a formula give; they are rounded."""
+    numbers = re.match(r"[\d.() x/+-]+", formula.split(" = ")[1])
+    assert numbers
+    return float(eval(numbers[0].rstrip(" (").replace("x", "*")))
 
 
 def with_errors(run: ObservedRun, *errors: str) -> ObservedRun:

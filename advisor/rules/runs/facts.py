@@ -4,18 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
-from advisor.domain.analysis import OpStatistics, Parallelism, Totals
+from advisor.domain.analysis import OpStatistics, Parallelism, Phase, Totals
 from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.model.run_statistics import begin_s, item_count, makespan
+from advisor.model.run_statistics import (
+    BOOT,
+    WORK,
+    begin_s,
+    collect_steps,
+    item_count,
+    makespan,
+    mapped_steps,
+)
 
 WORTH = 0.10
 """A loss below this share of the makespan is not worth a user's time."""
 
+DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
+"""Executors that start a pod, container or task for each step."""
+
+_PHASES: dict[str, tuple[Phase, ...]] = {"boot": BOOT, "work": WORK, "compute": ("compute",)}
+
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class RunFacts:
     """One run with what was computed of it.
 
     Attributes:
@@ -76,6 +90,24 @@ def own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) ->
     return own_s
 
 
+def typical_s(ops: Sequence[OpStatistics], what: Literal["boot", "work", "compute"]) -> float:
+    """Median seconds of some phases of an item, over its chain of ops."""
+    return sum(op.median_s(*_PHASES[what]) for op in ops)
+
+
+def tail_alone_s(run: ObservedRun) -> float:
+    """From the last mapped step's end to the launch of what follows it: an exit, undisturbed."""
+    ends = [step.end_s for step in mapped_steps(run) if step.end_s is not None]
+    after = [begin for step in collect_steps(run) if (begin := begin_s(step)) is not None]
+    return max(0.0, min(after) - max(ends)) if ends and after else float("inf")
+
+
+def boot_alone_s(facts: RunFacts) -> float | None:
+    """Launch and import of a step that nothing else ran beside: the collecting one."""
+    alone = [op.median_s("launch", "import and plan") for op in facts.ops if op.role == "collect"]
+    return min(alone, default=None)
+
+
 def step_count(number: int) -> str:
     """Steps in words."""
     return f"{number} step{'' if number == 1 else 's'}"
@@ -86,7 +118,7 @@ def attempt_count(number: int) -> str:
     return f"{number} attempt{' was' if number == 1 else 's were'}"
 
 
-def duration(seconds: float) -> str:
+def spelled_s(seconds: float) -> str:
     """Seconds as a user reads them."""
     if seconds >= 90:
         return f"{seconds / 60:.1f} min"

@@ -1,4 +1,4 @@
-"""Processes that stay after their step's success, as far as a run's log shows it. Pure."""
+"""RUN018: nothing runs for long after a step's success: its process has not ended."""
 
 from __future__ import annotations
 
@@ -6,14 +6,26 @@ from statistics import median
 
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
-from advisor.model.run_facts import Facts, duration
+from advisor.rules.runs.facts import RunFacts, spelled_s
+from advisor.rules.runs.gain import diagnosis, duration, gain_of
+
+CODE, KIND = "RUN018", "process-stays-after-success"
+MEANING = "processes of steps stay for long after the step's success"
+LOOKS = (
+    "Nothing ran for 9.0 s of the run after steps of work had succeeded: their processes had not "
+    "ended."
+)
+REMEDY = (
+    "Usual cause: child processes or threads that the op leaves alive (a pool that is not closed, "
+    "a server, a client's background thread). Close them before the op returns, or start them as "
+    "daemons."
+)
 
 
-def processes_held_open(facts: Facts) -> Diagnosis | None:
-    """RUN018: nothing runs for long after a step's success: its process has not ended.
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """The multiprocess executor joins a step's process before it does anything else.
 
-    The multiprocess executor joins a step's process before it does anything else. A process ends
-    when the processes and threads that its op left alive have ended.
+    A process ends when the processes and threads that its op left alive have ended.
     """
     if facts.run.executor != "multiprocess":
         return None
@@ -25,33 +37,32 @@ def processes_held_open(facts: Facts) -> Diagnosis | None:
     least_s = max(2 * usual_s, launch_s)
     long = [(step, seconds - usual_s) for step, seconds in pauses if seconds > least_s]
     lost_s = sum(seconds for _, seconds in long)
-    if not facts.worth(lost_s):
+    gain = gain_of(facts, duration("summed pauses that are longer than a launch", lost_s))
+    if not facts.worth(gain.seconds):
         return None
     ops = ", ".join(dict.fromkeys(step.op for step, _ in long))
     longest, longest_s = max(long, key=lambda pause: pause[1])
-    return Diagnosis(
-        code="RUN018",
-        kind="process-stays-after-success",
-        severity="warning",
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning",
         message=(
-            f"Nothing ran for {duration(lost_s)} of the run after steps of {ops} had succeeded: "
+            f"Nothing ran for {spelled_s(lost_s)} of the run after steps of {ops} had succeeded: "
             "their processes had not ended."
         ),
         evidence=(
-            f"longest: {duration(longest_s)} after {longest.step_key}",
-            f"shortest pause of this run: {duration(usual_s)}; a launch takes {duration(launch_s)}",
+            f"longest: {spelled_s(longest_s)} after {longest.step_key}",
+            (
+                f"shortest pause of this run: {spelled_s(usual_s)}; a launch takes "
+                f"{spelled_s(launch_s)}"
+            ),
         ),
-        remedy=(
-            "Usual cause: child processes or threads that the op leaves alive (a pool that is not "
-            "closed, a server, a client's background thread). Close them before the op returns, "
-            "or start them as daemons."
-        ),
-        gain_s=lost_s,
-        formula=f"summed pauses that are longer than a launch = {lost_s:.2f}",
+        remedy=REMEDY,
+        gain=gain,
     )
 
 
-def _launch_s(facts: Facts) -> float:
+def _launch_s(facts: RunFacts) -> float:
     """Median seconds from a step's slot to its process; 0 where the log shows none."""
     launches = [
         step.worker_started_s - step.worker_starting_s
@@ -61,7 +72,7 @@ def _launch_s(facts: Facts) -> float:
     return median(launches) if launches else 0.0
 
 
-def _pauses(facts: Facts, launch_s: float) -> list[tuple[ObservedStep, float]]:
+def _pauses(facts: RunFacts, launch_s: float) -> list[tuple[ObservedStep, float]]:
     """Each pause of the run with the step that had ended last, in seconds beyond a launch.
 
     From a moment when no step's process was at work until the next one was, or until the run's

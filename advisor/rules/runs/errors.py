@@ -1,0 +1,80 @@
+"""What the errors in a run's log tell of why steps failed, shared by the rules of failures."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+
+from advisor.domain.analysis import Diagnosis
+from advisor.domain.observed import ObservedStep
+from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, spelled_s, step_count
+from advisor.rules.runs.gain import Gain, diagnosis, duration, gain_of, number
+
+KILLED = re.compile(
+    r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
+    r"|Cannot allocate memory",
+    re.IGNORECASE,
+)
+CONNECTIONS = re.compile(
+    r"too many (?:clients|connections)|remaining connection slots|connection slots"
+    r"|QueuePool limit|max_connections|pool exhausted|Connection pool is full"
+    r"|Max(?:imum)? (?:client )?connections",
+    re.IGNORECASE,
+)
+CRASHED = re.compile(
+    r"terminated by signal (?!9\b)|unexpectedly exited with code (?!137\b|-9\b)"
+    r"|SIG(?:SEGV|BUS|ABRT|ILL|FPE)\b|Segmentation fault|Bus error"
+)
+"""As Dagster words it (``get_run_crash_explanation``), and as shells do."""
+
+LOCKED = re.compile(r"database (?:table )?is locked|SQLITE_BUSY", re.IGNORECASE)
+
+
+def has_crash(facts: RunFacts) -> bool:
+    """Whether a step's process crashed: then one process for all steps would end the whole run."""
+    return bool(_steps_with(facts, CRASHED))
+
+
+def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> Gain:
+    """What the run would have saved without these attempts."""
+    lost = duration(f"slot time of {words}", sum(map(held_s, steps)))
+    return gain_of(facts, lost / number("slots", facts.slots))
+
+
+def by_error(
+    facts: RunFacts, pattern: re.Pattern[str], *, code: str, kind: str, what: str, remedy: str
+) -> Diagnosis | None:
+    """The diagnosis of the attempts whose error has the pattern; ``what`` became of them."""
+    hit = _steps_with(facts, pattern)
+    if not hit:
+        return None
+    at_once = step_count(facts.parallelism.holding_peak)
+    lost_s = spelled_s(sum(map(held_s, hit)))
+    return diagnosis(
+        code,
+        kind,
+        "error",
+        message=f"{attempt_count(len(hit))} {what} ({at_once} at once).",
+        evidence=(
+            *distinct_errors(hit),
+            f"{lost_s} of slot time lost; at most {at_once} held a slot at once",
+        ),
+        remedy=remedy,
+        gain=failed_gain(facts, hit, "these attempts"),
+    )
+
+
+def distinct_errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
+    """The distinct errors with how often and where first."""
+    seen: dict[str, list[str]] = defaultdict(list)
+    for step in steps:
+        seen[step.error or "no error in the log"].append(step.step_key)
+    return tuple(
+        f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
+        for error, keys in list(seen.items())[:3]
+    )
+
+
+def _steps_with(facts: RunFacts, pattern: re.Pattern[str]) -> list[ObservedStep]:
+    return [step for step in facts.run.steps if step.error and pattern.search(step.error)]

@@ -1,0 +1,56 @@
+"""RUN007: nothing mapped begins before the fan-out op has ended."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.model.run_statistics import fan_out_step, item_count
+from advisor.rules.runs.facts import RunFacts, spelled_s
+from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
+
+CODE, KIND = "RUN007", "fan-out-holds-everything-back"
+MEANING = "the fan-out op runs for a large part of the run before any item begins"
+LOOKS = "split ran for 30.1 s of 45.2 s before any of its 20 outputs was worked on."
+REMEDY = "Let the fan-out op yield keys or paths only, and do the loading in the mapped op."
+_REMEDY_MANY = "Yield fewer outputs (one a batch of items); each costs two events and one store."
+LARGE = 0.2
+"""Share of the run from which the fan-out is a large part of it."""
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """One step at a time does not wait for the fan-out more than for any other step."""
+    step = fan_out_step(facts.run)
+    if step is None or step.start_s is None or step.end_s is None:
+        return None
+    took_s = step.end_s - step.start_s
+    first_s = (step.first_output_s or step.end_s) - step.start_s
+    if took_s < LARGE * facts.makespan_s or max(item_count(facts.run), step.outputs) < 2:
+        return None
+    gain = None
+    if facts.slots > 1:
+        one = constant(1)
+        gain = gain_of(
+            facts,
+            duration("fan-out", took_s) * (one - one / number("slots", facts.slots)),
+            at_most=True,
+            note=", if its work moves into the mapped steps",
+            spreads_work=True,
+        )
+    many = took_s - first_s > first_s  # the outputs themselves, not what precedes them
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning" if gain else "note",
+        message=(
+            f"{step.op} ran for {spelled_s(took_s)} of {spelled_s(facts.makespan_s)} before any of "
+            f"its {step.outputs} outputs was worked on."
+        ),
+        evidence=(
+            (
+                f"first output after {spelled_s(first_s)}, last after "
+                f"{spelled_s((step.last_output_s or step.end_s) - step.start_s)}"
+            ),
+            f"{spelled_s((took_s - first_s) / max(1, step.outputs - 1))} an output",
+        ),
+        remedy=_REMEDY_MANY if many else REMEDY,
+        gain=gain,
+    )

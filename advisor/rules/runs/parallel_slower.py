@@ -1,0 +1,69 @@
+"""RUN001: steps at once, and yet slower than the same work one after another."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.rules.runs.errors import has_crash
+from advisor.rules.runs.facts import RunFacts, own_code_s, spelled_s, typical_s
+from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+
+CODE, KIND = "RUN001", "parallel-slower-than-expected"
+MEANING = "steps ran at once, and the same work one after another would have been faster"
+LOOKS = (
+    "The run took 12.4 s with up to 4 steps at once; the work in it is 1.9 s: one after another "
+    "in one process would have been faster."
+)
+REMEDY = (
+    "Run it in one process (`in_process_executor`), or put several items into one step (batches), "
+    "so that a process start pays for itself."
+)
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """Against loading, computing and storing in turn; with a calibration, its step cost too."""
+    run = facts.run
+    if run.executor == "in_process" or not facts.mapped or facts.slots < 2 or has_crash(facts):
+        return None
+    whole = duration("makespan", facts.makespan_s)
+    step_s = facts.overhead.in_process.step_s if facts.overhead else 0.0
+    serial = whole - duration("summed loading, computing and storing", _worked_s(facts))
+    if step_s:
+        steps = number("steps", len(run.steps))
+        serial -= steps * duration("calibrated step cost in process", step_s)
+    # Loading and storing were slowed by the launches beside them: no bound can count on them.
+    bound = serial if step_s else whole - duration("the ops' own code", own_code_s(run))
+    gain = gain_of(facts, bound, at_most=not step_s)
+    if not (facts.worth(serial.value) and facts.worth(gain.seconds)):
+        return None
+    p, t = facts.parallelism, facts.totals
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning",
+        message=(
+            f"The run took {spelled_s(facts.makespan_s)} with up to {p.slots} steps at once; the "
+            f"work in it is {spelled_s(t.work_s)}: one after another in one process would have "
+            "been faster."
+        ),
+        evidence=(
+            (
+                f"an item's work takes {spelled_s(typical_s(facts.mapped, 'work'))}, getting it "
+                f"going {spelled_s(typical_s(facts.mapped, 'boot'))}"
+            ),
+            (
+                f"{p.working_mean:.2f} steps at work on average, at most {p.working_peak}, "
+                f"of {p.slots} slots"
+            ),
+            f"speed-up {t.speed_up:.2f}, efficiency {100 * t.efficiency:.0f} %",
+        ),
+        remedy=REMEDY,
+        gain=gain,
+    )
+
+
+def _worked_s(facts: RunFacts) -> float:
+    return sum(
+        max(0.0, step.end_s - step.start_s)
+        for step in facts.run.steps
+        if step.start_s is not None and step.end_s is not None
+    )

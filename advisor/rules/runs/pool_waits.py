@@ -1,0 +1,42 @@
+"""RUN010: steps that waited for a pool's slot."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.rules.runs.facts import RunFacts, spelled_s, step_count
+from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+
+CODE, KIND = "RUN010", "pool-waits"
+MEANING = "steps waited for a slot of their pool"
+LOOKS = "12 steps waited 24.3 s in all for a slot of their pool."
+REMEDY = (
+    "Raise the pool's limit (`dagster instance concurrency set POOL N`) if what it protects can "
+    "bear it; else lower max_concurrent to it: a blocked claim is tried again only after a second "
+    "or more."
+)
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """With fewer steps than slots the last one waits alone: its wait then bounds the gain."""
+    waits = facts.run.pool_waits_s
+    if not waits:
+        return None
+    total_s = sum(waits.values())
+    longest = max(waits, key=lambda key: waits[key])
+    shared = duration("summed waits", total_s) / number("slots", facts.slots)
+    alone = duration("the longest wait", waits[longest])
+    gain = gain_of(facts, max(shared, alone, key=lambda figure: figure.value), at_most=True)
+    if not facts.worth(gain.seconds):
+        return None
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning",
+        message=(
+            f"{step_count(len(waits))} waited {spelled_s(total_s)} in all for a slot of "
+            f"{'its' if len(waits) == 1 else 'their'} pool."
+        ),
+        evidence=(f"longest: {longest} with {spelled_s(waits[longest])}",),
+        remedy=REMEDY,
+        gain=gain,
+    )

@@ -1,0 +1,40 @@
+"""RUN011: attempts that had to be repeated."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.rules.runs.errors import distinct_errors, failed_gain
+from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, spelled_s, step_count
+from advisor.rules.runs.gain import diagnosis
+
+CODE, KIND = "RUN011", "retries"
+MEANING = "attempts of steps failed and were repeated"
+LOOKS = "2 steps were retried; 2 attempts were lost."
+REMEDY = (
+    "Remove the cause, or wait less before trying again. With batches, a retry repeats the whole "
+    "batch. Retrying a whole run skips mapped steps (dagster#20925)."
+)
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """A note where the lost attempts are a small part of the run."""
+    failed = [step for step in facts.run.steps if step.status == "up_for_retry"]
+    if not failed:
+        return None
+    again = {step.step_key for step in failed}
+    gain = failed_gain(facts, failed, "failed attempts")
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning" if facts.worth(gain.seconds) else "note",
+        message=(
+            f"{step_count(len(again))} {'was' if len(again) == 1 else 'were'} retried; "
+            f"{attempt_count(len(failed))} lost."
+        ),
+        evidence=(
+            f"{spelled_s(sum(map(held_s, failed)))} of slot time in failed attempts",
+            *distinct_errors(failed),
+        ),
+        remedy=REMEDY,
+        gain=gain,
+    )

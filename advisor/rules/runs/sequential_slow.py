@@ -1,0 +1,64 @@
+"""RUN002: the work itself, one item after another."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.model.run_statistics import compute_s, item_count, mapped_steps
+from advisor.rules.runs.facts import RunFacts, own_code_s, spelled_s, typical_s
+from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
+
+CODE, KIND = "RUN002", "sequential-unexpectedly-slow"
+MEANING = "items ran one after another, and their work is most of the run"
+LOOKS = "10 items ran one after another, and their computing is 93 % of the run's 21.5 s."
+REMEDY = (
+    "Profile the op (`dynadvise profile`): items that wait (network, disk) gain from threads in "
+    "one step; items that compute gain from the multiprocess executor."
+)
+MOST = 0.5
+"""The items' share of the run from which they are most of it."""
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """Two at once; with a calibration less the launches that this needs."""
+    items = item_count(facts.run)
+    if facts.parallelism.holding_peak > 1 or items < 2:
+        return None
+    done = [step for step in mapped_steps(facts.run) if step.status == "success"]
+    work_s = sum(compute_s(step) or 0.0 for step in done)
+    warm = facts.overhead.multiprocess.get("warm_forkserver") if facts.overhead else None
+    two = constant(2)
+    if warm:
+        launch = duration("launch under a warm forkserver", warm.boot_s + warm.prepare_s)
+        halved = duration("summed computing", work_s) / two - number("items", items) * launch / two
+        gain = gain_of(facts, halved, note=", for two at once", spreads_work=True)
+    else:
+        # One step for all items also spares each its own load, store and events.
+        own_s = own_code_s(facts.run) - own_code_s(facts.run, done) / 2
+        left = duration("makespan", facts.makespan_s) - duration(
+            "the ops' own code, the items' half of it", own_s
+        )
+        gain = gain_of(
+            facts, left, at_most=True, note=", for two at once in one step", spreads_work=True
+        )
+    if work_s < MOST * facts.makespan_s or not facts.worth(gain.seconds):
+        return None
+    slowest = max(done, key=lambda step: compute_s(step) or 0.0)
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning",
+        message=(
+            f"{items} items ran one after another, and their computing is "
+            f"{100 * work_s / facts.makespan_s:.0f} % of the run's {spelled_s(facts.makespan_s)}."
+        ),
+        evidence=(
+            (
+                f"computing {spelled_s(work_s)} in all, "
+                f"{spelled_s(typical_s(facts.mapped, 'compute'))} an item"
+            ),
+            f"slowest: {slowest.step_key} with {spelled_s(compute_s(slowest) or 0.0)}",
+            "never more than one step at once",
+        ),
+        remedy=REMEDY,
+        gain=gain,
+    )

@@ -1,0 +1,40 @@
+"""RUN019: steps that a run planned and did not run; an op of which no step ran is a warning."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from advisor.domain.analysis import Diagnosis
+from advisor.rules.runs.facts import RunFacts, step_count
+from advisor.rules.runs.gain import diagnosis
+
+CODE, KIND = "RUN019", "skipped-steps"
+MEANING = "steps were planned and did not run"
+LOOKS = "14 steps were planned, 6 ran, none of clean."
+REMEDY = (
+    "A step is skipped where an output that it takes was not yielded: an optional branch, or a "
+    "fan-out inside a mapped graph, which Dagster never runs (`dynadvise check --static` tells)."
+)
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """By the log's own counts."""
+    planned = Counter(step.op for step in facts.run.steps)
+    skipped = Counter(step.op for step in facts.run.steps if step.status == "skipped")
+    if not skipped:
+        return None
+    never = [op for op, count in skipped.items() if count == planned[op]]
+    whole = f", none of {', '.join(never)}" if never else ""
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning" if never else "note",
+        message=(
+            f"{step_count(planned.total())} were planned, {planned.total() - skipped.total()} ran"
+            f"{whole}."
+        ),
+        evidence=tuple(
+            f"{count} of {step_count(planned[op])} of {op} skipped" for op, count in skipped.items()
+        ),
+        remedy=REMEDY,
+    )

@@ -1,0 +1,70 @@
+"""RUN006: a freed slot stays empty while the executor polls."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
+from advisor.rules.runs.facts import DELEGATING, RunFacts, spelled_s, tail_alone_s
+from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+
+CODE, KIND = "RUN006", "slot-refill-lag"
+MEANING = "a freed slot stays empty for long before the next step is launched"
+LOOKS = (
+    "A freed slot stays empty for 1.6 s before the next step is launched, with 16 steps at once."
+)
+REMEDY = (
+    "Fewer steps at once (`max_concurrent`), with batches or threads inside a step for the "
+    "concurrency that items need."
+)
+_REMEDY_DELEGATED = (
+    "Fewer, longer steps (batches), or set DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS lower."
+)
+LONG = 0.1
+"""Share of a step's time in its slot from which the time until the next one is long."""
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """The exit of the child itself is in every tail: what it takes where nothing else runs."""
+    if not facts.mapped or facts.run.executor == "in_process":
+        return None
+    op, slots = facts.mapped[0], facts.slots
+    tail = op.phase("tail")
+    if tail is None or tail.steps < 2 or slots < 2:
+        return None
+    median_s = tail.spread_s.median
+    floor_s = min(tail.spread_s.p10, tail_alone_s(facts.run))
+    polling = facts.run.executor in DELEGATING
+    lag_s = median_s if polling else max(0.0, median_s - floor_s)
+    steps = number("steps", tail.steps)
+    gain = gain_of(
+        facts,
+        steps * duration("lag", lag_s) / number("slots", slots),
+        at_most=polling,
+        note="" if polling else f" (lag: median tail - {floor_s:.2f} where nothing else runs)",
+    )
+    if lag_s < LONG * op.slot_s.median or not facts.worth(gain.seconds):
+        return None
+    return diagnosis(
+        CODE,
+        KIND,
+        "warning",
+        message=(
+            f"A freed slot stays empty for {spelled_s(median_s)} before the next step is "
+            f"launched, with {slots} steps at once."
+        ),
+        evidence=(
+            (
+                f"tail of a step: median {spelled_s(median_s)}, 10 % below "
+                f"{spelled_s(tail.spread_s.p10)}, 10 % above {spelled_s(tail.spread_s.p90)}"
+            ),
+            (
+                "the executor polls the event log about once a second and launches one by one"
+                if polling
+                else f"the parent's polls alone may take {spelled_s(refill_lag_s(slots))} at "
+                f"{slots} steps at once ({EVENTS_PER_STEP} events x {slots - 1} other steps x "
+                f"{TICK_S * 1000:.0f} ms)"
+            ),
+        ),
+        remedy=_REMEDY_DELEGATED if polling else REMEDY,
+        gain=gain,
+    )

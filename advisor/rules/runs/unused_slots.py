@@ -1,0 +1,45 @@
+"""RUN009: more slots configured than steps were ever at work."""
+
+from __future__ import annotations
+
+from advisor.domain.analysis import Diagnosis
+from advisor.model.run_statistics import item_count
+from advisor.rules.runs import pool_waits
+from advisor.rules.runs.facts import RunFacts
+from advisor.rules.runs.gain import diagnosis
+
+CODE, KIND = "RUN009", "not-really-parallel"
+MEANING = "far fewer steps were at work than `max_concurrent` allows"
+LOOKS = "max_concurrent is 4, and on average 0.62 steps were at work, never more than 1."
+REMEDY = (
+    "Steps end before the next ones have started: shorten the launch (warm forkserver), or give "
+    "each step more work (batches)."
+)
+LITTLE = 0.1
+"""Share of the time with a step at work below which two at work hardly happens."""
+
+
+def diagnose(facts: RunFacts) -> Diagnosis | None:
+    """Silent where a pool's limit holds the steps back, not their launches."""
+    p = facts.parallelism
+    if facts.run.executor == "in_process" or p.configured is None or p.configured < 2:
+        return None
+    usable = min(p.configured, item_count(facts.run))
+    if usable < 2 or (p.working_peak > max(1, usable // 2) and p.overlap > LITTLE):
+        return None
+    if pool_waits.diagnose(facts) is not None:
+        return None
+    return diagnosis(
+        CODE,
+        KIND,
+        "note",
+        message=(
+            f"max_concurrent is {p.configured}, and on average {p.working_mean:.2f} steps were at "
+            f"work, never more than {p.working_peak}."
+        ),
+        evidence=(
+            f"slots held at once: {p.holding_peak}",
+            f"overlap {100 * p.overlap:.0f} % of the time with a step at work",
+        ),
+        remedy=REMEDY,
+    )
