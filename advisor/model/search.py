@@ -18,6 +18,7 @@ from advisor.domain.advice import (
 )
 from advisor.domain.candidate import Candidate
 from advisor.model.candidates import allowed_in, complexity
+from advisor.model.code_change import pays
 from advisor.model.items import FloatArray
 from advisor.model.prediction import (
     Estimate,
@@ -32,9 +33,6 @@ from advisor.model.pruning import scores, simulate_all
 
 TIE = 0.03
 """Candidates within this share of the best are a near tie: the simpler one is advised."""
-
-WORTH_CODE = 0.07
-"""A change of code must promise at least this share beyond the best pasted config."""
 
 UNSURE_REGRET = 0.03
 """Above this expected regret a further measurement is worth proposing."""
@@ -212,8 +210,9 @@ def search(
         raise ValueError(message)
     config_choice, config_tie = _simplest(config, expected, fits)
     choice, tie = _simplest(code, expected, fits)
-    if fits[choice].candidate.needs_code and (
-        expected[choice] > expected[config_choice] * (1.0 - WORTH_CODE)
+    changing = fits[choice].candidate
+    if changing.needs_code and not pays(
+        changing, float(expected[choice]), float(expected[config_choice])
     ):
         choice, tie = config_choice, True
     if not fits[choice].candidate.needs_code:

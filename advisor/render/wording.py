@@ -80,10 +80,30 @@ def _is_sure(advice: Advice) -> bool:
     return advice.recommendation.p_best >= 0.9 and advice.next_measurement is None
 
 
+def _spared_code(advice: Advice) -> Prediction | None:
+    """The faster way that would change the code, where the advice leaves the code alone for it."""
+    best = advice.recommendation
+    if best.candidate.needs_code or advice.change != "code":
+        return None
+    changing = [p for p in advice.candidates if p.allowed and p.candidate.needs_code]
+    return min(
+        (p for p in changing if p.makespan_s.median < best.makespan_s.median),
+        key=lambda p: p.makespan_s.median,
+        default=None,
+    )
+
+
 def _certainty(advice: Advice) -> str:
     best = advice.recommendation
     best_in = f"best in {percent(best.p_best)} of the resampled draws"
     regret = f"on average {percent(best.expected_regret)} slower than the best of each draw"
+    spared = _spared_code(advice)
+    if advice.tie and spared is not None:
+        gain_s = best.makespan_s.median - spared.makespan_s.median
+        return (
+            f"Keep your code: {spared.candidate.label} would save {seconds(gain_s)} of "
+            f"{seconds(best.makespan_s.median)}, too little for a change of code."
+        )
     if advice.tie:
         return f"A near tie, of which this is the simplest way: {regret}."
     if _is_sure(advice):

@@ -12,11 +12,12 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.host import CpuScaling, InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.workload import ConcurrencyProbe, ItemSample, OpProfile, WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates, complexity
+from advisor.model.code_change import LEAST_GAIN
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.prediction import Machine, Setting, estimate, interval
 from advisor.model.pruning import lower_bound_s, lower_core_seconds
-from advisor.model.search import WORTH_CODE, Constraints, SearchResult, floors, search
+from advisor.model.search import Constraints, SearchResult, floors, search
 
 WARM = MultiprocessOverhead(
     start_s=0.2,
@@ -196,7 +197,7 @@ def test_the_cost_objective_prefers_fewer_core_seconds() -> None:
     workload = profile(1.0, 1.0, 12)
     quick = advise(workload, Constraints(objective="time")).recommendation
     cheap = advise(workload, Constraints(objective="cost")).recommendation
-    assert cheap.core_seconds * (1.0 - WORTH_CODE) <= quick.core_seconds
+    assert cheap.core_seconds <= quick.core_seconds + LEAST_GAIN
     assert cheap.makespan_s.median >= quick.makespan_s.median
 
 
