@@ -215,6 +215,7 @@ class Invocation:
     resolved: ResolvedRunConfig | None
     ops: Mapping[str, OpDefinition]
     run_id: str = field(default_factory=lambda: str(uuid4()))
+    own_files_only: bool = False
     _resources: Mapping[str, object] | None = None
     _io_managers: dict[str, IOManager | CannotStoreError] = field(default_factory=dict)
     _manager_resources: dict[str, Any] = field(default_factory=dict)
@@ -462,6 +463,11 @@ class Invocation:
             return CannotStoreError(f"IO manager '{key}' does not start: {error}")
         if isinstance(manager, PickledObjectFilesystemIOManager):
             return self._files()
+        if self.own_files_only:
+            return CannotStoreError(
+                f"IO manager '{key}' is the project's own, and was left alone "
+                "(--no-allow-side-effects)."
+            )
         return _unless_unfit(key, manager)
 
     def _files(self) -> IOManager:
@@ -525,6 +531,8 @@ def open_invocation(
     description: WorkloadDescription,
     run_config: Mapping[str, Any] | None,
     storage_directory: Path,
+    *,
+    own_files_only: bool = False,
 ) -> Iterator[Invocation]:
     """Make the target's ops callable; on leaving, resources end and stored values are removed.
 
@@ -533,6 +541,7 @@ def open_invocation(
         description: Which ops are mapped.
         run_config: Config of ops and resources.
         storage_directory: Where a file IO manager writes; made if absent.
+        own_files_only: Whether no IO manager of the project's own is exercised.
 
     Raises:
         TargetError: The run config does not fit the job.
@@ -553,6 +562,7 @@ def open_invocation(
             instance=instance,
             resolved=resolved,
             ops=loaded.ops,
+            own_files_only=own_files_only,
         )
         try:
             yield invocation

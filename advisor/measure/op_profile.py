@@ -240,6 +240,7 @@ class _Measurement:
             item_timeout_s=request.item_timeout_s,
             setup=request.setup,
             teardown=request.teardown,
+            own_files_only=request.each_item_once,
         )
 
     def _child(

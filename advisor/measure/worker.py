@@ -51,6 +51,7 @@ class Assignment:
         samples: Most items to keep.
         item_timeout_s: Seconds after which one call of an op counts as hung.
         setup, teardown: ``module:callable`` around the measured calls.
+        own_files_only: Whether no IO manager of the project's own stores the outputs.
     """
 
     description: WorkloadDescription
@@ -61,6 +62,7 @@ class Assignment:
     item_timeout_s: float
     setup: str | None = None
     teardown: str | None = None
+    own_files_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -449,7 +451,13 @@ def session(
         held = items if drawn.unpicklable is not None else []
         del items
         storage = Path(tempfile.mkdtemp(prefix="storage-", dir=assignment.workspace))
-        with open_invocation(loaded, description, assignment.run_config, storage) as invocation:
+        with open_invocation(
+            loaded,
+            description,
+            assignment.run_config,
+            storage,
+            own_files_only=assignment.own_files_only,
+        ) as invocation:
             watch("starting the resources")
             started, cpu_s = time.perf_counter(), own_cpu_s()
             invocation.start_resources()

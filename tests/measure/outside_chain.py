@@ -5,7 +5,7 @@ import os
 import threading
 from pathlib import Path
 
-from dagster import DynamicOut, DynamicOutput, OpExecutionContext, job, op
+from dagster import DynamicOut, DynamicOutput, IOManager, OpExecutionContext, io_manager, job, op
 
 ASIDE = logging.getLogger("aside")
 ASIDE.propagate = False
@@ -59,6 +59,24 @@ def two_fan_outs():
     limit = limits()
     shards(limit).map(score)
     shards.alias("pages")(limit).map(score.alias("read"))
+
+
+class Shelf(IOManager):
+    def handle_output(self, context, obj):
+        ran("stored")
+
+    def load_input(self, context):
+        return 1
+
+
+@io_manager
+def shelf():
+    return Shelf()
+
+
+@job(resource_defs={"io_manager": shelf})
+def shelved():
+    shards(limits()).map(score).collect()
 
 
 def three():

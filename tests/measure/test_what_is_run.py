@@ -155,6 +155,13 @@ def test_a_dry_run_of_verify_measures_nothing_first(ran, tmp_path):
     assert not ran()
 
 
+@pytest.mark.parametrize("each_item_once", [False, True])
+def test_the_projects_own_io_manager_is_left_alone_where_nothing_may_run_twice(ran, each_item_once):
+    profile = profiled("shelved", samples=3, budget_s=4.0, each_item_once=each_item_once)
+    assert (ran()["stored"] == 0) == each_item_once
+    assert any("IO manager" in note for note in profile.notes) == each_item_once
+
+
 def test_items_that_log_errors_are_counted(ran):
     profile = profiled("swallow", inputs="outside_chain:four", budget_s=12.0)
     logged = {call.item: call.errors_logged > 0 for call in profile.ops[0].calls}
