@@ -40,7 +40,9 @@ def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
         regret=regret(advice.current, best),
         current=advice.current.candidate.label,
         recommended=best.candidate.label,
-        snippet=advice.snippets.run_config or advice.snippets.python,
+        snippet=(
+            advice.snippets.run_config or advice.snippets.definition or advice.snippets.python
+        ),
     )
 
 

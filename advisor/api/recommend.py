@@ -317,6 +317,8 @@ def _worded(prediction: Prediction, setting: Setting, saved: SavedProfile) -> Pr
 def _snippets(saved: SavedProfile, advice: Advice) -> Snippets:
     """Code for the recommendation, and the config that needs no code."""
     from advisor.api.emitting import snippet
+    from advisor.emit import EmitRequest
+    from advisor.emit.definition import executor_definition, is_fixed
 
     candidate = advice.recommendation.candidate
     kind = "python"
@@ -328,10 +330,12 @@ def _snippets(saved: SavedProfile, advice: Advice) -> Snippets:
         python = snippet(saved, advice, kind, advice.recommendation)
     except DynadviseError as error:
         python = "".join(f"# {line}\n" for line in str(error).splitlines())
-    return Snippets(
-        python=python,
-        run_config=snippet(saved, advice, "run-config", advice.config_only),
-    )
+    pasted = advice.config_only
+    keeps = advice.current is not None and advice.current.candidate == pasted.candidate
+    if not keeps and is_fixed(pasted.candidate, saved.description.executor):
+        request = EmitRequest(saved.description, advice, pasted, saved.workload)
+        return Snippets(python=python, definition=executor_definition(request))
+    return Snippets(python=python, run_config=snippet(saved, advice, "run-config", pasted))
 
 
 def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -> Prediction:

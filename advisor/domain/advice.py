@@ -145,10 +145,24 @@ class NextMeasurement:
 
 @dataclass(frozen=True, slots=True)
 class Snippets:
-    """Code to paste; ``run_config`` is YAML."""
+    """Code to paste.
+
+    Attributes:
+        python: For the recommendation.
+        run_config: YAML, for the best way that needs no change of code.
+        definition: In place of ``run_config``, where the job's code fixes its executor: the
+            executor in Python, for the job's definition.
+    """
 
     python: str = ""
     run_config: str = ""
+    definition: str = ""
+
+    @property
+    def definition_lines(self) -> int:
+        """Lines of the job's definition that change, without comments."""
+        lines = (line.strip() for line in self.definition.splitlines())
+        return sum(1 for line in lines if line and not line.startswith("#"))
 
 
 @dataclass(frozen=True, slots=True)

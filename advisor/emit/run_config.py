@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
@@ -34,8 +35,7 @@ def emit_run_config(request: EmitRequest) -> str:
     lines = [comment(decision(request))]
     lines += [comment(note)] if note else []
     lines += [comment(note) for note in _notes(request)]
-    kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
-    path = _path(kind, setting)
+    path = path_of(candidate, setting)
     config = whole_config(request)
     if path is None or candidate.executor not in ("multiprocess", "in_process"):
         return "\n".join([*lines, "{}"]) + "\n"
@@ -55,7 +55,9 @@ def run_config_values(request: EmitRequest) -> dict[str, object]:
     return loaded if isinstance(loaded, dict) else {}
 
 
-def _path(kind: str, setting: ExecutorSetting | None) -> tuple[str, ...] | None:
+def path_of(candidate: Candidate, setting: ExecutorSetting | None) -> tuple[str, ...] | None:
+    """Keys under which the executor's config stands; None where run config cannot choose it."""
+    kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
     if setting is None:
         return _DEFAULT_PATHS[kind]
     return setting.config_path if kind == "multiprocess" else setting.in_process_config_path
@@ -87,7 +89,7 @@ def _notes(request: EmitRequest) -> list[str]:
                 f"The {candidate.executor} executor is chosen in code, with `executor_def`"
                 " (`dynadvise emit --as python`)."
             )
-        elif _path(kind, setting) is None:
+        elif path_of(candidate, setting) is None:
             notes.append(
                 f"Run config cannot choose the {kind} executor: the job's code fixes"
                 f" {setting.class_name}, or maps its config. Change it there"

@@ -87,6 +87,7 @@ def _headline(advice: Advice) -> Headline:
     lines: list[Text] = [head.predicted]
     lines += [compared[:1].upper() + compared[1:] for compared in head.compared]
     lines.append(Span(head.certainty, tone="" if head.sure else "warn"))
+    definition = _definition_change(advice)
     if head.needs_code:
         costs = f" What it costs: {'; '.join(head.costs)}." if head.costs else ""
         lines.append(f"It needs a change of code.{costs}")
@@ -95,10 +96,17 @@ def _headline(advice: Advice) -> Headline:
         if advice.current and advice.current.candidate != pasted.candidate:
             gain = f", {faster(advice.current.makespan_s, pasted.makespan_s)} as the job as it is"
         label = Span(pasted.candidate.label, strong=True)
-        lines.append(
-            ("Without a change of code: ", label, f": {interval(pasted.makespan_s)}{gain}")
-        )
+        instead = f"With a {definition}" if definition else "Without a change of code"
+        lines.append((f"{instead}: ", label, f": {interval(pasted.makespan_s)}{gain}"))
+    elif definition:
+        lines.append(f"It needs a {definition}.")
     return Headline(head.what, tuple(lines), "good" if head.sure else "warn")
+
+
+def _definition_change(advice: Advice) -> str:
+    """What pasting takes where the job's code fixes its executor; empty where it does not."""
+    lines = advice.snippets.definition_lines
+    return f"change of the job's definition ({count(lines, 'line')})" if lines else ""
 
 
 def _workload(advice: Advice) -> tuple[Block, ...]:
@@ -244,6 +252,9 @@ def _snippets(advice: Advice, emitted: str | None) -> tuple[Block, ...]:
     if snippets.run_config:
         blocks.append(Heading("Run config to paste (launchpad, or a file for -c)"))
         blocks.append(Code(snippets.run_config, "yaml"))
+    if snippets.definition:
+        blocks.append(Heading(_definition_change(advice).capitalize()))
+        blocks.append(Code(snippets.definition, "python"))
     if snippets.python:
         blocks += [Heading("Code to paste"), Code(snippets.python, "python")]
     return tuple(blocks)

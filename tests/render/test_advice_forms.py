@@ -65,7 +65,7 @@ CONTRACT = json.loads("""
  "rejected": [{"candidate": {}, "reason": "needs 9.1 GiB, the host has 8.0 GiB"}],
  "floors": {"critical_path_s": 0.5, "perfect_parallel_s": 2.0, "serial_s": 4.0},
  "break_even": [{"from": "in_process", "to": "multiprocess", "item_s": 0.4}],
- "snippets": {"python": "", "run_config": ""},
+ "snippets": {"python": "", "run_config": "", "definition": ""},
  "warnings": [{"code": "DYN003", "message": "m"}],
  "measured": {"cost_s": 31.0, "op_executions": 12}}
 """)

@@ -33,6 +33,8 @@ def check_profile_advice(
     )
     severity, regret = _severity(own, advice.config_only, max_regret)
     remedy = "Paste the advised config, or measure again with `dynadvise profile`."
+    if advice.snippets.definition:
+        remedy = f"Change the job's definition:\n{advice.snippets.definition.rstrip()}"
     if advice.snippets.run_config:
         remedy = f"Paste the advised config:\n{advice.snippets.run_config.rstrip()}"
     return Finding(
