@@ -593,7 +593,7 @@ class _Gate:
 
 
 def _in_one_line(error: DynadviseError) -> str:
-    return " ".join(line.strip() for line in str(error).splitlines())
+    return error.without_texts
 
 
 def _target_notes(subject: _Subject) -> tuple[str, ...]:

@@ -72,7 +72,7 @@ def inspect_targets(options: CheckOptions) -> list[Inspected]:
         if result.failure is None:
             return cast("list[Inspected]", result.value)
         if len(targets) == 1:
-            return [Inspected(targets[0], error=str(result.failure.as_error(targets[0])))]
+            return [Inspected(targets[0], error=result.failure.as_note(targets[0]))]
         return [found for target in targets for found in inspect((target,))]
 
     return [with_findings(options, found) for found in inspect(options.targets)]
@@ -87,6 +87,7 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target, parse_target
+    from advisor.measure.supervisor import show_text
 
     try:
         reference = parse_target(
@@ -95,7 +96,8 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
         loaded = load_target(reference)
         description = describe(loaded, request.run_config)
     except DynadviseError as error:
-        return Inspected(target, error=str(error))
+        show_text(str(error))
+        return Inspected(target, error=error.without_texts)
     return Inspected(
         target, description, job=job_facts(loaded, description), instance=instance_facts()
     )

@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 
 import click
 
-from advisor.cli.context import CommandContext, global_options
+from advisor.cli.context import CommandContext, global_options, show_texts
 from advisor.domain.errors import DynadviseError
 
 INTERRUPTED = 130
@@ -133,6 +133,7 @@ class LazyGroup(click.Group):
         if not standalone_mode:
             return super().main(standalone_mode=False, **common, **extra)
         state = extra.setdefault("obj", CommandContext())
+        show_texts(state)
         try:
             result = super().main(standalone_mode=False, **common, **extra)
             status = result if isinstance(result, int) else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import logging
 import os
 import shutil
 import sys
@@ -155,6 +156,23 @@ class CommandContext:
             return
         with progress_on_stderr(quiet=self.verbosity < 0, color=self.colored(sys.stderr)) as show:
             yield ProgressReport(show, self.say)
+
+
+class _Texts(logging.Handler):
+    """What exceptions of the user's say: on the terminal, and in no file."""
+
+    def __init__(self, state: CommandContext) -> None:
+        super().__init__()
+        self._state = state
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._state.warn(printable(record.getMessage()))
+
+
+def show_texts(state: CommandContext) -> None:
+    """From now on, show what exceptions of the user's say as warnings."""
+    logger = logging.getLogger("dynadvise.terminal")
+    logger.handlers, logger.propagate = [_Texts(state)], False
 
 
 class _Lines:

@@ -50,6 +50,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
 from advisor.dagster_bridge.target import LoadedTarget
+from advisor.dagster_bridge.user_frames import in_words
 from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
@@ -460,7 +461,7 @@ class Invocation:
         except DynadviseError as error:
             return CannotStoreError(error.what)
         except Exception as error:  # noqa: BLE001 - whatever the user's resource raises
-            return CannotStoreError(f"IO manager '{key}' does not start: {error}")
+            return CannotStoreError(f"IO manager '{key}' does not start: {in_words(error)}")
         if isinstance(manager, PickledObjectFilesystemIOManager):
             return self._files()
         if self.own_files_only:

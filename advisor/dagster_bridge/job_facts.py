@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
+from advisor.dagster_bridge.user_frames import in_words
 from advisor.domain.errors import DynadviseError
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
@@ -131,7 +132,7 @@ def _unloadable(modules: tuple[str, ...]) -> dict[str, str]:
         try:
             missing = importlib.util.find_spec(module) is None
         except Exception as error:  # noqa: BLE001 - whatever the user's package raises
-            reasons[module] = f"{type(error).__name__}: {error}"
+            reasons[module] = in_words(error)
         else:
             if missing:
                 reasons[module] = "there is no such module"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -63,7 +64,8 @@ class RunResult:
         parent_cpu_s: CPU of this process during it.
         child_cpu_s: CPU of its step processes, the forkserver included.
         run: Read back from the event log; None for ``execute_in_process``.
-        failed: Why the run did not succeed; None where it did.
+        failed: Why the run did not succeed, in words that may be saved; None where it did.
+        failure_text: What the user's exception says, for the terminal alone.
         started_at_s: Unix time.
         outputs: Of the ops that were asked for, by name; empty where the run failed.
         content: What the run did; None where its log cannot be found.
@@ -74,6 +76,7 @@ class RunResult:
     child_cpu_s: float
     run: ObservedRun | None
     failed: str | None = None
+    failure_text: str | None = None
     started_at_s: float = 0.0
     outputs: Mapping[str, object] = field(default_factory=dict)
     content: RunContent | None = None
@@ -99,15 +102,17 @@ def children_cpu_s() -> float:
 
 
 def _result(
-    begun: float, own: float, children: float, run: ObservedRun | None, failed: str | None
+    begun: float, own: float, children: float, failure: tuple[str, str] | None
 ) -> RunResult:
+    """``failure``: what may be saved of it, and what the terminal shows."""
     wall = time.perf_counter() - begun
     return RunResult(
         wall_s=wall,
         parent_cpu_s=_own_cpu_s() - own,
         child_cpu_s=children_cpu_s() - children,
-        run=run,
-        failed=failed,
+        run=None,
+        failed=failure[0] if failure else None,
+        failure_text=failure[1] if failure else None,
         started_at_s=time.time() - wall,
     )
 
@@ -138,8 +143,8 @@ def execute(request: RunRequest) -> RunResult:
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         # Not entered as a context manager: that would start the job's resources once more.
         done = execute_job(reconstructable, instance=instance, run_config=dict(request.run_config))
-        failed = None if done.success else _first_failure(done.all_events)
-        measured = _result(begun, own, children, None, failed)
+        failure = None if done.success else _first_failure(done.all_events)
+        measured = _result(begun, own, children, failure)
         return _with_run(measured, instance, done.run_id, request)
 
 
@@ -153,9 +158,9 @@ def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
         bare = job.execute_in_process(
             run_config=dict(request.run_config), raise_on_error=False, instance=instance
         )
-        failed = None if bare.success else _first_failure(bare.all_events)
-        measured = _result(begun, own, children, None, failed)
-        if failed is not None:
+        failure = None if bare.success else _first_failure(bare.all_events)
+        measured = _result(begun, own, children, failure)
+        if failure is not None:
             return measured
         made = []
         for handle in request.compared:
@@ -190,13 +195,16 @@ def _with_run(
     return replace(measured, run=run, outputs=outputs, content=content)
 
 
-def _first_failure(events: object) -> str:
+def _first_failure(events: object) -> tuple[str, str]:
     for event in events:  # type: ignore[attr-defined]
         if event.is_step_failure:
             error = event.step_failure_data.error
-            reason = str(error.to_string()).strip().splitlines() if error else ["no reason"]
-            return f"step {event.step_key} failed: {reason[0]}"
-    return "the run failed"
+            while error and error.cause:
+                error = error.cause
+            step = re.sub(r"\[.*\]", "", str(event.step_key))  # without the mapping key
+            failed = f"step {step} failed: {error.cls_name if error else 'no reason'}"
+            return failed, f"{failed}: {error.message.strip() if error else ''}"
+    return "the run failed", "the run failed"
 
 
 def has_dg() -> bool:
@@ -256,11 +264,12 @@ def _execute_command(request: RunRequest) -> RunResult:
             text=True,
             check=False,
         )
-        failed = None
+        failure = None
         if done.returncode != 0:
             lines = (done.stderr or done.stdout).strip().splitlines()
-            failed = lines[-1] if lines else f"exit status {done.returncode}"
-        measured = _result(begun, own, children, None, failed)
+            failed = f"the command ended with exit status {done.returncode}"
+            failure = failed, f"{failed}: {lines[-1] if lines else ''}"
+        measured = _result(begun, own, children, failure)
     with DagsterInstance.from_config(request.instance_home) as instance:
         runs = list_runs(instance, None, 1)
         if not runs:

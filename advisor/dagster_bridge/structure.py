@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.source_hash import source_hash, source_location
 from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
+from advisor.dagster_bridge.user_frames import in_words
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.workload import MappedOp, NestedFanOut, OpReference, WorkloadDescription
 
@@ -45,6 +47,22 @@ def describe(
         TargetError: The job has no dynamic output that is mapped, an input of it has no value,
             or the run config does not fit.
     """
+    described = _described(loaded, run_config)
+    limits = described.executor.tag_concurrency_limits if described.executor else ()
+    limited = frozenset(str(limit.get("key")) for limit in limits)
+    mapped = (replace(op, tags=_without_values(op.tags, limited)) for op in described.mapped)
+    return replace(described, mapped=tuple(mapped))
+
+
+def _without_values(tags: Mapping[str, str], limited: frozenset[str]) -> dict[str, str]:
+    """Tags as they may be saved: values only of those that decide how the op runs."""
+    ours = ("dagster/", "dynadvise/")
+    return {
+        key: value if key in limited or key.startswith(ours) else "" for key, value in tags.items()
+    }
+
+
+def _described(loaded: LoadedTarget, run_config: Mapping[str, Any] | None) -> WorkloadDescription:
     if loaded.function is not None:
         return _of_function(loaded, loaded.function)
     if loaded.job is None:
@@ -216,7 +234,7 @@ def _not_reconstructable(loaded: LoadedTarget) -> str | None:
     except DynadviseError as error:
         return error.what
     except Exception as error:  # noqa: BLE001 - whatever the user's code raises the second time
-        return f"{type(error).__name__}: {error}"
+        return in_words(error)
     if (
         loaded.job is not None
         and rebuilt.graph.node_dict.keys() != loaded.job.graph.node_dict.keys()

@@ -42,7 +42,12 @@ from advisor.dagster_bridge.private import (
     UnresolvedAssetJobDefinition,
     load_python_file,
 )
-from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
+from advisor.dagster_bridge.user_frames import (
+    last_frames,
+    root_cause,
+    type_in_words,
+    user_location,
+)
 from advisor.dagster_bridge.user_path import loading_user_code, shadowed_names
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetKind, TargetReference
@@ -202,7 +207,7 @@ def _import_failed(reference: TargetReference, error: BaseException) -> TargetEr
         happened = f"exited while it was imported (exit status {error.code!r})"
         hint = "Move what a script does under `if __name__ == '__main__':`."
     else:
-        happened = f"could not be imported: {type(root_cause(error)).__name__}"
+        happened = f"could not be imported: {type_in_words(error)}"
         hint = (
             shadowed_names(_folders(reference), last_frames(error, 99))
             or _as_module(reference, error)

@@ -114,6 +114,27 @@ def user_location(error: BaseException) -> SourceLocation | None:
     return SourceLocation(guilty.file, guilty.line or 1) if guilty else None
 
 
+def text_of(error: BaseException) -> str:
+    """What the user's own exception says: for the terminal, never for what is saved."""
+    try:
+        return str(root_cause(error))[:4000]
+    except Exception:  # noqa: BLE001 - a broken __str__ of the user's
+        return "(its message cannot be shown)"
+
+
+def in_words(error: BaseException) -> str:
+    """Type and place of an exception, to be saved; its text may hold a secret."""
+    location = user_location(error)
+    return f"{type_in_words(error)} at {location}" if location else type_in_words(error)
+
+
+def type_in_words(error: BaseException) -> str:
+    """Type of an exception, and of a missing module its name."""
+    cause = root_cause(error)
+    missing = isinstance(cause, ModuleNotFoundError) and cause.name
+    return f"{type(cause).__name__}{f' (no module {missing!r})' if missing else ''}"
+
+
 def last_frames(error: BaseException, limit: int = 4) -> str:
     """The last ``limit`` user frames and the error itself, worded as Python words a traceback."""
     cause = root_cause(error)

@@ -11,6 +11,8 @@ class DynadviseError(Exception):
         where: The user's file and line, item or field at fault, if known.
         hint: What to do next.
         details: More lines to show as they are (the last frames of the user's own traceback).
+        message: Text of the user's exception, which is named in ``what``. It may hold a secret: it
+            is for the terminal, as ``details`` are, and never part of what is saved.
         exit_status: Exit status of the command (2: usage, target or user code; 1: the gate failed).
     """
 
@@ -21,6 +23,7 @@ class DynadviseError(Exception):
         where: str | None = None,
         hint: str | None = None,
         details: str | None = None,
+        message: str | None = None,
         exit_status: int = 2,
     ) -> None:
         super().__init__(what)
@@ -28,10 +31,11 @@ class DynadviseError(Exception):
         self.where = where
         self.hint = hint
         self.details = details
+        self.message = message
         self.exit_status = exit_status
 
     def __str__(self) -> str:
-        lines = [self.what]
+        lines = [f"{self.what}: {self.message}" if self.message else self.what]
         if self.where:
             lines.append(f"  at {self.where}")
         if self.details:
@@ -39,6 +43,12 @@ class DynadviseError(Exception):
         if self.hint:
             lines.append(self.hint)
         return "\n".join(lines)
+
+    @property
+    def without_texts(self) -> str:
+        """One line that may be saved: the user's exception by type and place alone."""
+        place = f" at {self.where}" if self.where else ""
+        return " ".join(f"{self.what}{place} {self.hint or ''}".split())
 
 
 class TargetError(DynadviseError):

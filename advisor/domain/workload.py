@@ -231,7 +231,8 @@ class ItemSample:
 
     Attributes:
         item: Index of the sample.
-        key: Its mapping key, where the fan-out op gave one.
+        key: None; profiles of earlier versions hold the mapping key, which may tell whose data
+            it is.
         wall_s: Wall clock of the call alone.
         cpu_s: CPU of all threads and child processes of the call.
         peak_rss_bytes: Peak resident memory above the process's base.

@@ -399,7 +399,7 @@ class _Session:
 
     def _value(self, name: str, result: ChildResult) -> object | None:
         if result.failure is not None:
-            self.unmeasured[name] = result.failure.reason.splitlines()[0][:300]
+            self.unmeasured[name] = result.failure.as_note()
             return None
         return result.value
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import logging
 import os
 import pickle
 import re
@@ -48,6 +49,9 @@ main()
 """Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
 nothing beside the user's code takes its place or that of a standard module."""
 
+terminal = logging.getLogger("dynadvise.terminal")
+"""What the user shall see and no file shall hold."""
+
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -66,10 +70,12 @@ class ChildFailure:
         kind: ``raised``, ``exited`` (``sys.exit``, ``os._exit``), ``killed`` (by a signal),
             ``hung`` (past its time), ``memory`` (past its limit), ``unpicklable`` (its result),
             ``error`` (a `DynadviseError` that was raised in the child, in ``error``).
-        reason: One clause in words: ``raised ValueError: no such file``.
+        reason: One clause in words: ``raised ValueError``. It may be saved.
+        message: The exception's own text, for the terminal alone.
         where: ``file:line`` of the user's code at fault, where known.
         details: Last frames of the user's traceback, or the last lines of the child's stderr.
         during: What ran then, as the child had told with `supervisor.watch`.
+        key: Mapping key of the item that it ran on, for the terminal alone.
     """
 
     kind: FailureKind
@@ -78,6 +84,8 @@ class ChildFailure:
     details: str | None = None
     during: str | None = None
     error: DynadviseError | None = None
+    message: str | None = None
+    key: str | None = None
 
     @property
     def _crashed(self) -> bool:
@@ -89,12 +97,21 @@ class ChildFailure:
         if self.error is not None:
             return self.error
         subject = self.during or what or "the measured code"
+        key = f"mapping key {self.key!r}" if self.during and self.key else None
         return UserCodeError(
             f"{subject} {self.reason}",
+            message=self.message,
             where=self.where,
-            details=self.details,
+            details="\n".join(filter(None, (key, self.details))) or None,
             hint=None if self._crashed else _HINTS.get(self.kind),
         )
+
+    def as_note(self, what: str = "") -> str:
+        """The failure in words that may be saved; all of it is shown on the terminal."""
+        if self.message or self.key:
+            terminal.warning("%s", self.as_error(what))
+        place = f" at {self.where}" if self.where else ""
+        return f"{self.during or what} {self.reason}{place}".strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +195,7 @@ class _Watched:
     worker_pid: int | None = None
     stacks_descriptor: int = -1  # the worker's own number
     during: str | None = None
+    key: str | None = None
     during_deadline: float = float("inf")
     during_timeout_s: float = float("inf")
     peak_rss_bytes: int = 0
@@ -275,8 +293,10 @@ class _Watched:
             self.worker_pid = int(message["pid"])
         elif "stacks" in message:
             self.stacks_descriptor = int(message["stacks"])
+        elif "text" in message:
+            terminal.warning("%s", message["text"])
         elif "watch" in message:
-            self.during = message["watch"]
+            self.during, self.key = message["watch"], message.get("key")
             timeout_s = message.get("timeout_s")
             self.during_timeout_s = float("inf") if timeout_s is None else float(timeout_s)
             self.during_deadline = time.monotonic() + self.during_timeout_s
@@ -313,6 +333,7 @@ class _Watched:
             where=guilty.where if guilty else None,
             details=details or None,
             during=self.during,
+            key=self.key,
         )
 
     def _stacks(self) -> list[Frame]:
@@ -383,14 +404,15 @@ class _Watched:
         if outcome["kind"] == "exited":
             reason = f"called sys.exit({outcome['code']})"
         else:
-            message = f": {outcome['message']}" if outcome["message"] else ""
-            reason = f"raised {outcome['type']}{message}"
+            reason = f"raised {outcome['type']}"
         return ChildFailure(
             "exited" if outcome["kind"] == "exited" else "raised",
             reason,
             where=where if isinstance(where, str) else None,
             details="\n".join(frames) or None,
             during=self.during,
+            message=str(outcome.get("message") or "") or None,
+            key=self.key,
         )
 
     def _died(self, status: float | None, peak: int) -> ChildFailure:
@@ -421,6 +443,7 @@ class _Watched:
             where=guilty.where if guilty else None,
             details=details or None,
             during=self.during,
+            key=self.key,
         )
 
 

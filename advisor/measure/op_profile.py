@@ -281,7 +281,7 @@ class _Measurement:
             working_directory=self.request.description.target.working_directory,
         )
         if result.failure:
-            self.notes[f"The teardown hook {result.failure.reason}."] = None
+            self.notes[f"{result.failure.as_note('The teardown hook')}."] = None
 
     def _scout(self) -> Scouted:
         request = self.request
@@ -347,7 +347,7 @@ class _Measurement:
             environment=FORK_CHECK_ENVIRONMENT,
         )
         if result.failure is not None:
-            reason = f"importing it alone {result.failure.reason}"
+            reason = result.failure.as_note("importing it alone")
             return Preloadable((), dict.fromkeys((target.module_name, *modules), reason))
         return cast("Preloadable", result.value)
 
@@ -386,9 +386,7 @@ class _Measurement:
 
     def _failed_again(self, failure: ChildFailure) -> None:
         self.executions += 1
-        self.notes[
-            f"{failure.during or 'A further call'} {failure.reason}, though it had run before."
-        ] = None
+        self.notes[f"{failure.as_note('A further call')}, though it had run before."] = None
 
     def _first_calls(self, scouted: Scouted, count: int, *, from_place: int) -> list[ChainRun]:
         if self.confined or not (self.repeatable or self.request.each_item_once):
@@ -552,7 +550,7 @@ class _Measurement:
         tried = [cast("int", message["probing"]) for message in told if "probing" in message]
         at = tried[-1] if tried else order.workers[0]
         self.executions += (max(counts, default=0) + at) * chain
-        failed = f"{result.failure.during or 'the probe'} {result.failure.reason}"
+        failed = result.failure.as_note("the probe")
         return [*probes, ConcurrencyProbe(order.kind, at, 0.0, failed)]
 
     def _workers(self, kind: WorkerKind, scouted: Scouted, total: int) -> tuple[int, ...]:

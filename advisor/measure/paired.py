@@ -33,7 +33,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.progress import Progress, silent
-from advisor.measure.supervisor import unwatch, watch
+from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
@@ -415,7 +415,7 @@ def samples_folder() -> Iterator[Path]:
 
 def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:
     """A dead process takes the timings of all its ops with it; the one that ran is named."""
-    reason = str(failure.as_error("the measured process"))
+    reason = failure.as_note("the measured process")
     guilty = [op for op in ops if failure.during and f"`{op}`" in failure.during]
     return {op: OpCalls(failed=reason) for op in guilty or ops} | {
         op: OpCalls(failed=f"its process ended: {reason}")
@@ -723,14 +723,13 @@ def _queued_s() -> float:
 
 def _reason(error: Exception, op: MappedOp, index: int) -> str:
     """Whose code raised what on which item, and where."""
-    from advisor.dagster_bridge.user_frames import root_cause, user_location
+    from advisor.dagster_bridge.user_frames import in_words, text_of
 
     if isinstance(error, DynadviseError):
-        return str(error)
-    location, cause = user_location(error), root_cause(error)
-    place = f" at {location}" if location else ""
-    message = f": {cause}" if str(cause) else ""
-    return f"`{op.op.handle}` raised {type(cause).__name__}{message} on item {index}{place}"
+        return error.without_texts
+    told = f"`{op.op.handle}`, item {index}, raised {in_words(error)}"
+    show_text(f"{told}: {text_of(error)}")
+    return told
 
 
 @contextlib.contextmanager

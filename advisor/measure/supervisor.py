@@ -52,13 +52,19 @@ def send_progress(message: dict[str, object]) -> None:
         os.write(_progress.descriptor(), json.dumps(message).encode() + b"\n")
 
 
-def watch(label: str, timeout_s: float | None = None) -> None:
+def show_text(text: str) -> None:
+    """Show the user, on the terminal alone, what an exception of theirs says."""
+    send_progress({"text": text})
+
+
+def watch(label: str, timeout_s: float | None = None, key: str | None = None) -> None:
     """Say what runs from now on, and after how many seconds it counts as hanging.
 
-    The label is what a failure's message will say was running. `unwatch` ends it.
+    The label is what a failure's message will say was running, with the item's mapping key on the
+    terminal. `unwatch` ends it.
     """
     _dump_stacks()
-    send_progress({"watch": label, "timeout_s": timeout_s})
+    send_progress({"watch": label, "timeout_s": timeout_s, "key": key})
 
 
 def unwatch() -> None:
@@ -268,18 +274,14 @@ def _run(directory: Path) -> dict[str, object]:
 
 
 def _told(error: BaseException) -> dict[str, object]:
-    from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
+    from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause, text_of
 
     cause = root_cause(error)
     frames = frames_of(cause) or frames_of(error)
     guilty = culprit(frames)
-    try:
-        message = str(cause)
-    except Exception:  # noqa: BLE001 - a broken __str__ of the user's
-        message = "(its message cannot be shown)"
     return {
         "type": type(cause).__name__,
-        "message": message[:4000],
+        "message": text_of(cause),
         "where": guilty.where if guilty else None,
         "frames": [frame.text for frame in frames[-5:]],
     }

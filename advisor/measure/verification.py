@@ -18,7 +18,7 @@ from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
-from advisor.measure.child import ChildResult, run_in_child
+from advisor.measure.child import ChildResult, run_in_child, terminal
 from advisor.measure.imports import SINGLE_THREADED_BLAS
 
 START_S = 3.0
@@ -166,10 +166,12 @@ def run_once(
             parent_cpu_s=0.0,
             child_cpu_s=child.cpu_s,
             started_at=started_at,
-            failed=child.failure.reason,
+            failed=child.failure.as_note(),
         )
     result = child.value
     assert isinstance(result, RunResult)
+    if result.failure_text:
+        terminal.warning("%s", result.failure_text)
     return VerifiedRun(
         candidate=configuration.candidate,
         wall_s=result.wall_s,

@@ -19,13 +19,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from advisor.dagster_bridge.user_frames import culprit, frames_of, root_cause
+from advisor.dagster_bridge.user_frames import frames_of, in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.error_records import ErrorRecords, error_records
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
-from advisor.measure.supervisor import unwatch, watch
+from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
@@ -145,16 +145,17 @@ class Session:
 
     def label(self, op: MappedOp, item: int) -> str:
         """How messages name a call."""
-        key = self.drawn.keys[item]
-        name = f"item {self.drawn.positions[item]}" + (f" (key {key!r})" if key else "")
-        return f"op {op.op.name!r} on {name}"
+        return f"op {op.op.name!r} on item {self.drawn.positions[item]}"
+
+    def _watch(self, op: MappedOp, item: int) -> None:
+        watch(self.label(op, item), self.assignment.item_timeout_s, self.drawn.keys[item])
 
     def call(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> dict[str, object]:
         """Call one op, unmeasured, watched for a hang."""
         self.executions += 1
         if self.quiet:
             return self.invocation.call(op, inputs, self.drawn.keys[item])
-        watch(self.label(op, item), self.assignment.item_timeout_s)
+        self._watch(op, item)
         outputs = self.invocation.call(op, inputs, self.drawn.keys[item])
         unwatch()
         return outputs
@@ -197,7 +198,7 @@ class Session:
                 load_s += self._stored(self.chain[place - 1], item)[1]
             prepared = self.invocation.prepare(op, inputs, key)
             self.executions += 1
-            watch(self.label(op, item), self.assignment.item_timeout_s)
+            self._watch(op, item)
             held_s()
             errors_before = self.errors.count
             with recording(), meter.measuring() as reading:
@@ -211,7 +212,7 @@ class Session:
             samples.append(
                 ItemSample(
                     item=item,
-                    key=key,
+                    key=None,  # it may tell whose data it is, and the profile is committed
                     wall_s=max(0.0, reading.wall_s - empty_call_s),
                     cpu_s=max(0.0, reading.cpu_s - empty_call_s),
                     peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
@@ -308,7 +309,9 @@ def _pickled_bytes(values: Mapping[str, object]) -> tuple[int, str | None]:
         for name, value in values.items():  # noqa: B007 - named in the reason
             total += len(pickle.dumps(value, protocol=PICKLE_PROTOCOL))
     except Exception as error:  # noqa: BLE001 - whatever __reduce__ raises
-        return 0, f"{name!r} cannot be pickled ({type(error).__name__}: {error})"
+        of_pickle = f"{type(error).__name__}: {error}"  # with frames, it is a user's __reduce__
+        told = in_words(error) if frames_of(error) else of_pickle
+        return 0, f"{name!r} cannot be pickled ({told})"
     return total, None
 
 
@@ -317,11 +320,10 @@ def _item_path(workspace: str, item: int) -> Path:
 
 
 def failure_in_words(error: BaseException) -> str:
-    """What the user's code raised, and where, on one line."""
-    cause = root_cause(error)
-    guilty = culprit(frames_of(cause))
-    told = " ".join(f"{type(cause).__name__}: {cause}".split())[:300]
-    return f"{told} at {guilty.where}" if guilty else told
+    """What the user's code raised, and where; its text is shown on the terminal alone."""
+    told = in_words(error)
+    show_text(f"{told}: {text_of(error)}")
+    return told
 
 
 def call_hook(spelled: str | None) -> None:
@@ -408,7 +410,7 @@ def _write_items(workspace: str, facts: DrawnItems, items: list[Any], fixed: Any
             content = pickle.dumps(fixed, protocol=PICKLE_PROTOCOL)
             (Path(workspace) / "fixed.pickle").write_bytes(content)
     except Exception as error:  # noqa: BLE001 - whatever __reduce__ raises
-        facts = replace(facts, unpicklable=f"an input cannot be pickled ({error})")
+        facts = replace(facts, unpicklable=f"an input cannot be pickled ({in_words(error)})")
     return facts
 
 
@@ -641,7 +643,7 @@ def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str 
             prepared.run()
         except Exception as error:  # noqa: BLE001 - a collect may want all items; it is only a note
             unwatch()
-            told = f"{type(error).__name__}: {error}".splitlines()[0]
+            told = failure_in_words(error)
             return None, f"op {reference.name!r} was not timed on the sampled outputs ({told})"
         total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
         unwatch()

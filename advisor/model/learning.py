@@ -248,7 +248,7 @@ def _sample(
         return None
     return ItemSample(
         item=keys[str(step.mapping_key)],
-        key=step.mapping_key,
+        key=None,
         wall_s=wall_s,
         cpu_s=wall_s * (typical.cpu_s / typical.wall_s if typical and typical.wall_s else 1.0),
         peak_rss_bytes=typical.peak_rss_bytes if typical else 0,

@@ -19,6 +19,8 @@ STEADY = [0.0100, 0.0101, 0.0099, 0.0102, 0.0098, 0.0100, 0.0101]
 NOISY = [0.010, 0.030, 0.006, 0.022, 0.009, 0.045, 0.007, 0.012, 0.028, 0.008, 0.019, 0.011,
          0.040, 0.007, 0.015, 0.009, 0.033, 0.010, 0.006, 0.025]  # fmt: skip
 
+SECRET = "postgres://admin:hunter2@db"
+
 
 def timed(base, head, op="process_chunk"):
     return {("base", op): base, ("head", op): head}
@@ -135,15 +137,15 @@ def test_a_target_that_the_base_does_not_have_is_not_passed_as_measured_nothing(
 
 def test_a_base_that_cannot_be_imported_is_no_new_target():
     """Code that a build makes, and git ignores, is not in the base's checkout: never "all new"."""
-    broken = TargetError(
-        "shop could not be imported", details="No module named 'shop._version'", where="shop.py:1"
-    )
+    missing = "shop could not be imported: ModuleNotFoundError (no module 'shop._version')"
+    broken = TargetError(missing, details=f"No module: {SECRET}", where="shop.py:1")
     measurer = RecordedMeasurer({"base": broken, "head": survey()})
     report = check(options(), surroundings=surroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     (finding,) = report.findings
     assert finding.severity == "warning"
     assert "shop._version" in finding.message
+    assert SECRET not in finding.message
     assert "\n" not in finding.message
     assert "git ignores" in finding.remedy
 

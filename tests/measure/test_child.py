@@ -61,7 +61,7 @@ def test_output_of_user_code_stays_out_of_ours_and_is_bounded(capfd):
 def test_exception_is_told_with_the_users_frames_only():
     failure = child("bad_value").failure
     assert failure.kind == "raised"
-    assert failure.reason == "raised ValueError: no such chunk"
+    assert (failure.reason, failure.message) == ("raised ValueError", "no such chunk")
     assert failure.where.startswith(str(HERE / "child_bodies.py") + ":")
     assert "supervisor.py" not in failure.details
     assert "in bad_value" in failure.details

@@ -69,11 +69,20 @@ def distinct_errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
     """The distinct errors with how often and where first."""
     seen: dict[str, list[str]] = defaultdict(list)
     for step in steps:
-        seen[step.error or "no error in the log"].append(step.step_key)
+        seen[_without_text(step.error or "no error in the log")].append(step.step_key)
     return tuple(
         f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
         for error, keys in list(seen.items())[:3]
     )
+
+
+def _without_text(error: str) -> str:
+    """The type of an exception, and what a pattern of ours matched: its text may be a secret."""
+    raised = re.match(r"([\w.]+): ", error)
+    if raised is None:
+        return error  # Dagster's own words
+    matches = (pattern.search(error) for pattern in (KILLED, CONNECTIONS, CRASHED, LOCKED))
+    return ": ".join([raised[1], *(match[0] for match in matches if match)])
 
 
 def _steps_with(facts: RunFacts, pattern: re.Pattern[str]) -> list[ObservedStep]:
