@@ -6,6 +6,7 @@ from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile, overhead_key
+from advisor.domain.quantities import count
 from advisor.domain.workload import WorkKind
 from advisor.model.prediction import Setting, pools_of, tag_limits_of
 
@@ -110,7 +111,7 @@ def _concurrency_sentences(
 def _tag_sentences(candidate: Candidate, setting: Setting) -> list[str]:
     limits = tag_limits_of(candidate, setting)
     return [
-        f"tag_concurrency_limits of the executor let {most} steps with the tag {name} run at once"
+        f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
         for name, most in limits.steps.items()
     ]
 

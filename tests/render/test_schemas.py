@@ -36,6 +36,8 @@ def keys():
     for name in FORMS:
         schema = schema_of(name)
         for definition, part in {name: schema, **schema["$defs"]}.items():
+            if "enum" in part:
+                continue
             assert set(part["required"]) == set(part["properties"])
             owner = definition.removesuffix("Form")
             lines |= {f"{owner}.{key}: {spelled(s)}" for key, s in part["properties"].items()}

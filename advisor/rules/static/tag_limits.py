@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.domain.finding import Finding
+from advisor.domain.quantities import count
 from advisor.domain.rule_facts import CheckFacts
 from advisor.domain.tag_limits import tag_limits
 
@@ -41,7 +42,7 @@ def _of_steps(facts: CheckFacts) -> Iterator[Finding]:
         yield Finding(
             CODE,
             "note",
-            f"tag_concurrency_limits let {most} steps with the tag {name} run at once"
+            f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
             f" ({op.op.name}){cost}.",
             "What is advised keeps the limit. Raise it if what it protects allows more.",
             op.op.location,
