@@ -136,6 +136,7 @@ def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
         dynamic_outputs=tuple(name for name, out in outputs.items() if out.is_dynamic),
         is_op=isinstance(definition, OpDefinition),
         has_config=isinstance(definition, OpDefinition) and has_config(definition),
+        is_function=hasattr(definition, "__wrapped__"),
     )
 
 

@@ -161,6 +161,7 @@ class GraphNode:
         is_plain: Whether calling the function under the op, its inputs by name, is all that a step
             of it does: no context, config, resource, retry or event of its own. The function
             returns the value, or yields or returns the dynamic outputs.
+        is_function: Whether it is an op made by ``@op`` on a function, which can be called alone.
         configured_by: The mapped graph whose config mapping gives the op its config; empty where
             run config gives it.
     """
@@ -175,6 +176,7 @@ class GraphNode:
     variable: str = ""
     is_plain: bool = False
     configured_by: str = ""
+    is_function: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ from advisor.emit.batches import batched_job_name, emit_batch, emit_workers
 from advisor.emit.executors import emit_async, emit_environments
 from advisor.emit.instance_config import emit_dagster_yaml
 from advisor.emit.observing import emit_instrument, emit_monitor
-from advisor.emit.own_threads import of_config
 from advisor.emit.python_form import emit_python
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
@@ -49,4 +48,4 @@ def emit(kind: str, request: EmitRequest) -> str:
         raise DynadviseError(
             f"There is no snippet of the kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."
         ) from None
-    return of_config(kind, emitter(request), request)
+    return emitter(request)

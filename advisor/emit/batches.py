@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -17,11 +18,12 @@ from advisor.emit.items_form import (
     items_source,
     job_of_op,
 )
-from advisor.emit.own_threads import with_thread_limit
+from advisor.emit.own_threads import thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import EXECUTOR_NAMES, with_reasons
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import WIDTH, comment, identifier, literal, prose, quoted
+from advisor.emit.runtime_text import runtime_code, runtime_imports
+from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
 from advisor.emit.wording import decision, reasons_for, seconds, whole_config
 
@@ -37,7 +39,7 @@ def emit_batch(request: EmitRequest) -> str:
         DynadviseError: None has, or the job cannot be batched automatically.
     """
     best = _best(request, lambda way: way.is_batched, "batches")
-    return with_thread_limit(_module(best), best)
+    return _module(best)
 
 
 def emit_workers(request: EmitRequest) -> str:
@@ -47,7 +49,7 @@ def emit_workers(request: EmitRequest) -> str:
         DynadviseError: No way of the advice has workers, or the job cannot be batched.
     """
     best = _best(request, lambda way: way.workers_in_op > 1, "workers inside a step")
-    return with_thread_limit(_module(best), best)
+    return _module(best)
 
 
 def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:
@@ -68,6 +70,7 @@ def _module(request: EmitRequest) -> str:
     kind = candidate.worker_kind if workers > 1 else None
     config = whole_config(request)
     shared: dict[str, object] = {
+        "thread_limit": thread_limit(request),
         "description": prose([decision(request)]),
         "size_comment": comment(_size_reason(request, one_step=one_step)),
         "batch_size": None if one_step else max(1, candidate.batch_size),
@@ -97,25 +100,54 @@ def _module(request: EmitRequest) -> str:
     if not longest_first and not (kind == "process" and limit_threads):
         plain = plain_form(request.description, plan, one_step=one_step, kind=kind)
         if plain is not None:
-            text = _plain_module(request, imported.name, plain, shared)
-            if max(map(len, text.splitlines())) <= WIDTH:
-                return text
-    configured = plan.configured if plan.translated or plan.unfolding else (plan.node,)
-    configured = configured if plan.configured or plan.node in plan.chain else ()
+            return _plain_module(request, imported.name, plain, shared)
+    shared |= {"limit_threads": limit_threads, "longest_first": longest_first}
+    return _general_module(request, imported, plan, shared)
+
+
+def _general_module(
+    request: EmitRequest, imported: JobImport, plan: BatchedGraph, shared: dict[str, object]
+) -> str:
+    """The lines that name the user's ops, around the code that fits every job."""
+    description = request.description
+    is_asset = description.kind == "asset"
+    fields = {
+        "fan_out": list(plan.fan_out),
+        "chain": plan.chain,
+        "fixed": {name: inputs for name, inputs in plan.fixed.items() if inputs},
+        "sources": plan.sources,
+        "results": plan.results,
+        "collected": plan.collected,
+        "batched": plan.batched,
+        "configured": list(plan.configured),
+        "path": list(plan.path[is_asset:]),
+        "outer": list(plan.path[:is_asset]),
+    }
     return render(
         "batch.py.j2",
         prose=prose(_prose(request, imported.name)),
         import_line=imported.from_import,
         binding=imported.binding,
-        limit_threads=limit_threads,
-        longest_first=longest_first,
-        translated=plan.translated,
-        configured=bool(configured),
-        unfolding=plan.unfolding,
-        handed_out=plan.handed_out,
+        imports=runtime_imports(_imports_of(imported.binding)),
+        runtime_code=runtime_code(),
+        plan=[(name, literal(value, 1)) for name, value in fields.items() if value],
+        asset=f"{description.target.attribute}_batched" if is_asset else None,
+        job_name=quoted(batched_job_name(description)),
         **shared,
-        **_graph_texts(request.description, plan, configured),
     )
+
+
+def _imports_of(binding: str) -> list[str]:
+    """Imports that the lines which bind the user's objects need."""
+    lines = {
+        "json.": "import json",
+        "Path(": "from pathlib import Path",
+        "yaml.": "import yaml",
+    }
+    names = ("Definitions", "DynamicOut", "DynamicOutput", "job", "op")
+    used = [name for name in names if re.search(rf"@{name}\b|\b{name}\(|, {name}\)", binding)]
+    imports = [line for sign, line in lines.items() if sign in binding]
+    return imports + ([from_import("dagster", used)] if used else [])
 
 
 def batched_job_name(description: WorkloadDescription) -> str:
@@ -162,41 +194,6 @@ def _plain_module(
         plain=plain,
         **shared,
     )
-
-
-def _graph_texts(
-    description: WorkloadDescription, plan: BatchedGraph, configured: tuple[str, ...]
-) -> dict[str, object]:
-    is_asset = description.kind == "asset"
-    nodes = {node.name: node for node in description.graph}
-    return {
-        "asset": f"{description.target.attribute}_batched" if is_asset else None,
-        "path": literal(list(plan.path[1:] if is_asset else plan.path)),
-        "nested": bool(plan.path),
-        "deep": len(plan.path) > is_asset,
-        "rebuilding": len(plan.path) > is_asset or plan.handed_out,
-        "path_of_config": _path_of_config(plan, is_asset=is_asset),
-        "job_name": quoted(batched_job_name(description)),
-        "taken_apart": any("." in name for name in plan.chain),
-        "graph_inputs": ", ".join(plan.inputs),
-        "graph_outputs": [quoted(name) for name in plan.outputs],
-        "ordering": any(not nodes[name].is_op for name in plan.collecting),
-        "fan_out": quoted(plan.fan_out),
-        "dynamic_output": quoted(plan.dynamic_output),
-        "chain": literal(plan.chain),
-        "fixed": literal(plan.fixed),
-        "results": literal(plan.results),
-        "collected": literal({name: list(inputs) for name, inputs in plan.collecting.items()}),
-        "batched": quoted(plan.node),
-        "configured_names": literal(list(configured)),
-        "body": plan.body,
-    }
-
-
-def _path_of_config(plan: BatchedGraph, *, is_asset: bool) -> str:
-    if is_asset:
-        return f"[{quoted(plan.path[0])}, *GRAPH_PATH]"
-    return "GRAPH_PATH" if plan.path else "[]"
 
 
 def _prose(request: EmitRequest, name: str) -> list[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.emit.imports import job_import
+from advisor.emit.own_threads import thread_limit
 from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import literal, prose
@@ -42,6 +43,7 @@ def emit_environments(request: EmitRequest) -> str:
         )
     return render(
         "environments.py.j2",
+        thread_limit=thread_limit(request),
         prose=prose([
             (f"One {imported.name}, three ways to run it, by the environment variable"
             " DAGSTER_ENVIRONMENT: dev in process (quick, one traceback, a debugger works); test"

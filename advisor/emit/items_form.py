@@ -130,13 +130,13 @@ def items_form(
 ) -> PlainForm | None:
     """The short form of the whole job; None where the op needs a step's context for each item."""
     op = description.mapped[0]
-    functions: dict[str, str] = {}
+    functions = ""
     worker = source.worker
     if description.kind == "op":
         if not all(node.is_plain for node in description.graph) or not description.graph:
             return None
         worker = f"call_{source.worker}"
-        functions = {worker: source.worker}
+        functions = f"{worker} = {source.worker}.__wrapped__"
     single = len(op.inputs) == 1
     call = f"{worker}({op.inputs[0]}=value)" if single else f"{worker}(**value)"
     if description.kind == "function" and op.is_async and op.is_generator:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.emit.graph_plan import check_functions
 from advisor.emit.imports import job_import
 from advisor.emit.python_form import imported_job
 from advisor.emit.request import EmitRequest
@@ -15,6 +16,7 @@ def emit_instrument(request: EmitRequest) -> str:
     imported = imported_job(request)
     names = [op.op.name for op in request.description.mapped]
     first = identifier(names[0], "The mapped op")
+    check_functions(node for node in request.description.graph if node.name in names)
     return render(
         "instrument.py.j2",
         prose=prose([

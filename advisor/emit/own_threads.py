@@ -10,27 +10,15 @@ from __future__ import annotations
 from advisor.domain.candidate import Candidate
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
-from advisor.emit.wording import seconds, without_code
+from advisor.emit.wording import seconds
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
-_DOCSTRING_END = '\n"""\n\n'
 
-
-def of_config(kind: str, text: str, request: EmitRequest) -> str:
-    """A snippet that configures an executor, with the limit that its way to run has."""
-    if kind in ("python", "environments"):
-        return with_thread_limit(text, without_code(request))
-    return _above_yaml(text, without_code(request)) if kind == "run-config" else text
-
-
-def with_thread_limit(text: str, request: EmitRequest) -> str:
-    """A module that sets the limit first of all; as it is where there is none."""
+def thread_limit(request: EmitRequest) -> str:
+    """Lines that set the limit, for the top of a module; empty where there is none."""
     limit = request.candidate.op_threads
-    if limit is None or _DOCSTRING_END not in text:
-        return text
-    head, rest = text.split(_DOCSTRING_END, 1)
-    return head + _DOCSTRING_END + _python(limit, request) + rest
+    return _python(limit, request) if limit is not None else ""
 
 
 def _reason(request: EmitRequest) -> str:
@@ -47,7 +35,8 @@ def _at_once(candidate: Candidate) -> int:
     return candidate.max_concurrent * candidate.workers_in_op
 
 
-def _above_yaml(text: str, request: EmitRequest) -> str:
+def above_yaml(text: str, request: EmitRequest) -> str:
+    """Run config, with a comment that names the variables where there is a limit."""
     limit = request.candidate.op_threads
     if limit is None:
         return text
@@ -71,6 +60,5 @@ def _python(limit: int, request: EmitRequest) -> str:
         "    pass",
         "else:  # what this process has loaded already",
         f"    threadpool_limits({limit})",
-        "",
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines)

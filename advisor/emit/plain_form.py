@@ -33,7 +33,7 @@ class PlainForm:
 
     Attributes:
         imported: The user's ops, by their names in the user's module.
-        functions: Name of each function to the op that it is taken from.
+        functions: Lines that take the functions from their ops.
         fan_out_head: ``def`` line of the op that fans out; ``fan_out_call``: its first statement.
         batch_head: ``def`` line of the op that runs the items of a step.
         run_item: Lines of the function that runs all mapped ops on an item; empty without one.
@@ -46,7 +46,7 @@ class PlainForm:
     """
 
     imported: tuple[str, ...]
-    functions: dict[str, str]
+    functions: str
     fan_out_head: str
     fan_out_call: str
     batch_head: str
@@ -85,7 +85,7 @@ def plain_form(
 
 
 def _is_plain(plan: BatchedGraph, nodes: dict[str, GraphNode], *, one_step: bool) -> bool:
-    replaced = [plan.fan_out, *plan.chain, *(() if one_step else plan.collecting)]
+    replaced = [plan.fan_out[0], *plan.chain, *(() if one_step else plan.collected)]
     results = set(plan.results.values())
     collected = [
         (name, source)
@@ -98,9 +98,9 @@ def _is_plain(plan: BatchedGraph, nodes: dict[str, GraphNode], *, one_step: bool
         all(node.is_op and _is_name(node.variable) for node in nodes.values())
         and all(nodes[name].is_plain for name in replaced)
         and len(results) == 1
-        and not plan.others
+        and sum(len(node.dynamic_outputs) for node in nodes.values()) == 1
         and all(name not in plan.chain and source in results for name, source in collected)
-        and (one_step or all(nodes[name].outputs == ("result",) for name in plan.collecting))
+        and (one_step or all(nodes[name].outputs == ("result",) for name in plan.collected))
     )
 
 
@@ -125,17 +125,19 @@ class _Writer:
         self.chained = first if first == last else f"{first}_to_{last}"
         self.separate = len(plan.chain) > 1 or kind == "process"
         on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
-        self.splitting = f"{plan.fan_out}_in_{'one_list' if one_step else 'batches'}"
+        self.splitting = f"{plan.fan_out[0]}_in_{'one_list' if one_step else 'batches'}"
         self.batching = f"{self.chained}_{on}"
-        self.replaced = [plan.fan_out, *plan.chain, *(() if one_step else plan.collecting)]
+        self.replaced = [plan.fan_out[0], *plan.chain, *(() if one_step else plan.collected)]
 
     def form(self) -> PlainForm:
-        fan_out = self.nodes[self.plan.fan_out]
+        fan_out = self.nodes[self.plan.fan_out[0]]
         variables = dict.fromkeys(self.nodes[name].variable for name in self.replaced)
         callee, arguments = self._call_of_an_item()
         return PlainForm(
             imported=tuple(sorted({node.variable for node in self.nodes.values()})),
-            functions={f"call_{variable}": variable for variable in variables},
+            functions="\n".join(
+                _assigned(f"call_{name}", f"{name}.__wrapped__") for name in variables
+            ),
             fan_out_head=_statement(0, f"def {self.splitting}(", fan_out.inputs, "):"),
             fan_out_call=_statement(
                 1,
@@ -146,7 +148,7 @@ class _Writer:
             run_item=self._run_item() if self.separate else "",
             submit=self._submit(callee, arguments),
             call=_statement(3, f"result = {callee}(", arguments),
-            collecting=() if self.one_step else tuple(map(self._collecting, self.plan.collecting)),
+            collecting=() if self.one_step else tuple(map(self._collecting, self.plan.collected)),
             body="\n".join(self._body()),
         )
 
@@ -159,13 +161,13 @@ class _Writer:
             self.splitting,
             self.batching,
             *functions,
-            *(f"{name}_in_order" for name in self.plan.collecting),
+            *(f"{name}_in_order" for name in self.plan.collected),
             *(f"{name}_result" for name in self.plan.chain),
             *(f"{name}_value" for name in self.nodes),
         ]
-        collecting = () if self.one_step else self.plan.collecting
+        collecting = () if self.one_step else self.plan.collected
         inputs = {
-            name for node in (self.plan.fan_out, *collecting) for name in self.nodes[node].inputs
+            name for node in (self.plan.fan_out[0], *collecting) for name in self.nodes[node].inputs
         }
         return (
             len(set(made)) == len(made)
@@ -182,9 +184,8 @@ class _Writer:
     def _arguments(self, node: str) -> list[str]:
         """What a mapped op is called with, where an item's values are at hand."""
         plan = self.plan
-        fan_out = (plan.fan_out, plan.dynamic_output)
         moving = [
-            f"{name}={'value' if source == fan_out else f'{source[0]}_result'}"
+            f"{name}={'value' if source == plan.fan_out else f'{source[0]}_result'}"
             for name, source in plan.chain[node].items()
         ]
         return moving + [f"{name}={given}" for name, given in plan.fixed[node].items()]
@@ -213,14 +214,15 @@ class _Writer:
         line = f"{_INDENT * 2}futures = [{element} {loop}]"
         if len(line) <= WIDTH:
             return line
-        inner = [f"{_INDENT * 3}{element} {loop}"]
-        if len(inner[0]) > WIDTH:
-            inner = [f"{_INDENT * 3}{element}", f"{_INDENT * 3}{loop}"]
-        return "\n".join([f"{_INDENT * 2}futures = [", *inner, f"{_INDENT * 2}]"])
+        if len(f"{_INDENT * 3}{element} {loop}") <= WIDTH:
+            inner = f"{_INDENT * 3}{element} {loop}"
+        else:
+            inner = f"{_broken(3, element)}\n{_INDENT * 3}{loop}"
+        return f"{_INDENT * 2}futures = [\n{inner}\n{_INDENT * 2}]"
 
     def _collecting(self, name: str) -> tuple[str, str, str]:
         inputs = self.nodes[name].inputs
-        collected = self.plan.collecting[name]
+        collected = self.plan.collected[name]
         given = [f"{own}=in_order({own})" if own in collected else f"{own}={own}" for own in inputs]
         return (
             quoted(name),
@@ -244,10 +246,10 @@ class _Writer:
         )
         lines: list[str] = []
         for name in in_order(nodes, mapped):
-            if not isinstance(name, str):
+            if name is None:
                 lines += self._batched("results = " if used else "")
                 continue
-            if name == plan.fan_out:
+            if name == plan.fan_out[0]:
                 target, callee = "items = ", self.splitting
             else:
                 target = f"{name}_value = " if name in consumed else ""
@@ -256,7 +258,7 @@ class _Writer:
         return lines
 
     def _callee(self, name: str) -> str:
-        if name in self.plan.collecting and not self.one_step:
+        if name in self.plan.collected and not self.one_step:
             return f"{name}_in_order"
         variable = self.nodes[name].variable
         return variable if variable == name else f"{variable}.alias({quoted(name)})"
@@ -304,5 +306,20 @@ def _statement(depth: int, head: str, arguments: Iterable[str], tail: str = ")")
     line = f"{indent}{head}{', '.join(given)}{tail}"
     if len(line) <= WIDTH or not given:
         return line
-    inner = "".join(f"{indent}{_INDENT}{argument},\n" for argument in given)
+    inner = "".join(f"{_broken(depth + 1, argument)},\n" for argument in given)
     return f"{indent}{head}\n{inner}{indent}{tail}"
+
+
+def _broken(depth: int, argument: str) -> str:
+    """An argument; where a line cannot hold it, the parts of its call or list are one a line."""
+    line = f"{_INDENT * depth}{argument}"
+    if len(line) < WIDTH or argument[-1] not in ")]" or argument.endswith("()"):
+        return line
+    place = min(place for place in map(argument.find, "([") if place >= 0) + 1
+    parts = "".join(f"{_INDENT * (depth + 1)}{part},\n" for part in argument[place:-1].split(", "))
+    return f"{line[: -len(argument)]}{argument[:place]}\n{parts}{_INDENT * depth}{argument[-1]}"
+
+
+def _assigned(name: str, value: str) -> str:
+    line = f"{name} = {value}"
+    return line if len(line) <= WIDTH else f"{name} = (\n{_INDENT}{value}\n)"

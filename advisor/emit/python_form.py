@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.domain.errors import DynadviseError
 from advisor.emit.imports import JobImport, job_import
+from advisor.emit.own_threads import thread_limit
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, literal, prose
 from advisor.emit.templating import render
@@ -37,6 +38,7 @@ def emit_python(request: EmitRequest) -> str:
     return render(
         "python.py.j2",
         prose=prose([*_prose(request, imported), note]),
+        thread_limit=thread_limit(request),
         description=prose([decision(request)]),
         executor=candidate.executor,
         executor_name=EXECUTOR_NAMES[candidate.executor],

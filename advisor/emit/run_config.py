@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ExecutorSetting
+from advisor.emit.own_threads import above_yaml
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
 from advisor.emit.wording import (
@@ -38,13 +39,14 @@ def emit_run_config(request: EmitRequest) -> str:
     path = path_of(candidate, setting)
     config = whole_config(request)
     if path is None or candidate.executor not in ("multiprocess", "in_process"):
-        return "\n".join([*lines, "{}"]) + "\n"
+        return above_yaml("\n".join([*lines, "{}"]) + "\n", request)
     for key in setting.fixed_by_code if setting else ():
         config.pop(key, None)
     tree: object = config
     for key in reversed(path):
         tree = {key: tree}
-    return "\n".join([*lines, *_yaml(tree, reasons_for(request), 0)]) + "\n"
+    text = "\n".join([*lines, *_yaml(tree, reasons_for(request), 0)]) + "\n"
+    return above_yaml(text, request)
 
 
 def run_config_values(request: EmitRequest) -> dict[str, object]:

@@ -142,7 +142,7 @@ def test_sizes_that_foretell_durations_deal_the_longest_first(tmp_path):
     sizes = [900, 10, 10, 10, 10, 800, 10]
     items = [(n, f"key_{n}", "x" * size) for n, size in enumerate(sizes)]
 
-    batches = emitted.in_batches(items)
+    batches = emitted.BATCHES.in_batches(items)
 
     assert sorted(item for batch in batches for item in batch) == items
     loads = sorted(sum(len(item[-1]) for item in batch) for batch in batches)
@@ -169,7 +169,7 @@ def test_sizes_that_foretell_nothing_leave_the_items_dealt_in_turn(pairs, tmp_pa
     )
     emitted = load_source(emit("batch", request), "emitted_in_turn", tmp_path)
 
-    assert emitted.in_batches(list(range(7))) == [[0, 3, 6], [1, 4], [2, 5]]
+    assert emitted.BATCHES.in_batches(list(range(7))) == [[0, 3, 6], [1, 4], [2, 5]]
 
 
 def test_worker_processes_of_a_multi_threaded_op_get_one_thread_each(tmp_path):

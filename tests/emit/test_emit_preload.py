@@ -40,14 +40,15 @@ def emitted(unsafe, *, plain=True):
 def preloaded_by(source):
     """The names and the expression that the emitted code gives to the forkserver."""
     names = source.partition("PRELOADED = [")[2].partition("]")[0]
-    return names.split(), source.partition("set_forkserver_preload(")[2].partition("\n")[0]
+    name = "set_forkserver_preload(" if is_plain(source) else " preloaded="
+    return names.split(), source.partition(name)[2].partition("\n")[0].rstrip("),")
 
 
 def test_what_the_profile_refuses_is_not_preloaded():
     names, expression = preloaded_by(emitted({"polars": "starts a native thread when imported"}))
 
     assert names == ['"sqlalchemy",', '"emit_pool_at_import_job",']
-    assert expression == "[__name__, *PRELOADED])"
+    assert expression == "[__name__, *PRELOADED]"
 
 
 @pytest.mark.parametrize("plain", [True, False])
@@ -59,7 +60,7 @@ def test_the_users_module_is_not_preloaded_where_it_is_refused(plain):
     names, expression = preloaded_by(source)
 
     assert names == ['"sqlalchemy",', '"polars",']
-    assert expression == "PRELOADED)"
+    assert expression == "PRELOADED"
     assert "starts a native thread when imported" in source
 
 

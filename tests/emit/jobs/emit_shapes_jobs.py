@@ -311,10 +311,15 @@ def undeclared(context, value):
     return value, context.op_config["seen"]
 
 
+@job
+def configured_fixed_job():
+    keep(split(count()).map(fixed_scale).collect())
+
+
 @job(config={"ops": {"undeclared": {"config": {"seen": 4}}}})
 def configured_chain_job():
-    """A chain of an op whose config is fixed, and one that reads config it does not declare."""
-    keep(split(count()).map(fixed_scale).map(undeclared).collect())
+    """A chain of an op with config, and one that reads config it does not declare."""
+    keep(split(count()).map(scale).map(undeclared).collect())
 
 
 @static_partitioned_config(partition_keys=["p", "q"])

@@ -1,0 +1,1 @@
+"""Code that is copied into users' repositories; it imports nothing of dynadvise."""
