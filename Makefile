@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures bench-diagnoses clean
+	bench-gates-fixtures bench-diagnoses docs-codes clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -25,6 +25,7 @@ help:
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
+	@echo 'make docs-codes  write docs/codes.md from the rules'
 	@echo 'make bench-diagnoses'
 	@echo '             provoke each diagnosis of `dynadvise analyze` by a real run (5 to 10 minutes)'
 	@echo 'make bench-gates real gates of unchanged and of slowed code, into docs/gates.md, for half'
@@ -93,6 +94,9 @@ bench-gates-fixtures: $(INSTALLED_DEV)
 
 bench-diagnoses: $(INSTALLED_DEV)
 	$(BIN)/python bench/diagnoses.py
+
+docs-codes: $(INSTALLED)
+	$(BIN)/python bench/codes.py
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

@@ -16,7 +16,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.api import gate_findings
 from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
 from advisor.domain.finding import Finding
 from advisor.domain.gate import (
@@ -27,11 +26,14 @@ from advisor.domain.gate import (
     ProxyName,
     TargetCheck,
     Verdict,
+    judged,
+    without_ignored,
     worst,
 )
 from advisor.domain.workload import ItemSample, WorkloadDescription
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
+from advisor.rules import gate as gate_rules
 
 if TYPE_CHECKING:
     from advisor.api.inspection import Inspected
@@ -525,13 +527,13 @@ class _Gate:
         findings += filter(
             None,
             (
-                gate_findings.timing_finding(timing, target, options.max_regression)
+                gate_rules.timing_finding(timing, target, options.max_regression)
                 for timing in subject.timings
             ),
         )
         for proxy in proxies:
             owner = subject.op(subject.head, proxy.op) if proxy.op else None
-            finding = gate_findings.proxy_finding(
+            finding = gate_rules.counts.check(
                 proxy,
                 target,
                 options.max_regression,
@@ -539,7 +541,7 @@ class _Gate:
             )
             findings += [finding] if finding else []
         if advice is not None:
-            finding = gate_findings.advice_finding(advice, target, options.max_regret, job_location)
+            finding = gate_rules.regret.check(advice, target, options.max_regret, job_location)
             findings += [finding] if finding else []
         head_failed = subject.head_reason is not None or any(
             op.failed is not None for op in (subject.head.ops if subject.head else ())
@@ -562,7 +564,7 @@ class _Gate:
         from advisor.api.inspection import silenced_by_comments
 
         silenced = silenced_by_comments(findings, self.options.folder)
-        kept, ignored = gate_findings.without_ignored(findings, self.options.ignore, silenced)
+        kept, ignored = without_ignored(findings, self.options.ignore, silenced)
         self.ignored += ignored
         notes = check.notes
         if inspected.error is not None:
@@ -573,7 +575,7 @@ class _Gate:
             notes=notes,
             user_code_failed=check.user_code_failed or inspected.error is not None,
         )
-        return gate_findings.judged(
+        return judged(
             check,
             self.options.failing,
             static=self.options.static,

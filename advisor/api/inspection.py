@@ -137,7 +137,8 @@ def profile_findings(
     """What is wrong with the committed profile, or with the job beside it."""
     from advisor.rules.static.profile_advice import check_profile_advice
     from advisor.rules.static.profile_code import check_profile_code
-    from advisor.rules.static.profile_host import check_profile_host, check_profile_version
+    from advisor.rules.static.profile_host import check_profile_host
+    from advisor.rules.static.profile_version import check_profile_version
 
     profiled = profile.host.facts
     single = (
@@ -229,18 +230,3 @@ def _source(file: str) -> tuple[Sequence[str], Sequence[tuple[int, int, int]]]:
             first = min([node.lineno, *(mark.lineno for mark in node.decorator_list)])
             headers.append((first, node.body[0].lineno - 1 or first, node.end_lineno or first))
     return text.splitlines(), headers
-
-
-def meanings() -> dict[str, str]:
-    """Code to what it means, of every rule and of the gate itself."""
-    from advisor.domain.gate import GATE_CODES
-    from advisor.rules.static import MEANINGS, profile_advice, profile_code, profile_host
-
-    return {
-        **MEANINGS,
-        profile_advice.CODE: profile_advice.MEANING,
-        profile_code.CODE: profile_code.MEANING,
-        profile_host.VERSION_CODE: profile_host.VERSION_MEANING,
-        profile_host.HOST_CODE: profile_host.HOST_MEANING,
-        **GATE_CODES,
-    }

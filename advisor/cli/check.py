@@ -233,8 +233,8 @@ def _show(
 
         state.write(junit.render(report, root), output)
     elif form == "sarif":
-        from advisor.api.inspection import meanings
         from advisor.render import sarif
+        from advisor.rules.registry import meanings
         from advisor.store import version_of_dynadvise
 
         version = version_of_dynadvise()

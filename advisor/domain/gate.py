@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.domain.finding import Finding
@@ -11,27 +12,6 @@ from advisor.domain.workload import SourceLocation
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
 TimingBasis = Literal["base revision", "committed profile"]
 ProxyName = Literal["steps", "events", "input_bytes", "output_bytes", "modules"]
-
-SLOWER = "DYN101"
-SLOWER_BUT_NOT_FAILED = "DYN102"
-UNDECIDED = "DYN103"
-NOT_MEASURED = "DYN104"
-REGRET = "DYN105"
-MORE_STEPS = "DYN106"
-MORE_BYTES = "DYN107"
-MORE_MODULES = "DYN108"
-
-GATE_CODES = {
-    SLOWER: "an op became slower than max-regression allows",
-    SLOWER_BUT_NOT_FAILED: "an op became slower, not surely beyond max-regression",
-    UNDECIDED: "the pairs that were allowed do not decide whether an op became slower",
-    NOT_MEASURED: "an op, or a whole target, could not be measured",
-    REGRET: "the job's own configuration is expected to be slower than the best by max-regret",
-    MORE_STEPS: "a run has more steps or events than at the base",
-    MORE_BYTES: "an item's pickled inputs or outputs are larger than at the base",
-    MORE_MODULES: "a step imports more modules than at the base",
-}
-"""Codes of the findings that the gate itself makes, with what each means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +142,28 @@ def finding_fails(finding: Finding, failing: tuple[str, ...]) -> bool:
     return finding.code in failing or (
         bool(severities) and _SEVERITIES.index(finding.severity) >= min(severities)
     )
+
+
+def judged(
+    check: TargetCheck, failing: Sequence[str], *, static: bool, error: bool = False
+) -> TargetCheck:
+    """The target with its verdict: the worst of what was found and what was not."""
+    verdicts: list[Verdict] = [timing.verdict for timing in check.timings if not timing.new]
+    if error or not (static or verdicts):
+        verdicts.append("COULD NOT MEASURE")
+    if any(finding_fails(finding, tuple(failing)) for finding in check.findings):
+        verdicts.append("FAIL")
+    return replace(check, verdict=worst(tuple(verdicts) or ("PASS",)))
+
+
+def without_ignored(
+    findings: Iterable[Finding], ignored_codes: Sequence[str], ignored_at: Iterable[Finding] = ()
+) -> tuple[tuple[Finding, ...], int]:
+    """The findings that remain, and how many do not."""
+    silenced = set(ignored_at)
+    everything = tuple(findings)
+    left = tuple(f for f in everything if f.code not in ignored_codes and f not in silenced)
+    return left, len(everything) - len(left)
 
 
 def exit_status(report: GateReport, *, strict: bool = False, exit_zero: bool = False) -> int:

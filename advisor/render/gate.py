@@ -6,6 +6,7 @@ from pathlib import Path
 
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport, TargetCheck, Verdict
+from advisor.domain.gate_words import proxy_sentence
 from advisor.render import gate_wording as wording
 from advisor.render.advice import TONES
 from advisor.render.document import (
@@ -60,11 +61,11 @@ def _measured(target: TargetCheck) -> list[Block]:
         for timing in target.timings
     ]
     grown = [proxy for proxy in target.proxies if proxy.base != proxy.head]
-    cells += [("count", "", wording.proxy_sentence(proxy)) for proxy in grown]
+    cells += [("count", "", proxy_sentence(proxy)) for proxy in grown]
     if target.advice is not None:
         cells.append(("configuration", "", wording.advice_sentence(target.advice)))
     blocks: list[Block] = [Table(_COLUMNS, tuple(map(Row, cells)))] if cells else []
-    same = [wording.proxy_sentence(p) for p in target.proxies if p.base == p.head]
+    same = [proxy_sentence(p) for p in target.proxies if p.base == p.head]
     return [*blocks, Note((f"Counts: {'; '.join(same)}.",))] if same else blocks
 
 

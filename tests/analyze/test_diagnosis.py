@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,14 @@ from observed_runs import make_observed, make_step
 from advisor.api.analyze import AnalyzeOptions, analyze, analyze_run
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedRun
+from advisor.rules.registry import RUN_RULES
 
 
 def found(run: ObservedRun, overhead: Any = None) -> dict[str, Diagnosis]:
     diagnoses = analyze_run(run, overhead).diagnoses
     for diagnosis in diagnoses:
+        looks = next(rule.looks for rule in RUN_RULES if rule.code == diagnosis.code)
+        assert SequenceMatcher(None, looks, diagnosis.message).ratio() > 0.6, diagnosis.message
         if diagnosis.gain_s is not None:
             assert computed(diagnosis.formula) == pytest.approx(diagnosis.gain_s, rel=0.05, abs=0.1)
     return {diagnosis.kind: diagnosis for diagnosis in diagnoses}
@@ -77,7 +81,7 @@ def test_launches_that_compete_are_told_from_slow_imports() -> None:
     run = replace(run, steps=(*run.steps[:-1], alone), preload_modules=("sqlalchemy",))
     kinds = found(run)
     assert "imports-dominate-launch" not in kinds
-    assert "250 ms alone" in kinds["launches-compete-for-cpu"].message
+    assert "0.25 s alone" in kinds["launches-compete-for-cpu"].message
 
 
 def test_pods_that_start_longer_than_they_work() -> None:

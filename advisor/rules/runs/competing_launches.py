@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
-from advisor.rules.runs.facts import RunFacts, boot_alone_s, spelled_s
+from advisor.domain.quantities import seconds
+from advisor.rules.runs.facts import RunFacts, boot_alone_s
 from advisor.rules.runs.gain import diagnosis
 from advisor.rules.runs.imports_in_launch import UNDISTURBED
 
 CODE, KIND = "RUN016", "launches-compete-for-cpu"
 MEANING = "a launch takes far longer among others than alone"
 LOOKS = (
-    "A launch takes 2.1 s with up to 6 steps at once, and 250 ms alone: there are fewer cores than "
+    "A launch takes 2.1 s with up to 6 steps at once, and 0.25 s alone: there are fewer cores than "
     "launches."
 )
 REMEDY = (
@@ -35,8 +36,8 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "note",
         message=(
-            f"A launch takes {spelled_s(boot_s)} with up to {facts.slots} steps at once, and "
-            f"{spelled_s(alone_s)} alone: there are fewer cores than launches."
+            f"A launch takes {seconds(boot_s)} with up to {facts.slots} steps at once, and "
+            f"{seconds(alone_s)} alone: there are fewer cores than launches."
         ),
         evidence=(f"{steps} steps; launch and import alone as in the collecting step",),
         remedy=REMEDY,

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
-from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, spelled_s, step_count
+from advisor.domain.quantities import seconds
+from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, step_count
 from advisor.rules.runs.gain import Gain, diagnosis, duration, gain_of, number
 
 KILLED = re.compile(
@@ -50,7 +51,7 @@ def by_error(
     if not hit:
         return None
     at_once = step_count(facts.parallelism.holding_peak)
-    lost_s = spelled_s(sum(map(held_s, hit)))
+    lost_s = seconds(sum(map(held_s, hit)))
     return diagnosis(
         code,
         kind,

@@ -116,12 +116,3 @@ def step_count(number: int) -> str:
 def attempt_count(number: int) -> str:
     """Attempts in words, as the subject of a sentence."""
     return f"{number} attempt{' was' if number == 1 else 's were'}"
-
-
-def spelled_s(seconds: float) -> str:
-    """Seconds as a user reads them."""
-    if seconds >= 90:
-        return f"{seconds / 60:.1f} min"
-    if seconds >= 1:
-        return f"{seconds:.1f} s"
-    return f"{seconds * 1000:.0f} ms"

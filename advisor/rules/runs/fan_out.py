@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import fan_out_step, item_count
-from advisor.rules.runs.facts import RunFacts, spelled_s
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN007", "fan-out-holds-everything-back"
@@ -41,15 +42,15 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning" if gain else "note",
         message=(
-            f"{step.op} ran for {spelled_s(took_s)} of {spelled_s(facts.makespan_s)} before any of "
+            f"{step.op} ran for {seconds(took_s)} of {seconds(facts.makespan_s)} before any of "
             f"its {step.outputs} outputs was worked on."
         ),
         evidence=(
             (
-                f"first output after {spelled_s(first_s)}, last after "
-                f"{spelled_s((step.last_output_s or step.end_s) - step.start_s)}"
+                f"first output after {seconds(first_s)}, last after "
+                f"{seconds((step.last_output_s or step.end_s) - step.start_s)}"
             ),
-            f"{spelled_s((took_s - first_s) / max(1, step.outputs - 1))} an output",
+            f"{seconds((took_s - first_s) / max(1, step.outputs - 1))} an output",
         ),
         remedy=_REMEDY_MANY if many else REMEDY,
         gain=gain,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import WORK
-from advisor.rules.runs.facts import RunFacts, boot_alone_s, spelled_s, tail_alone_s
+from advisor.rules.runs.facts import RunFacts, boot_alone_s, tail_alone_s
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN003", "imports-dominate-launch"
 MEANING = "starting Python and importing takes a large part of each step"
-LOOKS = "Each step of work spends 2.1 s on starting Python and importing, and 540 ms on its work."
+LOOKS = "Each step of work spends 2.1 s on starting Python and importing, and 0.54 s on its work."
 REMEDY = (
     "Use `start_method: forkserver` with a `preload_modules` list that covers Dagster's storages "
     "and your imports: `dynadvise calibrate` derives it and proves it."
@@ -55,13 +56,13 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"Each step of {op.op} spends {spelled_s(boot_s)} on starting Python and importing, "
-            f"and {spelled_s(op.median_s(*WORK))} on its work."
+            f"Each step of {op.op} spends {seconds(boot_s)} on starting Python and importing, "
+            f"and {seconds(op.median_s(*WORK))} on its work."
         ),
         evidence=(
             (
-                f"launch {spelled_s(op.median_s('launch'))}, import and plan "
-                f"{spelled_s(op.median_s('import and plan'))}, {steps} steps, {facts.slots} at once"
+                f"launch {seconds(op.median_s('launch'))}, import and plan "
+                f"{seconds(op.median_s('import and plan'))}, {steps} steps, {facts.slots} at once"
             ),
             f"start method {run.start_method}"
             + (f" with {len(run.preload_modules or ())} preloaded modules" if preloaded else ""),

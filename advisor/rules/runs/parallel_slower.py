@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import percent, seconds
 from advisor.rules.runs.errors import has_crash
-from advisor.rules.runs.facts import RunFacts, own_code_s, spelled_s, typical_s
+from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN001", "parallel-slower-than-expected"
@@ -41,20 +42,20 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"The run took {spelled_s(facts.makespan_s)} with up to {p.slots} steps at once; the "
-            f"work in it is {spelled_s(t.work_s)}: one after another in one process would have "
+            f"The run took {seconds(facts.makespan_s)} with up to {p.slots} steps at once; the "
+            f"work in it is {seconds(t.work_s)}: one after another in one process would have "
             "been faster."
         ),
         evidence=(
             (
-                f"an item's work takes {spelled_s(typical_s(facts.mapped, 'work'))}, getting it "
-                f"going {spelled_s(typical_s(facts.mapped, 'boot'))}"
+                f"an item's work takes {seconds(typical_s(facts.mapped, 'work'))}, getting it "
+                f"going {seconds(typical_s(facts.mapped, 'boot'))}"
             ),
             (
                 f"{p.working_mean:.2f} steps at work on average, at most {p.working_peak}, "
                 f"of {p.slots} slots"
             ),
-            f"speed-up {t.speed_up:.2f}, efficiency {100 * t.efficiency:.0f} %",
+            f"speed-up {t.speed_up:.2f}, efficiency {percent(t.efficiency)}",
         ),
         remedy=REMEDY,
         gain=gain,

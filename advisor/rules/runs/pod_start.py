@@ -5,14 +5,15 @@ from __future__ import annotations
 import math
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import BOOT, WORK
 from advisor.rules.runs.errors import has_crash
-from advisor.rules.runs.facts import DELEGATING, RunFacts, spelled_s
+from advisor.rules.runs.facts import DELEGATING, RunFacts
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN004", "pod-start-dominates"
 MEANING = "a pod, container or task takes longer to start than the step in it works"
-LOOKS = "Each step of work takes 20.1 s to start under the k8s executor and works 540 ms."
+LOOKS = "Each step of work takes 20.1 s to start under the k8s executor and works 0.54 s."
 REMEDY = "Put several items into one step (batches), or run the mapped part in one process."
 WORK_OF_START = 10
 """A batch whose work is ten times its start: overhead below a tenth."""
@@ -36,13 +37,13 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"Each step of {op.op} takes {spelled_s(boot_s)} to start under the "
-            f"{facts.run.executor} executor and works {spelled_s(work_s)}."
+            f"Each step of {op.op} takes {seconds(boot_s)} to start under the "
+            f"{facts.run.executor} executor and works {seconds(work_s)}."
         ),
         evidence=(
             (
-                f"start {spelled_s(op.median_s('launch'))}, import and plan "
-                f"{spelled_s(op.median_s('import and plan'))}"
+                f"start {seconds(op.median_s('launch'))}, import and plan "
+                f"{seconds(op.median_s('import and plan'))}"
             ),
             f"{op.attempts} steps, {facts.slots} at once",
         ),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
-from advisor.rules.runs.facts import RunFacts, spelled_s, step_count
+from advisor.domain.quantities import seconds
+from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN010", "pool-waits"
@@ -33,10 +34,10 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"{step_count(len(waits))} waited {spelled_s(total_s)} in all for a slot of "
+            f"{step_count(len(waits))} waited {seconds(total_s)} in all for a slot of "
             f"{'its' if len(waits) == 1 else 'their'} pool."
         ),
-        evidence=(f"longest: {longest} with {spelled_s(waits[longest])}",),
+        evidence=(f"longest: {longest} with {seconds(waits[longest])}",),
         remedy=REMEDY,
         gain=gain,
     )

@@ -6,7 +6,8 @@ from statistics import median
 
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
-from advisor.rules.runs.facts import RunFacts, spelled_s
+from advisor.domain.quantities import seconds
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import diagnosis, duration, gain_of
 
 CODE, KIND = "RUN018", "process-stays-after-success"
@@ -47,15 +48,12 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"Nothing ran for {spelled_s(lost_s)} of the run after steps of {ops} had succeeded: "
+            f"Nothing ran for {seconds(lost_s)} of the run after steps of {ops} had succeeded: "
             "their processes had not ended."
         ),
         evidence=(
-            f"longest: {spelled_s(longest_s)} after {longest.step_key}",
-            (
-                f"shortest pause of this run: {spelled_s(usual_s)}; a launch takes "
-                f"{spelled_s(launch_s)}"
-            ),
+            f"longest: {seconds(longest_s)} after {longest.step_key}",
+            (f"shortest pause of this run: {seconds(usual_s)}; a launch takes {seconds(launch_s)}"),
         ),
         remedy=REMEDY,
         gain=gain,

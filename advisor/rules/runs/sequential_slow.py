@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import percent, seconds
 from advisor.model.run_statistics import compute_s, item_count, mapped_steps
-from advisor.rules.runs.facts import RunFacts, own_code_s, spelled_s, typical_s
+from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
 from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN002", "sequential-unexpectedly-slow"
@@ -49,14 +50,14 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         "warning",
         message=(
             f"{items} items ran one after another, and their computing is "
-            f"{100 * work_s / facts.makespan_s:.0f} % of the run's {spelled_s(facts.makespan_s)}."
+            f"{percent(work_s / facts.makespan_s)} of the run's {seconds(facts.makespan_s)}."
         ),
         evidence=(
             (
-                f"computing {spelled_s(work_s)} in all, "
-                f"{spelled_s(typical_s(facts.mapped, 'compute'))} an item"
+                f"computing {seconds(work_s)} in all, "
+                f"{seconds(typical_s(facts.mapped, 'compute'))} an item"
             ),
-            f"slowest: {slowest.step_key} with {spelled_s(compute_s(slowest) or 0.0)}",
+            f"slowest: {slowest.step_key} with {seconds(compute_s(slowest) or 0.0)}",
             "never more than one step at once",
         ),
         remedy=REMEDY,

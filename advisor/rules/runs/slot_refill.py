@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
-from advisor.rules.runs.facts import DELEGATING, RunFacts, spelled_s, tail_alone_s
+from advisor.domain.quantities import seconds
+from advisor.rules.runs.facts import DELEGATING, RunFacts, tail_alone_s
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN006", "slot-refill-lag"
@@ -49,18 +50,18 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"A freed slot stays empty for {spelled_s(median_s)} before the next step is "
+            f"A freed slot stays empty for {seconds(median_s)} before the next step is "
             f"launched, with {slots} steps at once."
         ),
         evidence=(
             (
-                f"tail of a step: median {spelled_s(median_s)}, 10 % below "
-                f"{spelled_s(tail.spread_s.p10)}, 10 % above {spelled_s(tail.spread_s.p90)}"
+                f"tail of a step: median {seconds(median_s)}, 10 % below "
+                f"{seconds(tail.spread_s.p10)}, 10 % above {seconds(tail.spread_s.p90)}"
             ),
             (
                 "the executor polls the event log about once a second and launches one by one"
                 if polling
-                else f"the parent's polls alone may take {spelled_s(refill_lag_s(slots))} at "
+                else f"the parent's polls alone may take {seconds(refill_lag_s(slots))} at "
                 f"{slots} steps at once ({EVENTS_PER_STEP} events x {slots - 1} other steps x "
                 f"{TICK_S * 1000:.0f} ms)"
             ),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from statistics import median
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import begin_s, compute_s, mapped_steps
-from advisor.rules.runs.facts import RunFacts, spelled_s
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN008", "stragglers"
@@ -39,7 +40,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     idle_s = sum(ends[-1] - end for end in final[-slots:])
     idle_s += (slots - min(slots, len(final))) * (ends[-1] - last_begin)
     work = sorted((compute_s(step) or 0.0, step.step_key) for _, _, step in steps)
-    median_s = median(seconds for seconds, _ in work)
+    median_s = median(item_s for item_s, _ in work)
     longest_s, longest = work[-1]
     idle = duration("idle slot-seconds at the end", idle_s) / number("slots", slots)
     gain = gain_of(facts, idle, at_most=True, spreads_work=True)
@@ -50,15 +51,15 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"{longest} computed {spelled_s(longest_s)} where the median item takes "
-            f"{spelled_s(median_s)}; the other slots stood empty meanwhile."
+            f"{longest} computed {seconds(longest_s)} where the median item takes "
+            f"{seconds(median_s)}; the other slots stood empty meanwhile."
         ),
         evidence=(
             (
-                f"nothing was left to start at {spelled_s(last_begin)}, the last step ended at "
-                f"{spelled_s(ends[-1])}"
+                f"nothing was left to start at {seconds(last_begin)}, the last step ended at "
+                f"{seconds(ends[-1])}"
             ),
-            f"{spelled_s(idle_s)} of idle slots in that time",
+            f"{seconds(idle_s)} of idle slots in that time",
         ),
         remedy=REMEDY,
         gain=gain,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import begin_s, compute_s, item_count, mapped_steps
-from advisor.rules.runs.facts import RunFacts, own_code_s, spelled_s
+from advisor.rules.runs.facts import RunFacts, own_code_s
 from advisor.rules.runs.gain import diagnosis, duration, gain_of
 
 CODE, KIND = "RUN005", "many-tiny-steps"
 MEANING = "what a step costs beside its item is more than the item, in one process"
-LOOKS = "60 mapped steps took 3.7 s, of which 120 ms is their work."
+LOOKS = "60 mapped steps took 3.7 s, of which 0.12 s is their work."
 REMEDY = "Put several items into one step (batches): one set of events for many items."
 
 
@@ -35,13 +36,13 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         KIND,
         "warning",
         message=(
-            f"{len(steps)} mapped steps took {spelled_s(window_s)}, of which {spelled_s(work_s)} "
+            f"{len(steps)} mapped steps took {seconds(window_s)}, of which {seconds(work_s)} "
             "is their work."
         ),
         evidence=(
             (
-                f"{spelled_s(lost_s / len(steps))} of bookkeeping a step, "
-                f"{spelled_s(work_s / len(steps))} of work"
+                f"{seconds(lost_s / len(steps))} of bookkeeping a step, "
+                f"{seconds(work_s / len(steps))} of work"
             ),
             f"{facts.run.event_count} events in the log",
         ),

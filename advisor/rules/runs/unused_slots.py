@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.quantities import percent
 from advisor.model.run_statistics import item_count
 from advisor.rules.runs import pool_waits
 from advisor.rules.runs.facts import RunFacts
@@ -39,7 +40,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         ),
         evidence=(
             f"slots held at once: {p.holding_peak}",
-            f"overlap {100 * p.overlap:.0f} % of the time with a step at work",
+            f"overlap {percent(p.overlap)} of the time with a step at work",
         ),
         remedy=REMEDY,
     )

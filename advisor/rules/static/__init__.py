@@ -1,7 +1,8 @@
 """The static rules: each looks at facts, runs nothing, and yields what is wrong.
 
-A rule is a module with ``CODE``, ``MEANING`` and ``check(facts)``. Rules that lay a job beside
-its committed profile are in the ``profile_*`` modules; the gate calls those itself.
+A rule is a module with ``CODE``, ``MEANING``, ``LOOKS``, ``REMEDY`` and ``check(facts)``. Rules
+that lay a job beside its committed profile are in the ``profile_*`` modules; the gate calls those
+itself.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ from advisor.rules.static import (
     polling_parent,
     pools,
     preload,
+    profile_advice,
+    profile_code,
+    profile_host,
+    profile_version,
     reconstructable,
     root_logger,
     run_retries,
@@ -29,7 +34,6 @@ from advisor.rules.static import (
 )
 
 __all__ = [
-    "MEANINGS",
     "RULES",
     "UNMEASURABLE",
     "CheckFacts",
@@ -38,9 +42,9 @@ __all__ = [
     "run_checks",
 ]
 
-Rule = Callable[[CheckFacts], Iterator[Finding]]
+Check = Callable[[CheckFacts], Iterator[Finding]]
 
-_MODULES = (
+MODULES = (
     nested_fan_out,
     root_logger,
     dask,
@@ -57,8 +61,8 @@ _MODULES = (
     memory,
     bare_forkserver,
 )
-RULES: tuple[Rule, ...] = tuple(module.check for module in _MODULES)
-MEANINGS: dict[str, str] = {module.CODE: module.MEANING for module in _MODULES}
+PROFILE_MODULES = (profile_advice, profile_code, profile_version, profile_host)
+RULES: tuple[Check, ...] = tuple(module.check for module in MODULES)
 
 UNMEASURABLE = frozenset({nested_fan_out.CODE, root_logger.CODE})
 """Findings by which a run loses work, or never ends, in whatever way it is run: no figure of such

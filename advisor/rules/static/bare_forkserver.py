@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN012"
 MEANING = "a forkserver that preloads nothing of yours"
+LOOKS = (
+    "start_method is forkserver without preload_modules: Dagster then preloads nothing of yours, "
+    "and every step imports your module and what it needs."
+)
+REMEDY = "Add the list that `dynadvise emit PROFILE --as run-config` gives, which was measured."
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -22,7 +27,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
         "note",
         "start_method is forkserver without preload_modules: Dagster then preloads nothing of"
         " yours, and every step imports your module and what it needs.",
-        "Add the list that `dynadvise emit PROFILE --as run-config` gives, which was measured.",
+        REMEDY,
         description.fan_out.location if description.fan_out else None,
         description.target.spelled,
     )

@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN001"
 MEANING = "the dask executor drops mapped steps without an error"
+LOOKS = (
+    "The dask executor does not run steps mapped over a dynamic output: the run succeeds without "
+    "them."
+)
+REMEDY = "Choose the multiprocess, k8s or celery executor for this job."
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -24,7 +29,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "error",
             "The dask executor does not run steps mapped over a dynamic output: the run succeeds"
             " without them.",
-            "Choose the multiprocess, k8s or celery executor for this job.",
+            REMEDY,
             description.fan_out.location,
             description.target.spelled,
         )

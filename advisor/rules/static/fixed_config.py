@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN002"
 MEANING = "configured(...) on the executor makes later run config ignored"
+LOOKS = (
+    "The executor's max_concurrent is set by configured(...): run config for the same keys is "
+    "ignored without a word."
+)
+REMEDY = "Give defaults that can be overridden: `dynadvise emit PROFILE --as python`."
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -21,7 +26,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "warning",
             f"The executor's {', '.join(fixed)} {'is' if len(fixed) == 1 else 'are'} set by"
             " configured(...): run config for the same keys is ignored without a word.",
-            "Give defaults that can be overridden: `dynadvise emit PROFILE --as python`.",
+            REMEDY,
             description.fan_out.location if description.fan_out else None,
             description.target.spelled,
         )

@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN006"
 MEANING = "execute_job without a __main__ guard"
+LOOKS = (
+    "execute_job is called when this file is imported: each step's process imports it again, and "
+    "fails."
+)
+REMEDY = 'Put the call beneath `if __name__ == "__main__":`.'
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -20,7 +25,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "error",
             "execute_job is called when this file is imported: each step's process imports it"
             " again, and fails.",
-            'Put the call beneath `if __name__ == "__main__":`.',
+            REMEDY,
             location,
             facts.description.target.spelled,
         )

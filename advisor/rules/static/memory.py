@@ -9,6 +9,10 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN011"
 MEANING = "the steps that run at once need more memory than there is"
+LOOKS = (
+    "8 steps at once need up to 9.0 GiB, and there are 8.0 GiB: the system would kill one of them."
+)
+REMEDY = "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits."
 _GIB = 2**30
 
 
@@ -26,7 +30,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             f"{advice.current.candidate.max_concurrent} steps at once need up to"
             f" {need / _GIB:.1f} GiB, and there are {have / _GIB:.1f} GiB: the system would kill"
             " one of them.",
-            "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits.",
+            REMEDY,
             description.fan_out.location if description.fan_out else None,
             description.target.spelled,
         )

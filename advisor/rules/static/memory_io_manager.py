@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN008"
 MEANING = "an in-memory IO manager with steps in several processes"
+LOOKS = (
+    "The IO manager io_manager keeps values in memory, and the multiprocess executor runs each "
+    "step in a process of its own, which finds nothing there."
+)
+REMEDY = "Use the file system IO manager, or the in-process executor."
 _ONE_PROCESS = ("in_process", "async")
 
 
@@ -22,7 +27,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "error",
             f"The IO manager {', '.join(keys)} keeps values in memory, and the {setting.executor}"
             " executor runs each step in a process of its own, which finds nothing there.",
-            "Use the file system IO manager, or the in-process executor.",
+            REMEDY,
             description.fan_out.location if description.fan_out else None,
             description.target.spelled,
         )

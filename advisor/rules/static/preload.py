@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN009"
 MEANING = "a preload list that does not load"
+LOOKS = (
+    "preload_modules names sqlalchmey, which does not load (no such module); the forkserver says "
+    "nothing of it, and preloads nothing from there on."
+)
+REMEDY = "Correct the list: `dynadvise emit PROFILE --as run-config` gives one that was measured."
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -20,8 +25,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "warning",
             f"preload_modules names {module}, which does not load ({reason}); the forkserver says"
             " nothing of it, and preloads nothing from there on.",
-            "Correct the list: `dynadvise emit PROFILE --as run-config` gives one that was"
-            " measured.",
+            REMEDY,
             description.fan_out.location if description.fan_out else None,
             description.target.spelled,
         )

@@ -9,6 +9,11 @@ from advisor.domain.workload import ExecutorSetting, SourceLocation, WorkloadDes
 
 CODE = "DYN021"
 MEANING = "the executor config differs from the advice in the committed profile"
+LOOKS = (
+    "The job runs as multiprocess, spawn, 2 at once, predicted 31 % slower; the committed profile "
+    "advises multiprocess, warm forkserver, 4 at once."
+)
+REMEDY = "Paste the advised config, or measure again with `dynadvise profile`."
 
 
 def check_profile_advice(
@@ -32,7 +37,7 @@ def check_profile_advice(
         else None
     )
     severity, regret = _severity(own, advice.config_only, max_regret)
-    remedy = "Paste the advised config, or measure again with `dynadvise profile`."
+    remedy = REMEDY
     if advice.snippets.definition:
         remedy = f"Change the job's definition:\n{advice.snippets.definition.rstrip()}"
     if advice.snippets.run_config:

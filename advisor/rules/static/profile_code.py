@@ -7,6 +7,10 @@ from advisor.domain.workload import WorkloadDescription
 
 CODE = "DYN022"
 MEANING = "the committed profile is older than the code of an op that it describes"
+LOOKS = (
+    "The code of `work` has changed since the committed profile, so that its advice may not hold."
+)
+REMEDY = "Measure again: `dynadvise profile TARGET`."
 
 
 def check_profile_code(
@@ -36,7 +40,7 @@ def check_profile_code(
                 CODE,
                 "warning",
                 f"{what[0].upper()}{what[1:]}, so that its advice may not hold.",
-                f"Measure again: `dynadvise profile {target}`.",
+                REMEDY.replace("TARGET", target),
                 mapped.op.location,
                 target,
             )

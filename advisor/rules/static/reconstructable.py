@@ -9,6 +9,11 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN007"
 MEANING = "the job cannot be reconstructed in another process"
+LOOKS = "A step's process cannot find this job again: a lambda made it."
+REMEDY = (
+    "Define the job with @job, or return it from a function at module level (`dynadvise emit "
+    "PROFILE --as troubleshooting`)."
+)
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -22,8 +27,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
         CODE,
         "warning",
         "A step's process cannot find this job again" + (f": {reason}." if reason else "."),
-        "Define the job with @job, or return it from a function at module level"
-        " (`dynadvise emit PROFILE --as troubleshooting`).",
+        REMEDY,
         description.fan_out.location if description.fan_out else None,
         description.target.spelled,
     )

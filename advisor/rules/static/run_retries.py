@@ -9,6 +9,13 @@ from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN005"
 MEANING = "run retries leave mapped steps out"
+LOOKS = (
+    "Failed runs are retried (the job's tag says 3), and a retry from the failure leaves mapped "
+    "steps out."
+)
+REMEDY = (
+    'Tag the job {"dagster/retry_strategy": "ALL_STEPS"}, or give the op a RetryPolicy instead.'
+)
 _MAX_RETRIES, _STRATEGY = "dagster/max_retries", "dagster/retry_strategy"
 
 
@@ -26,7 +33,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             "warning",
             f"Failed runs are retried ({source} says {wanted}), and a retry from the failure"
             " leaves mapped steps out.",
-            f'Tag the job {{"{_STRATEGY}": "ALL_STEPS"}}, or give the op a RetryPolicy instead.',
+            REMEDY,
             facts.description.fan_out.location,
             facts.description.target.spelled,
         )

@@ -1,0 +1,34 @@
+"""DYN104: an op could not be compared."""
+
+from __future__ import annotations
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import OpTiming
+
+CODE = "DYN104"
+MEANING = "an op, or a whole target, could not be measured"
+LOOKS = "`work` could not be compared: at the base it raised FileNotFoundError."
+REMEDY = (
+    "The base is a git checkout: submodules, and data and generated code that git ignores, are not "
+    "there."
+)
+
+
+def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
+    """A note where the base has no such op."""
+    if timing.verdict != "COULD NOT MEASURE":
+        return None
+    return Finding(
+        CODE,
+        "note" if timing.new else "warning",
+        f"`{timing.op}` could not be compared: {timing.reason}",
+        _remedy(timing),
+        timing.location,
+        target,
+    )
+
+
+def _remedy(timing: OpTiming) -> str:
+    if timing.new:
+        return "Nothing to do: the next change has a base."
+    return REMEDY if (timing.reason or "").startswith("at the base") else ""

@@ -1,0 +1,27 @@
+"""DYN101: an op became slower than the limit allows."""
+
+from __future__ import annotations
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import OpTiming
+from advisor.domain.gate_words import bounds
+
+CODE = "DYN101"
+MEANING = "an op became slower than max-regression allows"
+LOOKS = "`work` became slower: +31 % [+22 %, +41 %] over 10 measurements; the limit is +10 %."
+REMEDY = "`dynadvise profile TARGET --flamegraph FILE` shows where the time goes."
+
+
+def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
+    """By the verdict on its pairs."""
+    if timing.verdict != "FAIL":
+        return None
+    return Finding(
+        CODE,
+        "error",
+        f"`{timing.op}` became slower: {bounds(timing)} over {timing.pairs} measurements; the "
+        f"limit is {limit}.",
+        REMEDY.replace("TARGET", target),
+        timing.location,
+        target,
+    )

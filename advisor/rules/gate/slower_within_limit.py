@@ -1,0 +1,27 @@
+"""DYN102: an op became slower, not surely beyond the limit."""
+
+from __future__ import annotations
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import OpTiming
+from advisor.domain.gate_words import bounds, more_pairs
+
+CODE = "DYN102"
+MEANING = "an op became slower, not surely beyond max-regression"
+LOOKS = "`work` is certainly slower: +6 % [+2 %, +9 %] over 10 measurements; the limit is +10 %."
+REMEDY = "Within the limit. Where it is not decided, more pairs would: `--pairs N`."
+
+
+def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
+    """Where "not slower" is rejected, however small the slowdown."""
+    if timing.verdict in {"FAIL", "COULD NOT MEASURE"} or not timing.certainly_slower:
+        return None
+    return Finding(
+        CODE,
+        "warning",
+        f"`{timing.op}` is certainly slower: {bounds(timing)} over {timing.pairs} measurements; "
+        f"the limit is {limit}.",
+        more_pairs(timing) if timing.verdict == "INCONCLUSIVE" else "Within the limit.",
+        timing.location,
+        target,
+    )
