@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.api.options import AdviseOptions
 from advisor.api.ways import (
+    WaysToRun,
     connections_held,
     held_by,
     may_be_ordered,
@@ -44,6 +45,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
 
     from advisor.model.contention import fit_contention
     from advisor.model.items import items_of
+    from advisor.model.limits import limits_of
     from advisor.model.own_threads import limited_profile
     from advisor.model.prediction import Machine, Setting
 
@@ -70,6 +72,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
         fan_out=True,
         after_steps=1 if bare else len(description.collects) + description.other_steps,
         depth_first=_depth_first(description),
+        limits=limits_of((*saved.workload.probes, *saved.workload.limited_probes)),
     )
     setting = _with_pools(setting, saved, options.max_connections)
     limited = limited_profile(saved.workload)
@@ -79,6 +82,18 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
     if not corrected or not saved.verifications:
         return setting
     return replace(setting, correction=_corrections(saved.verifications, setting))
+
+
+def with_own_ways(setting: Setting, saved: SavedProfile, ways: WaysToRun) -> Setting:
+    """The setting with what runs already: the job as it is, or Dagster's default, and real runs."""
+    current = ways.current or (ways.default if saved.description.executor is None else None)
+    verified = [
+        each.candidate
+        for each in saved.verifications
+        if any(run.failed is None for run in each.runs)
+    ]
+    own = tuple(way for way in (current, *verified) if way is not None)
+    return replace(setting, limits=replace(setting.limits, own=own))
 
 
 def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Setting:
@@ -210,6 +225,7 @@ def recommend(
 
     setting = setting_of(saved, options)
     ways = ways_to_run(saved, options, setting)
+    setting = with_own_ways(setting, saved, ways)
     environment = options.environment
     constraints = Constraints(
         objective=options.objective,
@@ -234,6 +250,7 @@ def recommend(
         return None if prediction is None else _worded(prediction, setting, saved)
 
     summary = _summary(saved, setting.items)
+    limits = setting.limits
     recommendation = _worded(found.recommendation, setting, saved)
     share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
     facts = saved.host.facts
@@ -270,10 +287,13 @@ def recommend(
             *cheaper_steps(saved.host, found.config_only, setting),
             *saved.workload.notes,
             *(excluded.sentence for excluded in summary.not_included),
+            *_left_out(saved),
             *_unmeasured(saved),
             *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
         ),
         tie=found.tie,
+        limits=tuple(limit for limit in (limits.thread, limits.process) if limit.probed),
+        untried=worded(found.untried),
         next_measurement=_of_target(found.next_measurement, saved),
         measured_cost_s=_cost_s(saved),
         op_executions=saved.workload.op_executions,
@@ -296,6 +316,16 @@ def _of_target(found: NextMeasurement | None, saved: SavedProfile) -> NextMeasur
     if found is None:
         return None
     return replace(found, command=found.command.replace("TARGET", saved.description.target.spelled))
+
+
+def _left_out(saved: SavedProfile) -> list[str]:
+    """Which parts of the results differ by themselves, and were not compared."""
+    probes = saved.workload.probes
+    names = sorted({name for probe in probes for name in probe.comparison.left_out})
+    if not names:
+        return []
+    listed = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
+    return [f"Not compared in parallel, since it differs between two calls alone: {listed}."]
 
 
 def _unmeasured(saved: SavedProfile) -> list[str]:
@@ -355,6 +385,7 @@ def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -
             hint="Threads overlap what blocks: --batch-size with --workers.",
         )
     setting = setting_of(saved, options)
+    setting = with_own_ways(setting, saved, ways_to_run(saved, options, setting))
     try:
         found = estimate(candidate, setting)
     except (KeyError, ValueError) as error:

@@ -63,6 +63,8 @@ def show_advice(
         state,
         form,
         output,
-        document=lambda: advice_document(advice, path=path, emitted=emitted),
+        document=lambda: advice_document(
+            advice, path=path, emitted=emitted, evidence=form == "text" and output is None
+        ),
         as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
     )

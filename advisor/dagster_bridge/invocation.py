@@ -526,6 +526,12 @@ def item_inputs(
     return inputs
 
 
+def import_instances() -> None:
+    """Import what every ephemeral instance needs: once for all that a process forks."""
+    with DagsterInstance.ephemeral():
+        pass
+
+
 @contextmanager
 def open_invocation(
     loaded: LoadedTarget,

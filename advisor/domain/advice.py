@@ -10,6 +10,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Interval, Spread
+from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.workload import Hotspot, WorkKind
 
 Objective = Literal["time", "cost", "balanced"]
@@ -51,6 +52,7 @@ class Prediction:
         first_result_s: When the first item has passed its whole chain; None where a chain of
             mapped ops has one op, or its order was not looked at.
         intermediate_bytes: Results that wait for the chain's next op at once, at most.
+        trial: Whether its workers and steps in parallel were seen to work.
     """
 
     candidate: Candidate
@@ -66,6 +68,7 @@ class Prediction:
     pool_wait_s: float = 0.0
     first_result_s: float | None = None
     intermediate_bytes: int = 0
+    trial: Trial = Trial.TRIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +177,8 @@ class Advice:
         current: The job's own executor and config; None for a bare op.
         default: Dagster's default (multiprocess, spawn, ``cpu_count``), for comparison.
         cautions: What must be read before the advice is followed.
+        limits: How many workers were seen to work, by kind, as far as they were probed.
+        untried: The best way that may be faster but was not tried, or not checked.
     """
 
     target: str
@@ -201,3 +206,5 @@ class Advice:
     op_executions: int = 0
     advised_at: str = ""
     cautions: tuple[str, ...] = ()
+    limits: tuple[WorkerLimit, ...] = ()
+    untried: Prediction | None = None

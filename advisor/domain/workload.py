@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import Literal
 
+from advisor.domain.trial import NOT_COMPARED, Comparison
+
 TargetKind = Literal["op", "job", "graph", "asset", "function"]
 StartMethod = Literal["spawn", "forkserver"]
 WorkKind = Literal["waiting", "cpu", "mixed"]
@@ -306,12 +308,19 @@ class OpProfile:
 
 @dataclass(frozen=True, slots=True)
 class ConcurrencyProbe:
-    """The same items, ``workers`` at once: how much they slow each other.
+    """The same items, ``workers`` in parallel: how much they slow each other, and what they give.
 
-    ``slowdown`` is an item's mean wall seconds among ``workers`` at once, over its seconds alone
-    (1.0: they do not disturb each other). ``failed`` holds the reason where the probe did not
-    work (an op that is not thread-safe, say); ``slowdown`` is then 0. ``items`` are those that
-    each worker ran, in its order; empty in profiles of older versions.
+    Attributes:
+        worker_kind: Threads or processes.
+        workers: How many in parallel.
+        slowdown: An item's mean wall seconds among them, over its seconds alone (1.0: they do not
+            disturb each other); 0 where it failed.
+        failed: Type of what was raised, or how the process ended, without any text of the user's;
+            None where it worked.
+        items: Those that each worker ran, in its order; empty in profiles of older versions.
+        comparison: Whether the items gave what each gives alone.
+        evidence: The message of what was raised, or the results that differ. It may hold secrets:
+            it is shown on the terminal and never saved.
     """
 
     worker_kind: WorkerKind
@@ -319,6 +328,8 @@ class ConcurrencyProbe:
     slowdown: float
     failed: str | None = None
     items: tuple[tuple[int, ...], ...] = ()
+    comparison: Comparison = NOT_COMPARED
+    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,66 +7,24 @@ drifts does not pass for contention.
 
 from __future__ import annotations
 
-import contextlib
-import hashlib
-import importlib
 import itertools
-import multiprocessing
-import pickle
 import statistics
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
+from typing import Any
 
-from advisor.domain.workload import ConcurrencyProbe, WorkerKind
-from advisor.measure.supervisor import send_progress, unwatch, watch
-from advisor.measure.worker import (
-    PICKLE_PROTOCOL,
-    Assignment,
-    DrawnItems,
-    Session,
-    failure_in_words,
-    session,
-)
+from advisor.domain.trial import Agreement, Comparison
+from advisor.domain.workload import ConcurrencyProbe
+from advisor.measure.parallel import ProbeOrder, Timed, Workers, processes, threads
+from advisor.measure.results import Parts, compare
+from advisor.measure.supervisor import send_progress
 
 _WORKER_S = 0.25  # each worker should be at work at least this long, for short items
 _MOST_ROUNDS = 50
 _ALONE_ITEMS = 4
 _ALONE_S = 1.0  # a pass alone takes no longer than this, but one item
-_HEAD_START_S = 0.03  # for all workers to have read their order
-
-
-@dataclass(frozen=True, slots=True)
-class ProbeOrder:
-    """What to probe.
-
-    Attributes:
-        workers: How many at once, one probe each, in this order.
-        expected_s: Item to its seconds alone, as measured before; the items to use.
-        most_s: Seconds after which no further probe begins.
-        warm_up: Whether each process must call the chain once before it is timed.
-        passes_alone: 2: before and after each probe; 1: before the first; 0: none, since an
-            item takes long; ``expected_s`` then stands for it.
-        forkable: Whether a process that has loaded the target and ``preload`` may be forked.
-        start_timeout_s: Seconds after which workers that do not get ready hang.
-        preload: Modules to import before any worker is forked.
-    """
-
-    assignment: Assignment
-    drawn: DrawnItems
-    kind: WorkerKind
-    workers: tuple[int, ...]
-    expected_s: Mapping[int, float]
-    most_s: float
-    warm_up: bool
-    passes_alone: int = 2
-    forkable: bool = False
-    start_timeout_s: float = 120.0
-    preload: tuple[str, ...] = ()
+_LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which more do harm
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,45 +35,18 @@ class Probed:
     executions: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Timed:
-    """One call of the chain: its item, seconds, and a digest of what came out."""
-
-    item: int
-    wall_s: float
-    digest: str | None
-    failed: str | None = None
-
-
-def _digest(value: object) -> str | None:
-    try:
-        return hashlib.sha256(pickle.dumps(value, protocol=PICKLE_PROTOCOL)).hexdigest()
-    except Exception:  # noqa: BLE001 - cannot be pickled, so cannot be compared
-        return None
-
-
-def _timed(opened: Session, item: int) -> _Timed:
-    started = time.perf_counter()
-    try:
-        value = opened.call_chain(item)
-    except BaseException as error:  # noqa: BLE001 - it is the probe's finding
-        return _Timed(item, 0.0, None, failure_in_words(error))
-    return _Timed(item, time.perf_counter() - started, _digest(value))
-
-
-Run = Callable[[Sequence[Sequence[int]]], list[list[_Timed]]]
-"""Runs lists of items, one list a worker, all at once."""
-
-
 @dataclass
-class _Comparison:
-    """Passes alone and at once, and what follows from them."""
+class _Passes:
+    """Passes alone and in parallel, and what follows from them."""
 
     order: ProbeOrder
-    run: Run
+    workers: Workers
     alone: dict[int, list[float]] = field(default_factory=dict)
-    digests: dict[int, set[str | None]] = field(default_factory=dict)
+    results: dict[int, list[Parts]] = field(init=False)
     executions: int = 0
+
+    def __post_init__(self) -> None:
+        self.results = {item: list(seen) for item, seen in self.order.results.items()}
 
     def _alone_items(self) -> list[int]:
         """A few items that take a short time together; short ones again and again."""
@@ -133,19 +64,25 @@ class _Comparison:
     def _items(self) -> list[int]:
         return list(self.order.expected_s)
 
-    def pass_alone(self) -> str | None:
-        """Run a few items one after another; the reason where that failed."""
-        (timed,) = self.run([self._alone_items()])
+    def pass_alone(self) -> Timed | None:
+        """Run a few items one after another; the call that failed, if any."""
+        (timed,) = self.workers.run([self._alone_items()])
         self.executions += len(timed)
         walls: dict[int, list[float]] = {}
         for entry in timed:
             if entry.failed:
-                return entry.failed
+                return entry
             walls.setdefault(entry.item, []).append(entry.wall_s)
-            self.digests.setdefault(entry.item, set()).add(entry.digest)
+            self.results.setdefault(entry.item, []).append(entry.result)
         for item, seen in walls.items():
             self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(seen)]
         return None
+
+    def again(self, item: int) -> Parts | None:
+        """What an item gives when it is called alone once more; None where it failed."""
+        ((timed,),) = self.workers.run([[item]])
+        self.executions += 1
+        return None if timed.failed else timed.result
 
     def lists(self, workers: int) -> tuple[tuple[int, ...], ...]:
         """The same items for ``workers`` at once, each worker with the next one."""
@@ -162,28 +99,33 @@ class _Comparison:
         )
 
     def probe(self, workers: int) -> ConcurrencyProbe:
-        """Alone, at once, alone again; what came after the last probe comes before this one."""
-        kind = self.order.kind
+        """Alone, in parallel, alone again; what came after the last probe comes before this one."""
         needs_pass = self.order.passes_alone > 0 and not self.alone
-        failed = self.pass_alone() if needs_pass else None
-        if failed:
-            return ConcurrencyProbe(kind, workers, 0.0, f"alone: {failed}")
+        if needs_pass and (failed := self.pass_alone()):
+            return self._failed(workers, failed, "alone")
         lists = self.lists(workers)
         self.executions += sum(map(len, lists))
-        at_once = [entry for each in self.run(lists) for entry in each]
-        raised = next((entry.failed for entry in at_once if entry.failed), None)
-        if raised:
-            return ConcurrencyProbe(kind, workers, 0.0, f"{workers} at once: {raised}")
-        failed = self.pass_alone() if self.order.passes_alone > 1 else None
-        if failed:
-            return ConcurrencyProbe(kind, workers, 0.0, f"afterwards: {failed}")
-        if self._differs(at_once):
-            reason = f"results differ when {workers} run at once"
-            return ConcurrencyProbe(kind, workers, 0.0, reason)
+        together = [entry for each in self.workers.run(lists) for entry in each]
+        if raised := next((entry for entry in together if entry.failed), None):
+            return self._failed(workers, raised, f"{workers} in parallel")
+        if self.order.passes_alone > 1 and (failed := self.pass_alone()):
+            return self._failed(workers, failed, "afterwards")
         drift = self._drift()
-        expected_s = sum(self._alone_s(entry.item, drift) for entry in at_once)
-        slowdown = sum(entry.wall_s for entry in at_once) / expected_s
-        return ConcurrencyProbe(kind, workers, slowdown, items=lists)
+        expected_s = sum(self._alone_s(entry.item, drift) for entry in together)
+        slowdown = sum(entry.wall_s for entry in together) / expected_s
+        given = [(entry.item, entry.result) for entry in together]
+        verdict = compare(self.results, given, self.again)
+        comparison = verdict.comparison
+        if comparison.item is not None:
+            place = self.order.drawn.positions[comparison.item]
+            comparison = replace(comparison, item=place)
+        return ConcurrencyProbe(
+            self.order.kind, workers, slowdown, None, lists, comparison, verdict.evidence
+        )
+
+    def _failed(self, workers: int, entry: Timed, when: str) -> ConcurrencyProbe:
+        evidence = f"{when}: {entry.evidence}"
+        return ConcurrencyProbe(self.order.kind, workers, 0.0, entry.failed, evidence=evidence)
 
     def _drift(self) -> float:
         """This child's speed alone now, over that of the first child."""
@@ -196,141 +138,47 @@ class _Comparison:
         walls = self.alone.get(item)
         return statistics.fmean(walls) if walls else self.order.expected_s[item] * drift
 
-    def _differs(self, at_once: Sequence[_Timed]) -> bool:
-        """Whether an item whose result alone is always the same gave another one at once."""
-        for entry in at_once:
-            alone = self.digests.get(entry.item, set())
-            if len(alone) == 1 and None not in alone and entry.digest not in alone:
-                return True
-        return False
-
 
 def probe(order: ProbeOrder) -> Probed:
-    """Take the probes of one kind; each is also sent as progress, lest a later hang loses it."""
-    start = _process_pool if order.kind == "process" else _thread_pool
-    with start(order) as run:
-        comparison = _Comparison(order, run)
+    """Take the probes of one kind, until time is up or more at work do harm.
+
+    Each is also sent as progress, lest a later hang loses it.
+    """
+    start = processes if order.kind == "process" else threads
+    with start(order) as pool:
+        passes = _Passes(order, pool)
         began = time.perf_counter()
         probes: list[ConcurrencyProbe] = []
         last_s = 0.0
         for workers in order.workers:
             if probes and time.perf_counter() - began + last_s > order.most_s:
-                continue
+                break
             started = time.perf_counter()
             send_progress({"probing": workers})
-            probes.append(comparison.probe(workers))
-            send_progress({"probe": asdict(probes[-1]), "executions": comparison.executions})
+            probes.append(passes.probe(workers))
+            send_progress({"probe": asdict(probes[-1]), "executions": passes.executions})
             last_s = time.perf_counter() - started
-            if probes[-1].failed:
+            if _harmed(probes):
                 break
-        warm = max(order.workers) if order.kind == "process" else 1
-        executions = comparison.executions + (warm if order.warm_up else 0)
-        return Probed(tuple(probes), executions)
+        return Probed(tuple(probes), passes.executions + pool.warmed)
 
 
-@contextlib.contextmanager
-def _thread_pool(order: ProbeOrder) -> Iterator[Run]:
-    """Workers that are threads of this process, which share one set of resources."""
-    with session(order.assignment, drawn=order.drawn, preload=order.preload) as opened:
-        if order.warm_up:
-            opened.call_chain(next(iter(order.expected_s)))
-        opened.quiet = True  # one message for all workers instead of one a call
-
-        def work(items: Sequence[int], gate: threading.Barrier) -> list[_Timed]:
-            gate.wait()
-            return [_timed(opened, item) for item in items]
-
-        def run(lists: Sequence[Sequence[int]]) -> list[list[_Timed]]:
-            gate = threading.Barrier(len(lists))
-            rounds = max(len(items) for items in lists)
-            watch(f"{len(lists)} threads at once", order.assignment.item_timeout_s * rounds)
-            with ThreadPoolExecutor(len(lists)) as pool:
-                results = list(pool.map(work, lists, [gate] * len(lists)))
-            unwatch()
-            return results
-
-        yield run
+def probe_of(message: Mapping[str, Any]) -> ConcurrencyProbe:
+    """A probe as it was sent as progress."""
+    sent = dict(message["comparison"], agreement=Agreement(message["comparison"]["agreement"]))
+    comparison = Comparison(**{name: _tuples(value) for name, value in sent.items()})
+    rest = {name: _tuples(value) for name, value in message.items() if name != "comparison"}
+    return ConcurrencyProbe(**rest, comparison=comparison)
 
 
-@contextlib.contextmanager
-def _process_pool(order: ProbeOrder) -> Iterator[Run]:
-    """Workers that are processes, each with the target loaded and its own resources started.
-
-    They are forked from this process where that is safe, which costs nothing; else they are
-    started anew, since a fork with threads may deadlock.
-    """
-    if order.forkable:
-        from advisor.dagster_bridge.target import load_target
-
-        watch("loading the target")
-        load_target(order.assignment.description.target)
-        for module in order.preload:
-            importlib.import_module(module)
-        unwatch()
-    context = multiprocessing.get_context("fork" if order.forkable else "spawn")
-    workers: list[tuple[BaseProcess, Connection]] = []
-    try:
-        for _ in range(max(order.workers)):
-            ours, theirs = context.Pipe()
-            process = context.Process(target=_serve, args=(order, theirs))  # type: ignore[attr-defined]
-            process.start()
-            theirs.close()
-            workers.append((process, ours))
-        timeout_s = order.assignment.item_timeout_s
-        watch("starting the processes", order.start_timeout_s)
-        started = [entry for worker in workers for entry in _receive(*worker)]
-        unwatch()
-
-        def run(lists: Sequence[Sequence[int]]) -> list[list[_Timed]]:
-            if started:  # only failures are answered here
-                return [started]
-            rounds = max(len(items) for items in lists)
-            watch(f"{len(lists)} processes at once", timeout_s * rounds)
-            begin = time.monotonic() + _HEAD_START_S
-            chosen = workers[: len(lists)]
-            for (_, connection), items in zip(chosen, lists, strict=True):
-                connection.send((begin, list(items)))
-            results = [_receive(process, connection) for process, connection in chosen]
-            unwatch()
-            return results
-
-        yield run
-        for _, connection in workers:
-            connection.send(None)
-        for process, _ in workers:
-            process.join(5)
-    finally:
-        for process, _ in workers:
-            process.kill()
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _receive(process: BaseProcess, connection: Connection) -> list[_Timed]:
-    try:
-        answer = connection.recv()
-    except EOFError:
-        process.join(1)
-        return [_Timed(0, 0.0, None, f"a process ended with status {process.exitcode}")]
-    assert isinstance(answer, list)
-    return answer
-
-
-def _serve(order: ProbeOrder, connection: Connection) -> None:
-    """Inside a worker process: run items as told, from the same moment as the others."""
-    try:
-        with session(
-            _without_hooks(order.assignment), drawn=order.drawn, preload=order.preload
-        ) as opened:
-            if order.warm_up:
-                opened.call_chain(next(iter(order.expected_s)))
-            connection.send([])
-            while (told := connection.recv()) is not None:
-                begin, items = told
-                time.sleep(max(0.0, begin - time.monotonic()))
-                connection.send([_timed(opened, item) for item in items])
-    except BaseException as error:  # noqa: BLE001 - it is the probe's finding
-        with contextlib.suppress(OSError):
-            connection.send([_Timed(0, 0.0, None, failure_in_words(error))])
-
-
-def _without_hooks(assignment: Assignment) -> Assignment:
-    return replace(assignment, setup=None, teardown=None)
+def _harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
+    """Whether the last probe failed, gave other results, or got less done than one before."""
+    last = probes[-1]
+    if last.failed or last.comparison.agreement is Agreement.DIFFERS:
+        return True
+    done = [probe.workers / probe.slowdown for probe in probes if probe.slowdown > 0]
+    return done[-1] < _LESS_DONE * max(done)

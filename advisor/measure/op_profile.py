@@ -27,11 +27,13 @@ from advisor.domain.workload import (
     WorkloadProfile,
 )
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
-from advisor.measure.concurrency import Probed, ProbeOrder
+from advisor.measure.concurrency import Probed, probe_of
 from advisor.measure.hotspots import HotspotOrder, HotspotResult
 from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.machine import format_size, host_facts
+from advisor.measure.parallel import ProbeOrder
 from advisor.measure.progress import Progress, silent
+from advisor.measure.results import Parts
 from advisor.measure.worker import (
     MOST_CALLS,
     Assignment,
@@ -59,6 +61,7 @@ FRESH_PROCESSES = 3
 _MOMENT_S = 3.0  # of later calls at another moment
 _STEADY_CPU = 0.1  # CPU over wall clock, below which the machine's changing speed hardly matters
 _WAITING_CPU = 0.5  # CPU over wall clock, below which an item is mostly waiting
+_MOST_WAITING = {"thread": 64, "process": 32}  # items that mostly wait, in parallel in a probe
 _WARM_UP = 1.1  # a first call that takes this much longer than later ones must not be timed
 _SHORT_S = 0.2  # an item so short that warming up costs nothing
 _MEMORY_SHARE = 0.8  # of the machine's, that a probe may take
@@ -494,6 +497,8 @@ class _Measurement:
         expected_s = _expected_s(scouted)
         typical_s = statistics.fmean(expected_s.values())
         workers = self._workers(kind, scouted, total)
+        if len(workers) * typical_s > _PROBE_SHARE * self.request.budget_s:
+            workers = workers[1::2] or workers  # fewer probes, but as far
         if environment is not None:  # one probe, with an item on every core
             workers = tuple(w for w in workers if w <= max(2.0, host_facts().cpus))[-1:]
         # without later calls, expected_s holds the first-call price: compare like with like
@@ -507,7 +512,7 @@ class _Measurement:
         if warm:
             cost_s += scouted.first.wall_s
         if kind == "process" and workers:
-            at_once = max(workers) / max(1.0, host_facts().cpus)
+            at_once = min(workers) / max(1.0, host_facts().cpus)
             again_s = (scouted.first.wall_s - typical_s if warm else 0.0) + (
                 0.0 if preloadable.forkable else self.start_s
             )
@@ -527,6 +532,7 @@ class _Measurement:
             forkable=preloadable.forkable,
             start_timeout_s=60.0 + 4 * max(workers) * (self.start_s + scouted.first.wall_s),
             preload=preloadable.safe,
+            results=_results(scouted),
         )
         self._touch_memory(scouted, max(workers))
         return self._probed(order, environment)
@@ -542,25 +548,23 @@ class _Measurement:
             self.executions += probed.executions * chain
             return list(probed.probes)
         probes = [
-            ConcurrencyProbe(**{**probe, "items": tuple(map(tuple, probe["items"]))})
+            probe_of(cast("dict[str, Any]", message["probe"]))
             for message in told
-            if (probe := cast("dict[str, Any]", message.get("probe", {})))
+            if "probe" in message
         ]
         counts = [cast("int", message["executions"]) for message in told if "probe" in message]
         tried = [cast("int", message["probing"]) for message in told if "probing" in message]
         at = tried[-1] if tried else order.workers[0]
         self.executions += (max(counts, default=0) + at) * chain
-        failed = result.failure.as_note("the probe")
-        return [*probes, ConcurrencyProbe(order.kind, at, 0.0, failed)]
+        evidence = f"{result.failure.during or 'the probe'} {result.failure.reason}"
+        lost = ConcurrencyProbe(order.kind, at, 0.0, result.failure.kind, evidence=evidence)
+        return [*probes, lost]
 
     def _workers(self, kind: WorkerKind, scouted: Scouted, total: int) -> tuple[int, ...]:
-        """How many at once to try: what the machine has, and more where items mostly wait."""
-        cores = max(1, round(host_facts().cpus))
+        """How many in parallel to try: the cores, and more where items mostly wait."""
         waits = _cpu_share(scouted.typical) < _WAITING_CPU
-        if kind == "thread":
-            wanted = {2, 4, 8, 16, 32} if waits else {2, min(cores, 16), 4}
-        else:
-            wanted = {2, min(cores, 16), 4}
+        most = min(total, _MOST_WAITING[kind] if waits else max(4, round(host_facts().cpus)))
+        wanted = {most, *(2**power for power in range(1, most.bit_length()))}
         limit = self.request.memory_limit_bytes or host_facts().memory_bytes
         each = _peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
         room = max(1, int(_MEMORY_SHARE * limit / max(1, each)))
@@ -568,7 +572,7 @@ class _Measurement:
             self.notes[
                 f"No more than {room} items were run at once: each takes {format_size(each)}."
             ] = None
-        return tuple(sorted(count for count in wanted if 1 < count <= min(total, room)))
+        return tuple(sorted(count for count in wanted if 1 < count <= room))
 
     def _probe_cost_s(self, workers: tuple[int, ...], typical_s: float, alone: int) -> float:
         """Seconds of the first probe at least; the child itself leaves out what takes too long."""
@@ -700,6 +704,14 @@ def _expected_s(scouted: Scouted) -> dict[int, float]:
     for run in scouted.typical:
         found.setdefault(run.item, []).append(run.wall_s)
     return {item: statistics.median(walls) for item, walls in found.items()}
+
+
+def _results(scouted: Scouted) -> dict[int, list[Parts]]:
+    """Item to what its calls alone gave."""
+    found: dict[int, list[Parts]] = {}
+    for run in (scouted.first, *scouted.later):
+        found.setdefault(run.item, []).append(run.result)
+    return found
 
 
 def _write_whole(path: Path, text: str) -> None:

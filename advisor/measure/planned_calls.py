@@ -83,8 +83,8 @@ def _repeated(request: ProfileRequest, description: WorkloadDescription) -> list
         ),
         f"Would run {chain} in up to {FRESH_PROCESSES + 2} more fresh processes, once each.",
         (
-            "Would run items in parallel, repeatedly if short, as 2 to 32 threads and as 2 or more "
-            "processes, and some of them alone before and after."
+            "Would run items in parallel, repeatedly if short, as 2 to 64 threads and as 2 to 32 "
+            "processes until more do harm, and some of them alone before and after."
         ),
         "Would run items that compute on several cores with one thread each as well.",
         f"Would run some items under pyinstrument, for about {hotspots_s(request):.0f} s.",

@@ -25,6 +25,7 @@ from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.error_records import ErrorRecords, error_records
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter, own_cpu_s, resident_bytes
+from advisor.measure.results import Parts, parts_of
 from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:
@@ -83,11 +84,12 @@ class DrawnItems:
 
 @dataclass(frozen=True, slots=True)
 class ChainRun:
-    """One run of the whole chain on one item: a sample an op, in order."""
+    """One run of the whole chain on one item: a sample an op, in order, and what it gave."""
 
     item: int
     samples: tuple[ItemSample, ...]
     unpicklable: tuple[str | None, ...] = ()
+    result: Parts = field(default_factory=dict)
 
     @property
     def wall_s(self) -> float:
@@ -161,11 +163,11 @@ class Session:
         return outputs
 
     def call_chain(self, item: int) -> object:
-        """Run the whole chain on an item, unmeasured; what the last op returned."""
+        """Run the whole chain on an item, unmeasured; what the last op gave."""
         results: dict[str, Mapping[str, object]] = {}
         for op in self.chain:
             results[op.op.handle] = self.call(op, self.inputs_of(op, item, results), item)
-        return next_value(self.chain[-1], results)
+        return _given(results[self.chain[-1].op.handle])
 
     def inputs_of(
         self, op: MappedOp, item: int, results: Mapping[str, Mapping[str, object]]
@@ -228,7 +230,8 @@ class Session:
             reasons.append(reason)
             results[op.op.handle] = outputs
         value = next_value(self.chain[-1], results)
-        return ChainRun(item, tuple(samples), tuple(reasons)), value
+        given = parts_of(_given(results[self.chain[-1].op.handle]))
+        return ChainRun(item, tuple(samples), tuple(reasons), given), value
 
     def _stored(self, op: MappedOp, item: int) -> tuple[float, float]:
         """Seconds to store and to load an item's outputs, or the median of those measured."""
@@ -299,6 +302,11 @@ def next_value(op: MappedOp, results: Mapping[str, Mapping[str, object]]) -> obj
     if len(outputs) == 1:
         return next(iter(outputs.values()))
     return outputs.get(op.outputs[0]) if op.outputs else None
+
+
+def _given(outputs: Mapping[str, object]) -> object:
+    """What an op gave: the value of its only output, or all of them by name."""
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
 def _pickled_bytes(values: Mapping[str, object]) -> tuple[int, str | None]:

@@ -98,7 +98,7 @@ def crossings(
         def gain_s(wall_s: float, way: Candidate = way) -> float:
             setting = Setting(
                 items=uniform_items(items, wall_s, cpu_share),
-                contention=Contention(wall_s, 0.0, 0.0),
+                contention=Contention(wall_s),
                 overhead=overhead,
                 machine=machine,
                 draws=1,

@@ -30,7 +30,7 @@ class WorkerChoice:
     """Which workers inside a step are worth considering.
 
     Attributes:
-        contention: How much workers slow each other; a kind that failed is not considered.
+        contention: How much workers slow each other.
         cores: Effective cores; more than twice as many processes never help.
         processes_possible: Whether what the op handles can cross a process boundary.
         cap: Most items that may be in work at once (a pool, connections); None: no limit.
@@ -43,15 +43,11 @@ class WorkerChoice:
 
     def counts(self, kind: WorkerKind, batch_size: int) -> list[int]:
         """Numbers of workers for batches of a size, fewest first."""
-        failed = self.contention.thread_failed
         most = batch_size
         if kind == "process":
-            failed = self.contention.process_failed
             most = min(batch_size, max(2, round(2 * self.cores)))
             if not self.processes_possible:
                 return []
-        if failed is not None:
-            return []
         most = most if self.cap is None else min(most, self.cap)
         counts = [count for count in WORKERS if count <= most]
         if kind == "thread" and 1 < most <= max(WORKERS) and most not in counts:

@@ -1,18 +1,16 @@
-"""How much items slow each other when several run at once, from the concurrency probes.
+"""How much items slow each other when several run in parallel, from the concurrency probes.
 
 Taking turns at the interpreter's lock, or at the cores, is a mechanism and is simulated; the probes
-tell which of the two it is for threads, and what items slow each other beyond it. That is one
-number a kind of worker: the **serial demand**, the part of an item that only one worker can do at
-a time (a database lock, memory bandwidth, a remote that throttles). From it, exact mean-value
-analysis of a closed network with one queueing station and a delay (Reiser & Lavenberg 1980) gives
-the service time with any number of workers, so that probes at 2 and 4 speak for 16 as well.
+tell which of the two it is for threads, and what items slow each other beyond it: memory bandwidth,
+a database's lock, a remote that throttles. Where processes show it as threads do, or were not
+probed as far, its cause is taken to lie outside of the process: then it counts for the items at
+work in all processes together.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 
 import numpy as np
@@ -32,39 +30,23 @@ LOCK_SD = 0.06
 up: its few items may not be typical, and the queue's waits are means."""
 
 
-@lru_cache(maxsize=4096)
-def service_time_s(workers: int, alone_s: float, serial_s: float) -> float:
-    """Mean seconds of an item with ``workers`` at once, of which ``serial_s`` is serial."""
-    delay = max(0.0, alone_s - serial_s)
-    queue = 0.0
-    response = serial_s
-    for n in range(1, workers + 1):
-        response = serial_s * (1.0 + queue)
-        queue = n * response / (delay + response) if delay + response > 0 else 0.0
-    return delay + response
+IN_PROCESS = 1.15
+"""Times as slow as among processes, from which threads slow each other in their process alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class Contention:
-    """Serial demands of one item, and for which kinds of worker it may be used at all.
+    """How items of a workload slow each other.
 
     Attributes:
         alone_s: A typical item's wall seconds alone.
         cpu_s: Its CPU seconds.
-        thread_serial_s: Serial demand among threads of one process, beyond taking turns.
-        process_serial_s: The same among processes.
-        thread_failed: Why threads cannot be used; None where they can.
-        process_failed: The same for processes.
         thread_points, process_points: Probed workers and slowdown beyond taking turns, fewest
             workers first.
         gives_up_lock: Whether threads compute without Python's lock, and take turns at the cores.
     """
 
     alone_s: float
-    thread_serial_s: float
-    process_serial_s: float
-    thread_failed: str | None = None
-    process_failed: str | None = None
     cpu_s: float = 0.0
     thread_points: Points = ()
     process_points: Points = ()
@@ -91,32 +73,43 @@ class Contention:
         return turns * self.beyond_turns(kind, workers)
 
     def beyond_turns(self, kind: WorkerKind, workers: int) -> float:
-        """The factor by which ``workers`` at once slow each other besides taking turns.
+        """The factor by which ``workers`` of one step slow each other besides taking turns."""
+        return (
+            self._outside(workers) if kind == "process" else _between(self.thread_points, workers)
+        )
 
-        Between the probes it is interpolated (a remote that serves eight at a time slows nobody
-        before); beyond the last one it grows as the serial demand says.
-        """
-        if self.alone_s <= 0 or workers <= 1:
-            return 1.0
-        points = self.thread_points if kind == "thread" else self.process_points
-        if not points:
-            return 1.0
-        counts, seen = zip(*((1, 1.0), *points), strict=True)
-        within = float(np.interp(np.log(workers), np.log(counts), np.maximum.accumulate(seen)))
-        last = counts[-1]
-        if workers <= last:
-            return within
-        return within * self._by_demand(kind, workers) / self._by_demand(kind, last)
-
-    def _by_demand(self, kind: WorkerKind, workers: int) -> float:
-        serial = self.thread_serial_s if kind == "thread" else self.process_serial_s
-        if serial <= 0:
-            return 1.0
-        return service_time_s(workers, self.alone_s, min(serial, self.alone_s)) / self.alone_s
+    def _outside(self, items: int) -> float:
+        """How items at work in any process slow each other, however they are spread."""
+        points, last = self.process_points, max((1, *(n for n, _ in self.process_points)))
+        if _between(self.thread_points, last) > IN_PROCESS * _between(points, last):
+            return _between(points, items)
+        further = tuple((n, slowed) for n, slowed in self.thread_points if n > last)
+        return _between(points + further, items)
 
     def among(self, kind: WorkerKind) -> Callable[[int], float]:
         """`beyond_turns` by how many are at work, as the simulators ask for it."""
         return lambda working: self.beyond_turns(kind, working)
+
+    def among_steps(self, workers: int) -> Callable[[int], float]:
+        """How steps of so many workers slow each other, by how many steps are at work."""
+        alone = self._outside(workers)
+        return lambda working: self._outside(workers * working) / alone
+
+
+def _between(points: Points, workers: int) -> float:
+    """The slowdown among ``workers``: between the probes, and beyond them as it grew last.
+
+    Between them it is interpolated: a remote that serves eight in parallel slows nobody before.
+    Beyond the last one nothing is known; ways that go there are not advised.
+    """
+    if not points or workers <= 1:
+        return 1.0
+    counts, seen = zip(*((1, 1.0), *points), strict=True)
+    logs, slowed = np.log(counts), np.log(np.maximum.accumulate(seen))
+    if workers <= counts[-1]:
+        return float(np.exp(np.interp(np.log(workers), logs, slowed)))
+    slope = min(1.0, float((slowed[-1] - slowed[-2]) / (logs[-1] - logs[-2])))
+    return float(np.exp(slowed[-1]) * (workers / counts[-1]) ** slope)
 
 
 def _items_on(cores: float, alone_s: float, cpu_s: float) -> float:
@@ -133,22 +126,6 @@ def _turns(alone_s: float, cpu_s: float, workers: int, at_once: float) -> float:
         return 1.0
     busy_s = min(alone_s, cpu_s)
     return (alone_s - busy_s + busy_s * max(1.0, workers / at_once)) / alone_s
-
-
-def _fit_serial_s(alone_s: float, points: Sequence[tuple[int, float]]) -> float:
-    """The serial demand whose slowdowns lie closest to ``points`` (workers, slowdown)."""
-    if not points or alone_s <= 0:
-        return 0.0
-    shares = [k / 100 for k in range(101)]
-
-    def error(share: float) -> float:
-        serial = share * alone_s
-        return sum(
-            (service_time_s(workers, alone_s, serial) / alone_s / seen - 1.0) ** 2
-            for workers, seen in points
-        )
-
-    return min(shares, key=error) * alone_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +189,7 @@ def fit_contention(
     cores: float,
     calls: Mapping[int, tuple[float, float]] = MappingProxyType({}),
 ) -> Contention:
-    """Serial demands from the probes of a workload.
+    """What the probes of a workload tell of its items in parallel.
 
     Args:
         probes: As measured, on a machine with ``cores``.
@@ -235,10 +212,6 @@ def fit_contention(
         pairs = zip(threads, turns, strict=True)
         return sum(each.log_error(probe.slowdown) ** 2 for probe, each in pairs)
 
-    def failure(kind: WorkerKind, known: Sequence[ConcurrencyProbe]) -> str | None:
-        reasons = [p.failed for p in probes if p.worker_kind == kind and p.failed is not None]
-        return reasons[0] if reasons and not known else None
-
     busy = min(1.0, cpu_s / max(alone_s, 1e-9))
     shared_cores = _items_on(cores, alone_s, cpu_s)
     lock, no_lock = explained(threads, 1.0), explained(threads, shared_cores)
@@ -248,10 +221,6 @@ def fit_contention(
     process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy)
     return Contention(
         alone_s=alone_s,
-        thread_serial_s=_fit_serial_s(alone_s, thread_points),
-        process_serial_s=_fit_serial_s(alone_s, process_points),
-        thread_failed=failure("thread", threads),
-        process_failed=failure("process", processes),
         cpu_s=cpu_s,
         thread_points=thread_points,
         process_points=process_points,

@@ -28,6 +28,7 @@ from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 from advisor.model.event_loop import LoopWork, simulate_loop, taking_turns
 from advisor.model.items import CallKind, FloatArray, Items, Stage, drawn_orders, reference_order
+from advisor.model.limits import NOTHING_PROBED, Limits
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.sampling_error import mean_factors
 from advisor.model.scheduling import batch_makespans, list_schedule
@@ -77,6 +78,7 @@ class Setting:
     tag_limits: TagLimits = field(default_factory=TagLimits)
     holding_stages: tuple[bool, ...] = ()
     limited: Setting | None = None
+    limits: Limits = NOTHING_PROBED
 
     def under(self, candidate: Candidate) -> Setting:
         """The setting as it is with the candidate's limit of an item's own threads."""
@@ -396,7 +398,7 @@ def _timeline(candidate: Candidate, setting: Setting, steps: int) -> Timeline:
             _plan(candidate, setting, steps),
             cores=setting.capacity,
             max_concurrent=candidate.max_concurrent,
-            stretch=setting.contention.among("process"),
+            stretch=setting.contention.among_steps(candidate.workers_in_op),
         )
     return setting.timelines[key]
 
@@ -754,4 +756,5 @@ def prediction_of(found: Estimate, setting: Setting) -> Prediction:
         peak_memory_bytes=found.peak_memory_bytes,
         core_seconds=found.core_seconds,
         pool_wait_s=found.pool_wait_s,
+        trial=setting.limits.verdict(found.candidate).trial,
     )

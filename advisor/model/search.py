@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -17,15 +17,16 @@ from advisor.domain.advice import (
     Rejection,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
 from advisor.model.code_change import pays
 from advisor.model.items import FloatArray
 from advisor.model.prediction import (
     Estimate,
     Setting,
-    interval,
     noisy_draws,
     pools_of,
+    prediction_of,
     steps_at_once,
     tag_limits_of,
 )
@@ -61,6 +62,7 @@ class SearchResult:
     rejected: tuple[Rejection, ...]
     tie: bool
     next_measurement: NextMeasurement | None
+    untried: Prediction | None = None
 
 
 def floors(setting: Setting) -> Floors:
@@ -148,7 +150,9 @@ def search(
         ValueError: No candidate fits the constraints.
     """
     named = [c for c in (current, default) if c is not None]
-    everything = list(dict.fromkeys([*candidates, *named]))
+    limits = setting.limits
+    verdicts = {way: limits.verdict(way) for way in dict.fromkeys([*candidates, *named])}
+    everything = [way for way, known in verdicts.items() if known.trial.considered or way in named]
     # Few, and of a kind of their own: each is predicted, however fast batches are.
     on_loop = [c for c in candidates if c.executor == "async"]
 
@@ -157,10 +161,13 @@ def search(
             return False
         return constraints.change == "code" or not candidate.needs_code
 
-    tried: list[Estimate] = []
+    def may_lead(candidate: Candidate) -> bool:
+        return may_advise(candidate) and verdicts[candidate].trial is Trial.TRIED
+
+    simulated: list[Estimate] = []
 
     def rejection(found: Estimate) -> str | None:
-        tried.append(found)
+        simulated.append(found)
         return rejection_of(found, setting, constraints)
 
     fits, rejected = simulate_all(
@@ -168,11 +175,14 @@ def search(
         setting,
         constraints.objective,
         always=(*named, *on_loop),
-        may_advise=may_advise,
+        may_advise=may_lead,
         rejection=rejection,
     )
+    rejected += [
+        Rejection(way, known.reason) for way, known in verdicts.items() if way not in everything
+    ]
     if not fits:
-        smallest = min(tried, key=lambda found: found.peak_memory_bytes)
+        smallest = min(simulated, key=lambda found: found.peak_memory_bytes)
         reason = rejection_of(smallest, setting, constraints)
         raise ValueError(f"no way to run fits: even the smallest {reason}")
 
@@ -185,26 +195,22 @@ def search(
     if not allowed.any():
         message = "no way to run fits the environment"
         raise ValueError(message)
-    best_of_draw = scored[allowed].min(axis=0)
-    predictions = []
-    for row, found in enumerate(fits):
-        is_best = (scored[row] <= best_of_draw) if allowed[row] else np.zeros(setting.draws)
-        predictions.append(
-            Prediction(
-                candidate=found.candidate,
-                makespan_s=interval(found, setting),
-                breakdown_s=found.breakdown_s,
-                peak_memory_bytes=found.peak_memory_bytes,
-                core_seconds=found.core_seconds,
-                p_best=float(np.mean(is_best)),
-                expected_regret=float(np.mean(scored[row] / best_of_draw) - 1.0),
-                allowed=bool(allowed[row]),
-                pool_wait_s=found.pool_wait_s,
-            )
+    leads = np.array([may_lead(found.candidate) for found in fits])
+    leads = leads if leads.any() else allowed
+    best_of_draw = scored[leads].min(axis=0)
+    predictions = [
+        replace(
+            prediction_of(found, setting),
+            p_best=float(np.mean(scored[row] <= best_of_draw)) if leads[row] else 0.0,
+            expected_regret=float(np.mean(scored[row] / best_of_draw) - 1.0),
+            allowed=bool(allowed[row]),
         )
+        for row, found in enumerate(fits)
+    ]
     order = np.argsort(expected, kind="stable")
-    config = [i for i in order if allowed[i] and not fits[i].candidate.needs_code]
-    code = [i for i in order if allowed[i]]
+    config = [i for i in order if leads[i] and not fits[i].candidate.needs_code]
+    config = config or [i for i in order if allowed[i] and not fits[i].candidate.needs_code]
+    code = [i for i in order if leads[i]]
     if not config:
         message = "no way to run that needs no code fits the constraints"
         raise ValueError(message)
@@ -220,6 +226,13 @@ def search(
 
     by_candidate = {p.candidate: p for p in predictions}
     recommendation = predictions[choice]
+    scored_choice = float(expected[choice])
+    quicker = (
+        predictions[i]
+        for i in order
+        if _is_better(fits[i].candidate, float(expected[i]), scored_choice)
+    )
+    untried = next((p for p in quicker if p.allowed and _may_be_tried(p.trial)), None)
     return SearchResult(
         recommendation=recommendation,
         config_only=predictions[config_choice],
@@ -228,8 +241,9 @@ def search(
         candidates=tuple(predictions[i] for i in order),
         rejected=tuple(rejected),
         tie=tie,
-        next_measurement=_unprobed(recommendation.candidate, setting)
+        next_measurement=_trial_of(untried)
         or _next_measurement(recommendation, predictions, code, choice),
+        untried=untried,
     )
 
 
@@ -243,14 +257,20 @@ def _simplest(
     return chosen, bool(chosen != order[0])
 
 
-def _unprobed(candidate: Candidate, setting: Setting) -> NextMeasurement | None:
-    """The probe of the advised workers, where none was taken: they may not work at all."""
-    kind = candidate.worker_kind
-    if kind is None or candidate.workers_in_op <= 1 or kind in setting.contention.probed:
+def _is_better(candidate: Candidate, score: float, than: float) -> bool:
+    return pays(candidate, score, than) if candidate.needs_code else score < (1.0 - TIE) * than
+
+
+def _may_be_tried(trial: Trial) -> bool:
+    return trial in (Trial.NOT_TRIED, Trial.NOT_CHECKED)
+
+
+def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
+    """The probe of a way that may be faster, where more time may be all that it lacks."""
+    if untried is None or untried.trial is not Trial.NOT_TRIED:
         return None
-    names = "threads" if kind == "thread" else "processes"
     return NextMeasurement(
-        what=f"run items at once as {names}: that they can, and how fast, is assumed so far",
+        what=f"try '{untried.candidate.label}': that it works, and how fast, is assumed so far",
         command="dynadvise profile TARGET --budget 120",
     )
 

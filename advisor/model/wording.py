@@ -178,7 +178,10 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
             f"its batch of {candidate.batch_size}"
         )
     if candidate.worker_kind == "thread":
-        said.append("the op must be safe to run in several threads of one process")
+        said.append(
+            "the op must be safe to run in several threads of one process: results were compared, "
+            "and what else it does (files, tables, a resource's state) cannot be seen"
+        )
     if candidate.worker_kind == "process":
         said.append("what the op takes and returns crosses a process boundary (pickled)")
     if candidate.executor == "in_process" and candidate.workers_in_op == 1:

@@ -39,18 +39,24 @@ _REJECTIONS = 100
 
 
 def advice_document(
-    advice: Advice, *, path: Path | None = None, emitted: str | None = None, ways: int = SHOWN
+    advice: Advice,
+    *,
+    path: Path | None = None,
+    emitted: str | None = None,
+    ways: int = SHOWN,
+    evidence: bool = False,
 ) -> Document:
     """The whole advice.
 
     ``path`` is where its profile was saved, ``emitted`` a snippet to show instead of the advice's
-    own, ``ways`` how many ways to run are shown, about.
+    own, ``ways`` how many ways to run are shown, about, ``evidence`` whether values and messages
+    of the user's may be shown, as on a terminal.
     """
     return Document(
         (
             Heading(Span(advice.target, code=True), level=1),
             *([Paragraph(advice.cautions, "warn")] if advice.cautions else []),
-            _headline(advice),
+            _headline(advice, evidence),
             *_workload(advice),
             *_ways(advice, ways),
             *_reasons(advice),
@@ -82,11 +88,13 @@ def report_document(
     return Document(blocks + host_document(host, overhead, ()).blocks)
 
 
-def _headline(advice: Advice) -> Headline:
+def _headline(advice: Advice, evidence: bool) -> Headline:
     head = wording.headline(advice)
     lines: list[Text] = [head.predicted]
     lines += [compared[:1].upper() + compared[1:] for compared in head.compared]
     lines.append(Span(head.certainty, tone="" if head.sure else "warn"))
+    seen = [limit.evidence for limit in advice.limits if limit.evidence and evidence]
+    lines += [Span(f"Seen in parallel: {each}.", tone="warn") for each in seen]
     definition = _definition_change(advice)
     if head.needs_code:
         costs = f" What it costs: {'; '.join(head.costs)}." if head.costs else ""

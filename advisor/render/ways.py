@@ -6,6 +6,7 @@ import re
 
 from advisor.domain.advice import Advice, Prediction, Rejection
 from advisor.domain.candidate import Candidate
+from advisor.domain.trial import Trial
 
 SHOWN = 8
 
@@ -29,6 +30,8 @@ def marks(advice: Advice, prediction: Prediction) -> list[str]:
         found.append(
             f"not for {advice.environment}" if advice.environment != "dev" else "not asked"
         )
+    if prediction.trial is not Trial.TRIED:
+        found.append(prediction.trial.value)
     return found
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size
+from advisor.domain.trial import Trial, WorkerLimit
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,9 @@ def _compared(advice: Advice) -> list[str]:
 
 def _is_sure(advice: Advice) -> bool:
     """Whether no measurement is left that could turn the decision."""
-    return advice.recommendation.p_best >= 0.9 and advice.next_measurement is None
+    best = advice.recommendation
+    settled = advice.next_measurement is None and advice.untried is None
+    return best.p_best >= 0.9 and settled and best.trial is Trial.TRIED
 
 
 def _spared_code(advice: Advice) -> Prediction | None:
@@ -94,6 +97,33 @@ def _spared_code(advice: Advice) -> Prediction | None:
 
 
 def _certainty(advice: Advice) -> str:
+    """How sure the choice is, then what was seen to fail and what was not tried."""
+    return " ".join((_choice(advice), *_trials(advice)))
+
+
+def _trials(advice: Advice) -> list[str]:
+    said = [limit_in_words(limit) for limit in advice.limits if limit.harm is not None]
+    untried = advice.untried
+    if untried is not None:
+        how = f"{untried.candidate.label} might be faster ({seconds(untried.makespan_s.median)})"
+        why = ""
+        if untried.trial is Trial.NOT_CHECKED:
+            kind = untried.candidate.worker_kind or "thread"
+            why = next((f" ({each.unchecked})" for each in advice.limits if each.kind == kind), "")
+        said.append(f"{how}: {untried.trial.value}{why}.")
+    return said
+
+
+def limit_in_words(limit: WorkerLimit) -> str:
+    """What did harm, without values and messages of the user's."""
+    names = "threads" if limit.kind == "thread" else "processes"
+    if limit.harm is Trial.DIFFERS:
+        return f"No {names}: with {limit.harmed_at} in parallel {limit.reason}."
+    fewer = f", {limit.worked} worked" if limit.worked > 1 else ""
+    return f"{limit.harmed_at} {names} failed ({limit.reason}){fewer}."
+
+
+def _choice(advice: Advice) -> str:
     best = advice.recommendation
     best_in = f"best in {percent(best.p_best)} of the resampled draws"
     regret = f"on average {percent(best.expected_regret)} slower than the best of each draw"
@@ -106,6 +136,8 @@ def _certainty(advice: Advice) -> str:
         )
     if advice.tie:
         return f"A near tie, of which this is the simplest way: {regret}."
+    if advice.untried is not None:
+        best_in += ", of the ways that were tried"
     if _is_sure(advice):
         return f"Sure: {best_in}."
     if best.p_best >= 0.6:

@@ -10,15 +10,13 @@ from factories import make_sample
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
-from advisor.measure.child import run_in_child
-from advisor.measure.concurrency import ProbeOrder
 from advisor.measure.op_profile import (
     ProfileRequest,
     profile_workload,
     unevenness,
 )
 from advisor.measure.planned_calls import plan_executions
-from advisor.measure.worker import Assignment, ChainRun, ScoutOrder
+from advisor.measure.worker import ChainRun
 from advisor.model.own_threads import OWN_THREADS, cores_used, limited_profile
 
 HERE = Path(__file__).parent
@@ -165,36 +163,6 @@ def test_what_cannot_be_pickled_is_a_fact_and_no_error():
     profile = profile_workload(request("gives_a_lambda", budget_s=0.1))
     assert "cannot be pickled" in profile.ops[0].unpicklable
     assert profile.ops[0].first_calls[0].output_bytes == 0
-
-
-def in_child(function, argument):
-    result = run_in_child(
-        f"advisor.measure.{function}",
-        argument,
-        timeout_s=120,
-        python_path=[HERE],
-        working_directory=HERE,
-    )
-    return result.unwrap()
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [("one_at_a_time", "called twice at once"), ("mixes_up_threads", "results differ")],
-)
-def test_what_is_not_thread_safe_fails_the_probe_of_threads_alone(name, words, tmp_path):
-    asked = request(name)
-    assignment = Assignment(asked.description, None, str(tmp_path), asked.inputs, 5, 60.0)
-    scouted = in_child("worker:scout", ScoutOrder(assignment, 1.0, 60.0, False, 0, 0))
-    expected_s = {run.item: run.wall_s for run in scouted.later}
-    for kind, fails in (("thread", True), ("process", False)):
-        order = ProbeOrder(
-            assignment, scouted.drawn, kind, (2,), expected_s, 10.0, False, forkable=True
-        )
-        (probe,) = in_child("concurrency:probe", order).probes
-        assert (probe.workers, probe.worker_kind) == (2, kind)
-        assert bool(probe.failed) == fails
-        assert not fails or words in probe.failed
 
 
 def test_items_that_run_only_once_are_not_run_twice(counted, monkeypatch):

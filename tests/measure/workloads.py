@@ -62,16 +62,6 @@ def items():
     return [{"number": number} for number in range(5)]
 
 
-def one_at_a_time(number):
-    """A function that another thread must not call meanwhile."""
-    if not BUSY.acquire(blocking=False):
-        raise RuntimeError("called twice at once")
-    try:
-        time.sleep(0.01)
-    finally:
-        BUSY.release()
-
-
 def mixes_up_threads(number):
     """Gives a wrong result when another thread runs at the same time."""
     mixes_up_threads.last = number

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_search import OVERHEAD, profile
+from test_search import OVERHEAD, TRIED, profile
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import WorkloadProfile
@@ -29,7 +29,8 @@ def setting_for(workload: WorkloadProfile) -> Setting:
         cpu_s=float(items.cpu_s.mean()),
         cores=2.0,
     )
-    return Setting(items, contention, OVERHEAD, Machine(2.0, 24 << 30, 100 << 20))
+    machine = Machine(2.0, 24 << 30, 100 << 20)
+    return Setting(items, contention, OVERHEAD, machine, limits=TRIED)
 
 
 def took(workload: WorkloadProfile, at_once: int) -> float:
@@ -126,9 +127,6 @@ def test_the_loop_is_predicted_beside_the_other_ways_and_needs_code():
     assert all(p.candidate.needs_code for p in on_loop)
     assert found.config_only.candidate.executor != "async"
     assert min(p.makespan_s.median for p in on_loop) < found.config_only.makespan_s.median
-    without = replace(setting.contention, thread_failed="differs", process_failed="no")
     plain = [c for c in candidates if not c.is_batched]
-    advised = search(
-        plain, replace(setting, contention=without), Constraints(), current=None, default=None
-    )
+    advised = search(plain, setting, Constraints(), current=None, default=None)
     assert advised.recommendation.candidate.executor == "async"

@@ -14,7 +14,7 @@ from advisor.model.prediction import Machine, Setting, estimate
 def makespan_s(way: Candidate, items: int, wall_s: float, cpu_share: float) -> float:
     setting = Setting(
         uniform_items(items, wall_s, cpu_share),
-        Contention(wall_s, 0.0, 0.0),
+        Contention(wall_s),
         OVERHEAD,
         Machine(2.0, 0),
     )

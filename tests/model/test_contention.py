@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from advisor.domain.workload import ConcurrencyProbe
-from advisor.model.contention import fit_contention, service_time_s
+from advisor.model.contention import fit_contention
 
 
 def probes(kind: str, **slowdowns: float) -> tuple[ConcurrencyProbe, ...]:
@@ -47,13 +47,23 @@ def test_items_that_compute_on_every_core_by_themselves_take_turns() -> None:
     assert found.slowdown("process", 4, 2.0) == pytest.approx(4.0)
 
 
-def test_the_serial_demand_behind_the_probes_is_recovered() -> None:
-    alone, serial = 1.0, 0.2
-    seen = {f"n{n}": service_time_s(n, alone, serial) / alone for n in (2, 4, 8)}
-    found = fit_contention(probes("thread", **seen), alone_s=alone, cpu_s=0.0, cores=2)
-    assert found.thread_serial_s == pytest.approx(serial, abs=0.011)
-    expected = pytest.approx(service_time_s(32, alone, serial), rel=0.1)
-    assert found.slowdown("thread", 32, 2.0) == expected
+def test_a_small_slowdown_is_not_extrapolated_into_a_wall() -> None:
+    found = fit_contention(probes("thread", n2=1.0, n4=1.15), alone_s=1.0, cpu_s=0.0, cores=2)
+    assert found.slowdown("thread", 16, 2.0) < 1.6
+
+
+def test_what_is_shared_outside_slows_the_items_of_all_processes() -> None:
+    seen = (*probes("thread", n2=1.0, n32=1.0, n64=2.0), *probes("process", n2=1.0, n4=1.0))
+    found = fit_contention(seen, alone_s=1.0, cpu_s=0.0, cores=2)
+    assert found.among_steps(16)(4) == pytest.approx(2.0)
+    assert found.beyond_turns("process", 64) == pytest.approx(2.0)
+
+
+def test_a_lock_inside_of_the_process_slows_no_other_process() -> None:
+    seen = (*probes("thread", n2=2.0, n4=4.0, n8=8.0), *probes("process", n2=1.0, n4=1.0))
+    found = fit_contention(seen, alone_s=1.0, cpu_s=0.0, cores=2)
+    assert found.beyond_turns("thread", 8) == pytest.approx(8.0)
+    assert found.beyond_turns("process", 16) == pytest.approx(1.0)
 
 
 def test_sharing_the_cores_is_not_counted_twice() -> None:
@@ -91,11 +101,6 @@ def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
     assert found.slowdown("thread", 8, 2.0) == pytest.approx(1.05)
     assert found.slowdown("thread", 16, 2.0) == pytest.approx(2.58)
     assert found.slowdown("thread", 32, 2.0) > 2.58
-
-
-def test_a_failed_probe_says_why() -> None:
-    failed = (ConcurrencyProbe("thread", 2, 0.0, failed="raised KeyError"),)
-    assert fit_contention(failed, alone_s=1, cpu_s=1, cores=2).thread_failed == "raised KeyError"
 
 
 def test_items_that_never_happen_to_compute_together_say_nothing_of_the_lock() -> None:

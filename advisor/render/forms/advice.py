@@ -26,6 +26,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.quantities import Interval
+from advisor.domain.trial import Trial
+from advisor.domain.workload import WorkerKind
 from advisor.render.forms.encoding import plain, same_parts
 from advisor.render.gate_wording import place
 
@@ -67,6 +69,9 @@ class PredictionForm(CandidateForm):
         p_best: Share of resampled draws in which it is the best.
         expected_regret: Mean over the draws of (its makespan / the draw's best) - 1.
         allowed: Whether --environment and --change let the advice choose it.
+        tried: Whether its workers and steps in parallel were seen to work, with the results that
+            items give alone.
+        trial: What is known of that.
         costs: What it costs besides time.
     """
 
@@ -80,6 +85,8 @@ class PredictionForm(CandidateForm):
     p_best: float
     expected_regret: float
     allowed: bool
+    tried: bool
+    trial: Trial
     costs: tuple[str, ...]
     reasons: tuple[str, ...]
 
@@ -134,6 +141,29 @@ class FindingForm:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerLimitForm:
+    """How many workers of one kind were seen to work, and what did harm.
+
+    Attributes:
+        probed: Whether any number was tried.
+        worked: The largest number that ran without harm.
+        checked: The largest number of which the results were compared, and are the same.
+        harmed_at: The smallest number that did harm; 0: none.
+        reason: What failed or differs.
+        unchecked: Why results were not compared.
+    """
+
+    kind: WorkerKind
+    probed: bool
+    worked: int
+    checked: int
+    harm: Trial | None
+    harmed_at: int
+    reason: str
+    unchecked: str
+
+
+@dataclass(frozen=True, slots=True)
 class MeasuringForm:
     """What the measuring took."""
 
@@ -154,6 +184,8 @@ class AdviceForm:
         cautions: What must be read before the advice is followed.
         notes: What was not as asked (fewer samples, ...).
         tie: Whether the recommendation is the simpler of a near tie.
+        limits: What was tried in parallel, by kind of worker.
+        untried: The best way that may be faster but was not tried, or not checked.
         advised_at: ISO 8601, UTC.
         profile: Path of the saved profile.
         emitted: The snippet asked for with --emit.
@@ -183,6 +215,8 @@ class AdviceForm:
     notes: tuple[str, ...]
     tie: bool
     next_measurement: NextMeasurement | None
+    limits: tuple[WorkerLimitForm, ...]
+    untried: PredictionForm | None
     measured: MeasuringForm
     advised_at: str
     profile: str | None = None
@@ -203,6 +237,10 @@ def advice_to_json(
         "rejected": tuple(
             RejectionForm(_candidate(r.candidate), r.reason) for r in advice.rejected
         ),
+        "limits": tuple(
+            WorkerLimitForm(**same_parts(limit, WorkerLimitForm)) for limit in advice.limits
+        ),
+        "untried": _prediction(advice.untried) if advice.untried else None,
         "break_even": break_even_forms(advice.break_even),
         "warnings": tuple(FindingForm(**finding_parts(finding)) for finding in advice.warnings),
         "measured": MeasuringForm(advice.measured_cost_s, advice.op_executions),
@@ -235,6 +273,7 @@ def _prediction(prediction: Prediction) -> PredictionForm:
     return PredictionForm(
         **_candidate_parts(prediction.candidate),
         **same_parts(prediction, PredictionForm) | {"breakdown_s": BreakdownForm(**parts)},
+        tried=prediction.trial is Trial.TRIED,
         predicted_s=prediction.makespan_s,
     )
 

@@ -1,0 +1,16 @@
+"""Probes of several situations in one child."""
+
+from __future__ import annotations
+
+import os
+
+from advisor.measure.concurrency import probe
+
+
+def probes(orders):
+    """Name to the probes of its order, each in a folder of its own."""
+    found = {}
+    for name, order in orders.items():
+        os.environ["SITUATION"] = order.assignment.workspace
+        found[name] = probe(order).probes
+    return found
