@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.domain.advice import Advice
+from advisor.domain.command_line import target_name
 from advisor.domain.errors import DynadviseError, ProfileError
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.verification import Verification
@@ -73,13 +74,6 @@ def version_of_dynadvise() -> str:
 
 
 # --- names -----------------------------------------------------------------------------------
-
-
-def target_name(reference: TargetReference) -> str:
-    """One name for the target: as spelled, with the job where only ``--job`` tells it."""
-    if reference.attribute is None and reference.job:
-        return f"{reference.spelled}:{reference.job}"
-    return reference.spelled
 
 
 def safe_name(name: str) -> str:
@@ -218,7 +212,7 @@ def _document(path: Path, text: str) -> dict[str, Any]:
         raise ProfileError(
             f"{str(path)!r} is damaged: {error.msg}.",
             where=f"{path}:{error.lineno}:{error.colno}",
-            hint="Take it from version control again, or measure again: `dynadvise profile`.",
+            hint="Take it from version control, or measure again: `dynadvise profile TARGET`.",
         ) from None
     except RecursionError:
         raise ProfileError(f"{str(path)!r} is not a profile: it is nested too deep.") from None
@@ -255,7 +249,7 @@ def _migrate(path: Path, document: dict[str, Any]) -> dict[str, Any]:
         if version not in _migrations:
             raise ProfileError(
                 f"{str(path)!r} has version {version}, which this dynadvise no longer reads.",
-                hint="Measure again: `dynadvise profile`.",
+                hint="Measure again: `dynadvise profile TARGET`.",
             )
         document = _migrations[version](document)
         version += 1
@@ -271,7 +265,7 @@ def _does_not_fit(path: Path, error: Any) -> ProfileError:
     return ProfileError(
         f"{str(path)!r} is damaged: `{field}`: {message[:1].lower()}{message[1:]}{more}.",
         where=f"{path}: {field}",
-        hint="Take it from version control again, or measure again: `dynadvise profile`.",
+        hint="Take it from version control, or measure again: `dynadvise profile TARGET`.",
     )
 
 

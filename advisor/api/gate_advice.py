@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from advisor.domain.command_line import target_name
 from advisor.domain.gate import AdviceCheck
 
 if TYPE_CHECKING:
@@ -20,7 +21,6 @@ def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
     """
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import recommend
-    from advisor.store import target_name
 
     target = target_name(saved.description.target)
     advice = recommend(

@@ -114,10 +114,13 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
     from advisor.measure.machine import host_facts
     from advisor.rules.static import CheckFacts, run_checks
 
+    description = found.description
+    if options.run_config is not None:  # for the commands that findings print
+        description = replace(description, run_config_file=str(options.run_config))
     here = host_facts()
-    profile = committed_profile(options, found.description)
+    profile = committed_profile(options, description)
     facts = CheckFacts(
-        description=found.description,
+        description=description,
         host=here,
         job=found.job,
         instance=found.instance,
@@ -125,10 +128,8 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
     )
     findings = run_checks(facts)
     if profile is not None:
-        findings += profile_findings(
-            found.description, profile, here, max_regret=options.max_regret
-        )
-    return replace(found, findings=findings)
+        findings += profile_findings(description, profile, here, max_regret=options.max_regret)
+    return replace(found, description=description, findings=findings)
 
 
 def profile_findings(

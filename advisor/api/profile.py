@@ -160,6 +160,12 @@ def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bo
     return agreed and (request.measure_collect or not runs_more)
 
 
+def _as_asked(request: ProfileOptions, description: WorkloadDescription) -> WorkloadDescription:
+    """The description with the files that the user named: printed commands name them again."""
+    file = request.run_config
+    return replace(description, inputs=request.inputs, run_config_file=str(file) if file else None)
+
+
 def _measure_request(
     request: ProfileOptions, found: Discovery, budget_s: float, progress: Progress
 ) -> ProfileRequest:
@@ -216,7 +222,7 @@ def profile(
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
     errors = static_errors(found)
-    found = replace(found, description=replace(found.description, inputs=request.inputs))
+    found = replace(found, description=_as_asked(request, found.description))
     subject = subject_of(target)
     calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
     known = calibrating_s < CALIBRATION_S

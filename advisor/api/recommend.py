@@ -25,6 +25,7 @@ from advisor.domain.advice import (
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.command_line import target_name, target_words
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.exclusions import exclusions
 from advisor.domain.finding import Finding
@@ -221,7 +222,6 @@ def recommend(
     from advisor.model.cheaper_steps import cheaper_steps
     from advisor.model.remedies import remedies
     from advisor.model.search import Constraints, floors, search
-    from advisor.store import target_name
 
     setting = setting_of(saved, options)
     ways = ways_to_run(saved, options, setting)
@@ -294,7 +294,7 @@ def recommend(
         tie=found.tie,
         limits=tuple(limit for limit in (limits.thread, limits.process) if limit.probed),
         untried=worded(found.untried),
-        next_measurement=_of_target(found.next_measurement, saved),
+        next_measurement=of_target(found.next_measurement, saved),
         measured_cost_s=_cost_s(saved),
         op_executions=saved.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -312,10 +312,11 @@ def _cost_s(saved: SavedProfile) -> float:
     return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
 
 
-def _of_target(found: NextMeasurement | None, saved: SavedProfile) -> NextMeasurement | None:
+def of_target(found: NextMeasurement | None, saved: SavedProfile) -> NextMeasurement | None:
+    """The measurement with its command spelled for the profile's target."""
     if found is None:
         return None
-    return replace(found, command=found.command.replace("TARGET", saved.description.target.spelled))
+    return replace(found, command=found.command.replace("TARGET", target_words(saved.description)))
 
 
 def _left_out(saved: SavedProfile) -> list[str]:

@@ -32,6 +32,7 @@ from advisor.dagster_bridge.structure import compute_function, needed_by, value_
 from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.dagster_bridge.user_path import loading_user_code
+from advisor.domain.command_line import command
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
@@ -325,15 +326,16 @@ class _Upstream:
 
 def no_samples(description: WorkloadDescription) -> TargetError:
     """The error where nothing says what an item is: it shows the three ways."""
-    spelled = description.target.spelled
     op = description.mapped[0].op.name
     location = description.mapped[0].op.location
+    # A child's current folder is the target's: the user's is not known here.
+    again = command("profile", description, "--inputs", "items.json", here=Path("/"))
     return TargetError(
         f"There are no sample inputs for '{op}'.",
         where=str(location) if location else None,
         hint=(
             "Give them in one of three ways:\n"
-            f"  dynadvise profile {spelled} --inputs items.json   (or .jsonl, .yaml, "
+            f"  {again}   (or .jsonl, .yaml, "
             "or module:callable: one entry an item)\n"
             f'  @op(tags={{"{INPUTS_TAG}": "module:callable"}}) on the op itself\n'
             "  dynadvise profile MODULE:JOB, naming the job whose fan-out op yields the items"

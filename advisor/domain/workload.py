@@ -198,6 +198,7 @@ class WorkloadDescription:
         pickles: Whether all that the fan-out and the mapped ops hand on goes through Dagster's
             default IO manager, which pickles it.
         inputs: ``--inputs`` by which a bare op or function was measured.
+        run_config_file: ``--run-config`` with which the target was measured.
         pool_limits: Pools of the mapped ops that are limited on the user's instance, to their
             limits of steps at once.
         nested_fan_outs: Fan-outs inside what is mapped, whose steps no executor runs.
@@ -221,6 +222,7 @@ class WorkloadDescription:
     graph_inputs: tuple[str, ...] = ()
     graph_outputs: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     inputs: str | None = None
+    run_config_file: str | None = None
     of_assets: bool = False
     pickles: bool = True
     pool_limits: Mapping[str, int] = field(default_factory=dict)

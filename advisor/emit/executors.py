@@ -30,7 +30,7 @@ def emit_environments(request: EmitRequest) -> str:
 
     The environment variable ``DAGSTER_ENVIRONMENT`` chooses: ``dev``, ``test`` or ``prod``.
     """
-    note, request = needs_code_note(request.candidate), without_code(request)
+    note, request = needs_code_note(request), without_code(request)
     candidate = request.candidate
     imported = job_import(request.description)
     config = whole_config(request)

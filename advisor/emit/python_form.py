@@ -31,7 +31,7 @@ def emit_python(request: EmitRequest) -> str:
     """The job with the advised executor; for a bare op, ``Definitions`` with it."""
     note = ""
     if request.candidate.is_batched:
-        note, request = needs_code_note(request.candidate), without_code(request)
+        note, request = needs_code_note(request), without_code(request)
     candidate, description = request.candidate, request.description
     imported = imported_job(request)
     config = whole_config(request)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.command_line import emit_command
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.own_threads import above_yaml
 from advisor.emit.request import EmitRequest
@@ -31,7 +32,7 @@ def emit_run_config(request: EmitRequest) -> str:
     What run config cannot express (batches, workers inside a step, an executor that the job's
     code fixes) is said in a comment, and the nearest valid config is given.
     """
-    note, request = needs_code_note(request.candidate), without_code(request)
+    note, request = needs_code_note(request), without_code(request)
     candidate, setting = request.candidate, request.description.executor
     lines = [comment(decision(request))]
     lines += [comment(note)] if note else []
@@ -89,18 +90,19 @@ def _notes(request: EmitRequest) -> list[str]:
         if candidate.executor not in ("multiprocess", "in_process"):
             notes.append(
                 f"The {candidate.executor} executor is chosen in code, with `executor_def`"
-                " (`dynadvise emit --as python`)."
+                f" (`{emit_command(request.description, 'python')}`)."
             )
         elif path_of(candidate, setting) is None:
             notes.append(
                 f"Run config cannot choose the {kind} executor: the job's code fixes"
                 f" {setting.class_name}, or maps its config. Change it there"
-                " (`dynadvise emit --as python`)."
+                f" (`{emit_command(request.description, 'python')}`)."
             )
         elif fixed:
             notes.append(
                 f"Set in the job's code by configured(...), which ignores run config:"
-                f" {', '.join(fixed)}. Change them there (`dynadvise emit --as python`)."
+                f" {', '.join(fixed)}. Change them there"
+                f" (`{emit_command(request.description, 'python')}`)."
             )
     return notes
 

@@ -7,6 +7,7 @@ them whatever their width.
 from __future__ import annotations
 
 import keyword
+import re
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -83,17 +84,18 @@ def one_line(text: str) -> str:
 def comment(text: str, depth: int = 0) -> str:
     """The text as lines of comment, wrapped, without a final line break."""
     lead = _INDENT * depth + "# "
-    lines = textwrap.wrap(
-        one_line(text), WIDTH - len(lead), break_long_words=False, break_on_hyphens=False
-    )
+    lines = _wrapped(one_line(text), WIDTH - len(lead))
     return "\n".join(lead + line for line in lines) or lead.rstrip()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Lines of a text; what stands between backticks is a command, and stays in one line."""
+    whole = re.sub("`[^`]*`", lambda quoted: quoted[0].replace(" ", "\0"), text)
+    lines = textwrap.wrap(whole, width, break_long_words=False, break_on_hyphens=False)
+    return [line.replace("\0", " ") for line in lines]
 
 
 def prose(paragraphs: Iterable[str]) -> str:
     """Paragraphs for the body of a docstring, wrapped and escaped."""
     safe = (one_line(text).replace("\\", "\\\\").replace('"', "'") for text in paragraphs)
-    return "\n\n".join(
-        textwrap.fill(text, WIDTH, break_long_words=False, break_on_hyphens=False)
-        for text in safe
-        if text
-    )
+    return "\n\n".join("\n".join(_wrapped(text, WIDTH)) for text in safe if text)

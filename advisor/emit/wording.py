@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.command_line import command, emit_command
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 
@@ -47,7 +48,7 @@ def decision(request: EmitRequest) -> str:
         f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
     )
     if not request.predicted:
-        return f"{measured}; not predicted: `dynadvise verify` measures it."
+        return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
     interval = f"90 %: {seconds(span.low)} to {seconds(span.high)}"
     gain = speed_up(request)
     return f"{measured}: predicted {seconds(span.median)} ({interval})" + (
@@ -142,14 +143,16 @@ def without_code(request: EmitRequest) -> EmitRequest:
     return replace(request, prediction=request.advice.config_only)
 
 
-def needs_code_note(candidate: Candidate) -> str:
+def needs_code_note(request: EmitRequest) -> str:
     """What to say where the chosen way needs code and something else is emitted; or nothing."""
+    candidate = request.candidate
     if not candidate.needs_code:
         return ""
     kind, how = "python", candidate.label
     if candidate.is_batched:
         kind, how = "batch", "in batches or with workers inside a step"
     return (
-        f"The advice itself is {how}, which needs code (`dynadvise emit --as {kind}`); this is the"
-        " best that configuration alone gives."
+        f"The advice itself is {how}, which needs code"
+        f" (`{emit_command(request.description, kind)}`); this is the best that"
+        " configuration alone gives."
     )

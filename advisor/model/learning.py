@@ -45,7 +45,7 @@ DELEGATING = ("k8s", "docker", "celery", "celery_k8s")
 CPU_UNKNOWN = (
     "A log does not tell an item's CPU time: its computing is taken as CPU work, so the advice "
     "promises nothing that threads or more processes than cores would have to keep. "
-    "`dynadvise profile` measures it."
+    "`dynadvise profile TARGET` measures it."
 )
 FROM_MEASURED = "The share of CPU work, memory and bytes of an item are the earlier profile's."
 MEMORY_UNKNOWN = "A log does not tell an item's memory or bytes: they count 0."

@@ -208,7 +208,7 @@ def _drift_sentences(drift: Drift) -> tuple[str, ...]:
         )
     lines += [_change(moment, drift.points) for moment in drift.changes]
     if drift.changes and drift.median_error is not None:
-        lines.append("The advice rests on what was before: `dynadvise profile` again.")
+        lines.append("The advice rests on what was before: `dynadvise profile TARGET` again.")
     if drift.thin:
         lines.append(drift.thin)
     elif not drift.changes:
@@ -236,7 +236,7 @@ def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
     return [
         Heading("Other ways under this executor, from its own history"),
         _grid(("way", "predicted (90 %)", "steps"), rows),
-        Note(("Batches need a change of code: `dynadvise emit --as batch` shows it.",)),
+        Note(("Batches need a change of code: `dynadvise emit PROFILE --as batch` shows it.",)),
     ]
 
 

@@ -147,7 +147,8 @@ def test_run_config_of_a_code_change_is_the_best_that_config_alone_gives():
     advised = make_advice().config_only.candidate
     config = yaml.safe_load(text)["execution"]["config"]["multiprocess"]
     assert config["max_concurrent"] == advised.max_concurrent
-    assert "emit --as batch" in text
+    assert "emit " in text
+    assert " --as batch`" in text
 
 
 # --- python, environments, async

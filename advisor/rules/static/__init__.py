@@ -8,7 +8,9 @@ itself.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
+from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 from advisor.rules.static import (
@@ -72,6 +74,10 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
-    """What all rules find, errors first."""
-    found = [finding for rule in RULES for finding in rule(facts)]
+    """What all rules find, errors first, with remedies whose commands run as they are."""
+    found = [
+        replace(finding, remedy=spelled_out(finding.remedy, facts.description))
+        for rule in RULES
+        for finding in rule(facts)
+    ]
     return tuple(sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.code)))

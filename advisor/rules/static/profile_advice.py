@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.workload import ExecutorSetting, SourceLocation, WorkloadDescription
 
@@ -37,7 +38,7 @@ def check_profile_advice(
         else None
     )
     severity, regret = _severity(own, advice.config_only, max_regret)
-    remedy = REMEDY
+    remedy = spelled_out(REMEDY, description)
     if advice.snippets.definition:
         remedy = f"Change the job's definition:\n{advice.snippets.definition.rstrip()}"
     if advice.snippets.run_config:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding
 from advisor.domain.workload import WorkloadDescription
 
@@ -40,7 +41,7 @@ def check_profile_code(
                 CODE,
                 "warning",
                 f"{what[0].upper()}{what[1:]}, so that its advice may not hold.",
-                REMEDY.replace("TARGET", target),
+                spelled_out(REMEDY, description),
                 mapped.op.location,
                 target,
             )

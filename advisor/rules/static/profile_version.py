@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.host import HostFacts
 from advisor.domain.workload import WorkloadDescription
@@ -26,7 +27,7 @@ def check_profile_version(
         CODE,
         severity,
         f"The committed profile was measured with Dagster {old}; this is {new}.",
-        REMEDY.replace("TARGET", target),
+        spelled_out(REMEDY, description),
         description.mapped[0].op.location if description.mapped else None,
         target,
     )

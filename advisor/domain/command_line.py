@@ -1,0 +1,63 @@
+"""How a command of ours is spelled for a target, so that it runs as it is printed."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from advisor.domain.workload import TargetReference, WorkloadDescription
+
+
+def target_name(reference: TargetReference) -> str:
+    """One name for the target: as spelled, with the job where only ``--job`` tells it."""
+    if reference.attribute is None and reference.job:
+        return f"{reference.spelled}:{reference.job}"
+    return reference.spelled
+
+
+def target_words(description: WorkloadDescription, here: Path | None = None) -> str:
+    """The target with all options that are needed to load and run it, quoted for a shell.
+
+    ``here`` is the folder in which the user types (default: the current one).
+    """
+    target = description.target
+    folder = Path(target.working_directory or ".")
+    elsewhere = folder.is_dir() and folder.resolve() != (here or Path.cwd()).resolve()
+    options = {
+        "--job": target.job,
+        "-d": str(folder) if elsewhere else None,
+        "--inputs": description.inputs,
+        "--run-config": description.run_config_file,
+    }
+    words = [target.spelled]
+    for option, value in options.items():
+        words += [option, value] if value else []
+    return shlex.join(words)
+
+
+def command(
+    name: str, description: WorkloadDescription, *options: str, here: Path | None = None
+) -> str:
+    """``dynadvise NAME`` for the target of a description, with further options."""
+    words = target_words(description, here)
+    return " ".join(["dynadvise", name, words, *map(shlex.quote, options)])
+
+
+def emit_command(description: WorkloadDescription, kind: str) -> str:
+    """``dynadvise emit`` of the target's saved profile."""
+    return shlex.join(["dynadvise", "emit", target_name(description.target), "--as", kind])
+
+
+def spelled_out(text: str, description: WorkloadDescription) -> str:
+    """A text with its commands (``profile TARGET``, ``emit PROFILE --as KIND``) for the target.
+
+    ``emit`` needs a saved profile, which a job that is only checked has not: ``profile --emit``
+    gives the same.
+    """
+    words = target_words(description)
+    text = re.sub(
+        r"dynadvise emit PROFILE --as ([\w-]+)", r"dynadvise profile TARGET --emit \1", text
+    )
+    text = text.replace("`dynadvise profile`", "`dynadvise profile TARGET`")
+    return text.replace(" TARGET", f" {words}")
