@@ -37,9 +37,9 @@ from advisor.rules import gate as gate_rules
 
 if TYPE_CHECKING:
     from advisor.api.inspection import Inspected
+    from advisor.gate.comparison import Comparison, LookPlan
+    from advisor.gate.worktree import BaseTree
     from advisor.measure.paired import OpCalls, OpSurvey, PairedTimings, PairMeasurer, Survey, Tree
-    from advisor.measure.worktree import BaseTree
-    from advisor.model.comparison import Comparison, LookPlan
     from advisor.store import SavedProfile
 
 Progress = Callable[[str, "float | None"], None]
@@ -127,8 +127,8 @@ def real_surroundings() -> Surroundings:
     """The real ones."""
     from advisor.api.gate_advice import advise
     from advisor.api.inspection import committed_profile, inspect_targets
+    from advisor.gate.worktree import base_worktree
     from advisor.measure.machine import host_facts
-    from advisor.measure.worktree import base_worktree
 
     return Surroundings(
         inspect=inspect_targets,
@@ -194,7 +194,7 @@ def _silent(_message: str, _fraction: float | None = None) -> None:
 
 
 def _planned(pairs: int, ops: int) -> LookPlan:
-    from advisor.model.comparison import plan_looks
+    from advisor.gate.comparison import plan_looks
 
     try:
         return plan_looks(pairs, ops)
@@ -333,8 +333,8 @@ class _Gate:
         return _planned(self.options.pairs, ops)
 
     def _time_pairs(self, subject: _Subject, plan: LookPlan) -> None:
+        from advisor.gate import comparison
         from advisor.measure.paired import measure_pairs
-        from advisor.model import comparison
 
         handles = subject.comparable
         if handles and subject.measurer is not None:
@@ -381,7 +381,7 @@ class _Gate:
             return OpTiming(
                 op, "COULD NOT MEASURE", reason=f"at {side}: {reason}", location=location
             )
-        from advisor.model.comparison import process_seconds
+        from advisor.gate.comparison import process_seconds
 
         found = judged[op]
 
@@ -488,7 +488,7 @@ class _Gate:
     def _past_timing(
         self, op: OpSurvey, timed: Sequence[OpCalls], past_s: float, drift: float
     ) -> OpTiming:
-        from advisor.model import comparison
+        from advisor.gate import comparison
 
         handle, location = op.op.op.handle, op.op.op.location
         failed = next((calls.failed for calls in timed if calls.failed is not None), None)

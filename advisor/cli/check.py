@@ -257,7 +257,7 @@ def _show(
 
 def _root(folder: Path) -> Path:
     """Folder to which services expect files to be relative: the repository's."""
-    from advisor.measure.worktree import repository_root
+    from advisor.gate.worktree import repository_root
 
     return repository_root(folder) or folder
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from advisor.gate.comparison import Comparison, compare, pair_value, plan_looks
 from advisor.measure.paired import OpCalls
-from advisor.model.comparison import Comparison, compare, pair_value, plan_looks
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 TUNING, HELD_OUT = FIXTURES / "tuning_pairs.json", FIXTURES / "held_out_pairs.json"

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.model.comparison import (
+from advisor.gate.comparison import (
     FALSE_ALARM,
     compare,
     compare_with_past,

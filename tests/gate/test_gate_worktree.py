@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure.worktree import GitError, base_worktree, repository_root
+from advisor.gate.worktree import GitError, base_worktree, repository_root
 
 
 def git(folder: Path, *arguments: str) -> str:

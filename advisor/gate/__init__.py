@@ -1,0 +1,1 @@
+"""The gate behind ``dynadvise check``: survey base and head, time them in pairs, judge."""
