@@ -20,6 +20,7 @@ from advisor.api.obstacles import static_errors
 from advisor.api.options import ProfileOptions
 from advisor.api.outcomes import ProfileOutcome
 from advisor.domain.errors import ConfigurationError, TargetError
+from advisor.domain.quantities import seconds
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
@@ -135,10 +136,10 @@ def plan(request: ProfileOptions) -> list[str]:
         host = "The host's calibration is used and refreshed."
     elif calibrating_s < CALIBRATION_S:
         host = "The host is known; what depends on this module takes one tiny Dagster run, "
-        host += f"about {calibrating_s:.0f} s."
+        host += f"about {seconds(calibrating_s)}."
     else:
         host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
-        host += f"about {calibrating_s:.0f} s."
+        host += f"about {seconds(calibrating_s)}."
     measured = _measure_request(request, found, request.budget_s, silent)
     return [*errors, *_planned(request, measured), host]
 

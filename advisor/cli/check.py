@@ -10,13 +10,13 @@ import click
 
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.finding import SEVERITIES
 
 if TYPE_CHECKING:
     from advisor.api.check import CheckOptions
     from advisor.domain.gate import GateReport
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
-_SEVERITIES = ("error", "warning", "note")
 
 
 class _Percent(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
@@ -61,9 +61,9 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())
         for name in names:
-            if name not in _SEVERITIES and not (name.startswith("DYN") and name[3:].isdigit()):
+            if name not in SEVERITIES and not (name.startswith("DYN") and name[3:].isdigit()):
                 self.fail(
-                    f"{name!r} is neither a severity ({', '.join(_SEVERITIES)}) nor a code "
+                    f"{name!r} is neither a severity ({', '.join(SEVERITIES)}) nor a code "
                     "such as DYN101.",
                     param,
                     ctx,

@@ -10,6 +10,7 @@ import click
 from advisor.cli import options
 from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.quantities import seconds
 
 if TYPE_CHECKING:
     from advisor.api.verify import VerifyOutcome, VerifyPlan
@@ -117,8 +118,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
     ops = ", ".join(plan.mapped_ops)
     took = "for an unknown time"
     if plan.estimated_s is not None:
-        minutes = plan.estimated_s / 60
-        took = f"about {plan.estimated_s:.0f} s" if minutes < 2 else f"about {minutes:.0f} min"
+        took = f"about {seconds(plan.estimated_s)}"
     lines = [
         (
             f"{plan.runs} real {runs} of {plan.job} ({took}): all of its ops, {ops} for each of "
@@ -128,8 +128,8 @@ def announcement(plan: VerifyPlan) -> list[str]:
     times = "" if plan.repeats == 1 else f", {plan.repeats} times"
     for configuration in plan.configurations:
         predicted = configuration.predicted_s
-        seconds = f", predicted {predicted.median:.1f} s" if predicted else ""
-        lines.append(f"  {configuration.name}: {configuration.candidate.label}{times}{seconds}")
+        expected = f", predicted {seconds(predicted.median)}" if predicted else ""
+        lines.append(f"  {configuration.name}: {configuration.candidate.label}{times}{expected}")
     lines += [f"  {name} is left out: {reason}" for name, reason in plan.left_out]
     return lines
 

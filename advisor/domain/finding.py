@@ -8,6 +8,8 @@ from typing import Literal
 from advisor.domain.workload import SourceLocation
 
 Severity = Literal["error", "warning", "note"]
+SEVERITIES: tuple[Severity, ...] = ("note", "warning", "error")
+"""From the least to the worst."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from advisor.domain.finding import Finding
+from advisor.domain.finding import SEVERITIES, Finding
 from advisor.domain.workload import SourceLocation
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
@@ -128,7 +128,6 @@ class GateReport:
 
 
 _ORDER: tuple[Verdict, ...] = ("PASS", "INCONCLUSIVE", "COULD NOT MEASURE", "FAIL")
-_SEVERITIES = ("note", "warning", "error")
 
 
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
@@ -138,9 +137,9 @@ def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
 
 def finding_fails(finding: Finding, failing: tuple[str, ...]) -> bool:
     """Whether ``finding`` is of a code in ``failing``, or as severe as a severity in it."""
-    severities = [_SEVERITIES.index(name) for name in failing if name in _SEVERITIES]
+    severities = [SEVERITIES.index(name) for name in failing if name in SEVERITIES]
     return finding.code in failing or (
-        bool(severities) and _SEVERITIES.index(finding.severity) >= min(severities)
+        bool(severities) and SEVERITIES.index(finding.severity) >= min(severities)
     )
 
 

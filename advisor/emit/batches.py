@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
+from advisor.domain.quantities import seconds
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
 from advisor.emit.imports import JobImport, asset_import, from_import, job_import, user_module
@@ -25,7 +26,7 @@ from advisor.emit.request import EmitRequest
 from advisor.emit.runtime_text import runtime_code, runtime_imports
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
-from advisor.emit.wording import decision, reasons_for, seconds, whole_config
+from advisor.emit.wording import decision, reasons_for, whole_config
 
 MULTI_CORE = 1.3  # CPU seconds over wall seconds from which an op counts as multi-threaded
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.quantities import percent, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, one_line
 from advisor.emit.wording import decision
@@ -100,7 +101,7 @@ def _runs(request: EmitRequest) -> list[str]:
         return []
     fitting = max(1, memory // peak)
     reason = (
-        f"A run needs up to {peak / 2**30:.1f} GiB, the machine has {memory / 2**30:.1f} GiB:"
+        f"A run needs up to {size(peak)}, the machine has {size(memory)}:"
         f" {fitting} fit at once; Dagster's default is {DAGSTER_RUNS_AT_ONCE}."
     )
     reason += " Keep what else stands under `runs` (tag_concurrency_limits)."
@@ -114,9 +115,9 @@ def _compute_logs(request: EmitRequest) -> list[str]:
         return []
     return [
         comment(
-            f"Steps are {share:.0%} launching. Capturing their output starts two more processes"
-            " for each; without it they are cheaper. The price: no stdout and stderr of the steps"
-            " in the UI (context.log still arrives). `dynadvise calibrate` measures the gain here."
+            f"Steps are {percent(share)} launching. Capturing their output starts two more"
+            " processes for each; without it they are cheaper. The price: the steps' stdout and"
+            " stderr are not in the UI (context.log is). `dynadvise calibrate` measures the gain."
         ),
         "compute_logs:",
         "  module: dagster._core.storage.noop_compute_log_manager",
@@ -128,12 +129,12 @@ def _retention(request: EmitRequest) -> list[str]:
     candidate, items = request.candidate, request.advice.workload.items
     batches = -(-items // candidate.batch_size)
     steps = batches if candidate.is_batched else items * len(request.description.mapped)
-    size = steps * LOG_BYTES_A_STEP
-    if size < MANY_LOG_BYTES:
+    written = steps * LOG_BYTES_A_STEP
+    if written < MANY_LOG_BYTES:
         return []
     return [
         comment(
-            f"A run writes {steps} mapped steps, about {size / 1e6:.0f} MB, into the event log."
+            f"A run writes {steps} mapped steps, about {size(written)}, into the event log."
             " Dagster keeps runs for ever (`dagster run delete` removes one); ticks of sensors and"
             " schedules, which watch such runs, can be bounded."
         ),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from advisor.domain.quantities import seconds
 from advisor.emit.graph_plan import check_functions
 from advisor.emit.imports import job_import
 from advisor.emit.python_form import imported_job
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
-from advisor.emit.wording import decision, seconds
+from advisor.emit.wording import decision
 
 
 def emit_instrument(request: EmitRequest) -> str:

@@ -8,9 +8,9 @@ already is limited by threadpoolctl, where it is installed.
 from __future__ import annotations
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.quantities import seconds
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
-from advisor.emit.wording import seconds
 
 VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 

@@ -7,13 +7,9 @@ from dataclasses import replace
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.command_line import command, emit_command
+from advisor.domain.quantities import interval, seconds
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
-
-
-def seconds(value: float) -> str:
-    """Seconds with three significant digits."""
-    return f"{value:.3g} s" if value < 1000 else f"{value:.0f} s"
 
 
 def baseline(advice: Advice) -> tuple[str, Prediction] | None:
@@ -49,11 +45,8 @@ def decision(request: EmitRequest) -> str:
     )
     if not request.predicted:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
-    interval = f"90 %: {seconds(span.low)} to {seconds(span.high)}"
     gain = speed_up(request)
-    return f"{measured}: predicted {seconds(span.median)} ({interval})" + (
-        f", {gain}." if gain else "."
-    )
+    return f"{measured}: predicted {interval(span)}" + (f", {gain}." if gain else ".")
 
 
 def reasons_for(request: EmitRequest) -> dict[str, str]:

@@ -26,9 +26,9 @@ from typing import Literal
 
 from advisor.dagster_bridge.user_frames import Frame, culprit, is_machinery
 from advisor.domain.errors import DynadviseError, UserCodeError
+from advisor.domain.quantities import size
 from advisor.measure import supervisor
 from advisor.measure.descriptors import stands_for
-from advisor.measure.machine import format_size
 from advisor.measure.workspace import workspace
 
 FailureKind = Literal["raised", "exited", "killed", "hung", "memory", "unpicklable", "error"]
@@ -312,7 +312,7 @@ class _Watched:
             used = sum(_proportional_bytes(pid) for pid in tree)
         self.peak_rss_bytes = max(self.peak_rss_bytes, used)
         if limit is not None and used > limit:
-            reason = f"used {format_size(used)}, above the limit of {format_size(limit)}"
+            reason = f"used {size(used)}, above the limit of {size(limit)}"
             self.ended = self._stopped("memory", reason)
 
     def _look_at_time(self, now: float, deadline: float) -> None:
@@ -436,7 +436,7 @@ class _Watched:
             number = os.WTERMSIG(int(status))
             reason = f"was killed by {_signal_name(number)}"
             if number == signal.SIGKILL:
-                reason += f", probably out of memory (peak seen: {format_size(peak)})"
+                reason += f", probably out of memory (peak seen: {size(peak)})"
         return ChildFailure(
             kind,
             reason,

@@ -19,16 +19,6 @@ from advisor.domain.host import HostFacts
 _NO_LIMIT_BYTES = 1 << 60
 
 
-def format_size(size_bytes: float) -> str:
-    """Bytes for people: ``9.1 GiB``."""
-    size = float(size_bytes)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if abs(size) < 1024:
-            return f"{size:.0f} {unit}" if unit == "B" else f"{size:.1f} {unit}"
-        size /= 1024
-    return f"{size:.1f} TiB"
-
-
 def touch_memory(size_bytes: int) -> None:
     """Use so much memory once; it is given back at once.
 

@@ -18,6 +18,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, cast
 
+from advisor.domain.quantities import seconds, size
 from advisor.domain.workload import (
     ConcurrencyProbe,
     ItemSample,
@@ -30,7 +31,7 @@ from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.concurrency import Probed, probe_of
 from advisor.measure.hotspots import HotspotOrder, HotspotResult
 from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable
-from advisor.measure.machine import format_size, host_facts
+from advisor.measure.machine import host_facts
 from advisor.measure.parallel import ProbeOrder
 from advisor.measure.progress import Progress, silent
 from advisor.measure.results import Parts
@@ -184,8 +185,8 @@ class _Measurement:
         if self.skipped:
             parts = ", ".join(dict.fromkeys(self.skipped))
             self.notes[
-                f"Left out, since the budget of {self.request.budget_s:.3g} s was spent: {parts}. "
-                "A larger --budget measures it."
+                f"Left out, since the budget of {seconds(self.request.budget_s)} was spent: "
+                f"{parts}. A larger --budget measures it."
             ] = None
         scouted = dataclasses.replace(scouted, later=tuple(later))
         ops = self._ops(scouted, first, preloaded, limited, preloadable)
@@ -320,9 +321,9 @@ class _Measurement:
         wanted = min(self.request.samples or DEFAULT_SAMPLES, drawn.total)
         if not scouted.later and not self.request.each_item_once:
             self.notes[
-                f"One item takes {scouted.first.wall_s:.3g} s, so that it was run once in the "
-                f"budget of {self.request.budget_s:.3g} s: there is no later call to compare with, "
-                "and the intervals are wide."
+                f"One item takes {seconds(scouted.first.wall_s)}, so that it was run once in the "
+                f"budget of {seconds(self.request.budget_s)}: there is no later call to compare "
+                "with, and the intervals are wide."
             ] = None
         elif len(called) < wanted and not self.request.each_item_once:
             self.notes[
@@ -569,9 +570,9 @@ class _Measurement:
         each = _peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
         room = max(1, int(_MEMORY_SHARE * limit / max(1, each)))
         if room < max(wanted):
-            self.notes[
-                f"No more than {room} items were run at once: each takes {format_size(each)}."
-            ] = None
+            self.notes[f"No more than {room} items were run at once: each takes {size(each)}."] = (
+                None
+            )
         return tuple(sorted(count for count in wanted if 1 < count <= room))
 
     def _probe_cost_s(self, workers: tuple[int, ...], typical_s: float, alone: int) -> float:

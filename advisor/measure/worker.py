@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.user_frames import frames_of, in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
+from advisor.domain.quantities import percent
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.measure.error_records import ErrorRecords, error_records
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
@@ -577,8 +578,8 @@ def scout(order: ScoutOrder) -> Scouted:
         busy = opened.delayed_s / max(opened.measured_s, 1e-9)
         if busy > _BUSY_SHARE:
             notes.append(
-                f"This machine was busy with other work: the calls waited {busy:.0%} of their time "
-                "for a core, which has been left out of them."
+                f"This machine was busy with other work: the calls waited {percent(busy)} of their "
+                "time for a core, which has been left out of them."
             )
         return Scouted(
             drawn=opened.drawn,

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from advisor.domain.advice import Prediction
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
+from advisor.domain.quantities import percent, seconds
 from advisor.model.prediction import Setting
-from advisor.model.wording import spelled_s
 
 SMALL_GAIN = 0.05
 """Less than this share of a step is not told from the machine's own drift."""
@@ -27,12 +27,12 @@ _PRICE: dict[StepSaving, str] = {
 
 def saving(step: CheaperStep) -> str:
     """One measured saving as a sentence."""
-    before, after = spelled_s(step.before_s), spelled_s(step.after_s)
+    before, after = seconds(step.before_s), seconds(step.after_s)
     if step.after_s > (1.0 - SMALL_GAIN) * step.before_s:
         return f"{_WHAT[step.what]} a step costs {after}, not {before}: no gain to speak of here."
     share = 1.0 - step.after_s / step.before_s
     return (
-        f"{_WHAT[step.what]} a step costs {after} instead of {before} here, {share:.0%} less "
+        f"{_WHAT[step.what]} a step costs {after} instead of {before} here, {percent(share)} less "
         f"(measured, {step.runs} runs each in turn). Price: {_PRICE[step.what]}."
     )
 
@@ -46,8 +46,8 @@ def cheaper_steps(host: HostProfile, chosen: Prediction, setting: Setting) -> It
         steps = -(-setting.items.count // candidate.batch_size)
         saved_s = host.preload.boot_before_s - host.preload.boot_after_s
         yield (
-            f"The preload list saves {spelled_s(saved_s)} of every step's boot (measured), "
-            f"{spelled_s(steps * saved_s)} of processor time over {steps} steps. Price: the list "
+            f"The preload list saves {seconds(saved_s)} of every step's boot (measured), "
+            f"{seconds(steps * saved_s)} of processor time over {steps} steps. Price: the list "
             "is of this installation; derive it again after an upgrade."
         )
     yield from map(saving, host.cheaper_steps)

@@ -10,6 +10,7 @@ import numpy as np
 from advisor.domain.advice import Objective, Rejection
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import overhead_key
+from advisor.domain.quantities import seconds
 from advisor.model.items import FloatArray
 from advisor.model.prediction import Estimate, Setting, estimate, in_step_factor, steps_at_once
 
@@ -108,10 +109,10 @@ class _Pruning:
         limit = PRUNE * self._score(rival)
         core = lower_core_seconds(candidate, self.setting)
         if score(self.objective, bound_s, core) > limit:
-            least = f"takes at least {bound_s:.1f} s"
+            least = f"takes at least {seconds(bound_s)}"
             if self.objective != "time":
                 least += f" and {core:.1f} core-seconds"
-            return f"{least}; another way takes {rival.makespan_s:.1f} s"
+            return f"{least}; another way takes {seconds(rival.makespan_s)}"
         return self._past_best(candidate, limit)
 
     def _past_best(self, candidate: Candidate, limit: float) -> str | None:
@@ -126,7 +127,7 @@ class _Pruning:
         scores = [scored for _, _, scored in last]
         if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
             return None
-        seen = ", ".join(f"{took_s:.1f} s with {slots}" for slots, took_s, _ in last)
+        seen = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
         return f"more at once only gets worse: {seen}"
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from advisor.domain.advice import Prediction
+from advisor.domain.quantities import seconds, size
 from advisor.domain.workload import WorkloadDescription
 from advisor.model.order import EARLIER
 from advisor.model.own_threads import OWN_THREADS
 from advisor.model.prediction import Setting, estimate, first_result_s, steps_at_once
-from advisor.model.wording import spelled_s
 
 PAYLOAD_SHARE = 0.1
 """Moving payloads is worth a word from this share of the makespan on."""
@@ -40,10 +40,10 @@ def _payload(chosen: Prediction, setting: Setting) -> Iterator[str]:
         total_s < PAYLOAD_SHARE * chosen.makespan_s.median
     ):
         return
-    moved = (items.input_bytes + items.output_bytes) / 2**20
+    moved = items.input_bytes + items.output_bytes
     yield (
-        f"Each item moves {moved:.3g} MiB through the IO manager in {spelled_s(each_s)}, "
-        f"{spelled_s(total_s)} in all: an op that passes a path or a key instead of the object, or "
+        f"Each item moves {size(moved)} through the IO manager in {seconds(each_s)}, "
+        f"{seconds(total_s)} in all: an op that passes a path or a key instead of the object, or "
         "a columnar file instead of a pickle, saves most of it."
     )
 
@@ -59,12 +59,12 @@ def _order(description: WorkloadDescription, chosen: Prediction, setting: Settin
     if breadth < EARLIER * depth:
         return
     last = description.mapped[-1].op.name
-    moved = setting.items.count * setting.items.between_bytes / 2**20
-    size = f" ({moved:.3g} MiB)" if moved >= 1 else ""
+    moved = setting.items.count * setting.items.between_bytes
+    held = f" ({size(moved)})" if moved >= 2**20 else ""
     yield (
         "Dagster runs a chain of mapped ops breadth first, so every intermediate result exists at "
-        f'once{size}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first '
-        f"item is done after {spelled_s(depth)} instead of {spelled_s(breadth)} (predicted); the "
+        f'once{held}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first '
+        f"item is done after {seconds(depth)} instead of {seconds(breadth)} (predicted); the "
         "whole run takes as long."
     )
 
@@ -79,7 +79,7 @@ def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
     names = " and ".join(f"{pool!r} ({setting.pool_limits[pool]} slots)" for pool in pools)
     if candidate.max_concurrent > slots or chosen.pool_wait_s >= WAIT_SHARE * chosen.makespan_s.low:
         yield (
-            f"The waits for the pool {names} take {spelled_s(chosen.pool_wait_s)} of its slots' "
+            f"The waits for the pool {names} take {seconds(chosen.pool_wait_s)} of its slots' "
             f"time: {ASKS_AGAIN}."
         )
     elif candidate.max_concurrent == slots < setting.items.count and not candidate.is_batched:
@@ -87,7 +87,7 @@ def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
         waited = estimate(more, setting).makespan_s
         yield (
             f"The pool {names} lets {slots} steps run at once. {more.max_concurrent} at once would "
-            f"take {spelled_s(waited)} instead of {spelled_s(chosen.makespan_s.median)} "
+            f"take {seconds(waited)} instead of {seconds(chosen.makespan_s.median)} "
             f"(predicted): {ASKS_AGAIN}."
         )
 
@@ -123,10 +123,10 @@ def _threads_compared(
     took, would = chosen.makespan_s.median, estimate(other, setting).makespan_s
     said = (
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like) and takes "
-        f"{spelled_s(float(setting.items.wall_s.mean()))}; with one thread it takes "
-        f"{spelled_s(float(limited.items.wall_s.mean()))} (both measured). This way takes "
-        f"{spelled_s(took)} {'with one thread an item' if one else 'with all of its threads'}, "
-        f"{spelled_s(would)} {'with all of its threads' if one else 'with one thread an item'}"
+        f"{seconds(float(setting.items.wall_s.mean()))}; with one thread it takes "
+        f"{seconds(float(limited.items.wall_s.mean()))} (both measured). This way takes "
+        f"{seconds(took)} {'with one thread an item' if one else 'with all of its threads'}, "
+        f"{seconds(would)} {'with all of its threads' if one else 'with one thread an item'}"
     )
     if one:
         return f"{said}: set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do."

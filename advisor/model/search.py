@@ -17,6 +17,7 @@ from advisor.domain.advice import (
     Rejection,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.quantities import percent, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
 from advisor.model.code_change import pays
@@ -116,17 +117,11 @@ def rejection_of(found: Estimate, setting: Setting, constraints: Constraints) ->
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have = setting.machine.memory_bytes
     if have and found.peak_memory_bytes > have:
-        return f"needs {_memory(found.peak_memory_bytes)}, the host has {_memory(have)}"
+        return f"needs {size(found.peak_memory_bytes)}, the host has {size(have)}"
     held = _connections(found.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
     return _crowded_pool(found.candidate, setting) or _crowded_tag(found.candidate, setting)
-
-
-def _memory(size_bytes: int) -> str:
-    if size_bytes < 1 << 30:
-        return f"{size_bytes / 2**20:.3g} MiB"
-    return f"{size_bytes / 2**30:.1f} GiB"
 
 
 def search(
@@ -290,7 +285,7 @@ def _next_measurement(
             return NextMeasurement(
                 what=(
                     f"run both '{chosen.candidate.label}' and '{other.candidate.label}' for real: "
-                    f"they are predicted {abs(gap):.0%} apart"
+                    f"they are predicted {percent(abs(gap))} apart"
                 ),
                 command="dynadvise verify TARGET --configurations advised,runner-up",
             )

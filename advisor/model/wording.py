@@ -6,7 +6,7 @@ from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile, overhead_key
-from advisor.domain.quantities import count
+from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.workload import WorkKind
 from advisor.model.prediction import Setting, pools_of, tag_limits_of
 
@@ -32,13 +32,6 @@ def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
     return setting.overhead.multiprocess[key].step_s
 
 
-def spelled_s(value_s: float) -> str:
-    """A duration with two significant digits."""
-    if value_s < 0.0995:
-        return f"{1000 * value_s:.2g} ms"
-    return f"{value_s:.2g} s" if value_s < 9.5 else f"{value_s:.0f} s"
-
-
 def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tuple[str, ...]:
     """Sentences, the most telling first; never empty."""
     setting = setting.under(prediction.candidate)
@@ -47,16 +40,17 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     said = [_work_sentence(wall, cpu)]
     steps = -(-items.count // candidate.batch_size)
     each = step_overhead_s(candidate, setting)
-    ratio = each / max(wall * candidate.batch_size, 1e-9)
+    in_turn = -(-candidate.batch_size // candidate.workers_in_op)
+    share = percent(each / max(wall * in_turn, 1e-9))
     subject = "a batch" if candidate.batch_size > 1 else "an item"
     said.append(
-        f"a step costs {spelled_s(each)} beside the work here, {ratio:.0%} of what {subject} takes"
+        f"a step costs {seconds(each)} beside the work here, {share} of what {subject} takes"
         + (f"; {steps} steps in all" if candidate.batch_size > 1 and steps > 1 else "")
     )
     if candidate.is_warm and host.preload.boot_before_s > 0:
         said.append(
-            f"the preload list lowers a step's boot from {spelled_s(host.preload.boot_before_s)} "
-            f"to {spelled_s(host.preload.boot_after_s)} (measured)"
+            f"the preload list lowers a step's boot from {seconds(host.preload.boot_before_s)} "
+            f"to {seconds(host.preload.boot_after_s)} (measured)"
         )
     if candidate.executor == "multiprocess":
         said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
@@ -71,7 +65,7 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     extra = items.first_extra_s
     if extra > 0.1 * wall and extra > 0.02:
         paid = "once" if candidate.executor in ("in_process", "async") else "in every step"
-        said.append(f"the first call in a process costs {spelled_s(extra)} more, paid {paid}")
+        said.append(f"the first call in a process costs {seconds(extra)} more, paid {paid}")
     return tuple(said)
 
 
@@ -83,7 +77,7 @@ def _work_sentence(wall_s: float, cpu_s: float) -> str:
         "mixed": "items compute and wait in turn, so somewhat more of them than cores pay off",
     }
     return (
-        f"an item takes {spelled_s(wall_s)}, {share:.0%} of it computing: "
+        f"an item takes {seconds(wall_s)}, {percent(share)} of it computing: "
         + words[kind_of(wall_s, cpu_s)]
     )
 
@@ -100,7 +94,7 @@ def _concurrency_sentences(
             f"{candidate.max_concurrent} at once on {cores:g} cores: while some wait, others start"
         )
     if candidate.max_concurrent >= 12:
-        lag = spelled_s(refill_lag_s(candidate.max_concurrent))
+        lag = seconds(refill_lag_s(candidate.max_concurrent))
         said.append(
             "the executor takes one event a step and turn, so refilling a slot lags by up to "
             f"{lag} at {candidate.max_concurrent} steps at once"
@@ -122,7 +116,7 @@ def _pool_sentences(prediction: Prediction, setting: Setting) -> list[str]:
     if not pools:
         return []
     if prediction.pool_wait_s > 0:
-        waited = spelled_s(prediction.pool_wait_s)
+        waited = seconds(prediction.pool_wait_s)
         return [f"the pool {names} is short of slots: they stand empty for {waited} in all"]
     return [f"no more at once than the pool {names} has, so that no step waits for one"]
 
@@ -142,11 +136,11 @@ def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
 
 def _order_sentence(prediction: Prediction, setting: Setting) -> str:
     depth_first = prediction.candidate.depth_first or setting.depth_first
-    waiting = prediction.intermediate_bytes / 2**20
+    waiting = prediction.intermediate_bytes
     return (
         f"{'depth' if depth_first else 'breadth'} first, the first item is done after "
-        f"{spelled_s(prediction.first_result_s or 0.0)}"
-        + (f", and up to {waiting:.3g} MiB wait between the ops" if waiting >= 1 else "")
+        f"{seconds(prediction.first_result_s or 0.0)}"
+        + (f", and up to {size(waiting)} wait between the ops" if waiting >= 2**20 else "")
     )
 
 
@@ -157,12 +151,12 @@ def _loop_sentence(candidate: Candidate, setting: Setting, each_s: float) -> str
     blocked = ""
     if own > 2 * computed and own - computed > 0.005:
         blocked = (
-            f". The op itself holds it for {spelled_s(own)} and computes for {spelled_s(computed)}:"
+            f". The op itself holds it for {seconds(own)} and computes for {seconds(computed)}:"
             " something in it blocks instead of awaiting"
         )
     return (
         f"{candidate.max_concurrent} steps at once share one event loop: what they await overlaps; "
-        f"an item holds the loop for {spelled_s(each_s * len(stages) + own)}, one at a time"
+        f"an item holds the loop for {seconds(each_s * len(stages) + own)}, one at a time"
         f"{blocked}"
     )
 

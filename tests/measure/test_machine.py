@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from advisor.measure.machine import format_size, host_facts
+from advisor.domain.quantities import size
+from advisor.measure.machine import host_facts
 
 GIB = 1 << 30
 
@@ -101,8 +102,8 @@ def test_this_machine():
 
 
 def test_sizes_for_people():
-    assert format_size(9.1 * GIB) == "9.1 GiB"
-    assert format_size(12) == "12 B"
+    assert size(9.1 * GIB) == "9.1 GiB"
+    assert size(12) == "12 B"
 
 
 TOUCHING = """

@@ -67,7 +67,7 @@ def test_one_thread_each_is_advised_where_items_at_once_fight_for_the_cores() ->
     assert found.candidate.max_concurrent > 1
     (said,) = remedies(describe("work"), found, setting)
     assert "set OMP_NUM_THREADS=1" in said
-    assert "2 s; with one thread it takes 2.4 s (both measured)" in said
+    assert "2.0 s; with one thread it takes 2.4 s (both measured)" in said
 
 
 def test_threads_are_left_alone_where_limiting_them_costs_more_than_it_gains() -> None:

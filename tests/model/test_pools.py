@@ -11,6 +11,7 @@ from test_search import OVERHEAD, TRIED, profile
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import CLAIM_S
+from advisor.domain.quantities import seconds
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
@@ -19,7 +20,7 @@ from advisor.model.pools import connection_pool
 from advisor.model.prediction import Machine, Setting, estimate, items_cap, prediction_of
 from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
-from advisor.model.wording import reasons, spelled_s
+from advisor.model.wording import reasons
 
 WARM_2 = Candidate("execute_job", "multiprocess", "forkserver", ("m",), 2)
 WARM_8 = replace(WARM_2, max_concurrent=8)
@@ -78,7 +79,7 @@ def test_more_steps_at_once_than_slots_are_predicted_slower() -> None:
     assert waiting.pool_wait_s > 1.0
     prediction = prediction_of(waiting, limited)
     assert any(
-        f"stand empty for {spelled_s(waiting.pool_wait_s)} in all" in said
+        f"stand empty for {seconds(waiting.pool_wait_s)} in all" in said
         for said in reasons(prediction, limited, make_host_profile())
     )
     assert estimate(WARM_8, free).makespan_s < estimate(WARM_2, free).makespan_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.domain.finding import Finding
+from advisor.domain.quantities import size
 from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN011"
@@ -13,7 +14,6 @@ LOOKS = (
     "8 steps at once need up to 9.0 GiB, and there are 8.0 GiB: the system would kill one of them."
 )
 REMEDY = "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits."
-_GIB = 2**30
 
 
 def check(facts: CheckFacts) -> Iterator[Finding]:
@@ -28,7 +28,7 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             CODE,
             "error",
             f"{advice.current.candidate.max_concurrent} steps at once need up to"
-            f" {need / _GIB:.1f} GiB, and there are {have / _GIB:.1f} GiB: the system would kill"
+            f" {size(need)}, and there are {size(have)}: the system would kill"
             " one of them.",
             REMEDY,
             description.fan_out.location if description.fan_out else None,

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.finding import Finding
+from advisor.domain.quantities import seconds
 from advisor.domain.rule_facts import CheckFacts
 
 CODE = "DYN010"
@@ -29,12 +30,12 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
         slots = min(slots, facts.advice.workload.items)
     lag_s = refill_lag_s(slots)
     if slots >= _MANY if item_s is None else lag_s > item_s and slots > 8:
-        beside = f", an item takes {item_s:.3g} s" if item_s is not None else ""
+        beside = f", an item takes {seconds(item_s)}" if item_s is not None else ""
         yield Finding(
             CODE,
             "warning",
             f"{slots} steps at once are more than the executor's parent, which asks one after"
-            f" another, can keep busy: a free slot waits up to {lag_s:.1f} s for its next"
+            f" another, can keep busy: a free slot waits up to {seconds(lag_s)} for its next"
             f" step{beside}.",
             REMEDY,
             description.fan_out.location if description.fan_out else None,

@@ -6,6 +6,7 @@ from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding, Severity
+from advisor.domain.quantities import percent
 from advisor.domain.workload import ExecutorSetting, SourceLocation, WorkloadDescription
 
 CODE = "DYN021"
@@ -61,7 +62,7 @@ def _severity(own: Prediction | None, best: Prediction, limit: float) -> tuple[S
     if regret <= 0:
         return "note", ""
     severity: Severity = "error" if regret > limit else "note"
-    return severity, f", predicted {100 * regret:.0f} % slower"
+    return severity, f", predicted {percent(regret)} slower"
 
 
 def _is(setting: ExecutorSetting, candidate: Candidate) -> bool:
