@@ -26,6 +26,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.domain.quantities import percent
+
 Outcome = Literal["slower", "fine", "open"]
 
 FALSE_ALARM = 0.01
@@ -125,7 +127,7 @@ def plan_looks(
     if max_pairs < fewest:
         message = (
             f"{max_pairs} pairs cannot show a slowdown of {ops} op{'s' if ops != 1 else ''} at "
-            f"a false-alarm rate of {false_alarm:.1%}; at least {fewest} are needed"
+            f"a false-alarm rate of {percent(false_alarm)}; at least {fewest} are needed"
         )
         raise ValueError(message)
     looks = tuple(sorted({max(1, round(share * max_pairs)) for share in _LOOK_SHARES}))

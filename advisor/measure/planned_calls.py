@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
 from advisor.measure.op_profile import (
     DEFAULT_SAMPLES,
@@ -28,7 +29,7 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
         hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
         lines.append(f"Would call {hooks} in every process, around the calls.")
     lines.append(
-        f"Would spend at most about {request.budget_s:.3g} s; an item that takes longer is run "
+        f"Would spend at most about {seconds(request.budget_s)}; an item that takes longer is run "
         "once."
     )
     return lines
@@ -87,5 +88,5 @@ def _repeated(request: ProfileRequest, description: WorkloadDescription) -> list
             "processes until more do harm, and some of them alone before and after."
         ),
         "Would run items that compute on several cores with one thread each as well.",
-        f"Would run some items under pyinstrument, for about {hotspots_s(request):.0f} s.",
+        f"Would run some items under pyinstrument, for about {seconds(hotspots_s(request))}.",
     ]

@@ -134,7 +134,7 @@ PROVOKED = {
         sound(job=JobFacts(unloadable_preloads={"sqlalchmey": "no such module"})),
         "sqlalchmey",
     ),
-    "too many for the parent": ("DYN010", ITEM_OF_HALF_A_SECOND_40, "an item takes 0.501 s"),
+    "too many for the parent": ("DYN010", ITEM_OF_HALF_A_SECOND_40, "an item takes 0.50 s"),
     "too many, duration unknown": (
         "DYN010",
         replace(with_executor(max_concurrent=64, effective_max_concurrent=64), advice=None),

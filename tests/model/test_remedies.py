@@ -54,8 +54,8 @@ def test_large_payloads_are_named_with_their_seconds() -> None:
     heavier = replace(op, first_calls=heavy, preloaded_first_calls=heavy, later_calls=heavy)
     found = said(replace(workload, ops=(heavier,)), IN_PROCESS, "work")
     assert len(found) == 1
-    assert "64 MiB" in found[0]
-    assert "5 s in all" in found[0]
+    assert "64.0 MiB" in found[0]
+    assert "5.0 s in all" in found[0]
 
 
 def test_a_chain_is_advised_depth_first_where_its_first_result_is_late() -> None:

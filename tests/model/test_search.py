@@ -165,7 +165,7 @@ def test_connections_cap_the_concurrency() -> None:
 def test_nothing_that_fits_is_an_error_with_the_figures() -> None:
     with pytest.raises(ValueError, match=r"needs 4\.\d GiB, the host has 1\.0 GiB"):
         advise(profile(0.5, 0.001, 8, peak_bytes=4 << 30), memory_bytes=1 << 30)
-    with pytest.raises(ValueError, match=r"even the smallest needs .* the host has 64 MiB"):
+    with pytest.raises(ValueError, match=r"even the smallest needs .* the host has 64.0 MiB"):
         advise(profile(0.5, 0.001, 8), memory_bytes=64 << 20)
 
 

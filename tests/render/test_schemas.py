@@ -36,10 +36,11 @@ def keys():
     for name in FORMS:
         schema = schema_of(name)
         for definition, part in {name: schema, **schema["$defs"]}.items():
-            if "enum" in part:
+            owner = definition.removesuffix("Form")
+            if "properties" not in part:
+                lines.add(f"{owner}: {spelled(part)}")
                 continue
             assert set(part["required"]) == set(part["properties"])
-            owner = definition.removesuffix("Form")
             lines |= {f"{owner}.{key}: {spelled(s)}" for key, s in part["properties"].items()}
     return sorted(lines)
 
