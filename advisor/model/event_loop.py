@@ -78,7 +78,7 @@ class _Loop:
         self.slower = [(1.0, 1.0), *map(slower, range(1, slots + 1))]
         """By how much so many active steps slow waiting and computing."""
         self.runnable = deque((item, 0) for item in range(len(chains)))
-        self.active = 0
+        self.active = self.slowed_by = 0
         self.ended_s = [0.0] * len(chains)
 
     def run(self) -> LoopTimeline:
@@ -94,8 +94,10 @@ class _Loop:
             self.active += 1
             before_s = self.chains[item][stage].before_s
             self.sharing.compute(before_s, 1.0, partial(self.called, item, stage))
-        waiting, computing = self.slower[self.active]
-        self.sharing.slow(computing=computing, waiting=waiting)
+        if self.active != self.slowed_by:
+            self.slowed_by = self.active
+            waiting, computing = self.slower[self.active]
+            self.sharing.slow(computing=computing, waiting=waiting)
 
     def called(self, item: int, stage: int) -> None:
         self.sharing.wait(self.chains[item][stage].wait_s, partial(self.awaited, item, stage))

@@ -96,11 +96,14 @@ class ProcessorSharing:
             if limit_s < FOREVER_S:
                 self.advance_to(limit_s)
             return False
-        self.advance_to(at_s)
+        passed_s = at_s - self.now_s
+        self.now_s = at_s
         if computed:
+            self._waited_s += passed_s / self._slows_waiting
             self._computed_s, _, threads, then = heappop(self._computing)
             self._runnable(-threads)
         else:
+            self._computed_s += passed_s / self._pace
             self._waited_s, _, then = heappop(self._waiting)
         then()
         return True

@@ -23,7 +23,7 @@ from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.tag_slots import TagSlots
 
-SMALLEST_S = 0.002
+SMALLEST_S = 0.005
 """Shorter stretches of the parent's CPU are put together."""
 
 BEFORE, AFTER = -1, -2
@@ -177,8 +177,8 @@ class MultiprocessRun:
     def _spend(self, cpu_s: float) -> None:
         """The parent computes; the others go on meanwhile.
 
-        What is shorter than ``SMALLEST_S`` is saved up: a simulation then has a fifth of the
-        events, and moves by less than that.
+        What is shorter than ``SMALLEST_S`` is saved up: a simulation then has far fewer events,
+        and moves by less than that.
         """
         self.debt_s += cpu_s
         if self.debt_s >= SMALLEST_S:
