@@ -38,8 +38,9 @@ from advisor.rules import gate as gate_rules
 if TYPE_CHECKING:
     from advisor.api.inspection import Inspected
     from advisor.gate.comparison import Comparison, LookPlan
+    from advisor.gate.measuring import PairedTimings, PairMeasurer
+    from advisor.gate.orders import OpCalls, OpSurvey, Survey, Tree
     from advisor.gate.worktree import BaseTree
-    from advisor.measure.paired import OpCalls, OpSurvey, PairedTimings, PairMeasurer, Survey, Tree
     from advisor.store import SavedProfile
 
 Progress = Callable[[str, "float | None"], None]
@@ -276,7 +277,7 @@ class _Gate:
 
     def measured(self, inspected: Sequence[Inspected]) -> list[TargetCheck]:
         """All targets, base and head."""
-        from advisor.measure.paired import samples_folder
+        from advisor.gate.measuring import samples_folder
 
         with contextlib.ExitStack() as stack:
             base = None
@@ -334,7 +335,7 @@ class _Gate:
 
     def _time_pairs(self, subject: _Subject, plan: LookPlan) -> None:
         from advisor.gate import comparison
-        from advisor.measure.paired import measure_pairs
+        from advisor.gate.measuring import measure_pairs
 
         handles = subject.comparable
         if handles and subject.measurer is not None:
@@ -711,7 +712,7 @@ def trees(folder: Path, base: BaseTree | None) -> tuple[Tree, Tree | None]:
     Raises:
         ConfigurationError: The working directory is outside of the repository.
     """
-    from advisor.measure.paired import Tree
+    from advisor.gate.orders import Tree
 
     if base is None:
         return Tree("head", str(folder), str(folder)), None
@@ -740,7 +741,8 @@ def _child_processes(
     options: CheckOptions, target: str, base: Tree | None, head: Tree, folder: Path
 ) -> PairMeasurer:
     from advisor.api.inspection import run_config_of
-    from advisor.measure.paired import ChildProcesses, SurveyRequest
+    from advisor.gate.measuring import ChildProcesses
+    from advisor.gate.orders import SurveyRequest
 
     def request(tree: Tree, spelled: str) -> SurveyRequest:
         return SurveyRequest(

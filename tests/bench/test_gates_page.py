@@ -6,7 +6,7 @@ import gates
 import pytest
 from replayed import read
 
-from advisor.measure.paired import OpCalls
+from advisor.gate.orders import OpCalls
 
 
 def entry(variant, number, verdicts, slowed=None, wall_s=50.0):

@@ -19,7 +19,7 @@ from statistics import median
 from typing import Any
 
 from advisor.gate.comparison import Comparison, compare, pair_value, plan_looks
-from advisor.measure.paired import OpCalls
+from advisor.gate.orders import OpCalls
 
 FIXTURES = Path(__file__).resolve().parent / "fixtures"
 TUNING, HELD_OUT = FIXTURES / "tuning_pairs.json", FIXTURES / "held_out_pairs.json"

@@ -16,8 +16,8 @@ from advisor.api.inspection import Inspected
 from advisor.domain.errors import DynadviseError
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
+from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
-from advisor.measure.paired import OpCalls, OpSurvey, Survey
 
 TARGET = "shop.chunks:process_all"
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from advisor.measure.paired import ChildProcesses, SurveyRequest, Tree
+from advisor.gate.measuring import ChildProcesses
+from advisor.gate.orders import SurveyRequest, Tree
 
 WORK = """\
 import os
@@ -96,7 +97,7 @@ def test_they_work_by_turns_and_never_at_once(pair, trees):
 
 @pytest.mark.parametrize(
     ("mode", "reason"),
-    [("dies", "exit status 3"), ("hangs", "within 2 s"), ("raises", "ValueError: no such row")],
+    [("dies", "exit status 3"), ("hangs", "within 2 s"), ("raises", "raised ValueError at")],
 )
 def test_one_that_fails_is_named_and_the_other_ends(pair, mode, reason):
     begun = time.monotonic()
