@@ -15,6 +15,9 @@ WorkKind = Literal["waiting", "cpu", "mixed"]
 HotspotCategory = Literal["user code", "imports", "waiting", "serialization", "libraries"]
 WorkerKind = Literal["thread", "process"]
 
+OWN_THREADS = 1.3
+"""CPU over wall clock from which an op is taken to compute on several cores by itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class SourceLocation:

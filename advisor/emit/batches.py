@@ -9,7 +9,7 @@ from dataclasses import replace
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds
-from advisor.domain.workload import WorkloadDescription
+from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
 from advisor.emit.imports import JobImport, asset_import, from_import, job_import, user_module
 from advisor.emit.items_form import (
@@ -27,8 +27,6 @@ from advisor.emit.runtime_text import runtime_code, runtime_imports
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
 from advisor.emit.wording import decision, reasons_for, whole_config
-
-MULTI_CORE = 1.3  # CPU seconds over wall seconds from which an op counts as multi-threaded
 
 
 def emit_batch(request: EmitRequest) -> str:
@@ -292,7 +290,7 @@ def _preloads(request: EmitRequest) -> dict[str, object]:
 
 def _is_multi_core(request: EmitRequest) -> bool:
     workload = request.advice.workload
-    return workload.cpu_s > MULTI_CORE * max(workload.wall_s.median, 1e-9)
+    return workload.cpu_s > OWN_THREADS * max(workload.wall_s.median, 1e-9)
 
 
 def sizes_foretell(request: EmitRequest) -> bool:

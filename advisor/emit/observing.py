@@ -7,6 +7,7 @@ from advisor.emit.graph_plan import check_functions
 from advisor.emit.imports import job_import
 from advisor.emit.python_form import imported_job
 from advisor.emit.request import EmitRequest
+from advisor.emit.runtime_text import copied
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import render
 from advisor.emit.wording import decision
@@ -18,8 +19,11 @@ def emit_instrument(request: EmitRequest) -> str:
     names = [op.op.name for op in request.description.mapped]
     first = identifier(names[0], "The mapped op")
     check_functions(node for node in request.description.graph if node.name in names)
+    imports, code = copied("timing")
     return render(
         "instrument.py.j2",
+        imports=imports,
+        code=code,
         prose=prose([
             ("Wall and CPU seconds of each item, as metadata of the op's outputs: they stand with"
             " the run's events in Dagster's pages, and the UI plots them over runs."),
@@ -28,7 +32,6 @@ def emit_instrument(request: EmitRequest) -> str:
         ]),
         import_line=imported.from_import if imported else "",
         binding=imported.binding if imported else "",
-        name=imported.name if imported else "",
         timed=literal(names),
         first=first,
     )  # fmt: skip
@@ -49,15 +52,18 @@ def emit_monitor(request: EmitRequest) -> str:
     said = f"Predicted for {items} items: {seconds(span.median)}."
     if batched:
         said += " A batched run does not show its items: each run is taken to have as many."
+    imports, code = copied("drift")
     return render(
         "monitor.py.j2",
+        imports=imports,
+        code=code,
         prose=prose([
             (f"Watches {watched[0]}: each finished run is compared with the prediction, and one"
             " that has drifted is tagged and logged. It imports nothing of dynadvise."),
             decision(request),
         ]),
-        jobs=literal(watched),
-        mapped=literal(mapped),
+        jobs=literal(watched, 1),
+        mapped=literal(mapped, 1),
         comment=comment(said),
         items=items,
         low=float(f"{span.low:.4g}"),

@@ -12,7 +12,7 @@ _STANDARD = ("json", "pathlib")  # of the further imports, those of the standard
 
 def runtime_imports(further: Iterable[str]) -> str:
     """Imports of the runtime modules, and further import statements among them, sorted."""
-    standard, third = (part.splitlines() for part in _parted("batching")[0].split("\n\n"))
+    standard, third = (part.splitlines() for part in copied("batching")[0].split("\n\n"))
     for line in further:
         (standard if line.split()[1] in _STANDARD else third).append(line)
     return "\n\n".join("\n".join(sorted(part, key=_place)) for part in (standard, third))
@@ -23,7 +23,7 @@ def runtime_code() -> str:
 
     All that ``rewiring`` imports from elsewhere, ``batching`` imports too.
     """
-    return f"{_parted('batching')[1]}\n\n\n{_parted('rewiring')[1]}"
+    return f"{copied('batching')[1]}\n\n\n{copied('rewiring')[1]}"
 
 
 def _place(line: str) -> tuple[bool, str]:
@@ -31,8 +31,8 @@ def _place(line: str) -> tuple[bool, str]:
 
 
 @lru_cache
-def _parted(module: str) -> tuple[str, str]:
-    """A module's imports, and what follows them."""
+def copied(module: str) -> tuple[str, str]:
+    """A runtime module's imports, and what follows them."""
     text = (Path(__file__).parent / "runtime" / f"{module}.py").read_text(encoding="utf-8")
     lines, body = text.splitlines(), ast.parse(text).body
     imports = [node for node in body if isinstance(node, (ast.Import, ast.ImportFrom))]

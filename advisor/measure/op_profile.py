@@ -20,6 +20,7 @@ from typing import Any, cast
 
 from advisor.domain.quantities import seconds, size
 from advisor.domain.workload import (
+    OWN_THREADS,
     ConcurrencyProbe,
     ItemSample,
     OpProfile,
@@ -48,7 +49,6 @@ from advisor.measure.worker import (
     Scouted,
     ScoutOrder,
 )
-from advisor.model.own_threads import OWN_THREADS
 
 DEFAULT_SAMPLES = 40
 # how the budget is split; what one part does not need is left to those after it

@@ -14,9 +14,6 @@ from statistics import fmean
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 
-OWN_THREADS = 1.3
-"""CPU over wall clock from which an op is taken to compute on several cores by itself."""
-
 
 def cores_used(samples: Sequence[ItemSample]) -> float:
     """CPU over wall clock of calls: on how many cores they computed."""

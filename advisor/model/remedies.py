@@ -7,9 +7,8 @@ from dataclasses import replace
 
 from advisor.domain.advice import Prediction
 from advisor.domain.quantities import seconds, size
-from advisor.domain.workload import WorkloadDescription
+from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.model.order import EARLIER
-from advisor.model.own_threads import OWN_THREADS
 from advisor.model.prediction import Setting, estimate, first_result_s, steps_at_once
 
 PAYLOAD_SHARE = 0.1

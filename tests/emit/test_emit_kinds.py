@@ -118,7 +118,7 @@ def test_run_config_carries_date_figures_and_a_reason_for_each_setting():
 
     header = " ".join(line.lstrip("# ") for line in text.split("execution:")[0].splitlines())
     assert "2026-01-02" in header
-    assert "8 items of 0.501 s" in header
+    assert "8 items of 0.50 s" in header
     assert "3.5 times as fast as the job as it is configured now" in header
     lines = text.splitlines()
     for key in ("max_concurrent:", "start_method:", "preload_modules:"):
@@ -159,7 +159,7 @@ def test_python_runs_the_job_and_run_config_can_still_override(candidate, tmp_pa
     module = load_source(emit_for("python", *SEED, candidate), "emitted_python", tmp_path)
     job = module.advised_job
 
-    assert "8 items of 0.501 s" in " ".join(job.description.split())
+    assert "8 items of 0.50 s" in " ".join(job.description.split())
     assert isinstance(module.defs, Definitions)
     if candidate is IN_PROCESS:
         result = job.execute_in_process(instance=instance)

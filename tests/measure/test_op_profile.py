@@ -10,6 +10,7 @@ from factories import make_sample
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
+from advisor.domain.workload import OWN_THREADS
 from advisor.measure.op_profile import (
     ProfileRequest,
     profile_workload,
@@ -17,7 +18,7 @@ from advisor.measure.op_profile import (
 )
 from advisor.measure.planned_calls import plan_executions
 from advisor.measure.worker import ChainRun
-from advisor.model.own_threads import OWN_THREADS, cores_used, limited_profile
+from advisor.model.own_threads import cores_used, limited_profile
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
