@@ -17,7 +17,7 @@ import re
 import secrets
 import stat
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,9 +25,8 @@ from typing import TYPE_CHECKING, Any
 from advisor.domain.advice import Advice
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import DynadviseError, ProfileError
-from advisor.domain.host import HostProfile, OverheadModel
-from advisor.domain.verification import Verification
-from advisor.domain.workload import TargetReference, WorkloadDescription, WorkloadProfile
+from advisor.domain.measured import Measured
+from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -43,24 +42,24 @@ _MAX_NAME_LENGTH = 150
 _migrations: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class SavedProfile:
-    """What was measured, fitted and advised, so that a later run can be laid beside it.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SavedProfile(Measured):
+    """What was measured and what was advised from it, so that a later run can be laid beside it.
 
     Attributes:
-        verifications: Real runs under chosen candidates, beside their predictions.
         written_at: ISO 8601, UTC; set by :func:`write`.
         dynadvise_version: Of the dynadvise that wrote it; set by :func:`write`.
     """
 
-    description: WorkloadDescription
-    workload: WorkloadProfile
-    host: HostProfile
-    overhead: OverheadModel
     advice: Advice
-    verifications: tuple[Verification, ...] = ()
     written_at: str = ""
     dynadvise_version: str = ""
+
+
+def with_advice(measured: Measured, advice: Advice) -> SavedProfile:
+    """What is saved of a measurement."""
+    parts = {each.name: getattr(measured, each.name) for each in fields(Measured)}
+    return SavedProfile(**parts, advice=advice)
 
 
 def version_of_dynadvise() -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.domain.analysis import Analysis, Drift, RunAnalysis
 from advisor.domain.errors import ConfigurationError, DynadviseError, ProfileError
+from advisor.domain.measured import Measured
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import (
@@ -24,7 +25,6 @@ from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.event_log import RunRow, RunSource
-    from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile, OverheadModel
     from advisor.store import SavedProfile
 
@@ -141,23 +141,21 @@ def profile_from_runs(
         DynadviseError: The runs hold no mapped step that succeeded, or no executor to learn from.
     """
     from advisor.api.options import AdviseOptions
-    from advisor.api.recommend import recommend
+    from advisor.api.recommend import advise
     from advisor.model.learning import overhead_model_from_runs, workload_from_runs
-    from advisor.store import SavedProfile
+    from advisor.store import with_advice
 
     # A profile that was itself read from runs measured nothing.
     measured = known.workload if known and known.workload.op_executions else None
     workload = workload_from_runs(runs, measured=measured)
-    unadvised = SavedProfile(
+    profile = Measured(
         description=description or (known.description if known else _description(rows, runs)),
         workload=replace(workload, measured_at=_now()),
         host=known.host if known else _host(runs),
         overhead=overhead_model_from_runs(runs, known.overhead if known else None),
-        advice=cast("Advice", None),
         verifications=known.verifications if known else (),
     )
-    advice = recommend(unadvised, AdviseOptions(items=items), warnings=())
-    return replace(unadvised, advice=advice)
+    return with_advice(profile, advise(profile, AdviseOptions(items=items)))
 
 
 @workspace()

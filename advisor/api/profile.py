@@ -353,20 +353,20 @@ def _advised(
     host: HostProfile,
     verifications: tuple[Verification, ...],
 ) -> SavedProfile:
-    from advisor.api.recommend import recommend
+    from advisor.api.recommend import advise
+    from advisor.domain.measured import Measured
     from advisor.model.fit import fit_overhead
     from advisor.rules.static import CheckFacts, run_checks
-    from advisor.store import SavedProfile
+    from advisor.store import with_advice
 
-    unadvised = SavedProfile(
+    measured = Measured(
         description=found.description,
         workload=workload,
         host=host,
         overhead=fit_overhead(host),
-        advice=cast("Advice", None),
         verifications=verifications,
     )
-    advice = recommend(unadvised, request.advise, warnings=())
+    advice = advise(measured, request.advise)
     facts = CheckFacts(
         description=found.description,
         host=host.facts,
@@ -376,7 +376,7 @@ def _advised(
     )
     notes = (found.instance.note,) if found.instance.note else ()
     warned = replace(advice, warnings=run_checks(facts), notes=advice.notes + notes)
-    return replace(unadvised, advice=warned)
+    return with_advice(measured, warned)
 
 
 def _check_snippet(found: Discovery, advice: Advice) -> None:

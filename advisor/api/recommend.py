@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timezone
 from statistics import median
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
+from advisor.api.emitting import snippets_of
 from advisor.api.options import AdviseOptions
 from advisor.api.ways import (
     WaysToRun,
@@ -21,14 +22,13 @@ from advisor.domain.advice import (
     HostSummary,
     NextMeasurement,
     Prediction,
-    Snippets,
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.command_line import target_name, target_words
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.exclusions import exclusions
-from advisor.domain.finding import Finding
+from advisor.domain.measured import Measured
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 
-def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool = True) -> Setting:
+def setting_of(saved: Measured, options: AdviseOptions, *, corrected: bool = True) -> Setting:
     """Everything that a prediction of this workload needs besides the candidate."""
     import numpy as np
 
@@ -85,7 +85,7 @@ def setting_of(saved: SavedProfile, options: AdviseOptions, *, corrected: bool =
     return replace(setting, correction=_corrections(saved.verifications, setting))
 
 
-def with_own_ways(setting: Setting, saved: SavedProfile, ways: WaysToRun) -> Setting:
+def with_own_ways(setting: Setting, saved: Measured, ways: WaysToRun) -> Setting:
     """The setting with what runs already: the job as it is, or Dagster's default, and real runs."""
     current = ways.current or (ways.default if saved.description.executor is None else None)
     verified = [
@@ -97,7 +97,7 @@ def with_own_ways(setting: Setting, saved: SavedProfile, ways: WaysToRun) -> Set
     return replace(setting, limits=replace(setting.limits, own=own))
 
 
-def _with_pools(setting: Setting, saved: SavedProfile, most: int | None) -> Setting:
+def _with_pools(setting: Setting, saved: Measured, most: int | None) -> Setting:
     """The setting with what limits the ops: tags, the instance's pools, and one for connections.
 
     The latter is what ``emit --as dagster-yaml`` sets up for the ops of a chain that hold
@@ -156,18 +156,7 @@ def _depth_first(description: WorkloadDescription) -> bool:
         return False
 
 
-def _in_both_orders(
-    found: SearchResult, setting: Setting, saved: SavedProfile, options: AdviseOptions
-) -> SearchResult:
-    """The search's result with chains depth first as well, where tags can make them so."""
-    from advisor.model.order import in_both_orders
-
-    if not may_be_ordered(saved.description):
-        return found
-    return in_both_orders(found, setting, change_code=options.change == "code")
-
-
-def _summary(saved: SavedProfile, items: Items) -> WorkloadSummary:
+def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     import numpy as np
 
     from advisor.model.wording import kind_of
@@ -200,42 +189,55 @@ def _cautions(summary: WorkloadSummary) -> tuple[str, ...]:
     return (f"{logged}: what failed quietly may have taken less time than real work.",)
 
 
-def recommend(
-    saved: SavedProfile,
-    options: AdviseOptions,
-    *,
-    warnings: tuple[Finding, ...] | None = None,
-    snippets: bool = True,
-) -> Advice:
-    """Advise from a profile, for its own machine and number of items or for others.
+def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = True) -> Advice:
+    """Advise from a profile again, for its own machine and number of items or for others.
+
+    The saved advice's findings and cost are carried over.
+
+    Raises:
+        DynadviseError: As :func:`advise`.
+    """
+    advice = advise(saved, options, snippets=snippets)
+    earlier = saved.advice
+    return replace(advice, warnings=earlier.warnings, measured_cost_s=earlier.measured_cost_s)
+
+
+def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True) -> Advice:
+    """Advise from what was measured; without findings.
 
     Args:
-        saved: The profile; its ``advice`` is not looked at, save for its warnings.
+        measured: The workload, its host, and the real runs of it.
         options: What to advise for.
-        warnings: Findings to carry; None: those of the saved advice.
         snippets: Whether to emit the snippets as well.
 
     Raises:
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
-    from advisor.model.break_even import crossings
-    from advisor.model.cheaper_steps import cheaper_steps
-    from advisor.model.remedies import remedies
-    from advisor.model.search import Constraints, floors, search
+    setting = setting_of(measured, options)
+    ways = ways_to_run(measured, options, setting)
+    setting = with_own_ways(setting, measured, ways)
+    result = _in_words(_searched(measured, options, setting, ways), setting, measured)
+    advice = _advice_of(result, setting, ways, measured, options)
+    return replace(advice, snippets=snippets_of(measured, advice)) if snippets else advice
 
-    setting = setting_of(saved, options)
-    ways = ways_to_run(saved, options, setting)
-    setting = with_own_ways(setting, saved, ways)
+
+def _searched(
+    measured: Measured, options: AdviseOptions, setting: Setting, ways: WaysToRun
+) -> SearchResult:
+    """The search's result; with chains depth first as well, where tags can make them so."""
+    from advisor.model.order import in_both_orders
+    from advisor.model.search import Constraints, search
+
     environment = options.environment
     constraints = Constraints(
         objective=options.objective,
         change=options.change,
         environment="test" if ways.only_in_memory and environment == "prod" else environment,
         max_connections=options.max_connections,
-        connections_per_item=connections_held(saved.workload),
+        connections_per_item=connections_held(measured.workload),
     )
     try:
-        found = search(
+        result = search(
             ways.candidates, setting, constraints, current=ways.current, default=ways.default
         )
     except ValueError as error:
@@ -243,83 +245,110 @@ def recommend(
             f"There is no advice for this workload: {error}.",
             hint="Allow more memory or connections, or another --environment.",
         ) from error
+    if not may_be_ordered(measured.description):
+        return result
+    return in_both_orders(result, setting, change_code=options.change == "code")
 
-    found = _in_both_orders(found, setting, saved, options)
+
+def _in_words(result: SearchResult, setting: Setting, measured: Measured) -> SearchResult:
+    """The result with each prediction's reasons and costs, and the command of what is next."""
 
     def worded(prediction: Prediction | None) -> Prediction | None:
-        return None if prediction is None else _worded(prediction, setting, saved)
+        return None if prediction is None else _worded(prediction, setting, measured)
 
-    summary = _summary(saved, setting.items)
-    limits = setting.limits
-    recommendation = _worded(found.recommendation, setting, saved)
+    return replace(
+        result,
+        recommendation=_worded(result.recommendation, setting, measured),
+        config_only=_worded(result.config_only, setting, measured),
+        current=worded(result.current),
+        default=worded(result.default),
+        candidates=tuple(_worded(each, setting, measured) for each in result.candidates),
+        untried=worded(result.untried),
+        next_measurement=of_target(result.next_measurement, measured),
+    )
+
+
+def _advice_of(
+    result: SearchResult,
+    setting: Setting,
+    ways: WaysToRun,
+    measured: Measured,
+    options: AdviseOptions,
+) -> Advice:
+    from advisor.model.break_even import crossings
+    from advisor.model.search import floors
+
+    summary = _summary(measured, setting.items)
     share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
-    facts = saved.host.facts
-    advice = Advice(
-        target=target_name(saved.description.target),
+    facts, machine = measured.host.facts, setting.machine
+    probed = (setting.limits.thread, setting.limits.process)
+    return Advice(
+        target=target_name(measured.description.target),
         dagster_version=facts.dagster_version,
         python_version=facts.python_version,
         objective=options.objective,
         change=options.change,
         environment=options.environment,
-        host=HostSummary(
-            id=options.host or facts.id,
-            cpus=setting.machine.cores,
-            memory_bytes=setting.machine.memory_bytes,
-        ),
+        host=HostSummary(options.host or facts.id, machine.cores, machine.memory_bytes),
         workload=summary,
-        recommendation=recommendation,
-        config_only=_worded(found.config_only, setting, saved),
-        current=worded(found.current),
-        default=worded(found.default),
-        candidates=tuple(_worded(p, setting, saved) for p in found.candidates),
-        rejected=(*ways.impossible, *found.rejected),
+        recommendation=result.recommendation,
+        config_only=result.config_only,
+        current=result.current,
+        default=result.default,
+        candidates=result.candidates,
+        rejected=(*ways.impossible, *result.rejected),
         floors=floors(setting),
         break_even=crossings(
-            saved.overhead,
+            measured.overhead,
             items=setting.items.count,
-            cores=setting.machine.cores,
+            cores=machine.cores,
             cpu_share=min(1.0, share),
-            preload=preload_list(saved),
+            preload=preload_list(measured),
         ),
-        warnings=saved.advice.warnings if warnings is None else warnings,
-        notes=(
-            *remedies(saved.description, found.config_only, setting),
-            *cheaper_steps(saved.host, found.config_only, setting),
-            *saved.workload.notes,
-            *(excluded.sentence for excluded in summary.not_included),
-            *_left_out(saved),
-            *_unmeasured(saved),
-            *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
-        ),
-        tie=found.tie,
-        limits=tuple(limit for limit in (limits.thread, limits.process) if limit.probed),
-        untried=worded(found.untried),
-        next_measurement=of_target(found.next_measurement, saved),
-        measured_cost_s=_cost_s(saved),
-        op_executions=saved.workload.op_executions,
+        notes=_notes(result, setting, ways, measured, summary),
+        tie=result.tie,
+        limits=tuple(limit for limit in probed if limit.probed),
+        untried=result.untried,
+        next_measurement=result.next_measurement,
+        measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
+        op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         cautions=_cautions(summary),
     )
-    return replace(advice, snippets=_snippets(saved, advice)) if snippets else advice
+
+
+def _notes(
+    result: SearchResult,
+    setting: Setting,
+    ways: WaysToRun,
+    measured: Measured,
+    summary: WorkloadSummary,
+) -> tuple[str, ...]:
+    from advisor.model.cheaper_steps import cheaper_steps
+    from advisor.model.remedies import remedies
+
+    return (
+        *remedies(measured.description, result.config_only, setting),
+        *cheaper_steps(measured.host, result.config_only, setting),
+        *measured.workload.notes,
+        *(excluded.sentence for excluded in summary.not_included),
+        *_left_out(measured),
+        *_unmeasured(measured),
+        *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
+    )
 
 
 _ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
 
 
-def _cost_s(saved: SavedProfile) -> float:
-    """What the measuring took when the profile was made."""
-    made = cast("Advice | None", saved.advice)
-    return made.measured_cost_s if made else saved.workload.cost_s + saved.host.cost_s
-
-
-def of_target(found: NextMeasurement | None, saved: SavedProfile) -> NextMeasurement | None:
+def of_target(found: NextMeasurement | None, saved: Measured) -> NextMeasurement | None:
     """The measurement with its command spelled for the profile's target."""
     if found is None:
         return None
     return replace(found, command=found.command.replace("TARGET", target_words(saved.description)))
 
 
-def _left_out(saved: SavedProfile) -> list[str]:
+def _left_out(saved: Measured) -> list[str]:
     """Which parts of the results differ by themselves, and were not compared."""
     probes = saved.workload.probes
     names = sorted({name for probe in probes for name in probe.comparison.left_out})
@@ -329,13 +358,13 @@ def _left_out(saved: SavedProfile) -> list[str]:
     return [f"Not compared in parallel, since it differs between two calls alone: {listed}."]
 
 
-def _unmeasured(saved: SavedProfile) -> list[str]:
+def _unmeasured(saved: Measured) -> list[str]:
     return [
         f"Could not be measured: {name} ({why})." for name, why in saved.host.unmeasured.items()
     ]
 
 
-def _worded(prediction: Prediction, setting: Setting, saved: SavedProfile) -> Prediction:
+def _worded(prediction: Prediction, setting: Setting, saved: Measured) -> Prediction:
     from advisor.model.wording import costs, reasons
 
     return replace(
@@ -345,31 +374,7 @@ def _worded(prediction: Prediction, setting: Setting, saved: SavedProfile) -> Pr
     )
 
 
-def _snippets(saved: SavedProfile, advice: Advice) -> Snippets:
-    """Code for the recommendation, and the config that needs no code."""
-    from advisor.api.emitting import snippet
-    from advisor.emit import EmitRequest
-    from advisor.emit.definition import executor_definition, is_fixed
-
-    candidate = advice.recommendation.candidate
-    kind = "python"
-    if candidate.workers_in_op > 1:
-        kind = "workers"
-    elif candidate.batch_size > 1:
-        kind = "batch"
-    try:
-        python = snippet(saved, advice, kind, advice.recommendation)
-    except DynadviseError as error:
-        python = "".join(f"# {line}\n" for line in str(error).splitlines())
-    pasted = advice.config_only
-    keeps = advice.current is not None and advice.current.candidate == pasted.candidate
-    if not keeps and is_fixed(pasted.candidate, saved.description.executor):
-        request = EmitRequest(saved.description, advice, pasted, saved.workload)
-        return Snippets(python=python, definition=executor_definition(request))
-    return Snippets(python=python, run_config=snippet(saved, advice, "run-config", pasted))
-
-
-def predict(saved: SavedProfile, candidate: Candidate, options: AdviseOptions) -> Prediction:
+def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Prediction:
     """One candidate's prediction; that it does not fit the machine is among its costs.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from advisor.api.options import AdviseOptions
 from advisor.domain.advice import Rejection
 from advisor.domain.candidate import Candidate
+from advisor.domain.measured import Measured
 from advisor.domain.workload import (
     ExecutorSetting,
     OpProfile,
@@ -18,7 +19,6 @@ from advisor.domain.workload import (
 
 if TYPE_CHECKING:
     from advisor.model.prediction import Setting
-    from advisor.store import SavedProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class WaysToRun:
     only_in_memory: str | None = None
 
 
-def ways_to_run(saved: SavedProfile, options: AdviseOptions, setting: Setting) -> WaysToRun:
+def ways_to_run(saved: Measured, options: AdviseOptions, setting: Setting) -> WaysToRun:
     """All ways for a workload, as far as its op, its values and its job allow them."""
     preload = preload_list(saved)
     cannot = _why_no_process(saved)
@@ -75,7 +75,7 @@ def ways_to_run(saved: SavedProfile, options: AdviseOptions, setting: Setting) -
 
 
 def _candidates(
-    saved: SavedProfile, options: AdviseOptions, setting: Setting, *, processes: bool, loop: bool
+    saved: Measured, options: AdviseOptions, setting: Setting, *, processes: bool, loop: bool
 ) -> tuple[Candidate, ...]:
     from advisor.model.candidates import WorkerChoice, all_candidates
     from advisor.model.own_threads import with_one_thread
@@ -103,7 +103,7 @@ def _candidates(
     return found + with_one_thread(limited)
 
 
-def _why_no_process(saved: SavedProfile) -> str | None:
+def _why_no_process(saved: Measured) -> str | None:
     """Why steps and items cannot have processes of their own; None where they can."""
     unpicklable = [op.unpicklable for op in saved.workload.ops if op.unpicklable is not None]
     if unpicklable:
@@ -114,7 +114,7 @@ def _why_no_process(saved: SavedProfile) -> str | None:
     return saved.description.not_reconstructable_reason or "the job cannot be rebuilt"
 
 
-def _unforkable(saved: SavedProfile, candidates: tuple[Candidate, ...]) -> tuple[Rejection, ...]:
+def _unforkable(saved: Measured, candidates: tuple[Candidate, ...]) -> tuple[Rejection, ...]:
     """The forkservers that would import the user's module, where it is not safe before a fork.
 
     One without a preload list imports the module of the job; see `preload_list` for the others.
@@ -142,7 +142,7 @@ def connections_held(workload: WorkloadProfile) -> int:
     return max(1, max(map(held_by, workload.ops), default=1))
 
 
-def preload_list(saved: SavedProfile) -> tuple[str, ...]:
+def preload_list(saved: Measured) -> tuple[str, ...]:
     """The host's warm preload list with what the ops import on their first call.
 
     Without what the profile refuses: the host may have been calibrated with an earlier version of
@@ -185,7 +185,7 @@ def current_candidate(
     )
 
 
-def _executor_there(saved: SavedProfile, options: AdviseOptions) -> ExecutorSetting | None:
+def _executor_there(saved: Measured, options: AdviseOptions) -> ExecutorSetting | None:
     """The job's executor as it is on the machine asked about, whose CPUs may be its default."""
     executor = saved.description.executor
     if executor is None or options.cores is None or executor.executor != "multiprocess":
@@ -197,7 +197,7 @@ def _executor_there(saved: SavedProfile, options: AdviseOptions) -> ExecutorSett
     return replace(executor, effective_max_concurrent=there)
 
 
-def default_candidate(saved: SavedProfile, options: AdviseOptions) -> Candidate:
+def default_candidate(saved: Measured, options: AdviseOptions) -> Candidate:
     """Dagster's default: multiprocess, spawn, ``cpu_count`` at once."""
     slots = round(options.cores) if options.cores else saved.host.facts.cpu_count
     return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
@@ -238,7 +238,7 @@ def may_be_ordered(description: WorkloadDescription) -> bool:
 
 
 def storable_ways(
-    saved: SavedProfile, candidates: tuple[Candidate, ...]
+    saved: Measured, candidates: tuple[Candidate, ...]
 ) -> tuple[tuple[Candidate, ...], tuple[Rejection, ...]]:
     """The ways that can hand on what the ops return, and the others with the reason.
 

@@ -36,7 +36,10 @@ def command(
 ) -> None:
     """Print code or configuration for PROFILE's advice; it never imports dynadvise."""
     saved = options.read_profile(state, profile, profiles)
-    from advisor.api.emitting import emit_kind
+    advise = options.advise_values(state, saved.advice.target, values)
+    from advisor.api.emitting import snippet_as
+    from advisor.api.recommend import recommend
 
-    text = emit_kind(saved, kind, options.advise_values(state, saved.advice.target, values))
+    advice = recommend(saved, advise, snippets=False)
+    text = snippet_as(kind, saved, advice, advise.max_connections)
     state.write(text if text.endswith("\n") else text + "\n", output)

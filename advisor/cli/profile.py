@@ -111,9 +111,9 @@ def command(
             outcome = profile.profile(request, progress, announcing(state, agreed))
     emitted = None
     if request.emit:
-        from advisor.api.emitting import emit_kind
+        from advisor.api.emitting import snippet_as
 
-        emitted = emit_kind(outcome.saved, request.emit, request.advise)
+        emitted = snippet_as(request.emit, outcome.saved, outcome.advice, request.max_connections)
     from advisor.cli.showing import show_advice
 
     show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)

@@ -45,7 +45,7 @@ def command(
     advice = recommend(saved, advise)
     emitted = None
     if emit:
-        from advisor.api.emitting import emit_kind
+        from advisor.api.emitting import snippet_as
 
-        emitted = emit_kind(saved, emit, advise)
+        emitted = snippet_as(emit, saved, advice, advise.max_connections)
     show_advice(state, advice, form, output, emitted=emitted)

@@ -55,7 +55,7 @@ def api(monkeypatch):
         asked.plan = request
         return ["process_chunk would be called 12 times", "nothing is run"]
 
-    def recommend(saved, options):
+    def recommend(saved, options, snippets=True):
         asked.recommend = options
         return make_advice(objective=options.objective)
 
@@ -63,8 +63,8 @@ def api(monkeypatch):
         asked.predict = (candidate, options)
         return make_prediction(candidate)
 
-    def emit_kind(saved, kind, options):
-        asked.emit = (kind, options)
+    def snippet_as(kind, measured, advice, max_connections):
+        asked.emit = (kind, max_connections)
         return f"# {kind}"
 
     def calibrate_host(request, progress):
@@ -74,7 +74,7 @@ def api(monkeypatch):
 
     stub("advisor.api.profile", profile=profile, plan=plan)
     stub("advisor.api.recommend", recommend=recommend, predict=predict)
-    stub("advisor.api.emitting", emit_kind=emit_kind)
+    stub("advisor.api.emitting", snippet_as=snippet_as)
     stub("advisor.api.calibrating", calibrate_host=calibrate_host)
     return asked
 
@@ -332,7 +332,7 @@ def test_predict_as_json(api, saved_path):
 def test_emit_prints_the_snippet(api, saved_path, folder):
     result = run("emit", saved_path, "--as", "environments", "--max-connections", 2)
     assert result.stdout == "# environments\n"
-    assert api.emit[1].max_connections == 2
+    assert api.emit == ("environments", 2)
     assert run("emit", saved_path).exit_code == 2
 
 

@@ -1,0 +1,25 @@
+"""All that was measured of a workload and its host: what an advice is computed from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.verification import Verification
+from advisor.domain.workload import WorkloadDescription, WorkloadProfile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """A workload and the host that it was measured on, before any advice.
+
+    Attributes:
+        overhead: Fitted to the host's calibration, or to past runs.
+        verifications: Real runs under chosen candidates, beside their predictions.
+    """
+
+    description: WorkloadDescription
+    workload: WorkloadProfile
+    host: HostProfile
+    overhead: OverheadModel
+    verifications: tuple[Verification, ...] = ()
