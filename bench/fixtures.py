@@ -30,8 +30,8 @@ def write_fixtures(names: list[str]) -> None:
     with its name as ``verify --configurations`` takes it.
     """
     from advisor import store
-    from advisor.api.verify import parse_configuration
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate
 
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name in names:
@@ -59,7 +59,7 @@ def write_fixtures(names: list[str]) -> None:
             "runs": [
                 {
                     "configuration": configuration,
-                    "candidate": dataclasses.asdict(parse_configuration(configuration, preload)),
+                    "candidate": dataclasses.asdict(read_candidate(configuration, preload)),
                     "measured_s": measured,
                 }
                 for configuration, measured in sorted(walls.items())

@@ -115,13 +115,13 @@ def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
 def baseline(found: Recorded) -> Predictions:
     from baseline import regressed_s
 
-    from advisor.api.verify import parse_configuration
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate
 
     predicted = {}
     for run in filter(plain, found.runs):
         saved = found.saved[run.workload, run.repeat]
-        candidate = parse_configuration(run.configuration, preload_list(saved))
+        candidate = read_candidate(run.configuration, preload_list(saved))
         seconds = regressed_s(saved, candidate)
         if seconds is not None:
             predicted[run.trial] = Predicted(seconds, seconds, seconds)

@@ -145,7 +145,7 @@ def instance_of(name: str) -> Iterator[dict[str, str]]:
 
 def labels(saved: Any) -> dict[str, str]:
     """What the advice's own candidates are called in the grid."""
-    from advisor.api.verify import spelling
+    from advisor.domain.candidate_spelling import spelling
 
     advice = saved.advice
     return {
@@ -159,13 +159,14 @@ def predictions(saved: Any) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
-    from advisor.api.verify import grid, parse_configuration, spelling
+    from advisor.api.verify import grid
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate, spelling
 
     preload = preload_list(saved)
     ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
     ways += [saved.advice.recommendation.candidate, saved.advice.config_only.candidate]
-    ways += [parse_configuration(labels(saved)["default"], preload)]
+    ways += [read_candidate(labels(saved)["default"], preload)]
     options = AdviseOptions()
     return {spelling(way): predict(saved, way, options) for way in ways}
 
@@ -176,12 +177,12 @@ def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
 
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import setting_of
-    from advisor.api.verify import parse_configuration
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate
     from advisor.model.prediction import estimate, prediction_of
 
     setting = setting_of(saved, AdviseOptions(), corrected=False)
-    candidate = parse_configuration(configuration, preload_list(saved))
+    candidate = read_candidate(configuration, preload_list(saved))
     with ablation.without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
         return prediction_of(estimate(candidate, changed), changed)
 
@@ -246,12 +247,13 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
     from advisor import store
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
-    from advisor.api.verify import configuration_for, parse_configuration
+    from advisor.api.verify import configuration_for
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate
     from advisor.measure.verification import run_once
 
     saved = store.read(ROOT / profiled(name)[repeat]["path"])
-    candidate = parse_configuration(configuration, preload_list(saved))
+    candidate = read_candidate(configuration, preload_list(saved))
     prediction = predict(saved, candidate, AdviseOptions())
     with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
         ready = configuration_for(

@@ -83,8 +83,8 @@ def newest_profile(example: str, made: Iterable[Record]) -> Record | None:
 
 def spelled_ways(saved: Any) -> list[str]:
     """Every way that applies to an example, as ``dynadvise verify --configurations`` reads it."""
-    from advisor.api.verify import spelling
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import spelling
 
     items, cores = saved.workload.items, max(2, round(saved.host.facts.cpus))
     default = saved.host.facts.cpu_count
@@ -117,16 +117,16 @@ def make_profile(example: str, options: Sequence[str]) -> None:
     from advisor import store
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
-    from advisor.api.verify import parse_configuration, spelling
     from advisor.api.ways import preload_list
     from advisor.dagster_bridge.target import parse_target
+    from advisor.domain.candidate_spelling import read_candidate, spelling
     from advisor.measure.machine import host_facts
 
     path = store.profile_path(PROFILES, host_facts().id, parse_target(target))
     saved = store.read(path)
     ways = {}
     for way in spelled_ways(saved):
-        prediction = predict(saved, parse_configuration(way, preload_list(saved)), AdviseOptions())
+        prediction = predict(saved, read_candidate(way, preload_list(saved)), AdviseOptions())
         ways[way] = {
             "label": prediction.candidate.label,
             **dataclasses.asdict(prediction.makespan_s),
@@ -151,13 +151,14 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
     from advisor import store
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
-    from advisor.api.verify import configuration_for, parse_configuration
+    from advisor.api.verify import configuration_for
     from advisor.api.ways import preload_list
+    from advisor.domain.candidate_spelling import read_candidate
 
     profile = newest_profile(example, records())
     assert profile is not None
     saved = store.read(ROOT / profile["path"])
-    candidate = parse_configuration(way, preload_list(saved))
+    candidate = read_candidate(way, preload_list(saved))
     ready = configuration_for(
         way,
         predict(saved, candidate, AdviseOptions()),

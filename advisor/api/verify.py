@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 
 from advisor.api.options import DEFAULT_PROFILES_DIR, AdviseOptions
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
+from advisor.domain.candidate_spelling import read_candidate, spelling
+from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.verification import Verification, VerifiedRun, comparable
-from advisor.domain.workload import ExecutorSetting, StartMethod, WorkerKind
+from advisor.domain.workload import ExecutorSetting
 
 if TYPE_CHECKING:
     from advisor.domain.advice import Advice, Prediction
@@ -30,12 +31,6 @@ MIN_TIMEOUT_S = 120.0
 KEPT_VERIFICATIONS = 60
 """Of one profile; older ones are dropped, as the machine they tell of has changed."""
 
-SPELLINGS = (
-    "advised, config-only, current, default, runner-up, grid, or METHOD[:AT_ONCE][:batch=N]"
-    "[:threads=N|:processes=N][:depth-first] with METHOD one of execute_in_process, in_process, "
-    "spawn, forkserver, warm, async, each also with `cli-` before it"
-)
-
 
 @dataclass(frozen=True, slots=True)
 class VerifyOptions:
@@ -45,7 +40,7 @@ class VerifyOptions:
         target: As the user spelled it.
         job: Job of the module's ``Definitions``, where the target names no attribute.
         inputs: File or ``module:callable`` with sample inputs, where there is no profile yet.
-        configurations: What to run, as in ``SPELLINGS``.
+        configurations: What to run: ``advised``, ``grid`` ..., or as `read_candidate` reads it.
         repeats: Runs of each.
         run_config: Dagster run config file (YAML) for ops and resources.
         profiles_dir: Where the target's profile is, and where the runs are stored.
@@ -108,106 +103,6 @@ class VerifyOutcome:
     path: Path | None
 
 
-# --- from what the user writes to candidates -------------------------------------------------
-
-
-def parse_configuration(spelled: str, preload: Sequence[str]) -> Candidate:
-    """The way to run that ``METHOD[:AT_ONCE][:batch=N][:threads=N|:processes=N]...`` names.
-
-    Args:
-        spelled: For instance ``warm:4`` or ``in_process:batch=8:threads=8``.
-        preload: The modules that ``warm`` preloads.
-
-    Raises:
-        ConfigurationError: It names no way to run.
-    """
-    method, *parts = (part.strip() for part in spelled.split(":"))
-    plain = _method(method.removeprefix("cli-"), tuple(preload), spelled)
-    if method.startswith("cli-"):
-        plain = dataclasses.replace(plain, launch="cli")
-    depth_first = DEPTH_FIRST in parts
-    numbers: dict[str, int] = {}
-    for part in parts:
-        if part == DEPTH_FIRST:
-            continue
-        name, equals, value = part.rpartition("=")
-        name = name if equals else "at once"
-        known = ("at once", "batch", "threads", "processes")
-        if name not in known or name in numbers or not value.isdecimal() or int(value) < 1:
-            raise _unknown(spelled, f"{part!r} is not understood")
-        numbers[name] = int(value)
-    if "at once" in numbers and plain.executor == "in_process":
-        raise _unknown(spelled, f"{method} runs one step at a time")
-    if "threads" in numbers and "processes" in numbers:
-        raise _unknown(spelled, "a step has threads or processes, not both")
-    kind: WorkerKind | None = next((k for k in _WORKERS if _WORKERS[k] in numbers), None)
-    workers = numbers[_WORKERS[kind]] if kind else 1
-    if workers > 1 and numbers.get("batch", 1) < workers:
-        raise _unknown(spelled, f"{workers} workers in a step need batch={workers} or more")
-    way = dataclasses.replace(
-        plain,
-        max_concurrent=numbers.get("at once", 1),
-        batch_size=numbers.get("batch", 1),
-        workers_in_op=workers,
-        worker_kind=kind if workers > 1 else None,
-        depth_first=depth_first,
-    )
-    if way.is_batched and (depth_first or way.executor == "async"):
-        raise _unknown(spelled, "a batch runs its items' chains whole, by threads or processes")
-    return way
-
-
-DEPTH_FIRST = "depth-first"
-
-_WORKERS: Mapping[WorkerKind, str] = {"thread": "threads", "process": "processes"}
-
-
-def _method(name: str, preload: tuple[str, ...], spelled: str) -> Candidate:
-    if name == "execute_in_process" and not spelled.startswith("cli-"):
-        return Candidate("execute_in_process", "in_process")
-    if name == "in_process":
-        return Candidate("execute_job", "in_process")
-    if name == "async":
-        return Candidate("execute_job", "async")
-    starts: dict[str, StartMethod] = {
-        "spawn": "spawn",
-        "forkserver": "forkserver",
-        "warm": "forkserver",
-    }
-    if name not in starts:
-        raise _unknown(spelled, f"there is no method {name!r}")
-    if name == "warm" and not preload:
-        raise _unknown(spelled, "the profile has no warm preload list")
-    modules = preload if name == "warm" else ()
-    return Candidate("execute_job", "multiprocess", starts[name], modules)
-
-
-def _unknown(spelled: str, reason: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The configuration {spelled!r} names no way to run: {reason}.",
-        where="--configurations",
-        hint=f"Write {SPELLINGS}.",
-    )
-
-
-def spelling(candidate: Candidate) -> str:
-    """A candidate as `parse_configuration` reads it."""
-    name: str
-    if candidate.executor == "in_process":
-        name = "in_process" if candidate.launch != "execute_in_process" else candidate.launch
-    elif candidate.is_warm:
-        name = f"warm:{candidate.max_concurrent}"
-    else:
-        name = f"{candidate.start_method or candidate.executor}:{candidate.max_concurrent}"
-    if candidate.launch == "cli":
-        name = f"cli-{name}"
-    if candidate.batch_size > 1:
-        name += f":batch={candidate.batch_size}"
-    if candidate.worker_kind and candidate.workers_in_op > 1:
-        name += f":{_WORKERS[candidate.worker_kind]}={candidate.workers_in_op}"
-    return f"{name}:{DEPTH_FIRST}" if candidate.depth_first else name
-
-
 def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ...]:
     """The ways to run that are compared exhaustively, from the serial ones to batches."""
     cores = max(2, round(cpus))
@@ -222,7 +117,7 @@ def grid(items: int, cpus: float, preload: Sequence[str]) -> tuple[Candidate, ..
         spelled += [f"{whole}:threads={n}" for n in sorted({min(items, n) for n in (4, 16)})]
         if preload and items > cores:
             spelled.append(f"warm:{cores}:batch={-(-items // (2 * cores))}")
-    return tuple(dict.fromkeys(parse_configuration(text, preload) for text in spelled))
+    return tuple(dict.fromkeys(read_candidate(text, preload) for text in spelled))
 
 
 # --- from candidates to what can be run ------------------------------------------------------
@@ -251,7 +146,7 @@ def _chosen(saved: SavedProfile, names: Sequence[str]) -> dict[str, Candidate]:
                 found.setdefault(prediction.candidate, []).append(name)
             continue
         else:
-            ways = (parse_configuration(name, preload),)
+            ways = (read_candidate(name, preload),)
         for way in ways:
             found.setdefault(way, [])
     return {", ".join(dict.fromkeys(n)) or spelling(way): way for way, n in found.items()}

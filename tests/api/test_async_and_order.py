@@ -8,16 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from factories import PRELOAD, make_description, make_saved_profile
+from factories import make_description, make_saved_profile
 
 from advisor import store
 from advisor.api.options import AdviseOptions
 from advisor.api.recommend import recommend
-from advisor.api.verify import VerifyOptions, parse_configuration, spelling, verify
+from advisor.api.verify import VerifyOptions, verify
 from advisor.api.ways import may_be_ordered, no_event_loop
 from advisor.dagster_bridge.awaiting import held_s, run_to_end
-from advisor.domain.candidate import Candidate
-from advisor.domain.errors import ConfigurationError
 from advisor.domain.workload import MappedOp, OpReference
 from advisor.measure.progress import silent
 
@@ -37,20 +35,6 @@ def mapped(*kinds: bool, tags: dict[str, str] | None = None) -> tuple[MappedOp, 
         )
         for n, kind in enumerate(kinds)
     )
-
-
-def test_ways_are_spelled_as_they_are_read():
-    for spelled in ("async:16", "warm:4:depth-first", "cli-spawn:2:depth-first", "cli-async:3"):
-        assert spelling(parse_configuration(spelled, PRELOAD)) == spelled
-    assert parse_configuration("async:16", ()) == Candidate(
-        "execute_job", "async", max_concurrent=16
-    )
-
-
-@pytest.mark.parametrize("spelled", ["async:4:batch=2", "warm:2:batch=4:depth-first"])
-def test_a_batch_has_no_order_and_no_loop(spelled):
-    with pytest.raises(ConfigurationError, match="batch runs its items' chains whole"):
-        parse_configuration(spelled, PRELOAD)
 
 
 def test_an_event_loop_is_for_jobs_whose_every_mapped_op_is_async(monkeypatch):

@@ -10,15 +10,8 @@ import pytest
 from factories import PRELOAD, make_description, make_saved_profile
 
 from advisor import store
-from advisor.api.verify import (
-    VerifyOptions,
-    executor_run_config,
-    grid,
-    parse_configuration,
-    spelling,
-    verify,
-)
-from advisor.domain.candidate import Candidate
+from advisor.api.verify import VerifyOptions, executor_run_config, grid, verify
+from advisor.domain.candidate_spelling import read_candidate, spelling
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.measure.progress import silent
 from advisor.render.terminal import to_text
@@ -27,12 +20,10 @@ from advisor.render.verification import verification_document
 HERE = Path(__file__).parent
 
 
-def test_every_way_of_the_grid_is_spelled_as_it_is_read():
+def test_every_way_of_the_grid_has_a_spelling_of_its_own():
     ways = grid(24, 2.0, PRELOAD)
     assert len(ways) > 10
     assert len({spelling(way) for way in ways}) == len(ways)
-    for way in ways:
-        assert parse_configuration(spelling(way), PRELOAD) == way
 
 
 def test_a_grid_of_one_item_has_no_batches():
@@ -40,53 +31,12 @@ def test_a_grid_of_one_item_has_no_batches():
     assert not any(way.is_warm for way in grid(8, 2.0, ()))
 
 
-def test_configurations_are_read():
-    assert parse_configuration("warm:4", PRELOAD) == Candidate(
-        "execute_job", "multiprocess", "forkserver", PRELOAD, 4
-    )
-    assert parse_configuration("cli-spawn:2", ()) == Candidate(
-        "cli", "multiprocess", "spawn", max_concurrent=2
-    )
-    assert parse_configuration("in_process:batch=8:threads=8", ()) == Candidate(
-        "execute_job", "in_process", batch_size=8, workers_in_op=8, worker_kind="thread"
-    )
-    assert parse_configuration("spawn:4:batch=3:processes=2", ()).worker_kind == "process"
-
-
-@pytest.mark.parametrize(
-    ("spelled", "at_fault"),
-    [
-        ("dask:2", "dask"),
-        ("spawn:0", "'0'"),
-        ("spawn:two", "'two'"),
-        ("spawn:2:2", "'2'"),
-        ("spawn:batch=x", "batch=x"),
-        ("spawn:retries=2", "retries=2"),
-        ("in_process:4", "one step at a time"),
-        ("in_process:threads=4", "batch=4 or more"),
-        ("in_process:batch=4:threads=2:processes=2", "not both"),
-        ("cli-execute_in_process", "execute_in_process"),
-        ("", "''"),
-    ],
-)
-def test_what_names_no_way_to_run_is_named(spelled, at_fault):
-    with pytest.raises(ConfigurationError) as raised:
-        parse_configuration(spelled, PRELOAD)
-    assert at_fault in str(raised.value)
-    assert "--configurations" in str(raised.value)
-
-
-def test_warm_needs_a_preload_list():
-    with pytest.raises(ConfigurationError, match="preload"):
-        parse_configuration("warm:2", ())
-
-
 def test_the_executor_goes_where_the_job_takes_it():
     setting = make_description().executor
     given = {"ops": {"a": {"config": 1}}, "execution": {"config": {"old": {}}}}
     nested = replace(setting, config_path=("execution", "config", "multiprocess"))
     flat = replace(setting, config_path=("execution", "config"))
-    warm = parse_configuration("warm:4", ("some.module",))
+    warm = read_candidate("warm:4", ("some.module",))
     expected = {
         "max_concurrent": 4,
         "start_method": {"forkserver": {"preload_modules": ["some.module"]}},
@@ -96,7 +46,7 @@ def test_the_executor_goes_where_the_job_takes_it():
         "execution": {"config": {"multiprocess": expected}},
     }
     assert executor_run_config(warm, flat, given)["execution"] == {"config": expected}
-    without = executor_run_config(parse_configuration("execute_in_process", ()), nested, given)
+    without = executor_run_config(read_candidate("execute_in_process", ()), nested, given)
     assert without == {"ops": {"a": {"config": 1}}}
     fixed = replace(setting, fixed_by_code=("max_concurrent",))
     with pytest.raises(DynadviseError, match="fixes its executor"):
@@ -291,7 +241,7 @@ def test_real_runs_sharpen_the_next_prediction(profiled):
 
     path = next(profiled.profiles_dir.glob("*/*.json"))
     saved = store.read(path)
-    spawn = parse_configuration("spawn:2", ())
+    spawn = read_candidate("spawn:2", ())
     first_s = predict(saved, spawn, AdviseOptions()).makespan_s.median
     runs = (VerifiedRun(spawn, 2 * first_s, 0.0, 0.0, 0.0, "2026-01-02T00:00:00+00:00"),) * 3
     seen = Verification("spawn:2", spawn, Interval(first_s, first_s, first_s), runs)

@@ -72,11 +72,11 @@ def test_results_are_compared_by_value():
 
 @pytest.mark.parametrize("launch", ["in_process", "cli-in_process", "execute_in_process"])
 def test_the_results_of_a_real_run_are_read_back(launch):
-    from advisor.api.verify import parse_configuration
     from advisor.dagster_bridge.target import parse_target
+    from advisor.domain.candidate_spelling import read_candidate
     from advisor.measure.verification import Configuration, run_child
 
-    candidate = parse_configuration(launch, ())
+    candidate = read_candidate(launch, ())
     target = parse_target("advisor.examples.csv_files:csv_job")
     config = {} if launch == "execute_in_process" else {"execution": {"config": {"in_process": {}}}}
     child = run_child(
