@@ -38,7 +38,7 @@ def _shown(block: Block) -> str:  # noqa: PLR0911 - one for each kind of block
         case doc.Paragraph(lines):
             return "\\\n".join(map(_line, lines))
         case doc.Note(lines):
-            return f"<sub>{'<br>'.join(map(_inline, lines))}</sub>"
+            return f"<sub>{'<br>'.join(map(_inline, lines))}</sub>" if lines else ""
         case doc.ListBlock(items):
             return "\n".join(f"- {_line(item)}" for item in items)
         case doc.Table():

@@ -196,3 +196,7 @@ def test_the_forms_for_services_stay_whole(text):
     picture = gantt_svg([replace(bars[0], step_key=text)], 2.0, title=text, subtitle=text)
     assert_harmless(picture)
     assert ET.fromstring(picture).tag.endswith("svg")
+
+
+def test_a_gate_without_notes_has_no_empty_small_print():
+    assert "<sub>" not in to_markdown(gate_document(make_gate_report(targets=(), notes=()), ROOT))
