@@ -31,75 +31,23 @@ from advisor.domain.gate import (
     worst,
 )
 from advisor.domain.workload import ItemSample, WorkloadDescription
+from advisor.gate.options import DEFAULT_PAIRS, CheckOptions
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 from advisor.rules import gate as gate_rules
 
 if TYPE_CHECKING:
-    from advisor.api.inspection import Inspected
     from advisor.gate.comparison import Comparison, LookPlan
+    from advisor.gate.inspection import Inspected
     from advisor.gate.measuring import PairedTimings, PairMeasurer
     from advisor.gate.orders import OpCalls, OpSurvey, Survey, Tree
     from advisor.gate.worktree import BaseTree
     from advisor.store import SavedProfile
 
 Progress = Callable[[str, "float | None"], None]
-DEFAULT_PAIRS = 20
-DEFAULT_SAMPLES = 3
 _PAST_PROCESSES = 7
 _PROCESS_TIMEOUT_S = 900.0
 _VERDICTS: Mapping[str, Verdict] = {"slower": "FAIL", "fine": "PASS", "open": "INCONCLUSIVE"}
-
-
-@dataclass(frozen=True, slots=True)
-class CheckOptions:
-    """What ``check`` is asked.
-
-    Attributes:
-        targets: As the user spelled them.
-        job: Job of the module's ``Definitions``, where a target names no attribute.
-        base: Revision to compare with; None: the committed profile.
-        static: Whether to run the static rules alone.
-        failing: Severities and codes that fail the gate.
-        ignore: Codes that are not reported.
-        max_regression: Largest accepted slowdown of an op, as a fraction.
-        max_regret: Largest accepted expected regret of the job's configuration, likewise.
-        pairs: Most pairs of fresh processes for a target.
-        inputs: Target to its sample inputs (a file, or ``module:callable``).
-        items: Items in production, by target; the key ``*`` holds for all others.
-        run_config: Dagster run config file (YAML) for ops and resources.
-        samples: Most items on which the ops are called.
-        item_timeout_s: Longest that one call may take.
-        seed: Of the order inside the pairs; None: by the clock.
-        working_directory: Importable folder, as for Dagster's own command line.
-    """
-
-    targets: tuple[str, ...]
-    job: str | None = None
-    base: str | None = None
-    static: bool = False
-    failing: tuple[str, ...] = ("error",)
-    ignore: tuple[str, ...] = ()
-    max_regression: float = 0.10
-    max_regret: float = 0.15
-    pairs: int = DEFAULT_PAIRS
-    inputs: Mapping[str, str] = field(default_factory=dict)
-    items: Mapping[str, int] = field(default_factory=dict)
-    run_config: Path | None = None
-    samples: int = DEFAULT_SAMPLES
-    profiles_dir: Path = Path("profiles")
-    item_timeout_s: float = 300.0
-    seed: int | None = None
-    working_directory: Path | None = None
-    change: str | None = None
-    objective: str | None = None
-    environment: str | None = None
-    max_connections: int | None = None
-
-    @property
-    def folder(self) -> Path:
-        """The importable folder, absolute."""
-        return (self.working_directory or Path.cwd()).resolve()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +75,7 @@ class Surroundings:
 def real_surroundings() -> Surroundings:
     """The real ones."""
     from advisor.api.gate_advice import advise
-    from advisor.api.inspection import committed_profile, inspect_targets
+    from advisor.gate.inspection import committed_profile, inspect_targets
     from advisor.gate.worktree import base_worktree
     from advisor.measure.machine import host_facts
 
@@ -562,7 +510,7 @@ class _Gate:
         self, check: TargetCheck, inspected: Inspected, findings: Sequence[Finding]
     ) -> TargetCheck:
         """The verdict, on what is left after the ignore lists."""
-        from advisor.api.inspection import silenced_by_comments
+        from advisor.gate.silencing import silenced_by_comments
 
         silenced = silenced_by_comments(findings, self.options.folder)
         kept, ignored = without_ignored(findings, self.options.ignore, silenced)
@@ -740,7 +688,7 @@ def trees(folder: Path, base: BaseTree | None) -> tuple[Tree, Tree | None]:
 def _child_processes(
     options: CheckOptions, target: str, base: Tree | None, head: Tree, folder: Path
 ) -> PairMeasurer:
-    from advisor.api.inspection import run_config_of
+    from advisor.gate.inspection import run_config_of
     from advisor.gate.measuring import ChildProcesses
     from advisor.gate.orders import SurveyRequest
 

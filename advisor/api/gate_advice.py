@@ -8,17 +8,13 @@ from advisor.domain.command_line import target_name
 from advisor.domain.gate import AdviceCheck
 
 if TYPE_CHECKING:
-    from advisor.api.check import CheckOptions
     from advisor.domain.advice import Prediction
+    from advisor.gate.options import CheckOptions
     from advisor.store import SavedProfile
 
 
 def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
-    """Advise anew on ``saved`` and lay the job's own configuration beside the best.
-
-    Only what a pasted config can reach counts, unless the project's ``change`` is ``code``:
-    a gate must not fail because nobody has rewritten the job.
-    """
+    """Advise anew on ``saved`` and lay the job's own configuration beside the best."""
     from advisor.api.options import AdviseOptions
     from advisor.api.recommend import recommend
 
@@ -27,9 +23,9 @@ def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
         saved,
         AdviseOptions(
             items=options.items.get(target, options.items.get("*")),
-            change="code" if options.change == "code" else "config",
-            objective=options.objective or "time",  # type: ignore[arg-type]
-            environment=options.environment or "prod",  # type: ignore[arg-type]
+            change=options.change,
+            objective=options.objective,
+            environment=options.environment,
             max_connections=options.max_connections,
         ),
     )

@@ -19,7 +19,8 @@ from advisor.api.calibrating import (
 from advisor.api.obstacles import static_errors
 from advisor.api.options import ProfileOptions
 from advisor.api.outcomes import ProfileOutcome
-from advisor.domain.errors import ConfigurationError, TargetError
+from advisor.dagster_bridge.run_config import read_run_config
+from advisor.domain.errors import TargetError
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
@@ -40,7 +41,6 @@ __all__ = [
     "plan",
     "profile",
     "profile_from_runs",
-    "read_run_config",
 ]
 
 IMPORT_TIMEOUT_S = 120.0
@@ -56,40 +56,6 @@ LEAST_MEASURING_S = 12.0
 
 REFRESH_S = 6.0
 """With less than this left, the calibration is not refreshed."""
-
-
-def read_run_config(path: Path | None) -> Mapping[str, object] | None:
-    """The run config in a YAML file.
-
-    Raises:
-        ConfigurationError: It cannot be read or is not a mapping; the line is named.
-    """
-    if path is None:
-        return None
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The run config {str(path)!r} cannot be read: {error}.", where=str(path)
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigurationError(
-            f"The run config {str(path)!r} is not YAML: {problem}.",
-            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
-        ) from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigurationError(
-            f"The run config {str(path)!r} is no mapping.",
-            where=str(path),
-            hint="It starts like `ops:` or `resources:`, as in Dagster's launchpad.",
-        )
-    return content
 
 
 def discover_target(target: TargetReference, run_config: Mapping[str, object] | None) -> Discovery:

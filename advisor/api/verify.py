@@ -453,7 +453,8 @@ def planned(
         DynadviseError: The target cannot be profiled, or a configuration is not known.
     """
     from advisor.api.obstacles import static_errors
-    from advisor.api.profile import discover_target, read_run_config
+    from advisor.api.profile import discover_target
+    from advisor.dagster_bridge.run_config import read_run_config
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.verification import estimated_s
     from advisor.measure.workspace import workspace

@@ -13,8 +13,8 @@ from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
 
 if TYPE_CHECKING:
-    from advisor.api.check import CheckOptions
     from advisor.domain.gate import GateReport
+    from advisor.gate.options import CheckOptions
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
 
@@ -167,7 +167,7 @@ def command(
 def _request(
     state: CommandContext, targets: tuple[str, ...], values: dict[str, Any]
 ) -> CheckOptions:
-    from advisor.api.check import CheckOptions
+    from advisor.gate.options import CheckOptions
 
     settings = state.settings
     chosen = targets or settings.targets
@@ -204,9 +204,9 @@ def _request(
         item_timeout_s=values["item_timeout"],
         seed=values["seed"],
         working_directory=values["working_directory"],
-        change=settings.change,
-        objective=settings.objective,
-        environment=settings.environment,
+        change=settings.change or "config",
+        objective=settings.objective or "time",
+        environment=settings.environment or "prod",
         max_connections=settings.max_connections,
     )
 

@@ -11,9 +11,9 @@ from dataclasses import replace
 import pytest
 from factories import make_advice, make_host_profile, make_prediction, make_saved_profile
 
-from advisor.api.check import CheckOptions
-from advisor.api.inspection import inspect_targets
 from advisor.domain.candidate import Candidate
+from advisor.gate.inspection import inspect_targets
+from advisor.gate.options import CheckOptions
 from advisor.measure.machine import host_facts
 from advisor.rules.static import MODULES
 from advisor.store import write

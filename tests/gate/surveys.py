@@ -11,11 +11,12 @@ from typing import Any
 
 from factories import make_description
 
-from advisor.api.check import CheckOptions, Surroundings
-from advisor.api.inspection import Inspected
+from advisor.api.check import Surroundings
 from advisor.domain.errors import DynadviseError
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
+from advisor.gate.inspection import Inspected
+from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
 

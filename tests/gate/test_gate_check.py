@@ -9,11 +9,11 @@ from factories import make_host_facts, make_host_profile, make_saved_profile
 from surveys import RecordedMeasurer, failing, options, surroundings, survey
 
 from advisor.api.check import check
-from advisor.api.inspection import Inspected
 from advisor.domain.errors import ConfigurationError, TargetError
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, exit_status
 from advisor.domain.workload import SourceLocation
+from advisor.gate.inspection import Inspected
 
 STEADY = [0.0100, 0.0101, 0.0099, 0.0102, 0.0098, 0.0100, 0.0101]
 NOISY = [0.010, 0.030, 0.006, 0.022, 0.009, 0.045, 0.007, 0.012, 0.028, 0.008, 0.019, 0.011,
@@ -277,9 +277,9 @@ def test_static_findings_decide_alone(tmp_path):
     assert codes(report) == ["DYN901"]
     assert report.ignored == 1
     source.write_text("@op\ndef work(x):\n    return x\n")
-    from advisor.api import inspection
+    from advisor.gate import silencing
 
-    inspection._source.cache_clear()
+    silencing._source.cache_clear()
     assert check(static, surroundings=around).verdict == "FAIL"
 
 

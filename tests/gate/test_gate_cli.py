@@ -66,7 +66,8 @@ def run_check(*arguments):
 
 def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     """Real worktree, surveys and one real pair; the further pairs repeat that one."""
-    from advisor.api.check import CheckOptions, check, real_surroundings
+    from advisor.api.check import check, real_surroundings
+    from advisor.gate.options import CheckOptions
 
     source = JOB.replace(
         "    return chunk + 1", "    import time, added_gate\n    time.sleep(0.1)\n    return 1"
@@ -141,9 +142,9 @@ def test_a_static_check_of_twenty_jobs_imports_each_module_once(project):
 
 
 def test_static_rules_and_the_committed_profile(project, monkeypatch):
-    from advisor.api.check import CheckOptions
-    from advisor.api.inspection import inspect_targets
     from advisor.domain.candidate import Candidate
+    from advisor.gate.inspection import inspect_targets
+    from advisor.gate.options import CheckOptions
     from advisor.measure.machine import host_facts
 
     options = CheckOptions(targets=("shop_gate:shop_job",), static=True)

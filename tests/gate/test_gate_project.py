@@ -69,8 +69,10 @@ def test_no_change_passes(gate, project):
     result = gate(project, COMPUTE, "--strict")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("PASS: 1 target, 2 ops against main")
-    assert "PASS: `score`" in result.stdout
-    assert "PASS: `rank`" in result.stdout
+    assert [line.split()[:2] for line in result.stdout.splitlines() if " PASS " in line] == [
+        ["score", "PASS"],
+        ["rank", "PASS"],
+    ]
     assert git(project, "status", "--short") == ""
 
 

@@ -11,11 +11,12 @@ import pytest
 from factories import make_saved_profile
 
 from advisor import store
-from advisor.api.check import CheckOptions, check
+from advisor.api.check import check
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
+from advisor.gate.options import CheckOptions
 from advisor.measure.child import run_in_child
 from advisor.measure.op_profile import ProfileRequest, profile_workload
 from advisor.measure.verification import Configuration, run_once
