@@ -16,7 +16,6 @@ import os
 import re
 import secrets
 import stat
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -27,19 +26,18 @@ from advisor.domain.command_line import target_name
 from advisor.domain.errors import DynadviseError, ProfileError
 from advisor.domain.measured import Measured
 from advisor.domain.workload import TargetReference
+from advisor.profile_migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "dynadvise/profile"
-VERSION = 1
+VERSION = 2
 #: A profile of 10,000 items is about 5 MB; what is ten times that is not one of ours.
 MAX_PROFILE_BYTES = 50_000_000
 #: Most file systems allow 255 bytes in a name; the temporary file's name is longer than this.
 _MAX_NAME_LENGTH = 150
-
-#: From a version to the function that makes the next one's document of it.
-_migrations: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {}
+_RESTORE = "Take it from version control, or measure again: `dynadvise profile TARGET`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,7 +209,7 @@ def _document(path: Path, text: str) -> dict[str, Any]:
         raise ProfileError(
             f"{str(path)!r} is damaged: {error.msg}.",
             where=f"{path}:{error.lineno}:{error.colno}",
-            hint="Take it from version control, or measure again: `dynadvise profile TARGET`.",
+            hint=_RESTORE,
         ) from None
     except RecursionError:
         raise ProfileError(f"{str(path)!r} is not a profile: it is nested too deep.") from None
@@ -245,12 +243,18 @@ def _migrate(path: Path, document: dict[str, Any]) -> dict[str, Any]:
             else "Read it with a newer dynadvise.",
         )
     while version < VERSION:
-        if version not in _migrations:
+        if version not in MIGRATIONS:
             raise ProfileError(
                 f"{str(path)!r} has version {version}, which this dynadvise no longer reads.",
                 hint="Measure again: `dynadvise profile TARGET`.",
             )
-        document = _migrations[version](document)
+        try:
+            document = MIGRATIONS[version](document)
+        except (AttributeError, KeyError, TypeError) as error:
+            raise ProfileError(
+                f"{str(path)!r} is damaged: it is no profile of version {version} ({error!r}).",
+                hint=_RESTORE,
+            ) from None
         version += 1
     return document
 
@@ -264,7 +268,7 @@ def _does_not_fit(path: Path, error: Any) -> ProfileError:
     return ProfileError(
         f"{str(path)!r} is damaged: `{field}`: {message[:1].lower()}{message[1:]}{more}.",
         where=f"{path}: {field}",
-        hint="Take it from version control, or measure again: `dynadvise profile TARGET`.",
+        hint=_RESTORE,
     )
 
 

@@ -115,7 +115,7 @@ def make_description(**changes: Any) -> WorkloadDescription:
             job_name="process_all",
             mapped=(
                 MappedOp(
-                    op=chunk,
+                    reference=chunk,
                     item_input="chunk",
                     inputs=("chunk",),
                     outputs=("result",),
@@ -161,7 +161,7 @@ def make_workload_profile(**changes: Any) -> WorkloadProfile:
             items=8,
             ops=(
                 OpProfile(
-                    op="process_chunk",
+                    handle="process_chunk",
                     first_calls=(make_sample(0, wall_s=0.55, cpu_s=0.05),),
                     preloaded_first_calls=(make_sample(0, wall_s=0.51),),
                     later_calls=tuple(make_sample(i) for i in range(1, 5)),

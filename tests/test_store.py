@@ -53,7 +53,7 @@ def test_a_profile_comes_back_equal_and_stamped(saved, path, tmp_path):
 def test_a_profile_is_text_with_schema_and_integer_version(path):
     document = json.loads(path.read_text())
     assert document["schema"] == "dynadvise/profile"
-    assert document["version"] == 1
+    assert document["version"] == 2
     assert document["advice"]["recommendation"]["makespan_s"]["median"] == 0.8
 
 
@@ -248,7 +248,7 @@ def test_a_profile_from_before_the_parents_seconds_were_one_figure_is_read(path)
 
 
 def test_a_newer_version_says_which_dynadvise_reads_it(path):
-    edited(path, version=2, dynadvise_version="3.1.4")
+    edited(path, version=3, dynadvise_version="3.1.4")
     with pytest.raises(ProfileError) as raised:
         store.read(path)
     assert "written by dynadvise 3.1.4" in str(raised.value)
@@ -268,21 +268,50 @@ def test_a_version_that_is_no_integer_is_refused(path, version):
         store.read(edited(path, version=version))
 
 
-def test_an_older_version_is_migrated(path, saved, monkeypatch):
+def as_version_1(path):
+    """The document as the first version wrote it: what was measured is named by the op."""
     document = json.loads(path.read_text())
-    document["version"] = 0
-    document["profile"] = document.pop("workload")
-    path.write_text(json.dumps(document))
-    with pytest.raises(ProfileError, match="version 0"):
+    document["version"] = 1
+    for op, measured in zip(
+        document["description"]["mapped"], document["workload"]["ops"], strict=True
+    ):
+        op["op"] = op.pop("reference")
+        del measured["handle"]
+        measured["op"] = op["op"]["name"]
+    return document
+
+
+def test_a_profile_of_version_1_gets_the_handles_of_its_chain(saved, tmp_path):
+    (op,), (measured,) = saved.description.mapped, saved.workload.ops
+    steps = [
+        replace(op, reference=replace(op.reference, node_path=("outer", alias)))
+        for alias in ("short", "long")
+    ]
+    twice = replace(
+        saved,
+        description=replace(saved.description, mapped=tuple(steps)),
+        workload=replace(
+            saved.workload,
+            ops=tuple(replace(measured, handle=step.handle) for step in steps),
+        ),
+    )
+    path = store.write(twice, tmp_path)
+    path.write_text(json.dumps(as_version_1(path)))
+    read = store.read(path)
+    assert read.workload == twice.workload
+    assert read.description == twice.description
+
+
+@pytest.mark.parametrize("damage", [{"description": None}, {"workload": {"ops": [1]}}])
+def test_a_damaged_profile_of_version_1_is_refused(path, damage):
+    path.write_text(json.dumps({**as_version_1(path), **damage}))
+    with pytest.raises(ProfileError, match="damaged"):
         store.read(path)
 
-    def rename(old):
-        old = dict(old)
-        old["workload"] = old.pop("profile")
-        return old
 
-    monkeypatch.setitem(store._migrations, 0, rename)
-    assert store.read(path).workload == saved.workload
+def test_a_version_that_is_no_longer_read_says_so(path):
+    with pytest.raises(ProfileError, match="version 0"):
+        store.read(edited(path, version=0))
 
 
 def test_writing_again_replaces_the_file_and_leaves_no_other(saved, path, tmp_path):

@@ -342,7 +342,8 @@ def _description(rows: Sequence[RunRow], runs: Sequence[ObservedRun]) -> Workloa
         kind="job",
         job_name=run.job,
         mapped=tuple(
-            MappedOp(op=_reference(op), item_input=None, inputs=(), outputs=()) for op in mapped
+            MappedOp(reference=_reference(op), item_input=None, inputs=(), outputs=())
+            for op in mapped
         ),
         fan_out=_reference(fan_out.op) if fan_out else None,
         collects=tuple(_reference(op) for op in sorted(collects)),

@@ -190,19 +190,15 @@ class _Subject:
 
     def op(self, side: Survey | None, handle: str) -> OpSurvey | None:
         """One op's survey on one side."""
-        return next((op for op in side.ops if op.op.op.handle == handle), None) if side else None
+        return next((op for op in side.ops if op.handle == handle), None) if side else None
 
     @property
     def comparable(self) -> tuple[str, ...]:
         """Handles of the ops that work on both sides."""
         if self.base is None or self.head is None:
             return ()
-        works = {op.op.op.handle for op in self.base.ops if op.failed is None}
-        return tuple(
-            op.op.op.handle
-            for op in self.head.ops
-            if op.failed is None and op.op.op.handle in works
-        )
+        works = {op.handle for op in self.base.ops if op.failed is None}
+        return tuple(op.handle for op in self.head.ops if op.failed is None and op.handle in works)
 
 
 @dataclass
@@ -324,7 +320,7 @@ class _Gate:
     ) -> OpTiming:
         head = subject.op(subject.head, op)
         assert head is not None
-        location = head.op.op.location
+        location = head.op.location
         if op in timings.failed:
             side, reason = timings.failed[op]
             return OpTiming(
@@ -359,24 +355,24 @@ class _Gate:
             mapped = description.mapped if description else ()
             return [
                 OpTiming(
-                    op.op.handle,
+                    op.handle,
                     "COULD NOT MEASURE",
                     reason=subject.head_reason or "head could not be measured",
-                    location=op.op.location,
+                    location=op.location,
                 )
                 for op in mapped
             ]
         listed = []
         for op in subject.head.ops:
-            if op.op.op.handle in done:
+            if op.handle in done:
                 continue
             reason, new = self._reason(subject, op)
             listed.append(
                 OpTiming(
-                    op.op.op.handle,
+                    op.handle,
                     "COULD NOT MEASURE",
                     reason=reason,
-                    location=op.op.op.location,
+                    location=op.op.location,
                     new=new,
                 )
             )
@@ -391,7 +387,7 @@ class _Gate:
             return f"the base has no such target to compare: {subject.base_reason}", True
         if subject.base is None:
             return f"at the base: {subject.base_reason}", False
-        base = subject.op(subject.base, op.op.op.handle)
+        base = subject.op(subject.base, op.handle)
         if base is None:
             return "it is new: the base has no such op", True
         return f"at the base: {base.failed}", False
@@ -410,14 +406,14 @@ class _Gate:
                 "use --base"
             )
         elif subject.head is not None and subject.measurer is not None:
-            past = {op.op: op.later_calls or op.first_calls for op in profile.workload.ops}
-            known = [op for op in subject.head.ops if op.failed is None and past.get(op.op.op.name)]
-            timed = self._past_processes(subject.measurer, [op.op.op.handle for op in known])
+            past = {op.handle: op.later_calls or op.first_calls for op in profile.workload.ops}
+            known = [op for op in subject.head.ops if op.failed is None and past.get(op.handle)]
+            timed = self._past_processes(subject.measurer, [op.handle for op in known])
             subject.timings = [
                 self._past_timing(
                     op,
-                    timed[op.op.op.handle],
-                    _past_seconds(past[op.op.op.name], len(op.calls)),
+                    timed[op.handle],
+                    _past_seconds(past[op.handle], len(op.calls)),
                     profile.overhead.spread(1.0),
                 )
                 for op in known
@@ -439,7 +435,7 @@ class _Gate:
     ) -> OpTiming:
         from advisor.gate import comparison
 
-        handle, location = op.op.op.handle, op.op.op.location
+        handle, location = op.handle, op.op.location
         failed = next((calls.failed for calls in timed if calls.failed is not None), None)
         if failed is not None:
             return OpTiming(handle, "COULD NOT MEASURE", reason=failed, location=location)
@@ -471,7 +467,7 @@ class _Gate:
         proxies = compare_counts(subject.base, subject.head)
         advice = self._advice(subject)
         first = subject.inspected.description
-        job_location = first.mapped[0].op.location if first and first.mapped else None
+        job_location = first.mapped[0].location if first and first.mapped else None
         findings: list[Finding] = list(subject.inspected.findings)
         findings += filter(
             None,
@@ -486,7 +482,7 @@ class _Gate:
                 proxy,
                 target,
                 options.max_regression,
-                owner.op.op.location if owner else job_location,
+                owner.op.location if owner else job_location,
             )
             findings += [finding] if finding else []
         if advice is not None:
@@ -554,9 +550,7 @@ def _target_notes(subject: _Subject) -> tuple[str, ...]:
             "Base and head were timed on inputs of their own: what the base's fan-out op gives "
             "cannot be pickled, or head's ops take other inputs."
         )
-    memoising = [
-        op.op.op.handle for op in (subject.head.ops if subject.head else ()) if op.memoises
-    ]
+    memoising = [op.handle for op in (subject.head.ops if subject.head else ()) if op.memoises]
     if memoising:
         notes.append(
             f"{', '.join(memoising)} keeps results between calls, so each item is timed once a "
@@ -579,9 +573,9 @@ def compare_counts(base: Survey | None, head: Survey | None) -> tuple[ProxyCount
         for name, before, after in pairs
         if before is not None and after is not None
     ]
-    bases = {op.op.op.handle: op for op in base.ops}
+    bases = {op.handle: op for op in base.ops}
     for op in head.ops:
-        handle = op.op.op.handle
+        handle = op.handle
         before = bases.get(handle)
         if before is None or not before.calls or not op.calls:
             continue
@@ -623,12 +617,7 @@ def on_head(profile: SavedProfile, head: Survey, timings: Sequence[OpTiming]) ->
     The definitions are head's. Each op's seconds are the profile's times the ratio that was
     measured, which is without unit and so holds for a profile of another host class too.
     """
-    names = {op.op.op.handle: op.op.op.name for op in head.ops}
-    ratios = {
-        names[timing.op]: timing.ratio
-        for timing in timings
-        if timing.ratio is not None and timing.op in names
-    }
+    ratios = {timing.op: timing.ratio for timing in timings if timing.ratio is not None}
 
     def scaled(calls: tuple[ItemSample, ...], ratio: float) -> tuple[ItemSample, ...]:
         return tuple(
@@ -638,9 +627,9 @@ def on_head(profile: SavedProfile, head: Survey, timings: Sequence[OpTiming]) ->
     ops = tuple(
         replace(
             op,
-            first_calls=scaled(op.first_calls, ratios.get(op.op, 1.0)),
-            preloaded_first_calls=scaled(op.preloaded_first_calls, ratios.get(op.op, 1.0)),
-            later_calls=scaled(op.later_calls, ratios.get(op.op, 1.0)),
+            first_calls=scaled(op.first_calls, ratios.get(op.handle, 1.0)),
+            preloaded_first_calls=scaled(op.preloaded_first_calls, ratios.get(op.handle, 1.0)),
+            later_calls=scaled(op.later_calls, ratios.get(op.handle, 1.0)),
         )
         for op in profile.workload.ops
     )

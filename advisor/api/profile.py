@@ -307,8 +307,8 @@ def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple[Verif
     """Verified runs of an earlier profile, as long as the code of the ops is the same."""
     if previous is None:
         return ()
-    before = [op.op.source_hash for op in previous.description.mapped]
-    now = [op.op.source_hash for op in found.description.mapped]
+    before = [op.reference.source_hash for op in previous.description.mapped]
+    now = [op.reference.source_hash for op in found.description.mapped]
     return previous.verifications if before == now else ()
 
 

@@ -415,7 +415,7 @@ def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Pr
 
 def _no_loop_for(description: WorkloadDescription) -> str | None:
     """Why the ops' waits cannot share an event loop; a missing package hinders no prediction."""
-    blocking = [op.op.name for op in description.mapped if not op.is_async]
+    blocking = [op.name for op in description.mapped if not op.is_async]
     if not blocking:
         return None
     return f"{', '.join(blocking)} is not `async def` and blocks the loop"

@@ -75,7 +75,7 @@ class VerifyPlan:
         configurations: Ready to run, without doubles.
         repeats: Runs of each.
         items: Items of the profile: how often each mapped op will be executed in a run.
-        mapped_ops: Names of the ops that are executed for each item.
+        mapped_ops: Handles of the ops that are executed for each item.
         estimated_s: How long all runs take by the predictions; None where one is unknown.
         left_out: What was asked for and cannot be run here, with the reason.
     """
@@ -490,11 +490,11 @@ def planned(
                 "There is nothing to run.", details="\n".join(f"{n}: {r}" for n, r in left_out)
             )
         plan = VerifyPlan(
-            job=saved.description.job_name or saved.description.mapped[0].op.name,
+            job=saved.description.job_name or saved.description.mapped[0].name,
             configurations=tuple(ready),
             repeats=options.repeats,
             items=saved.workload.items,
-            mapped_ops=tuple(mapped.op.name for mapped in saved.description.mapped),
+            mapped_ops=tuple(mapped.handle for mapped in saved.description.mapped),
             estimated_s=estimated_s(ready, options.repeats),
             left_out=tuple(left_out),
         )

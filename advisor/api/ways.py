@@ -205,7 +205,7 @@ def default_candidate(saved: Measured, options: AdviseOptions) -> Candidate:
 
 def no_event_loop(description: WorkloadDescription) -> str | None:
     """Why the steps cannot share an event loop; empty where no op asks for one, None: they can."""
-    blocking = [op.op.name for op in description.mapped if not op.is_async]
+    blocking = [op.name for op in description.mapped if not op.is_async]
     if len(blocking) == len(description.mapped):
         return ""
     if blocking:
@@ -232,7 +232,7 @@ def may_be_ordered(description: WorkloadDescription) -> bool:
     return (
         len(description.mapped) > 1
         and description.kind in ("job", "graph")
-        and all(len(op.op.node_path) == 1 for op in description.mapped)
+        and all(len(op.reference.node_path) == 1 for op in description.mapped)
         and not has_priorities(description)
     )
 

@@ -231,7 +231,7 @@ class Invocation:
         """
         if self._resources is not None:
             return
-        references = [mapped.op for mapped in self.description.mapped]
+        references = [mapped.reference for mapped in self.description.mapped]
         keys = {key for reference in references for key in self._keys_of(reference)}
         self._resources = self._started(keys)
 
@@ -293,7 +293,7 @@ class Invocation:
         if self.loaded.function is not None:
             function = self.loaded.function
             return PreparedCall(lambda: function(**inputs), None)
-        reference = op.op if isinstance(op, MappedOp) else op
+        reference = op.reference if isinstance(op, MappedOp) else op
         definition = self.ops[reference.handle]
         if compute_function(definition) is None:
             raise CannotInvokeError(
@@ -347,7 +347,7 @@ class Invocation:
         return self.prepare(op, inputs, key).run()
 
     def _run(self) -> DagsterRun:
-        job_name = self.description.job_name or self.description.mapped[0].op.name
+        job_name = self.description.job_name or self.description.mapped[0].name
         return DagsterRun(job_name=job_name, run_id=self.run_id, run_config=dict(self.run_config))
 
     def _op_config(self, reference: OpReference, definition: OpDefinition) -> Any:
@@ -383,7 +383,7 @@ class Invocation:
         Raises:
             CannotStoreError: As ``store``.
         """
-        definition = self.ops.get(op.op.handle)
+        definition = self.ops.get(op.handle)
         loaded = {}
         for name in op.outputs:
             manager = self._io_manager(op, name)
@@ -404,10 +404,10 @@ class Invocation:
         return loaded
 
     def _output_context(self, op: MappedOp, name: str, index: int) -> OutputContext:
-        definition = self.ops.get(op.op.handle)
+        definition = self.ops.get(op.handle)
         output = definition.output_def_named(name) if definition else None
         return build_output_context(
-            step_key=f"{op.op.handle}[{index}]",
+            step_key=f"{op.handle}[{index}]",
             name=name,
             run_id=self.run_id,
             definition_metadata=dict(output.metadata) if output and output.metadata else None,
@@ -438,7 +438,7 @@ class Invocation:
         return self._manager_resources[key]
 
     def _manager_key(self, op: MappedOp, output_name: str) -> str:
-        definition = self.ops.get(op.op.handle)
+        definition = self.ops.get(op.handle)
         return definition.output_def_named(output_name).io_manager_key if definition else ""
 
     def _io_manager(self, op: MappedOp, output_name: str) -> IOManager:
@@ -513,7 +513,7 @@ def item_inputs(
         results: Outputs by name of the chain's ops that were called for this item, by handle.
         fixed: The inputs that are the same for every item, by handle.
     """
-    inputs = dict(fixed.get(op.op.handle, {}))
+    inputs = dict(fixed.get(op.handle, {}))
     for name in op.inputs:
         handle, output = op.sources.get(name, ("", ""))
         if handle in results and output in results[handle]:

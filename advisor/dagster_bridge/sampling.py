@@ -104,7 +104,7 @@ def draw_samples(
         open_invocation(loaded, description, run_config, Path(folder)) as invocation,
     ):
         upstream = _Upstream(loaded, invocation, run_config, folder)
-        steps = upstream.plan_for([fan_out.handle, *(op.op.handle for op in description.mapped)])
+        steps = upstream.plan_for([fan_out.handle, *(op.handle for op in description.mapped)])
         if compute_function(loaded.ops[fan_out.handle]) is None:
             outputs, fan_out_s = upstream.run_with(fan_out.handle)
         else:
@@ -112,7 +112,7 @@ def draw_samples(
             inputs = upstream.inputs_of(steps[fan_out.handle])
             outputs, fan_out_s = _call(invocation, fan_out, inputs)
         fixed = {
-            mapped.op.handle: upstream.inputs_of(steps[mapped.op.handle], only=mapped.fixed_inputs)
+            mapped.handle: upstream.inputs_of(steps[mapped.handle], only=mapped.fixed_inputs)
             for mapped in description.mapped
         }
     yielded = _yielded(description, outputs)
@@ -217,7 +217,7 @@ class _Upstream:
                 self._job = larger
                 steps = self._steps()
                 needed = needed_by(handles, steps)
-        mapped = {op.op.handle for op in self.invocation.description.mapped}
+        mapped = {op.handle for op in self.invocation.description.mapped}
         self._handles = [
             handle for handle in needed if handle not in mapped and handle != handles[0]
         ]
@@ -326,8 +326,8 @@ class _Upstream:
 
 def no_samples(description: WorkloadDescription) -> TargetError:
     """The error where nothing says what an item is: it shows the three ways."""
-    op = description.mapped[0].op.name
-    location = description.mapped[0].op.location
+    op = description.mapped[0].name
+    location = description.mapped[0].location
     # A child's current folder is the target's: the user's is not known here.
     again = command("profile", description, "--inputs", "items.json", here=Path("/"))
     return TargetError(
@@ -486,7 +486,7 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
         inputs = {str(name): value for name, value in entry.items()}
     else:
         raise TargetError(
-            f"An item of '{op.op.name}' is a mapping of its inputs, not a {_kind(entry)}.",
+            f"An item of '{op.name}' is a mapping of its inputs, not a {_kind(entry)}.",
             where=where,
             hint=f"Its inputs: {', '.join(names) or 'none'}.",
         )
@@ -494,14 +494,14 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
     if unknown:
         close = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
         raise TargetError(
-            f"'{op.op.name}' has no input '{unknown[0]}'.",
+            f"'{op.name}' has no input '{unknown[0]}'.",
             where=where,
             hint=f"Did you mean {close[0]}?" if close else f"Its inputs: {', '.join(names)}.",
         )
     missing = [name for name in required if name not in inputs]
     if missing:
         raise TargetError(
-            f"Input '{missing[0]}' of '{op.op.name}' is missing.",
+            f"Input '{missing[0]}' of '{op.name}' is missing.",
             where=where,
             hint=f"An item needs: {', '.join(required)}.",
         )

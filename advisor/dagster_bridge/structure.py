@@ -284,7 +284,7 @@ def _of_function(loaded: LoadedTarget, function: Callable[..., Any]) -> Workload
     inputs = [parameter.name for parameter in named]
     required = [parameter.name for parameter in named if parameter.default is parameter.empty]
     mapped = MappedOp(
-        op=OpReference(name, (name,), source_location(function), source_hash(function)),
+        reference=OpReference(name, (name,), source_location(function), source_hash(function)),
         item_input=_the_only(inputs, required),
         inputs=tuple(inputs),
         outputs=(SINGLE_RESULT,),
@@ -318,7 +318,7 @@ def _op_facts(
     function = compute_function(op)
     inputs = tuple(value_inputs(op))
     return MappedOp(
-        op=op_reference(op, handle),
+        reference=op_reference(op, handle),
         item_input=item_input,
         inputs=inputs,
         outputs=tuple(output.name for output in op.output_defs),

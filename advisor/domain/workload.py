@@ -89,7 +89,7 @@ class MappedOp:
     or an earlier mapped op's. ``optional_inputs`` have a default.
     """
 
-    op: OpReference
+    reference: OpReference
     item_input: str | None
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
@@ -102,6 +102,21 @@ class MappedOp:
     tags: Mapping[str, str] = field(default_factory=dict)
     optional_inputs: tuple[str, ...] = ()
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def handle(self) -> str:
+        """The op's step key without a mapping key: what tells it from all others of the job."""
+        return self.reference.handle
+
+    @property
+    def name(self) -> str:
+        """Name of the op's definition, which two steps of a chain may share (aliases)."""
+        return self.reference.name
+
+    @property
+    def location(self) -> SourceLocation | None:
+        """Where the op's function stands in the user's code."""
+        return self.reference.location
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +290,7 @@ class OpProfile:
     """What was measured of one mapped op.
 
     Attributes:
-        op: The op's name.
+        handle: The op's step key without a mapping key.
         first_calls: First calls, each in a fresh process: what every step pays under
             multiprocess with ``spawn``.
         preloaded_first_calls: First calls, each in a fresh process that had imported
@@ -293,7 +308,7 @@ class OpProfile:
         resource_init_cpu_s: CPU seconds of starting the resources; None where they are not known.
     """
 
-    op: str
+    handle: str
     first_calls: tuple[ItemSample, ...]
     preloaded_first_calls: tuple[ItemSample, ...]
     later_calls: tuple[ItemSample, ...]

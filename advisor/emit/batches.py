@@ -88,7 +88,7 @@ def _module(request: EmitRequest) -> str:
         source = items_source(request.description)
         form = items_form(request.description, source, one_step=one_step, kind=kind)
         if form is not None:
-            return _plain_module(request, request.description.mapped[0].op.name, form, shared)
+            return _plain_module(request, request.description.mapped[0].name, form, shared)
         request = replace(request, description=described_as_job(request.description))
         imported = job_of_op(request.description, source)
     else:
@@ -157,7 +157,7 @@ def batched_job_name(description: WorkloadDescription) -> str:
     """
     if description.kind == "asset":
         return f"{identifier(description.target.attribute or '', 'The asset')}_batched_job"
-    name = description.job_name or description.mapped[0].op.name
+    name = description.job_name or description.mapped[0].name
     return f"{identifier(name, 'The job')}_batched"
 
 

@@ -69,7 +69,7 @@ def emit_async(request: EmitRequest) -> str:
     Raises:
         DynadviseError: A mapped op is not ``async def``: it would block the loop.
     """
-    blocking = [op.op.name for op in request.description.mapped if not op.is_async]
+    blocking = [op.name for op in request.description.mapped if not op.is_async]
     if blocking:
         raise DynadviseError(
             f"{', '.join(blocking)} is not `async def`: on the async executor it would block the"

@@ -174,7 +174,7 @@ def _fan_out(description: WorkloadDescription, nodes: dict[str, GraphNode]) -> G
             "Profile the job again.",
         )
     depth = len(description.graph_path) + 1
-    for op in (*(each.op for each in description.mapped), *description.collects):
+    for op in (*(each.reference for each in description.mapped), *description.collects):
         if len(path) > 1 and op.node_path[:depth] == description.fan_out.node_path[:depth]:
             raise _refuse(
                 f"the graph {path[0]} hands the items of {path[-1]} out, and {op.name} inside it"
@@ -223,7 +223,7 @@ def _check_mapped(description: WorkloadDescription, mapped: dict[str, GraphNode]
         own = [key for key in op.io_manager_keys if key != "io_manager"]
         if own:
             raise _refuse(
-                f"{op.op.name} stores its outputs with an IO manager of its own ({own[0]}),"
+                f"{op.name} stores its outputs with an IO manager of its own ({own[0]}),"
                 " which would be handed lists of items",
                 "Let the op store its result itself, or return it through the job's IO manager.",
             )

@@ -81,8 +81,9 @@ def _pools(request: EmitRequest) -> list[str]:
             f"For this pool alone: dagster instance concurrency set {one_line(pool)} {at_once}", 2
         )
     if not pools:
-        ops = [op.op.name for op in request.description.mapped]
-        names = ", ".join([name for name in ops if held_by.get(name)] or ops)
+        mapped = request.description.mapped
+        ops = [op for op in mapped if held_by.get(op.handle)] or mapped
+        names = ", ".join(dict.fromkeys(op.name for op in ops))
         lines += _indented(f'The op must name the pool: @op(pool="db") on {names}.', 2)
     return lines
 
@@ -90,7 +91,7 @@ def _pools(request: EmitRequest) -> list[str]:
 def _connections(request: EmitRequest) -> dict[str, int]:
     """Most connections that a call of each op was seen to hold."""
     return {
-        op.op: max((call.connections for call in (*op.first_calls, *op.later_calls)), default=0)
+        op.handle: max((call.connections for call in (*op.first_calls, *op.later_calls)), default=0)
         for op in (request.workload.ops if request.workload else ())
     }
 

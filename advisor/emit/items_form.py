@@ -146,7 +146,7 @@ def items_form(
     elif description.kind == "function" and op.is_generator:
         call = f"list({call})"
     on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
-    batching = f"{'your_' * (op.op.name == READING)}{op.op.name}_{on}"
+    batching = f"{'your_' * (op.name == READING)}{op.name}_{on}"
     splitting = SPLITTING[0] if one_step else SPLITTING[1]
     mapped = f"{splitting}().map({batching})"
     body = f"{batching}({splitting}())" if one_step else f"{RESULTS}({mapped}.collect())"
@@ -185,7 +185,7 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
         DynadviseError: The op has several inputs or outputs, so that one item does not fill it.
     """
     op = description.mapped[0]
-    name = op.op.name
+    name = op.name
     if len(op.inputs) != 1 or len(op.outputs) != 1 or name in {READING, RESULTS}:
         raise DynadviseError(
             f"{name} needs context, config or resources and has"
@@ -220,7 +220,7 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
 
 def job_of_op(description: WorkloadDescription, source: ItemsSource) -> JobImport:
     """Lines that make a job of a bare op: its items, the op, and the list of results."""
-    name = description.mapped[0].op.name
+    name = description.mapped[0].name
     module = user_module(description)
     lines = [
         resources_of_module(),

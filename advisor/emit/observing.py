@@ -16,9 +16,11 @@ from advisor.emit.wording import decision
 def emit_instrument(request: EmitRequest) -> str:
     """A decorator that times an op, and the job with its mapped ops so timed."""
     imported = imported_job(request)
-    names = [op.op.name for op in request.description.mapped]
+    names = list(dict.fromkeys(op.name for op in request.description.mapped))
     first = identifier(names[0], "The mapped op")
-    check_functions(node for node in request.description.graph if node.name in names)
+    depth = len(request.description.graph_path)
+    nodes = {".".join(op.reference.node_path[depth:]) for op in request.description.mapped}
+    check_functions(node for node in request.description.graph if node.name in nodes)
     imports, code = copied("timing")
     return render(
         "instrument.py.j2",
@@ -48,7 +50,7 @@ def emit_monitor(request: EmitRequest) -> str:
     items = request.advice.workload.items
     batched = request.candidate.is_batched
     watched = [f"{name}_batched"] if batched else [name]
-    mapped = [] if batched else [op.op.handle for op in description.mapped]
+    mapped = [] if batched else [op.handle for op in description.mapped]
     said = f"Predicted for {items} items: {seconds(span.median)}."
     if batched:
         said += " A batched run does not show its items: each run is taken to have as many."

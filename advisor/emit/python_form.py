@@ -58,7 +58,7 @@ def _priorities(request: EmitRequest) -> dict[str, str]:
     Raises:
         DynadviseError: The ops are not nodes of a job that the snippet could build again.
     """
-    ops = [op.op for op in request.description.mapped]
+    ops = [op.reference for op in request.description.mapped]
     if imported_job(request) is None or any(len(op.node_path) > 1 for op in ops):
         raise DynadviseError(
             "The tags that make this chain depth first cannot be put in from outside: its ops are"

@@ -175,7 +175,7 @@ def turns_for(surveys: Iterable[Survey], handle: str) -> int:
 
 
 def _surveyed(surveys: Iterable[Survey], handle: str) -> list[OpSurvey]:
-    return [op for survey in surveys for op in survey.ops if op.op.op.handle == handle]
+    return [op for survey in surveys for op in survey.ops if op.handle == handle]
 
 
 @dataclass

@@ -80,6 +80,11 @@ class OpSurvey:
     failed: str | None = None
 
     @property
+    def handle(self) -> str:
+        """The op's step key without a mapping key."""
+        return self.op.handle
+
+    @property
     def warm_s(self) -> float:
         """Median seconds of a call after the first, where there was one."""
         later = self.calls[1:] or self.calls

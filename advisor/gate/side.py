@@ -77,15 +77,15 @@ def _refuse_foreign(description: WorkloadDescription, tree: Tree) -> None:
     foreign = Path(tree.foreign_root).resolve()
     own = Path(tree.root).resolve()
     for op in description.mapped:
-        if op.op.location is None:
+        if op.location is None:
             continue
-        file = Path(op.op.location.file).resolve()
+        file = Path(op.location.file).resolve()
         if "site-packages" in file.parts:  # a library's op, in an environment inside the project
             continue
         if file.is_relative_to(foreign) and not file.is_relative_to(own):
             raise SideFailedError(
-                f"For {tree.side}, `{op.op.handle}` was loaded from the other side's files.",
-                where=str(op.op.location),
+                f"For {tree.side}, `{op.handle}` was loaded from the other side's files.",
+                where=str(op.location),
                 hint="The project must be importable from its folder, not from an installed copy.",
             )
 
@@ -128,7 +128,7 @@ def called(
     timeout_s: float,
 ) -> Call:
     """Call an op under the clock."""
-    watch(f"`{op.op.handle}`, item {index},", timeout_s)
+    watch(f"`{op.handle}`, item {index},", timeout_s)
     try:
         prepared = invocation.prepare(op, row)
         queued, cpu, start = _queued_s(), time.process_time(), time.perf_counter()
@@ -161,7 +161,7 @@ def _reason(error: Exception, op: MappedOp, index: int) -> str:
 
     if isinstance(error, DynadviseError):
         return error.without_texts
-    told = f"`{op.op.handle}`, item {index}, raised {in_words(error)}"
+    told = f"`{op.handle}`, item {index}, raised {in_words(error)}"
     show_text(f"{told}: {text_of(error)}")
     return told
 

@@ -37,8 +37,8 @@ def survey_tree(request: SurveyRequest) -> Survey:
     with opened_side(request) as opened:
         drawn = drawn_samples(request, opened)
         opened.invocation.start_resources()
-        inputs: Inputs = {op.op.handle: [] for op in opened.description.mapped}
-        found = {op.op.handle: _Found(op) for op in opened.description.mapped}
+        inputs: Inputs = {op.handle: [] for op in opened.description.mapped}
+        found = {op.handle: _Found(op) for op in opened.description.mapped}
         for index, item in enumerate(drawn.items[: request.samples]):
             _survey_item(
                 request,
@@ -86,7 +86,7 @@ def _survey_item(
 
     results: dict[str, dict[str, object]] = {}
     for op in opened.description.mapped:
-        each = found[op.op.handle]
+        each = found[op.handle]
         if each.failed is not None:
             return
         before = set(sys.modules)
@@ -94,8 +94,8 @@ def _survey_item(
         call = called(opened.invocation, op, row, index, request.item_timeout_s)
         if call.failed is not None:
             each.failed = call.failed
-            reason = f"`{op.op.handle}`, which it needs, failed"
-            for later in list(found.values())[list(found).index(op.op.handle) + 1 :]:
+            reason = f"`{op.handle}`, which it needs, failed"
+            for later in list(found.values())[list(found).index(op.handle) + 1 :]:
                 later.failed = later.failed or reason
             return
         if index == 0:
@@ -111,8 +111,8 @@ def _survey_item(
                 output_bytes=pickled_bytes(call.outputs),
             )
         )
-        inputs[op.op.handle].append(row)
-        results[op.op.handle] = call.outputs
+        inputs[op.handle].append(row)
+        results[op.handle] = call.outputs
 
 
 def _repeat_s(
@@ -144,7 +144,5 @@ def _reads(file: str | None, description: WorkloadDescription) -> bool:
     except Exception:  # noqa: BLE001 - classes that moved, whatever __setstate__ raises
         return False
     return all(
-        set(row) <= set(op.inputs)
-        for op in description.mapped
-        for row in rows.get(op.op.handle, [])
+        set(row) <= set(op.inputs) for op in description.mapped for row in rows.get(op.handle, [])
     )

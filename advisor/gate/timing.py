@@ -27,7 +27,7 @@ def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     with opened_side(request.survey) as opened, contextlib.suppress(OtherGoneError):
         opened.invocation.start_resources()
         inputs = _inputs_for(request, opened)
-        ops = {op.op.handle: op for op in opened.description.mapped}
+        ops = {op.handle: op for op in opened.description.mapped}
         baton = request.baton and Baton(request.baton, request.survey.tree.side)
         if baton:
             baton.meet()
@@ -108,11 +108,11 @@ def _inputs_for(request: TimingRequest, opened: Opened) -> Inputs:
         content = Path(request.samples_file).read_bytes()
         return cast("Inputs", pickle.loads(content))  # noqa: S301 - written by our own survey
     drawn = drawn_samples(request.survey, opened)
-    inputs: Inputs = {op.op.handle: [] for op in opened.description.mapped}
+    inputs: Inputs = {op.handle: [] for op in opened.description.mapped}
     for item in drawn.items[: request.survey.samples]:
         results: dict[str, dict[str, object]] = {}
         for op in opened.description.mapped:
             row = item_inputs(op, item.inputs, results, drawn.fixed_inputs)
-            inputs[op.op.handle].append(row)
-            results[op.op.handle] = opened.invocation.call(op, row)
+            inputs[op.handle].append(row)
+            results[op.handle] = opened.invocation.call(op, row)
     return inputs

@@ -125,8 +125,8 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
             results: dict[str, Mapping[str, object]] = {}
             for op in opened.chain:
                 inputs = opened.inputs_of(op, item, results)
-                results[op.op.handle] = opened.call(op, inputs, item)
-                serialize(results[op.op.handle])
+                results[op.handle] = opened.call(op, inputs, item)
+                serialize(results[op.handle])
             deadline = min(deadline, time.perf_counter() + order.most_s)
             if time.perf_counter() >= deadline:
                 break
@@ -158,8 +158,8 @@ def _own_directories(assignment: Assignment) -> tuple[str, ...]:
     """Folders of the package that holds the ops, the user's even where it is installed."""
     found = set()
     for op in assignment.description.mapped:
-        if op.op.location:
-            folder = Path(op.op.location.file).resolve().parent
+        if op.location:
+            folder = Path(op.location.file).resolve().parent
             while (folder.parent / "__init__.py").exists():
                 folder = folder.parent
             if (folder / "__init__.py").exists():
@@ -209,8 +209,8 @@ def _category(stack: Sequence[StackFrame], own: tuple[str, ...]) -> HotspotCateg
 def _awaiting(assignment: Assignment) -> StackFrame | None:
     """The op to which waiting in an event loop belongs: the first that is ``async def``."""
     for op in assignment.description.mapped:
-        if op.is_async and op.op.location:
-            return StackFrame(op.op.name, op.op.location.file, op.op.location.line)
+        if op.is_async and op.location:
+            return StackFrame(op.name, op.location.file, op.location.line)
     return None
 
 

@@ -640,7 +640,7 @@ class _Measurement:
                 unpicklable = unpicklable or scouted.drawn.unpicklable
             found.append(
                 OpProfile(
-                    op=mapped.op.name,
+                    handle=mapped.handle,
                     first_calls=self._samples(first, place, scouted.drawn),
                     preloaded_first_calls=self._samples(preloaded, place, scouted.drawn),
                     later_calls=self._samples(scouted.later, place, scouted.drawn),

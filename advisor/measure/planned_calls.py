@@ -36,11 +36,11 @@ def plan_executions(request: ProfileRequest, description: WorkloadDescription) -
 
 
 def _names(ops: tuple[OpReference, ...]) -> str:
-    return ", ".join(repr(op.name) for op in ops)
+    return ", ".join(repr(op.handle) for op in ops)
 
 
 def _chain(description: WorkloadDescription) -> str:
-    return " and ".join(repr(mapped.op.name) for mapped in description.mapped)
+    return " and ".join(repr(mapped.handle) for mapped in description.mapped)
 
 
 def _most_samples(request: ProfileRequest) -> int:
@@ -59,7 +59,7 @@ def _summary(request: ProfileRequest, description: WorkloadDescription) -> str:
     else:
         not_run += description.collects
     others = (*map(repr, description.other_fan_outs), *map(repr, description.other_ops))
-    left = ", ".join([*(repr(op.name) for op in not_run), *others])
+    left = ", ".join([*(repr(op.handle) for op in not_run), *others])
     return f"Would run {', '.join(parts)}" + (f"; not {left}." if left else ".")
 
 

@@ -148,7 +148,7 @@ class Session:
 
     def label(self, op: MappedOp, item: int) -> str:
         """How messages name a call."""
-        return f"op {op.op.name!r} on item {self.drawn.positions[item]}"
+        return f"op {op.name!r} on item {self.drawn.positions[item]}"
 
     def _watch(self, op: MappedOp, item: int) -> None:
         watch(self.label(op, item), self.assignment.item_timeout_s, self.drawn.keys[item])
@@ -167,8 +167,8 @@ class Session:
         """Run the whole chain on an item, unmeasured; what the last op gave."""
         results: dict[str, Mapping[str, object]] = {}
         for op in self.chain:
-            results[op.op.handle] = self.call(op, self.inputs_of(op, item, results), item)
-        return _given(results[self.chain[-1].op.handle])
+            results[op.handle] = self.call(op, self.inputs_of(op, item, results), item)
+        return _given(results[self.chain[-1].handle])
 
     def inputs_of(
         self, op: MappedOp, item: int, results: Mapping[str, Mapping[str, object]]
@@ -229,14 +229,14 @@ class Session:
                 )
             )
             reasons.append(reason)
-            results[op.op.handle] = outputs
+            results[op.handle] = outputs
         value = next_value(self.chain[-1], results)
-        given = parts_of(_given(results[self.chain[-1].op.handle]))
+        given = parts_of(_given(results[self.chain[-1].handle]))
         return ChainRun(item, tuple(samples), tuple(reasons), given), value
 
     def _stored(self, op: MappedOp, item: int) -> tuple[float, float]:
         """Seconds to store and to load an item's outputs, or the median of those measured."""
-        known = self.stored.get(op.op.handle, {})
+        known = self.stored.get(op.handle, {})
         if item in known:
             return known[item]
         if not known:
@@ -250,8 +250,8 @@ class Session:
         """Time the op's own IO manager on the outputs, of a few items."""
         from advisor.dagster_bridge.invocation import CannotStoreError
 
-        known = self.stored.setdefault(op.op.handle, {})
-        if item in known or len(known) >= _STORED_ITEMS or op.op.handle in self.not_stored:
+        known = self.stored.setdefault(op.handle, {})
+        if item in known or len(known) >= _STORED_ITEMS or op.handle in self.not_stored:
             return
         try:
             with _timed_io(self.invocation, op) as spent:
@@ -260,7 +260,7 @@ class Session:
                     self.invocation.load(op, item)
         except Exception as error:  # noqa: BLE001 - what an IO manager raises outside of a run
             told = error.what if isinstance(error, CannotStoreError) else failure_in_words(error)
-            self.not_stored.add(op.op.handle)
+            self.not_stored.add(op.handle)
             self.notes[f"Storing was not measured: {told}"] = None
         else:
             known[item] = spent["handle_output"], spent["load_input"]
@@ -299,7 +299,7 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
 
 def next_value(op: MappedOp, results: Mapping[str, Mapping[str, object]]) -> object:
     """What the chain's last op hands on: its only output, or its first."""
-    outputs = results[op.op.handle]
+    outputs = results[op.handle]
     if len(outputs) == 1:
         return next(iter(outputs.values()))
     return outputs.get(op.outputs[0]) if op.outputs else None

@@ -154,10 +154,9 @@ def workload_from_runs(
             f"No mapped step{f' of {op!r}' if op else ''} succeeded in these runs.",
             hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
         )
-    known = {profile.op: profile for profile in measured.ops} if measured else {}
+    known = {profile.handle: profile for profile in measured.ops} if measured else {}
     profiles = tuple(
-        _op_profile(name, found, keys, known.get(name.rsplit(".", 1)[-1]))
-        for name, found in chain.items()
+        _op_profile(handle, found, keys, known.get(handle)) for handle, found in chain.items()
     )
     fan_outs = [found for run in runs if (found := fan_out_step(run)) is not None]
     collects = [step for run in runs for step in collect_steps(run)]
@@ -191,7 +190,7 @@ def method_key(run: ObservedRun) -> str:
 
 
 def _op_profile(
-    name: str,
+    handle: str,
     found: Sequence[tuple[ObservedRun, ObservedStep]],
     keys: dict[str, int],
     known: OpProfile | None,
@@ -220,7 +219,7 @@ def _op_profile(
         and step.resource_init_started_s is not None
     ]
     return OpProfile(
-        op=name.rsplit(".", 1)[-1],
+        handle=handle,
         first_calls=tuple(first),
         preloaded_first_calls=tuple(preloaded),
         later_calls=tuple(later),

@@ -57,7 +57,7 @@ def _order(description: WorkloadDescription, chosen: Prediction, setting: Settin
     depth = first_result_s(replace(candidate, depth_first=True), setting)
     if breadth < EARLIER * depth:
         return
-    last = description.mapped[-1].op.name
+    last = description.mapped[-1].name
     moved = setting.items.count * setting.items.between_bytes
     held = f" ({size(moved)})" if moved >= 2**20 else ""
     yield (

@@ -81,7 +81,7 @@ def report_document(
     if verifications:
         blocks += (Heading("Real runs"), *verification_document(verifications, "").blocks[1:])
     mapped: list[Text] = []
-    for op in (mapped.op for mapped in description.mapped):
+    for op in (mapped.reference for mapped in description.mapped):
         place = f" ({op.location})" if op.location else ""
         mapped.append((Span(op.handle, code=True), place))
     blocks += (Heading("Mapped ops"), ListBlock(tuple(mapped)))

@@ -8,7 +8,7 @@ import pytest
 from factories import make_overhead, make_sample, make_workload_profile
 from hypothesis import given
 from hypothesis import strategies as st
-from observed_runs import make_observed
+from observed_runs import make_observed, make_step
 
 from advisor.api.analyze import profile_from_runs
 from advisor.dagster_bridge.event_log import RunRow
@@ -91,7 +91,7 @@ def test_samples_are_the_computing_of_each_item() -> None:
     work = [0.2, 0.4, 0.8, 1.6]
     profile = workload_from_runs([make_observed(work)])
     (op,) = profile.ops
-    assert (profile.items, op.op) == (4, "work")
+    assert (profile.items, op.handle) == (4, "work")
     assert sorted(sample.wall_s for sample in op.first_calls) == pytest.approx(work)
     assert op.later_calls == ()
     assert profile.collect_items == 4
@@ -117,7 +117,7 @@ def test_failed_steps_are_no_samples() -> None:
 
 def test_an_earlier_measurement_fills_in_cpu_and_memory() -> None:
     known = OpProfile(
-        op="work",
+        handle="work",
         first_calls=(),
         preloaded_first_calls=(),
         later_calls=(make_sample(wall_s=1.0, cpu_s=0.25, peak_rss_bytes=500),),
@@ -126,6 +126,22 @@ def test_an_earlier_measurement_fills_in_cpu_and_memory() -> None:
     sample = workload_from_runs([make_observed([2.0] * 3)], measured=measured).ops[0].first_calls[0]
     assert sample.cpu_s == pytest.approx(0.5)
     assert sample.peak_rss_bytes == 500
+
+
+def test_two_steps_of_one_op_are_filled_in_from_their_own_measurements() -> None:
+    run = make_observed([2.0] * 3)
+    long = [make_step(f"long[{n}]", 10.0 + 3.0 * n, work_s=2.0) for n in range(3)]
+    short = [make_step(f"short[{n}]", 1.0 + 3.0 * n, work_s=1.0) for n in range(3)]
+    steps = (run.steps[0], *short, *long)
+    measured = make_workload_profile(
+        ops=tuple(
+            OpProfile(handle, (), (), (make_sample(wall_s=1.0, cpu_s=cpu_s),))
+            for handle, cpu_s in (("short", 0.25), ("long", 0.75))
+        )
+    )
+    ops = workload_from_runs([replace(run, steps=steps)], measured=measured).ops
+    assert [op.handle for op in ops] == ["short", "long"]
+    assert [op.first_calls[0].cpu_s for op in ops] == pytest.approx([0.25, 1.5])
 
 
 @pytest.mark.parametrize(

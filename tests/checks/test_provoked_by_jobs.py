@@ -176,7 +176,9 @@ def commit_profile(folder):
     options = CheckOptions(targets=("provoking:heavy",), static=True)
     described = inspect_targets(options)[0].description
     (op,) = described.mapped
-    older = replace(described, mapped=(replace(op, op=replace(op.op, source_hash="older")),))
+    older = replace(
+        described, mapped=(replace(op, reference=replace(op.reference, source_hash="older")),)
+    )
     own = Candidate("execute_job", "multiprocess", "spawn", max_concurrent=1)
     warm = Candidate("execute_job", "multiprocess", "forkserver", ("dagster",), 8)
     current = make_prediction(own, 14.3, peak_memory_bytes=2**50)

@@ -147,7 +147,7 @@ PROVOKED = {
             description=make_description(
                 executor=SOUND_EXECUTOR,
                 nested_fan_outs=(
-                    NestedFanOut(make_description().mapped[0].op, ("one.work", "one.total")),
+                    NestedFanOut(make_description().mapped[0].reference, ("one.work", "one.total")),
                 ),
             )
         ),

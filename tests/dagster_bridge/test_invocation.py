@@ -36,7 +36,7 @@ def opened(name: str, folder: Path, run_config=None):
 
 def op_named(invocation: Invocation, name: str):
     return next(
-        mapped for mapped in invocation.description.mapped if mapped.op.node_path[-1] == name
+        mapped for mapped in invocation.description.mapped if mapped.reference.node_path[-1] == name
     )
 
 
@@ -123,7 +123,7 @@ def test_inputs_of_each_op_of_a_chain_are_put_together(tmp_path: Path) -> None:
         results: dict[str, dict[str, object]] = {}
         for mapped in invocation.description.mapped:
             inputs = item_inputs(mapped, {"value": 5}, results, {})
-            results[mapped.op.handle] = invocation.call(mapped, inputs)
+            results[mapped.handle] = invocation.call(mapped, inputs)
         assert results["both"] == {"result": 15}
     with opened("chain_job", tmp_path) as invocation:
         add = op_named(invocation, "add")

@@ -34,8 +34,8 @@ def test_chain_of_two_with_an_input_from_elsewhere() -> None:
     description = described("chain_job")
     double, add = description.mapped
     assert description.fan_out.handle == "three"
-    assert (double.op.handle, double.item_input, double.fixed_inputs) == ("double", "value", ())
-    assert (add.op.handle, add.item_input, add.fixed_inputs) == ("add", "value", ("extra",))
+    assert (double.handle, double.item_input, double.fixed_inputs) == ("double", "value", ())
+    assert (add.handle, add.item_input, add.fixed_inputs) == ("add", "value", ("extra",))
     assert add.sources == {"value": ("double", "result")}
     assert handles(description.upstream) == ["offset"]
     assert handles(description.collects) == ["total"]
@@ -45,14 +45,14 @@ def test_chain_of_two_with_an_input_from_elsewhere() -> None:
 
 def test_the_same_chain_composed_in_one_lambda() -> None:
     description = described("composed_job")
-    assert [mapped.op.handle for mapped in description.mapped] == ["double", "add"]
+    assert [mapped.handle for mapped in description.mapped] == ["double", "add"]
     assert handles(description.upstream) == ["first_number", "offset"]
 
 
 def test_nested_graphs_give_whole_handles() -> None:
     description = described("nested_job")
     assert description.fan_out.node_path == ("whole", "three")
-    assert [mapped.op.handle for mapped in description.mapped] == [
+    assert [mapped.handle for mapped in description.mapped] == [
         "whole.inner.double",
         "whole.inner.double_2",
     ]
@@ -92,7 +92,7 @@ def test_a_job_without_items_says_so(name: str, said: str) -> None:
 
 
 def test_the_kinds_of_ops_are_told_apart_without_a_run_config() -> None:
-    ops = {mapped.op.name: mapped for mapped in described("kinds_job").mapped}
+    ops = {mapped.name: mapped for mapped in described("kinds_job").mapped}
     assert {name for name, mapped in ops.items() if mapped.is_async} == {
         "awaits",
         "awaits_and_yields",
@@ -127,7 +127,7 @@ def test_a_bare_op_and_a_function_have_one_mapped_op_and_no_fan_out() -> None:
     assert function.mapped[0].inputs == ("text", "times_over")
     assert function.mapped[0].item_input == "text"
     assert function.mapped[0].outputs == ("result",)
-    assert function.mapped[0].op.location.file.endswith("bridge_shapes.py")
+    assert function.mapped[0].location.file.endswith("bridge_shapes.py")
 
 
 # --- the hash of the code ---

@@ -158,7 +158,7 @@ def judged_by_monitor(description, predicted_s, record, instance, number, folder
     """What the emitted sensor says of a finished run, for a prediction."""
     run_id = record.dagster_run.run_id
     steps = instance.get_records_for_run(run_id, of_type=DagsterEventType.STEP_SUCCESS).records
-    last = description.mapped[-1].op.name
+    last = description.mapped[-1].name
     items = sum(f"{last}[" in str(step.event_log_entry.step_key) for step in steps)
     assert items > 1
     advice = make_advice()

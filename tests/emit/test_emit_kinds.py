@@ -379,7 +379,7 @@ def test_dagster_yaml_holds_pool_run_limit_compute_logs_and_retention_and_dagste
 
 def test_a_pool_keeps_the_limit_that_the_instance_has_and_is_named_for_the_op_that_holds():
     described = describe_job("emit_chain_job", "chain_job")
-    first, *_, last = (op.op.name for op in described.mapped)
+    first, *_, last = (op.name for op in described.mapped)
     mapped = (*described.mapped[:-1], replace(described.mapped[-1], pool="db"))
     pooled = replace(described, mapped=mapped, pool_limits={"db": 3})
     text = emit("dagster-yaml", request_for(pooled, WARM_2))
@@ -387,7 +387,7 @@ def test_a_pool_keeps_the_limit_that_the_instance_has_and_is_named_for_the_op_th
 
     profile = make_workload_profile().ops[0]
     calls = (make_sample(0, connections=2),)
-    ops = tuple(replace(profile, op=op.op.name) for op in described.mapped)
+    ops = tuple(replace(profile, handle=op.handle) for op in described.mapped)
     ops = (*ops[:-1], replace(ops[-1], later_calls=calls))
     workload = replace(make_workload_profile(), ops=ops)
     request = request_for(described, WARM_2, workload=workload, max_connections=4)

@@ -95,7 +95,7 @@ def test_ops_inside_a_graph_are_told_where_the_tag_goes():
     nested = replace(
         description,
         mapped=tuple(
-            replace(op, op=OpReference(op.op.name, ("outer", op.op.name)))
+            replace(op, reference=OpReference(op.name, ("outer", op.name)))
             for op in description.mapped
         ),
     )

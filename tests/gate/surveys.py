@@ -25,7 +25,7 @@ TARGET = "shop.chunks:process_all"
 
 def mapped(name: str = "process_chunk", line: int = 12) -> MappedOp:
     op = OpReference(name, (name,), SourceLocation("shop/chunks.py", line))
-    return MappedOp(op=op, item_input="chunk", inputs=("chunk",), outputs=("result",))
+    return MappedOp(reference=op, item_input="chunk", inputs=("chunk",), outputs=("result",))
 
 
 def survey(
@@ -49,8 +49,7 @@ def survey(
 
 def failing(whole: Survey, op: str, reason: str) -> Survey:
     ops = tuple(
-        replace(each, calls=(), failed=reason) if each.op.op.handle == op else each
-        for each in whole.ops
+        replace(each, calls=(), failed=reason) if each.handle == op else each for each in whole.ops
     )
     return replace(whole, ops=ops)
 

@@ -235,6 +235,34 @@ def test_the_advice_is_made_on_heads_measurements():
     assert after.wall_s == pytest.approx(1.5 * before.wall_s, rel=0.02)
 
 
+def test_two_steps_of_one_op_keep_their_own_ratios():
+    asked = []
+
+    def advise(_options, saved):
+        asked.append(saved)
+        return AdviceCheck(0.0)
+
+    whole = survey("short", "long")
+    one_op = replace(
+        whole,
+        ops=tuple(
+            replace(op, op=replace(op.op, reference=replace(op.op.reference, name="nap")))
+            for op in whole.ops
+        ),
+    )
+    slow = [1.5 * s for s in STEADY]
+    seconds = timed(STEADY, STEADY, "short") | timed(STEADY, slow, "long")
+    saved = make_saved_profile()
+    ops = tuple(replace(saved.workload.ops[0], handle=op.handle) for op in one_op.ops)
+    saved = replace(saved, workload=replace(saved.workload, ops=ops))
+    measurer = RecordedMeasurer({"base": one_op, "head": one_op}, seconds)
+    check(options(), surroundings=surroundings(measurer, profile=lambda *_: saved, advise=advise))
+    before = ops[0].later_calls[0].wall_s
+    short, long = (op.later_calls[0].wall_s for op in asked[0].workload.ops)
+    assert short == pytest.approx(before, rel=0.02)
+    assert long == pytest.approx(1.5 * before, rel=0.02)
+
+
 def test_against_the_committed_profile_of_the_same_host_class():
     measurer = RecordedMeasurer(
         {"head": survey()}, {("head", "process_chunk"): [0.9, 0.905, 0.895, 0.9]}

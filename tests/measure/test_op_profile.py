@@ -26,7 +26,7 @@ FILE = HERE / "workloads.py"
 
 def request(name, budget_s=60.0, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
-    if name != "two_stage":
+    if name not in {"two_stage", "napping"}:
         options.setdefault("inputs", "workloads:items")
     return ProfileRequest(describe(load_target(target)), budget_s=budget_s, **options)
 
@@ -59,7 +59,7 @@ def two_stage(counted):
 
 def test_every_op_of_the_chain_is_measured(two_stage):
     prepare, burn = two_stage.ops
-    assert (prepare.op, burn.op) == ("prepare", "burn")
+    assert (prepare.handle, burn.handle) == ("prepare", "burn")
     assert two_stage.items == 6
     for profile in two_stage.ops:
         assert len(profile.first_calls) >= 2
@@ -67,6 +67,13 @@ def test_every_op_of_the_chain_is_measured(two_stage):
         assert {sample.item for sample in profile.later_calls} == set(range(6))
         assert profile.base_rss_bytes > 10 << 20
     assert all(sample.key is None for sample in burn.later_calls)
+
+
+def test_two_steps_of_one_op_are_two_profiles():
+    short, long = profile_workload(request("napping", budget_s=5.0)).ops
+    assert (short.handle, long.handle) == ("short", "long")
+    assert median(call.wall_s for call in long.calls) > 0.02
+    assert median(call.wall_s for call in short.calls) < 0.02
 
 
 def test_waiting_and_computing_are_told_apart(two_stage):

@@ -27,6 +27,18 @@ def numbers():
 
 
 @op
+def nap(number: int) -> int:
+    time.sleep(0.001 if number < 100 else 0.03)
+    return number + 100
+
+
+@job
+def napping():
+    """One op twice in the chain."""
+    numbers().map(lambda number: nap.alias("long")(nap.alias("short")(number)))
+
+
+@op
 def prepare(number: int) -> bytes:
     count()
     import xmlrpc.client

@@ -24,7 +24,7 @@ def chain(wall_s: float, cpu_s: float, items: int, *, between_bytes: int = 100) 
     op = workload.ops[0]
     calls = tuple(replace(call, output_bytes=between_bytes) for call in op.later_calls)
     first = replace(op, later_calls=calls, first_calls=(), preloaded_first_calls=())
-    return replace(workload, ops=(first, replace(op, op="then")))
+    return replace(workload, ops=(first, replace(op, handle="then")))
 
 
 def setting_for(workload: WorkloadProfile, memory_bytes: int = 24 << 30) -> Setting:

@@ -28,7 +28,7 @@ WARM_8 = replace(WARM_2, max_concurrent=8)
 
 def setting(limit: int | None, *, stages: int = 1, pooled: tuple[bool, ...] = (True,)) -> Setting:
     workload = profile(1.0, 0.001, 12)
-    ops = tuple(replace(workload.ops[0], op=f"op{place}") for place in range(stages))
+    ops = tuple(replace(workload.ops[0], handle=f"op{place}") for place in range(stages))
     items = items_of(replace(workload, ops=ops))
     return Setting(
         items,

@@ -60,7 +60,7 @@ def test_large_payloads_are_named_with_their_seconds() -> None:
 
 def test_a_chain_is_advised_depth_first_where_its_first_result_is_late() -> None:
     workload = profile(0.5, 0.1, 40)
-    chain = replace(workload, ops=(workload.ops[0], replace(workload.ops[0], op="then")))
+    chain = replace(workload, ops=(workload.ops[0], replace(workload.ops[0], handle="then")))
     for candidate in (WARM, IN_PROCESS):
         found = said(chain, candidate, "work", "then")
         assert any("dagster/priority" in text and "'then'" in text for text in found)

@@ -31,19 +31,19 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             yield Finding(
                 CODE,
                 "warning",
-                f"{op.op.name} names the pool {op.pool}, which has no limit on this instance:"
+                f"{op.name} names the pool {op.pool}, which has no limit on this instance:"
                 " it holds nothing back.",
                 f"dagster instance concurrency set {op.pool} 2 (or as many as may be).",
-                op.op.location,
+                op.location,
                 facts.description.target.spelled,
             )
         elif instance.pool_granularity == "run":
             yield Finding(
                 CODE,
                 "warning",
-                f"{op.op.name} names the pool {op.pool}, which this instance counts by run: the"
+                f"{op.name} names the pool {op.pool}, which this instance counts by run: the"
                 " steps of one run are not limited.",
                 "Set `concurrency: {pools: {granularity: op}}` in dagster.yaml.",
-                op.op.location,
+                op.location,
                 facts.description.target.spelled,
             )

@@ -93,4 +93,4 @@ def _words(setting: ExecutorSetting) -> str:
 
 
 def _location(description: WorkloadDescription) -> SourceLocation | None:
-    return description.mapped[0].op.location if description.mapped else None
+    return description.mapped[0].location if description.mapped else None

@@ -23,17 +23,17 @@ def check_profile_code(
         description: As the definitions are now.
         profiled: As they were when the profile was made.
     """
-    before = {op.op.handle: op.op for op in profiled.mapped}
+    before = {op.handle: op.reference for op in profiled.mapped}
     target = description.target.spelled
     findings = []
     for mapped in description.mapped:
-        old = before.get(mapped.op.handle)
+        old = before.get(mapped.handle)
         if old is None:
-            what = f"`{mapped.op.handle}` is not in the committed profile"
-        elif None in {old.source_hash, mapped.op.source_hash}:
+            what = f"`{mapped.handle}` is not in the committed profile"
+        elif None in {old.source_hash, mapped.reference.source_hash}:
             continue
-        elif old.source_hash != mapped.op.source_hash:
-            what = f"the code of `{mapped.op.handle}` has changed since the committed profile"
+        elif old.source_hash != mapped.reference.source_hash:
+            what = f"the code of `{mapped.handle}` has changed since the committed profile"
         else:
             continue
         findings.append(
@@ -42,7 +42,7 @@ def check_profile_code(
                 "warning",
                 f"{what[0].upper()}{what[1:]}, so that its advice may not hold.",
                 spelled_out(REMEDY, description),
-                mapped.op.location,
+                mapped.location,
                 target,
             )
         )

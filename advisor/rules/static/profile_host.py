@@ -28,6 +28,6 @@ def check_profile_host(
         "note",
         f"The committed profile is of host class {profiled.id}; this is {here.id}.",
         spelled_out(REMEDY, description),
-        description.mapped[0].op.location if description.mapped else None,
+        description.mapped[0].location if description.mapped else None,
         target,
     )

@@ -28,6 +28,6 @@ def check_profile_version(
         severity,
         f"The committed profile was measured with Dagster {old}; this is {new}.",
         spelled_out(REMEDY, description),
-        description.mapped[0].op.location if description.mapped else None,
+        description.mapped[0].location if description.mapped else None,
         target,
     )

@@ -52,9 +52,9 @@ def _of_steps(facts: CheckFacts) -> Iterator[Finding]:
             CODE,
             "note",
             f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
-            f" ({op.op.name}){cost}.",
+            f" ({op.name}){cost}.",
             "What is advised keeps the limit. Raise it if what it protects allows more.",
-            op.op.location,
+            op.location,
             description.target.spelled,
         )
 
@@ -67,10 +67,10 @@ def _of_runs(facts: CheckFacts) -> Iterator[Finding]:
             yield Finding(
                 CODE,
                 "warning",
-                f"{op.op.name} has the tag {key}, and dagster.yaml limits the runs with that tag:"
+                f"{op.name} has the tag {key}, and dagster.yaml limits the runs with that tag:"
                 " the steps of one run are not limited.",
                 "Put tag_concurrency_limits into the executor's config (the steps of a run), or"
                 " give the op a pool (the steps of all runs).",
-                op.op.location,
+                op.location,
                 facts.description.target.spelled,
             )
