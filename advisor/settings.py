@@ -21,7 +21,7 @@ _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class DescribedHost:
     """A described machine; None: as on this one."""
 
     cores: float | None = None
@@ -51,7 +51,7 @@ class Settings:
     targets: tuple[str, ...] = ()
     inputs: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, int] = field(default_factory=dict)
-    hosts: Mapping[str, Machine] = field(default_factory=dict)
+    hosts: Mapping[str, DescribedHost] = field(default_factory=dict)
     fail_on: FailOn = "error"
     max_regression: float = 0.10
     max_regret: float = 0.15
@@ -75,7 +75,7 @@ class Settings:
         """How many items a target has in production; None where not set."""
         return self.items.get(target, self.items.get("*"))
 
-    def machine(self, name: str) -> Machine:
+    def machine(self, name: str) -> DescribedHost:
         """The described machine ``name``.
 
         Raises:
@@ -270,17 +270,17 @@ class _Reader:
 
         return read
 
-    def _hosts(self, key: str, value: Any) -> Mapping[str, Machine]:
+    def _hosts(self, key: str, value: Any) -> Mapping[str, DescribedHost]:
         if not isinstance(value, dict):
             self._expected(key, value, "a table, name to cores and memory")
         return {name: self._machine(name, facts) for name, facts in value.items()}
 
-    def _machine(self, name: str, facts: Any) -> Machine:
+    def _machine(self, name: str, facts: Any) -> DescribedHost:
         if not isinstance(facts, dict):
             self._expected(name, facts, 'a table such as {cores = 8, memory = "32GiB"}')
         self._only_known(facts, ("cores", "memory"), f"[{_TABLE}.hosts.{name}]")
         cores = self._positive("cores", facts["cores"]) if "cores" in facts else None
-        return Machine(cores, self._memory(facts["memory"]) if "memory" in facts else None)
+        return DescribedHost(cores, self._memory(facts["memory"]) if "memory" in facts else None)
 
     def _memory(self, value: Any) -> int:
         try:

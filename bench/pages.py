@@ -171,8 +171,8 @@ def choices(found: Recorded, advised: str = "advised") -> dict[Trial, Choice]:
 
 def search_seconds(found: Recorded) -> dict[str, float]:
     """How long a whole search takes for 10,000 items of a workload, in seconds."""
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import recommend
+    from advisor.domain.options import AdviseOptions
 
     took = {}
     for name in found.names:

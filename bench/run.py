@@ -157,11 +157,11 @@ def labels(saved: Any) -> dict[str, str]:
 
 def predictions(saved: Any) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
     from advisor.api.verify import grid
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate, spelling
+    from advisor.domain.options import AdviseOptions
 
     preload = preload_list(saved)
     ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
@@ -175,10 +175,10 @@ def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
     """The prediction by the simulator alone, without one of its mechanisms."""
     import ablation
 
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import setting_of
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.options import AdviseOptions
     from advisor.model.prediction import estimate, prediction_of
 
     setting = setting_of(saved, AdviseOptions(), corrected=False)
@@ -245,11 +245,11 @@ def expected_s(name: str, configuration: str) -> float:
 def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> float:
     """Run a configuration once in a quiet moment, record it, and return its wall clock."""
     from advisor import store
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
     from advisor.api.verify import configuration_for
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.options import AdviseOptions
     from advisor.measure.verification import run_once
 
     saved = store.read(ROOT / profiled(name)[repeat]["path"])

@@ -115,11 +115,11 @@ def make_profile(example: str, options: Sequence[str]) -> None:
     if done.returncode != 0:
         raise SystemExit(f"profiling {example} failed:\n{done.stderr[-3000:]}")
     from advisor import store
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
     from advisor.api.ways import preload_list
     from advisor.dagster_bridge.target import parse_target
     from advisor.domain.candidate_spelling import read_candidate, spelling
+    from advisor.domain.options import AdviseOptions
     from advisor.measure.machine import host_facts
 
     path = store.profile_path(PROFILES, host_facts().id, parse_target(target))
@@ -149,11 +149,11 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
         DynadviseError: The job cannot be run that way; the message says why.
     """
     from advisor import store
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
     from advisor.api.verify import configuration_for
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.options import AdviseOptions
 
     profile = newest_profile(example, records())
     assert profile is not None

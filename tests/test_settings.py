@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from advisor.domain.errors import ConfigurationError
-from advisor.settings import Machine, Settings, load, parse_size
+from advisor.settings import DescribedHost, Settings, load, parse_size
 
 WHOLE = """
 [project]
@@ -39,7 +39,7 @@ def test_everything_is_read(tmp_path):
     assert settings.path == tmp_path / "pyproject.toml"
     assert settings.targets == ("shop.jobs:all", "shop.jobs:one")
     assert settings.items_of("anything") == 400
-    assert settings.hosts == {"production": Machine(8.0, 32 * 2**30)}
+    assert settings.hosts == {"production": DescribedHost(8.0, 32 * 2**30)}
     assert (settings.fail_on, settings.max_regression, settings.max_regret) == (
         "warning",
         0.2,

@@ -140,8 +140,8 @@ def profile_from_runs(
     Raises:
         DynadviseError: The runs hold no mapped step that succeeded, or no executor to learn from.
     """
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import advise
+    from advisor.domain.options import AdviseOptions
     from advisor.model.learning import overhead_model_from_runs, workload_from_runs
     from advisor.store import with_advice
 
@@ -279,8 +279,8 @@ def _drift(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> Drift | N
 
 def _predicted(run: ObservedRun, saved: SavedProfile) -> Interval | None:
     """The saved model's prediction of the way and the number of items of this run."""
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
+    from advisor.domain.options import AdviseOptions
     from advisor.model.drift import candidate_of
     from advisor.model.run_statistics import item_count
 

@@ -6,9 +6,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from advisor.api.options import CalibrateOptions
 from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
 from advisor.domain.host import HostProfile
+from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
@@ -25,6 +25,19 @@ IMPORT_TIMEOUT_S = 120.0
 
 CALIBRATION_S, MODULE_S = 40.0, 13.0
 """About what a calibration takes, and one for a further module on the same host."""
+
+
+def target_of(workload: WorkloadOptions) -> TargetReference:
+    """The target that the user spelled.
+
+    Raises:
+        TargetError: It is not spelled as a target.
+    """
+    from advisor.dagster_bridge.target import parse_target
+
+    return parse_target(
+        workload.target, job=workload.job, working_directory=workload.working_directory
+    )
 
 
 def subject_of(target: TargetReference | None) -> CalibrationSubject:
@@ -153,25 +166,31 @@ def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
 @sole_use()
 @workspace()
 def calibrate_host(
-    options: CalibrateOptions, progress: Progress | None = None
+    workload: WorkloadOptions | None = None,
+    *,
+    recalibrate: bool = False,
+    progress: Progress | None = None,
 ) -> CalibrationOutcome:
-    """Measure this host alone, or read its calibration from the cache."""
-    from advisor.dagster_bridge.target import parse_target
+    """Measure this host alone, or read its calibration from the cache.
+
+    Args:
+        workload: What the calibration imports, as the steps of its job will; None: Dagster alone.
+        recalibrate: Whether to measure again though a calibration is cached.
+        progress: Told what is being done.
+    """
     from advisor.measure.cheaper_steps import with_cheaper_steps
     from advisor.measure.progress import silent
     from advisor.model.fit import fit_overhead
 
     target = None
-    if options.target is not None:
-        target = parse_target(
-            options.target, job=options.job, working_directory=options.working_directory
-        )
+    if workload is not None:
+        target = target_of(workload)
         _import_once(target)
     begun = time.monotonic()
     subject = subject_of(target)
     host = calibrated_host(
         subject,
-        recalibrate=options.recalibrate,
+        recalibrate=recalibrate,
         budget_s=60.0 - (time.monotonic() - begun),
         progress=progress or silent,
     )

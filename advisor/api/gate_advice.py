@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
     """Advise anew on ``saved`` and lay the job's own configuration beside the best."""
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import recommend
+    from advisor.domain.options import AdviseOptions
 
     target = target_name(saved.description.target)
     advice = recommend(

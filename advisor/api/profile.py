@@ -15,12 +15,13 @@ from advisor.api.calibrating import (
     importable_folders,
     refreshed_host,
     subject_of,
+    target_of,
 )
 from advisor.api.obstacles import static_errors
-from advisor.api.options import ProfileOptions
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import TargetError
+from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
@@ -78,14 +79,6 @@ def discover_target(target: TargetReference, run_config: Mapping[str, object] | 
     return cast("Discovery", found.unwrap(f"importing {target.spelled}"))
 
 
-def _reference(request: ProfileOptions) -> TargetReference:
-    from advisor.dagster_bridge.target import parse_target
-
-    return parse_target(
-        request.target, job=request.job, working_directory=request.working_directory
-    )
-
-
 def plan(request: ProfileOptions) -> list[str]:
     """What ``profile`` would run, how often, and what it would measure; nothing is run.
 
@@ -93,11 +86,11 @@ def plan(request: ProfileOptions) -> list[str]:
     """
     from advisor.measure.progress import silent
 
-    target = _reference(request)
-    found = discover_target(target, read_run_config(request.run_config))
+    target = target_of(request.workload)
+    found = discover_target(target, read_run_config(request.workload.run_config))
     errors = static_errors(found)
     subject = subject_of(target)
-    calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
+    calibrating_s = CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
     if not calibrating_s:
         host = "The host's calibration is used and refreshed."
     elif calibrating_s < CALIBRATION_S:
@@ -106,7 +99,7 @@ def plan(request: ProfileOptions) -> list[str]:
     else:
         host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
         host += f"about {seconds(calibrating_s)}."
-    measured = _measure_request(request, found, request.budget_s, silent)
+    measured = _measure_request(request, found, request.measure.budget_s, silent)
     return [*errors, *_planned(request, measured), host]
 
 
@@ -123,14 +116,16 @@ def _planned(request: ProfileOptions, measured: ProfileRequest) -> list[str]:
 def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:
     """Whether real runs of the whole job are allowed: they run what is outside the chain too."""
     runs_more = bool(description.collects or description.other_steps)
-    agreed = request.allow_side_effects is True
-    return agreed and (request.measure_collect or not runs_more)
+    agreed = request.measure.allow_side_effects is True
+    return agreed and (request.measure.measure_collect or not runs_more)
 
 
 def _as_asked(request: ProfileOptions, description: WorkloadDescription) -> WorkloadDescription:
     """The description with the files that the user named: printed commands name them again."""
-    file = request.run_config
-    return replace(description, inputs=request.inputs, run_config_file=str(file) if file else None)
+    file = request.workload.run_config
+    return replace(
+        description, inputs=request.workload.inputs, run_config_file=str(file) if file else None
+    )
 
 
 def _measure_request(
@@ -140,18 +135,18 @@ def _measure_request(
 
     return ProfileRequest(
         description=found.description,
-        run_config=read_run_config(request.run_config),
-        inputs=request.inputs,
-        items=request.items,
-        samples=request.samples,
+        run_config=read_run_config(request.workload.run_config),
+        inputs=request.workload.inputs,
+        items=request.advise.items,
+        samples=request.measure.samples,
         budget_s=budget_s,
-        item_timeout_s=request.item_timeout_s,
-        setup=request.setup,
-        teardown=request.teardown,
-        flamegraph=request.flamegraph,
-        each_item_once=request.allow_side_effects is False,
-        fan_out_again=request.allow_side_effects is True,
-        measure_collect=request.measure_collect,
+        item_timeout_s=request.measure.item_timeout_s,
+        setup=request.measure.setup,
+        teardown=request.measure.teardown,
+        flamegraph=request.measure.flamegraph,
+        each_item_once=request.measure.allow_side_effects is False,
+        fan_out_again=request.measure.allow_side_effects is True,
+        measure_collect=request.measure.measure_collect,
         on_progress=progress,
     )
 
@@ -182,19 +177,19 @@ def profile(
     begun = time.monotonic()
 
     def left_s() -> float:
-        return (1.0 - ADVISING_SHARE) * request.budget_s - (time.monotonic() - begun)
+        return (1.0 - ADVISING_SHARE) * request.measure.budget_s - (time.monotonic() - begun)
 
-    target = _reference(request)
-    run_config = read_run_config(request.run_config)
+    target = target_of(request.workload)
+    run_config = read_run_config(request.workload.run_config)
     tell(f"importing {target.spelled}", 0.0)
     found = discover_target(target, run_config)
     errors = static_errors(found)
     found = replace(found, description=_as_asked(request, found.description))
     subject = subject_of(target)
-    calibrating_s = CALIBRATION_S if request.recalibrate else calibration_s(subject)
+    calibrating_s = CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
     known = calibrating_s < CALIBRATION_S
     expected_s = (left_s() - calibrating_s) * (MEASURING_SHARE if known else 1.0)
-    first_s = min(request.budget_s, max(LEAST_MEASURING_S, expected_s))
+    first_s = min(request.measure.budget_s, max(LEAST_MEASURING_S, expected_s))
     calibrated: list[HostProfile] = []
 
     def told_measuring(message: str, share: float | None = None) -> None:
@@ -204,7 +199,7 @@ def profile(
         spent_s = time.monotonic() - measuring_since
         host = calibrated_host(
             subject,
-            recalibrate=request.recalibrate,
+            recalibrate=request.measure.recalibrate,
             budget_s=max(left_s() - max(0.0, LEAST_MEASURING_S - spent_s), 20.0),
             progress=lambda message, share: tell(
                 f"measuring this host: {message}", 0.5 * (share or 0)
@@ -212,7 +207,7 @@ def profile(
         )
         calibrated.append(host)
         whole_s = first_s if known else spent_s + left_s()
-        return min(request.budget_s, max(LEAST_MEASURING_S, whole_s))
+        return min(request.measure.budget_s, max(LEAST_MEASURING_S, whole_s))
 
     measured = _measure_request(request, found, first_s, told_measuring)
     planned = [line.replace("Would ", "Will ", 1) for line in _planned(request, measured)]
@@ -235,7 +230,7 @@ def profile(
     advice = replace(saved.advice, measured_cost_s=time.monotonic() - begun)
     _check_snippet(found, advice)
     saved = replace(saved, advice=advice)
-    path = store.write(saved, request.profiles_dir) if request.save else None
+    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
     return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
 
 
@@ -251,24 +246,26 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
     from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
     from advisor.api.recommend import recommend
 
-    found = discover_target(_reference(request), read_run_config(request.run_config))
+    found = discover_target(
+        target_of(request.workload), read_run_config(request.workload.run_config)
+    )
     static_errors(found)
     job = found.description.job_name
     if job is None:
         raise TargetError(
-            f"{request.target} is no job, and only jobs have runs.",
+            f"{request.workload.target} is no job, and only jobs have runs.",
             hint="Name the job that uses it: dynadvise profile MODULE:JOB --from-runs",
         )
     history = AnalyzeOptions(
         instance=instance,
         job=job,
         last=last,
-        profiles_dir=request.profiles_dir,
-        items=request.items,
+        profiles_dir=request.profiles.folder,
+        items=request.advise.items,
     )
     saved = read_profile_from_runs(history, found.description)
     saved = replace(saved, advice=recommend(saved, request.advise))
-    path = store.write(saved, request.profiles_dir) if request.save else None
+    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
     return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
 
 
@@ -283,7 +280,7 @@ def _settle(
 
     if not _may_settle(request, saved.description):
         return ()
-    run_config = read_run_config(request.run_config) or {}
+    run_config = read_run_config(request.workload.run_config) or {}
     runs = settling_runs(saved, run_config, left_s, tell)
     return (*saved.verifications, *runs) if runs else ()
 
@@ -298,7 +295,7 @@ def _previous(
 
     assert isinstance(host, HostProfile)
     try:
-        return store.read(store.profile_path(request.profiles_dir, host.facts.id, target))
+        return store.read(store.profile_path(request.profiles.folder, host.facts.id, target))
     except ProfileError:
         return None
 

@@ -8,7 +8,6 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.api.emitting import snippets_of
-from advisor.api.options import AdviseOptions
 from advisor.api.ways import (
     WaysToRun,
     connections_held,
@@ -29,6 +28,7 @@ from advisor.domain.command_line import target_name, target_words
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.exclusions import exclusions
 from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription

@@ -11,10 +11,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.api.options import DEFAULT_PROFILES_DIR, AdviseOptions
 from advisor.domain.candidate import Candidate
 from advisor.domain.candidate_spelling import read_candidate, spelling
 from advisor.domain.errors import DynadviseError, TargetError
+from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
 from advisor.domain.verification import Verification, VerifiedRun, comparable
 from advisor.domain.workload import ExecutorSetting
 
@@ -25,45 +25,10 @@ if TYPE_CHECKING:
     from advisor.measure.verification import Configuration
     from advisor.store import SavedProfile
 
-DEFAULT_CONFIGURATIONS = ("advised", "config-only", "current", "default")
 GRID_CONCURRENCY = (1, 2, 4, 8)
 MIN_TIMEOUT_S = 120.0
 KEPT_VERIFICATIONS = 60
 """Of one profile; older ones are dropped, as the machine they tell of has changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyOptions:
-    """What ``verify`` is asked.
-
-    Attributes:
-        target: As the user spelled it.
-        job: Job of the module's ``Definitions``, where the target names no attribute.
-        inputs: File or ``module:callable`` with sample inputs, where there is no profile yet.
-        configurations: What to run: ``advised``, ``grid`` ..., or as `read_candidate` reads it.
-        repeats: Runs of each.
-        run_config: Dagster run config file (YAML) for ops and resources.
-        profiles_dir: Where the target's profile is, and where the runs are stored.
-        save: Whether to store the runs in the profile.
-        run_timeout_s: Longest that one run may take; None: ten times what is predicted, and
-            two minutes at least.
-        seed: Of the order in which the configurations take turns.
-        working_directory: Importable folder, as for Dagster's own command line.
-        setup: ``module:callable``, called before each run, in its process.
-    """
-
-    target: str
-    job: str | None = None
-    configurations: tuple[str, ...] = DEFAULT_CONFIGURATIONS
-    repeats: int = 3
-    run_config: Path | None = None
-    profiles_dir: Path = DEFAULT_PROFILES_DIR
-    save: bool = True
-    run_timeout_s: float | None = None
-    seed: int = 0
-    working_directory: Path | None = None
-    inputs: str | None = None
-    setup: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,25 +339,13 @@ def _saved_profile(
     from advisor import store
     from advisor.measure.machine import host_facts
 
-    path = store.profile_path(options.profiles_dir, host_facts().id, target)
+    path = store.profile_path(options.profiles.folder, host_facts().id, target)
     if path.exists():
         return store.read(path)
-    from advisor.api.options import ProfileOptions
     from advisor.api.profile import profile
 
-    return profile(
-        ProfileOptions(
-            target=options.target,
-            job=options.job,
-            inputs=options.inputs,
-            run_config=options.run_config,
-            profiles_dir=options.profiles_dir,
-            save=options.save,
-            working_directory=options.working_directory,
-        ),
-        progress,
-        announce,
-    ).saved
+    request = ProfileOptions(options.workload, profiles=options.profiles)
+    return profile(request, progress, announce).saved
 
 
 def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
@@ -452,17 +405,15 @@ def planned(
     Raises:
         DynadviseError: The target cannot be profiled, or a configuration is not known.
     """
+    from advisor.api.calibrating import target_of
     from advisor.api.obstacles import static_errors
     from advisor.api.profile import discover_target
     from advisor.dagster_bridge.run_config import read_run_config
-    from advisor.dagster_bridge.target import parse_target
     from advisor.measure.verification import estimated_s
     from advisor.measure.workspace import workspace
 
-    target = parse_target(
-        options.target, job=options.job, working_directory=options.working_directory
-    )
-    run_config = dict(read_run_config(options.run_config) or {})
+    target = target_of(options.workload)
+    run_config = dict(read_run_config(options.workload.run_config) or {})
     static_errors(discover_target(target, run_config))
     saved = _saved_profile(options, target, progress, announce)
     if saved.description.job_name is None:
@@ -548,6 +499,6 @@ def verify(
             ),
         )
         alike = comparable(verifications)
-        keep = options.save and bool(alike)
-        path = _store(saved, alike, options.profiles_dir) if keep else None
+        keep = options.profiles.save and bool(alike)
+        path = _store(saved, alike, options.profiles.folder) if keep else None
         return VerifyOutcome(plan, verifications, path)

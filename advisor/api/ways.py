@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from advisor.api.options import AdviseOptions
 from advisor.domain.advice import Rejection
 from advisor.domain.candidate import Candidate
 from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import (
     ExecutorSetting,
     OpProfile,

@@ -49,7 +49,7 @@ def command(
     profile: str | None,
     form: str,
     output: Path | None,
-    profiles: Path | None,
+    profiles: Path,
     save: bool,
     items: int | None,
 ) -> None:
@@ -68,7 +68,7 @@ def command(
         job=job,
         last=last or (10 if job else 1),
         profile=profile,
-        profiles_dir=options.profiles_dir(state, profiles),
+        profiles_dir=profiles,
         save=save,
         items=items,
     )

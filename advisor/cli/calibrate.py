@@ -8,6 +8,7 @@ import click
 
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import WorkloadOptions
 
 
 @click.command("calibrate")
@@ -33,11 +34,12 @@ def command(
     measured is kept and used again until the host, Python, Dagster or the storage changes.
     """
     from advisor.api.calibrating import calibrate_host
-    from advisor.api.options import CalibrateOptions
 
-    request = CalibrateOptions(target, job, recalibrate, working_directory)
+    workload = None
+    if target is not None:
+        workload = WorkloadOptions(target, job, working_directory=working_directory)
     with state.progress() as progress:
-        outcome = calibrate_host(request, progress)
+        outcome = calibrate_host(workload, recalibrate=recalibrate, progress=progress)
     host, overhead = outcome.host, outcome.overhead
     table = tuple((row.items, row.crossings) for row in outcome.break_even)
     from advisor.cli.showing import show

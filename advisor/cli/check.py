@@ -200,7 +200,7 @@ def _request(
         items=settings.items,
         run_config=run_config.absolute() if run_config is not None else None,
         samples=values["samples"],
-        profiles_dir=options.profiles_dir(state, values["profiles"]).absolute(),
+        profiles_dir=values["profiles"].absolute(),
         item_timeout_s=values["item_timeout"],
         seed=values["seed"],
         working_directory=values["working_directory"],

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import AdviseOptions
 
 
 @click.command("emit")
@@ -30,13 +30,13 @@ def command(
     *,
     profile: str,
     kind: str,
+    advise: AdviseOptions,
     output: Path | None,
-    profiles: Path | None,
-    **values: Any,
+    profiles: Path,
 ) -> None:
     """Print code or configuration for PROFILE's advice; it never imports dynadvise."""
-    saved = options.read_profile(state, profile, profiles)
-    advise = options.advise_values(state, saved.advice.target, values)
+    saved = options.read_profile(profile, profiles)
+    advise = options.for_target(state, advise, saved.advice.target)
     from advisor.api.emitting import snippet_as
     from advisor.api.recommend import recommend
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 import math
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -12,9 +15,14 @@ import click
 
 from advisor.cli.context import CommandContext
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.options import (
+    AdviseOptions,
+    MeasureOptions,
+    ProfilesOptions,
+    WorkloadOptions,
+)
 
 if TYPE_CHECKING:
-    from advisor.api.options import AdviseOptions
     from advisor.store import SavedProfile
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -85,53 +93,65 @@ FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
-def _together(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
+def grouped(
+    name: str, group: Callable[..., object], *options: Callable[[F], F]
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Options that a command gets as one argument.
+
+    Args:
+        name: Of the argument.
+        group: The dataclass that is made of their values; its fields have the options' names.
+        options: The options.
+    """
+    fields = tuple(inspect.signature(group).parameters)
+
+    def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(command)
+        def call(*args: Any, **values: Any) -> Any:
+            own = {field: values.pop(field) for field in fields}
+            return command(*args, **values, **{name: group(**own)})
+
+        decorated: Callable[..., Any] = call
         for option in reversed(options):
-            function = option(function)
-        return function
+            decorated = option(decorated)
+        return decorated
 
     return decorate
 
 
-target_argument = click.argument("target", metavar="TARGET")
+def setting(name: str, otherwise: object = None) -> Callable[[], Any]:
+    """An option's default from ``[tool.dynadvise]``, or ``otherwise``; read where it is needed."""
+
+    def value() -> Any:
+        state = click.get_current_context().ensure_object(CommandContext)
+        given = getattr(state.settings, name)
+        return otherwise if given is None else given
+
+    return value
+
+
+def _profiles_option(name: str) -> Callable[[F], F]:
+    return click.option(
+        "--profiles",
+        name,
+        type=FOLDER,
+        metavar="DIR",
+        default=setting("profiles"),
+        help="Where profiles live (default: profiles/).",
+    )
+
+
+profiles_option = _profiles_option("profiles")
+
+profiles_options = grouped(
+    "profiles",
+    ProfilesOptions,
+    _profiles_option("folder"),
+    click.option("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
+)
 
 job_option = click.option(
     "--job", metavar="NAME", help="The job, where TARGET is a module with Definitions."
-)
-
-#: For what the advice is: `items` and the machine, the objective, what may change.
-advise_options = _together(
-    click.option("--items", type=COUNT, metavar="N", help="How many items production has."),
-    click.option("--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."),
-    click.option("--memory", type=SIZE, metavar="SIZE", help="... and with so much memory (8GiB)."),
-    click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
-    click.option(
-        "--change",
-        type=click.Choice(["config", "code"]),
-        help="What the advice may ask for: a pasted config, or a change of code too "
-        "(default: code, with the config-only advice beside it).",
-    ),
-    click.option(
-        "--objective",
-        type=click.Choice(["time", "cost", "balanced"]),
-        help="Wall clock (default), core-seconds, or a weighting of both.",
-    ),
-    click.option(
-        "--environment",
-        type=click.Choice(["dev", "test", "prod"]),
-        help="Where it will run, which decides the ways that may be advised (default: prod).",
-    ),
-    click.option(
-        "--max-connections",
-        type=COUNT,
-        metavar="N",
-        help="Limit on concurrent items that hold a database connection.",
-    ),
-)
-
-profiles_option = click.option(
-    "--profiles", type=FOLDER, metavar="DIR", help="Where profiles live (default: profiles/)."
 )
 
 run_config_option = click.option(
@@ -147,6 +167,111 @@ working_directory_option = click.option(
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     metavar="DIR",
     help="Importable folder (default: the current one).",
+)
+
+workload_options = grouped(
+    "workload",
+    WorkloadOptions,
+    click.argument("target", metavar="TARGET"),
+    job_option,
+    click.option(
+        "--inputs",
+        metavar="FILE|MODULE:CALLABLE",
+        help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
+    ),
+    run_config_option,
+    working_directory_option,
+)
+
+measure_options = grouped(
+    "measure",
+    MeasureOptions,
+    click.option("--samples", type=COUNT, metavar="K", help="Run at most K items."),
+    click.option(
+        "--budget",
+        "budget_s",
+        type=NUMBER,
+        metavar="SECONDS",
+        default=setting("budget_s", MeasureOptions().budget_s),
+        help="How long the measuring may take in all (default: 60).",
+    ),
+    click.option(
+        "--allow-side-effects/--no-allow-side-effects",
+        default=None,
+        help="Whether ops may run more than once: --no runs no op twice, each item at most once.",
+    ),
+    click.option(
+        "--measure-collect",
+        is_flag=True,
+        help="Run the collecting op too, on the sampled outputs (default: never).",
+    ),
+    click.option(
+        "--setup",
+        metavar="MODULE:CALLABLE",
+        help="Called before the measured calls, in their process.",
+    ),
+    click.option("--teardown", metavar="MODULE:CALLABLE", help="Called after them."),
+    click.option(
+        "--item-timeout",
+        "item_timeout_s",
+        type=NUMBER,
+        metavar="SECONDS",
+        default=MeasureOptions().item_timeout_s,
+        help="An item that takes longer counts as hung (default: 300).",
+    ),
+    click.option(
+        "--flamegraph", type=FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
+    ),
+    click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
+)
+
+#: For what the advice is: `items` and the machine, the objective, what may change.
+advise_options = grouped(
+    "advise",
+    AdviseOptions,
+    click.option("--items", type=COUNT, metavar="N", help="How many items production has."),
+    click.option("--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."),
+    click.option(
+        "--memory",
+        "memory_bytes",
+        type=SIZE,
+        metavar="SIZE",
+        help="... and with so much memory (8GiB).",
+    ),
+    click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
+    click.option(
+        "--change",
+        type=click.Choice(["config", "code"]),
+        default=setting("change", "code"),
+        help="What the advice may ask for: a pasted config, or a change of code too "
+        "(default: code, with the config-only advice beside it).",
+    ),
+    click.option(
+        "--objective",
+        type=click.Choice(["time", "cost", "balanced"]),
+        default=setting("objective", "time"),
+        help="Wall clock (default), core-seconds, or a weighting of both.",
+    ),
+    click.option(
+        "--environment",
+        type=click.Choice(["dev", "test", "prod"]),
+        default=setting("environment", "prod"),
+        help="Where it will run, which decides the ways that may be advised (default: prod).",
+    ),
+    click.option(
+        "--max-connections",
+        type=COUNT,
+        metavar="N",
+        default=setting("max_connections"),
+        help="Limit on concurrent items that hold a database connection.",
+    ),
+)
+
+emit_option = click.option(
+    "--emit",
+    type=click.Choice(EMIT_KINDS),
+    metavar="KIND",
+    help=f"Snippet to print with the advice: {', '.join(EMIT_KINDS)}.",
 )
 
 instance_option = click.option(
@@ -173,17 +298,15 @@ profile_argument = click.argument("profile", metavar="PROFILE")
 
 def output_options(*formats: str) -> Callable[[F], F]:
     """``--format`` with ``formats`` (the first is the default) and ``-o``."""
-    return _together(
-        click.option(
-            "--format",
-            "form",
-            type=click.Choice(formats),
-            default=formats[0],
-            show_default=True,
-            help="Form of the output.",
-        ),
-        output_option,
+    form = click.option(
+        "--format",
+        "form",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="Form of the output.",
     )
+    return lambda command: form(output_option(command))
 
 
 output_option = click.option(
@@ -191,49 +314,26 @@ output_option = click.option(
 )
 
 
-def profiles_dir(state: CommandContext, flag: Path | None) -> Path:
-    """Where profiles live: flag over pyproject over ``profiles/``."""
-    return flag or state.settings.profiles
+def with_inputs(state: CommandContext, workload: WorkloadOptions) -> WorkloadOptions:
+    """The workload with its sample inputs of ``[tool.dynadvise]``, unless others are given."""
+    return replace(workload, inputs=workload.inputs or state.settings.inputs_of(workload.target))
 
 
-def machine_values(
-    state: CommandContext, host: str | None, cores: float | None, memory: int | None
-) -> tuple[float | None, int | None]:
-    """Cores and memory to advise for: the flags, else those of the named host.
-
-    Raises:
-        ConfigurationError: The host is not described.
-    """
-    if host is not None:
-        described = state.settings.machine(host)
-        cores = described.cores if cores is None else cores
-        memory = described.memory_bytes if memory is None else memory
-    return cores, memory
-
-
-def advise_values(state: CommandContext, target: str, values: dict[str, Any]) -> AdviseOptions:
-    """What :data:`advise_options` were given, completed from ``[tool.dynadvise]``.
+def for_target(state: CommandContext, advise: AdviseOptions, target: str) -> AdviseOptions:
+    """What to advise for, with the target's items and the named host's machine.
 
     Raises:
         ConfigurationError: The settings are wrong, or the host is not described.
     """
-    from advisor.api.options import AdviseOptions
-
     settings = state.settings
-    cores, memory = machine_values(state, values["host"], values["cores"], values["memory"])
-    return AdviseOptions(
-        items=values["items"] or settings.items_of(target),
-        cores=cores,
-        memory_bytes=memory,
-        objective=values["objective"] or settings.objective or "time",
-        change=values["change"] or settings.change or "code",
-        environment=values["environment"] or settings.environment or "prod",
-        max_connections=values["max_connections"] or settings.max_connections,
-        host=values["host"],
-    )
+    if advise.host:
+        host = settings.machine(advise.host)
+        cores, memory_bytes = advise.cores or host.cores, advise.memory_bytes or host.memory_bytes
+        advise = replace(advise, cores=cores, memory_bytes=memory_bytes)
+    return replace(advise, items=advise.items or settings.items_of(target))
 
 
-def read_profile(state: CommandContext, spelled: str, profiles: Path | None) -> SavedProfile:
+def read_profile(spelled: str, profiles: Path) -> SavedProfile:
     """The profile that the user named, by its file or by its target.
 
     Raises:
@@ -241,7 +341,7 @@ def read_profile(state: CommandContext, spelled: str, profiles: Path | None) -> 
     """
     from advisor import store
 
-    return store.read(store.find_profile(spelled, profiles_dir(state, profiles)))
+    return store.read(store.find_profile(spelled, profiles))
 
 
 def refuse(condition: bool, what: str, hint: str | None = None) -> None:

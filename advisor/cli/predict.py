@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.advice import Advice
-from advisor.domain.candidate import Candidate
+from advisor.domain.candidate import Candidate, Executor, Launch
+from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import StartMethod, WorkerKind
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
@@ -19,38 +21,63 @@ if TYPE_CHECKING:
 _NAMED = ("advised", "current", "default", "config-only")
 
 
+@dataclass(frozen=True, slots=True)
+class _Changes:
+    """What the options change of the configuration that the profile's advice names."""
+
+    named: str | None
+    launch: Launch | None
+    executor: Executor | None
+    start_method: StartMethod | None
+    preload: tuple[str, ...]
+    no_preload: bool
+    max_concurrent: int | None
+    batch_size: int | None
+    workers: int | None
+    worker_kind: WorkerKind | None
+    depth_first: bool | None
+
+
 @click.command("predict")
 @options.profile_argument
-@click.option(
-    "--as",
-    "named",
-    type=click.Choice(_NAMED),
-    help="A configuration that the profile's advice names (default: advised); "
-    "the options below change it.",
-)
-@click.option("--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"]))
-@click.option(
-    "--executor",
-    type=click.Choice(
-        ["in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"]
+@options.grouped(
+    "changes",
+    _Changes,
+    click.option(
+        "--as",
+        "named",
+        type=click.Choice(_NAMED),
+        help="A configuration that the profile's advice names (default: advised); "
+        "the options below change it.",
     ),
-    help="Without --as, a configuration of its own with Dagster's defaults.",
-)
-@click.option("--start-method", type=click.Choice(["spawn", "forkserver"]))
-@click.option("--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated.")
-@click.option(
-    "--no-preload", is_flag=True, help="Forkserver without the preload list derived for this host."
-)
-@click.option("--max-concurrent", type=options.COUNT, metavar="N", help="Steps at once.")
-@click.option("--batch-size", type=options.COUNT, metavar="N", help="Items in a step.")
-@click.option(
-    "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
-)
-@click.option("--worker-kind", type=click.Choice(["thread", "process"]))
-@click.option(
-    "--depth-first/--breadth-first",
-    default=None,
-    help="Order of a chain of mapped ops (dagster/priority tags).",
+    click.option(
+        "--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"])
+    ),
+    click.option(
+        "--executor",
+        type=click.Choice(
+            ["in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"]
+        ),
+        help="Without --as, a configuration of its own with Dagster's defaults.",
+    ),
+    click.option("--start-method", type=click.Choice(["spawn", "forkserver"])),
+    click.option("--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."),
+    click.option(
+        "--no-preload",
+        is_flag=True,
+        help="Forkserver without the preload list derived for this host.",
+    ),
+    click.option("--max-concurrent", type=options.COUNT, metavar="N", help="Steps at once."),
+    click.option("--batch-size", type=options.COUNT, metavar="N", help="Items in a step."),
+    click.option(
+        "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
+    ),
+    click.option("--worker-kind", type=click.Choice(["thread", "process"])),
+    click.option(
+        "--depth-first/--breadth-first",
+        default=None,
+        help="Order of a chain of mapped ops (dagster/priority tags).",
+    ),
 )
 @options.advise_options
 @options.output_options("text", "json")
@@ -60,15 +87,16 @@ def command(
     state: CommandContext,
     *,
     profile: str,
+    changes: _Changes,
+    advise: AdviseOptions,
     form: str,
     output: Path | None,
-    profiles: Path | None,
-    **values: Any,
+    profiles: Path,
 ) -> None:
     """Predict the wall clock of one configuration, with interval and breakdown."""
-    saved = options.read_profile(state, profile, profiles)
-    advise = options.advise_values(state, saved.advice.target, values)
-    candidate = _candidate(saved, values)
+    saved = options.read_profile(profile, profiles)
+    advise = options.for_target(state, advise, saved.advice.target)
+    candidate = _candidate(saved, changes)
     from advisor.api.recommend import predict
 
     prediction = predict(saved, candidate, advise)
@@ -90,19 +118,19 @@ def _items(saved: SavedProfile, items: int | None) -> int:
     return items or saved.advice.workload.items
 
 
-def _candidate(saved: SavedProfile, values: dict[str, Any]) -> Candidate:
+def _candidate(saved: SavedProfile, changes: _Changes) -> Candidate:
     """The configuration that the options name.
 
     Raises:
         ConfigurationError: They name none that exists, or do not go together.
     """
-    own = values["named"] is None and (values["executor"] or values["launch"])
-    base = Candidate("execute_job", "in_process") if own else _named(saved.advice, values["named"])
-    launch = values["launch"] or ("execute_job" if values["executor"] else base.launch)
-    executor = values["executor"] or base.executor
+    own = changes.named is None and (changes.executor or changes.launch)
+    base = Candidate("execute_job", "in_process") if own else _named(saved.advice, changes.named)
+    launch = changes.launch or ("execute_job" if changes.executor else base.launch)
+    executor = changes.executor or base.executor
     if launch == "execute_in_process":
         options.refuse(
-            values["executor"] not in (None, "in_process"),
+            changes.executor not in (None, "in_process"),
             "`execute_in_process` runs in process whatever the executor is.",
             "--launch execute_job runs the executor.",
         )
@@ -112,25 +140,25 @@ def _candidate(saved: SavedProfile, values: dict[str, Any]) -> Candidate:
         launch=launch,
         executor=executor,
         max_concurrent=base.max_concurrent if same else _default_concurrency(saved, executor),
-        batch_size=values["batch_size"] or base.batch_size,
-        workers_in_op=values["workers"] or base.workers_in_op,
+        batch_size=changes.batch_size or base.batch_size,
+        workers_in_op=changes.workers or base.workers_in_op,
         depth_first=base.depth_first if same else False,
     )
-    if values["depth_first"] is not None:
+    if changes.depth_first is not None:
         options.refuse(
-            values["depth_first"] and candidate.is_batched,
+            changes.depth_first and candidate.is_batched,
             "A batch runs the chain of each item whole: there is no order to choose.",
         )
-        candidate = replace(candidate, depth_first=values["depth_first"])
-    if values["max_concurrent"]:
+        candidate = replace(candidate, depth_first=changes.depth_first)
+    if changes.max_concurrent:
         options.refuse(
-            executor == "in_process" and values["max_concurrent"] > 1,
+            executor == "in_process" and changes.max_concurrent > 1,
             "In process, one step runs at a time: --max-concurrent does not fit.",
             "--executor multiprocess runs several; --workers works inside a step.",
         )
-        candidate = replace(candidate, max_concurrent=values["max_concurrent"])
-    candidate = _with_workers(candidate, base, values)
-    return _with_start_method(candidate, base if same else None, saved, values)
+        candidate = replace(candidate, max_concurrent=changes.max_concurrent)
+    candidate = _with_workers(candidate, base, changes)
+    return _with_start_method(candidate, base if same else None, saved, changes)
 
 
 def _named(advice: Advice, name: str | None) -> Candidate:
@@ -156,8 +184,8 @@ def _default_concurrency(saved: SavedProfile, executor: str) -> int:
     return saved.host.facts.cpu_count if executor != "in_process" else 1
 
 
-def _with_workers(candidate: Candidate, base: Candidate, values: dict[str, Any]) -> Candidate:
-    kind = values["worker_kind"]
+def _with_workers(candidate: Candidate, base: Candidate, changes: _Changes) -> Candidate:
+    kind = changes.worker_kind
     if candidate.workers_in_op > 1:
         options.refuse(
             candidate.batch_size == 1,
@@ -169,15 +197,15 @@ def _with_workers(candidate: Candidate, base: Candidate, values: dict[str, Any])
 
 
 def _with_start_method(
-    candidate: Candidate, base: Candidate | None, saved: SavedProfile, values: dict[str, Any]
+    candidate: Candidate, base: Candidate | None, saved: SavedProfile, changes: _Changes
 ) -> Candidate:
     """``base`` is the configuration that is changed, where it has the same executor."""
-    preload, bare = tuple(values["preload"]), values["no_preload"]
+    preload, bare = changes.preload, changes.no_preload
     options.refuse(bool(preload) and bare, "--preload and --no-preload do not go together.")
-    method = values["start_method"] or (base.start_method if base else None)
+    method = changes.start_method or (base.start_method if base else None)
     if candidate.executor != "multiprocess":
         options.refuse(
-            values["start_method"] is not None or bool(preload) or bare,
+            changes.start_method is not None or bool(preload) or bare,
             f"The {candidate.executor} executor starts no processes of its own: "
             "--start-method and --preload do not fit.",
             "--executor multiprocess does.",
@@ -191,6 +219,6 @@ def _with_start_method(
     )
     if method == "forkserver" and not preload and not bare:
         kept = base.preload_modules if base and base.start_method == "forkserver" else ()
-        asked = values["start_method"] is not None
+        asked = changes.start_method is not None
         preload = kept or (saved.host.preload.modules if asked else ())
     return replace(candidate, start_method=method, preload_modules=preload)

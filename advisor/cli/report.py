@@ -15,11 +15,9 @@ from advisor.cli.context import CommandContext, pass_state
 @options.output_option
 @options.profiles_option
 @pass_state
-def command(
-    state: CommandContext, profile: str, output: Path | None, profiles: Path | None
-) -> None:
+def command(state: CommandContext, profile: str, output: Path | None, profiles: Path) -> None:
     """Make one HTML page of PROFILE that needs nothing from elsewhere."""
-    saved = options.read_profile(state, profile, profiles)
+    saved = options.read_profile(profile, profiles)
     from advisor.render.advice import report_document
     from advisor.render.html import to_html
 

@@ -10,6 +10,7 @@ import click
 from advisor.cli import options
 from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.domain.quantities import seconds
 
 if TYPE_CHECKING:
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command("verify")
-@options.target_argument
-@options.job_option
+@options.workload_options
 @click.option(
     "--configurations",
     metavar="LIST",
@@ -31,15 +31,10 @@ if TYPE_CHECKING:
 @click.option(
     "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."
 )
-@click.option(
-    "--inputs",
-    metavar="FILE|MODULE:CALLABLE",
-    help="Sample inputs of a bare op or a function that has no profile yet.",
-)
 @click.option("--setup", metavar="MODULE:CALLABLE", help="Called before each run, in its process.")
-@options.run_config_option
 @click.option(
     "--run-timeout",
+    "run_timeout_s",
     type=options.NUMBER,
     metavar="SECONDS",
     help="A run that takes longer is ended (default: ten times what is predicted).",
@@ -54,29 +49,22 @@ if TYPE_CHECKING:
 )
 @click.option("--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing.")
 @options.output_options("text", "json", "markdown")
-@options.profiles_option
-@click.option("--save/--no-save", default=True, help="Store the runs in the profile.")
-@options.working_directory_option
+@options.profiles_options
 @pass_state
 def command(
     state: CommandContext,
     *,
-    target: str,
-    job: str | None,
+    workload: WorkloadOptions,
     configurations: str,
     repeats: int,
-    inputs: str | None,
     setup: str | None,
-    run_config: Path | None,
-    run_timeout: float | None,
+    run_timeout_s: float | None,
     seed: int,
     agreed: bool | None,
     dry_run: bool,
     form: str,
     output: Path | None,
-    profiles: Path | None,
-    save: bool,
-    working_directory: Path | None,
+    profiles: ProfilesOptions,
 ) -> None:
     """Run TARGET's job for real, in several ways, and lay the times beside the predictions.
 
@@ -84,23 +72,17 @@ def command(
     The ways take turns. Where TARGET has no profile yet, it is profiled first. Of a bare op or a
     function the job that `dynadvise emit` hands over is run, on the samples.
     """
-    from advisor.api.verify import VerifyOptions, verify
+    from advisor.api.verify import verify
 
     request = VerifyOptions(
-        target=target,
-        job=job,
+        workload=options.with_inputs(state, workload),
+        profiles=profiles,
         configurations=tuple(name.strip() for name in configurations.split(",") if name.strip()),
         repeats=repeats,
-        run_config=run_config,
-        profiles_dir=options.profiles_dir(state, profiles),
-        save=save,
-        run_timeout_s=run_timeout,
+        run_timeout_s=run_timeout_s,
         seed=seed,
-        working_directory=working_directory,
         setup=setup,
-        inputs=inputs or state.settings.inputs_of(target),
     )
-
     answer = False if dry_run else agreed
 
     def confirm(plan: VerifyPlan) -> bool:

@@ -11,11 +11,11 @@ import pytest
 from factories import make_description, make_saved_profile
 
 from advisor import store
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import recommend
-from advisor.api.verify import VerifyOptions, verify
+from advisor.api.verify import verify
 from advisor.api.ways import may_be_ordered, no_event_loop
 from advisor.dagster_bridge.awaiting import held_s, run_to_end
+from advisor.domain.options import AdviseOptions, ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.domain.workload import MappedOp, OpReference
 from advisor.measure.progress import silent
 
@@ -117,9 +117,8 @@ def test_both_really_run(tmp_path, monkeypatch):
     store.write(saved, tmp_path)
     outcome = verify(
         VerifyOptions(
-            target="verify_chain:chained",
-            profiles_dir=tmp_path,
-            working_directory=HERE,
+            WorkloadOptions("verify_chain:chained", working_directory=HERE),
+            ProfilesOptions(tmp_path),
             repeats=1,
             configurations=("async:3", "forkserver:2:depth-first"),
         ),

@@ -9,9 +9,9 @@ import pytest
 from factories import make_host_profile
 
 from advisor.api import calibrating
-from advisor.api.options import CalibrateOptions
 from advisor.domain.errors import TargetError
 from advisor.domain.host import HostProfile
+from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 from advisor.measure import calibration
 from advisor.measure.progress import silent
@@ -158,7 +158,7 @@ def test_a_target_that_cannot_be_imported_is_an_error_before_anything_is_measure
 ):
     (tmp_path / "torn.py").write_text("import not_there_at_all\n")
     for target, said in (("absent_module:x", "no module"), ("torn:x", "not_there_at_all")):
-        options = CalibrateOptions(target, None, working_directory=tmp_path)
+        options = WorkloadOptions(target, working_directory=tmp_path)
         with pytest.raises(TargetError, match=said):
             calibrating.calibrate_host(options)
     assert not measured.full

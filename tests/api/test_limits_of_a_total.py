@@ -9,9 +9,9 @@ import pytest
 from factories import make_description, make_sample, make_saved_profile, make_workload_profile
 
 from advisor import store
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import recommend
 from advisor.domain.exclusions import Exclusion, ExclusionKind, exclusions
+from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import OpReference
 from advisor.render.advice import advice_document
 from advisor.render.forms.advice import advice_to_json

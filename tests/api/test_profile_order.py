@@ -7,8 +7,8 @@ import json
 import pytest
 
 from advisor.api import profile as profiling
-from advisor.api.options import ProfileOptions
 from advisor.domain.errors import UserCodeError
+from advisor.domain.options import MeasureOptions, ProfileOptions, WorkloadOptions
 
 RAISING = """
 from dagster import op
@@ -29,10 +29,8 @@ def test_an_op_that_raises_is_told_before_the_host_is_calibrated(tmp_path, monke
 
     monkeypatch.setattr(profiling, "calibrated_host", calibrate)
     options = ProfileOptions(
-        target="raising_op:divide",
-        inputs="numbers.json",
-        recalibrate=True,
-        working_directory=tmp_path,
+        WorkloadOptions("raising_op:divide", inputs="numbers.json", working_directory=tmp_path),
+        measure=MeasureOptions(recalibrate=True),
     )
 
     with pytest.raises(UserCodeError, match="ZeroDivisionError") as caught:

@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 from factories import make_saved_profile
 
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import predict, recommend
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.options import AdviseOptions
 from advisor.store import SavedProfile
 
 

@@ -10,9 +10,10 @@ import pytest
 from factories import PRELOAD, make_description, make_saved_profile
 
 from advisor import store
-from advisor.api.verify import VerifyOptions, executor_run_config, grid, verify
+from advisor.api.verify import executor_run_config, grid, verify
 from advisor.domain.candidate_spelling import read_candidate, spelling
 from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.measure.progress import silent
 from advisor.render.terminal import to_text
 from advisor.render.verification import verification_document
@@ -82,9 +83,8 @@ def profile_of(attribute, tmp_path, monkeypatch, **changes) -> VerifyOptions:
     )
     store.write(saved, tmp_path / "profiles")
     return VerifyOptions(
-        target=spelled,
-        profiles_dir=tmp_path / "profiles",
-        working_directory=HERE,
+        WorkloadOptions(spelled, working_directory=HERE),
+        ProfilesOptions(tmp_path / "profiles"),
         repeats=1,
     )
 
@@ -162,7 +162,7 @@ def test_what_cannot_be_run_of_a_bare_op_or_a_function_is_said(
 
 def test_nothing_runs_without_consent(profiled):
     assert verify(profiled, silent, confirm=lambda _plan: False) is None
-    assert not store.read(next(profiled.profiles_dir.glob("*/*.json"))).verifications
+    assert not store.read(next(profiled.profiles.folder.glob("*/*.json"))).verifications
 
 
 def test_an_unknown_configuration_is_refused_before_anything_runs(profiled):
@@ -191,8 +191,8 @@ def call(profiled: VerifyOptions, *arguments: str) -> int:
 
     with pytest.raises(SystemExit) as ended:
         cli.main([
-            "verify", profiled.target, "-d", str(HERE), "--profiles", str(profiled.profiles_dir),
-            *arguments,
+            "verify", profiled.workload.target, "-d", str(HERE),
+            "--profiles", str(profiled.profiles.folder), *arguments,
         ])  # fmt: skip
     return ended.value.code
 
@@ -204,7 +204,7 @@ def test_the_command_says_what_it_would_run_and_runs_nothing(profiled, capsys, f
     assert out == ""
     assert "6 real runs of doubling" in err
     assert "double for each of 2 items" in err
-    assert not store.read(next(profiled.profiles_dir.glob("*/*.json"))).verifications
+    assert not store.read(next(profiled.profiles.folder.glob("*/*.json"))).verifications
 
 
 def test_the_commands_data_is_on_stdout_and_its_messages_on_stderr(profiled, capsys):
@@ -225,8 +225,8 @@ def test_the_command_refuses_what_it_does_not_know(profiled, capsys):
 
 
 def test_real_runs_sharpen_the_next_prediction(profiled):
-    from advisor.api.options import AdviseOptions
     from advisor.api.recommend import predict
+    from advisor.domain.options import AdviseOptions
     from advisor.domain.quantities import Interval
     from advisor.domain.verification import Verification, VerifiedRun
 
@@ -239,7 +239,7 @@ def test_real_runs_sharpen_the_next_prediction(profiled):
         )
         return plans[0].configurations[0].predicted_s.median
 
-    path = next(profiled.profiles_dir.glob("*/*.json"))
+    path = next(profiled.profiles.folder.glob("*/*.json"))
     saved = store.read(path)
     spawn = read_candidate("spawn:2", ())
     first_s = predict(saved, spawn, AdviseOptions()).makespan_s.median

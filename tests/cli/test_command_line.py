@@ -67,8 +67,8 @@ def api(monkeypatch):
         asked.emit = (kind, max_connections)
         return f"# {kind}"
 
-    def calibrate_host(request, progress):
-        asked.calibrate = request
+    def calibrate_host(workload, *, recalibrate, progress):
+        asked.calibrate, asked.recalibrate = workload, recalibrate
         rows = tuple(BreakEvenRow(n, make_advice().break_even) for n in (10, 100, 1000))
         return CalibrationOutcome(make_host_profile(), make_overhead(), rows)
 
@@ -112,18 +112,19 @@ def test_profile_hands_every_option_on(api, folder):
         "--item-timeout", 5, "--flamegraph", "f.html", "--recalibrate", "-d", ".",
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    request = api.profile
-    assert (request.target, request.job, request.inputs) == ("m", "j", "s.json")
-    assert (request.items, request.samples, request.budget_s) == (9, 3, 7.5)
-    assert request.run_config == Path("run.yaml")
-    assert (request.cores, request.memory_bytes) == (1.5, 8 * 2**30)
-    assert (request.change, request.objective, request.environment) == ("config", "cost", "prod")
-    assert (request.max_connections, request.emit) == (4, "run-config")
-    assert (request.profiles_dir, request.save) == (Path("perf"), False)
-    assert request.allow_side_effects is False
-    assert (request.setup, request.teardown) == ("m:up", "m:down")
-    assert (request.item_timeout_s, request.recalibrate) == (5, True)
-    assert (request.flamegraph, request.working_directory) == (Path("f.html"), Path())
+    workload, measure = api.profile.workload, api.profile.measure
+    advise, profiles = api.profile.advise, api.profile.profiles
+    assert (workload.target, workload.job, workload.inputs) == ("m", "j", "s.json")
+    assert (advise.items, measure.samples, measure.budget_s) == (9, 3, 7.5)
+    assert workload.run_config == Path("run.yaml")
+    assert (advise.cores, advise.memory_bytes) == (1.5, 8 * 2**30)
+    assert (advise.change, advise.objective, advise.environment) == ("config", "cost", "prod")
+    assert advise.max_connections == 4
+    assert (profiles.folder, profiles.save) == (Path("perf"), False)
+    assert measure.allow_side_effects is False
+    assert (measure.setup, measure.teardown) == ("m:up", "m:down")
+    assert (measure.item_timeout_s, measure.recalibrate) == (5, True)
+    assert (measure.flamegraph, workload.working_directory) == (Path("f.html"), Path())
     assert "# run-config" in result.stdout
 
 
@@ -135,14 +136,14 @@ def test_flag_over_pyproject_over_default(api, folder):
     )
     (folder / "samples.json").write_text("[1]")
     run("profile", "m:op", "--items", "7", "--host", "big", "--cores", "4")
-    request = api.profile
-    assert (request.items, request.max_connections, request.budget_s) == (7, 3, 20)
-    assert (request.cores, request.memory_bytes, request.host) == (4, 64 * 2**30, "big")
-    assert request.inputs == str(folder / "samples.json")
-    assert request.profiles_dir == folder / "p"
+    request, advise = api.profile, api.profile.advise
+    assert (advise.items, advise.max_connections, request.measure.budget_s) == (7, 3, 20)
+    assert (advise.cores, advise.memory_bytes, advise.host) == (4, 64 * 2**30, "big")
+    assert request.workload.inputs == str(folder / "samples.json")
+    assert request.profiles.folder == folder / "p"
     run("profile", "m:op")
-    assert api.profile.items == 40
-    assert api.profile.objective == "time"
+    assert api.profile.advise.items == 40
+    assert api.profile.advise.objective == "time"
 
 
 @pytest.mark.parametrize(
@@ -191,7 +192,7 @@ def test_dry_run_runs_nothing(api):
     result = run("profile", "m:op", "--dry-run")
     assert result.exit_code == 0
     assert "12 times" in result.stdout
-    assert api.plan.target == "m:op"
+    assert api.plan.workload.target == "m:op"
     assert not hasattr(api, "profile")
 
 
@@ -344,7 +345,7 @@ def test_report_writes_one_page(saved_path, folder):
 def test_calibrate_prints_the_hosts_table(api):
     result = run("calibrate", "m:op", "--recalibrate")
     assert api.calibrate.target == "m:op"
-    assert api.calibrate.recalibrate
+    assert api.recalibrate
     for word in ("boot", "warm forkserver", "1,000 items", "command line", "storing", "slowdown"):
         assert word.lower() in result.stdout.lower()
     document = json.loads(run("calibrate", "--format", "json").stdout)

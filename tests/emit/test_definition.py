@@ -9,10 +9,10 @@ from dagster import validate_run_config
 from emission import load_job, load_source, request_for
 from factories import WARM_8, make_advice, make_description, make_saved_profile
 
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import recommend
 from advisor.domain.advice import Snippets
 from advisor.domain.candidate import Candidate
+from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.definition import executor_definition, is_fixed
 from advisor.render.advice import advice_document

@@ -8,14 +8,15 @@ import select
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from advisor.api.options import ProfileOptions
 from advisor.api.profile import plan
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.options import MeasureOptions, ProfileOptions, WorkloadOptions
 from advisor.measure.op_profile import ProfileRequest, profile_workload
 
 HERE = Path(__file__).parent
@@ -75,16 +76,14 @@ def test_items_that_cannot_be_pickled_do_not_make_the_fan_out_run_again(
 
 
 def test_the_first_line_names_every_op(ran):
-    options = ProfileOptions(f"{FILE}:nightly", working_directory=HERE)
+    options = ProfileOptions(WorkloadOptions(f"{FILE}:nightly", working_directory=HERE))
     first, *details = plan(options)
     assert first == (
         "Would run 'limits', 'shards' once, 'score' repeatedly on up to 40 items; "
         "not 'replace_table', 'notify'."
     )
     assert not any("replace_table" in line or "whole job" in line for line in details)
-    agreed = ProfileOptions(
-        f"{FILE}:nightly", working_directory=HERE, allow_side_effects=True, measure_collect=True
-    )
+    agreed = replace(options, measure=MeasureOptions(allow_side_effects=True, measure_collect=True))
     assert sum("replace_table" in line for line in plan(agreed)) == 2
     assert any("whole job" in line for line in plan(agreed))
     assert not ran()
@@ -97,7 +96,7 @@ def test_a_second_fan_out_is_named_as_not_run(ran):
     assert description.other_ops == ("notify",)
     first, second = description.fan_out.handle, *description.other_fan_outs
     assert {first, second} == {"shards", "pages"}
-    options = ProfileOptions(f"{FILE}:two_fan_outs", working_directory=HERE)
+    options = ProfileOptions(WorkloadOptions(f"{FILE}:two_fan_outs", working_directory=HERE))
     assert f"not '{second}', 'notify'." in plan(options)[0]
 
 

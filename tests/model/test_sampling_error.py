@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from factories import make_sample, make_saved_profile
 
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import setting_of
 from advisor.domain.candidate import Candidate
+from advisor.domain.options import AdviseOptions
 from advisor.model.prediction import Setting, estimate, interval
 
 ITEMS = 100

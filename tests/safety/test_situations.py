@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from factories import make_saved_profile
 
-from advisor.api.options import AdviseOptions
 from advisor.api.recommend import recommend
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.options import AdviseOptions
 from advisor.domain.trial import Agreement, Comparison, Trial
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.child import run_in_child

@@ -1,0 +1,118 @@
+"""What a user asks: one dataclass for a group of options, composed by the use cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from advisor.domain.advice import Change, Environment, Objective
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadOptions:
+    """Which code, on which inputs.
+
+    Attributes:
+        target: As the user spelled it, ``module:name`` or ``file.py:name``.
+        job: Job of the module's ``Definitions``, where the target names no attribute.
+        inputs: File or ``module:callable`` with sample inputs.
+        run_config: Dagster run config file (YAML) for ops and resources.
+        working_directory: Importable folder, as for Dagster's own command line.
+    """
+
+    target: str
+    job: str | None = None
+    inputs: str | None = None
+    run_config: Path | None = None
+    working_directory: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AdviseOptions:
+    """How to advise from measurements; nothing is run.
+
+    Attributes:
+        items: Items in production; None: as many as the profile says.
+        cores: Cores of the machine to advise for; None: those of the profile's host.
+        memory_bytes: Its memory, likewise.
+        max_connections: Most items in parallel that may hold a database connection; None: no
+            limit.
+        host: Name of the described machine in ``[tool.dynadvise.hosts]``, for display.
+    """
+
+    items: int | None = None
+    cores: float | None = None
+    memory_bytes: int | None = None
+    objective: Objective = "time"
+    change: Change = "code"
+    environment: Environment = "prod"
+    max_connections: int | None = None
+    host: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureOptions:
+    """What may be run for measuring, and how long.
+
+    Attributes:
+        samples: Most items to run; None: as many as the budget allows.
+        budget_s: Most seconds that the measuring may take in all.
+        allow_side_effects: True: all ops of the job may be run again, also the fan-out op; False:
+            no op runs twice, each item at most once; None: only the mapped ops run again.
+        measure_collect: Whether to run the collecting ops on the sampled outputs.
+        setup, teardown: ``module:callable`` around the measured calls.
+        item_timeout_s: Longest that one item may take before it counts as hung.
+        flamegraph: Where to write pyinstrument's HTML.
+        recalibrate: Whether to measure the host again though a calibration is cached.
+    """
+
+    samples: int | None = None
+    budget_s: float = 60.0
+    allow_side_effects: bool | None = None
+    measure_collect: bool = False
+    setup: str | None = None
+    teardown: str | None = None
+    item_timeout_s: float = 300.0
+    flamegraph: Path | None = None
+    recalibrate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ProfilesOptions:
+    """Where profiles live, and whether to write them."""
+
+    folder: Path = Path("profiles")
+    save: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOptions:
+    """What ``profile`` is asked."""
+
+    workload: WorkloadOptions
+    advise: AdviseOptions = field(default_factory=AdviseOptions)
+    measure: MeasureOptions = field(default_factory=MeasureOptions)
+    profiles: ProfilesOptions = field(default_factory=ProfilesOptions)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyOptions:
+    """What ``verify`` is asked.
+
+    Attributes:
+        configurations: What to run: ``advised``, ``grid`` ..., or as
+            `advisor.domain.candidate_spelling.read_candidate` reads it.
+        repeats: Runs of each.
+        run_timeout_s: Longest that one run may take; None: ten times what is predicted, and
+            two minutes at least.
+        seed: Of the order in which the configurations take turns.
+        setup: ``module:callable``, called before each run, in its process.
+    """
+
+    workload: WorkloadOptions
+    profiles: ProfilesOptions = field(default_factory=ProfilesOptions)
+    configurations: tuple[str, ...] = ("advised", "config-only", "current", "default")
+    repeats: int = 3
+    run_timeout_s: float | None = None
+    seed: int = 0
+    setup: str | None = None
