@@ -54,6 +54,7 @@ from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import (
     ConcurrencyProbe,
     ExecutorSetting,
+    GraphNode,
     Hotspot,
     ItemSample,
     MappedOp,
@@ -61,6 +62,7 @@ from advisor.domain.workload import (
     OpReference,
     SourceLocation,
     TargetReference,
+    Wire,
     WorkloadDescription,
     WorkloadProfile,
 )
@@ -132,6 +134,21 @@ def make_description(**changes: Any) -> WorkloadDescription:
                 config_path=("execution", "config", "multiprocess"),
                 in_process_config_path=("execution", "config", "in_process"),
                 tag_concurrency_limits=({"key": "db", "limit": 2},),
+            ),
+            graph=(
+                GraphNode("split", outputs=("result",), dynamic_outputs=("result",)),
+                GraphNode(
+                    "process_chunk",
+                    (Wire("chunk", (("split", "result"),)),),
+                    ("chunk",),
+                    ("result",),
+                ),
+                GraphNode(
+                    "gather",
+                    (Wire("results", (("process_chunk", "result"),), collected=True),),
+                    ("results",),
+                    ("result",),
+                ),
             ),
         ),
         **changes,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from advisor.domain.advice import Rejection
+from advisor.domain.advice import Rejection, RejectionKind
 from advisor.domain.candidate import Candidate
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
@@ -53,8 +53,10 @@ def ways_to_run(saved: Measured, options: AdviseOptions, setting: Setting) -> Wa
         every = _candidates(saved, options, setting, processes=True, loop=False)
         impossible += tuple(Rejection(way, cannot) for way in every if way not in candidates)
     unforkable = _unforkable(saved, candidates)
-    impossible += unforkable
-    candidates = tuple(way for way in candidates if way not in {r.candidate for r in unforkable})
+    unwritable = _unwritable(saved.description, candidates)
+    impossible += unforkable + unwritable
+    excluded = {rejection.candidate for rejection in (*unforkable, *unwritable)}
+    candidates = tuple(way for way in candidates if way not in excluded)
     executor = _executor_there(saved, options)
     current = current_candidate(executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(saved, options)
@@ -128,6 +130,22 @@ def _unforkable(saved: Measured, candidates: tuple[Candidate, ...]) -> tuple[Rej
         Rejection(way, reason)
         for way in candidates
         if way.start_method == "forkserver" and not way.preload_modules
+    )
+
+
+def _unwritable(
+    description: WorkloadDescription, candidates: tuple[Candidate, ...]
+) -> tuple[Rejection, ...]:
+    """The ways in batches or with workers inside steps, where no code for them can be emitted."""
+    from advisor.emit import obstacle_to_batches
+
+    obstacle = obstacle_to_batches(description)
+    if obstacle is None:
+        return ()
+    return tuple(
+        Rejection(way, f"{obstacle.what} {obstacle.hint or ''}".strip(), RejectionKind.NO_SNIPPET)
+        for way in candidates
+        if way.is_batched
     )
 
 

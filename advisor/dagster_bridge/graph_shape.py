@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from inspect import isclass
+from typing import Any, get_type_hints
 
-from dagster import GraphDefinition, OpDefinition
+from dagster import GraphDefinition, IAttachDifferentObjectToOpContext, OpDefinition
 
 from advisor.domain.workload import GraphNode, Wire
 
@@ -137,7 +138,26 @@ def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
         is_op=isinstance(definition, OpDefinition),
         has_config=isinstance(definition, OpDefinition) and has_config(definition),
         is_function=hasattr(definition, "__wrapped__"),
+        attached_resource=_attached_resource(definition),
     )
+
+
+def _attached_resource(definition: Any) -> str:
+    """The op's first parameter of a resource that attaches another object to the op's context."""
+    function = getattr(definition, "__wrapped__", None)
+    kinds = getattr(function, "__annotations__", {})
+    if isinstance(definition, OpDefinition) and any(isinstance(k, str) for k in kinds.values()):
+        try:
+            kinds = get_type_hints(function)
+        except (NameError, TypeError, AttributeError):
+            kinds = {}
+    keys = getattr(definition, "required_resource_keys", ())
+    attaching = (
+        name
+        for name, kind in kinds.items()
+        if name in keys and isclass(kind) and issubclass(kind, IAttachDifferentObjectToOpContext)
+    )
+    return next(attaching, "")
 
 
 def has_config(definition: OpDefinition) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Literal
 
 from advisor.domain.candidate import Candidate
@@ -71,12 +72,23 @@ class Prediction:
     trial: Trial = Trial.TRIED
 
 
+class RejectionKind(str, Enum):
+    """Why a candidate is not considered further."""
+
+    IMPOSSIBLE = "impossible"
+    NO_SNIPPET = "no-snippet"
+    SLOWER = "slower"
+    CROWDED = "crowded"
+    DOES_NOT_FIT = "does-not-fit"
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A candidate that was not considered further, and the figure that rejected it."""
 
     candidate: Candidate
     reason: str
+    kind: RejectionKind = RejectionKind.IMPOSSIBLE
 
 
 @dataclass(frozen=True, slots=True)

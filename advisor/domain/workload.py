@@ -182,6 +182,8 @@ class GraphNode:
             of it does: no context, config, resource, retry or event of its own. The function
             returns the value, or yields or returns the dynamic outputs.
         is_function: Whether it is an op made by ``@op`` on a function, which can be called alone.
+        attached_resource: Parameter that takes a resource as another object than the op's context
+            holds, which Dagster gives to a step of the op alone; empty where there is none.
         configured_by: The mapped graph whose config mapping gives the op its config; empty where
             run config gives it.
     """
@@ -197,6 +199,7 @@ class GraphNode:
     is_plain: bool = False
     configured_by: str = ""
     is_function: bool = True
+    attached_resource: str = ""
 
 
 @dataclass(frozen=True, slots=True)

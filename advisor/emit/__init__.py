@@ -9,7 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from advisor.domain.errors import DynadviseError
-from advisor.emit.batches import batched_job_name, emit_batch, emit_workers
+from advisor.emit.batches import (
+    batched_job_name,
+    emit_batch,
+    emit_workers,
+    obstacle_to_batches,
+)
 from advisor.emit.executors import emit_async, emit_environments
 from advisor.emit.instance_config import emit_dagster_yaml
 from advisor.emit.observing import emit_instrument, emit_monitor
@@ -18,7 +23,7 @@ from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
 from advisor.emit.troubleshooting import emit_troubleshooting
 
-__all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit"]
+__all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit", "obstacle_to_batches"]
 
 _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
     "run-config": emit_run_config,

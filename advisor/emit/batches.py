@@ -15,6 +15,7 @@ from advisor.emit.imports import JobImport, asset_import, from_import, job_impor
 from advisor.emit.items_form import (
     READING,
     described_as_job,
+    has_items_form,
     items_form,
     items_source,
     job_of_op,
@@ -84,16 +85,12 @@ def _module(request: EmitRequest) -> str:
         "executor_config": with_reasons(config, reasons_for(request)),
         "name": batched_job_name(request.description),
     }
-    if request.description.job_name is None:
+    if has_items_form(request.description):
         source = items_source(request.description)
         form = items_form(request.description, source, one_step=one_step, kind=kind)
-        if form is not None:
-            return _plain_module(request, request.description.mapped[0].name, form, shared)
-        request = replace(request, description=described_as_job(request.description))
-        imported = job_of_op(request.description, source)
-    else:
-        imported = _imported(request.description)
-    plan = plan_batches(request.description)
+        return _plain_module(request, request.description.mapped[0].name, form, shared)
+    described, imported, plan = _batched_job(request.description)
+    request = replace(request, description=described)
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
     if not longest_first and not (kind == "process" and limit_threads):
@@ -102,6 +99,37 @@ def _module(request: EmitRequest) -> str:
             return _plain_module(request, imported.name, plain, shared)
     shared |= {"limit_threads": limit_threads, "longest_first": longest_first}
     return _general_module(request, imported, plan, shared)
+
+
+def _batched_job(
+    description: WorkloadDescription,
+) -> tuple[WorkloadDescription, JobImport, BatchedGraph]:
+    """The job that is batched, made of a bare op where there is none; how to import it; its plan.
+
+    Raises:
+        DynadviseError: The job cannot be batched automatically.
+    """
+    if description.job_name is None:
+        source = items_source(description)
+        description = described_as_job(description)
+        return description, job_of_op(description, source), plan_batches(description)
+    return description, _imported(description), plan_batches(description)
+
+
+def obstacle_to_batches(description: WorkloadDescription) -> DynadviseError | None:
+    """Why no code for batches or workers inside a step can be emitted; None where it can.
+
+    The same refusal as of :func:`emit_batch`: no way is advised that cannot be emitted.
+    """
+    try:
+        batched_job_name(description)
+        if has_items_form(description):
+            items_source(description)
+        else:
+            _batched_job(description)
+    except DynadviseError as refusal:
+        return refusal
+    return None
 
 
 def _general_module(

@@ -135,7 +135,8 @@ def check_functions(nodes: Iterable[GraphNode]) -> None:
     """Refuse ops whose functions cannot be called by themselves.
 
     Raises:
-        DynadviseError: One was not made by ``@op`` on a function.
+        DynadviseError: One was not made by ``@op`` on a function, or takes a resource that only
+            a step of its own is given.
     """
     for node in nodes:
         if node.is_op and not node.is_function:
@@ -144,6 +145,14 @@ def check_functions(nodes: Iterable[GraphNode]) -> None:
                 " that other code could call.",
                 hint="Use an op made by @op there. For one made by configured(...), use the op that"
                 " it configures, and give its config in run config.",
+            )
+        if node.attached_resource:
+            name = node.attached_resource
+            raise DynadviseError(
+                f"{node.name} takes the resource {name} as a parameter, which Dagster gives to a"
+                " step of the op alone.",
+                hint=f"Let it take context.resources.{name}, which is another object, with"
+                f' @op(required_resource_keys={{"{name}"}}).',
             )
 
 

@@ -121,20 +121,26 @@ def _reading(op: MappedOp, entries: str) -> str:
     return "\n".join(lines)
 
 
+def has_items_form(description: WorkloadDescription) -> bool:
+    """Whether the target stands in no job, and no item of it needs a step's context."""
+    if description.job_name is not None:
+        return False
+    nodes = description.graph
+    return description.kind != "op" or (bool(nodes) and all(node.is_plain for node in nodes))
+
+
 def items_form(
     description: WorkloadDescription,
     source: ItemsSource,
     *,
     one_step: bool,
     kind: WorkerKind | None,
-) -> PlainForm | None:
-    """The short form of the whole job; None where the op needs a step's context for each item."""
+) -> PlainForm:
+    """The short form of the whole job, where :func:`has_items_form`."""
     op = description.mapped[0]
     functions = ""
     worker = source.worker
     if description.kind == "op":
-        if not all(node.is_plain for node in description.graph) or not description.graph:
-            return None
         worker = f"call_{source.worker}"
         functions = f"{worker} = {source.worker}.__wrapped__"
     single = len(op.inputs) == 1

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.domain.advice import Objective, Rejection
+from advisor.domain.advice import Objective, Rejection, RejectionKind
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import overhead_key
 from advisor.domain.quantities import seconds
@@ -101,7 +101,7 @@ class _Pruning:
             best = self._best.setdefault(needs_code, found)
             self._best[needs_code] = min(best, found, key=self._score)
 
-    def reason(self, candidate: Candidate, bound_s: float) -> str | None:
+    def rejection(self, candidate: Candidate, bound_s: float) -> Rejection | None:
         """Why a candidate cannot be the best; None where it may be."""
         rival = self._best.get(candidate.needs_code)
         if rival is None:
@@ -112,10 +112,11 @@ class _Pruning:
             least = f"takes at least {seconds(bound_s)}"
             if self.objective != "time":
                 least += f" and {core:.1f} core-seconds"
-            return f"{least}; another way takes {seconds(rival.makespan_s)}"
+            reason = f"{least}; another way takes {seconds(rival.makespan_s)}"
+            return Rejection(candidate, reason, RejectionKind.SLOWER)
         return self._past_best(candidate, limit)
 
-    def _past_best(self, candidate: Candidate, limit: float) -> str | None:
+    def _past_best(self, candidate: Candidate, limit: float) -> Rejection | None:
         """Why more slots cannot help a plain way.
 
         Its makespan falls while steps find room beside each other and rises again once they only
@@ -128,7 +129,8 @@ class _Pruning:
         if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
             return None
         seen = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
-        return f"more at once only gets worse: {seen}"
+        reason = f"more at once only gets worse: {seen}"
+        return Rejection(candidate, reason, RejectionKind.CROWDED)
 
 
 def simulate_all(
@@ -165,15 +167,17 @@ def simulate_all(
     fits: list[Estimate] = []
     rejected: list[Rejection] = []
     for candidate in sorted(candidates, key=turn):
-        reason = None if candidate in always else pruning.reason(candidate, bounds_s[candidate])
-        if reason is None:
-            found = estimate(candidate, setting)
-            pruning.simulated(found)
-            reason = rejection(found)
-            if reason is None:
-                fits.append(found)
-                if may_advise(candidate):
-                    pruning.advisable(found)
-                continue
-        rejected.append(Rejection(candidate, reason))
+        pruned = None if candidate in always else pruning.rejection(candidate, bounds_s[candidate])
+        if pruned is not None:
+            rejected.append(pruned)
+            continue
+        found = estimate(candidate, setting)
+        pruning.simulated(found)
+        reason = rejection(found)
+        if reason is not None:
+            rejected.append(Rejection(candidate, reason, RejectionKind.DOES_NOT_FIT))
+            continue
+        fits.append(found)
+        if may_advise(candidate):
+            pruning.advisable(found)
     return fits, rejected

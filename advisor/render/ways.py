@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from advisor.domain.advice import Advice, Prediction, Rejection
+from advisor.domain.advice import Advice, Prediction, Rejection, RejectionKind
 from advisor.domain.candidate import Candidate
 from advisor.domain.trial import Trial
 
@@ -68,7 +68,7 @@ def telling_rejections(advice: Advice) -> list[Rejection]:
     """One rejection of each kind and reason, without those for being slower than another way."""
     found: dict[tuple[object, ...], Rejection] = {}
     for rejection in advice.rejected:
-        if not rejection.reason.startswith("takes at least"):
+        if rejection.kind is not RejectionKind.SLOWER:
             reason = re.sub(r"[\d.]+", "", rejection.reason)
             found.setdefault((_kind(rejection.candidate), reason), rejection)
     return list(found.values())

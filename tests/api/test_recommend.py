@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
+from typing import Any
 
 import pytest
-from factories import make_saved_profile
+from factories import make_description, make_prediction, make_saved_profile
 
 from advisor.api.recommend import predict, recommend
+from advisor.domain.advice import RejectionKind
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import ConfigurationError
+from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import GraphNode, Wire
+from advisor.emit import EmitRequest, emit
 from advisor.store import SavedProfile
 
 
@@ -94,3 +99,40 @@ def test_an_event_loop_that_an_op_blocks_is_not_predicted_as_if_it_did_not() -> 
     assert not any(op.is_async for op in saved.description.mapped)
     with pytest.raises(ConfigurationError, match="blocks the loop"):
         predict(saved, Candidate("execute_job", "async", max_concurrent=4), AdviseOptions())
+
+
+def graph_with(**changes: Any) -> tuple[GraphNode, ...]:
+    first, mapped, last = make_description().graph
+    return first, replace(mapped, **changes), last
+
+
+@pytest.mark.parametrize(
+    ("graph", "reason"),
+    [
+        (graph_with(configured_by="labelled"), "by a config mapping.*in run config"),
+        (graph_with(is_function=False), "not made by @op.*the op that it configures"),
+        (graph_with(attached_resource="db"), "takes the resource db.*context.resources.db"),
+        (
+            graph_with(wires=(Wire("chunk", (("split", "result"), ("other", "result"))),)),
+            "a list of several ops' outputs.*an input of its own",
+        ),
+    ],
+    ids=["config mapping", "configured", "attached resource", "fan-in list"],
+)
+def test_what_no_snippet_can_express_is_rejected_in_the_words_of_the_emitter(
+    graph: tuple[GraphNode, ...], reason: str
+) -> None:
+    saved = make_saved_profile(description=make_description(graph=graph))
+    advice = recommend(saved, AdviseOptions(items=1000))
+    assert not any(p.candidate.is_batched for p in advice.candidates)
+    rejected = [r for r in advice.rejected if r.kind is RejectionKind.NO_SNIPPET]
+    assert any(r.candidate.workers_in_op > 1 for r in rejected)
+    assert all(re.search(reason, r.reason) for r in rejected)
+    emit("python", EmitRequest(saved.description, advice))
+    # It is what the emitter says itself; and without the obstacle, such a way is the advice.
+    batched = make_prediction(rejected[0].candidate)
+    with pytest.raises(DynadviseError) as refusal:
+        emit("batch", EmitRequest(saved.description, advice, prediction=batched))
+    assert rejected[0].reason == f"{refusal.value.what} {refusal.value.hint}"
+    free = recommend(make_saved_profile(), AdviseOptions(items=1000)).recommendation
+    assert free.candidate.is_batched

@@ -49,6 +49,7 @@ REFUSED = [
         )
     ),
     ("configured_fixed_job", "fixed_scale is not made by @op", "give its config in run config"),
+    ("attaching_job", "attaching takes the resource attached", "context.resources.attached"),
     ("handing_mapped_job", "hands the items of split out, and scale", "move scale beside"),
 ]
 

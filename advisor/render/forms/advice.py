@@ -19,6 +19,7 @@ from advisor.domain.advice import (
     NextMeasurement,
     Objective,
     Prediction,
+    RejectionKind,
     Snippets,
     WorkloadSummary,
 )
@@ -117,6 +118,7 @@ class RejectionForm:
 
     candidate: CandidateForm
     reason: str
+    kind: RejectionKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +237,7 @@ def advice_to_json(
         "default": _prediction(advice.default) if advice.default else None,
         "candidates": tuple(map(_prediction, advice.candidates)),
         "rejected": tuple(
-            RejectionForm(_candidate(r.candidate), r.reason) for r in advice.rejected
+            RejectionForm(_candidate(r.candidate), r.reason, r.kind) for r in advice.rejected
         ),
         "limits": tuple(
             WorkerLimitForm(**same_parts(limit, WorkerLimitForm)) for limit in advice.limits

@@ -5,10 +5,12 @@ import asyncio
 from dagster import (
     Config,
     ConfigMapping,
+    ConfigurableResource,
     DynamicOut,
     DynamicOutput,
     Field,
     GraphOut,
+    IAttachDifferentObjectToOpContext,
     Out,
     Output,
     RetryRequested,
@@ -301,6 +303,21 @@ def fan_out_after_fan_out_job():
 @job(input_values={"extra": 9})
 def input_values_job(extra: int):
     keep(split(count()).map(lambda value: plus(value, extra)).collect())
+
+
+class Attached(ConfigurableResource, IAttachDifferentObjectToOpContext):
+    def get_object_to_set_on_execution_context(self) -> str:
+        return "another"
+
+
+@op
+def attaching(value, attached: Attached):
+    return value, attached
+
+
+@job(resource_defs={"attached": Attached()})
+def attaching_job():
+    keep(split(count()).map(attaching).collect())
 
 
 fixed_scale = configured(scale, name="fixed_scale")({"factor": 3})
