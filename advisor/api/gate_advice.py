@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.domain.command_line import target_name
@@ -16,20 +17,11 @@ if TYPE_CHECKING:
 def advise(options: CheckOptions, saved: SavedProfile) -> AdviceCheck:
     """Advise anew on ``saved`` and lay the job's own configuration beside the best."""
     from advisor.api.recommend import recommend
-    from advisor.domain.options import AdviseOptions
 
     target = target_name(saved.description.target)
-    advice = recommend(
-        saved,
-        AdviseOptions(
-            items=options.items.get(target, options.items.get("*")),
-            change=options.change,
-            objective=options.objective,
-            environment=options.environment,
-            max_connections=options.max_connections,
-        ),
-    )
-    best = advice.recommendation if options.change == "code" else advice.config_only
+    items = options.items.get(target, options.items.get("*"))
+    advice = recommend(saved, replace(options.advise, items=items))
+    best = advice.recommendation if advice.change == "code" else advice.config_only
     if advice.current is None:
         return AdviceCheck(None, reason="not checked: the target has no executor of its own")
     return AdviceCheck(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,10 +12,12 @@ import click
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
+from advisor.domain.options import AdviseOptions
+from advisor.gate.options import DEFAULT_PAIRS, DEFAULT_SAMPLES, CheckOptions
 
 if TYPE_CHECKING:
     from advisor.domain.gate import GateReport
-    from advisor.gate.options import CheckOptions
+    from advisor.settings import Settings
 
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
 
@@ -72,73 +75,84 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
 
 
 @click.command("check")
-@click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@options.job_option
-@click.option("--base", metavar="REF", help="Compare with this git revision (origin/main).")
-@click.option("--static", is_flag=True, help="Static rules alone: import, call no op.")
-@click.option("--strict", is_flag=True, help="Exit with 3 where the gate could not decide.")
-@click.option(
-    "--fail-on",
-    type=_FailOn(),
-    metavar="SEVERITY|CODES",
-    help="Findings that fail the gate: error (default), warning, note, or codes (DYN106,DYN107).",
-)
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
-@click.option(
-    "--max-regression",
-    type=_Percent(),
-    metavar="FRACTION",
-    help="Largest accepted slowdown of an op (default: 10%).",
-)
-@click.option(
-    "--max-regret",
-    type=_Percent(),
-    metavar="FRACTION",
-    help="How much slower than the best the job's own configuration may be (default: 15%).",
-)
-@click.option(
-    "--pairs",
-    type=options.COUNT,
-    default=20,
-    show_default=True,
-    metavar="N",
-    help="Most pairs of base and head to time; clear cases need fewer.",
-)
-@click.option(
-    "--samples",
-    type=options.COUNT,
-    default=3,
-    show_default=True,
-    metavar="K",
-    help="Call the ops on at most K items.",
+@options.grouped(
+    "check",
+    CheckOptions,
+    click.argument("targets", nargs=-1, metavar="[TARGET]..."),
+    options.job_option,
+    click.option("--base", metavar="REF", help="Compare with this git revision (origin/main)."),
+    click.option("--static", is_flag=True, help="Static rules alone: import, call no op."),
+    click.option(
+        "--fail-on",
+        "failing",
+        type=_FailOn(),
+        metavar="SEVERITY|CODES",
+        default=options.setting("fail_on"),
+        help="Findings that fail the gate: error (default), warning, note, or codes "
+        "(DYN106,DYN107).",
+    ),
+    click.option(
+        "--max-regression",
+        type=_Percent(),
+        metavar="FRACTION",
+        default=options.setting("max_regression"),
+        help="Largest accepted slowdown of an op (default: 10%).",
+    ),
+    click.option(
+        "--max-regret",
+        type=_Percent(),
+        metavar="FRACTION",
+        default=options.setting("max_regret"),
+        help="How much slower than the best the job's own configuration may be (default: 15%).",
+    ),
+    click.option(
+        "--pairs",
+        type=options.COUNT,
+        default=DEFAULT_PAIRS,
+        show_default=True,
+        metavar="N",
+        help="Most pairs of base and head to time; clear cases need fewer.",
+    ),
+    click.option(
+        "--samples",
+        type=options.COUNT,
+        default=DEFAULT_SAMPLES,
+        show_default=True,
+        metavar="K",
+        help="Call the ops on at most K items.",
+    ),
+    options.run_config_option,
+    click.option(
+        "--item-timeout",
+        "item_timeout_s",
+        type=options.NUMBER,
+        default=300.0,
+        metavar="SECONDS",
+        help="A call that takes longer counts as hung (default: 300).",
+    ),
+    click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs."),
+    options.profiles_option_as("profiles_dir"),
+    options.working_directory_option,
 )
 @click.option(
     "--inputs",
+    "spelled_inputs",
     metavar="FILE|MODULE:CALLABLE",
     help="Sample inputs, for a single TARGET.",
 )
-@options.run_config_option
-@click.option(
-    "--item-timeout",
-    type=options.NUMBER,
-    default=300.0,
-    metavar="SECONDS",
-    help="A call that takes longer counts as hung (default: 300).",
-)
-@click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs.")
-@options.profiles_option
-@options.working_directory_option
+@click.option("--strict", is_flag=True, help="Exit with 3 where the gate could not decide.")
+@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
 @options.output_options(*FORMATS)
 @pass_state
 def command(
     state: CommandContext,
     *,
-    targets: tuple[str, ...],
+    check: CheckOptions,
+    spelled_inputs: str | None,
     strict: bool,
     exit_zero: bool,
     form: str,
     output: Path | None,
-    **values: Any,
 ) -> int:
     """Did this change make a workload slower, or its configuration wrong?
 
@@ -149,70 +163,50 @@ def command(
     Exit status: 0 passed, 1 failed, 2 wrong usage or the user's code failed, 3 could not decide
     (with --strict; else a warning and 0) or nothing could be measured at all.
     """
-    request = _request(state, targets, values)
-    from advisor.api.check import check
+    from advisor.api.check import check as run_check
     from advisor.domain.gate import exit_status
 
+    check = _completed(check, state.settings, spelled_inputs)
     with state.progress() as progress:
-        report = check(request, progress, announce=progress.announce)
+        report = run_check(check, progress, announce=progress.announce)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
-    _show(state, report, form, output, root=_root(request.folder), status=status)
-    _summarize(state, report, request.folder)
+    _show(state, report, form, output, root=_root(check.folder), status=status)
+    _summarize(state, report, check.folder)
     if report.verdict in {"INCONCLUSIVE", "COULD NOT MEASURE"}:
         hint = "" if status else " --strict makes this exit with 3."
         state.warn(f"the gate could not decide ({report.verdict}).{hint}")
     return status
 
 
-def _request(
-    state: CommandContext, targets: tuple[str, ...], values: dict[str, Any]
-) -> CheckOptions:
-    from advisor.gate.options import CheckOptions
-
-    settings = state.settings
-    chosen = targets or settings.targets
+def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | None) -> CheckOptions:
+    """What is asked, with what ``[tool.dynadvise]`` alone says."""
+    targets = tuple(dict.fromkeys(check.targets or settings.targets))
     options.refuse(
-        bool(values["static"] and values["base"]),
+        check.static and check.base is not None,
         "--static runs nothing, so there is nothing to compare with --base.",
     )
     options.refuse(
-        bool(values["inputs"] and len(chosen) != 1),
+        spelled_inputs is not None and len(targets) != 1,
         "--inputs is for a single TARGET.",
         "Set [tool.dynadvise.inputs] for several.",
     )
-    inputs = {
-        target: spelled
-        for target in chosen
-        if (spelled := values["inputs"] or settings.inputs_of(target)) is not None
-    }
-    run_config = values["run_config"]
-    return CheckOptions(
-        targets=tuple(dict.fromkeys(chosen)),
-        job=values["job"],
-        base=values["base"],
-        static=values["static"],
-        failing=values["fail_on"] or (settings.fail_on,),
+    inputs = {target: spelled_inputs or settings.inputs_of(target) for target in targets}
+    return replace(
+        check,
+        targets=targets,
+        failing=check.failing or (settings.fail_on,),
         ignore=settings.ignore,
-        max_regression=_given(values["max_regression"], settings.max_regression),
-        max_regret=_given(values["max_regret"], settings.max_regret),
-        pairs=values["pairs"],
-        inputs=inputs,
+        inputs={target: spelled for target, spelled in inputs.items() if spelled is not None},
         items=settings.items,
-        run_config=run_config.absolute() if run_config is not None else None,
-        samples=values["samples"],
-        profiles_dir=values["profiles"].absolute(),
-        item_timeout_s=values["item_timeout"],
-        seed=values["seed"],
-        working_directory=values["working_directory"],
-        change=settings.change or "config",
-        objective=settings.objective or "time",
-        environment=settings.environment or "prod",
-        max_connections=settings.max_connections,
+        run_config=check.run_config.absolute() if check.run_config else None,
+        profiles_dir=check.profiles_dir.absolute(),
+        advise=AdviseOptions(
+            change=settings.change or "config",
+            objective=settings.objective or "time",
+            environment=settings.environment or "prod",
+            max_connections=settings.max_connections,
+        ),
     )
-
-
-def _given(flag: float | None, setting: float) -> float:
-    return setting if flag is None else flag
 
 
 def _show(

@@ -100,7 +100,7 @@ def grouped(
 
     Args:
         name: Of the argument.
-        group: The dataclass that is made of their values; its fields have the options' names.
+        group: The dataclass that is made of their values, by the names of its fields.
         options: The options.
     """
     fields = tuple(inspect.signature(group).parameters)
@@ -108,7 +108,7 @@ def grouped(
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(command)
         def call(*args: Any, **values: Any) -> Any:
-            own = {field: values.pop(field) for field in fields}
+            own = {field: values.pop(field) for field in fields if field in values}
             return command(*args, **values, **{name: group(**own)})
 
         decorated: Callable[..., Any] = call
@@ -130,7 +130,8 @@ def setting(name: str, otherwise: object = None) -> Callable[[], Any]:
     return value
 
 
-def _profiles_option(name: str) -> Callable[[F], F]:
+def profiles_option_as(name: str) -> Callable[[F], F]:
+    """``--profiles`` as the argument ``name``."""
     return click.option(
         "--profiles",
         name,
@@ -141,12 +142,12 @@ def _profiles_option(name: str) -> Callable[[F], F]:
     )
 
 
-profiles_option = _profiles_option("profiles")
+profiles_option = profiles_option_as("profiles")
 
 profiles_options = grouped(
     "profiles",
     ProfilesOptions,
-    _profiles_option("folder"),
+    profiles_option_as("folder"),
     click.option("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
 )
 

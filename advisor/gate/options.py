@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.domain.advice import Change, Environment, Objective
+from advisor.domain.options import AdviseOptions
 
 DEFAULT_PAIRS = 20
 DEFAULT_SAMPLES = 3
@@ -33,7 +33,7 @@ class CheckOptions:
         item_timeout_s: Longest that one call may take.
         seed: Of the order inside the pairs; None: by the clock.
         working_directory: Importable folder, as for Dagster's own command line.
-        change: What the configuration is laid beside: a gate must not fail because nobody has
+        advise: What the configuration is laid beside: a gate must not fail because nobody has
             rewritten the job, so ``code`` only where the project says so.
     """
 
@@ -54,10 +54,7 @@ class CheckOptions:
     item_timeout_s: float = 300.0
     seed: int | None = None
     working_directory: Path | None = None
-    change: Change = "config"
-    objective: Objective = "time"
-    environment: Environment = "prod"
-    max_connections: int | None = None
+    advise: AdviseOptions = field(default_factory=lambda: AdviseOptions(change="config"))
 
     @property
     def folder(self) -> Path:
