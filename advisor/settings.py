@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import sys
@@ -13,6 +12,7 @@ from typing import Any, Literal, NoReturn
 
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.nearest import nearest
 
 FailOn = Literal["error", "warning", "note"]
 
@@ -293,5 +293,5 @@ class _Reader:
 
 def _nearest(name: str, known: Iterable[str]) -> str | None:
     """A question that names the nearest known name; None where nothing is near."""
-    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
-    return f"Did you mean {near[0]!r}?" if near else None
+    alike = nearest(name, known)
+    return f"Did you mean {alike[0]!r}?" if alike else None

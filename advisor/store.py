@@ -7,7 +7,6 @@ is migrated on reading, a newer one is refused.
 from __future__ import annotations
 
 import contextlib
-import difflib
 import functools
 import hashlib
 import json
@@ -25,6 +24,7 @@ from advisor.domain.advice import Advice
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import DynadviseError, ProfileError
 from advisor.domain.measured import Measured
+from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
 from advisor.profile_migrations import MIGRATIONS
 
@@ -124,10 +124,10 @@ def _missing(path: Path, directory: Path) -> ProfileError:
         with contextlib.suppress(OSError):
             nearby += sorted(path.parent.glob("*.json"))
     names = list(dict.fromkeys(map(str, nearby)))
-    nearest = difflib.get_close_matches(str(path), names, n=3, cutoff=0.3) or names[:3]
+    near = nearest(str(path), names, most=3, cutoff=0.3) or names[:3]
     hint = (
-        f"The nearest that exist: {', '.join(nearest)}"
-        if nearest
+        f"The nearest that exist: {', '.join(near)}"
+        if near
         else "`dynadvise profile TARGET` measures a target and saves its profile."
     )
     of_target = "" if is_file else f"of a target {str(path)!r} below {directory}"

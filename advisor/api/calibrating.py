@@ -50,20 +50,7 @@ def subject_of(target: TargetReference | None) -> CalibrationSubject:
         facts=host_facts(),
         instance=user_instance_kind(),
         target=target,
-        python_path=importable_folders(target),
     )
-
-
-def importable_folders(target: TargetReference | None) -> tuple[str, ...]:
-    """Folders in which the user's modules are found, as under Dagster's own command line."""
-    from pathlib import Path
-
-    if target is None:
-        return ()
-    folders = [target.working_directory]
-    if target.file:
-        folders.insert(0, str(Path(target.file).parent))
-    return tuple(dict.fromkeys(folders))
 
 
 def calibration_s(subject: CalibrationSubject) -> float:
@@ -137,8 +124,7 @@ def _import_once(target: TargetReference) -> None:
         "advisor.dagster_bridge.discovery:import_target",
         target,
         timeout_s=IMPORT_TIMEOUT_S,
-        python_path=importable_folders(target),
-        working_directory=target.working_directory,
+        target=target,
     ).unwrap(f"importing {target.spelled}")
 
 

@@ -12,7 +12,6 @@ from advisor.api.calibrating import (
     CALIBRATION_S,
     calibrated_host,
     calibration_s,
-    importable_folders,
     refreshed_host,
     subject_of,
     target_of,
@@ -73,8 +72,7 @@ def discover_target(target: TargetReference, run_config: Mapping[str, object] | 
         "advisor.dagster_bridge.discovery:discover",
         DiscoveryRequest(target, run_config),
         timeout_s=IMPORT_TIMEOUT_S,
-        python_path=importable_folders(target),
-        working_directory=target.working_directory,
+        target=target,
     )
     return cast("Discovery", found.unwrap(f"importing {target.spelled}"))
 
@@ -360,8 +358,7 @@ def _check_snippet(found: Discovery, advice: Advice) -> None:
         "advisor.dagster_bridge.discovery:validate",
         ValidationRequest(target, (only,)),
         timeout_s=IMPORT_TIMEOUT_S,
-        python_path=importable_folders(target),
-        working_directory=target.working_directory,
+        target=target,
     ).unwrap("validating the emitted config")
     message = cast("tuple[str | None, ...]", verdict)[0]
     if message is not None and "Missing required config" not in message:

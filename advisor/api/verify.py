@@ -294,7 +294,6 @@ def _on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfil
     Raises:
         DynadviseError: The samples are not known, or cannot be read.
     """
-    from advisor.api.calibrating import importable_folders
     from advisor.api.recommend import recommend
     from advisor.emit.items_form import INPUTS_TAG
     from advisor.measure.child import run_in_child
@@ -310,8 +309,7 @@ def _on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfil
         "advisor.api.verify:count_inputs",
         (spelled, description, target.working_directory),
         timeout_s=MIN_TIMEOUT_S,
-        python_path=importable_folders(target),
-        working_directory=target.working_directory,
+        target=target,
     )
     if counted.failure is not None:
         raise TargetError(

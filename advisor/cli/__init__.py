@@ -5,7 +5,6 @@ A command's module is imported when the command is called, not before; ``--help`
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import signal
 import sys
@@ -17,6 +16,7 @@ import click
 
 from advisor.cli.context import CommandContext, global_options, show_texts
 from advisor.domain.errors import DynadviseError
+from advisor.domain.nearest import nearest
 
 INTERRUPTED = 130
 WRONG = 2
@@ -100,7 +100,7 @@ class LazyGroup(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that ``args`` start with; an unknown one names the nearest."""
         name = args[0]
-        near = difflib.get_close_matches(name, COMMANDS, n=1, cutoff=0.5)
+        near = nearest(name, COMMANDS)
         if name not in COMMANDS and not name.startswith("-") and near:
             ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)

@@ -5,7 +5,6 @@ The fan-out op and what it needs upstream run for real, once; nothing downstream
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import json
 import tempfile
@@ -34,6 +33,7 @@ from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_loc
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.command_line import command
 from advisor.domain.errors import TargetError, UserCodeError
+from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 INPUTS_TAG = "dynadvise/inputs"
@@ -492,11 +492,10 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
         )
     unknown = [name for name in inputs if name not in names]
     if unknown:
-        close = difflib.get_close_matches(unknown[0], names, n=1, cutoff=0.5)
         raise TargetError(
             f"'{op.name}' has no input '{unknown[0]}'.",
             where=where,
-            hint=f"Did you mean {close[0]}?" if close else f"Its inputs: {', '.join(names)}.",
+            hint=nearest_or_some(unknown[0], names, "Its inputs"),
         )
     missing = [name for name in required if name not in inputs]
     if missing:

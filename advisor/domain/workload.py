@@ -50,6 +50,17 @@ class TargetReference:
         """Name under which the target's module is imported: a file's is its stem."""
         return self.module or PurePath(self.file or "").stem
 
+    @property
+    def source(self) -> str:
+        """The module's name, or the file's path."""
+        return self.module or self.file or ""
+
+    @property
+    def import_folders(self) -> tuple[str, ...]:
+        """Folders in which its modules are found: the working directory, and a file's own."""
+        own = (str(PurePath(self.file).parent),) if self.file else ()
+        return tuple(dict.fromkeys((self.working_directory, *own)))
+
 
 @dataclass(frozen=True, slots=True)
 class OpReference:

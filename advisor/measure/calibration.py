@@ -98,22 +98,16 @@ runs at other moments differ by less."""
 
 @dataclass(frozen=True, slots=True)
 class CalibrationSubject:
-    """For which Python environment, storage and user code the host is measured.
-
-    ``python_path`` makes the user's code importable in every process.
-    """
+    """For which Python environment, storage and user code the host is measured."""
 
     facts: HostFacts
     instance: InstanceKind
     target: TargetReference | None
-    python_path: tuple[str, ...] = ()
 
     @property
     def user_module(self) -> str | None:
         """The user's module or file, as a cache key and for people."""
-        if self.target is None:
-            return None
-        return self.target.module or self.target.file
+        return self.target.source if self.target else None
 
     @property
     def is_preloaded(self) -> bool:
@@ -123,7 +117,7 @@ class CalibrationSubject:
 
     def without_module(self) -> CalibrationSubject:
         """The same host for no user code: what its calibrations have in common."""
-        return replace(self, target=None, python_path=())
+        return replace(self, target=None)
 
 
 def calibrate(
@@ -387,14 +381,12 @@ class _Session:
         self.imports = StepImports(())
 
     def _child(self, function: str, argument: object, **environment: str) -> ChildResult:
-        target = self.subject.target
         return run_in_child(
             function,
             argument,
             timeout_s=RUN_TIMEOUT_S,
-            python_path=self.subject.python_path,
+            target=self.subject.target,
             environment={"DAGSTER_HOME": self.home, **environment},
-            working_directory=target.working_directory if target else None,
         )
 
     def _value(self, name: str, result: ChildResult) -> object | None:

@@ -107,14 +107,12 @@ def _step_s(subject: CalibrationSubject, host: HostProfile, home: str) -> float 
         target=subject.target,
         instance_home=home,
     )
-    target = subject.target
     child = run_in_child(
         "advisor.dagster_bridge.calibration_job:execute_calibration",
         request,
         timeout_s=TIMEOUT_S,
-        python_path=subject.python_path,
+        target=subject.target,
         environment={"DAGSTER_HOME": home},
-        working_directory=target.working_directory if target else None,
     )
     if child.failure is not None:
         return None

@@ -27,6 +27,7 @@ from typing import Literal
 from advisor.dagster_bridge.user_frames import Frame, culprit, is_machinery
 from advisor.domain.errors import DynadviseError, UserCodeError
 from advisor.domain.quantities import size
+from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
 from advisor.measure.descriptors import stands_for
 from advisor.measure.workspace import workspace
@@ -143,6 +144,7 @@ def run_in_child(
     *,
     timeout_s: float,
     memory_limit_bytes: int | None = None,
+    target: TargetReference | None = None,
     python_path: Sequence[str | Path] = (),
     environment: Mapping[str, str] | None = None,
     working_directory: str | Path | None = None,
@@ -156,7 +158,8 @@ def run_in_child(
         argument: Its one argument; must be picklable, as must what it returns.
         timeout_s: After this many seconds the child hangs and is killed.
         memory_limit_bytes: For the whole tree; above it, it is killed.
-        python_path: Folders of the user's code besides the working directory.
+        target: Whose modules are importable in the child, and whose working directory is its own.
+        python_path: Further folders of the user's code.
         environment: Added to the environment.
         working_directory: Current folder of the child; ours where None.
         on_progress: Called here with each message of `supervisor.send_progress` in the child.
@@ -165,6 +168,9 @@ def run_in_child(
     Raises:
         TypeError, AttributeError, pickle.PicklingError: The argument cannot be pickled.
     """
+    if target is not None:
+        working_directory = target.working_directory
+        python_path = (*target.import_folders, *python_path)
     with (
         workspace() as lifeline,
         tempfile.TemporaryDirectory(prefix="child-", ignore_cleanup_errors=True) as path,

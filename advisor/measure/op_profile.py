@@ -255,34 +255,28 @@ class _Measurement:
         environment: Mapping[str, str] | None = None,
         told: list[Mapping[str, object]] | None = None,
     ) -> ChildResult:
-        target = self.request.description.target
-        paths = [target.working_directory]
-        if target.file:
-            paths.insert(0, str(Path(target.file).parent))
         limit = self.request.memory_limit_bytes
         result = run_in_child(
             f"advisor.measure.{function}",
             argument,
             timeout_s=_LOADING_S + 2 * self.request.budget_s + self.request.item_timeout_s,
             memory_limit_bytes=limit or int(0.9 * host_facts().memory_bytes),
-            python_path=paths,
-            working_directory=target.working_directory,
+            target=self.request.description.target,
             environment=environment,
             on_progress=told.append if told is not None else None,
         )
         failure = result.failure
         if failure and self.request.teardown and failure.kind in ("killed", "hung", "memory"):
-            self._teardown(paths)
+            self._teardown()
         return result
 
-    def _teardown(self, paths: Sequence[str]) -> None:
+    def _teardown(self) -> None:
         """The hook that a killed child could not call."""
         result = run_in_child(
             "advisor.measure.worker:call_hook",
             self.request.teardown,
             timeout_s=self.request.item_timeout_s,
-            python_path=paths,
-            working_directory=self.request.description.target.working_directory,
+            target=self.request.description.target,
         )
         if result.failure:
             self.notes[f"{result.failure.as_note('The teardown hook')}."] = None

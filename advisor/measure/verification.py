@@ -130,8 +130,8 @@ def run_child(
             f"{__name__}:set_up_and_execute" if setup else "advisor.dagster_bridge.runs:execute",
             (setup, request) if setup else request,
             timeout_s=timeout_s,
-            python_path=[target.working_directory, *configuration.python_path],
-            working_directory=target.working_directory,
+            target=target,
+            python_path=configuration.python_path,
             environment={"DAGSTER_HOME": str(home), **thread_limit(configuration.candidate)},
         )
 

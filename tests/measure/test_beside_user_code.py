@@ -9,7 +9,6 @@ from textwrap import dedent
 
 import pytest
 
-from advisor.api.calibrating import subject_of
 from advisor.dagster_bridge.calibration_job import CalibrationRequest
 from advisor.dagster_bridge.discovery import DiscoveryRequest
 from advisor.dagster_bridge.instances import temporary_instance_home
@@ -88,7 +87,7 @@ def test_a_calibrating_run_works_beside_them(folder: Path, monkeypatch: pytest.M
             "advisor.dagster_bridge.calibration_job:execute_calibration",
             CalibrationRequest("spawn", 1, 0.0, 1, None, target, str(home)),
             timeout_s=60,
-            python_path=subject_of(target).python_path,
+            target=target,
             environment={"DAGSTER_HOME": str(home)},
             working_directory=folder,
         )
@@ -100,7 +99,7 @@ def test_a_calibrating_run_works_beside_them(folder: Path, monkeypatch: pytest.M
     ("imported", "said"),
     [
         ("wave", "wave.py has the name of Python's own module `wave`"),
-        ("advisor.rules", "advisor has the name of dynadvise's own package"),
+        ("advisor.shop", "advisor has the name of dynadvise's own package"),
     ],
 )
 def test_what_the_users_own_import_met_is_said(folder: Path, imported: str, said: str) -> None:

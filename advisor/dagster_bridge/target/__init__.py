@@ -1,0 +1,27 @@
+"""Find the user's target, load it, and make it loadable again in another process.
+
+Modules are imported as Dagster's own command line does it: the working directory is importable,
+and a file is loaded under the name of its stem.
+"""
+
+from advisor.dagster_bridge.target.loaded import LoadedTarget
+from advisor.dagster_bridge.target.loading import load_module
+from advisor.dagster_bridge.target.reconstruct import (
+    rebuild_job,
+    reconstructable_job,
+    reconstructable_of,
+)
+from advisor.dagster_bridge.target.resolve import load_target
+from advisor.dagster_bridge.target.spelling import parse_target
+from advisor.dagster_bridge.target.upstream_assets import with_upstream_assets
+
+__all__ = [
+    "LoadedTarget",
+    "load_module",
+    "load_target",
+    "parse_target",
+    "rebuild_job",
+    "reconstructable_job",
+    "reconstructable_of",
+    "with_upstream_assets",
+]

@@ -1,0 +1,145 @@
+"""Jobs of a module: defined ones, its own, and those made of its graphs and assets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import chain
+
+from dagster import (
+    AssetsDefinition,
+    AssetSelection,
+    Definitions,
+    GraphDefinition,
+    JobDefinition,
+    define_asset_job,
+)
+
+from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
+from advisor.dagster_bridge.target.loaded import JobPointer, LoadedTarget, Place
+from advisor.dagster_bridge.user_frames import last_frames
+from advisor.domain.errors import TargetError
+
+
+def defined_job(place: Place, name: str) -> LoadedTarget:
+    """A job by its name in the module's definitions.
+
+    Raises:
+        TargetError: Dagster cannot load it.
+    """
+    assert place.definitions is not None
+    try:
+        job = place.definitions.repository.get_job(name)
+    except Exception as error:
+        raise TargetError(f"Job '{name}' cannot be loaded.", details=last_frames(error)) from error
+    return place.loaded("job", job, JobPointer(place.definitions.attribute, name))
+
+
+def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> LoadedTarget:
+    """A job, as the module's definitions complete it with resources and executor, if they do.
+
+    Raises:
+        TargetError: It is a job of assets that Dagster cannot resolve.
+    """
+    if place.repository and place.repository.has_job(job.name):
+        defined = place.repository.get_job(job.name)
+        if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
+            return defined_job(place, job.name)
+    if isinstance(job, JobDefinition):
+        return place.loaded("job", job, JobPointer(place.reference.attribute, job.name))
+    values = vars(place.module).values()
+    assets = [value for value in values if isinstance(value, AssetsDefinition)]
+    try:
+        resolved = Definitions(assets=assets, jobs=[job]).resolve_job_def(job.name)
+    except Exception as error:
+        raise TargetError(
+            f"Asset job '{job.name}' cannot be resolved.", details=last_frames(error)
+        ) from error
+    return place.loaded("job", resolved, JobPointer(None, job.name))
+
+
+def job_of_graph(place: Place, graph: GraphDefinition, attribute: str | None) -> LoadedTarget:
+    """The graph as a job, with the resources of the module's definitions.
+
+    Raises:
+        TargetError: Dagster cannot make a job of it.
+    """
+    try:
+        job = graph.to_job(resource_defs=place.resources)
+    except Exception as error:
+        raise TargetError(
+            f"Graph '{graph.name}' cannot be made a job.", details=last_frames(error)
+        ) from error
+    return place.loaded("graph", job, JobPointer(None if place.resources else attribute, job.name))
+
+
+def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
+    """A job that materializes the asset alone.
+
+    Raises:
+        TargetError: Dagster cannot make a job of it.
+    """
+    keys = set(asset.keys)
+    definitions = place.definitions
+    try:
+        if definitions and keys <= set(definitions.repository.assets_defs_by_key):
+            whole = definitions.repository.get_implicit_job_def_for_assets(keys)
+            if whole is not None:
+                job = whole.get_subset(asset_selection=keys)
+                paths = tuple(tuple(key.path) for key in sorted(keys))
+                pointer = JobPointer(definitions.attribute, whole.name, paths)
+                return place.loaded("asset", job, pointer)
+        name = f"materialize_{asset.node_def.name}"
+        unresolved = define_asset_job(name, selection=AssetSelection.assets(*keys))
+        job = Definitions(assets=[asset], jobs=[unresolved]).resolve_job_def(name)
+    except Exception as error:
+        raise TargetError(
+            f"Asset '{asset.node_def.name}' cannot be made a job.", details=last_frames(error)
+        ) from error
+    return place.loaded("asset", job, JobPointer(None, job.name))
+
+
+def jobs_around(place: Place) -> Iterator[LoadedTarget]:
+    """Every job that could use an op of the module, each graph once.
+
+    Defined ones come first, then jobs of the module, then those made in memory. One that cannot
+    be loaded is left out.
+    """
+    graphs: set[int] = set()
+    for graph, load in chain(_defined_jobs(place), _own_jobs(place)):
+        if id(graph) in graphs:
+            continue
+        graphs.add(id(graph))
+        try:
+            yield load()
+        except TargetError:
+            continue
+
+
+_Loader = Callable[[], LoadedTarget]
+
+
+def _defined_jobs(place: Place) -> Iterator[tuple[object, _Loader]]:
+    """The jobs of the module's definitions, by their graphs."""
+    if place.definitions is None:
+        return
+    for name in place.definitions.job_names():
+        graph = place.definitions.repository.get_job(name).graph
+        yield graph, partial(defined_job, place, name)
+
+
+def _own_jobs(place: Place) -> Iterator[tuple[object, _Loader]]:
+    """Jobs that the module's own names hold, or that can be made of its graphs and assets."""
+    values = {name: value for name, value in vars(place.module).items() if name[:2] != "__"}
+    for name, value in values.items():
+        if isinstance(value, JobDefinition):
+            yield value.graph, partial(place.loaded, "job", value, JobPointer(name, value.name))
+    for value in values.values():
+        if isinstance(value, GraphDefinition):
+            yield value, partial(job_of_graph, place, value, None)
+    assets = [value for value in values.values() if isinstance(value, AssetsDefinition)]
+    if place.repository:
+        assets += list(place.repository.assets_defs_by_key.values())
+    for asset in assets:
+        if isinstance(asset.node_def, GraphDefinition):
+            yield asset.node_def, partial(job_of_asset, place, asset)

@@ -1,0 +1,87 @@
+"""A loaded target: the live objects behind a reference, and where they were found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any
+
+from dagster import JobDefinition, OpDefinition, RepositoryDefinition, ResourceDefinition
+
+from advisor.dagster_bridge.plan import ops_by_handle
+from advisor.dagster_bridge.target.definitions import ModuleDefinitions
+from advisor.domain.workload import TargetKind, TargetReference
+
+
+@dataclass(frozen=True, slots=True)
+class JobPointer:
+    """The module attribute from which Dagster itself can rebuild a job, and the job's name.
+
+    ``attribute`` is None where only our own ``rebuild_job`` can. ``asset_keys`` selects a part
+    of an asset job.
+    """
+
+    attribute: str | None
+    job_name: str
+    asset_keys: tuple[tuple[str, ...], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedTarget:
+    """The live objects behind a reference.
+
+    Attributes:
+        job: The job to run: the target itself, made of it in memory, or the one that maps the
+            target op. None for a function and for an op that no job maps.
+        ops: All ops of the job by handle; a bare op by its name.
+        op: The target op, where the target is an op.
+        function: The target function, where it is a plain one.
+        definitions: What the target's module defines for Dagster, if it does.
+        resource_defs: The resources that its ops may need, by key.
+        pointer: From where a child process gets the job again.
+    """
+
+    reference: TargetReference
+    kind: TargetKind
+    module: ModuleType
+    job: JobDefinition | None = None
+    ops: Mapping[str, OpDefinition] = field(default_factory=dict)
+    op: OpDefinition | None = None
+    function: Callable[..., Any] | None = None
+    definitions: RepositoryDefinition | None = None
+    resource_defs: Mapping[str, ResourceDefinition] = field(default_factory=dict)
+    pointer: JobPointer | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The module of a target: what its jobs take resources and executor from."""
+
+    reference: TargetReference
+    module: ModuleType
+    definitions: ModuleDefinitions | None
+
+    def loaded(self, kind: TargetKind, job: JobDefinition, pointer: JobPointer) -> LoadedTarget:
+        """A target with a job."""
+        return LoadedTarget(
+            reference=self.reference,
+            kind=kind,
+            module=self.module,
+            job=job,
+            ops=ops_by_handle(job),
+            definitions=self.repository,
+            resource_defs=job.resource_defs,
+            pointer=pointer,
+        )
+
+    @property
+    def repository(self) -> RepositoryDefinition | None:
+        """The module's definitions, as Dagster holds them."""
+        return self.definitions.repository if self.definitions else None
+
+    @property
+    def resources(self) -> dict[str, ResourceDefinition]:
+        """Resources that the module's definitions give to every job."""
+        repository = self.repository
+        return dict(repository.get_top_level_resources()) if repository else {}

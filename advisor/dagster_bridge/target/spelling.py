@@ -1,0 +1,36 @@
+"""How a user spells a target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.domain.errors import TargetError
+from advisor.domain.workload import TargetReference
+
+
+def parse_target(
+    spelled: str, *, job: str | None = None, working_directory: Path | None = None
+) -> TargetReference:
+    """Read ``module:attribute``, ``path/to/file.py:attribute``, or a module or file alone.
+
+    Raises:
+        TargetError: It is empty or has an empty part.
+    """
+    directory = (working_directory or Path.cwd()).resolve()
+    where, separator, attribute = spelled.strip().rpartition(":")
+    if not separator:
+        where, attribute = spelled.strip(), ""
+    if not where or (separator and not attribute):
+        raise TargetError(
+            f"'{spelled}' is not a target.",
+            hint="Spell it module:name or path/to/file.py:name; a module alone needs --job NAME.",
+        )
+    is_file = where.endswith(".py") or "/" in where
+    return TargetReference(
+        spelled=spelled,
+        module=None if is_file else where,
+        file=str((directory / Path(where).expanduser()).resolve()) if is_file else None,
+        attribute=attribute or None,
+        job=job,
+        working_directory=str(directory),
+    )
