@@ -55,7 +55,7 @@ class DrawnSamples:
     Attributes:
         items: As many as were asked for, in the order in which they were yielded.
         fixed_inputs: For each mapped op, by handle, the inputs that are the same for every item.
-        fan_out_s: Compute seconds of the fan-out op.
+        fan_out_s: Compute seconds of the fan-out op; None where the user gave the items.
         upstream_s: Compute seconds of the ops before it.
         total_items: How many items were yielded in all.
         op_executions: How many executions of the user's ops drawing them took.
@@ -63,7 +63,7 @@ class DrawnSamples:
 
     items: list[SampleItem]
     fixed_inputs: dict[str, dict[str, object]] = field(default_factory=dict)
-    fan_out_s: float = 0.0
+    fan_out_s: float | None = None
     upstream_s: float = 0.0
     total_items: int = 0
     op_executions: int = 0

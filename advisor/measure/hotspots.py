@@ -17,8 +17,10 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.user_frames import is_user_file
 from advisor.domain.workload import Hotspot, HotspotCategory
+from advisor.measure.drawn import PICKLE_PROTOCOL
 from advisor.measure.meter import delayed_by_others_s
-from advisor.measure.worker import PICKLE_PROTOCOL, Assignment, DrawnItems, session
+from advisor.measure.orders import Assignment, DrawnItems
+from advisor.measure.session import session
 
 if TYPE_CHECKING:
     from pyinstrument import Profiler

@@ -7,7 +7,7 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -97,6 +97,36 @@ def _living_cpu_s() -> dict[int, float]:
     return found
 
 
+@contextlib.contextmanager
+def clocked(further_cpu_s: Callable[[], float] = float) -> Iterator[Reading]:
+    """The wall clock and the CPU of the block; the reading is complete when the block has ended.
+
+    Args:
+        further_cpu_s: Called after the block: seconds of CPU beside this process's own.
+    """
+    reading = Reading()
+    delayed_s, cpu_s = delayed_by_others_s(), own_cpu_s()
+    started = time.perf_counter()
+    try:
+        yield reading
+    finally:
+        wall_s = time.perf_counter() - started
+        cpu_s = own_cpu_s() - cpu_s
+        delayed_s = delayed_by_others_s() - delayed_s
+        reading.cpu_s = max(0.0, cpu_s + further_cpu_s())
+        reading.delayed_s = delay_of(wall_s, reading.cpu_s, delayed_s)
+        reading.wall_s = wall_s - reading.delayed_s
+
+
+def delay_of(wall_s: float, cpu_s: float, waited_s: float) -> float:
+    """Of the seconds for which a call's thread waited for a core, those due to other programs.
+
+    No less than its CPU time is left of the call: it may have waited between the readings of the
+    clocks too, and its own threads and processes delay each other.
+    """
+    return min(waited_s, max(0.0, wall_s - cpu_s))
+
+
 class Meter:
     """Measures calls one after another in this process.
 
@@ -156,7 +186,6 @@ class Meter:
     @contextlib.contextmanager
     def measuring(self) -> Iterator[Reading]:
         """Measure the block; the reading is complete when the block has ended."""
-        reading = Reading()
         self._children_peak = self._connections = 0
         self._own_peak = resident_bytes(os.getpid())
         self._looking_s = 0.0
@@ -166,23 +195,18 @@ class Meter:
         watcher.start()
         if self._resets_peak:
             self._reset_peak()
-        delayed_s = delayed_by_others_s()
-        cpu_s = own_cpu_s()
-        started = time.perf_counter()
-        try:
-            yield reading
-        finally:
-            reading.wall_s = time.perf_counter() - started
-            reading.cpu_s = max(0.0, own_cpu_s() - cpu_s - self._looking_s)
-            delayed_s = delayed_by_others_s() - delayed_s
+
+        def further_cpu_s() -> float:
             if self._resets_peak:
                 self._own_peak = self._peak_since_reset()
             after = _living_cpu_s()
-            reading.cpu_s += sum(spent - living.get(pid, 0.0) for pid, spent in after.items())
-            if reading.cpu_s + delayed_s <= reading.wall_s:
-                # else it has several threads or processes, which may have delayed each other
-                reading.delayed_s = delayed_s
-                reading.wall_s -= delayed_s
+            spent_s = sum(spent - living.get(pid, 0.0) for pid, spent in after.items())
+            return spent_s - self._looking_s
+
+        try:
+            with clocked(further_cpu_s) as reading:
+                yield reading
+        finally:
             stop.set()
             watcher.join()
             self._look(thorough=True)

@@ -33,10 +33,7 @@ from advisor.measure.concurrency import Probed, probe_of
 from advisor.measure.hotspots import HotspotOrder, HotspotResult
 from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.machine import host_facts
-from advisor.measure.parallel import ProbeOrder
-from advisor.measure.progress import Progress, silent
-from advisor.measure.results import Parts
-from advisor.measure.worker import (
+from advisor.measure.orders import (
     MOST_CALLS,
     Assignment,
     ChainRun,
@@ -49,6 +46,9 @@ from advisor.measure.worker import (
     Scouted,
     ScoutOrder,
 )
+from advisor.measure.parallel import ProbeOrder
+from advisor.measure.progress import Progress, silent
+from advisor.measure.results import Parts
 
 DEFAULT_SAMPLES = 40
 # how the budget is split; what one part does not need is left to those after it
@@ -273,7 +273,7 @@ class _Measurement:
     def _teardown(self) -> None:
         """The hook that a killed child could not call."""
         result = run_in_child(
-            "advisor.measure.worker:call_hook",
+            "advisor.measure.session:call_hook",
             self.request.teardown,
             timeout_s=self.request.item_timeout_s,
             target=self.request.description.target,
@@ -294,7 +294,7 @@ class _Measurement:
             seed=request.seed,
             collect=request.measure_collect,
         )
-        result = self._child("worker:scout", order)
+        result = self._child("scout:scout", order)
         scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
         drawn = scouted.drawn
         self.executions += scouted.executions
@@ -370,7 +370,7 @@ class _Measurement:
         self._tell(what)
         self._touch_memory(scouted)
         order = FirstCallOrder(self._assignment(), scouted.drawn, item, preload)
-        result = self._child("worker:first_call", order)
+        result = self._child("calls:first_call", order)
         if result.failure is not None:
             self._failed_again(result.failure)
             return None
@@ -440,7 +440,7 @@ class _Measurement:
         self._tell(what)
         self._touch_memory(scouted)
         order = LaterCallsOrder(self._assignment(), scouted.drawn, tuple(items), _MOMENT_S, warm_up)
-        result = self._child("worker:later_calls", order, environment=environment)
+        result = self._child("calls:later_calls", order, environment=environment)
         if result.failure is not None:
             self._failed_again(result.failure)
             return ()

@@ -16,14 +16,10 @@ from typing import Protocol
 
 from advisor.dagster_bridge.user_frames import in_words, text_of, type_in_words
 from advisor.domain.workload import WorkerKind
+from advisor.measure.orders import Assignment, DrawnItems
 from advisor.measure.results import Parts, parts_of
+from advisor.measure.session import Session, session
 from advisor.measure.supervisor import unwatch, watch
-from advisor.measure.worker import (
-    Assignment,
-    DrawnItems,
-    Session,
-    session,
-)
 
 _HEAD_START_S = 0.03  # for all workers to have read their order
 

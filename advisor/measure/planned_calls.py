@@ -10,7 +10,7 @@ from advisor.measure.op_profile import (
     ProfileRequest,
     hotspots_s,
 )
-from advisor.measure.worker import MOST_CALLS
+from advisor.measure.orders import MOST_CALLS
 
 
 def plan_executions(request: ProfileRequest, description: WorkloadDescription) -> list[str]:

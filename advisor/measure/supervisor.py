@@ -57,14 +57,16 @@ def show_text(text: str) -> None:
     send_progress({"text": text})
 
 
-def watch(label: str, timeout_s: float | None = None, key: str | None = None) -> None:
+def watch(
+    label: str, timeout_s: float | None = None, key: str | None = None, *, op: str | None = None
+) -> None:
     """Say what runs from now on, and after how many seconds it counts as hanging.
 
     The label is what a failure's message will say was running, with the item's mapping key on the
-    terminal. `unwatch` ends it.
+    terminal. ``op`` is the handle of the op that runs. `unwatch` ends it.
     """
     _dump_stacks()
-    send_progress({"watch": label, "timeout_s": timeout_s, "key": key})
+    send_progress({"watch": label, "timeout_s": timeout_s, "key": key, "op": op})
 
 
 def unwatch() -> None:

@@ -139,7 +139,7 @@ def run_child(
 def set_up_and_execute(asked: tuple[str, RunRequest]) -> RunResult:
     """Call the user's hook, then run; called in a fresh process."""
     from advisor.dagster_bridge.runs import execute
-    from advisor.measure.worker import call_hook
+    from advisor.measure.session import call_hook
 
     setup, request = asked
     call_hook(setup)

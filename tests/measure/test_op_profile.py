@@ -16,8 +16,8 @@ from advisor.measure.op_profile import (
     profile_workload,
     unevenness,
 )
+from advisor.measure.orders import ChainRun
 from advisor.measure.planned_calls import plan_executions
-from advisor.measure.worker import ChainRun
 from advisor.model.own_threads import cores_used, limited_profile
 
 HERE = Path(__file__).parent
@@ -153,7 +153,7 @@ def test_flame_graph_is_whole_and_nothing_else_is_left(two_stage, counted):
         ("hangs", {"item_timeout_s": 0.5}, ["on item 2", "0.5 s"]),
         ("exits", {}, ["on item 2", "sys.exit(5)"]),
         ("dies", {}, ["on item 2", "exit status 9"]),
-        ("eats_memory", {"memory_limit_bytes": 600 << 20}, ["on item 2", "limit of 600.0 MiB"]),
+        ("eats_memory", {"memory_limit_bytes": 600 << 20}, ["on item 2", "limit of 600 MiB"]),
     ],
 )
 def test_failures_name_the_item_and_the_users_line(name, options, words):

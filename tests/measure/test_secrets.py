@@ -19,8 +19,8 @@ from advisor.domain.errors import UserCodeError
 from advisor.gate.options import CheckOptions
 from advisor.measure.child import run_in_child
 from advisor.measure.op_profile import ProfileRequest, profile_workload
+from advisor.measure.orders import Assignment, ScoutOrder
 from advisor.measure.verification import Configuration, run_once
-from advisor.measure.worker import Assignment, ScoutOrder
 
 HERE = Path(__file__).parent
 
@@ -35,7 +35,7 @@ def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFix
     assignment = Assignment(description, None, str(tmp_path), None, 3, 60.0)
     with caplog.at_level(logging.WARNING):
         child = run_in_child(
-            "advisor.measure.worker:scout",
+            "advisor.measure.scout:scout",
             ScoutOrder(assignment, 20.0, 60.0, False, 0, 0),
             timeout_s=120,
         )

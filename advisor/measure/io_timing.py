@@ -1,0 +1,86 @@
+"""Seconds that the ops' own IO managers take to store and to load outputs."""
+
+from __future__ import annotations
+
+import contextlib
+import statistics
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from advisor.domain.workload import MappedOp
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.invocation import Invocation
+
+_STORED_ITEMS = 16  # of which storing and loading is timed; enough for a median
+
+
+@dataclass
+class IoTimes:
+    """Seconds to store and to load, by op and item; of a few items each."""
+
+    invocation: Invocation
+    _seconds: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
+    _unfit: set[str] = field(default_factory=set)
+
+    def of(self, op: MappedOp, item: int) -> tuple[float, float]:
+        """Seconds to store and to load an item's outputs, or the median of those measured."""
+        measured = self._seconds.get(op.handle, {})
+        if item in measured:
+            return measured[item]
+        if not measured:
+            return 0.0, 0.0
+        stores, loads = zip(*measured.values(), strict=True)
+        return statistics.median(stores), statistics.median(loads)
+
+    def measure(
+        self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
+    ) -> None:
+        """Time the op's own IO manager on the outputs, where it has not been on enough.
+
+        Raises:
+            Exception: What an IO manager raises outside of a run; the op is then left alone.
+        """
+        measured = self._seconds.setdefault(op.handle, {})
+        if item in measured or len(measured) >= _STORED_ITEMS or op.handle in self._unfit:
+            return
+        self._unfit.add(op.handle)
+        with _timed_io(self.invocation, op) as spent:
+            self.invocation.store(op, outputs, item)
+            if loaded:
+                self.invocation.load(op, item)
+        self._unfit.discard(op.handle)
+        measured[item] = spent["handle_output"], spent["load_input"]
+
+
+@contextlib.contextmanager
+def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]]:
+    """Seconds inside the op's IO managers alone, by method, while the block runs.
+
+    The contexts that they are given are built around it, which a run does too, but otherwise.
+    """
+    spent = {"handle_output": 0.0, "load_input": 0.0}
+    managers = {id(found): found for found in (invocation._io_manager(op, n) for n in op.outputs)}
+
+    def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            started = time.perf_counter()
+            try:
+                return original(*arguments)
+            finally:
+                spent[method] += time.perf_counter() - started
+
+        return call
+
+    try:
+        for manager in managers.values():
+            for method in spent:
+                # past pydantic, which guards the attributes of a ConfigurableIOManager
+                object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
+        yield spent
+    finally:
+        for manager in managers.values():
+            for method in spent:
+                manager.__dict__.pop(method, None)

@@ -1,0 +1,169 @@
+"""What the children of one measurement are asked, and what they answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from advisor.domain.workload import ItemSample, WorkloadDescription
+from advisor.measure.results import Parts
+
+MOST_CALLS = 120
+"""Most later calls of the first child."""
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """What every child of one measurement is told.
+
+    Attributes:
+        workspace: Folder of this measurement, where the items lie once they are drawn.
+        inputs: ``--inputs``; None where the job itself yields the items.
+        samples: Most items to keep.
+        item_timeout_s: Seconds after which one call of an op counts as hung.
+        setup, teardown: ``module:callable`` around the measured calls.
+        own_files_only: Whether no IO manager of the project's own stores the outputs.
+        first_items: Whether the samples are the first items; else they are spread over all.
+        draw_timeout_s: Seconds after which drawing the items counts as hung; None: never.
+    """
+
+    description: WorkloadDescription
+    run_config: Mapping[str, object] | None
+    workspace: str
+    inputs: str | None
+    samples: int
+    item_timeout_s: float
+    setup: str | None = None
+    teardown: str | None = None
+    own_files_only: bool = False
+    first_items: bool = False
+    draw_timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnItems:
+    """What is known of the sampled items; the items themselves lie in the workspace.
+
+    ``positions`` are their places among all ``total`` items. ``unpicklable`` is the reason why
+    they do not lie there; every child then draws them anew.
+    """
+
+    total: int
+    positions: tuple[int, ...]
+    keys: tuple[str | None, ...]
+    fan_out_s: float | None
+    upstream_s: float
+    unpicklable: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChainRun:
+    """One run of the whole chain on one item: a sample an op, in order, and what it gave."""
+
+    item: int
+    samples: tuple[ItemSample, ...]
+    unpicklable: tuple[str | None, ...] = ()
+    result: Parts = field(default_factory=dict)
+
+    @property
+    def wall_s(self) -> float:
+        """Seconds of all calls of the chain."""
+        return sum(sample.wall_s for sample in self.samples)
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceInit:
+    """Starting the resources of the mapped ops, once."""
+
+    wall_s: float
+    cpu_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ScoutOrder:
+    """The first child's order: draw the items, call first and later ones.
+
+    Attributes:
+        later_s: Seconds to spend on later calls.
+        most_s: Seconds after which no further call begins, from the child's start.
+        each_once: Whether no item may run twice.
+        reserved: Items to leave alone, for other children's first calls; half of them at most.
+        collect: Whether to run the collecting ops on the sampled outputs, for their seconds.
+    """
+
+    assignment: Assignment
+    later_s: float
+    most_s: float
+    each_once: bool
+    reserved: int
+    seed: int
+    collect: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scouted:
+    """What the first child found."""
+
+    drawn: DrawnItems
+    first: ChainRun
+    later: tuple[ChainRun, ...]
+    imported: tuple[str, ...]
+    resource_init: ResourceInit
+    base_rss_bytes: int
+    start_s: float
+    collect_s: float | None
+    collect_items: int
+    executions: int
+    repeatable: bool
+    forkable: bool
+    notes: tuple[str, ...] = ()
+
+    @property
+    def typical(self) -> tuple[ChainRun, ...]:
+        """The later calls; the first one where there are none."""
+        return self.later or (self.first,)
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCallOrder:
+    """A later child's order: one first call in a fresh process."""
+
+    assignment: Assignment
+    drawn: DrawnItems
+    item: int
+    preload: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class FirstCalled:
+    """One first call, and what its process was like before."""
+
+    run: ChainRun
+    resource_init: ResourceInit
+    base_rss_bytes: int
+    executions: int
+
+
+@dataclass(frozen=True, slots=True)
+class LaterCallsOrder:
+    """A later child's order: items once more, at another moment of a machine whose speed changes.
+
+    Attributes:
+        items: To call, in this order.
+        most_s: Seconds of calls after which no further one begins; the first always does.
+        warm_up: Whether a call comes first that is not measured.
+    """
+
+    assignment: Assignment
+    drawn: DrawnItems
+    items: tuple[int, ...]
+    most_s: float
+    warm_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LaterCalled:
+    """Calls that were not the first in their process."""
+
+    runs: tuple[ChainRun, ...]
+    executions: int

@@ -1,0 +1,142 @@
+"""The first child of a measurement: draw the items, call the chain, and see whether it works."""
+
+from __future__ import annotations
+
+import random
+import statistics
+import time
+from collections.abc import Iterator
+
+from advisor.domain.quantities import percent
+from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
+from advisor.measure.meter import Meter
+from advisor.measure.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
+from advisor.measure.session import Session, failure_in_words, session
+from advisor.measure.supervisor import unwatch, watch
+
+_SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
+_BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
+_COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
+
+
+def scout(order: ScoutOrder) -> Scouted:
+    """Draw the items, take the first call with its imports, then later calls in random order."""
+    began = time.perf_counter()
+    notes: list[str] = []
+    held = ImportWatch()
+    with session(order.assignment) as opened:
+        start_s = time.perf_counter() - began
+        forkable = task_count() == 1 and held.refusal() is None
+        count = len(opened.drawn.positions)
+        meter = Meter()
+        recorder = ImportRecorder()
+        first_item = count // 2
+        first, value = opened.measure_chain(first_item, meter, recorder)
+        outputs = {first_item: value}
+        later: list[ChainRun] = []
+        ran, repeatable = {first_item}, not order.each_once
+        kept_bytes = first.samples[-1].output_bytes
+        for item in _later_items(order, count, first_item):
+            spent = sum(run.wall_s for run in later)
+            again = any(run.item == item for run in later)
+            if not _goes_on(order, began, later, first, again=again, spent_s=spent):
+                break
+            try:
+                run, value = opened.measure_chain(item, meter)
+            except Exception as error:
+                if item not in ran:
+                    raise
+                repeatable = False
+                notes.append(f"Items cannot be run twice: {failure_in_words(error)}")
+                break
+            ran.add(item)
+            later.append(run)
+            kept_bytes += run.samples[-1].output_bytes
+            if order.collect and kept_bytes < _COLLECT_BYTES:
+                outputs[item] = value
+        collect_s = None
+        if order.collect:
+            collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
+            notes += [note] if note else []
+        busy = opened.delayed_s / max(opened.measured_s, 1e-9)
+        if busy > _BUSY_SHARE:
+            notes.append(
+                f"This machine was busy with other work: the calls waited {percent(busy)} of their "
+                "time for a core, which has been left out of them."
+            )
+        return Scouted(
+            drawn=opened.drawn,
+            first=first,
+            later=tuple(later),
+            imported=recorder.roots(),
+            resource_init=opened.resource_init,
+            base_rss_bytes=opened.base_rss_bytes,
+            start_s=start_s,
+            collect_s=collect_s,
+            collect_items=len(outputs) if collect_s is not None else 0,
+            executions=opened.executions,
+            repeatable=repeatable,
+            forkable=forkable,
+            notes=(*opened.notes, *notes),
+        )
+
+
+def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int]:
+    """Items for later calls: all in random order, the first one last; again while that is cheap."""
+    shuffled = random.Random(order.seed)  # noqa: S311 - an order, not a secret
+    others = [item for item in range(count) if item != first_item]
+    shuffled.shuffle(others)
+    if order.each_once:
+        yield from others[min(order.reserved, len(others) // 2) :]
+        return
+    yield from others
+    everything = [*others, first_item]
+    yield first_item
+    for _ in range(MOST_CALLS):
+        shuffled.shuffle(everything)
+        yield from everything
+
+
+def _goes_on(
+    order: ScoutOrder,
+    began: float,
+    later: list[ChainRun],
+    first: ChainRun,
+    *,
+    again: bool,
+    spent_s: float,
+) -> bool:
+    """Whether one more later call is worth its time."""
+    next_s = statistics.median(run.wall_s for run in later) if later else first.wall_s
+    if time.perf_counter() - began + next_s > order.most_s:
+        return False
+    if not later:
+        return True
+    if len(later) >= MOST_CALLS or spent_s + next_s > order.later_s:
+        return False
+    return not again or spent_s + next_s <= _SHORT_S
+
+
+def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str | None]:
+    """Seconds of the collecting ops on the sampled outputs; None and why where unmeasured."""
+    collects = opened.assignment.description.collects
+    if not collects:
+        return None, None
+    total_s = 0.0
+    for reference in collects:
+        definition = opened.loaded.ops.get(reference.handle)
+        names = [] if definition is None else list(definition.ins)
+        if len(names) != 1:
+            return None, f"op {reference.name!r} was not timed: it has {len(names)} inputs"
+        watch(f"op {reference.name!r}", opened.assignment.item_timeout_s)
+        try:
+            prepared = opened.invocation.prepare(reference, {names[0]: outputs})
+            started = time.perf_counter()
+            prepared.run()
+        except Exception as error:  # noqa: BLE001 - a collect may want all items; it is only a note
+            unwatch()
+            told = failure_in_words(error)
+            return None, f"op {reference.name!r} was not timed on the sampled outputs ({told})"
+        total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
+        unwatch()
+    return total_s, None

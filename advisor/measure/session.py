@@ -1,0 +1,301 @@
+"""The one stack that calls the user's ops: the target loaded, its resources started, items at hand.
+
+Used by all that is measured: profile, hot spots, probes and the gate. Nothing here is called in
+dynadvise's own process; see `advisor.measure.child`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from advisor.dagster_bridge.user_frames import in_words, text_of
+from advisor.dagster_bridge.user_path import loading_user_code
+from advisor.domain.workload import ItemSample, MappedOp, TargetReference
+from advisor.measure.drawn import ItemInputs, drawn_items, pickled_bytes
+from advisor.measure.error_records import ErrorRecords, error_records
+from advisor.measure.imports import ImportRecorder
+from advisor.measure.io_timing import IoTimes
+from advisor.measure.meter import Meter, Reading, clocked, resident_bytes
+from advisor.measure.orders import Assignment, ChainRun, DrawnItems, ResourceInit
+from advisor.measure.results import parts_of
+from advisor.measure.supervisor import show_text, unwatch, watch
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.invocation import Invocation
+    from advisor.dagster_bridge.target import LoadedTarget
+
+Clock = Callable[[], contextlib.AbstractContextManager[Reading]]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredCall:
+    """One call of one op; ``unpicklable`` is the reason why its outputs cannot be pickled."""
+
+    sample: ItemSample
+    outputs: dict[str, object]
+    unpicklable: str | None
+
+
+@dataclass
+class Session:
+    """A loaded target whose resources are started: ready to call its mapped ops."""
+
+    assignment: Assignment
+    loaded: LoadedTarget
+    invocation: Invocation
+    drawn: DrawnItems
+    inputs: ItemInputs
+    resource_init: ResourceInit
+    base_rss_bytes: int
+    errors: ErrorRecords
+    io_times: IoTimes
+    executions: int = 0
+    notes: dict[str, None] = field(default_factory=dict)
+    delayed_s: float = 0.0
+    measured_s: float = 0.0
+    quiet: bool = False  # whether calls are not announced one by one
+
+    @cached_property
+    def empty_call_s(self) -> float:
+        """What calling an op charges beside its own work; sessions that time no call never ask."""
+        return self.invocation.empty_call_s()
+
+    @property
+    def chain(self) -> tuple[MappedOp, ...]:
+        """The mapped ops, in order."""
+        return self.assignment.description.mapped
+
+    def label(self, op: MappedOp, item: int) -> str:
+        """How messages name a call."""
+        return f"op {op.name!r} on item {self.drawn.positions[item]}"
+
+    def _watch(self, op: MappedOp, item: int) -> None:
+        watch(
+            self.label(op, item),
+            self.assignment.item_timeout_s,
+            self.drawn.keys[item],
+            op=op.handle,
+        )
+
+    def call(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> dict[str, object]:
+        """Call one op, unmeasured, watched for a hang."""
+        if not self.quiet:
+            return self.timed(op, inputs, item)[0]
+        self.executions += 1
+        return self.invocation.call(op, inputs, self.drawn.keys[item])
+
+    def timed(
+        self, op: MappedOp, inputs: Mapping[str, object], item: int, clock: Clock = clocked
+    ) -> tuple[dict[str, object], Reading]:
+        """Call one op under a clock, watched for a hang: what it gives, and what it takes."""
+        prepared = self.invocation.prepare(op, inputs, self.drawn.keys[item])
+        self.executions += 1
+        self._watch(op, item)
+        with clock() as reading:
+            outputs = prepared.run()
+        unwatch()
+        return outputs, reading
+
+    def measure(
+        self, op: MappedOp, inputs: Mapping[str, object], item: int, clock: Clock = clocked
+    ) -> MeasuredCall:
+        """Call one op under a clock; its sample is without storing and loading."""
+        from advisor.dagster_bridge.awaiting import held_s
+
+        empty_call_s = self.empty_call_s  # before the first call, which would pay for its imports
+        held_s()
+        errors_before = self.errors.count
+        outputs, reading = self.timed(op, inputs, item, clock)
+        self.delayed_s += reading.delayed_s
+        self.measured_s += reading.wall_s + reading.delayed_s
+        output_bytes, reason = pickled_bytes(outputs)
+        sample = ItemSample(
+            item=item,
+            key=None,  # it may tell whose data it is, and the profile is committed
+            wall_s=max(0.0, reading.wall_s - empty_call_s),
+            cpu_s=max(0.0, reading.cpu_s - empty_call_s),
+            peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
+            input_bytes=pickled_bytes(inputs)[0],
+            output_bytes=output_bytes,
+            connections=reading.connections,
+            loop_s=held_s(),
+            errors_logged=self.errors.count - errors_before,
+        )
+        return MeasuredCall(sample, outputs, reason)
+
+    def call_chain(self, item: int) -> object:
+        """Run the whole chain on an item, unmeasured; what the last op gave."""
+        results: dict[str, Mapping[str, object]] = {}
+        for op in self.chain:
+            results[op.handle] = self.call(op, self.inputs_of(op, item, results), item)
+        return _given(results[self.chain[-1].handle])
+
+    def inputs_of(
+        self, op: MappedOp, item: int, results: Mapping[str, Mapping[str, object]]
+    ) -> dict[str, object]:
+        """All inputs of an op for an item, given what the chain's earlier ops returned."""
+        from advisor.dagster_bridge.invocation import item_inputs
+
+        needs_item = any(source not in results for source, _ in op.sources.values())
+        own = self.inputs.of(item) if needs_item or not op.sources else {}
+        return item_inputs(op, own, results, self.inputs.fixed)
+
+    def measure_chain(
+        self, item: int, meter: Meter, recorder: ImportRecorder | None = None
+    ) -> tuple[ChainRun, object]:
+        """Run the chain on an item and measure each of its calls, storing and loading included."""
+        recording = recorder.recording if recorder else contextlib.nullcontext
+
+        @contextlib.contextmanager
+        def clock() -> Iterator[Reading]:
+            with recording(), meter.measuring() as reading:
+                yield reading
+
+        calls: list[MeasuredCall] = []
+        samples: list[ItemSample] = []
+        results: dict[str, Mapping[str, object]] = {}
+        for place, op in enumerate(self.chain):
+            with recording(), clocked() as loading:
+                inputs = self.inputs_of(op, item, results)
+            load_s = loading.wall_s
+            if place > 0 and calls[-1].unpicklable is None:
+                load_s += self.io_times.of(self.chain[place - 1], item)[1]
+            call = self.measure(op, inputs, item, clock)
+            store_s = 0.0
+            if call.unpicklable is None:
+                self._store(op, call.outputs, item, loaded=place + 1 < len(self.chain))
+                store_s = self.io_times.of(op, item)[0]
+            calls.append(call)
+            samples.append(replace(call.sample, load_s=load_s, store_s=store_s))
+            results[op.handle] = call.outputs
+        value = _next_value(self.chain[-1], calls[-1].outputs)
+        reasons = tuple(call.unpicklable for call in calls)
+        parts = parts_of(_given(calls[-1].outputs))
+        return ChainRun(item, tuple(samples), reasons, parts), value
+
+    def _store(
+        self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
+    ) -> None:
+        from advisor.dagster_bridge.invocation import CannotStoreError
+
+        try:
+            self.io_times.measure(op, outputs, item, loaded=loaded)
+        except Exception as error:  # noqa: BLE001 - what an IO manager raises outside of a run
+            reason = error.what if isinstance(error, CannotStoreError) else failure_in_words(error)
+            self.notes[f"Storing was not measured: {reason}"] = None
+
+
+def _next_value(op: MappedOp, outputs: Mapping[str, object]) -> object:
+    """What the chain's last op hands on: its only output, or its first."""
+    if len(outputs) == 1:
+        return next(iter(outputs.values()))
+    return outputs.get(op.outputs[0]) if op.outputs else None
+
+
+def _given(outputs: Mapping[str, object]) -> object:
+    """What an op gave: the value of its only output, or all of them by name."""
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def failure_in_words(error: BaseException, label: str | None = None) -> str:
+    """What the user's code raised, and where; its text is shown on the terminal alone.
+
+    ``label`` names the call that raised it.
+    """
+    words = f"{label} raised {in_words(error)}" if label else in_words(error)
+    show_text(f"{words}: {text_of(error)}")
+    return words
+
+
+def call_hook(spelled: str | None) -> None:
+    """Call a ``module:callable`` hook of the user's; None does nothing."""
+    if spelled is None:
+        return
+    from advisor.domain.errors import TargetError
+
+    module, _, name = spelled.partition(":")
+    watch(f"hook {spelled!r}")
+    try:
+        with loading_user_code():
+            hook = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise TargetError(
+            f"The hook {spelled!r} cannot be loaded: {error}",
+            hint="Write hooks as module:callable.",
+        ) from error
+    hook()
+    unwatch()
+
+
+@contextlib.contextmanager
+def session(
+    assignment: Assignment,
+    *,
+    drawn: DrawnItems | None = None,
+    preload: tuple[str, ...] = (),
+    loaded: LoadedTarget | None = None,
+) -> Iterator[Session]:
+    """Load the target, start its resources, and have the items at hand.
+
+    Args:
+        assignment: What to load.
+        drawn: The items' facts, once a first child has drawn them; None draws them here.
+        preload: Modules to import before anything is timed, as a warm forkserver does.
+        loaded: The target, where it is loaded already.
+    """
+    from advisor.dagster_bridge.invocation import open_invocation
+
+    loaded = loaded or _loaded(assignment.description.target, preload)
+    call_hook(assignment.setup)
+    try:
+        drawn, inputs = drawn_items(assignment, loaded, drawn)
+        storage = Path(tempfile.mkdtemp(prefix="storage-", dir=assignment.workspace))
+        with open_invocation(
+            loaded,
+            assignment.description,
+            assignment.run_config,
+            storage,
+            own_files_only=assignment.own_files_only,
+        ) as invocation:
+            watch("starting the resources")
+            with clocked() as starting:
+                invocation.start_resources()
+            unwatch()
+            with error_records() as errors:
+                yield Session(
+                    assignment=assignment,
+                    loaded=loaded,
+                    invocation=invocation,
+                    drawn=drawn,
+                    inputs=inputs,
+                    resource_init=ResourceInit(
+                        starting.wall_s, min(starting.wall_s, starting.cpu_s)
+                    ),
+                    base_rss_bytes=resident_bytes(os.getpid()),
+                    errors=errors,
+                    io_times=IoTimes(invocation),
+                )
+    finally:
+        call_hook(assignment.teardown)
+
+
+def _loaded(target: TargetReference, preload: tuple[str, ...]) -> LoadedTarget:
+    import psutil  # noqa: F401 - the meter's, before the user's folders come first
+
+    from advisor.dagster_bridge.target import load_target
+
+    watch(f"importing the code of {target.spelled!r}")
+    loaded = load_target(target)
+    for module in preload:
+        with contextlib.suppress(Exception):
+            importlib.import_module(module)
+    unwatch()
+    return loaded
