@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from advisor.gate.orders import OTHER, BatonRequest, Side
+from advisor.measure.descriptors import OwnFile
 
 TURN, GONE = b"t", b"g"  # what is written to a side's pipe: its turn; the other has ended
 
@@ -42,15 +43,15 @@ class Baton:
     def __init__(self, request: BatonRequest, side: Side) -> None:
         folder = Path(request.folder)
         self._side = side
-        self._own = os.open(folder / side, os.O_RDWR)
-        self._other = os.open(folder / OTHER[side], os.O_RDWR)
+        self._own = OwnFile(folder / side, os.O_RDWR)
+        self._other = OwnFile(folder / OTHER[side], os.O_RDWR)
         self._order = random.Random(request.seed)  # noqa: S311 - no secret
         self._last: Side | None = None
         self._cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
 
     def meet(self) -> None:
         """Wait until the other has come as far."""
-        os.write(self._other, TURN)
+        os.write(self._other.descriptor(), TURN)
         self._wait()
         self._last = None
 
@@ -69,7 +70,7 @@ class Baton:
                 self._go_to(core)
                 work()
             elif self._last == self._side:
-                os.write(self._other, TURN)
+                os.write(self._other.descriptor(), TURN)
             self._last = side
 
     def _go_to(self, core: int | None) -> None:
@@ -81,5 +82,5 @@ class Baton:
                 os.sched_setaffinity(0, usual)
 
     def _wait(self) -> None:
-        if os.read(self._own, 1) != TURN:
+        if os.read(self._own.descriptor(), 1) != TURN:
             raise OtherGoneError

@@ -145,13 +145,15 @@ class ChildProcesses:
             survey.samples_kept and (name == first or survey.reads_other)
             for name, survey in self._surveys.items()
         )
-        own = self._requests[side].samples_file if self._surveys[side].samples_kept else None
+        source = first if shared else side
+        survey = self._surveys[source]
         return TimingRequest(
             survey=self._requests[side],
             ops=tuple(ops),
             repeats={op: repeats_for(self._surveys.values(), op) for op in ops},
             turns={op: turns_for(self._surveys.values(), op) for op in ops},
-            samples_file=self._requests[first].samples_file if shared else own,
+            samples_file=self._requests[source].samples_file if survey.samples_kept else None,
+            drawn=survey.drawn,
         )
 
 
@@ -241,9 +243,8 @@ def samples_folder() -> Iterator[Path]:
 def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:
     """A dead process takes the timings of all its ops with it; the one that ran is named."""
     reason = failure.as_note("the measured process")
-    guilty = [op for op in ops if failure.during and f"`{op}`" in failure.during]
-    return {op: OpCalls(failed=reason) for op in guilty or ops} | {
-        op: OpCalls(failed=f"its process ended: {reason}")
+    guilty = failure.op if failure.op in ops else None
+    return {
+        op: OpCalls(failed=reason if guilty in (op, None) else f"its process ended: {reason}")
         for op in ops
-        if guilty and op not in guilty
     }

@@ -9,6 +9,7 @@ from typing import Literal
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.measure.orders import DrawnItems
 
 Side = Literal["base", "head"]
 OTHER: Mapping[Side, Side] = {"base": "head", "head": "base"}
@@ -108,6 +109,7 @@ class Survey:
         samples_kept: Whether the inputs could be pickled for the timing.
         reads_other: Whether the other side's inputs load here.
         executions: Calls of the user's ops in all.
+        drawn: The items on which the ops were called.
     """
 
     description: WorkloadDescription
@@ -118,6 +120,7 @@ class Survey:
     samples_kept: bool
     reads_other: bool
     executions: int
+    drawn: DrawnItems
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +131,8 @@ class TimingRequest:
         ops: Handles of the ops, in order.
         repeats: Handle to timed calls an item; 1 for an op that keeps its results.
         turns: Handle to the number of turns in which the calls are made.
-        samples_file: Inputs to read; None: draw them again.
+        samples_file: Inputs to read; None: run the chain on the items once more.
+        drawn: The items that these inputs are of.
         baton: How to take turns with the other process; None: there is no other.
     """
 
@@ -137,6 +141,7 @@ class TimingRequest:
     repeats: Mapping[str, int]
     turns: Mapping[str, int]
     samples_file: str | None
+    drawn: DrawnItems
     baton: BatonRequest | None = None
 
 

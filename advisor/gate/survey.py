@@ -10,120 +10,87 @@ from pathlib import Path
 
 from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.gate.counts import events_of_run, steps_of_run
-from advisor.gate.orders import SHORTEST_S, Inputs, OpSurvey, Survey, SurveyRequest
-from advisor.gate.side import (
-    PICKLE_PROTOCOL,
-    Opened,
-    called,
-    drawn_samples,
-    foreign_modules,
-    opened_side,
-    pickled_bytes,
-)
+from advisor.gate.orders import SHORTEST_S, OpSurvey, Survey, SurveyRequest
+from advisor.gate.side import foreign_modules, opened_side, reason_of
+from advisor.measure.drawn import PICKLE_PROTOCOL
+from advisor.measure.session import Session
 
 
 @dataclass
-class _Found:
-    """What the calls of one op have told so far."""
+class _OpRecord:
+    """The inputs and the calls of one op so far; ``modules`` were imported by its first call."""
 
     op: MappedOp
+    rows: list[dict[str, object]] = field(default_factory=list)
     calls: list[ItemSample] = field(default_factory=list)
     modules: int = 0
     failed: str | None = None
 
 
 def survey_tree(request: SurveyRequest) -> Survey:
-    """Load, draw inputs, call each op once an item, count. Runs in a child."""
-    with opened_side(request) as opened:
-        drawn = drawn_samples(request, opened)
-        opened.invocation.start_resources()
-        inputs: Inputs = {op.handle: [] for op in opened.description.mapped}
-        found = {op.handle: _Found(op) for op in opened.description.mapped}
-        for index, item in enumerate(drawn.items[: request.samples]):
-            _survey_item(
-                request,
-                opened,
-                index,
-                item=item.inputs,
-                fixed=drawn.fixed_inputs,
-                inputs=inputs,
-                found=found,
-            )
-        surveys = tuple(
+    """Load, draw inputs, call each op once per item, count. Runs in a child."""
+    with opened_side(request) as side:
+        opened = side.session
+        description, drawn = opened.assignment.description, opened.drawn
+        records = [_OpRecord(op) for op in opened.chain]
+        for item in range(len(drawn.positions)):
+            _survey_item(opened, item, records)
+        ops = tuple(
             OpSurvey(
-                each.op,
-                tuple(each.calls),
-                _repeat_s(opened, each, inputs[handle], request),
-                opened.modules + each.modules,
-                each.failed,
+                record.op,
+                tuple(record.calls),
+                _repeat_s(opened, record),
+                side.modules + record.modules,
+                record.failed,
             )
-            for handle, each in found.items()
+            for record in records
         )
+    rows = {record.op.handle: record.rows for record in records}
     return Survey(
-        description=opened.description,
-        items=drawn.total_items,
-        ops=surveys,
-        steps=steps_of_run(opened.description, drawn.total_items),
-        events=events_of_run(opened.description, drawn.total_items),
-        samples_kept=_keep(inputs, Path(request.samples_file)),
-        reads_other=_reads(request.other_samples_file, opened.description),
-        executions=sum(len(op.calls) + (op.repeat_s is not None) for op in surveys),
+        description=description,
+        items=drawn.total,
+        ops=ops,
+        steps=steps_of_run(description, drawn.total),
+        events=events_of_run(description, drawn.total),
+        samples_kept=_keep(rows, Path(request.samples_file)),
+        reads_other=_reads(request.other_samples_file, description),
+        executions=opened.executions,
+        drawn=drawn,
     )
 
 
-def _survey_item(
-    request: SurveyRequest,
-    opened: Opened,
-    index: int,
-    *,
-    item: Mapping[str, object],
-    fixed: Mapping[str, Mapping[str, object]],
-    inputs: Inputs,
-    found: Mapping[str, _Found],
-) -> None:
+def _survey_item(opened: Session, item: int, records: Sequence[_OpRecord]) -> None:
     """Call the chain on one item; an op that failed is not called again."""
-    from advisor.dagster_bridge.invocation import item_inputs
-
-    results: dict[str, dict[str, object]] = {}
-    for op in opened.description.mapped:
-        each = found[op.handle]
-        if each.failed is not None:
+    results: dict[str, Mapping[str, object]] = {}
+    for place, record in enumerate(records):
+        if record.failed is not None:
             return
-        before = set(sys.modules)
-        row = item_inputs(op, item, results, fixed)
-        call = called(opened.invocation, op, row, index, request.item_timeout_s)
-        if call.failed is not None:
-            each.failed = call.failed
-            reason = f"`{op.handle}`, which it needs, failed"
-            for later in list(found.values())[list(found).index(op.handle) + 1 :]:
-                later.failed = later.failed or reason
+        op, before = record.op, set(sys.modules)
+        try:
+            row = opened.inputs_of(op, item, results)
+            call = opened.measure(op, row, item)
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            record.failed = reason_of(error, opened, op, item)
+            for later in records[place + 1 :]:
+                later.failed = later.failed or f"`{op.handle}`, which it needs, failed"
             return
-        if index == 0:
-            each.modules = len(foreign_modules(before))
-        each.calls.append(
-            ItemSample(
-                item=index,
-                key=None,
-                wall_s=call.wall_s,
-                cpu_s=call.cpu_s,
-                peak_rss_bytes=0,
-                input_bytes=pickled_bytes(row),
-                output_bytes=pickled_bytes(call.outputs),
-            )
-        )
-        inputs[op.handle].append(row)
+        if item == 0:
+            record.modules = len(foreign_modules(before))
+        record.calls.append(call.sample)
+        record.rows.append(row)
         results[op.handle] = call.outputs
 
 
-def _repeat_s(
-    opened: Opened, found: _Found, rows: Sequence[dict[str, object]], request: SurveyRequest
-) -> float | None:
+def _repeat_s(opened: Session, record: _OpRecord) -> float | None:
     """Seconds of a second call on the last item: much less where results are kept."""
-    if found.failed is not None or len(rows) < 2 or found.calls[-1].wall_s < SHORTEST_S:
+    last = len(record.rows) - 1
+    if record.failed is not None or last < 1 or record.calls[-1].wall_s < SHORTEST_S:
         return None
-    last = len(rows) - 1
-    call = called(opened.invocation, found.op, rows[last], last, request.item_timeout_s)
-    return call.wall_s if call.failed is None else None
+    try:
+        return opened.measure(record.op, record.rows[last], last).sample.wall_s
+    except Exception as error:  # noqa: BLE001 - it cannot be called twice, which is no failure here
+        reason_of(error, opened, record.op, last)
+        return None
 
 
 def _keep(inputs: Mapping[str, list[dict[str, object]]], file: Path) -> bool:

@@ -5,76 +5,67 @@ from __future__ import annotations
 import contextlib
 import gc
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from advisor.domain.workload import MappedOp
 from advisor.gate.baton import Baton, OtherGoneError
 from advisor.gate.orders import Inputs, OpCalls, TimingRequest
-from advisor.gate.side import Call, Opened, called, drawn_samples, opened_side
-
-if TYPE_CHECKING:
-    from advisor.dagster_bridge.invocation import Invocation
+from advisor.gate.side import opened_side, reason_of
+from advisor.measure.session import Session
 
 _CLOCK_S = 1e-7
 
 
 def time_calls(request: TimingRequest) -> dict[str, OpCalls]:
     """Time the ops' calls, after one that is not timed. Runs in a child."""
-    timed: dict[str, _Timed] = {}
-    with opened_side(request.survey) as opened, contextlib.suppress(OtherGoneError):
-        opened.invocation.start_resources()
+    timed: dict[str, _TimedOp] = {}
+    with opened_side(request.survey, request.drawn) as side, contextlib.suppress(OtherGoneError):
+        opened = side.session
         inputs = _inputs_for(request, opened)
-        ops = {op.handle: op for op in opened.description.mapped}
+        ops = {op.handle: op for op in opened.chain}
         baton = request.baton and Baton(request.baton, request.survey.tree.side)
         if baton:
             baton.meet()
-        take = baton.take if baton else _at_once
+        take = baton.take if baton else _now
         for handle in request.ops:
-            op = timed[handle] = _Timed(
-                opened.invocation,
-                ops.get(handle),
-                inputs.get(handle, ()),
-                request.repeats[handle],
-                request.survey.item_timeout_s,
-            )
+            rows, repeats = inputs.get(handle, ()), request.repeats[handle]
+            op = timed[handle] = _TimedOp(opened, ops.get(handle), rows, repeats)
             take(op.warm)
             for turn in range(request.turns[handle]):
                 take(partial(op.call, turn, request.turns[handle]))
         if baton:
             baton.meet()
-    return {handle: op.told for handle, op in timed.items()}
+    return {handle: op.calls for handle, op in timed.items()}
 
 
-def _at_once(work: Callable[[], None]) -> None:
+def _now(work: Callable[[], None]) -> None:
     work()
 
 
-class _Timed:
+class _TimedOp:
     """One op's timed calls; after a failure its turns are empty."""
 
     def __init__(
         self,
-        invocation: Invocation,
+        opened: Session,
         op: MappedOp | None,
         rows: Sequence[dict[str, object]],
         repeats: int,
-        timeout_s: float,
     ) -> None:
-        self._invocation, self._op, self._rows, self._timeout_s = invocation, op, rows, timeout_s
+        self._opened, self._op, self._rows = opened, op, rows
         # Where results are kept (one repeat), the call before the timed ones must not be on an
         # item that is timed; elsewhere every item is.
-        kept = repeats == 1 and len(rows) > 1
-        self._items = range(1, len(rows)) if kept else range(len(rows))
-        self._calls = [item for _ in range(repeats) for item in self._items]
-        self._calls_s: dict[int, list[float]] = {item: [] for item in self._items}
+        items = range(1 if repeats == 1 and len(rows) > 1 else 0, len(rows))
+        self._items = [item for _ in range(repeats) for item in items]
+        self._calls_s: dict[int, list[float]] = {item: [] for item in items}
         self._failed = None if op and rows else "it has no sample inputs on this side"
 
     @property
-    def told(self) -> OpCalls:
-        """What the calls gave."""
+    def calls(self) -> OpCalls:
+        """The seconds of the calls, or why there are none."""
         if self._failed is not None:
             return OpCalls(failed=self._failed)
         return OpCalls(tuple(map(tuple, self._calls_s.values())))
@@ -82,37 +73,36 @@ class _Timed:
     def warm(self) -> None:
         """The call that is not timed."""
         gc.collect()
-        self._called(0)
+        self._timed_s(0)
 
     def call(self, turn: int, turns: int) -> None:
         """The calls of one of so many turns."""
-        count = len(self._calls)
-        for item in self._calls[turn * count // turns : (turn + 1) * count // turns]:
-            call = self._called(item)
-            if call is not None:
-                self._calls_s[item].append(max(call.wall_s - call.queued_s, _CLOCK_S))
+        count = len(self._items)
+        for item in self._items[turn * count // turns : (turn + 1) * count // turns]:
+            call_s = self._timed_s(item)
+            if call_s is not None:
+                self._calls_s[item].append(max(call_s, _CLOCK_S))
 
-    def _called(self, item: int) -> Call | None:
+    def _timed_s(self, item: int) -> float | None:
         if self._failed is not None or self._op is None:
             return None
-        call = called(self._invocation, self._op, self._rows[item], item, self._timeout_s)
-        self._failed = call.failed
-        return call if call.failed is None else None
+        try:
+            return self._opened.timed(self._op, self._rows[item], item)[1].wall_s
+        except Exception as error:  # noqa: BLE001 - whatever the user's code raises
+            self._failed = reason_of(error, self._opened, self._op, item)
+            return None
 
 
-def _inputs_for(request: TimingRequest, opened: Opened) -> Inputs:
-    """The inputs that the survey kept; where it could not, drawn again."""
-    from advisor.dagster_bridge.invocation import item_inputs
-
+def _inputs_for(request: TimingRequest, opened: Session) -> Inputs:
+    """The inputs that the survey wrote; where it could not, those of the chain run again."""
     if request.samples_file is not None:
         content = Path(request.samples_file).read_bytes()
         return cast("Inputs", pickle.loads(content))  # noqa: S301 - written by our own survey
-    drawn = drawn_samples(request.survey, opened)
-    inputs: Inputs = {op.handle: [] for op in opened.description.mapped}
-    for item in drawn.items[: request.survey.samples]:
-        results: dict[str, dict[str, object]] = {}
-        for op in opened.description.mapped:
-            row = item_inputs(op, item.inputs, results, drawn.fixed_inputs)
+    inputs: Inputs = {op.handle: [] for op in opened.chain}
+    for item in range(len(opened.drawn.positions)):
+        results: dict[str, Mapping[str, object]] = {}
+        for op in opened.chain:
+            row = opened.inputs_of(op, item, results)
             inputs[op.handle].append(row)
-            results[op.handle] = opened.invocation.call(op, row)
+            results[op.handle] = opened.call(op, row, item)
     return inputs

@@ -77,6 +77,7 @@ class ChildFailure:
         details: Last frames of the user's traceback, or the last lines of the child's stderr.
         during: What ran then, as the child had told with `supervisor.watch`.
         key: Mapping key of the item that it ran on, for the terminal alone.
+        op: Handle of the op that ran then.
     """
 
     kind: FailureKind
@@ -87,6 +88,7 @@ class ChildFailure:
     error: DynadviseError | None = None
     message: str | None = None
     key: str | None = None
+    op: str | None = None
 
     @property
     def _crashed(self) -> bool:
@@ -202,6 +204,7 @@ class _Watched:
     stacks_descriptor: int = -1  # the worker's own number
     during: str | None = None
     key: str | None = None
+    op: str | None = None
     during_deadline: float = float("inf")
     during_timeout_s: float = float("inf")
     peak_rss_bytes: int = 0
@@ -303,6 +306,7 @@ class _Watched:
             terminal.warning("%s", message["text"])
         elif "watch" in message:
             self.during, self.key = message["watch"], message.get("key")
+            self.op = message.get("op")
             timeout_s = message.get("timeout_s")
             self.during_timeout_s = float("inf") if timeout_s is None else float(timeout_s)
             self.during_deadline = time.monotonic() + self.during_timeout_s
@@ -340,6 +344,7 @@ class _Watched:
             details=details or None,
             during=self.during,
             key=self.key,
+            op=self.op,
         )
 
     def _stacks(self) -> list[Frame]:
@@ -419,6 +424,7 @@ class _Watched:
             during=self.during,
             message=str(outcome.get("message") or "") or None,
             key=self.key,
+            op=self.op,
         )
 
     def _died(self, status: float | None, peak: int) -> ChildFailure:
@@ -450,6 +456,7 @@ class _Watched:
             details=details or None,
             during=self.during,
             key=self.key,
+            op=self.op,
         )
 
 

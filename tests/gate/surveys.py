@@ -19,6 +19,7 @@ from advisor.gate.inspection import Inspected
 from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
+from advisor.measure.orders import DrawnItems
 
 TARGET = "shop.chunks:process_all"
 
@@ -43,6 +44,7 @@ def survey(
         samples_kept=True,
         reads_other=True,
         executions=4,
+        drawn=DrawnItems(items, (0, 1, 2), (None, None, None), None, 0.0),
     )
     return replace(whole, **changes)
 

@@ -29,6 +29,8 @@ def work(number):
         file.write(f"{begun} {time.monotonic()}\\n")
     if mode == "dies":
         os._exit(3)
+    if mode == "closes":
+        os.closerange(3, 512)
     if mode == "hangs":
         time.sleep(600)
     if mode == "raises" and number == 2:
@@ -106,3 +108,11 @@ def test_one_that_fails_is_named_and_the_other_ends(pair, mode, reason):
     assert timed["head"].failed is None
     assert time.monotonic() - begun < 50  # not the 60 s that a process may take
     assert threading.active_count() == 1
+
+
+def test_an_op_that_closes_every_descriptor_still_takes_its_turns(pair):
+    timed = pair(head="closes")
+    assert timed["base"].failed is timed["head"].failed is None
+    assert [len(item) for item in timed["base"].calls_s] == [
+        len(item) for item in timed["head"].calls_s
+    ]
