@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -113,7 +113,7 @@ def recorded_check(arguments: Sequence[str], file: Path) -> None:
     from advisor.cli import main as dynadvise
 
     pairs: dict[str, list[list[Any]]] = {}
-    real = check_module.real_surroundings()
+    real = check_module.RealSurroundings
 
     class Recorder:
         """The real measurer, written down."""
@@ -133,8 +133,13 @@ def recorded_check(arguments: Sequence[str], file: Path) -> None:
             file.write_text(json.dumps(pairs), encoding="utf-8")
             return timed
 
-    around = replace(real, measurer=lambda *request: Recorder(real.measurer(*request)))
-    check_module.real_surroundings = lambda: around
+    class Recording(real):
+        """The real surroundings, with their measurer written down."""
+
+        def measurer(self, *request: Any) -> Recorder:
+            return Recorder(super().measurer(*request))
+
+    check_module.RealSurroundings = Recording
     sys.argv = ["dynadvise", *arguments]
     dynadvise()
 

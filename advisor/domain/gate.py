@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import Literal
 
 from advisor.domain.finding import SEVERITIES, Finding
@@ -12,6 +13,15 @@ from advisor.domain.workload import SourceLocation
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
 TimingBasis = Literal["base revision", "committed profile"]
 ProxyName = Literal["steps", "events", "input_bytes", "output_bytes", "modules"]
+
+
+class Obstacle(str, Enum):
+    """Why an op has no timing."""
+
+    FAILED = "failed"
+    BASE_FAILED = "base failed"
+    NEW = "new"
+    NO_PROFILE = "no profile"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +37,8 @@ class OpTiming:
             number would.
         certainly_slower: "Not slower" is rejected, however small the slowdown.
         basis: What head was laid beside.
-        reason: Why it could not be measured, where it could not.
+        reason: Why it could not be measured, where it could not, in words.
+        obstacle: The kind of that reason.
         new: The base has no such op, so there is nothing to compare; no fault of the change.
     """
 
@@ -45,6 +56,7 @@ class OpTiming:
     reason: str | None = None
     location: SourceLocation | None = None
     new: bool = False
+    obstacle: Obstacle | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +102,7 @@ class TargetCheck:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     user_code_failed: bool = False
+    ignored: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,16 @@
-"""What a run makes, as the graph and the items give it: it has no noise."""
+"""What has no noise: what a run makes, as the graph and the items give it, and what calls move."""
 
 from __future__ import annotations
 
+import statistics
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal
+
+from advisor.domain.gate import ProxyCount
 from advisor.domain.workload import WorkloadDescription
+
+if TYPE_CHECKING:
+    from advisor.gate.orders import OpSurvey, Survey
 
 
 def steps_of_run(description: WorkloadDescription, items: int) -> int | None:
@@ -25,3 +33,24 @@ def events_of_run(description: WorkloadDescription, items: int) -> int | None:
         return None
     mapped = sum(2 * len(op.inputs) + 2 * len(op.outputs) for op in description.mapped)
     return 7 * steps + items * (mapped + 2 + len(description.collects))
+
+
+def compared_counts(base: Survey, head: Survey) -> Iterator[ProxyCount]:
+    """The counts of what is on both sides."""
+    if base.steps is not None and head.steps is not None:
+        yield ProxyCount("steps", base.steps, head.steps)
+    if base.events is not None and head.events is not None:
+        yield ProxyCount("events", base.events, head.events)
+    bases = {op.handle: op for op in base.ops}
+    for op in head.ops:
+        before = bases.get(op.handle)
+        if before is None or not before.calls or not op.calls:
+            continue
+        sizes: tuple[Literal["input_bytes", "output_bytes"], ...] = ("input_bytes", "output_bytes")
+        for name in sizes:
+            yield ProxyCount(name, _mean(before, name), _mean(op, name), op.handle)
+        yield ProxyCount("modules", before.modules, op.modules, op.handle)
+
+
+def _mean(op: OpSurvey, name: Literal["input_bytes", "output_bytes"]) -> int:
+    return round(statistics.fmean(getattr(call, name) for call in op.calls))

@@ -46,6 +46,10 @@ _MOST_REPEATS = 100
 class PairMeasurer(Protocol):
     """Measures either side; the form that tests replace by recorded timings."""
 
+    @property
+    def executions(self) -> int:
+        """Calls of the user's ops so far."""
+
     def survey(self, side: Side) -> Survey:
         """Survey a side; raises DynadviseError where it cannot be loaded."""
 

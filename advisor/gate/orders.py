@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.domain.workload import ItemSample, MappedOp, SourceLocation, WorkloadDescription
 from advisor.measure.orders import DrawnItems
 
 Side = Literal["base", "head"]
@@ -84,6 +84,11 @@ class OpSurvey:
     def handle(self) -> str:
         """The op's step key without a mapping key."""
         return self.op.handle
+
+    @property
+    def location(self) -> SourceLocation | None:
+        """Where the op's function stands in the user's code."""
+        return self.op.location
 
     @property
     def warm_s(self) -> float:

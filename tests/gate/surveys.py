@@ -6,12 +6,10 @@ import contextlib
 import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from factories import make_description
 
-from advisor.api.check import Surroundings
 from advisor.domain.errors import DynadviseError
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
@@ -20,8 +18,10 @@ from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
 from advisor.measure.orders import DrawnItems
+from advisor.store import SavedProfile
 
 TARGET = "shop.chunks:process_all"
+_GOOD = AdviceCheck(0.0, "warm forkserver", "warm forkserver")
 
 
 def mapped(name: str = "process_chunk", line: int = 12) -> MappedOp:
@@ -93,22 +93,38 @@ class RecordedMeasurer:
         return timed
 
 
-def surroundings(measurer: RecordedMeasurer, **changes: Any) -> Surroundings:
-    @contextlib.contextmanager
-    def base_tree(folder: Path, reference: str) -> Iterator[BaseTree]:
-        yield BaseTree(folder, folder, "0123456789abcdef")
+@dataclass
+class RecordedSurroundings:
+    """A world with recorded answers; ``advised_on`` are the profiles that advice was asked for."""
 
-    head = measurer.surveys.get("head")
-    description = head.description if isinstance(head, Survey) else make_description()
-    whole = Surroundings(
-        inspect=lambda options: [Inspected(t, description) for t in options.targets],
-        measurer=lambda *_: measurer,
-        base_tree=base_tree,
-        profile=lambda *_: None,
-        host_id=lambda: "xeon-2c-8g-linux",
-        advise=lambda *_: AdviceCheck(0.0, "warm forkserver", "warm forkserver"),
-    )
-    return replace(whole, **changes)
+    recorded: RecordedMeasurer
+    inspected: Sequence[Inspected] | None = None
+    profile: SavedProfile | None = None
+    advice: AdviceCheck = _GOOD
+    advised_on: list[SavedProfile] = field(default_factory=list)
+
+    def inspect(self, options: CheckOptions) -> Sequence[Inspected]:
+        head = self.recorded.surveys.get("head")
+        description = head.description if isinstance(head, Survey) else make_description()
+        return self.inspected or [Inspected(target, description) for target in options.targets]
+
+    @contextlib.contextmanager
+    def base_tree(self, options: CheckOptions) -> Iterator[BaseTree | None]:
+        folder = options.folder
+        yield BaseTree(folder, folder, "0123456789abcdef") if options.base else None
+
+    def measurer(self, *_: object) -> RecordedMeasurer:
+        return self.recorded
+
+    def committed_profile(self, *_: object) -> SavedProfile | None:
+        return self.profile
+
+    def host_id(self) -> str:
+        return "xeon-2c-8g-linux"
+
+    def advise(self, _options: CheckOptions, profile: SavedProfile) -> AdviceCheck:
+        self.advised_on.append(profile)
+        return self.advice
 
 
 def options(**changes: Any) -> CheckOptions:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from factories import make_host_facts, make_host_profile, make_saved_profile
-from surveys import RecordedMeasurer, failing, options, surroundings, survey
+from surveys import RecordedMeasurer, RecordedSurroundings, failing, options, survey
 
 from advisor.api.check import check
 from advisor.domain.errors import ConfigurationError, TargetError
@@ -32,7 +32,7 @@ def codes(report):
 
 def test_no_change_passes_early():
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, STEADY[::-1]))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "PASS"
     assert report.findings == ()
     assert exit_status(report, strict=True) == 0
@@ -43,7 +43,7 @@ def test_no_change_passes_early():
 def test_half_as_slow_again_fails_and_names_the_op():
     slow = [1.5 * s for s in STEADY]
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, slow))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "FAIL"
     assert exit_status(report) == 1
     assert exit_status(report, exit_zero=True) == 0
@@ -61,13 +61,13 @@ def test_half_as_slow_again_fails_and_names_the_op():
 def test_certainly_slower_within_the_limit_passes_with_a_warning():
     slow = [1.04 * s for s in STEADY * 3]
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY * 3, slow))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "PASS"
 
 
 def test_a_machine_too_noisy_to_tell_is_inconclusive_and_says_how_many_pairs_would_decide():
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(NOISY, NOISY[::-1]))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "INCONCLUSIVE"
     assert exit_status(report) == 0
     assert exit_status(report, strict=True) == 3
@@ -82,7 +82,7 @@ def test_a_machine_too_noisy_to_tell_is_inconclusive_and_says_how_many_pairs_wou
 def test_an_op_that_fails_at_head_is_listed_and_nothing_is_passed():
     head = failing(survey(), "process_chunk", "`process_chunk` raised ValueError: x on item 0")
     measurer = RecordedMeasurer({"base": survey(), "head": head})
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     assert exit_status(report) == 2
     assert "raised ValueError" in report.findings[0].message
@@ -94,7 +94,7 @@ def test_one_failing_op_does_not_hide_the_verdict_on_the_other():
     base = survey("good", "bad")
     head = failing(survey("good", "bad"), "bad", "`bad` raised KeyError")
     measurer = RecordedMeasurer({"base": base, "head": head}, timed(STEADY, slow, "good"))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "FAIL"
     assert {t.op: t.verdict for t in report.targets[0].timings} == {
         "good": "FAIL",
@@ -106,7 +106,7 @@ def test_one_failing_op_does_not_hide_the_verdict_on_the_other():
 def test_an_op_that_dies_in_a_timed_process_is_not_passed():
     seconds = timed(STEADY, [0.01, 0.01, "`process_chunk` was killed by SIGKILL"])
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, seconds)
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     assert "SIGKILL" in report.findings[0].message
 
@@ -115,10 +115,10 @@ def test_a_new_op_has_no_base_and_does_not_spoil_the_verdict_of_the_others():
     measurer = RecordedMeasurer(
         {"base": survey("old"), "head": survey("old", "fresh")}, timed(STEADY, STEADY, "old")
     )
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     # More ops make more steps, which is an error of its own.
     assert "DYN106" in codes(report)
-    relaxed = check(options(ignore=("DYN106",)), surroundings=surroundings(measurer))
+    relaxed = check(options(ignore=("DYN106",)), surroundings=RecordedSurroundings(measurer))
     assert relaxed.verdict == "PASS"
     fresh = next(t for t in relaxed.targets[0].timings if t.op == "fresh")
     assert fresh.new
@@ -128,7 +128,7 @@ def test_a_new_op_has_no_base_and_does_not_spoil_the_verdict_of_the_others():
 def test_a_target_that_the_base_does_not_have_is_not_passed_as_measured_nothing():
     missing = TargetError("There is no module 'shop'.")
     measurer = RecordedMeasurer({"base": missing, "head": survey()})
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     assert exit_status(report) == 0
     assert exit_status(report, strict=True) == 3
@@ -140,7 +140,7 @@ def test_a_base_that_cannot_be_imported_is_no_new_target():
     missing = "shop could not be imported: ModuleNotFoundError (no module 'shop._version')"
     broken = TargetError(missing, details=f"No module: {SECRET}", where="shop.py:1")
     measurer = RecordedMeasurer({"base": broken, "head": survey()})
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     (finding,) = report.findings
     assert finding.severity == "warning"
@@ -153,7 +153,7 @@ def test_a_base_that_cannot_be_imported_is_no_new_target():
 def test_a_head_that_cannot_be_loaded_is_the_users_failure():
     broken = Inspected("shop.chunks:process_all", error="shop.chunks could not be imported")
     measurer = RecordedMeasurer({"base": survey(), "head": survey()})
-    around = surroundings(measurer, inspect=lambda _: [broken])
+    around = RecordedSurroundings(measurer, inspected=[broken])
     for static in (True, False):
         report = check(options(static=static, base=None if static else "main"), surroundings=around)
         assert report.verdict == "COULD NOT MEASURE"
@@ -164,19 +164,19 @@ def test_a_head_that_cannot_be_loaded_is_the_users_failure():
 def test_without_base_and_profile_nothing_is_measured_and_nothing_passes():
     head = survey()
     measurer = RecordedMeasurer({"head": head})
-    report = check(options(base=None), surroundings=surroundings(measurer))
+    report = check(options(base=None), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "COULD NOT MEASURE"
     assert "dynadvise profile" in report.findings[0].message
     nothing = replace(head, ops=tuple(replace(op, calls=(), failed="x") for op in head.ops))
     measurer = RecordedMeasurer({"head": nothing})
-    report = check(options(base=None), surroundings=surroundings(measurer))
+    report = check(options(base=None), surroundings=RecordedSurroundings(measurer))
     assert not report.measured
     assert exit_status(report) == 2
 
 
 def test_nothing_measured_does_not_exit_with_0():
     measurer = RecordedMeasurer({"base": survey(), "head": survey()})
-    around = surroundings(measurer, inspect=lambda o: [Inspected(o.targets[0])])
+    around = RecordedSurroundings(measurer, inspected=[Inspected("shop.chunks:process_all")])
     report = check(options(), surroundings=around)
     assert not report.measured
     assert exit_status(report) == 3
@@ -186,7 +186,7 @@ def test_counts_are_compared_exactly():
     base = survey(items=8, modules=20, input_bytes=100)
     head = survey(items=12, modules=90, input_bytes=5_000)
     measurer = RecordedMeasurer({"base": base, "head": head}, timed(STEADY, STEADY))
-    report = check(options(), surroundings=surroundings(measurer))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "FAIL"
     assert sorted(codes(report)) == ["DYN106", "DYN106", "DYN107", "DYN108"]
     growth = {(p.name, p.op): p.head - p.base for p in report.targets[0].proxies}
@@ -198,7 +198,7 @@ def test_counts_are_compared_exactly():
 def test_fail_on_makes_warnings_fail():
     head = survey(modules=90)
     measurer = RecordedMeasurer({"base": survey(), "head": head}, timed(STEADY, STEADY))
-    around = surroundings(measurer)
+    around = RecordedSurroundings(measurer)
     assert check(options(), surroundings=around).verdict == "PASS"
     assert check(options(failing=("DYN108",)), surroundings=around).verdict == "FAIL"
     assert check(options(failing=("warning",)), surroundings=around).verdict == "FAIL"
@@ -207,9 +207,7 @@ def test_fail_on_makes_warnings_fail():
 def test_a_configuration_made_wrong_fails_with_the_new_snippet():
     advice = AdviceCheck(0.9, "multiprocess, spawn, 1 at once", "warm forkserver", "execution: x")
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, STEADY))
-    around = surroundings(
-        measurer, profile=lambda *_: make_saved_profile(), advise=lambda *_: advice
-    )
+    around = RecordedSurroundings(measurer, profile=make_saved_profile(), advice=advice)
     report = check(options(), surroundings=around)
     assert report.verdict == "FAIL"
     assert codes(report) == ["DYN105"]
@@ -219,29 +217,17 @@ def test_a_configuration_made_wrong_fails_with_the_new_snippet():
 
 
 def test_the_advice_is_made_on_heads_measurements():
-    asked = []
-
-    def advise(_options, saved):
-        asked.append(saved)
-        return AdviceCheck(0.0)
-
     slow = [1.5 * s for s in STEADY]
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, slow))
     saved = make_saved_profile()
-    around = surroundings(measurer, profile=lambda *_: saved, advise=advise)
+    around = RecordedSurroundings(measurer, profile=saved)
     check(options(), surroundings=around)
     before = saved.workload.ops[0].later_calls[0]
-    after = asked[0].workload.ops[0].later_calls[0]
+    after = around.advised_on[0].workload.ops[0].later_calls[0]
     assert after.wall_s == pytest.approx(1.5 * before.wall_s, rel=0.02)
 
 
 def test_two_steps_of_one_op_keep_their_own_ratios():
-    asked = []
-
-    def advise(_options, saved):
-        asked.append(saved)
-        return AdviceCheck(0.0)
-
     whole = survey("short", "long")
     one_op = replace(
         whole,
@@ -256,9 +242,10 @@ def test_two_steps_of_one_op_keep_their_own_ratios():
     ops = tuple(replace(saved.workload.ops[0], handle=op.handle) for op in one_op.ops)
     saved = replace(saved, workload=replace(saved.workload, ops=ops))
     measurer = RecordedMeasurer({"base": one_op, "head": one_op}, seconds)
-    check(options(), surroundings=surroundings(measurer, profile=lambda *_: saved, advise=advise))
+    around = RecordedSurroundings(measurer, profile=saved)
+    check(options(), surroundings=around)
     before = ops[0].later_calls[0].wall_s
-    short, long = (op.later_calls[0].wall_s for op in asked[0].workload.ops)
+    short, long = (op.later_calls[0].wall_s for op in around.advised_on[0].workload.ops)
     assert short == pytest.approx(before, rel=0.02)
     assert long == pytest.approx(1.5 * before, rel=0.02)
 
@@ -267,7 +254,7 @@ def test_against_the_committed_profile_of_the_same_host_class():
     measurer = RecordedMeasurer(
         {"head": survey()}, {("head", "process_chunk"): [0.9, 0.905, 0.895, 0.9]}
     )
-    around = surroundings(measurer, profile=lambda *_: make_saved_profile())
+    around = RecordedSurroundings(measurer, profile=make_saved_profile())
     report = check(options(base=None), surroundings=around)
     (timing,) = report.targets[0].timings
     assert timing.basis == "committed profile"
@@ -279,9 +266,7 @@ def test_a_profile_of_another_host_class_is_not_compared_with():
     facts = make_host_facts(id="other")
     saved = make_saved_profile(host=make_host_profile(facts=facts))
     measurer = RecordedMeasurer({"head": survey()})
-    report = check(
-        options(base=None), surroundings=surroundings(measurer, profile=lambda *_: saved)
-    )
+    report = check(options(base=None), surroundings=RecordedSurroundings(measurer, profile=saved))
     assert report.verdict == "COULD NOT MEASURE"
     assert "another host class" in report.targets[0].timings[0].reason
 
@@ -295,10 +280,8 @@ def test_static_findings_decide_alone(tmp_path):
     )
     measurer = RecordedMeasurer({"head": survey()})
 
-    def inspected(options):
-        return [Inspected("job:work", survey().description, findings)]
-
-    around = surroundings(measurer, inspect=inspected)
+    inspected = [Inspected("job:work", survey().description, findings)]
+    around = RecordedSurroundings(measurer, inspected=inspected)
     static = options(static=True, base=None, working_directory=tmp_path)
     report = check(static, surroundings=around)
     assert report.verdict == "PASS"
@@ -313,16 +296,16 @@ def test_static_findings_decide_alone(tmp_path):
 
 def test_several_targets_are_all_reported():
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, STEADY))
-    report = check(options(targets=("a:b", "c:d")), surroundings=surroundings(measurer))
+    report = check(options(targets=("a:b", "c:d")), surroundings=RecordedSurroundings(measurer))
     assert [t.target for t in report.targets] == ["a:b", "c:d"]
 
 
 def test_no_target_and_too_few_pairs_are_usage_errors():
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, STEADY))
     with pytest.raises(ConfigurationError, match="no target"):
-        check(options(targets=()), surroundings=surroundings(measurer))
+        check(options(targets=()), surroundings=RecordedSurroundings(measurer))
     with pytest.raises(ConfigurationError, match="at least 7"):
-        check(options(pairs=5), surroundings=surroundings(measurer))
+        check(options(pairs=5), surroundings=RecordedSurroundings(measurer))
 
 
 def test_what_will_run_is_said_before():
@@ -333,5 +316,5 @@ def test_what_will_run_is_said_before():
         assert measurer.processes == []
         said.append(message)
 
-    check(options(), surroundings=surroundings(measurer), announce=announce)
+    check(options(), surroundings=RecordedSurroundings(measurer), announce=announce)
     assert "at most 20 pairs" in said[0]

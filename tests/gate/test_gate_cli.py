@@ -6,7 +6,6 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -66,7 +65,7 @@ def run_check(*arguments):
 
 def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     """Real worktree, surveys and one real pair; the further pairs repeat that one."""
-    from advisor.api.check import check, real_surroundings
+    from advisor.api.check import RealSurroundings, check
     from advisor.gate.options import CheckOptions
 
     source = JOB.replace(
@@ -78,12 +77,14 @@ def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     for name in names:
         (project / "added_gate" / f"{name}.py").write_text("")
     (project / "added_gate" / "__init__.py").write_text(f"from . import {', '.join(names)}\n")
-    real = real_surroundings()
+
+    class OncePerTarget(RealSurroundings):
+        def measurer(self, *arguments):
+            return OncePerSide(super().measurer(*arguments))
+
     report = check(
         CheckOptions(targets=("shop_gate:shop_job",), base="main", pairs=7, failing=("DYN108",)),
-        surroundings=replace(
-            real, measurer=lambda *arguments: OncePerSide(real.measurer(*arguments))
-        ),
+        surroundings=OncePerTarget(),
     )
     (target,) = report.targets
     (timing,) = target.timings
@@ -105,6 +106,8 @@ class OncePerSide:
         self.survey = measurer.survey
         self._time_pair = measurer.time_pair
         self._timed = None
+
+    executions = 0
 
     def time_pair(self, ops, number, order):
         self._timed = self._timed or self._time_pair(ops, number, order)
@@ -189,7 +192,7 @@ def invoke(*arguments):
 @pytest.fixture
 def recorded(project, monkeypatch):
     """The command on recorded timings: half as slow again."""
-    from surveys import RecordedMeasurer, surroundings, survey
+    from surveys import RecordedMeasurer, RecordedSurroundings, survey
 
     import advisor.api.check as check_module
 
@@ -201,7 +204,7 @@ def recorded(project, monkeypatch):
             ("head", "process_chunk"): [1.5 * s for s in steady],
         },
     )
-    monkeypatch.setattr(check_module, "real_surroundings", lambda: surroundings(measurer))
+    monkeypatch.setattr(check_module, "RealSurroundings", lambda: RecordedSurroundings(measurer))
     return measurer
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -21,6 +20,8 @@ from advisor.cli import cli
 
 class Timings:
     """Really surveys; gives recorded seconds, head's of some ops times a factor."""
+
+    executions = 0
 
     def __init__(self, measurer, recording, factors):
         self.survey = measurer.survey
@@ -42,16 +43,16 @@ class Timings:
 @pytest.fixture
 def gate(monkeypatch):
     """Run ``dynadvise check --base main`` on recorded timings."""
-    real = check_module.real_surroundings()
+    real = check_module.RealSurroundings
     monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
     monkeypatch.delenv("DAGSTER_HOME", raising=False)
 
     def run(folder, *arguments, factors=None, recording=TUNING):
-        def measurer(*request):
-            return Timings(real.measurer(*request), read(recording), factors or {})
+        class Around(real):
+            def measurer(self, *request):
+                return Timings(super().measurer(*request), read(recording), factors or {})
 
-        around = replace(real, measurer=measurer)
-        monkeypatch.setattr(check_module, "real_surroundings", lambda: around)
+        monkeypatch.setattr(check_module, "RealSurroundings", Around)
         monkeypatch.chdir(folder)
         result = CliRunner().invoke(cli, ["check", "--base", "main", *arguments])
         assert git(folder, "worktree", "list").count("\n") == 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import OpTiming
+from advisor.domain.gate import Obstacle, OpTiming
 
 CODE = "DYN104"
 MEANING = "an op, or a whole target, could not be measured"
@@ -31,4 +31,4 @@ def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
 def _remedy(timing: OpTiming) -> str:
     if timing.new:
         return "Nothing to do: the next change has a base."
-    return REMEDY if (timing.reason or "").startswith("at the base") else ""
+    return REMEDY if timing.obstacle is Obstacle.BASE_FAILED else ""

@@ -1,0 +1,139 @@
+"""A target on its way through the gate: both sides surveyed, its ops timed or not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from advisor.domain.gate import Obstacle, OpTiming, TimingBasis, Verdict
+from advisor.gate import comparison
+from advisor.gate.inspection import Inspected
+from advisor.gate.measuring import PairMeasurer
+from advisor.gate.orders import OpCalls, OpSurvey, Survey
+from advisor.store import SavedProfile
+
+_VERDICTS: Mapping[comparison.Outcome, Verdict] = {
+    "slower": "FAIL",
+    "fine": "PASS",
+    "open": "INCONCLUSIVE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NotSurveyed:
+    """A side that could not be surveyed; ``new``: the base has no such target."""
+
+    reason: str
+    new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """A target with both its sides surveyed; ``base`` is None where no base is asked for."""
+
+    inspected: Inspected
+    measurer: PairMeasurer
+    head: Survey | NotSurveyed
+    base: Survey | NotSurveyed | None
+    profile: SavedProfile | None
+
+    @property
+    def target(self) -> str:
+        """As the user spelled it."""
+        return self.inspected.target
+
+    @property
+    def head_ops(self) -> tuple[OpSurvey, ...]:
+        """The ops of head; none where it could not be surveyed."""
+        return self.head.ops if isinstance(self.head, Survey) else ()
+
+    def base_op(self, handle: str) -> OpSurvey | None:
+        """An op of the base; None where the base has no such op."""
+        ops = self.base.ops if isinstance(self.base, Survey) else ()
+        return next((op for op in ops if op.handle == handle), None)
+
+    @property
+    def comparable(self) -> tuple[OpSurvey, ...]:
+        """Head's ops that work on both sides."""
+        pairs = ((op, self.base_op(op.handle)) for op in self.head_ops)
+        return tuple(
+            head
+            for head, base in pairs
+            if head.failed is None and base is not None and base.failed is None
+        )
+
+
+def timed(
+    op: OpSurvey,
+    compared: comparison.Comparison,
+    base_s: float,
+    head_s: float,
+    basis: TimingBasis = "base revision",
+) -> OpTiming:
+    """An op with a timing; seconds are per item."""
+    return OpTiming(
+        op=op.handle,
+        verdict=_VERDICTS[compared.outcome],
+        ratio=compared.ratio,
+        low=compared.low,
+        high=compared.high,
+        base_s=base_s,
+        head_s=head_s,
+        pairs=compared.pairs,
+        pairs_to_decide=compared.pairs_to_decide,
+        certainly_slower=compared.certainly_slower,
+        basis=basis,
+        location=op.location,
+    )
+
+
+def not_timed(op: OpSurvey, obstacle: Obstacle, reason: str) -> OpTiming:
+    """An op of head without a timing."""
+    return OpTiming(
+        op.handle,
+        "COULD NOT MEASURE",
+        reason=reason,
+        location=op.location,
+        obstacle=obstacle,
+        new=obstacle is Obstacle.NEW,
+    )
+
+
+def untimed(
+    subject: Subject, timings: Sequence[OpTiming], no_past: str = ""
+) -> tuple[OpTiming, ...]:
+    """Every op of head (of the definitions, where head failed) that has no timing.
+
+    ``no_past`` is why there is none where no base is asked for.
+    """
+    if isinstance(subject.head, NotSurveyed):
+        mapped = subject.inspected.description.mapped if subject.inspected.description else ()
+        failed = Obstacle.FAILED, subject.head.reason
+        return tuple(not_timed(OpSurvey(op), *failed) for op in mapped)
+    done = {timing.op for timing in timings}
+    return tuple(
+        not_timed(op, *_obstacle(subject, op, no_past))
+        for op in subject.head.ops
+        if op.handle not in done
+    )
+
+
+def _obstacle(subject: Subject, op: OpSurvey, no_past: str) -> tuple[Obstacle, str]:
+    if op.failed is not None:
+        return Obstacle.FAILED, op.failed
+    match subject.base:
+        case None:
+            return Obstacle.NO_PROFILE, no_past
+        case NotSurveyed(reason, new=True):
+            return Obstacle.NEW, f"the base has no such target to compare: {reason}"
+        case NotSurveyed(reason):
+            return Obstacle.BASE_FAILED, f"at the base: {reason}"
+    base = subject.base_op(op.handle)
+    if base is None:
+        return Obstacle.NEW, "it is new: the base has no such op"
+    return Obstacle.BASE_FAILED, f"at the base: {base.failed}"
+
+
+def item_seconds(processes: Sequence[OpCalls]) -> list[float]:
+    """Seconds per item of each process."""
+    return [comparison.process_seconds(calls.calls_s) / len(calls.calls_s) for calls in processes]

@@ -1,0 +1,97 @@
+"""What was measured of a target, as findings, notes and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from advisor.domain.finding import Finding
+from advisor.domain.gate import (
+    AdviceCheck,
+    OpTiming,
+    ProxyCount,
+    TargetCheck,
+    judged,
+    without_ignored,
+)
+from advisor.gate.counts import compared_counts
+from advisor.gate.inspection import Inspected
+from advisor.gate.options import CheckOptions
+from advisor.gate.orders import Survey
+from advisor.gate.silencing import silenced_by_comments
+from advisor.gate.subject import NotSurveyed, Subject
+from advisor.rules import gate as gate_rules
+
+
+def of_definitions(
+    inspected: Inspected, options: CheckOptions, advice: AdviceCheck | None = None
+) -> TargetCheck:
+    """A target of which only the definitions were looked at, if they could be loaded."""
+    check = TargetCheck(inspected.target, "PASS", advice=advice)
+    return _closed(check, inspected, inspected.findings, options)
+
+
+def of_measurements(
+    subject: Subject, timings: tuple[OpTiming, ...], advice: AdviceCheck, options: CheckOptions
+) -> TargetCheck:
+    """A target that was measured."""
+    base, head = subject.base, subject.head
+    proxies: tuple[ProxyCount, ...] = ()
+    if isinstance(base, Survey) and isinstance(head, Survey):
+        proxies = tuple(compared_counts(base, head))
+    check = TargetCheck(
+        subject.target,
+        "PASS",
+        timings=timings,
+        proxies=proxies,
+        advice=advice,
+        notes=tuple(_notes(subject)),
+        user_code_failed=isinstance(head, NotSurveyed)
+        or any(op.failed is not None for op in head.ops),
+    )
+    findings = (*subject.inspected.findings, *_findings(subject, check, options))
+    return _closed(check, subject.inspected, findings, options)
+
+
+def _findings(subject: Subject, check: TargetCheck, options: CheckOptions) -> Iterator[Finding]:
+    """What is wrong with what was measured."""
+    description = subject.inspected.description
+    job = description.mapped[0].location if description and description.mapped else None
+    places = {op.handle: op.location for op in subject.head_ops}
+    limit = options.max_regression
+    found = [gate_rules.timing_finding(timing, check.target, limit) for timing in check.timings]
+    found += [
+        gate_rules.counts.check(proxy, check.target, limit, places.get(proxy.op or "", job))
+        for proxy in check.proxies
+    ]
+    if check.advice is not None:
+        found.append(gate_rules.regret.check(check.advice, check.target, options.max_regret, job))
+    yield from filter(None, found)
+
+
+def _notes(subject: Subject) -> Iterator[str]:
+    head = subject.head
+    if isinstance(subject.base, Survey) and isinstance(head, Survey) and not head.reads_other:
+        yield (
+            "Base and head were timed on inputs of their own: what the base's fan-out op gives "
+            "cannot be pickled, or head's ops take other inputs."
+        )
+    memoising = [op.handle for op in subject.head_ops if op.memoises]
+    if memoising:
+        yield (
+            f"{', '.join(memoising)} keeps results between calls, so each item is timed once a "
+            "process."
+        )
+
+
+def _closed(
+    check: TargetCheck, inspected: Inspected, findings: Sequence[Finding], options: CheckOptions
+) -> TargetCheck:
+    """The verdict, on what is left after the ignore lists."""
+    silenced = silenced_by_comments(findings, options.folder)
+    left, ignored = without_ignored(findings, options.ignore, silenced)
+    if inspected.error is not None:
+        notes = (*check.notes, f"Could not be loaded: {inspected.error}")
+        check = replace(check, notes=notes, user_code_failed=True)
+    check = replace(check, findings=left, ignored=ignored)
+    return judged(check, options.failing, static=options.static, error=check.user_code_failed)
