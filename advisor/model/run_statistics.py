@@ -4,19 +4,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from advisor.domain.analysis import (
-    PHASES,
-    GanttBar,
-    OpRole,
-    OpStatistics,
     Parallelism,
     Phase,
-    PhaseStatistics,
-    Totals,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
@@ -132,33 +126,6 @@ def step_phases(run: ObservedRun) -> list[StepPhases]:
     return found
 
 
-def op_statistics(runs: Sequence[ObservedRun]) -> tuple[OpStatistics, ...]:
-    """Phases by op and way (executor, start method); ops in the order of their first step."""
-    groups: dict[tuple[str, str], list[StepPhases]] = defaultdict(list)
-    roles: dict[tuple[str, str], OpRole] = {}
-    executors: dict[str, str] = {}
-    for run in runs:
-        executors[executor_way(run)] = run.executor
-        fan_out = fan_out_step(run)
-        collects = {step.op for step in collect_steps(run)}
-        for phases in step_phases(run):
-            step = phases.step
-            key = (step.op, executor_way(run))
-            groups[key].append(phases)
-            roles[key] = _role(step, fan_out, collects)
-    return tuple(
-        replace(_statistics(op, roles[op, way], executors[way], steps), way=way)
-        for (op, way), steps in groups.items()
-    )
-
-
-def executor_way(run: ObservedRun) -> str:
-    """Executor and start method in words, warm where a preload list is configured."""
-    if run.executor != "multiprocess":
-        return run.executor.replace("_", " ")
-    return f"multiprocess, {'warm ' if run.preload_modules else ''}{run.start_method}"
-
-
 def parallelism(run: ObservedRun) -> Parallelism:
     """How many steps held a slot, and were at work, over the mapped part of the run.
 
@@ -188,53 +155,9 @@ def parallelism(run: ObservedRun) -> Parallelism:
     )
 
 
-def totals(run: ObservedRun, slots: int) -> Totals:
-    """Wall clock against work."""
-    makespan_s = makespan(run)
-    work_s = sum(seconds for step in run.steps if (seconds := compute_s(step)) is not None)
-    speed_up = work_s / makespan_s if makespan_s > 0 else 0.0
-    return Totals(
-        makespan_s=makespan_s,
-        work_s=work_s,
-        overhead_s=makespan_s - work_s,
-        overhead_ratio=makespan_s / work_s if work_s > 0 else None,
-        speed_up=speed_up,
-        efficiency=speed_up / slots,
-        slot_seconds=makespan_s * slots,
-    )
-
-
 def makespan(run: ObservedRun) -> float:
     """Seconds from the run's start (after queue and launch) to its last event."""
     return max(0.0, run.end_s - run.run_start_s)
-
-
-def gantt_bars(run: ObservedRun) -> tuple[GanttBar, ...]:
-    """Every attempt as a bar, in the lowest lane that was free when it began."""
-    bars: list[GanttBar] = []
-    free_at: list[float] = []
-    for step in sorted(run.steps, key=lambda step: begin_s(step) or 0.0):
-        begin = begin_s(step)
-        if begin is None:
-            continue
-        end = max(begin, step.end_s if step.end_s is not None else run.end_s)
-        lane = next((i for i, free in enumerate(free_at) if free <= begin), len(free_at))
-        if lane == len(free_at):
-            free_at.append(end)
-        free_at[lane] = end
-        start = None if step.start_s is None else max(begin, step.start_s)
-        bars.append(
-            GanttBar(
-                step_key=step.step_key,
-                lane=lane,
-                begin_s=begin - run.run_start_s,
-                end_s=end - run.run_start_s,
-                work_start_s=None if start is None else start - run.run_start_s,
-                work_end_s=None if start is None else end - run.run_start_s,
-                failed=step.status in {"failure", "up_for_retry"},
-            )
-        )
-    return tuple(bars)
 
 
 def _between(
@@ -292,40 +215,6 @@ def _tails_s(run: ObservedRun) -> dict[int, float]:
         if begin >= end and ready[following] <= end:
             tails[index] = begin - end
     return tails
-
-
-def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) -> OpRole:
-    if step.mapping_key is not None:
-        return "mapped"
-    if fan_out is not None and step.op == fan_out.op:
-        return "fan-out"
-    return "collect" if step.op in collects else "other"
-
-
-def _statistics(
-    op: str, role: OpRole, executor: str, attempts: Sequence[StepPhases]
-) -> OpStatistics:
-    done = [found for found in attempts if found.step.status == "success"]
-    phases: list[PhaseStatistics] = []
-    for name in PHASES:
-        values = [found.seconds[name] for found in done or attempts if name in found.seconds]
-        if values:
-            phases.append(PhaseStatistics(name, spread_of(values), sum(values), len(values)))
-    held = [
-        max(0.0, found.step.end_s - begin)
-        for found in attempts
-        if found.step.end_s is not None and (begin := begin_s(found.step)) is not None
-    ]
-    return OpStatistics(
-        op=op,
-        role=role,
-        executor=executor,
-        steps=len(done),
-        attempts=len(attempts),
-        failed=sum(found.step.status in {"failure", "up_for_retry"} for found in attempts),
-        phases=tuple(phases),
-        slot_s=spread_of(held) if held else Spread(0.0, 0.0, 0.0),
-    )
 
 
 def _overlap(spans: Sequence[tuple[float, float]]) -> tuple[int, float, float, float]:

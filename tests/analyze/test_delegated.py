@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from observed_runs import make_observed
 
-from advisor.model.delegated import delegated_ways
+from advisor.history.delegated import delegated_ways
 
 
 def test_the_way_it_went_is_predicted_as_it_went() -> None:

@@ -12,9 +12,10 @@ import pytest
 from factories import make_overhead
 from observed_runs import make_observed, make_step
 
-from advisor.api.analyze import AnalyzeOptions, analyze, analyze_run
+from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedRun
+from advisor.history.run_analysis import analyze_run
 from advisor.rules.registry import RUN_RULES
 
 

@@ -11,7 +11,7 @@ from observed_runs import make_observed
 
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.model.drift import FALSE_ALARM_RATE, change_point, drift, fewest_runs
+from advisor.history.drift import FALSE_ALARM_RATE, change_point, drift, fewest_runs
 
 
 def history(work_s: list[float], launch_s: list[float] | None = None) -> list[ObservedRun]:

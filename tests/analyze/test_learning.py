@@ -14,11 +14,12 @@ from advisor.api.analyze import profile_from_runs
 from advisor.dagster_bridge.event_log import RunRow
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import OpProfile
-from advisor.model.learning import (
+from advisor.history.learning import (
     overhead_from_runs,
     overhead_model_from_runs,
     workload_from_runs,
 )
+from advisor.history.reading import PastRuns
 
 
 @given(
@@ -154,6 +155,8 @@ def test_two_steps_of_one_op_are_filled_in_from_their_own_measurements() -> None
 )
 def test_the_way_the_runs_went_is_predicted_as_they_were(shape: dict[str, object]) -> None:
     run = make_observed([0.5] * 24, **shape)
-    current = profile_from_runs([RunRow("run-1", "chunks", "success")], [run]).advice.current
+    current = profile_from_runs(
+        PastRuns((RunRow("run-1", "chunks", "success"),), (run,))
+    ).advice.current
     assert current is not None
     assert current.makespan_s.median == pytest.approx(run.end_s, rel=0.05)

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from recorded_runs import CELERY_2, CELERY_4, DOCKER_2, recorded, write_recorded
 
-from advisor.api.analyze import AnalyzeOptions, analyze, analyze_run
+from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.dagster_bridge.event_log import assemble_run, list_runs
 from advisor.dagster_bridge.recorded_instance import open_instance_read_only
-from advisor.model.delegated import delegated_ways
-from advisor.model.learning import overhead_from_runs
-from advisor.model.run_statistics import begin_s, mapped_steps, parallelism, step_phases, totals
+from advisor.history.delegated import delegated_ways
+from advisor.history.learning import overhead_from_runs
+from advisor.history.run_analysis import analyze_run
+from advisor.history.statistics import totals
+from advisor.model.run_statistics import begin_s, mapped_steps, parallelism, step_phases
 from advisor.store import read
 
 

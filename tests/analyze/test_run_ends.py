@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from observed_runs import make_observed, make_step
 
-from advisor.api.analyze import analyze_run
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedRun
+from advisor.history.run_analysis import analyze_run
 
 CHILD = "Multiprocess executor: child process for step work[k0]"
 

@@ -10,14 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from observed_runs import make_observed, make_step
 
-from advisor.model.run_statistics import (
-    gantt_bars,
-    item_count,
-    op_statistics,
-    parallelism,
-    step_phases,
-    totals,
-)
+from advisor.history.statistics import gantt_bars, op_statistics, totals
+from advisor.model.run_statistics import item_count, parallelism, step_phases
 
 
 def test_each_phase_of_a_mapped_step_is_told() -> None:

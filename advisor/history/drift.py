@@ -16,14 +16,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import StartMethod
-from advisor.model.run_statistics import (
-    compute_s,
-    executor_way,
-    item_count,
-    makespan,
-    mapped_steps,
-    parallelism,
-)
+from advisor.history.statistics import executor_way
+from advisor.model.run_statistics import compute_s, item_count, makespan, mapped_steps, parallelism
 
 MIN_SEGMENT = 4
 """Fewest runs on each side of a change: a level needs a few runs to be one."""

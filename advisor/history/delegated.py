@@ -13,7 +13,7 @@ import numpy as np
 from advisor.domain.analysis import DelegatedWay
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.model.learning import DELEGATING
+from advisor.history.learning import DELEGATING
 from advisor.model.run_statistics import (
     begin_s,
     compute_s,

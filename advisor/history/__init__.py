@@ -1,0 +1,1 @@
+"""What past runs tell: the feature behind ``dynadvise analyze`` and ``profile --from-runs``."""
