@@ -88,7 +88,11 @@ def _spared_code(advice: Advice) -> Prediction | None:
     best = advice.recommendation
     if best.candidate.needs_code or advice.change != "code":
         return None
-    changing = [p for p in advice.candidates if p.allowed and p.candidate.needs_code]
+    changing = (
+        p
+        for p in advice.candidates
+        if p.allowed and p.candidate.needs_code and p.trial is Trial.TRIED
+    )
     return min(
         (p for p in changing if p.makespan_s.median < best.makespan_s.median),
         key=lambda p: p.makespan_s.median,

@@ -9,6 +9,7 @@ from factories import THREADS_8, WARM_8, make_advice, make_prediction
 from test_search import advise, profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.trial import Trial
 from advisor.model.code_change import pays
 from advisor.render.wording import headline
 
@@ -61,3 +62,22 @@ def test_the_headline_says_what_the_code_would_have_saved() -> None:
         "Keep your code: in_process executor, batches of 8, 8 threads in a step would save 0.50 s "
         "of 0.90 s, too little for a change of code."
     )
+
+
+def test_a_change_that_was_never_tried_is_not_called_too_little() -> None:
+    serial = make_prediction(Candidate("execute_job", "in_process"), 9.0)
+    batch = make_prediction(Candidate("execute_job", "in_process", batch_size=8), 8.8)
+    threads = replace(make_prediction(THREADS_8, 1.0), trial=Trial.NOT_TRIED)
+
+    certainty = headline(
+        make_advice(
+            recommendation=serial,
+            config_only=serial,
+            candidates=(threads, batch, serial),
+            tie=True,
+            untried=threads,
+        )
+    ).certainty
+
+    assert "8 threads in a step might be faster (1.0 s): not tried." in certainty
+    assert "batches of 8 would save 0.20 s of 9.0 s, too little" in certainty
