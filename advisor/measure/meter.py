@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -40,7 +41,8 @@ def resident_bytes(pid: int) -> int:
         with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - on a timer: the cheap form
             return int(file.read().split()[1]) * _PAGE_BYTES
     except (OSError, ValueError, IndexError):
-        pass
+        if sys.platform.startswith("linux"):
+            return 0
     import psutil
 
     try:

@@ -1,14 +1,9 @@
-"""Running code in a fresh process of our own, so that whatever it does is a reported fact.
-
-A crash, a hang, ``sys.exit``, a memory leak or a daemon of the user's ends as a `ChildFailure`;
-nothing that was started outlives the call, neither after a timeout nor after Ctrl-C.
-"""
+"""One watched child process: its pipes, its limits, and its end."""
 
 from __future__ import annotations
 
 import contextlib
 import json
-import logging
 import os
 import pickle
 import re
@@ -22,20 +17,17 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
-from advisor.dagster_bridge.user_frames import Frame, culprit, is_machinery
-from advisor.domain.errors import DynadviseError, UserCodeError
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
-from advisor.measure.descriptors import stands_for
+from advisor.measure.child.post_mortem import death, failure_in, outcome_in, stacks_of
+from advisor.measure.child.result import Activity, ChildFailure, ChildResult, FailureKind, terminal
+from advisor.measure.meter import resident_bytes
 from advisor.measure.workspace import workspace
 
-FailureKind = Literal["raised", "exited", "killed", "hung", "memory", "unpicklable", "error"]
-_KEPT_OUTPUT_BYTES = 64 * 1024
+_OUTPUT_BYTES = 64 * 1024  # of what the child writes, the last of which are left
 _LOOK_S = 0.1  # between two looks at the memory of the child's tree
-_STACKS_S = 0.5  # for a hanging process to write where its threads are
 _END_S = 12.0  # for the guardian to end its tree; it needs milliseconds
 _START = """\
 import sys
@@ -49,95 +41,7 @@ main()
 """
 """Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
 nothing beside the user's code takes its place or that of a standard module."""
-
-terminal = logging.getLogger("dynadvise.terminal")
-"""What the user shall see and no file shall hold."""
-
-_ROOT = Path(__file__).resolve().parents[2]
-
-
-_HINTS: dict[FailureKind, str] = {
-    "hung": "Raise --item-timeout if it needs that long.",
-    "memory": "Give it more memory, or smaller items with --inputs.",
-    "killed": "Give it more memory, or smaller items with --inputs.",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ChildFailure:
-    """Why a child gave no value.
-
-    Attributes:
-        kind: ``raised``, ``exited`` (``sys.exit``, ``os._exit``), ``killed`` (by a signal),
-            ``hung`` (past its time), ``memory`` (past its limit), ``unpicklable`` (its result),
-            ``error`` (a `DynadviseError` that was raised in the child, in ``error``).
-        reason: One clause in words: ``raised ValueError``. It may be saved.
-        message: The exception's own text, for the terminal alone.
-        where: ``file:line`` of the user's code at fault, where known.
-        details: Last frames of the user's traceback, or the last lines of the child's stderr.
-        during: What ran then, as the child had told with `supervisor.watch`.
-        key: Mapping key of the item that it ran on, for the terminal alone.
-        op: Handle of the op that ran then.
-    """
-
-    kind: FailureKind
-    reason: str
-    where: str | None = None
-    details: str | None = None
-    during: str | None = None
-    error: DynadviseError | None = None
-    message: str | None = None
-    key: str | None = None
-    op: str | None = None
-
-    @property
-    def _crashed(self) -> bool:
-        """Killed by a fault of its own (SIGSEGV, SIGABRT): more memory would not help."""
-        return self.kind == "killed" and "out of memory" not in self.reason
-
-    def as_error(self, what: str = "") -> DynadviseError:
-        """The failure as the error to raise; ``what`` is the subject where the child gave none."""
-        if self.error is not None:
-            return self.error
-        subject = self.during or what or "the measured code"
-        key = f"mapping key {self.key!r}" if self.during and self.key else None
-        return UserCodeError(
-            f"{subject} {self.reason}",
-            message=self.message,
-            where=self.where,
-            details="\n".join(filter(None, (key, self.details))) or None,
-            hint=None if self._crashed else _HINTS.get(self.kind),
-        )
-
-    def as_note(self, what: str = "") -> str:
-        """The failure in words that may be saved; all of it is shown on the terminal."""
-        if self.message or self.key:
-            terminal.warning("%s", self.as_error(what))
-        place = f" at {self.where}" if self.where else ""
-        return f"{self.during or what} {self.reason}{place}".strip()
-
-
-@dataclass(frozen=True, slots=True)
-class ChildResult:
-    """What came of a child: ``value`` where ``failure`` is None.
-
-    ``cpu_s`` is of the child and all its descendants. ``peak_rss_bytes`` is the largest resident
-    memory seen of the whole tree at once, and at least that of the child alone.
-    """
-
-    value: object
-    failure: ChildFailure | None
-    wall_s: float
-    cpu_s: float
-    peak_rss_bytes: int
-    stdout_tail: str = ""
-    stderr_tail: str = ""
-
-    def unwrap(self, what: str = "") -> object:
-        """The value, or the failure raised as the user's error."""
-        if self.failure is not None:
-            raise self.failure.as_error(what)
-        return self.value
+_ROOT = Path(__file__).resolve().parents[3]
 
 
 def run_in_child(
@@ -191,7 +95,7 @@ def run_in_child(
 
 @dataclass
 class _Watched:
-    """One running child, its pipes, and what is known of it so far."""
+    """One running child, its pipes, and what it has told so far."""
 
     directory: Path
     lifeline: int
@@ -202,9 +106,7 @@ class _Watched:
     output: dict[str, bytearray] = field(default_factory=dict)
     worker_pid: int | None = None
     stacks_descriptor: int = -1  # the worker's own number
-    during: str | None = None
-    key: str | None = None
-    op: str | None = None
+    activity: Activity = field(default_factory=Activity)
     during_deadline: float = float("inf")
     during_timeout_s: float = float("inf")
     peak_rss_bytes: int = 0
@@ -287,8 +189,8 @@ class _Watched:
             kept[:] = rest
             for line in lines:
                 self._told(line)
-        elif len(kept) > 2 * _KEPT_OUTPUT_BYTES:
-            del kept[:-_KEPT_OUTPUT_BYTES]
+        elif len(kept) > 2 * _OUTPUT_BYTES:
+            del kept[:-_OUTPUT_BYTES]
         return True
 
     def _told(self, line: bytes) -> None:
@@ -305,8 +207,7 @@ class _Watched:
         elif "text" in message:
             terminal.warning("%s", message["text"])
         elif "watch" in message:
-            self.during, self.key = message["watch"], message.get("key")
-            self.op = message.get("op")
+            self.activity = Activity(message["watch"], message.get("key"), message.get("op"))
             timeout_s = message.get("timeout_s")
             self.during_timeout_s = float("inf") if timeout_s is None else float(timeout_s)
             self.during_deadline = time.monotonic() + self.during_timeout_s
@@ -315,7 +216,7 @@ class _Watched:
 
     def _look_at_memory(self, process: subprocess.Popen[bytes]) -> None:
         tree = supervisor.descendants(process.pid)
-        used = sum(_resident_bytes(pid) for pid in tree)
+        used = sum(resident_bytes(pid) for pid in tree)
         limit = self.memory_limit_bytes
         if limit is not None and used > limit and len(tree) > 1:
             # pages shared among forked processes count once
@@ -333,51 +234,27 @@ class _Watched:
 
     def _stopped(self, kind: FailureKind, reason: str) -> ChildFailure:
         """A failure that ends the child, with where its threads are just now."""
-        frames = self._stacks()
-
-        guilty = culprit(frames)
-        details = "\n".join(frame.text for frame in frames[-5:])
-        return ChildFailure(
-            kind,
-            reason,
-            where=guilty.where if guilty else None,
-            details=details or None,
-            during=self.during,
-            key=self.key,
-            op=self.op,
-        )
-
-    def _stacks(self) -> list[Frame]:
-        """Frames of the worker's main thread, outermost first, as faulthandler writes them."""
-        path = self.directory / supervisor.STACKS
-        if self.worker_pid is None:
-            return []
-        if not stands_for(self.worker_pid, self.stacks_descriptor, path):
-            return []  # the signal's handler would write into a file of the user's
-        try:
-            os.kill(self.worker_pid, signal.SIGUSR1)
-        except OSError:
-            return []
-        deadline = time.monotonic() + _STACKS_S
-        text = ""
-        while time.monotonic() < deadline:
-            time.sleep(0.02)
-            with contextlib.suppress(OSError):
-                text = path.read_text(errors="replace")
-            if "supervisor.py" in text:  # the outermost frame: the dump is complete
-                break
-        return _frames_of_dump(text)
+        frames = stacks_of(self.directory, self.worker_pid, self.stacks_descriptor)
+        return self.activity.stopped(kind, reason, frames)
 
     def _result(self, wall_s: float) -> ChildResult:
         status: dict[str, float] = {}
         with contextlib.suppress(OSError, ValueError):
             status = json.loads((self.directory / supervisor.STATUS).read_text())
-        outcome: dict[str, object] = {}
-        with contextlib.suppress(OSError):
-            content = (self.directory / supervisor.RESULT).read_bytes()
-            outcome = _unpickled(content)
+        outcome = outcome_in(self.directory)
         peak = max(self.peak_rss_bytes, int(status.get("max_rss_bytes", 0)))
-        failure = self.ended or self._failure(outcome, status.get("status"), peak)
+        stderr = _text(self.output.get("stderr", b""))
+        failure = self.ended
+        if failure is None and not outcome:
+            failure = death(
+                self.directory,
+                self.activity,
+                status.get("status"),
+                peak_bytes=peak,
+                stderr=stderr,
+            )
+        elif failure is None and outcome["kind"] != "value":
+            failure = failure_in(outcome, self.activity)
         return ChildResult(
             value=outcome.get("value") if failure is None else None,
             failure=failure,
@@ -385,88 +262,8 @@ class _Watched:
             cpu_s=float(status.get("cpu_s", 0.0)),
             peak_rss_bytes=peak,
             stdout_tail=_text(self.output.get("stdout", b"")),
-            stderr_tail=_text(self.output.get("stderr", b"")),
+            stderr_tail=stderr,
         )
-
-    def _failure(
-        self, outcome: Mapping[str, object], status: float | None, peak: int
-    ) -> ChildFailure | None:
-        kind = outcome.get("kind")
-        if kind == "value":
-            return None
-        if kind == "error":
-            error = outcome["error"]
-            assert isinstance(error, DynadviseError)
-            return ChildFailure("error", error.what, error=error, during=self.during)
-        if kind == "unpicklable":
-            return ChildFailure(
-                "unpicklable",
-                f"returned what cannot be pickled ({outcome['reason']})",
-                during=self.during,
-            )
-        if kind in ("raised", "exited"):
-            return self._left(outcome)
-        return self._died(status, peak)
-
-    def _left(self, outcome: Mapping[str, object]) -> ChildFailure:
-        frames = outcome["frames"]
-        assert isinstance(frames, list)
-        where = outcome["where"]
-        if outcome["kind"] == "exited":
-            reason = f"called sys.exit({outcome['code']})"
-        else:
-            reason = f"raised {outcome['type']}"
-        return ChildFailure(
-            "exited" if outcome["kind"] == "exited" else "raised",
-            reason,
-            where=where if isinstance(where, str) else None,
-            details="\n".join(frames) or None,
-            during=self.during,
-            message=str(outcome.get("message") or "") or None,
-            key=self.key,
-            op=self.op,
-        )
-
-    def _died(self, status: float | None, peak: int) -> ChildFailure:
-        """No result: the process ended itself, or was ended."""
-        details = _last_lines(_text(self.output.get("stderr", b"")), 8)
-        frames: list[Frame] = []
-        with contextlib.suppress(OSError):
-            crash = (self.directory / supervisor.CRASH).read_text(errors="replace")
-            frames = _frames_of_dump(crash)
-
-        guilty = culprit(frames)
-        if frames:
-            details = "\n".join(frame.text for frame in frames[-5:])
-        kind: FailureKind = "killed"
-        if status is None:
-            reason = "ended without a trace: its guardian was killed"
-        elif os.WIFEXITED(int(status)):
-            kind = "exited"
-            reason = f"ended its process with exit status {os.WEXITSTATUS(int(status))}"
-        else:
-            number = os.WTERMSIG(int(status))
-            reason = f"was killed by {_signal_name(number)}"
-            if number == signal.SIGKILL:
-                reason += f", probably out of memory (peak seen: {size(peak)})"
-        return ChildFailure(
-            kind,
-            reason,
-            where=guilty.where if guilty else None,
-            details=details or None,
-            during=self.during,
-            key=self.key,
-            op=self.op,
-        )
-
-
-def _unpickled(content: bytes) -> dict[str, object]:
-    try:
-        outcome = pickle.loads(content)  # noqa: S301 - written by our own child
-    except Exception as error:  # noqa: BLE001 - whatever __setstate__ or an import raises
-        return {"kind": "unpicklable", "reason": f"{type(error).__name__}: {error}"}
-    assert isinstance(outcome, dict)
-    return outcome
 
 
 def _python_path(environment: Mapping[str, str]) -> str:
@@ -509,63 +306,14 @@ def _end(process: subprocess.Popen[bytes]) -> None:
                 os.kill(pid, signal.SIGKILL)
 
 
-def _resident_bytes(pid: int) -> int:
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - the cheap form
-            return int(file.read().split()[1]) * _PAGE_BYTES
-    except (OSError, ValueError, IndexError):
-        if sys.platform.startswith("linux"):
-            return 0
-    import psutil
-
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
 def _proportional_bytes(pid: int) -> int:
     try:
         text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except OSError:
-        return _resident_bytes(pid)
-    found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-    return int(found[1]) * 1024 if found else _resident_bytes(pid)
-
-
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-_DUMPED_FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)$')
-
-
-def _frames_of_dump(text: str) -> list[Frame]:
-    """Read faulthandler's dump: the thread that holds our entry function, outermost frame first."""
-    import linecache
-
-    threads: list[list[Frame]] = [[]]
-    for line in text.splitlines():
-        found = _DUMPED_FRAME.match(line)
-        if found:
-            number = int(found["line"])
-            source = linecache.getline(found["file"], number).strip()
-            threads[-1].append(Frame(found["file"], number, found["function"], source))
-        elif line.startswith(("Thread ", "Current thread ")):
-            threads.append([])
-    main = [stack for stack in threads if any("supervisor.py" in frame.file for frame in stack)]
-    stack = main[0] if main else max(threads, key=len)
-    ours = "<string>"  # the command line that starts the guardian
-    return [f for f in reversed(stack) if f.file != ours and not is_machinery(f.file)]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
+        return resident_bytes(pid)
+    pss = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
+    return int(pss[1]) * 1024 if pss else resident_bytes(pid)
 
 
 def _text(content: bytes | bytearray) -> str:
-    return bytes(content[-_KEPT_OUTPUT_BYTES:]).decode(errors="replace")
-
-
-def _last_lines(text: str, count: int) -> str:
-    return "\n".join(text.rstrip().splitlines()[-count:])
+    return bytes(content[-_OUTPUT_BYTES:]).decode(errors="replace")
