@@ -61,6 +61,10 @@ class ObservedStep:
     queued_s: float | None = None
 
 
+DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
+"""Executors that start a pod, container or task for each step."""
+
+
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
     """One run: its steps in order of their start.

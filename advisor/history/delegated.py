@@ -9,20 +9,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from advisor.domain.analysis import DelegatedWay
-from advisor.domain.observed import ObservedRun
+from advisor.domain.observed import DELEGATING, ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.history.learning import DELEGATING
-from advisor.model.run_statistics import (
-    begin_s,
-    compute_s,
-    item_count,
-    makespan,
-    mapped_steps,
-    parallelism,
-    step_phases,
-)
+from advisor.history.statistics import work_and_overhead_s
+from advisor.model.run_overhead import tails_s
+from advisor.model.run_statistics import item_count, makespan, mapped_steps, parallelism
 from advisor.model.scheduling import list_schedule
 
 DRAWS = 200
@@ -51,36 +45,21 @@ def delegated_ways(runs: Sequence[ObservedRun], *, seed: int = 0) -> tuple[Deleg
         return ()
     newest = max(delegated, key=lambda run: run.started_at_s)
     like = [run for run in delegated if run.executor == newest.executor]
-    work, around = _observed(like)
+    work, around = work_and_overhead_s([step for run in like for step in mapped_steps(run)])
     if len(work) < FEWEST_STEPS:
         return ()
-    tails = [
-        found.seconds["tail"]
-        for run in like
-        for found in step_phases(run)
-        if "tail" in found.seconds
-    ] or [0.0]
+    tails = [tail for run in like for tail in tails_s(run)] or [0.0]
     items, slots = item_count(newest), parallelism(newest).slots
-    outside_s = max(0.0, makespan(newest) - _mapped_window_s(newest))
+    outside_s = max(0.0, makespan(newest) - parallelism(newest).window_s)
     generator = np.random.default_rng(seed)
     ways: list[DelegatedWay] = []
     for batch in (size for size in BATCHES if size == 1 or size <= items):
         steps = math.ceil(items / batch)
-        simulated = min(steps, MOST_STEPS)
-        durations = (
-            generator.choice(around, (DRAWS, simulated))
-            + generator.choice(tails, (DRAWS, simulated))
-            + generator.choice(work, (DRAWS, simulated, batch)).sum(axis=2)
-            if simulated * batch <= MOST_STEPS
-            else generator.choice(around, (DRAWS, simulated))
-            + generator.choice(tails, (DRAWS, simulated))
-            # The sum of many items is near normal.
-            + np.mean(work) * batch
-            + np.std(work) * math.sqrt(batch) * generator.standard_normal((DRAWS, simulated))
-        )
+        shape = (DRAWS, min(steps, MOST_STEPS))
+        durations = generator.choice(around, shape) + generator.choice(tails, shape)
+        durations += _work_s(work, batch, shape, generator)
         for at_once in sorted({slots, 2 * slots}):
-            used = min(at_once, simulated)
-            spans = list_schedule(np.maximum(durations, 0.0), used) * (steps / simulated)
+            spans = list_schedule(durations, min(at_once, shape[1])) * (steps / shape[1])
             low, median, high = np.percentile(spans + outside_s, (5, 50, 95))
             ways.append(
                 DelegatedWay(
@@ -101,22 +80,11 @@ def delegated_ways(runs: Sequence[ObservedRun], *, seed: int = 0) -> tuple[Deleg
     return tuple(sorted(ways, key=order))
 
 
-def _observed(runs: Sequence[ObservedRun]) -> tuple[list[float], list[float]]:
-    """Computing of each successful mapped step, and all else that it held its slot for."""
-    work: list[float] = []
-    around: list[float] = []
-    for run in runs:
-        for step in mapped_steps(run):
-            begin, computing = begin_s(step), compute_s(step)
-            if step.status != "success" or step.end_s is None:
-                continue
-            if begin is not None and computing is not None:
-                work.append(computing)
-                around.append(max(0.0, step.end_s - begin - computing))
-    return work, around
-
-
-def _mapped_window_s(run: ObservedRun) -> float:
-    begins = [begin for step in mapped_steps(run) if (begin := begin_s(step)) is not None]
-    ends = [step.end_s for step in mapped_steps(run) if step.end_s is not None]
-    return max(ends) - min(begins) if begins and ends else 0.0
+def _work_s(
+    work: Sequence[float], batch: int, shape: tuple[int, int], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Computing of steps of ``batch`` items, resampled; of many items the sum is near normal."""
+    if shape[1] * batch <= MOST_STEPS:
+        return np.asarray(generator.choice(work, (*shape, batch)).sum(axis=2), dtype=float)
+    spread = np.std(work) * math.sqrt(batch) * generator.standard_normal(shape)
+    return np.asarray(np.maximum(np.mean(work) * batch + spread, 0.0), dtype=float)

@@ -16,9 +16,10 @@ from advisor.domain.host import (
     OverheadModel,
     overhead_key,
 )
-from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.observed import DELEGATING, ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
+from advisor.history.statistics import spread_or_zero
 from advisor.model.run_overhead import (
     in_process_overhead,
     input_s,
@@ -26,6 +27,7 @@ from advisor.model.run_overhead import (
     multiprocess_overhead,
     output_s,
     spans_s,
+    tails_s,
     with_parent,
 )
 from advisor.model.run_statistics import (
@@ -37,10 +39,7 @@ from advisor.model.run_statistics import (
     mapped_steps,
     parallelism,
     spread_of,
-    step_phases,
 )
-
-DELEGATING = ("k8s", "docker", "celery", "celery_k8s")
 
 CPU_UNKNOWN = (
     "A log does not tell an item's CPU time: its computing is taken as CPU work, so the advice "
@@ -280,34 +279,20 @@ def _in_process_at_least(run: ObservedRun) -> InProcessOverhead:
 
 def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
     steps = [step for run in runs for step in mapped_steps(run) if step.status == "success"]
-    tails = [
-        found.seconds["tail"]
-        for run in runs
-        for found in step_phases(run)
-        if "tail" in found.seconds
-    ]
-    stored = [
-        max(0.0, step.end_s - step.last_output_s)
-        for step in steps
-        if step.end_s is not None and step.last_output_s is not None
-    ]
+    tails = [tail for run in runs for tail in tails_s(run)]
 
     def phase(first: str, last: str) -> Spread:
-        return _spread(spans_s(steps, first, last))
+        return spread_or_zero(spans_s(steps, first, last))
 
     return DelegatedOverhead(
         executor=executor,
         start_s=phase("worker_starting_s", "worker_started_s"),
         prepare_s=phase("worker_started_s", "start_s"),
         load_s=phase("start_s", "inputs_s"),
-        store_s=_spread(stored),
+        store_s=phase("last_output_s", "end_s"),
         poll_interval_s=spread_of(tails) if tails else None,
         steps=len(steps),
     )
-
-
-def _spread(values: Sequence[float]) -> Spread:
-    return spread_of(values) if values else Spread(0.0, 0.0, 0.0)
 
 
 def _drift(runs: Sequence[ObservedRun], base: OverheadModel | None) -> float:

@@ -22,6 +22,7 @@ from advisor.model.run_statistics import (
     collect_steps,
     compute_s,
     fan_out_step,
+    held_s,
     makespan,
     spread_of,
     step_phases,
@@ -50,9 +51,31 @@ def op_statistics(runs: Sequence[ObservedRun]) -> tuple[OpStatistics, ...]:
 
 def executor_way(run: ObservedRun) -> str:
     """Executor and start method in words, warm where a preload list is configured."""
+    return f"multiprocess, {start_way(run)}" if run.executor == "multiprocess" else start_way(run)
+
+
+def start_way(run: ObservedRun) -> str:
+    """How steps start: the start method under multiprocess, else the executor's name."""
     if run.executor != "multiprocess":
         return run.executor.replace("_", " ")
-    return f"multiprocess, {'warm ' if run.preload_modules else ''}{run.start_method}"
+    return f"{'warm ' if run.preload_modules else ''}{run.start_method}"
+
+
+def work_and_overhead_s(steps: Sequence[ObservedStep]) -> tuple[list[float], list[float]]:
+    """Computing of each successful step, and all else that it held its slot for."""
+    pairs = [
+        (work, max(0.0, held - work))
+        for step in steps
+        if step.status == "success"
+        and (work := compute_s(step)) is not None
+        and (held := held_s(step)) is not None
+    ]
+    return [work for work, _ in pairs], [overhead for _, overhead in pairs]
+
+
+def spread_or_zero(values: Sequence[float]) -> Spread:
+    """The spread; zeros of no values."""
+    return spread_of(values) if values else Spread(0.0, 0.0, 0.0)
 
 
 def totals(run: ObservedRun, slots: int) -> Totals:
@@ -116,11 +139,7 @@ def _statistics(
         values = [found.seconds[name] for found in done or attempts if name in found.seconds]
         if values:
             phases.append(PhaseStatistics(name, spread_of(values), sum(values), len(values)))
-    held = [
-        max(0.0, found.step.end_s - begin)
-        for found in attempts
-        if found.step.end_s is not None and (begin := begin_s(found.step)) is not None
-    ]
+    held = [seconds for each in attempts if (seconds := held_s(each.step)) is not None]
     return OpStatistics(
         op=op,
         role=role,
@@ -129,5 +148,5 @@ def _statistics(
         attempts=len(attempts),
         failed=sum(found.step.status in {"failure", "up_for_retry"} for found in attempts),
         phases=tuple(phases),
-        slot_s=spread_of(held) if held else Spread(0.0, 0.0, 0.0),
+        slot_s=spread_or_zero(held),
     )

@@ -64,7 +64,7 @@ def multiprocess_overhead(run: ObservedRun) -> MultiprocessOverhead:
     first_boot_s = mean_of(spans_s(done[:1], "worker_starting_s", "worker_started_s"))
     boot_s = typical(spans_s(done[1:] or done, "worker_starting_s", "worker_started_s"))
     load_s = typical(spans_s(mapped, "start_s", "inputs_s"))
-    tail_s = typical(_tails_alone_s(run) if alone else _tails_s(run))
+    tail_s = typical(_tails_alone_s(run) if alone else tails_s(run))
     starts = [step.worker_starting_s for step in run.steps if step.worker_starting_s is not None]
     ends = [step.end_s for step in run.steps if step.end_s is not None]
     return MultiprocessOverhead(
@@ -151,6 +151,7 @@ def _tails_alone_s(run: ObservedRun) -> list[float]:
     ]
 
 
-def _tails_s(run: ObservedRun) -> list[float]:
+def tails_s(run: ObservedRun) -> list[float]:
+    """Seconds from a step's end until its slot was given to another, where a step waited for it."""
     phases = (one.seconds for one in step_phases(run))
     return [seconds["tail"] for seconds in phases if "tail" in seconds]

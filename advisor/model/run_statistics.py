@@ -56,6 +56,12 @@ def compute_s(step: ObservedStep) -> float | None:
     return None if until is None else max(0.0, until - step.inputs_s)
 
 
+def held_s(step: ObservedStep) -> float | None:
+    """Seconds from the slot to the end; None where the log has not both."""
+    begin = begin_s(step)
+    return None if begin is None or step.end_s is None else max(0.0, step.end_s - begin)
+
+
 def mapped_steps(run: ObservedRun) -> list[ObservedStep]:
     """All attempts of mapped steps."""
     return [step for step in run.steps if step.mapping_key is not None]

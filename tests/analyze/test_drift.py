@@ -11,7 +11,8 @@ from observed_runs import make_observed
 
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.history.drift import FALSE_ALARM_RATE, change_point, drift, fewest_runs
+from advisor.history.change_point import change_point, fewest_values
+from advisor.history.drift import LEVEL, drift
 
 
 def history(work_s: list[float], launch_s: list[float] | None = None) -> list[ObservedRun]:
@@ -58,14 +59,12 @@ def test_one_slow_run_is_no_change() -> None:
 def test_without_a_change_alarms_are_as_rare_as_stated() -> None:
     generator = np.random.default_rng(11)
     series = np.exp(generator.standard_t(3, size=(600, 16)) * 0.1)
-    alarms = sum(
-        change_point(list(values), permutations=500)[1] <= FALSE_ALARM_RATE / 2 for values in series
-    )
+    alarms = sum(change_point(list(values), permutations=500).p_value <= LEVEL for values in series)
     assert alarms / 600 <= 0.02  # the level is 0.01; 0.02 is 2.5 standard errors above
 
 
 def test_few_runs_are_thin_evidence_and_enough_are_not() -> None:
-    enough = fewest_runs()
+    enough = fewest_values(LEVEL)
     step = [0.5] * (enough // 2) + [5.0] * (enough - enough // 2)
     assert "thin" in drift(history(noisy(step[: enough - 1])), None).thin
     assert drift(history(noisy(step)), None).changes

@@ -5,7 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from factories import make_overhead, make_sample, make_workload_profile
+from factories import (
+    make_description,
+    make_overhead,
+    make_sample,
+    make_target,
+    make_workload_profile,
+)
 from hypothesis import given
 from hypothesis import strategies as st
 from observed_runs import make_observed, make_step
@@ -20,6 +26,7 @@ from advisor.history.learning import (
     workload_from_runs,
 )
 from advisor.history.reading import PastRuns
+from advisor.history.run_analysis import analyze_run
 
 
 @given(
@@ -160,3 +167,17 @@ def test_the_way_the_runs_went_is_predicted_as_they_were(shape: dict[str, object
     ).advice.current
     assert current is not None
     assert current.makespan_s.median == pytest.approx(run.end_s, rel=0.05)
+
+
+def test_the_commands_in_what_is_said_of_runs_name_their_job() -> None:
+    row = RunRow("run-1", "chunks", "success", target=make_target())
+    past = PastRuns((row,), (make_observed([0.5] * 24),))
+    notes = profile_from_runs(past).workload.notes
+    assert any("`dynadvise profile shop.chunks:process_all`" in note for note in notes)
+    slow = make_observed([2.0] * 10, slots=1, executor="in_process")
+    (diagnosis,) = (
+        each
+        for each in analyze_run(slow, description=make_description()).diagnoses
+        if each.kind == "sequential-unexpectedly-slow"
+    )
+    assert "dynadvise profile shop.chunks:process_all" in diagnosis.remedy

@@ -11,7 +11,7 @@ MEANING = "the database had no connection left"
 LOOKS = "3 attempts were refused a database connection (16 steps at once)."
 REMEDY = (
     "Limit the steps that hold a connection: lower max_concurrent, or give the op a pool with a "
-    "limit; `dynadvise profile --max-connections N` advises within it."
+    "limit; `dynadvise profile TARGET --max-connections N` advises within it."
 )
 
 

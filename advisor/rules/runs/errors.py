@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
 from advisor.domain.quantities import seconds
-from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, step_count
+from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
 from advisor.rules.runs.gain import Gain, diagnosis, duration, gain_of, number
 
 KILLED = re.compile(
@@ -39,7 +39,7 @@ def has_crash(facts: RunFacts) -> bool:
 
 def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> Gain:
     """What the run would have saved without these attempts."""
-    lost = duration(f"slot time of {words}", sum(map(held_s, steps)))
+    lost = duration(f"slot time of {words}", slot_time_s(steps))
     return gain_of(facts, lost / number("slots", facts.slots))
 
 
@@ -51,7 +51,7 @@ def by_error(
     if not hit:
         return None
     at_once = step_count(facts.parallelism.holding_peak)
-    lost_s = seconds(sum(map(held_s, hit)))
+    lost_s = seconds(slot_time_s(hit))
     return diagnosis(
         code,
         kind,

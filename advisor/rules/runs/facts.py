@@ -14,6 +14,7 @@ from advisor.model.run_statistics import (
     WORK,
     begin_s,
     collect_steps,
+    held_s,
     item_count,
     makespan,
     mapped_steps,
@@ -21,9 +22,6 @@ from advisor.model.run_statistics import (
 
 WORTH = 0.10
 """A loss below this share of the makespan is not worth a user's time."""
-
-DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
-"""Executors that start a pod, container or task for each step."""
 
 _PHASES: dict[str, tuple[Phase, ...]] = {"boot": BOOT, "work": WORK, "compute": ("compute",)}
 
@@ -68,10 +66,9 @@ class RunFacts:
         return seconds >= WORTH * self.makespan_s and seconds > 0
 
 
-def held_s(step: ObservedStep) -> float:
-    """Seconds from the slot to the end; 0 where the log has not both."""
-    begin = begin_s(step)
-    return 0.0 if begin is None or step.end_s is None else max(0.0, step.end_s - begin)
+def slot_time_s(steps: Sequence[ObservedStep]) -> float:
+    """Seconds for which steps held their slots; one whose log has not both ends counts 0."""
+    return sum(held_s(step) or 0.0 for step in steps)
 
 
 def own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) -> float:

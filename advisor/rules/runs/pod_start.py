@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.observed import DELEGATING
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import BOOT, WORK
 from advisor.rules.runs.errors import has_crash
-from advisor.rules.runs.facts import DELEGATING, RunFacts
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
 
 CODE, KIND = "RUN004", "pod-start-dominates"

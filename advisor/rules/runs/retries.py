@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.errors import distinct_errors, failed_gain
-from advisor.rules.runs.facts import RunFacts, attempt_count, held_s, step_count
+from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
 from advisor.rules.runs.gain import diagnosis
 
 CODE, KIND = "RUN011", "retries"
@@ -33,7 +33,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             f"{attempt_count(len(failed))} lost."
         ),
         evidence=(
-            f"{seconds(sum(map(held_s, failed)))} of slot time in failed attempts",
+            f"{seconds(slot_time_s(failed))} of slot time in failed attempts",
             *distinct_errors(failed),
         ),
         remedy=REMEDY,
