@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, boot_alone_s
-from advisor.rules.runs.gain import diagnosis
+from advisor.rules.runs.gain import Cause
 from advisor.rules.runs.imports_in_launch import UNDISTURBED
 
 CODE, KIND = "RUN016", "launches-compete-for-cpu"
@@ -20,7 +19,7 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """No gain is promised: as many launches in fewer slots take the cores as long."""
     if facts.run.executor != "multiprocess" or not facts.mapped or facts.slots < 2:
         return None
@@ -31,14 +30,11 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         return None
     if not facts.worth(steps * (boot_s - alone_s) / facts.slots):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "note",
         message=(
             f"A launch takes {seconds(boot_s)} with up to {facts.slots} steps at once, and "
             f"{seconds(alone_s)} alone: there are fewer cores than launches."
         ),
         evidence=(f"{steps} steps; launch and import alone as in the collecting step",),
-        remedy=REMEDY,
     )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.errors import CONNECTIONS, by_error
 from advisor.rules.runs.facts import RunFacts
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN013", "connections"
 MEANING = "the database had no connection left"
@@ -15,7 +15,6 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Told by the attempts' errors."""
-    what = "refused a database connection"
-    return by_error(facts, CONNECTIONS, code=CODE, kind=KIND, what=what, remedy=REMEDY)
+    return by_error(facts, CONNECTIONS, "refused a database connection")

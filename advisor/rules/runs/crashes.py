@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.errors import CRASHED, by_error
 from advisor.rules.runs.facts import RunFacts
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN017", "crashes"
 MEANING = "processes of steps crashed"
@@ -18,7 +18,6 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Told by the attempts' errors."""
-    what = "ended by a crash, not by an exception"
-    return by_error(facts, CRASHED, code=CODE, kind=KIND, what=what, remedy=REMEDY)
+    return by_error(facts, CRASHED, "ended by a crash, not by an exception")

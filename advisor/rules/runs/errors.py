@@ -6,11 +6,10 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
-from advisor.rules.runs.gain import Gain, diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, Gain, duration, gain_of, number
 
 KILLED = re.compile(
     r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
@@ -43,25 +42,20 @@ def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> G
     return gain_of(facts, lost / number("slots", facts.slots))
 
 
-def by_error(
-    facts: RunFacts, pattern: re.Pattern[str], *, code: str, kind: str, what: str, remedy: str
-) -> Diagnosis | None:
-    """The diagnosis of the attempts whose error has the pattern; ``what`` became of them."""
+def by_error(facts: RunFacts, pattern: re.Pattern[str], what: str) -> Cause | None:
+    """The attempts whose error has the pattern; ``what`` became of them."""
     hit = _steps_with(facts, pattern)
     if not hit:
         return None
     at_once = step_count(facts.parallelism.holding_peak)
     lost_s = seconds(slot_time_s(hit))
-    return diagnosis(
-        code,
-        kind,
+    return Cause(
         "error",
         message=f"{attempt_count(len(hit))} {what} ({at_once} at once).",
         evidence=(
             *distinct_errors(hit),
             f"{lost_s} of slot time lost; at most {at_once} held a slot at once",
         ),
-        remedy=remedy,
         gain=failed_gain(facts, hit, "these attempts"),
     )
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import fan_out_step, item_count
 from advisor.rules.runs.facts import RunFacts
-from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, constant, duration, gain_of, number
 
 CODE, KIND = "RUN007", "fan-out-holds-everything-back"
 MEANING = "the fan-out op runs for a large part of the run before any item begins"
@@ -17,7 +16,7 @@ LARGE = 0.2
 """Share of the run from which the fan-out is a large part of it."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """One step at a time does not wait for the fan-out more than for any other step."""
     step = fan_out_step(facts.run)
     if step is None or step.start_s is None or step.end_s is None:
@@ -37,9 +36,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             spreads_work=True,
         )
     many = took_s - first_s > first_s  # the outputs themselves, not what precedes them
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning" if gain else "note",
         message=(
             f"{step.op} ran for {seconds(took_s)} of {seconds(facts.makespan_s)} before any of "

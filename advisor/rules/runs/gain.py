@@ -1,4 +1,4 @@
-"""What a remedy saves of a run, with the formula that it follows from.
+"""What made a run slow, and what its remedy saves, with the formula that it follows from.
 
 A figure carries its words and its numbers through every sum and product, so that what is shown is
 what was computed, and a rule judges the very gain that it shows.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.finding import Severity
 from advisor.rules.runs.facts import RunFacts, own_code_s
 
@@ -75,6 +74,17 @@ class Gain:
     at_most: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a rule tells of a run; ``remedy`` is empty where it is the rule's general one."""
+
+    severity: Severity
+    message: str
+    evidence: Sequence[str]
+    gain: Gain | None = None
+    remedy: str = ""
+
+
 def gain_of(
     facts: RunFacts,
     figure: Figure,
@@ -104,28 +114,4 @@ def gain_of(
         return Gain(figure.value, formula, at_most)
     return Gain(
         most_s, f"{left.words} = {left.numbers}, which is less than {formula}", at_most=True
-    )
-
-
-def diagnosis(
-    code: str,
-    kind: str,
-    severity: Severity,
-    *,
-    message: str,
-    evidence: Sequence[str],
-    remedy: str,
-    gain: Gain | None = None,
-) -> Diagnosis:
-    """The diagnosis with its gain."""
-    return Diagnosis(
-        code=code,
-        kind=kind,
-        severity=severity,
-        message=message,
-        evidence=tuple(evidence),
-        remedy=remedy,
-        gain_s=gain.seconds if gain else None,
-        formula=gain.formula if gain else "",
-        at_most=gain.at_most if gain else False,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import WORK
 from advisor.rules.runs.facts import RunFacts, boot_alone_s, tail_alone_s
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN003", "imports-dominate-launch"
 MEANING = "starting Python and importing takes a large part of each step"
@@ -25,7 +24,7 @@ UNDISTURBED = 0.6
 """A launch alone that takes so much less than among others is slow for the others."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Against what a warm start takes, where that is calibrated."""
     run = facts.run
     if run.executor != "multiprocess" or not facts.mapped:
@@ -51,9 +50,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     gain = gain_of(facts, per_slot * each + others, at_most=warm is None)
     if not facts.worth(gain.seconds):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"Each step of {op.op} spends {seconds(boot_s)} on starting Python and importing, "

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.errors import KILLED, by_error
 from advisor.rules.runs.facts import RunFacts
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN012", "memory"
 MEANING = "steps were killed, or ran out of memory"
@@ -15,7 +15,6 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Told by the attempts' errors."""
-    what = "killed or out of memory"
-    return by_error(facts, KILLED, code=CODE, kind=KIND, what=what, remedy=REMEDY)
+    return by_error(facts, KILLED, "killed or out of memory")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.errors import CONNECTIONS, CRASHED, KILLED, LOCKED, distinct_errors
 from advisor.rules.runs.facts import RunFacts, step_count
-from advisor.rules.runs.gain import diagnosis
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN015", "failures"
 MEANING = "steps failed for another reason: the run's figures are incomplete"
@@ -13,7 +12,7 @@ LOOKS = "1 step failed: the figures are those of an incomplete run."
 REMEDY = "Analyze a run that succeeded for figures to decide by."
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """What the other rules of failures do not tell."""
     told = (KILLED, CONNECTIONS, LOCKED, CRASHED)
     failed = [
@@ -24,11 +23,8 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     ]
     if not failed:
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "note",
         message=f"{step_count(len(failed))} failed: the figures are those of an incomplete run.",
         evidence=distinct_errors(failed),
-        remedy=REMEDY,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import percent, seconds
 from advisor.rules.runs.errors import has_crash
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN001", "parallel-slower-than-expected"
 MEANING = "steps ran at once, and the same work one after another would have been faster"
@@ -20,7 +19,7 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Against loading, computing and storing in turn; with a calibration, its step cost too."""
     run = facts.run
     if run.executor == "in_process" or not facts.mapped or facts.slots < 2 or has_crash(facts):
@@ -37,9 +36,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     if not (facts.worth(serial.value) and facts.worth(gain.seconds)):
         return None
     p, t = facts.parallelism, facts.totals
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"The run took {seconds(facts.makespan_s)} with up to {p.slots} steps at once; the "
@@ -57,7 +54,6 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             ),
             f"speed-up {t.speed_up:.2f}, efficiency {percent(t.efficiency)}",
         ),
-        remedy=REMEDY,
         gain=gain,
     )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import DELEGATING
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import BOOT, WORK
 from advisor.rules.runs.errors import has_crash
 from advisor.rules.runs.facts import RunFacts
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN004", "pod-start-dominates"
 MEANING = "a pod, container or task takes longer to start than the step in it works"
@@ -20,7 +19,7 @@ WORK_OF_START = 10
 """A batch whose work is ten times its start: overhead below a tenth."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Each step less is one start less, and one turn less of a slot that waits to be given away."""
     if facts.run.executor not in DELEGATING or not facts.mapped or has_crash(facts):
         return None
@@ -33,9 +32,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     gain = gain_of(facts, fewer * step / number("slots", facts.slots))
     if batch < 2 or boot_s < work_s or not facts.worth(gain.seconds):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"Each step of {op.op} takes {seconds(boot_s)} to start under the "

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, step_count
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN010", "pool-waits"
 MEANING = "steps waited for a slot of their pool"
@@ -17,7 +16,7 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """With fewer steps than slots the last one waits alone: its wait then bounds the gain."""
     waits = facts.run.pool_waits_s
     if not waits:
@@ -29,15 +28,12 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     gain = gain_of(facts, max(shared, alone, key=lambda figure: figure.value), at_most=True)
     if not facts.worth(gain.seconds):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"{step_count(len(waits))} waited {seconds(total_s)} in all for a slot of "
             f"{'its' if len(waits) == 1 else 'their'} pool."
         ),
         evidence=(f"longest: {longest} with {seconds(waits[longest])}",),
-        remedy=REMEDY,
         gain=gain,
     )

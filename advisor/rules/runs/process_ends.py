@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedStep
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts
-from advisor.rules.runs.gain import diagnosis, duration, gain_of
+from advisor.rules.runs.gain import Cause, duration, gain_of
 
 CODE, KIND = "RUN018", "process-stays-after-success"
 MEANING = "processes of steps stay for long after the step's success"
@@ -23,7 +22,7 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """The multiprocess executor joins a step's process before it does anything else.
 
     A process ends when the processes and threads that its op left alive have ended.
@@ -43,9 +42,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         return None
     ops = ", ".join(dict.fromkeys(step.op for step, _ in long))
     longest, longest_s = max(long, key=lambda pause: pause[1])
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"Nothing ran for {seconds(lost_s)} of the run after steps of {ops} had succeeded: "
@@ -55,7 +52,6 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             f"longest: {seconds(longest_s)} after {longest.step_key}",
             (f"shortest pause of this run: {seconds(usual_s)}; a launch takes {seconds(launch_s)}"),
         ),
-        remedy=REMEDY,
         gain=gain,
     )
 

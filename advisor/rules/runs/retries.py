@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.errors import distinct_errors, failed_gain
 from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
-from advisor.rules.runs.gain import diagnosis
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN011", "retries"
 MEANING = "attempts of steps failed and were repeated"
@@ -17,16 +16,14 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """A note where the lost attempts are a small part of the run."""
     failed = [step for step in facts.run.steps if step.status == "up_for_retry"]
     if not failed:
         return None
     again = {step.step_key for step in failed}
     gain = failed_gain(facts, failed, "failed attempts")
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning" if facts.worth(gain.seconds) else "note",
         message=(
             f"{step_count(len(again))} {'was' if len(again) == 1 else 'were'} retried; "
@@ -36,6 +33,5 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             f"{seconds(slot_time_s(failed))} of slot time in failed attempts",
             *distinct_errors(failed),
         ),
-        remedy=REMEDY,
         gain=gain,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import percent, seconds
 from advisor.model.run_statistics import compute_s, item_count, mapped_steps
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
-from advisor.rules.runs.gain import constant, diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, constant, duration, gain_of, number
 
 CODE, KIND = "RUN002", "sequential-unexpectedly-slow"
 MEANING = "items ran one after another, and their work is most of the run"
@@ -19,7 +18,7 @@ MOST = 0.5
 """The items' share of the run from which they are most of it."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Two at once; with a calibration less the launches that this needs."""
     items = item_count(facts.run)
     if facts.parallelism.holding_peak > 1 or items < 2:
@@ -44,9 +43,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     if work_s < MOST * facts.makespan_s or not facts.worth(gain.seconds):
         return None
     slowest = max(done, key=lambda step: compute_s(step) or 0.0)
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"{items} items ran one after another, and their computing is "
@@ -60,6 +57,5 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             f"slowest: {slowest.step_key} with {seconds(compute_s(slowest) or 0.0)}",
             "never more than one step at once",
         ),
-        remedy=REMEDY,
         gain=gain,
     )

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.facts import RunFacts, step_count
-from advisor.rules.runs.gain import diagnosis
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN019", "skipped-steps"
 MEANING = "steps were planned and did not run"
@@ -17,7 +16,7 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """By the log's own counts."""
     planned = Counter(step.op for step in facts.run.steps)
     skipped = Counter(step.op for step in facts.run.steps if step.status == "skipped")
@@ -25,9 +24,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         return None
     never = [op for op, count in skipped.items() if count == planned[op]]
     whole = f", none of {', '.join(never)}" if never else ""
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning" if never else "note",
         message=(
             f"{step_count(planned.total())} were planned, {planned.total() - skipped.total()} ran"
@@ -36,5 +33,4 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         evidence=tuple(
             f"{count} of {step_count(planned[op])} of {op} skipped" for op, count in skipped.items()
         ),
-        remedy=REMEDY,
     )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
 from advisor.domain.observed import DELEGATING
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, tail_alone_s
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN006", "slot-refill-lag"
 MEANING = "a freed slot stays empty for long before the next step is launched"
@@ -25,7 +24,7 @@ LONG = 0.1
 """Share of a step's time in its slot from which the time until the next one is long."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """The exit of the child itself is in every tail: what it takes where nothing else runs."""
     if not facts.mapped or facts.run.executor == "in_process":
         return None
@@ -46,9 +45,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     )
     if lag_s < LONG * op.slot_s.median or not facts.worth(gain.seconds):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"A freed slot stays empty for {seconds(median_s)} before the next step is "

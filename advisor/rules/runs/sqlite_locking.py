@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.rules.runs.errors import LOCKED, by_error
 from advisor.rules.runs.facts import RunFacts
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN014", "sqlite-locking"
 MEANING = "SQLite writers waited too long for each other"
@@ -15,7 +15,6 @@ REMEDY = (
 )
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Told by the attempts' errors."""
-    what = "stopped by a locked SQLite database"
-    return by_error(facts, LOCKED, code=CODE, kind=KIND, what=what, remedy=REMEDY)
+    return by_error(facts, LOCKED, "stopped by a locked SQLite database")

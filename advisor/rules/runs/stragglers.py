@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from statistics import median
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import begin_s, compute_s, mapped_steps
 from advisor.rules.runs.facts import RunFacts
-from advisor.rules.runs.gain import diagnosis, duration, gain_of, number
+from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE, KIND = "RUN008", "stragglers"
 MEANING = "slots stand empty at the end while a few long items finish"
@@ -24,7 +23,7 @@ LONG = 2
 """Times the median item from which an item is long."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """When nothing was left to start, each slot idles until the last step ends."""
     steps = [
         (begin, step.end_s, step)
@@ -46,9 +45,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     gain = gain_of(facts, idle, at_most=True, spreads_work=True)
     if longest_s < LONG * median_s or not facts.worth(gain.seconds):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"{longest} computed {seconds(longest_s)} where the median item takes "
@@ -61,6 +58,5 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             ),
             f"{seconds(idle_s)} of idle slots in that time",
         ),
-        remedy=REMEDY,
         gain=gain,
     )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import begin_s, compute_s, item_count, mapped_steps
 from advisor.rules.runs.facts import RunFacts, own_code_s
-from advisor.rules.runs.gain import diagnosis, duration, gain_of
+from advisor.rules.runs.gain import Cause, duration, gain_of
 
 CODE, KIND = "RUN005", "many-tiny-steps"
 MEANING = "what a step costs beside its item is more than the item, in one process"
@@ -14,7 +13,7 @@ LOOKS = "60 mapped steps took 3.7 s, of which 0.12 s is their work."
 REMEDY = "Put several items into one step (batches): one set of events for many items."
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """One batch also spares the fan-out op its outputs and the collecting op its inputs."""
     if facts.run.executor != "in_process" or item_count(facts.run) < 2:
         return None
@@ -31,9 +30,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
     gain = gain_of(facts, whole - own, at_most=True)
     if lost_s < work_s or not facts.worth(min(lost_s, gain.seconds)):
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "warning",
         message=(
             f"{len(steps)} mapped steps took {seconds(window_s)}, of which {seconds(work_s)} "
@@ -46,6 +43,5 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             ),
             f"{facts.run.event_count} events in the log",
         ),
-        remedy=REMEDY,
         gain=gain,
     )

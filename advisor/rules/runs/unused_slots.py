@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from advisor.domain.analysis import Diagnosis
 from advisor.domain.quantities import percent
 from advisor.model.run_statistics import item_count
 from advisor.rules.runs import pool_waits
 from advisor.rules.runs.facts import RunFacts
-from advisor.rules.runs.gain import diagnosis
+from advisor.rules.runs.gain import Cause
 
 CODE, KIND = "RUN009", "not-really-parallel"
 MEANING = "far fewer steps were at work than `max_concurrent` allows"
@@ -20,7 +19,7 @@ LITTLE = 0.1
 """Share of the time with a step at work below which two at work hardly happens."""
 
 
-def diagnose(facts: RunFacts) -> Diagnosis | None:
+def diagnose(facts: RunFacts) -> Cause | None:
     """Silent where a pool's limit holds the steps back, not their launches."""
     p = facts.parallelism
     if facts.run.executor == "in_process" or p.configured is None or p.configured < 2:
@@ -30,9 +29,7 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
         return None
     if pool_waits.diagnose(facts) is not None:
         return None
-    return diagnosis(
-        CODE,
-        KIND,
+    return Cause(
         "note",
         message=(
             f"max_concurrent is {p.configured}, and on average {p.working_mean:.2f} steps were at "
@@ -42,5 +39,4 @@ def diagnose(facts: RunFacts) -> Diagnosis | None:
             f"slots held at once: {p.holding_peak}",
             f"overlap {percent(p.overlap)} of the time with a step at work",
         ),
-        remedy=REMEDY,
     )
