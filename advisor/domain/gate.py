@@ -12,7 +12,7 @@ from advisor.domain.workload import SourceLocation
 
 Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
 TimingBasis = Literal["base revision", "committed profile"]
-ProxyName = Literal["steps", "events", "input_bytes", "output_bytes", "modules"]
+ProxyName = Literal["items", "errors", "steps", "events", "input_bytes", "output_bytes", "modules"]
 
 
 class Obstacle(str, Enum):
@@ -22,6 +22,7 @@ class Obstacle(str, Enum):
     BASE_FAILED = "base failed"
     NEW = "new"
     NO_PROFILE = "no profile"
+    UNLIKE = "unlike"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class OpTiming:
         basis: What head was laid beside.
         reason: Why it could not be measured, where it could not, in words.
         obstacle: The kind of that reason.
+        other_results: Parts of an item's result that differ from the base's on the same inputs.
         new: The base has no such op, so there is nothing to compare; no fault of the change.
     """
 
@@ -57,16 +59,27 @@ class OpTiming:
     location: SourceLocation | None = None
     new: bool = False
     obstacle: Obstacle | None = None
+    other_results: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ProxyCount:
-    """A count that has no noise, at base and head. ``op`` is None for what counts a whole run."""
+    """A count that has no noise, at base and head. ``op`` is None for what counts a whole run.
+
+    ``items`` are what the fan-out gives, ``errors`` measured calls that logged an error.
+    """
 
     name: ProxyName
     base: int
     head: int
     op: str | None = None
+
+    @property
+    def unlike(self) -> bool:
+        """Whether base and head did not do the same work."""
+        if self.name == "errors":
+            return bool(self.base) != bool(self.head)
+        return self.name == "items" and self.base != self.head
 
     @property
     def growth(self) -> float:

@@ -8,6 +8,8 @@ from advisor.domain.gate import OpTiming, ProxyCount
 from advisor.domain.quantities import change
 
 _PROXY_WORDS = {
+    "items": "items",
+    "errors": "measured calls that logged an error",
     "steps": "steps in a run",
     "events": "rows of the event log in a run",
     "input_bytes": "pickled input bytes per item",

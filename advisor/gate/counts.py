@@ -36,11 +36,13 @@ def events_of_run(description: WorkloadDescription, items: int) -> int | None:
 
 
 def compared_counts(base: Survey, head: Survey) -> Iterator[ProxyCount]:
-    """The counts of what is on both sides."""
-    if base.steps is not None and head.steps is not None:
-        yield ProxyCount("steps", base.steps, head.steps)
-    if base.events is not None and head.events is not None:
-        yield ProxyCount("events", base.events, head.events)
+    """The counts of what is on both sides; of a side without items, nothing that a run makes."""
+    yield ProxyCount("items", base.items, head.items)
+    if base.items and head.items:
+        if base.steps is not None and head.steps is not None:
+            yield ProxyCount("steps", base.steps, head.steps)
+        if base.events is not None and head.events is not None:
+            yield ProxyCount("events", base.events, head.events)
     bases = {op.handle: op for op in base.ops}
     for op in head.ops:
         before = bases.get(op.handle)
@@ -49,6 +51,8 @@ def compared_counts(base: Survey, head: Survey) -> Iterator[ProxyCount]:
         sizes: tuple[Literal["input_bytes", "output_bytes"], ...] = ("input_bytes", "output_bytes")
         for name in sizes:
             yield ProxyCount(name, _mean(before, name), _mean(op, name), op.handle)
+        if before.errors or op.errors:
+            yield ProxyCount("errors", before.errors, op.errors, op.handle)
         yield ProxyCount("modules", before.modules, op.modules, op.handle)
 
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import ItemSample, MappedOp, SourceLocation, WorkloadDescription
 from advisor.measure.orders import DrawnItems
+from advisor.measure.results import Parts
 
 Side = Literal["base", "head"]
 OTHER: Mapping[Side, Side] = {"base": "head", "head": "base"}
@@ -91,6 +92,11 @@ class OpSurvey:
         return self.op.location
 
     @property
+    def errors(self) -> int:
+        """Calls that logged an error."""
+        return sum(call.errors_logged > 0 for call in self.calls)
+
+    @property
     def warm_s(self) -> float:
         """Median seconds of a call after the first, where there was one."""
         later = self.calls[1:] or self.calls
@@ -167,11 +173,13 @@ class BatonRequest:
 class OpCalls:
     """One op's timed calls in one process: seconds by item and repeat, or why there are none.
 
-    Seconds are of the wall clock without those in which the thread waited for a core.
+    Seconds are of the wall clock without those in which the thread waited for a core. ``result``
+    are the parts of what the first item gave.
     """
 
     calls_s: tuple[tuple[float, ...], ...] = ()
     failed: str | None = None
+    result: Parts = field(default_factory=dict)
 
 
 class SideFailedError(DynadviseError):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
+from collections.abc import Sequence
+from dataclasses import replace
 
 from advisor.domain.gate import Obstacle, OpTiming
 from advisor.gate import comparison
@@ -12,6 +14,7 @@ from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpSurvey
 from advisor.gate.subject import Subject, item_seconds, not_timed, timed
 from advisor.measure.progress import Progress
+from advisor.measure.results import Parts, differing
 
 
 def time_pairs(
@@ -40,12 +43,26 @@ def time_pairs(
     )
     comparisons = compared(timings)
 
-    def outcome(op: OpSurvey) -> OpTiming:
+    same_inputs = subject.same_inputs
+
+    def conclusion(op: OpSurvey) -> OpTiming:
         if op.handle in timings.failed:
             side, reason = timings.failed[op.handle]
             return not_timed(op, Obstacle.FAILED, f"at {side}: {reason}")
         sides = timings.base[op.handle], timings.head[op.handle]
         base_s, head_s = (statistics.median(item_seconds(side)) for side in sides)
-        return timed(op, comparisons[op.handle], base_s, head_s)
+        outcome = timed(op, comparisons[op.handle], base_s, head_s)
+        results = [[calls.result for calls in side] for side in sides]
+        return replace(outcome, other_results=_other_parts(*results)) if same_inputs else outcome
 
-    return tuple(map(outcome, subject.comparable))
+    return tuple(map(conclusion, subject.comparable))
+
+
+def _other_parts(base: Sequence[Parts], head: Sequence[Parts]) -> tuple[str, ...]:
+    """Parts of a result that are the same in all processes of a side, and differ at head."""
+    if min(len(base), len(head)) < 2:
+        return ()
+    unstable = set[str]().union(
+        *(differing(side[0], other) for side in (base, head) for other in side[1:])
+    )
+    return tuple(sorted(differing(base[0], head[0]) - unstable))

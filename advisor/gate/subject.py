@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from advisor.domain.gate import Obstacle, OpTiming, TimingBasis, Verdict
+from advisor.domain.gate import Obstacle, OpTiming, ProxyCount, TimingBasis, Verdict
+from advisor.domain.gate_words import proxy_sentence
 from advisor.gate import comparison
 from advisor.gate.inspection import Inspected
 from advisor.gate.measuring import PairMeasurer
@@ -25,6 +26,13 @@ class NotSurveyed:
 
     reason: str
     new: bool = False
+
+    @property
+    def obstacle(self) -> tuple[Obstacle, str]:
+        """Why no op can be compared with this base."""
+        if self.new:
+            return Obstacle.NEW, f"the base has no such target to compare: {self.reason}"
+        return Obstacle.BASE_FAILED, f"at the base: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +62,30 @@ class Subject:
 
     @property
     def comparable(self) -> tuple[OpSurvey, ...]:
-        """Head's ops that work on both sides."""
-        pairs = ((op, self.base_op(op.handle)) for op in self.head_ops)
-        return tuple(
-            head
-            for head, base in pairs
-            if head.failed is None and base is not None and base.failed is None
-        )
+        """Head's ops that work on both sides, and do the same there."""
+        return tuple(op for op in self.head_ops if self._comparable(op))
+
+    def _comparable(self, op: OpSurvey) -> bool:
+        base = self.base_op(op.handle)
+        if base is None or base.failed is not None or op.failed is not None:
+            return False
+        return self.unlike(op) is None
+
+    @property
+    def same_inputs(self) -> bool:
+        """Whether both sides are called on what the base's fan-out gave."""
+        return isinstance(self.head, Survey) and self.head.reads_other
+
+    def unlike(self, op: OpSurvey) -> str | None:
+        """Why times of an op are of other work at head than at the base; None: they are not."""
+        base = self.base_op(op.handle)
+        if base is None or not isinstance(self.base, Survey) or not isinstance(self.head, Survey):
+            return None
+        items = ProxyCount("items", self.base.items, self.head.items)
+        if items.unlike and not (items.base and items.head and self.same_inputs):
+            return f"base and head are not alike: {proxy_sentence(items)}"
+        errors = ProxyCount("errors", base.errors, op.errors)
+        return f"base and head are not alike: {proxy_sentence(errors)}" if errors.unlike else None
 
 
 def timed(
@@ -121,16 +146,16 @@ def untimed(
 def _obstacle(subject: Subject, op: OpSurvey, no_past: str) -> tuple[Obstacle, str]:
     if op.failed is not None:
         return Obstacle.FAILED, op.failed
-    match subject.base:
-        case None:
-            return Obstacle.NO_PROFILE, no_past
-        case NotSurveyed(reason, new=True):
-            return Obstacle.NEW, f"the base has no such target to compare: {reason}"
-        case NotSurveyed(reason):
-            return Obstacle.BASE_FAILED, f"at the base: {reason}"
+    if subject.base is None:
+        return Obstacle.NO_PROFILE, no_past
+    if isinstance(subject.base, NotSurveyed):
+        return subject.base.obstacle
     base = subject.base_op(op.handle)
     if base is None:
         return Obstacle.NEW, "it is new: the base has no such op"
+    unlike = subject.unlike(op)
+    if unlike is not None and base.failed is None:
+        return Obstacle.UNLIKE, unlike
     return Obstacle.BASE_FAILED, f"at the base: {base.failed}"
 
 

@@ -14,6 +14,8 @@ from advisor.domain.workload import MappedOp
 from advisor.gate.baton import Baton, OtherGoneError
 from advisor.gate.orders import Inputs, OpCalls, TimingRequest
 from advisor.gate.side import opened_side, reason_of
+from advisor.measure.meter import Reading
+from advisor.measure.results import Parts, parts_of
 from advisor.measure.session import Session
 
 _CLOCK_S = 1e-7
@@ -61,6 +63,7 @@ class _TimedOp:
         items = range(1 if repeats == 1 and len(rows) > 1 else 0, len(rows))
         self._items = [item for _ in range(repeats) for item in items]
         self._calls_s: dict[int, list[float]] = {item: [] for item in items}
+        self._result: Parts = {}
         self._failed = None if op and rows else "it has no sample inputs on this side"
 
     @property
@@ -68,26 +71,28 @@ class _TimedOp:
         """The seconds of the calls, or why there are none."""
         if self._failed is not None:
             return OpCalls(failed=self._failed)
-        return OpCalls(tuple(map(tuple, self._calls_s.values())))
+        return OpCalls(tuple(map(tuple, self._calls_s.values())), result=self._result)
 
     def warm(self) -> None:
-        """The call that is not timed."""
+        """The call that is not timed; its result is compared with the other side's."""
         gc.collect()
-        self._timed_s(0)
+        call = self._timed(0)
+        if call is not None:
+            self._result = parts_of(call[0])
 
     def call(self, turn: int, turns: int) -> None:
         """The calls of one of so many turns."""
         count = len(self._items)
         for item in self._items[turn * count // turns : (turn + 1) * count // turns]:
-            call_s = self._timed_s(item)
-            if call_s is not None:
-                self._calls_s[item].append(max(call_s, _CLOCK_S))
+            call = self._timed(item)
+            if call is not None:
+                self._calls_s[item].append(max(call[1].wall_s, _CLOCK_S))
 
-    def _timed_s(self, item: int) -> float | None:
+    def _timed(self, item: int) -> tuple[dict[str, object], Reading] | None:
         if self._failed is not None or self._op is None:
             return None
         try:
-            return self._opened.timed(self._op, self._rows[item], item)[1].wall_s
+            return self._opened.timed(self._op, self._rows[item], item)
         except Exception as error:  # noqa: BLE001 - whatever the user's code raises
             self._failed = reason_of(error, self._opened, self._op, item)
             return None

@@ -60,10 +60,11 @@ def _findings(subject: Subject, check: TargetCheck, options: CheckOptions) -> It
     places = {op.handle: op.location for op in subject.head_ops}
     limit = options.max_regression
     found = [gate_rules.timing_finding(timing, check.target, limit) for timing in check.timings]
-    found += [
-        gate_rules.counts.check(proxy, check.target, limit, places.get(proxy.op or "", job))
-        for proxy in check.proxies
-    ]
+    found += [gate_rules.other_results.check(timing, check.target, "") for timing in check.timings]
+    for proxy in check.proxies:
+        place = places.get(proxy.op or "", job)
+        found.append(gate_rules.unlike.check(proxy, check.target, place))
+        found.append(gate_rules.counts.check(proxy, check.target, limit, place))
     if check.advice is not None:
         found.append(gate_rules.regret.check(check.advice, check.target, options.max_regret, job))
     yield from filter(None, found)

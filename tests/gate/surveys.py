@@ -49,6 +49,18 @@ def survey(
     return replace(whole, **changes)
 
 
+def logging_errors(whole: Survey, calls: int) -> Survey:
+    """The same with an error logged in each of the first calls of every op."""
+    ops = tuple(
+        replace(
+            op,
+            calls=tuple(replace(call, errors_logged=int(call.item < calls)) for call in op.calls),
+        )
+        for op in whole.ops
+    )
+    return replace(whole, ops=ops)
+
+
 def failing(whole: Survey, op: str, reason: str) -> Survey:
     ops = tuple(
         replace(each, calls=(), failed=reason) if each.handle == op else each for each in whole.ops

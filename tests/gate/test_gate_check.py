@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 from factories import make_host_facts, make_host_profile, make_saved_profile
-from surveys import RecordedMeasurer, RecordedSurroundings, failing, options, survey
+from surveys import RecordedMeasurer, RecordedSurroundings, failing, logging_errors, options, survey
 
 from advisor.api.check import check
 from advisor.domain.errors import ConfigurationError, TargetError
@@ -188,11 +188,60 @@ def test_counts_are_compared_exactly():
     measurer = RecordedMeasurer({"base": base, "head": head}, timed(STEADY, STEADY))
     report = check(options(), surroundings=RecordedSurroundings(measurer))
     assert report.verdict == "FAIL"
-    assert sorted(codes(report)) == ["DYN106", "DYN106", "DYN107", "DYN108"]
+    assert sorted(codes(report)) == ["DYN106", "DYN106", "DYN107", "DYN108", "DYN109"]
     growth = {(p.name, p.op): p.head - p.base for p in report.targets[0].proxies}
     assert growth["steps", None] == 4
     assert growth["modules", "process_chunk"] == 70
     assert growth["output_bytes", "process_chunk"] == 0
+
+
+@pytest.mark.parametrize(("at_base", "at_head"), [(8, 0), (0, 8)])
+def test_a_side_without_items_is_not_compared(at_base, at_head):
+    """Work that is done already, or data that git ignores: neither faster nor slower."""
+    fast = [0.1 * s for s in STEADY]
+    sides = {"base": survey(items=at_base), "head": survey(items=at_head)}
+    measurer = RecordedMeasurer(sides, timed(STEADY, fast))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
+    assert report.verdict == "COULD NOT MEASURE"
+    assert exit_status(report, strict=True) == 3
+    assert measurer.processes == []
+    (finding,) = report.findings
+    assert finding.code == "DYN109"
+    assert f"items: {at_base} -> {at_head}" in finding.message
+    assert "--inputs" in finding.remedy
+
+
+@pytest.mark.parametrize(("shared", "verdict"), [(True, "PASS"), (False, "COULD NOT MEASURE")])
+def test_fewer_items_are_told_and_ops_compared_on_the_same_inputs_alone(shared, verdict):
+    sides = {"base": survey(items=8), "head": survey(items=6, reads_other=shared)}
+    measurer = RecordedMeasurer(sides, timed(STEADY, STEADY))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
+    assert report.verdict == verdict
+    assert codes(report) == ["DYN109"]
+
+
+@pytest.mark.parametrize(("at_base", "at_head"), [(0, 3), (3, 0)])
+def test_an_op_that_logs_errors_on_one_side_is_not_compared(at_base, at_head):
+    fast = [0.1 * s for s in STEADY]
+    sides = {
+        "base": logging_errors(survey(), at_base),
+        "head": logging_errors(survey(), at_head),
+    }
+    measurer = RecordedMeasurer(sides, timed(STEADY, fast))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
+    assert report.verdict == "COULD NOT MEASURE"
+    (finding,) = report.findings
+    assert finding.code == "DYN109"
+    assert f"logged an error: {at_base} -> {at_head}" in finding.message
+    assert finding.location == SourceLocation("shop/chunks.py", 12)
+
+
+def test_errors_on_both_sides_are_counted_and_compared():
+    both = logging_errors(survey(), 3)
+    measurer = RecordedMeasurer({"base": both, "head": both}, timed(STEADY, STEADY))
+    report = check(options(), surroundings=RecordedSurroundings(measurer))
+    assert report.verdict == "PASS"
+    assert ("errors", 3, 3) in {(p.name, p.base, p.head) for p in report.targets[0].proxies}
 
 
 def test_fail_on_makes_warnings_fail():

@@ -8,15 +8,21 @@ from advisor.domain.gate_words import relative
 from advisor.rules.gate import (
     counts,
     not_measured,
+    other_results,
     regret,
     slower,
     slower_within_limit,
     undecided,
+    unlike,
 )
 from advisor.rules.rule import Rule, rule_of
 
 _TIMINGS = (slower, slower_within_limit, undecided, not_measured)
-RULES: tuple[Rule, ...] = (*map(rule_of, (*_TIMINGS, regret)), *counts.RULES)
+RULES: tuple[Rule, ...] = (
+    *map(rule_of, (*_TIMINGS, regret)),
+    *counts.RULES,
+    *map(rule_of, (unlike, other_results)),
+)
 
 
 def timing_finding(timing: OpTiming, target: str, max_regression: float) -> Finding | None:

@@ -43,9 +43,9 @@ def check(
     proxy: ProxyCount, target: str, max_regression: float, location: SourceLocation | None
 ) -> Finding | None:
     """None where it has not grown beyond the limit."""
-    if proxy.growth <= max_regression:
+    rule = _BY_COUNT.get(proxy.name)
+    if rule is None or proxy.growth <= max_regression:
         return None
-    rule = _BY_COUNT[proxy.name]
     return Finding(
         rule.code,
         "error" if rule is MORE_STEPS else "warning",

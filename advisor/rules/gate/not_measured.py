@@ -15,8 +15,8 @@ REMEDY = (
 
 
 def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
-    """A note where the base has no such op."""
-    if timing.verdict != "COULD NOT MEASURE":
+    """A note where the base has no such op; DYN109 says what is unlike."""
+    if timing.verdict != "COULD NOT MEASURE" or timing.obstacle is Obstacle.UNLIKE:
         return None
     return Finding(
         CODE,
