@@ -157,8 +157,8 @@ def labels(saved: Any) -> dict[str, str]:
 
 def predictions(saved: Any) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
+    from advisor.api.asked_ways import grid
     from advisor.api.recommend import predict
-    from advisor.api.verify import grid
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate, spelling
     from advisor.domain.options import AdviseOptions
@@ -245,8 +245,9 @@ def expected_s(name: str, configuration: str) -> float:
 def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> float:
     """Run a configuration once in a quiet moment, record it, and return its wall clock."""
     from advisor import store
+    from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
-    from advisor.api.verify import configuration_for
+    from advisor.api.runnable import configuration_for
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
     from advisor.domain.options import AdviseOptions
@@ -257,7 +258,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
     prediction = predict(saved, candidate, AdviseOptions())
     with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
         ready = configuration_for(
-            configuration,
+            AskedWay(candidate),
             prediction,
             saved,
             target=saved.description.target,

@@ -149,8 +149,9 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
         DynadviseError: The job cannot be run that way; the message says why.
     """
     from advisor import store
+    from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
-    from advisor.api.verify import configuration_for
+    from advisor.api.runnable import configuration_for
     from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
     from advisor.domain.options import AdviseOptions
@@ -160,7 +161,7 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
     saved = store.read(ROOT / profile["path"])
     candidate = read_candidate(way, preload_list(saved))
     ready = configuration_for(
-        way,
+        AskedWay(candidate),
         predict(saved, candidate, AdviseOptions()),
         saved,
         target=saved.description.target,

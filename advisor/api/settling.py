@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.domain.advice import Prediction
 from advisor.domain.errors import DynadviseError
 from advisor.domain.verification import comparable
 
@@ -17,15 +16,6 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 
-def rivals(saved: SavedProfile) -> tuple[Prediction, ...]:
-    """The recommendation and the best allowed candidate of another method."""
-    chosen = saved.advice.recommendation
-    for other in saved.advice.candidates:
-        if other.allowed and other.candidate.method != chosen.candidate.method:
-            return (chosen, other)
-    return ()
-
-
 def settling_runs(
     saved: SavedProfile, run_config: Mapping[str, object], left_s: float, tell: Progress
 ) -> tuple[Verification, ...]:
@@ -33,13 +23,15 @@ def settling_runs(
 
     Only for the number of items that the job itself yields: another number cannot be run.
     """
-    from advisor.api.verify import configuration_for
+    from advisor.api.asked_ways import AskedWay
+    from advisor.api.runnable import configuration_for
     from advisor.measure.verification import START_S, run_interleaved, run_once
 
-    both = rivals(saved)
+    rival = saved.advice.runner_up
     as_yielded = saved.advice.workload.items == saved.workload.fan_out_items
-    if saved.advice.next_measurement is None or not both or not as_yielded:
+    if saved.advice.next_measurement is None or rival is None or not as_yielded:
         return ()
+    both = (saved.advice.recommendation, rival)
     if sum(p.makespan_s.high + START_S for p in both) > left_s:
         return ()
     tell("a real run of the two leading ways", 0.95)
@@ -47,7 +39,7 @@ def settling_runs(
         try:
             configurations = [
                 configuration_for(
-                    prediction.candidate.label,
+                    AskedWay(prediction.candidate),
                     prediction,
                     saved,
                     target=saved.description.target,

@@ -220,3 +220,10 @@ class Advice:
     cautions: tuple[str, ...] = ()
     limits: tuple[WorkerLimit, ...] = ()
     untried: Prediction | None = None
+
+    @property
+    def runner_up(self) -> Prediction | None:
+        """The best allowed way by another method than the recommended one; None: there is none."""
+        method = self.recommendation.candidate.method
+        others = (p for p in self.candidates if p.allowed and p.candidate.method != method)
+        return next(others, None)

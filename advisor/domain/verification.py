@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import Interval
+
+Role = Literal["advised", "config-only", "current", "default", "runner-up"]
+"""The part of a way to run in an advice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +57,25 @@ class VerifiedRun:
         return self.failed is None and self.unlike is None
 
 
+class LeftOut(NamedTuple):
+    """A way to run that was asked for and cannot be run here, by its name."""
+
+    name: str
+    reason: str
+
+
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """One candidate: its real runs and the prediction made before them."""
+    """One candidate: its real runs and the prediction made before them.
+
+    ``roles`` are its parts in the advice that were asked for.
+    """
 
     name: str
     candidate: Candidate
     predicted_s: Interval | None
     runs: tuple[VerifiedRun, ...]
+    roles: tuple[Role, ...] = ()
 
 
 def with_unlike_runs(verifications: Sequence[Verification]) -> tuple[Verification, ...]:

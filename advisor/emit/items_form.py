@@ -32,6 +32,13 @@ _IN_ONE_LIST = (
     "",
     "",
 )
+_IMPORTS = """\
+import json
+from pathlib import Path
+
+import yaml
+from dagster import Definitions, DynamicOut, DynamicOutput, job, op
+"""
 _SUFFIXES = {".ndjson": ".jsonl", ".yml": ".yaml"}
 
 
@@ -222,6 +229,12 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
             ),
         ),
     )
+
+
+def module_of_op(description: WorkloadDescription) -> str:
+    """A module whose ``original_job`` maps a bare op over its samples, one per step."""
+    lines = job_of_op(described_as_job(description), items_source(description))
+    return f"{_IMPORTS}\n{lines.from_import}\n\n{lines.binding}"
 
 
 def job_of_op(description: WorkloadDescription, source: ItemsSource) -> JobImport:

@@ -16,7 +16,7 @@ from advisor.dagster_bridge.runs import RunRequest, RunResult
 from advisor.domain.candidate import Candidate
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.domain.verification import Verification, VerifiedRun, with_unlike_runs
+from advisor.domain.verification import Role, Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child, terminal
 from advisor.measure.imports import SINGLE_THREADED_BLAS
@@ -42,6 +42,7 @@ class Configuration:
         pool_limits: Slots of the job's pools, set on each run's instance.
         compared: Handles of the ops by whose outputs runs are compared.
         setup: ``module:callable``, called before each run.
+        roles: Its parts in the advice that were asked for.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Configuration:
     pool_limits: Mapping[str, int] = field(default_factory=dict)
     compared: tuple[str, ...] = ()
     setup: str | None = None
+    roles: tuple[Role, ...] = ()
 
 
 Runner = Callable[[Configuration], VerifiedRun]
@@ -214,7 +216,7 @@ def run_interleaved(
         runs[name].append(run(by_name[name]))
     return with_unlike_runs(
         [
-            Verification(name, by_name[name].candidate, by_name[name].predicted_s, tuple(of_name))
-            for name, of_name in runs.items()
+            Verification(way.name, way.candidate, way.predicted_s, tuple(runs[way.name]), way.roles)
+            for way in configurations
         ]
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from advisor.domain.quantities import Interval, change, interval, percent, seconds
-from advisor.domain.verification import Verification
+from advisor.domain.verification import LeftOut, Role, Verification
 from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
 
 
@@ -21,6 +21,7 @@ class VerifiedRow:
         error: Predicted over measured, less 1; None without a prediction.
         inside: How many of the runs lie within the predicted interval.
         failed: Why it has no figures; None where it has.
+        roles: Its parts in the advice that were asked for.
     """
 
     name: str
@@ -38,6 +39,7 @@ class VerifiedRow:
     error: float | None
     inside: int
     failed: str | None = None
+    roles: tuple[Role, ...] = ()
 
 
 def rows_of(verifications: Sequence[Verification]) -> tuple[VerifiedRow, ...]:
@@ -59,7 +61,9 @@ def _baseline_s(verifications: Sequence[Verification]) -> float:
     def rank(verification: Verification) -> int:
         if verification.candidate.launch == "execute_in_process":
             return int(verification.candidate.needs_code) * 3
-        return {"current": 1, "default": 2}.get(verification.name, 4)
+        if "current" in verification.roles:
+            return 1
+        return 2 if "default" in verification.roles else 4
 
     finished = [verification for verification in verifications if _walls(verification)]
     return median(_walls(min(finished, key=rank))) if finished else 0.0
@@ -91,6 +95,7 @@ def _row(verification: Verification, base_s: float) -> VerifiedRow:
         error=predicted.median / total - 1.0 if predicted and total else None,
         inside=inside,
         failed=failures[0] if failures else None,
+        roles=verification.roles,
     )
 
 
@@ -103,7 +108,7 @@ COLUMNS = (
 
 
 def verification_document(
-    verifications: Sequence[Verification], job: str, *, left_out: Sequence[tuple[str, str]] = ()
+    verifications: Sequence[Verification], job: str, *, left_out: Sequence[LeftOut] = ()
 ) -> Document:
     """The table and what it does not say by itself; ``left_out`` are names with reasons."""
     rows = rows_of(verifications)
@@ -164,8 +169,7 @@ def _efficiency(row: VerifiedRow) -> str:
 
 
 def _cells(row: VerifiedRow) -> tuple[str, ...]:
-    is_asked_by_name = row.name.replace("-", "").replace(", ", "").isalpha()
-    name = f"{row.name}: {row.method}" if is_asked_by_name else row.method
+    name = f"{row.name}: {row.method}" if row.roles else row.method
     if row.failed is not None:
         return (name, "failed", "-", "-", "-", _predicted(row), "-")
     return (
@@ -185,7 +189,7 @@ def _predicted(row: VerifiedRow) -> str:
     return interval(Interval(row.predicted_s, row.low_s, row.high_s))
 
 
-def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[tuple[str, str]]) -> list[str]:
+def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
     lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
     lines += [f"{name} was left out: {reason}" for name, reason in left_out]
     errors = [abs(row.error) for row in rows if row.error is not None]

@@ -10,7 +10,9 @@ import pytest
 from factories import PRELOAD, make_description, make_saved_profile
 
 from advisor import store
-from advisor.api.verify import executor_run_config, grid, verify
+from advisor.api.asked_ways import grid
+from advisor.api.runnable import executor_run_config
+from advisor.api.verify import verify
 from advisor.domain.candidate_spelling import read_candidate, spelling
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions

@@ -10,7 +10,7 @@ import yaml
 from dagster import validate_run_config
 from emission import JOBS, load_source, multiprocess_run, request_for, ruff_complaints
 
-from advisor.api.verify import executor_run_config
+from advisor.api.runnable import executor_run_config
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import jsonschema
 import pytest
@@ -10,6 +11,7 @@ from factories import IN_PROCESS, SPAWN_2, THREADS_8, make_verification
 
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import (
+    Role,
     RunContent,
     Verification,
     VerifiedRun,
@@ -27,7 +29,8 @@ def verification(name, candidate, walls, work=4.0, predicted=None, failed=None) 
     runs = tuple(
         VerifiedRun(candidate, wall, work, 0.1, 0.2, "2026-01-02", failed) for wall in walls
     )
-    return Verification(name, candidate, predicted, runs)
+    roles = tuple(role for role in get_args(Role) if role in name.split(", "))
+    return Verification(name, candidate, predicted, runs, roles)
 
 
 IN_TURN = verification("sequential", IN_PROCESS, [4.6, 4.8, 4.7], predicted=Interval(5.0, 4.65, 6))
@@ -49,9 +52,9 @@ def test_rows_are_medians_fastest_first_against_execute_in_process():
 
 
 def test_without_execute_in_process_the_current_way_is_the_baseline():
-    now = verification("current", SPAWN_2, [10.0])
+    now = verification("current, default", SPAWN_2, [10.0])
     rows = {row.name: row for row in rows_of([ADVISED, now])}
-    assert rows["current"].efficiency == 1.0
+    assert rows["current, default"].efficiency == 1.0
     assert rows["advised"].efficiency == pytest.approx(12.5)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.verification import RunContent, Verification
+from advisor.domain.verification import LeftOut, RunContent, Verification
 from advisor.render.forms.encoding import plain, same_parts
 from advisor.render.verification import VerifiedRow, rows_of
 
@@ -57,7 +57,7 @@ class VerificationForm:
 
 
 def verification_to_json(
-    verifications: Iterable[Verification], job: str, *, left_out: Iterable[tuple[str, str]] = ()
+    verifications: Iterable[Verification], job: str, *, left_out: Iterable[LeftOut] = ()
 ) -> dict[str, Any]:
     """What ``verify --format json`` prints."""
     by_name = {verification.name: verification for verification in verifications}
