@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
+from advisor.domain.command_line import command
 from advisor.domain.gate import Obstacle, OpTiming
 from advisor.domain.workload import ItemSample
 from advisor.gate import comparison
@@ -19,12 +20,13 @@ from advisor.store import SavedProfile
 PROCESSES = 7
 
 
-def not_comparable(profile: SavedProfile | None, host_id: str) -> str:
+def not_comparable(subject: Subject, host_id: str) -> str:
     """Why an op of head has nothing to be compared with, where it has not."""
+    profile = subject.profile
     if profile is None:
         return (
             "there is neither --base nor a committed profile to compare with "
-            "(`dynadvise profile` makes one)"
+            f"(`{command('profile', subject.description)}` makes one)"
         )
     if profile.host.facts.id != host_id:
         facts = profile.host.facts

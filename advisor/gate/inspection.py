@@ -111,8 +111,11 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
     from advisor.rules.static import CheckFacts, run_checks
 
     description = found.description
-    if options.run_config is not None:  # for the commands that findings print
+    # For the commands that findings print.
+    if options.run_config is not None:
         description = replace(description, run_config_file=str(options.run_config))
+    if (inputs := options.inputs.get(found.target)) is not None:
+        description = replace(description, inputs=inputs)
     here = host_facts()
     profile = committed_profile(options, description)
     facts = CheckFacts(

@@ -63,7 +63,7 @@ def planned_looks(options: CheckOptions, subjects: Sequence[Subject] = ()) -> co
 def survey(gate: Gate, inspected: Inspected, base: BaseTree | None, folder: Path) -> Subject:
     """Call each op of a target once per item, at the base first and then at head."""
     options, world = gate.options, gate.surroundings
-    target, description = inspected.target, inspected.description
+    target = inspected.target
     trees = trees_of(options.folder, base)
     measurer = world.measurer(options, target, trees, Path(tempfile.mkdtemp(dir=folder)))
 
@@ -77,8 +77,10 @@ def survey(gate: Gate, inspected: Inspected, base: BaseTree | None, folder: Path
             return NotSurveyed(error.without_texts, new)
 
     at_base = side("base", str(options.base)) if base is not None else None
+    at_head = side("head", "head")
+    description = inspected.description
     profile = world.committed_profile(options, description) if description else None
-    return Subject(inspected, measurer, side("head", "head"), at_base, profile)
+    return Subject(inspected, measurer, at_head, at_base, profile)
 
 
 def time_ops(
@@ -90,7 +92,7 @@ def time_ops(
         return timings + untimed(subject, timings)
     host_id = gate.surroundings.host_id()
     timings = time_against_profile(subject, host_id, gate.options, gate.progress)
-    return timings + untimed(subject, timings, not_comparable(subject.profile, host_id))
+    return timings + untimed(subject, timings, not_comparable(subject, host_id))
 
 
 def advice_on_head(gate: Gate, subject: Subject, timings: Sequence[OpTiming]) -> AdviceCheck:

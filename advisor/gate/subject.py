@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from advisor.domain.gate import Obstacle, OpTiming, ProxyCount, TimingBasis, Verdict
 from advisor.domain.gate_words import proxy_sentence
+from advisor.domain.workload import WorkloadDescription
 from advisor.gate import comparison
 from advisor.gate.inspection import Inspected
 from advisor.gate.measuring import PairMeasurer
@@ -49,6 +50,12 @@ class Subject:
     def target(self) -> str:
         """As the user spelled it."""
         return self.inspected.target
+
+    @property
+    def description(self) -> WorkloadDescription:
+        """Head's definitions; a target that could not be loaded is no subject."""
+        assert self.inspected.description is not None
+        return self.inspected.description
 
     @property
     def head_ops(self) -> tuple[OpSurvey, ...]:
@@ -132,9 +139,8 @@ def untimed(
     ``no_past`` is why there is none where no base is asked for.
     """
     if isinstance(subject.head, NotSurveyed):
-        mapped = subject.inspected.description.mapped if subject.inspected.description else ()
         failed = Obstacle.FAILED, subject.head.reason
-        return tuple(not_timed(OpSurvey(op), *failed) for op in mapped)
+        return tuple(not_timed(OpSurvey(op), *failed) for op in subject.description.mapped)
     done = {timing.op for timing in timings}
     return tuple(
         not_timed(op, *_obstacle(subject, op, no_past))

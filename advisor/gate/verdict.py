@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding
 from advisor.domain.gate import (
     AdviceCheck,
@@ -55,12 +56,17 @@ def of_measurements(
 
 def _findings(subject: Subject, check: TargetCheck, options: CheckOptions) -> Iterator[Finding]:
     """What is wrong with what was measured."""
-    description = subject.inspected.description
-    job = description.mapped[0].location if description and description.mapped else None
+    mapped = subject.description.mapped
+    job = mapped[0].location if mapped else None
     places = {op.handle: op.location for op in subject.head_ops}
     limit = options.max_regression
-    found = [gate_rules.timing_finding(timing, check.target, limit) for timing in check.timings]
-    found += [gate_rules.other_results.check(timing, check.target, "") for timing in check.timings]
+    found: list[Finding | None] = []
+    for timing in check.timings:
+        finding = gate_rules.timing_finding(timing, check.target, limit)
+        if finding is not None:
+            remedy = spelled_out(finding.remedy, subject.description)
+            found.append(replace(finding, remedy=remedy))
+        found.append(gate_rules.other_results.check(timing, check.target))
     for proxy in check.proxies:
         place = places.get(proxy.op or "", job)
         found.append(gate_rules.unlike.check(proxy, check.target, place))

@@ -58,6 +58,19 @@ def test_half_as_slow_again_fails_and_names_the_op():
     assert timing.base_s == pytest.approx(0.01, rel=0.05)
 
 
+def test_the_command_that_is_printed_loads_the_same_target():
+    slow = [1.5 * s for s in STEADY]
+    head = survey()
+    described = replace(head.description, inputs="rows.json", run_config_file="run config.yaml")
+    measurer = RecordedMeasurer({"base": survey(), "head": head}, timed(STEADY, slow))
+    around = RecordedSurroundings(measurer, inspected=[Inspected("a:b", described)])
+    command = f"dynadvise {{}} {head.description.target.spelled} --inputs rows.json --run-config "
+    (finding,) = check(options(), surroundings=around).findings
+    assert command.format("profile") + "'run config.yaml' --flamegraph FILE" in finding.remedy
+    (finding,) = check(options(base=None), surroundings=around).findings
+    assert command.format("profile") + "'run config.yaml'` makes one" in finding.message
+
+
 def test_certainly_slower_within_the_limit_passes_with_a_warning():
     slow = [1.04 * s for s in STEADY * 3]
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY * 3, slow))

@@ -11,7 +11,7 @@ LOOKS = "`work` gives another result than at the base for the same inputs: resul
 REMEDY = "Nothing to do where that is meant: base and head may then do different work."
 
 
-def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
+def check(timing: OpTiming, target: str) -> Finding | None:
     """A note: a change of code may change results."""
     if not timing.other_results:
         return None

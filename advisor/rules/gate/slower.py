@@ -21,7 +21,7 @@ def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
         "error",
         f"`{timing.op}` became slower: {bounds(timing)} over {timing.pairs} measurements; the "
         f"limit is {limit}.",
-        REMEDY.replace("TARGET", target),
+        REMEDY,
         timing.location,
         target,
     )
