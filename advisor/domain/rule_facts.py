@@ -52,6 +52,20 @@ class InstanceFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class ProfiledFacts:
+    """The job and its host as they were when the committed profile was made.
+
+    Attributes:
+        max_regret: Predicted slowdown against its advice, as a share, from which the job's own
+            executor config is an error.
+    """
+
+    description: WorkloadDescription
+    host: HostFacts
+    max_regret: float
+
+
+@dataclass(frozen=True, slots=True)
 class CheckFacts:
     """All that a rule may look at; a part that is not known is None, and its rules are silent."""
 
@@ -60,3 +74,4 @@ class CheckFacts:
     job: JobFacts | None = None
     instance: InstanceFacts | None = None
     advice: Advice | None = None
+    profiled: ProfiledFacts | None = None

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.finding import Finding
-from advisor.domain.host import HostFacts
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import WorkloadDescription
 
@@ -107,8 +106,9 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
     """
     if found.description is None:
         return found
+    from advisor.domain.rule_facts import CheckFacts, ProfiledFacts
     from advisor.measure.machine import host_facts
-    from advisor.rules.static import CheckFacts, run_checks
+    from advisor.rules.static import run_checks
 
     description = found.description
     # For the commands that findings print.
@@ -116,38 +116,17 @@ def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
         description = replace(description, run_config_file=str(options.run_config))
     if (inputs := options.inputs.get(found.target)) is not None:
         description = replace(description, inputs=inputs)
-    here = host_facts()
     profile = committed_profile(options, description)
     facts = CheckFacts(
         description=description,
-        host=here,
+        host=host_facts(),
         job=found.job,
         instance=found.instance,
-        advice=profile.advice if profile is not None else None,
     )
-    findings = run_checks(facts)
     if profile is not None:
-        findings += profile_findings(description, profile, here, max_regret=options.max_regret)
-    return replace(found, description=description, findings=findings)
-
-
-def profile_findings(
-    description: WorkloadDescription, profile: SavedProfile, here: HostFacts, *, max_regret: float
-) -> tuple[Finding, ...]:
-    """What is wrong with the committed profile, or with the job beside it."""
-    from advisor.rules.static.profile_advice import check_profile_advice
-    from advisor.rules.static.profile_code import check_profile_code
-    from advisor.rules.static.profile_host import check_profile_host
-    from advisor.rules.static.profile_version import check_profile_version
-
-    profiled = profile.host.facts
-    single = (
-        check_profile_advice(description, profile.advice, max_regret=max_regret),
-        check_profile_version(description, profiled, here),
-        check_profile_host(description, profiled, here),
-    )
-    changed = check_profile_code(description, profile.description)
-    return (*(finding for finding in single if finding is not None), *changed)
+        profiled = ProfiledFacts(profile.description, profile.host.facts, options.max_regret)
+        facts = replace(facts, advice=profile.advice, profiled=profiled)
+    return replace(found, description=description, findings=run_checks(facts))
 
 
 def committed_profile(

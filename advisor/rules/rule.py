@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from advisor.domain.finding import Finding, Severity
+from advisor.domain.workload import SourceLocation
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -30,6 +33,35 @@ class RuleModule(Protocol):
     MEANING: str
     LOOKS: str
     REMEDY: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What a rule sees wrong; its module and the place that it is called from make a finding of it.
+
+    Attributes:
+        remedy: None where it is the rule's general one.
+        location: None where it is the place that the rule's caller names.
+    """
+
+    severity: Severity
+    message: str
+    remedy: str | None = None
+    location: SourceLocation | None = None
+
+
+def finding_of(
+    module: RuleModule, fault: Fault, target: str, location: SourceLocation | None
+) -> Finding:
+    """The finding that a fault is of a target, at its own location or else at the given one."""
+    return Finding(
+        module.CODE,
+        fault.severity,
+        fault.message,
+        module.REMEDY if fault.remedy is None else fault.remedy,
+        fault.location or location,
+        target,
+    )
 
 
 def rule_of(module: RuleModule) -> Rule:

@@ -1,18 +1,17 @@
 """The static rules: each looks at facts, runs nothing, and yields what is wrong.
 
 A rule is a module with ``CODE``, ``MEANING``, ``LOOKS``, ``REMEDY`` and ``check(facts)``. Rules
-that lay a job beside its committed profile are in the ``profile_*`` modules; the gate calls those
-itself.
+that lay a job beside its committed profile are in the ``profile_*`` modules.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
+from advisor.rules.rule import finding_of
 from advisor.rules.static import (
     bare_forkserver,
     container,
@@ -36,15 +35,12 @@ from advisor.rules.static import (
 )
 
 __all__ = [
-    "RULES",
     "UNMEASURABLE",
     "CheckFacts",
     "InstanceFacts",
     "JobFacts",
     "run_checks",
 ]
-
-Check = Callable[[CheckFacts], Iterator[Finding]]
 
 MODULES = (
     nested_fan_out,
@@ -64,7 +60,6 @@ MODULES = (
     bare_forkserver,
 )
 PROFILE_MODULES = (profile_advice, profile_code, profile_version, profile_host)
-RULES: tuple[Check, ...] = tuple(module.check for module in MODULES)
 
 UNMEASURABLE = frozenset({nested_fan_out.CODE, root_logger.CODE})
 """Findings by which a run loses work, or never ends, in whatever way it is run: no figure of such
@@ -75,9 +70,12 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
     """What all rules find, errors first, with remedies whose commands run as they are."""
-    found = [
-        replace(finding, remedy=spelled_out(finding.remedy, facts.description))
-        for rule in RULES
-        for finding in rule(facts)
+    description = facts.description
+    location = description.fan_out.location if description.fan_out else None
+    findings = [
+        finding_of(module, fault, description.target.spelled, location)
+        for module in (*MODULES, *PROFILE_MODULES)
+        for fault in module.check(facts)
     ]
-    return tuple(sorted(found, key=lambda finding: (_ORDER[finding.severity], finding.code)))
+    findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
+    return tuple(replace(each, remedy=spelled_out(each.remedy, description)) for each in findings)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN012"
 MEANING = "a forkserver that preloads nothing of yours"
@@ -16,18 +16,14 @@ LOOKS = (
 REMEDY = "Add the list that `dynadvise emit PROFILE --as run-config` gives, which was measured."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Dagster 1.13 reads an absent ``preload_modules`` as an empty list (``opt_list_elem``)."""
     description = facts.description
     setting = description.executor
     if setting is None or setting.start_method != "forkserver" or setting.preload_modules:
         return
-    yield Finding(
-        CODE,
+    yield Fault(
         "note",
         "start_method is forkserver without preload_modules: Dagster then preloads nothing of"
         " yours, and every step imports your module and what it needs.",
-        REMEDY,
-        description.fan_out.location if description.fan_out else None,
-        description.target.spelled,
     )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN003"
 MEANING = "max_concurrent is unset in a container that may use only part of the node"
@@ -17,7 +17,7 @@ LOOKS = (
 REMEDY = "Set max_concurrent to as many as there are CPUs, or to what `dynadvise profile` advises."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Dagster's default is ``cpu_count()``, which sees neither cgroup limits nor affinity."""
     description, host = facts.description, facts.host
     setting = description.executor
@@ -26,12 +26,9 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
     allowed = math.ceil(host.cpus)
     used = setting.effective_max_concurrent or host.cpu_count
     if setting.max_concurrent is None and used > allowed:
-        yield Finding(
-            CODE,
+        yield Fault(
             "warning",
             f"max_concurrent is not set: {used} steps would run at once where {host.cpus:g}"
             " CPUs may be used, and need the memory of all of them.",
             f"Set max_concurrent to {allowed}, or to what `dynadvise profile` advises.",
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

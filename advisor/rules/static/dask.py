@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN001"
 MEANING = "the dask executor drops mapped steps without an error"
@@ -16,7 +16,7 @@ LOOKS = (
 REMEDY = "Choose the multiprocess, k8s or celery executor for this job."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Seen in Dagster 1.13: the run succeeds with only the fan-out op run (dagster#9785)."""
     description = facts.description
     if (
@@ -24,12 +24,8 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
         and description.executor is not None
         and description.executor.executor == "dask"
     ):
-        yield Finding(
-            CODE,
+        yield Fault(
             "error",
             "The dask executor does not run steps mapped over a dynamic output: the run succeeds"
             " without them.",
-            REMEDY,
-            description.fan_out.location,
-            description.target.spelled,
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN002"
 MEANING = "configured(...) on the executor makes later run config ignored"
@@ -16,17 +16,13 @@ LOOKS = (
 REMEDY = "Give defaults that can be overridden: `dynadvise emit PROFILE --as python`."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Keys set by ``configured`` are not in the executor's schema any more."""
     description = facts.description
     fixed = description.executor.fixed_by_code if description.executor else ()
     if fixed:
-        yield Finding(
-            CODE,
+        yield Fault(
             "warning",
             f"The executor's {', '.join(fixed)} {'is' if len(fixed) == 1 else 'are'} set by"
             " configured(...): run config for the same keys is ignored without a word.",
-            REMEDY,
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN006"
 MEANING = "execute_job without a __main__ guard"
@@ -16,16 +16,13 @@ LOOKS = (
 REMEDY = 'Put the call beneath `if __name__ == "__main__":`.'
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A step's process imports the file again, and would start another run."""
     location = facts.job.unguarded_execute_job if facts.job else None
     if location is not None:
-        yield Finding(
-            CODE,
+        yield Fault(
             "error",
             "execute_job is called when this file is imported: each step's process imports it"
             " again, and fails.",
-            REMEDY,
-            location,
-            facts.description.target.spelled,
+            location=location,
         )

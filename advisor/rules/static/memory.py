@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.quantities import size
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN011"
 MEANING = "the steps that run at once need more memory than there is"
@@ -16,21 +16,16 @@ LOOKS = (
 REMEDY = "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """The job as it is configured, at its measured peak (a SIGKILL is nearly always this)."""
     advice = facts.advice
     if advice is None or advice.current is None:
         return
     need, have = advice.current.peak_memory_bytes, advice.host.memory_bytes
     if need > have > 0:
-        description = facts.description
-        yield Finding(
-            CODE,
+        yield Fault(
             "error",
             f"{advice.current.candidate.max_concurrent} steps at once need up to"
             f" {size(need)}, and there are {size(have)}: the system would kill"
             " one of them.",
-            REMEDY,
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

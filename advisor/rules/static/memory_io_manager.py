@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN008"
 MEANING = "an in-memory IO manager with steps in several processes"
@@ -17,17 +17,13 @@ REMEDY = "Use the file system IO manager, or the in-process executor."
 _ONE_PROCESS = ("in_process", "async")
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Each step's process has a memory of its own: the next step finds nothing in it."""
-    description, setting = facts.description, facts.description.executor
+    setting = facts.description.executor
     keys = facts.job.memory_io_managers if facts.job else ()
     if keys and setting is not None and setting.executor not in _ONE_PROCESS:
-        yield Finding(
-            CODE,
+        yield Fault(
             "error",
             f"The IO manager {', '.join(keys)} keeps values in memory, and the {setting.executor}"
             " executor runs each step in a process of its own, which finds nothing there.",
-            REMEDY,
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

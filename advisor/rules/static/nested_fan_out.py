@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN020"
 MEANING = "a fan-out inside a mapped graph: Dagster skips its steps without an error"
@@ -19,16 +19,14 @@ REMEDY = (
 )
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """Seen in Dagster 1.13 under every executor: the run succeeds without the inner steps."""
     for nested in facts.description.nested_fan_outs:
-        yield Finding(
-            CODE,
+        yield Fault(
             "error",
             f"{nested.op.handle} fans out, but is itself mapped over a dynamic output: Dagster"
             f" skips {', '.join(nested.skipped)} and the run succeeds without them.",
             f"Let one op yield all items (both loops in one fan-out), or loop over what"
             f" {nested.op.name} yields inside one mapped op.",
-            nested.op.location,
-            facts.description.target.spelled,
+            location=nested.op.location,
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from advisor.domain.executor_loop import refill_lag_s
-from advisor.domain.finding import Finding
 from advisor.domain.quantities import seconds
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN010"
 MEANING = "max_concurrent is above what the executor's parent can serve"
@@ -19,9 +19,9 @@ REMEDY = "Set max_concurrent to what `dynadvise profile` advises, or run the ite
 _MANY = 32  # slots from which that wait is long whatever the items take
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """The slots wait longer for their next step than an item takes."""
-    description, setting = facts.description, facts.description.executor
+    setting = facts.description.executor
     if setting is None or setting.executor != "multiprocess":
         return
     slots = setting.effective_max_concurrent or 1
@@ -31,13 +31,9 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
     lag_s = refill_lag_s(slots)
     if slots >= _MANY if item_s is None else lag_s > item_s and slots > 8:
         beside = f", an item takes {seconds(item_s)}" if item_s is not None else ""
-        yield Finding(
-            CODE,
+        yield Fault(
             "warning",
             f"{slots} steps at once are more than the executor's parent, which asks one after"
             f" another, can keep busy: a free slot waits up to {seconds(lag_s)} for its next"
             f" step{beside}.",
-            REMEDY,
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

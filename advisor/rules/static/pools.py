@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN004"
 MEANING = "a pool without a limit, or one that is counted by run"
@@ -18,7 +18,7 @@ REMEDY = (
 )
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A pool without a limit is unlimited; with granularity ``run``, steps are not counted."""
     instance = facts.instance
     if instance is None or not instance.pools_known:
@@ -28,22 +28,18 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
             continue
         limit = instance.pool_limits.get(op.pool, instance.default_pool_limit)
         if limit is None:
-            yield Finding(
-                CODE,
+            yield Fault(
                 "warning",
                 f"{op.name} names the pool {op.pool}, which has no limit on this instance:"
                 " it holds nothing back.",
                 f"dagster instance concurrency set {op.pool} 2 (or as many as may be).",
-                op.location,
-                facts.description.target.spelled,
+                location=op.location,
             )
         elif instance.pool_granularity == "run":
-            yield Finding(
-                CODE,
+            yield Fault(
                 "warning",
                 f"{op.name} names the pool {op.pool}, which this instance counts by run: the"
                 " steps of one run are not limited.",
                 "Set `concurrency: {pools: {granularity: op}}` in dagster.yaml.",
-                op.location,
-                facts.description.target.spelled,
+                location=op.location,
             )

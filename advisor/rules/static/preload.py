@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN009"
 MEANING = "a preload list that does not load"
@@ -16,16 +16,11 @@ LOOKS = (
 REMEDY = "Correct the list: `dynadvise emit PROFILE --as run-config` gives one that was measured."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """CPython's forkserver swallows the ImportError: the list then does nothing, silently."""
-    description = facts.description
     for module, reason in (facts.job.unloadable_preloads if facts.job else {}).items():
-        yield Finding(
-            CODE,
+        yield Fault(
             "warning",
             f"preload_modules names {module}, which does not load ({reason}); the forkserver says"
             " nothing of it, and preloads nothing from there on.",
-            REMEDY,
-            description.fan_out.location if description.fan_out else None,
-            description.target.spelled,
         )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from advisor.domain.advice import Advice, Prediction
+from collections.abc import Iterator
+
+from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.command_line import spelled_out
-from advisor.domain.finding import Finding, Severity
+from advisor.domain.finding import Severity
 from advisor.domain.quantities import percent
-from advisor.domain.workload import ExecutorSetting, SourceLocation, WorkloadDescription
+from advisor.domain.rule_facts import CheckFacts
+from advisor.domain.workload import ExecutorSetting
+from advisor.rules.rule import Fault
 
 CODE = "DYN021"
 MEANING = "the executor config differs from the advice in the committed profile"
@@ -18,40 +21,32 @@ LOOKS = (
 REMEDY = "Paste the advised config, or measure again with `dynadvise profile`."
 
 
-def check_profile_advice(
-    description: WorkloadDescription, advice: Advice, *, max_regret: float = 0.15
-) -> Finding | None:
-    """The finding, an error where the profile itself predicts more than ``max_regret`` for it.
+def check(facts: CheckFacts) -> Iterator[Fault]:
+    """An error where the profile itself predicts more than ``max_regret`` for the job's own config.
 
-    The advice's own configuration and its best that needs no code are both accepted; so is one
-    that the profile does not know, with a warning, as there is no prediction to judge it by.
+    The advice's own configuration and its best that needs no code are both accepted. One that the
+    profile does not know is a warning, as there is no prediction to judge it by.
     """
-    setting = description.executor
-    if setting is None:
-        return None
+    setting, advice = facts.description.executor, facts.advice
+    if setting is None or advice is None or facts.profiled is None:
+        return
     accepted = (advice.recommendation, advice.config_only)
     if any(_is(setting, prediction.candidate) for prediction in accepted):
-        return None
-    own = next((p for p in advice.candidates if _is(setting, p.candidate)), None)
-    own = own or (
-        advice.current
-        if advice.current is not None and _is(setting, advice.current.candidate)
-        else None
-    )
-    severity, regret = _severity(own, advice.config_only, max_regret)
-    remedy = spelled_out(REMEDY, description)
+        return
+    predictions = (*advice.candidates, *([advice.current] if advice.current else []))
+    own = next((p for p in predictions if _is(setting, p.candidate)), None)
+    severity, regret = _severity(own, advice.config_only, facts.profiled.max_regret)
+    remedy = None
     if advice.snippets.definition:
         remedy = f"Change the job's definition:\n{advice.snippets.definition.rstrip()}"
     if advice.snippets.run_config:
         remedy = f"Paste the advised config:\n{advice.snippets.run_config.rstrip()}"
-    return Finding(
-        CODE,
+    yield Fault(
         severity,
         f"The job runs as {_words(setting)}{regret}; the committed profile advises "
         f"{advice.config_only.candidate.label}.",
         remedy,
-        _location(description),
-        description.target.spelled,
+        facts.description.mapped[0].location,
     )
 
 
@@ -90,7 +85,3 @@ def _words(setting: ExecutorSetting) -> str:
     at_once = setting.max_concurrent or setting.effective_max_concurrent
     parts.append(f"{at_once} at once" if at_once else "no limit")
     return ", ".join(parts)
-
-
-def _location(description: WorkloadDescription) -> SourceLocation | None:
-    return description.mapped[0].location if description.mapped else None

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.command_line import spelled_out
-from advisor.domain.finding import Finding
-from advisor.domain.workload import WorkloadDescription
+from collections.abc import Iterator
+
+from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN022"
 MEANING = "the committed profile is older than the code of an op that it describes"
@@ -14,36 +15,21 @@ LOOKS = (
 REMEDY = "Measure again: `dynadvise profile TARGET`."
 
 
-def check_profile_code(
-    description: WorkloadDescription, profiled: WorkloadDescription
-) -> tuple[Finding, ...]:
-    """One finding for each mapped op that changed, came or went since the profile.
-
-    Args:
-        description: As the definitions are now.
-        profiled: As they were when the profile was made.
-    """
-    before = {op.handle: op.reference for op in profiled.mapped}
-    target = description.target.spelled
-    findings = []
-    for mapped in description.mapped:
+def check(facts: CheckFacts) -> Iterator[Fault]:
+    """One fault for each mapped op that changed or came since the profile."""
+    if facts.profiled is None:
+        return
+    before = {op.handle: op.reference for op in facts.profiled.description.mapped}
+    for mapped in facts.description.mapped:
         old = before.get(mapped.handle)
         if old is None:
             what = f"`{mapped.handle}` is not in the committed profile"
         elif None in {old.source_hash, mapped.reference.source_hash}:
             continue
         elif old.source_hash != mapped.reference.source_hash:
-            what = f"the code of `{mapped.handle}` has changed since the committed profile"
+            what = f"The code of `{mapped.handle}` has changed since the committed profile"
         else:
             continue
-        findings.append(
-            Finding(
-                CODE,
-                "warning",
-                f"{what[0].upper()}{what[1:]}, so that its advice may not hold.",
-                spelled_out(REMEDY, description),
-                mapped.location,
-                target,
-            )
+        yield Fault(
+            "warning", f"{what}, so that its advice may not hold.", location=mapped.location
         )
-    return tuple(findings)

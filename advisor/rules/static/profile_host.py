@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.command_line import spelled_out
-from advisor.domain.finding import Finding
-from advisor.domain.host import HostFacts
-from advisor.domain.workload import WorkloadDescription
+from collections.abc import Iterator
+
+from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN024"
 MEANING = "the committed profile is of another host class"
@@ -16,18 +16,15 @@ REMEDY = (
 )
 
 
-def check_profile_host(
-    description: WorkloadDescription, profiled: HostFacts, here: HostFacts
-) -> Finding | None:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A note: a profile of the machine where the job runs is right on another one, too."""
-    if profiled.id == here.id:
-        return None
-    target = description.target.spelled
-    return Finding(
-        CODE,
+    if facts.profiled is None or facts.host is None:
+        return
+    there, here = facts.profiled.host.id, facts.host.id
+    if there == here:
+        return
+    yield Fault(
         "note",
-        f"The committed profile is of host class {profiled.id}; this is {here.id}.",
-        spelled_out(REMEDY, description),
-        description.mapped[0].location if description.mapped else None,
-        target,
+        f"The committed profile is of host class {there}; this is {here}.",
+        location=facts.description.mapped[0].location,
     )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from advisor.domain.command_line import spelled_out
-from advisor.domain.finding import Finding, Severity
-from advisor.domain.host import HostFacts
-from advisor.domain.workload import WorkloadDescription
+from collections.abc import Iterator
+
+from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN023"
 MEANING = "the committed profile is of another Dagster version"
@@ -13,21 +13,15 @@ LOOKS = "The committed profile was measured with Dagster 1.12.3; this is 1.13.0.
 REMEDY = "Measure again: `dynadvise profile TARGET`."
 
 
-def check_profile_version(
-    description: WorkloadDescription, profiled: HostFacts, here: HostFacts
-) -> Finding | None:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A warning where the minor version differs, a note for a patch."""
-    old, new = profiled.dagster_version, here.dagster_version
+    if facts.profiled is None or facts.host is None:
+        return
+    old, new = facts.profiled.host.dagster_version, facts.host.dagster_version
     if not old or not new or old == new:
-        return None
-    same_minor = old.split(".")[:2] == new.split(".")[:2]
-    severity: Severity = "note" if same_minor else "warning"
-    target = description.target.spelled
-    return Finding(
-        CODE,
-        severity,
+        return
+    yield Fault(
+        "note" if old.split(".")[:2] == new.split(".")[:2] else "warning",
         f"The committed profile was measured with Dagster {old}; this is {new}.",
-        spelled_out(REMEDY, description),
-        description.mapped[0].location if description.mapped else None,
-        target,
+        location=facts.description.mapped[0].location,
     )

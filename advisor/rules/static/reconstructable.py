@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN007"
 MEANING = "the job cannot be reconstructed in another process"
@@ -16,18 +16,14 @@ REMEDY = (
 )
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """``execute_job`` with several processes needs the job by module and name."""
     description = facts.description
     setting = description.executor
     if description.reconstructable or setting is None or setting.executor == "in_process":
         return
     reason = description.not_reconstructable_reason
-    yield Finding(
-        CODE,
+    yield Fault(
         "warning",
         "A step's process cannot find this job again" + (f": {reason}." if reason else "."),
-        REMEDY,
-        description.fan_out.location if description.fan_out else None,
-        description.target.spelled,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN025"
 MEANING = "managed_python_loggers covers alembic's logger on SQLite: a step can wait for ever"
@@ -17,7 +17,7 @@ LOOKS = (
 REMEDY = "Name your own packages' loggers there instead, or set `python_log_level: WARNING`."
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A step's first connection to a SQLite event log makes alembic log.
 
     That record becomes an event, whose storing wants the lock that the connection holds
@@ -26,13 +26,9 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
     if facts.instance is None or not facts.instance.deadlocking_loggers:
         return
     loggers = ", ".join(facts.instance.deadlocking_loggers)
-    yield Finding(
-        CODE,
+    yield Fault(
         "error",
         f"dagster.yaml sets `python_logs: {{managed_python_loggers: [{loggers}]}}`, and the"
         " instance stores in SQLite: alembic's own log records become events while the event"
         " log is locked, and a step that opens it (assets, dynamic partitions) waits for ever.",
-        REMEDY,
-        facts.description.fan_out.location if facts.description.fan_out else None,
-        facts.description.target.spelled,
     )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
 
 CODE = "DYN005"
 MEANING = "run retries leave mapped steps out"
@@ -19,7 +19,7 @@ REMEDY = (
 _MAX_RETRIES, _STRATEGY = "dagster/max_retries", "dagster/retry_strategy"
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """A retry from the failure skips mapped steps (dagster#20925, #30248, #30972)."""
     if facts.description.fan_out is None:
         return
@@ -28,12 +28,8 @@ def check(facts: CheckFacts) -> Iterator[Finding]:
     wanted = tags.get(_MAX_RETRIES, str(default))
     if wanted.isdigit() and int(wanted) > 0 and tags.get(_STRATEGY) != "ALL_STEPS":
         source = "the job's tag" if _MAX_RETRIES in tags else "the instance"
-        yield Finding(
-            CODE,
+        yield Fault(
             "warning",
             f"Failed runs are retried ({source} says {wanted}), and a retry from the failure"
             " leaves mapped steps out.",
-            REMEDY,
-            facts.description.fan_out.location,
-            facts.description.target.spelled,
         )

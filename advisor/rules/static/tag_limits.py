@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.finding import Finding
 from advisor.domain.quantities import count
 from advisor.domain.rule_facts import CheckFacts
 from advisor.domain.tag_limits import tag_limits
+from advisor.rules.rule import Fault
 
 CODE = "DYN013"
 MEANING = "a tag limit that binds, or one in dagster.yaml that counts runs and not steps"
@@ -22,13 +22,13 @@ REMEDY = (
 )
 
 
-def check(facts: CheckFacts) -> Iterator[Finding]:
+def check(facts: CheckFacts) -> Iterator[Fault]:
     """The executor's limits on steps, then the instance's on runs with a tag of a mapped op."""
     yield from _of_steps(facts)
     yield from _of_runs(facts)
 
 
-def _of_steps(facts: CheckFacts) -> Iterator[Finding]:
+def _of_steps(facts: CheckFacts) -> Iterator[Fault]:
     """A limit below the executor's slots leaves slots empty; it is said, and never gone round."""
     description, setting = facts.description, facts.description.executor
     if setting is None:
@@ -48,29 +48,25 @@ def _of_steps(facts: CheckFacts) -> Iterator[Finding]:
                 f" mapped steps take up to {slots / most:.3g} times as long"
             )
         )
-        yield Finding(
-            CODE,
+        yield Fault(
             "note",
             f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
             f" ({op.name}){cost}.",
             "What is advised keeps the limit. Raise it if what it protects allows more.",
-            op.location,
-            description.target.spelled,
+            location=op.location,
         )
 
 
-def _of_runs(facts: CheckFacts) -> Iterator[Finding]:
+def _of_runs(facts: CheckFacts) -> Iterator[Fault]:
     if facts.instance is None:
         return
     for op in facts.description.mapped:
         for key in sorted(set(op.tags) & set(facts.instance.run_tag_limits)):
-            yield Finding(
-                CODE,
+            yield Fault(
                 "warning",
                 f"{op.name} has the tag {key}, and dagster.yaml limits the runs with that tag:"
                 " the steps of one run are not limited.",
                 "Put tag_concurrency_limits into the executor's config (the steps of a run), or"
                 " give the op a pool (the steps of all runs).",
-                op.location,
-                facts.description.target.spelled,
+                location=op.location,
             )
