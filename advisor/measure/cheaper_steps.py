@@ -14,18 +14,16 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
-from advisor.dagster_bridge.calibration_job import CalibrationRequest
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
-from advisor.measure.child import run_in_child
+from advisor.measure.calibration.subject import CalibrationSubject, Probe
+from advisor.measure.calibration.tiny_runs import ITEM_WAIT_S, TinyRuns
 from advisor.measure.workspace import MEMORY_FOLDER, folder_in_memory
 
 if TYPE_CHECKING:
-    from advisor.dagster_bridge.runs import RunResult
-    from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
 
 NO_LOGS = {
@@ -34,12 +32,11 @@ NO_LOGS = {
         "class": "NoOpComputeLogManager",
     }
 }
-ITEMS, ITEM_WAIT_S = 3, 0.2
+ITEMS = 3
 RUN_S = 6.0
 """About what one such run takes, its process included."""
 
 MOST_ROUNDS = 3
-TIMEOUT_S = 60.0
 
 
 def with_cheaper_steps(
@@ -98,26 +95,9 @@ def _home_in_memory(kind: InstanceKind) -> Iterator[Path]:
 
 def _step_s(subject: CalibrationSubject, host: HostProfile, home: str) -> float | None:
     """Seconds of one step beside its work; None where the run failed."""
-    request = CalibrationRequest(
-        method="warm_forkserver",
-        items=ITEMS,
-        item_wait_s=ITEM_WAIT_S,
-        max_concurrent=1,
-        preload=host.preload.modules,
-        target=subject.target,
-        instance_home=home,
-    )
-    child = run_in_child(
-        "advisor.dagster_bridge.calibration_job:execute_calibration",
-        request,
-        timeout_s=TIMEOUT_S,
-        target=subject.target,
-        environment={"DAGSTER_HOME": home},
-    )
-    if child.failure is not None:
-        return None
-    run = cast("RunResult", child.value).run
-    return mean_step_s(run) if run else None
+    tiny = TinyRuns(subject, home, {})
+    runs = tiny.run(Probe("warm_forkserver", ITEMS), host.preload.modules)
+    return mean_step_s(runs[0].run) if runs else None
 
 
 def mean_step_s(run: ObservedRun) -> float | None:

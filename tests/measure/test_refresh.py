@@ -6,6 +6,7 @@ from factories import make_host_profile
 
 from advisor.api.calibrating import subject_of
 from advisor.measure import calibration
+from advisor.measure.calibration.tiny_runs import TinyRuns
 
 
 def test_another_look_begins_with_what_was_not_seen_for_longest(monkeypatch) -> None:
@@ -15,9 +16,9 @@ def test_another_look_begins_with_what_was_not_seen_for_longest(monkeypatch) -> 
         tried.append(probe.method)
         return []
 
-    monkeypatch.setattr(calibration._Session, "run", run)
-    monkeypatch.setattr(calibration._Session, "cpu_scaling", lambda _session: ())
-    monkeypatch.setattr(calibration._Session, "cli_start_s", lambda _session: 3.0)
+    monkeypatch.setattr(TinyRuns, "run", run)
+    monkeypatch.setattr(TinyRuns, "cpu_scaling", lambda _session: ())
+    monkeypatch.setattr(TinyRuns, "cli_start_s", lambda _session: 3.0)
     made = make_host_profile()
     any_run = made.runs[0]
     order = ("forkserver", "spawn", "warm_forkserver", "execute_in_process", "in_process")

@@ -1,0 +1,96 @@
+"""What starts cost: Dagster's command line, and a worker process of a pool inside a step."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+
+from advisor.dagster_bridge.runs import command_line
+from advisor.domain.workload import TargetReference
+
+START_TIMEOUT_S = 120.0
+
+
+_CLI_JOB = """\
+from dagster import job, op
+
+
+@op
+def nothing():
+    return None
+
+
+@job
+def cli_start():
+    nothing()
+"""
+
+
+class CommandLineError(Exception):
+    """Why the command line could not be measured, in words."""
+
+
+def command_line_s(instance_home: str) -> float:
+    """Whole time of Dagster's command line on a job that does nothing.
+
+    Raises:
+        CommandLineError: It did not end well.
+    """
+    with tempfile.TemporaryDirectory(prefix="dynadvise-cli-") as directory:
+        Path(directory, "dynadvise_cli_start.py").write_text(_CLI_JOB)
+        job = TargetReference(
+            "cli_start", "dynadvise_cli_start", None, None, "cli_start", directory
+        )
+        Path(directory, "config.yaml").write_text("execution: {config: {in_process: {}}}\n")
+        begun = time.perf_counter()
+        try:
+            done = subprocess.run(
+                command_line(job, Path("config.yaml")),
+                cwd=directory,
+                env={**os.environ, "DAGSTER_HOME": instance_home},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=START_TIMEOUT_S,
+                stdin=subprocess.DEVNULL,
+            )
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise CommandLineError(str(error)) from error
+        whole_s = time.perf_counter() - begun
+    if done.returncode != 0:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        raise CommandLineError(lines[-1] if lines else "it failed")
+    return whole_s
+
+
+def measure_process_start(question: tuple[TargetReference | None, bool]) -> float:
+    """Seconds until a worker process of a pool inside a step can take its first item.
+
+    As the emitted code does it: a forkserver of its own imports Dagster and the user's module
+    once, then forks the workers. Called in a fresh process.
+
+    Args:
+        question: The target, and whether its module is safe to import before a fork.
+    """
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    target, safe = question
+    context = get_context("forkserver")
+    context.set_forkserver_preload(
+        ["dagster", *([target.module] if target and target.module and safe else [])]
+    )
+    begun = time.perf_counter()
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        pool.submit(_import_user_code, target).result(timeout=START_TIMEOUT_S)
+        return time.perf_counter() - begun
+
+
+def _import_user_code(target: TargetReference | None) -> None:
+    if target is not None:
+        from advisor.dagster_bridge.target import load_target
+
+        load_target(target)

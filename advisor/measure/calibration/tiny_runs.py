@@ -1,0 +1,196 @@
+"""The measurements of one calibration, each in a process of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.domain.host import (
+    CLAIM_S,
+    CalibrationRun,
+    CpuScaling,
+    PlanGrowth,
+    PreloadList,
+    StorageSample,
+    user_import_in,
+)
+from advisor.domain.observed import ObservedRun
+from advisor.measure.calibration.starts import CommandLineError, command_line_s
+from advisor.measure.calibration.subject import CalibrationSubject, Probe
+from advisor.measure.child import ChildResult, run_in_child
+from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, Preloadable
+from advisor.measure.preload import DeriveRequest, StepImports
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.runs import RunResult
+
+ITEM_WAIT_S = 0.2
+"""What a calibration's items sleep: without a wait, later steps look cheaper than they are,
+because log watchers die early and the processor's caches stay warm."""
+
+RUN_TIMEOUT_S = 120.0
+STORED_BYTES = (1_000, 1_000_000, 16_000_000)
+GROWTH_ITEMS = (50, 400, 1600)
+
+
+def named(probe: Probe) -> str:
+    """A probe in words."""
+    at_once = f", {probe.max_concurrent} at once" if probe.max_concurrent > 1 else ""
+    return probe.method.replace("_", " ") + at_once
+
+
+class TinyRuns:
+    """The measurements of one calibration; what fails is noted with its reason."""
+
+    def __init__(self, subject: CalibrationSubject, home: str, unmeasured: dict[str, str]) -> None:
+        self.subject = subject
+        self.home = home
+        self.unmeasured = unmeasured
+        self.base_rss_bytes = 0
+        self.imports = StepImports(())
+
+    def _child(self, function: str, argument: object, **environment: str) -> ChildResult:
+        return run_in_child(
+            function,
+            argument,
+            timeout_s=RUN_TIMEOUT_S,
+            target=self.subject.target,
+            environment={"DAGSTER_HOME": self.home, **environment},
+        )
+
+    def _value(self, name: str, result: ChildResult) -> object | None:
+        if result.failure is not None:
+            self.unmeasured[name] = result.failure.as_note()
+            return None
+        return result.value
+
+    def _answer(
+        self, name: str, function: str, argument: object, **environment: str
+    ) -> object | None:
+        """What a function gives in a child of its own; None where it failed."""
+        return self._value(name, self._child(function, argument, **environment))
+
+    def derive(self) -> None:
+        """Find out what a step's process imports."""
+        request = DeriveRequest(self.subject.target, self.home)
+        name = "warm preload list"
+        answer = self._answer(name, "advisor.measure.preload:derive_roots", request)
+        if answer is not None:
+            self.imports = cast("StepImports", answer)
+
+    def preload(self, roots: tuple[str, ...]) -> PreloadList:
+        """Which of the modules are safe to import before a fork."""
+        if not roots:
+            return PreloadList(())
+        answer = self._answer(
+            "warm preload list",
+            "advisor.measure.imports:check_modules",
+            roots,
+            **FORK_CHECK_ENVIRONMENT,
+        )
+        if answer is None:
+            return PreloadList(())
+        preloadable = cast("Preloadable", answer)
+        return PreloadList(preloadable.safe, preloadable.unsafe)
+
+    def run(self, probe: Probe, preload: tuple[str, ...]) -> list[CalibrationRun]:
+        """One tiny run; empty where it failed."""
+        module = self.subject.target.module if self.subject.target else None
+        chosen: tuple[str, ...] | None = None
+        if probe.method == "forkserver" and module and self.subject.is_preloaded:
+            chosen = (module,)
+        if probe.method == "warm_forkserver":
+            if not preload:
+                self.unmeasured.setdefault("warm_forkserver", "there is no warm preload list")
+                return []
+            chosen = preload
+        request = CalibrationRequest(
+            method=probe.method,
+            items=probe.items,
+            item_wait_s=0.0 if "in_process" in probe.method else ITEM_WAIT_S,
+            max_concurrent=probe.max_concurrent,
+            preload=chosen,
+            target=self.subject.target,
+            instance_home=self.home,
+        )
+        child = self._child("advisor.dagster_bridge.calibration_job:execute_calibration", request)
+        value = self._value(named(probe), child)
+        if value is None:
+            return []
+        result = cast("RunResult", value)
+        server_import_s, step_import_s = user_import_in(
+            probe.method,
+            self.imports.user_import_s,
+            {
+                "forkserver": self.subject.is_preloaded,
+                "warm_forkserver": set(self.imports.users) <= set(preload),
+            },
+        )
+        if probe.method == "in_process":
+            self.base_rss_bytes = child.peak_rss_bytes
+        return [
+            CalibrationRun(
+                method=probe.method,
+                max_concurrent=probe.max_concurrent,
+                wall_s=result.wall_s,
+                parent_cpu_s=result.parent_cpu_s,
+                child_cpu_s=result.child_cpu_s,
+                item_wait_s=request.item_wait_s,
+                run=result.run or _no_run(result),
+                items=probe.items,
+                started_at_s=result.started_at_s,
+                server_import_s=server_import_s,
+                step_import_s=step_import_s,
+            )
+        ]
+
+    def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
+        """Storing by size, and Dagster's bookkeeping by number of items."""
+        answer = self._answer(
+            "storing and bookkeeping",
+            "advisor.dagster_bridge.calibration_job:bookkeeping",
+            (STORED_BYTES, GROWTH_ITEMS),
+        )
+        empty: tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]] = ((), ())
+        return cast("tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]", answer or empty)
+
+    def cpu_scaling(self) -> tuple[CpuScaling, ...]:
+        """How processes that compute in parallel slow each other, by their number."""
+        cores = max(1, round(self.subject.facts.cpus))
+        counts = tuple(sorted({2, cores, max(1, cores // 2)} - {1}))
+        function = "advisor.measure.calibration.cpu_scaling:measure_cpu_scaling"
+        return cast("tuple[CpuScaling, ...]", self._answer("cpu scaling", function, counts) or ())
+
+    def process_start_s(self, preload: PreloadList) -> float:
+        """Until a worker process of a pool inside a step can take its first item."""
+        target = self.subject.target
+        unsafe = target is not None and target.module_name in preload.left_out
+        function = "advisor.measure.calibration.starts:measure_process_start"
+        answer = self._answer("process start", function, (target, not unsafe))
+        return cast("float", answer) if answer is not None else 0.5
+
+    def claim_s(self) -> float:
+        """A claim of a pool's slot, or giving it back."""
+        function = "advisor.dagster_bridge.pool_slots:measure_claim_s"
+        answer = self._answer("a pool's slots", function, self.home)
+        return cast("float", answer) if answer is not None else CLAIM_S
+
+    def cli_start_s(self) -> float | None:
+        """Whole time of the command line on a tiny job; None where it failed."""
+        try:
+            return command_line_s(self.home)
+        except CommandLineError as error:
+            self.unmeasured["command line"] = str(error)
+            return None
+
+
+def _no_run(result: RunResult) -> ObservedRun:
+    return ObservedRun(
+        run_id="",
+        job="",
+        status="success",
+        executor="in_process",
+        started_at_s=result.started_at_s,
+        end_s=result.wall_s,
+        steps=(),
+    )
