@@ -149,7 +149,7 @@ class CommandContext:
     @contextmanager
     def progress(self) -> Iterator[ProgressReport]:
         """Progress while the block runs."""
-        from advisor.measure.progress import progress_on_stderr
+        from advisor.cli.progress import progress_on_stderr
 
         if self.verbosity > 0 and not sys.stderr.isatty():
             yield ProgressReport(_Lines(self.say), self.say)
@@ -159,19 +159,21 @@ class CommandContext:
 
 
 class _Texts(logging.Handler):
-    """What exceptions of the user's say: on the terminal, and in no file."""
+    """What measurements tell the user alone, texts of exceptions too: in no file."""
 
     def __init__(self, state: CommandContext) -> None:
         super().__init__()
         self._state = state
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._state.warn(printable(record.getMessage()))
+        show = self._state.warn if record.levelno >= logging.WARNING else self._state.say
+        show(printable(record.getMessage()))
 
 
 def show_texts(state: CommandContext) -> None:
-    """From now on, show what exceptions of the user's say as warnings."""
+    """From now on, show what measurements tell the user alone."""
     logger = logging.getLogger("dynadvise.terminal")
+    logger.setLevel(logging.INFO)
     logger.handlers, logger.propagate = [_Texts(state)], False
 
 

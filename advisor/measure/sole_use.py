@@ -6,6 +6,7 @@ file stays and means nothing. Locks of this kind are not inherited by forked pro
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import shlex
@@ -21,13 +22,14 @@ _LOOK_S = 0.2
 _MOST_OF_COMMAND = 200
 
 _held: list[TextIO] = []
+_terminal = logging.getLogger("dynadvise.terminal")
 
 
 @contextmanager
 def sole_use(longest_wait_s: float = LONGEST_WAIT_S) -> Iterator[None]:
     """Measure while nobody else does; as a decorator too.
 
-    Waits for other commands of this user on this machine and says on stderr for which. After
+    Waits for other commands of this user on this machine and tells on the terminal for which. After
     ``longest_wait_s`` seconds it goes on beside them, with a warning. Where no lock can be had
     (a cache folder that cannot be written, a system without such locks), it goes on at once.
     """
@@ -64,17 +66,21 @@ def _opened() -> TextIO:
 
 def _wait(file: TextIO, longest_s: float) -> None:
     until = time.monotonic() + longest_s
-    told = False
+    announced = False
     while not _taken(file):
         if time.monotonic() >= until:
-            _say(
-                f"Warning: {_holder(file)} still measures after {longest_s:g} s. Going on beside "
-                "it; the figures of both will be less certain."
+            _terminal.warning(
+                "%s still measures after %g s. Going on beside it; the figures of both will be "
+                "less certain.",
+                _holder(file),
+                longest_s,
             )
             return
-        if not told:
-            _say(f"Waiting: {_holder(file)} measures on this machine ({longest_s:g} s at most).")
-            told = True
+        if not announced:
+            _terminal.info(
+                "Waiting: %s measures on this machine (%g s at most).", _holder(file), longest_s
+            )
+            announced = True
         time.sleep(_LOOK_S)
     file.seek(0)
     file.truncate()
@@ -98,8 +104,3 @@ def _holder(file: TextIO) -> str:
     with suppress(ValueError):
         return " ".join(file.read().split()) or "another command"
     return "another command"
-
-
-def _say(message: str) -> None:
-    sys.stderr.write(f"{message}\n")
-    sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import signal
 import subprocess
 import sys
@@ -23,7 +24,8 @@ with sole_use():
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path, monkeypatch):
+def folder(tmp_path, monkeypatch, caplog):
+    caplog.set_level(logging.INFO, "dynadvise.terminal")
     monkeypatch.setenv("DYNADVISE_CACHE_DIR", str(tmp_path))
     return tmp_path
 
@@ -45,49 +47,49 @@ def holder():
         process.wait()
 
 
-def test_it_waits_for_another_and_says_for_whom(holder, capsys):
+def test_it_waits_for_another_and_says_for_whom(holder, caplog):
     other = holder(1.5)
     with sole_use(60):
         assert other.wait(10) == 0  # it was about to end: nothing is left to wait for
-    told = capsys.readouterr().err
+    told = caplog.text
     assert f"process {other.pid}" in told
     assert "profile shop:job" in told
     assert told.count("Waiting") == 1
 
 
-def test_a_killed_one_blocks_nobody(holder, capsys):
+def test_a_killed_one_blocks_nobody(holder, caplog):
     other = holder(600)
     other.send_signal(signal.SIGKILL)
     other.wait()
     with sole_use(60):
         pass
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
 
 
-def test_after_its_limit_it_goes_on_with_a_warning(holder, capsys):
+def test_after_its_limit_it_goes_on_with_a_warning(holder, caplog):
     other = holder(600)
     with sole_use(0.3):
         assert other.poll() is None
-    assert f"process {other.pid}" in capsys.readouterr().err.split("Warning: ")[1]
+    assert f"process {other.pid}" in caplog.text.split("WARNING")[1]
     # and the other's lock is as it was
     with sole_use(0):
         pass
-    assert "Warning" in capsys.readouterr().err
+    assert caplog.text.count("WARNING") == 2
 
 
-def test_a_call_inside_another_waits_for_nothing(capsys):
+def test_a_call_inside_another_waits_for_nothing(caplog):
     @sole_use()
     def measure() -> float:
         return time.monotonic()
 
     with sole_use():
         assert measure()
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
 
 
-def test_without_a_folder_to_write_to_it_measures_all_the_same(tmp_path, monkeypatch, capsys):
+def test_without_a_folder_to_write_to_it_measures_all_the_same(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("DYNADVISE_CACHE_DIR", str(tmp_path / "file" / "cache"))
     with sole_use():
         assert not lock_path().exists()
-    assert capsys.readouterr().err == ""
+    assert not caplog.records
