@@ -193,7 +193,9 @@ class _Lines:
 def _to_stderr(message: str, color: bool) -> None:
     encoding = sys.stderr.encoding or "utf-8"
     message = message.encode(encoding, "backslashreplace").decode(encoding)
-    click.echo(message, err=True, color=color)
+    # Not by click.echo: it writes past the stream that keeps lines apart from the progress line.
+    sys.stderr.write(f"{message if color else click.unstyle(message)}\n")
+    sys.stderr.flush()
 
 
 def _traceback(error: BaseException) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import types
 from pathlib import Path
@@ -418,3 +419,17 @@ def test_the_settings_are_read_once(monkeypatch, api):
     monkeypatch.setattr("advisor.settings.load", load)
     run("profile", "m:op", "--host", "x")
     assert len(calls) == 1
+
+
+# --- what is written about the commands --------------------------------------------------------
+
+
+def test_the_kinds_of_snippets_are_those_of_help_and_readme():
+    from advisor.cli.options import EMIT_KINDS
+    from advisor.emit import KINDS
+
+    assert EMIT_KINDS == KINDS
+    help_text = run("emit", "--help").stdout
+    assert all(kind in help_text for kind in KINDS)
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    assert set(re.findall(r"dynadvise emit \S+ --as ([a-z-]+)", readme)) <= set(KINDS)

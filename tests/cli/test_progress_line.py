@@ -1,0 +1,38 @@
+"""What stands on the screen of a terminal while a long command runs."""
+
+from __future__ import annotations
+
+import os
+import pty
+import subprocess
+import sys
+from contextlib import suppress
+
+SCRIPT = """
+import time
+from advisor.cli.context import CommandContext
+state = CommandContext()
+with state.progress() as progress:
+    progress("importing shop.chunks", 0.0)
+    time.sleep(0.3)  # until the line has been drawn
+    progress.announce("Will run 'split' once.")
+    state.warn("slow disk")
+"""
+
+
+def test_a_message_does_not_stand_in_the_progress_line():
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    with subprocess.Popen([sys.executable, "-c", SCRIPT], stderr=theirs, env=environment):
+        os.close(theirs)
+        screen = b""
+        with suppress(OSError):  # the end of a terminal
+            while chunk := os.read(ours, 4096):
+                screen += chunk
+    os.close(ours)
+    # A drawn line is gone where the cursor returns and the line is erased.
+    lines = screen.decode().replace("\x1b[2K", "\n").replace("\r", "\n").splitlines()
+    assert any("importing shop.chunks" in line for line in lines)
+    for message in ("Will run 'split' once.", "slow disk"):
+        (line,) = (line for line in lines if message in line)
+        assert "importing" not in line
