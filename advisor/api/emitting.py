@@ -29,7 +29,9 @@ def _snippet(
     return emit(kind, request)
 
 
-def snippet_as(kind: str, measured: Measured, advice: Advice, max_connections: int | None) -> str:
+def snippet_as(
+    kind: str, measured: Measured, advice: Advice, max_connections: int | None = None
+) -> str:
     """A snippet of the advice in any form.
 
     Config kinds are for the best way that needs no code where the advice itself needs code; the

@@ -20,12 +20,12 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
+from advisor.measure.progress import Progress, silent
 from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.domain.advice import Prediction
     from advisor.domain.workload import TargetReference
-    from advisor.measure.progress import Progress
     from advisor.measure.verification import Configuration
     from advisor.store import SavedProfile
 
@@ -193,7 +193,7 @@ def _real_runs(
 
 def verify(
     options: VerifyOptions,
-    progress: Progress,
+    progress: Progress = silent,
     *,
     confirm: Callable[[VerifyPlan], bool] = lambda _plan: True,
     announce: Callable[[str], None] = lambda _text: None,
