@@ -48,9 +48,9 @@ class IoTimes:
             return
         self._unfit.add(op.handle)
         with _timed_io(self.invocation, op) as spent:
-            self.invocation.store(op, outputs, item)
+            self.invocation.values.store(op, outputs, item)
             if loaded:
-                self.invocation.load(op, item)
+                self.invocation.values.load(op, item)
         self._unfit.discard(op.handle)
         measured[item] = spent["handle_output"], spent["load_input"]
 
@@ -62,7 +62,7 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
     The contexts that they are given are built around it, which a run does too, but otherwise.
     """
     spent = {"handle_output": 0.0, "load_input": 0.0}
-    managers = {id(found): found for found in (invocation._io_manager(op, n) for n in op.outputs)}
+    managers = invocation.values.managers(op)
 
     def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
@@ -75,12 +75,12 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
         return call
 
     try:
-        for manager in managers.values():
+        for manager in managers:
             for method in spent:
                 # past pydantic, which guards the attributes of a ConfigurableIOManager
                 object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
         yield spent
     finally:
-        for manager in managers.values():
+        for manager in managers:
             for method in spent:
                 manager.__dict__.pop(method, None)

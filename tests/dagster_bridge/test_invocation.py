@@ -114,8 +114,8 @@ def test_a_function_and_an_op_without_job_are_called_with_their_defaults(tmp_pat
     with opened("lone", tmp_path) as invocation:
         mapped = invocation.description.mapped[0]
         assert invocation.call(mapped, {"value": 3}) == {"result": 9}
-        invocation.store(mapped, {"result": 9}, 0)
-        assert invocation.load(mapped, 0) == {"result": 9}
+        invocation.values.store(mapped, {"result": 9}, 0)
+        assert invocation.values.load(mapped, 0) == {"result": 9}
 
 
 def test_inputs_of_each_op_of_a_chain_are_put_together(tmp_path: Path) -> None:
@@ -149,9 +149,9 @@ def test_outputs_go_through_the_io_manager_and_nothing_stays(name: str, tmp_path
     with opened(name, tmp_path) as invocation:
         mapped = op_named(invocation, "double")
         for index, value in enumerate(({"a": [1, 2]}, "text")):
-            invocation.store(mapped, {"result": value}, index)
-        assert invocation.load(mapped, 0) == {"result": {"a": [1, 2]}}
-        assert invocation.load(mapped, 1) == {"result": "text"}
+            invocation.values.store(mapped, {"result": value}, index)
+        assert invocation.values.load(mapped, 0) == {"result": {"a": [1, 2]}}
+        assert invocation.values.load(mapped, 1) == {"result": "text"}
         written = [file for file in tmp_path.rglob("*") if file.is_file()]
         assert len(written) == (0 if name == "shelf_job" else 2)
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
@@ -165,7 +165,7 @@ def test_each_output_is_stored_by_its_name(kinds) -> None:
 
 def test_values_kept_in_memory_cannot_be_stored_and_the_reason_is_told(tmp_path: Path) -> None:
     with opened("in_memory_job", tmp_path) as invocation, pytest.raises(CannotStoreError) as told:
-        invocation.store(op_named(invocation, "double"), {"result": 1}, 0)
+        invocation.values.store(op_named(invocation, "double"), {"result": 1}, 0)
     assert "in memory" in told.value.what
 
 

@@ -33,7 +33,7 @@ def test_calls_that_we_make_still_take_these_arguments() -> None:
 def test_no_other_file_of_the_room_imports_a_private_name() -> None:
     offenders = [
         f"{file.name}: {line.strip()}"
-        for file in sorted(ROOM.glob("*.py"))
+        for file in sorted(ROOM.rglob("*.py"))
         if file.name != "private.py"
         for line in file.read_text().splitlines()
         if line.strip().startswith(("from dagster._", "import dagster._", "from dagster_shared"))

@@ -1,0 +1,19 @@
+"""Call the user's ops directly, outside of a run."""
+
+from advisor.dagster_bridge.invocation.calls import item_inputs
+from advisor.dagster_bridge.invocation.io_managers import CannotStoreError
+from advisor.dagster_bridge.invocation.opening import (
+    CannotInvokeError,
+    Invocation,
+    import_instances,
+    open_invocation,
+)
+
+__all__ = [
+    "CannotInvokeError",
+    "CannotStoreError",
+    "Invocation",
+    "import_instances",
+    "item_inputs",
+    "open_invocation",
+]

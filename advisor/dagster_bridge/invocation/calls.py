@@ -1,0 +1,108 @@
+"""One call of an op to its end, and what it gives by output name."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, cast
+
+from dagster import DynamicOutput, OpDefinition, Output
+
+from advisor.dagster_bridge.awaiting import run_to_end
+from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
+from advisor.domain.workload import MappedOp
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedCall:
+    """A call with everything built around it: ``run`` is the user's code alone."""
+
+    function: Callable[[], Any]
+    op: OpDefinition | None
+    close: Callable[[], None] = lambda: None
+
+    def run(self) -> dict[str, object]:
+        """Execute the user's code to its end; outputs by name.
+
+        A dynamic output is a dict from mapping key to value.
+        """
+        try:
+            returned = exhausted(self.function())
+        finally:
+            self.close()
+        return _outputs_by_name(self.op, returned)
+
+
+def exhausted(returned: object) -> object:
+    """What a call really gives: coroutines awaited, generators run to their end as a list."""
+    if inspect.iscoroutine(returned):
+        return run_to_end(returned)
+    if inspect.isasyncgen(returned):
+        return run_to_end(_collected(returned))
+    if inspect.isgenerator(returned):
+        return list(returned)
+    return returned
+
+
+async def _collected(events: AsyncIterator[object]) -> list[object]:
+    return [event async for event in events]
+
+
+def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, object]:
+    """Normalise what an op returned or yielded to values by output name."""
+    if op is None:
+        return {SINGLE_RESULT: returned}
+    names = [output.name for output in op.output_defs]
+    function = compute_function(op)
+    yielded = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+    if isinstance(returned, list) and (
+        yielded or (op.output_defs and op.output_defs[0].is_dynamic)
+    ):
+        events = returned
+    elif isinstance(returned, (Output, DynamicOutput)):
+        events = [returned]
+    elif len(names) > 1 and isinstance(returned, tuple):
+        events = [
+            value if isinstance(value, (Output, DynamicOutput)) else Output(value, output_name=name)
+            for name, value in zip(names, returned, strict=True)
+        ]
+    elif names:
+        return {names[0]: returned}
+    else:
+        return {}
+    outputs: dict[str, object] = {output.name: {} for output in op.output_defs if output.is_dynamic}
+    for event in events:
+        if isinstance(event, DynamicOutput):
+            dynamic = cast("dict[str, object]", outputs.setdefault(event.output_name, {}))
+            dynamic[event.mapping_key] = event.value
+        elif isinstance(event, Output):
+            outputs[event.output_name] = event.value
+    return outputs
+
+
+def item_inputs(
+    op: MappedOp,
+    sample: Mapping[str, object],
+    results: Mapping[str, Mapping[str, object]],
+    fixed: Mapping[str, Mapping[str, object]],
+) -> dict[str, object]:
+    """The inputs of one mapped op for one item.
+
+    Args:
+        op: The op to call next.
+        sample: The item's own inputs, as sampled for the first op of the chain.
+        results: Outputs by name of the chain's ops that were called for this item, by handle.
+        fixed: The inputs that are the same for every item, by handle.
+    """
+    inputs = dict(fixed.get(op.handle, {}))
+    for name in op.inputs:
+        handle, output = op.sources.get(name, ("", ""))
+        if handle in results and output in results[handle]:
+            inputs[name] = results[handle][output]
+        elif name in sample and (handle not in results):
+            inputs[name] = sample[name]
+    if op.sources and op.item_input and op.item_input not in inputs and len(sample) == 1:
+        # Another op of the chain takes the same item under another name.
+        inputs[op.item_input] = next(iter(sample.values()))
+    return inputs

@@ -1,0 +1,64 @@
+"""The context of a direct call."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from dagster import DagsterRun, JobDefinition, build_op_context
+
+from advisor.dagster_bridge.private import DirectOpExecutionContext
+
+
+def call_context(
+    run: DagsterRun, job: JobDefinition | None, **arguments: Any
+) -> DirectOpExecutionContext:
+    """A context to call an op with, ``arguments`` as of ``build_op_context``.
+
+    Args:
+        run: What the op is told of its run.
+        job: Its job, where there is one.
+        arguments: Resources, config, instance and mapping key.
+    """
+    context = build_op_context(**arguments)
+    context.__class__ = _CallContext
+    context.__dict__["call_run"] = run
+    context.__dict__["call_job"] = job
+    return context
+
+
+class _CallContext(DirectOpExecutionContext):
+    """The context of a direct call that also answers what ops ask about their run.
+
+    Dagster's own raises for these, so that an op that logs its job's name could not be measured.
+    """
+
+    @property
+    def dagster_run(self) -> DagsterRun:
+        """A run that nobody else knows of."""
+        return cast("DagsterRun", self.__dict__["call_run"])
+
+    @property
+    def run(self) -> DagsterRun:
+        """The same, by its newer name."""
+        return self.dagster_run
+
+    @property
+    def run_id(self) -> str:
+        """Its id."""
+        return self.dagster_run.run_id
+
+    @property
+    def job_name(self) -> str:
+        """Its job's name."""
+        return self.dagster_run.job_name
+
+    @property
+    def job_def(self) -> JobDefinition:
+        """Its job, where there is one."""
+        job = self.__dict__["call_job"]
+        return cast("JobDefinition", job) if job is not None else super().job_def
+
+    @property
+    def retry_number(self) -> int:
+        """A call is a first attempt."""
+        return 0

@@ -1,0 +1,197 @@
+"""The user's ops made callable: with config, resources and context, one context a call.
+
+Nothing of a run is around the call: no steps, no events, no instance of the user's.
+"""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from dagster import DagsterInstance, DagsterRun, OpDefinition, build_op_context, op
+
+from advisor.dagster_bridge.invocation.calls import PreparedCall
+from advisor.dagster_bridge.invocation.context import call_context
+from advisor.dagster_bridge.invocation.io_managers import StepValues
+from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
+from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
+from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, ResolvedRunConfig
+from advisor.dagster_bridge.structure import compute_function
+from advisor.dagster_bridge.target import LoadedTarget
+from advisor.dagster_bridge.user_path import calling_user_code
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
+
+_EMPTY_CALLS = 5
+"""Calls of an empty op that its price is known from; the first one, which imports, apart."""
+
+
+@op
+def _empty(context, item):  # type: ignore[no-untyped-def]  # noqa: ARG001
+    return item
+
+
+class CannotInvokeError(DynadviseError):
+    """Why an op cannot be called directly: a fact, not a failure of the user's code."""
+
+
+@dataclass(slots=True)
+class Invocation:
+    """The user's ops, ready to be called; safe to call from several threads.
+
+    Made by ``open_invocation``, which also ends the resources.
+
+    Attributes:
+        run: The run that the ops believe to be part of; nobody else knows of it.
+        values: What steps give, through the ops' own IO managers.
+    """
+
+    loaded: LoadedTarget
+    description: WorkloadDescription
+    run_config: Mapping[str, Any]
+    resolved: ResolvedRunConfig | None
+    run: DagsterRun
+    resources: Resources
+    values: StepValues
+    _started: Mapping[str, object] | None = None
+
+    @property
+    def ops(self) -> Mapping[str, OpDefinition]:
+        """All ops of the job by handle; a bare op by its name."""
+        return self.loaded.ops
+
+    def start_resources(self) -> None:
+        """Start the resources of the mapped ops, as a step does.
+
+        Called once; calling it again does nothing. IO managers are not among them.
+        """
+        if self._started is not None:
+            return
+        ops = [self.ops[op.handle] for op in self.description.mapped if op.handle in self.ops]
+        self._started = self.resources.started(
+            {key for definition in ops for key in definition.required_resource_keys}
+        )
+
+    def prepare(
+        self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None
+    ) -> PreparedCall:
+        """Build the context of one call, so that ``PreparedCall.run`` times the op alone.
+
+        Args:
+            op: A mapped op, or any op of the job.
+            inputs: Values by input name; inputs that have a default may be left out.
+            key: The mapping key, for ops that ask their context for it.
+
+        Raises:
+            CannotInvokeError: The op was not made of a decorated function.
+        """
+        if self.loaded.function is not None:
+            function = self.loaded.function
+            return PreparedCall(lambda: function(**inputs), None)
+        reference = op.reference if isinstance(op, MappedOp) else op
+        definition = self.ops[reference.handle]
+        if compute_function(definition) is None:
+            raise CannotInvokeError(
+                f"Op '{reference.name}' was not made of a decorated function, "
+                "so that it cannot be called outside of a run."
+            )
+        self.start_resources()
+        resources = dict(self._started or {})
+        required = set(definition.required_resource_keys)
+        resources.update(self.resources.started(required - set(resources)))
+        context = call_context(
+            self.run,
+            self.loaded.job,
+            resources=as_definitions({name: resources[name] for name in required}),
+            config=self._op_config(reference, definition),
+            instance=self.resources.instance,
+            mapping_key=key,
+        )
+        opened = ExitStack()
+        opened.enter_context(cast("AbstractContextManager[object]", context))
+        return PreparedCall(lambda: definition(context, **inputs), definition, close=opened.close)
+
+    def empty_call_s(self) -> float:
+        """Seconds of a call that does nothing: what calling an op charges beside its own work.
+
+        A run of the job has its own way to call ops; what that costs is the host's, not the op's.
+        """
+        if self.loaded.function is not None:
+            return 0.0
+        taken = []
+        for _ in range(1 + _EMPTY_CALLS):
+            with build_op_context(instance=self.resources.instance) as context:
+                prepared = PreparedCall(lambda given=context: _empty(given, item=0), _empty)  # type: ignore[misc]
+                started = time.perf_counter()
+                prepared.run()
+                taken.append(time.perf_counter() - started)
+        return statistics.median(taken[1:])
+
+    def call(
+        self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None
+    ) -> dict[str, object]:
+        """Call an op to its end; outputs by name (``result`` of a plain function)."""
+        return self.prepare(op, inputs, key).run()
+
+    def _op_config(self, reference: OpReference, definition: OpDefinition) -> Any:
+        """The op's config as the run would resolve it, or as it is given in the run config."""
+        handle = reference.handle
+        configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema)
+        if self.resolved is not None and not configured and handle in self.resolved.ops:
+            return self.resolved.ops[handle].config
+        given: Any = self.run_config
+        for part in reference.node_path:
+            given = ((given or {}).get("ops") or {}).get(part) or {}
+        return given.get("config")
+
+
+def import_instances() -> None:
+    """Import what every ephemeral instance needs: once for all that a process forks."""
+    with DagsterInstance.ephemeral():
+        pass
+
+
+@contextmanager
+def open_invocation(
+    loaded: LoadedTarget,
+    description: WorkloadDescription,
+    run_config: Mapping[str, Any] | None,
+    storage_directory: Path,
+    *,
+    own_files_only: bool = False,
+) -> Iterator[Invocation]:
+    """Make the target's ops callable; on leaving, resources end and stored values are removed.
+
+    Args:
+        loaded: The live objects.
+        description: Which ops are mapped.
+        run_config: Config of ops and resources.
+        storage_directory: Where a file IO manager writes; made if absent.
+        own_files_only: Whether no IO manager of the project's own is exercised.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
+    storage_directory.mkdir(parents=True, exist_ok=True)
+    job = loaded.job
+    config = effective_run_config(job, run_config) if job else (run_config or {})
+    resolved = resolved_run_config(job, run_config, needed=True) if job else None
+    with ExitStack() as stack:
+        stack.enter_context(calling_user_code())
+        instance = stack.enter_context(DagsterInstance.ephemeral())
+        resources = Resources(loaded, config.get("resources") or {}, instance, stack)
+        job_name = description.job_name or description.mapped[0].name
+        run = DagsterRun(job_name=job_name, run_id=str(uuid4()), run_config=dict(config))
+        values = StepValues(resources, storage_directory, run.run_id, own_files_only)
+        try:
+            yield Invocation(loaded, description, config, resolved, run, resources, values)
+        finally:
+            values.remove()
+            shutil.rmtree(storage_directory / run.run_id, ignore_errors=True)
