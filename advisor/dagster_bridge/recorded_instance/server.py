@@ -1,0 +1,161 @@
+"""The runs of an instance on a database server."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from advisor.dagster_bridge.event_log.rows import EventRow, RunRow
+from advisor.dagster_bridge.event_log.sources import StoredRuns
+from advisor.dagster_bridge.recorded_instance.schema import check_revision
+from advisor.domain.errors import DynadviseError
+
+Value = TypeVar("Value")
+
+
+class ServerRecording:
+    """The runs of an instance on a database server, whose faults are told as a user's."""
+
+    def __init__(self, stored: StoredRuns, where: Path) -> None:
+        self._stored = stored
+        self._where = where
+
+    def check(self) -> None:
+        """Raise a :class:`DynadviseError` where there is no database of Dagster's to be read."""
+        # Dagster tries a lost connection again, with a warning each time: ours is said once.
+        logging.disable(logging.WARNING)
+        try:
+            self._reading(lambda: self._stored.run_rows(None, 1))
+            revision = self._reading(self._stored.schema_revision)
+        finally:
+            logging.disable(logging.NOTSET)
+        check_revision(revision, self._where)
+
+    def run_row(self, run_id: str) -> RunRow | None:
+        """The run of that id (or of its only run whose id starts so), None where there is none."""
+        return self._reading(lambda: self._stored.run_row(run_id))
+
+    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The newest runs, newest first."""
+        return self._reading(lambda: self._stored.run_rows(job, last))
+
+    def event_rows(self, run_id: str) -> Iterator[EventRow]:
+        """All events of a run."""
+        return iter(self._reading(lambda: list(self._stored.event_rows(run_id))))
+
+    def _reading(self, function: Callable[[], Value]) -> Value:
+        try:
+            return function()
+        except Exception as error:  # drivers, networks and missing tables all raise their own
+            cause: BaseException = error
+            while cause.__cause__ is not None:
+                cause = cause.__cause__
+            raise DynadviseError(
+                "The instance's database cannot be read.",
+                where=str(self._where),
+                details=f"{type(cause).__name__}: {cause}".strip(),
+                hint="Check that the server can be reached with what dagster.yaml says, and that "
+                "the database is the one of this instance. Nothing was changed.",
+            ) from error
+
+
+_MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
+"""Tables that dagster-mysql's storages make where they are missing: their constructors know no
+setting against it (dagster_mysql/run_storage/run_storage.py, event_log/event_log.py)."""
+
+
+def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
+    """Refuse a database in which opening it would make a table.
+
+    Raises:
+        DynadviseError: A table is missing.
+        Exception: As the driver, where the server cannot be reached.
+    """
+    import sqlalchemy
+    from sqlalchemy.pool import NullPool
+
+    known = _with_environment(config)
+    url = known.get("mysql_url")
+    if url is None:
+        from dagster_mysql.utils import get_conn_string  # type: ignore[import-not-found]
+
+        url = get_conn_string(**known["mysql_db"])
+    engine = sqlalchemy.create_engine(url, poolclass=NullPool)
+    try:
+        missing = sorted(_MYSQL_TABLES - set(sqlalchemy.inspect(engine).get_table_names()))
+    finally:
+        engine.dispose()
+    if missing:
+        raise DynadviseError(
+            "This is not a database of Dagster's, or of another version: it has no "
+            + ("table " if len(missing) == 1 else "tables ")
+            + ", ".join(repr(table) for table in missing)
+            + ".",
+            where=str(directory / "dagster.yaml"),
+            hint="Nothing was changed: Dagster would make what is missing, dynadvise never does.",
+        )
+
+
+def _with_environment(config: Any) -> Any:
+    """A config with the values that it takes from the environment (``{env: NAME}``)."""
+    if not isinstance(config, dict):
+        return config
+    if set(config) == {"env"}:
+        return os.environ[str(config["env"])]
+    return {key: _with_environment(value) for key, value in config.items()}
+
+
+def server_storage(directory: Path) -> StoredRuns:
+    """Dagster's own storage classes for a database server, told not to create its tables."""
+    import yaml
+
+    from advisor.dagster_bridge.private import (
+        ConfigurableClassData,
+        DagsterStorage,
+        EventLogStorage,
+        InstanceRef,
+        RunStorage,
+    )
+
+    def kept(data: ConfigurableClassData) -> ConfigurableClassData:
+        config = yaml.safe_load(data.config_yaml) or {}
+        if data.module_name.startswith("dagster_mysql"):
+            _check_mysql_tables(config, directory)
+            return data
+        return ConfigurableClassData(
+            data.module_name,
+            data.class_name,
+            yaml.safe_dump({**config, "should_autocreate_tables": False}),
+        )
+
+    try:
+        reference = InstanceRef.from_dir(str(directory))
+        runs, events, both = (
+            reference.run_storage_data,
+            reference.event_storage_data,
+            reference.storage_data,
+        )
+        if runs is not None and events is not None:
+            return StoredRuns(
+                kept(runs).rehydrate(as_type=RunStorage),  # type: ignore[type-abstract]
+                kept(events).rehydrate(as_type=EventLogStorage),  # type: ignore[type-abstract]
+            )
+        if both is not None:
+            stored = both.rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
+            return StoredRuns(stored.run_storage, stored.event_log_storage)
+    except DynadviseError:
+        raise
+    except Exception as error:  # drivers, networks and configuration all raise their own
+        raise DynadviseError(
+            "The instance's storage cannot be opened.",
+            where=str(directory / "dagster.yaml"),
+            details=f"{type(error).__name__}: {error}",
+            hint="Check that its package (dagster-postgres, dagster-mysql) is installed and that "
+            "the database can be reached.",
+        ) from error
+    raise DynadviseError(
+        "The instance configures no storage.", where=str(directory / "dagster.yaml")
+    )

@@ -1,0 +1,119 @@
+"""The runs of an instance on SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+from advisor.dagster_bridge.event_log.rows import (
+    SHORTEST_RUN_ID,
+    TOLD_BY_ONE_PAYLOAD,
+    TOLD_BY_PAYLOAD,
+    EventRow,
+    RunRow,
+    run_row_from_body,
+    timestamp_s,
+)
+from advisor.dagster_bridge.recorded_instance.places import SqlitePlaces
+from advisor.dagster_bridge.recorded_instance.schema import check_table
+from advisor.dagster_bridge.sqlite_reading import read_sqlite
+
+Value = TypeVar("Value")
+
+_RUN_COLUMNS = frozenset({"run_id", "pipeline_name", "status", "run_body", "create_timestamp"})
+_EVENT_COLUMNS = frozenset({"id", "run_id", "event", "dagster_event_type", "timestamp", "step_key"})
+
+
+class SqliteRecording:
+    """The runs of an instance on SQLite, read without changing anything."""
+
+    def __init__(self, places: SqlitePlaces) -> None:
+        self._places = places
+
+    def check(self) -> None:
+        """Raise a :class:`DynadviseError` where the database of runs cannot be read."""
+        _read(self._places.runs, lambda _: None, table="runs", columns=_RUN_COLUMNS)
+
+    def run_row(self, run_id: str) -> RunRow | None:
+        """The run of that id (or of its only run whose id starts so), None where there is none."""
+        rows = self._runs("run_id = ?", (run_id,), 1)
+        if not rows and len(run_id) >= SHORTEST_RUN_ID and run_id.replace("-", "").isalnum():
+            rows = self._runs("run_id LIKE ?", (f"{run_id}%",), 2)
+        return rows[0] if len(rows) == 1 else None
+
+    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
+        """The newest runs, newest first."""
+        if job is None:
+            return self._runs("1", (), last)
+        return self._runs("pipeline_name = ?", (job,), last)
+
+    def event_rows(self, run_id: str) -> Iterator[EventRow]:
+        """All events of a run; none where its log does not exist (never started, or deleted)."""
+        events = self._places.events
+        path = events / f"{run_id}.db" if events.suffix != ".db" else events
+        if not path.is_file():
+            return iter(())
+        rows = _read(
+            path,
+            lambda connection: _event_rows(connection, run_id),
+            table="event_logs",
+            columns=_EVENT_COLUMNS,
+        )
+        return iter(rows)
+
+    def _runs(self, condition: str, values: tuple[str, ...], last: int) -> list[RunRow]:
+        query = (
+            "SELECT run_id, pipeline_name, status, run_body, create_timestamp FROM runs "  # noqa: S608
+            f"WHERE {condition} ORDER BY id DESC LIMIT ?"
+        )
+
+        def rows(connection: sqlite3.Connection) -> list[RunRow]:
+            found = connection.execute(query, (*values, last)).fetchall()
+            return [
+                run_row_from_body(run_id, job, status, body, timestamp_s(created))
+                for run_id, job, status, body, created in found
+            ]
+
+        return _read(self._places.runs, rows, table="runs", columns=_RUN_COLUMNS)
+
+
+def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
+    told = ", ".join(f"'{kind}'" for kind in sorted(TOLD_BY_PAYLOAD))
+    first = connection.execute(
+        "SELECT min(id) FROM event_logs WHERE run_id = ? AND dagster_event_type = ?",
+        (run_id, TOLD_BY_ONE_PAYLOAD),
+    ).fetchone()[0]
+    # Rows are streamed by SQLite: a payload that is not asked for is not kept.
+    rows = connection.execute(
+        "SELECT id, dagster_event_type, timestamp, step_key, "  # noqa: S608
+        f"CASE WHEN dagster_event_type IN ({told}) OR id = ? THEN event END "
+        "FROM event_logs WHERE run_id = ?",
+        (first, run_id),
+    )
+    keys: dict[str, str] = {}  # one string a step, not one an event
+    return [
+        EventRow(
+            storage_id,
+            kind,
+            timestamp_s(at),
+            keys.setdefault(step_key, step_key) if step_key is not None else None,
+            payload,
+        )
+        for storage_id, kind, at, step_key, payload in rows
+    ]
+
+
+def _read(
+    path: Path,
+    function: Callable[[sqlite3.Connection], Value],
+    *,
+    table: str,
+    columns: frozenset[str],
+) -> Value:
+    def checked(connection: sqlite3.Connection) -> Value:
+        check_table(connection, path, table, columns)
+        return function(connection)
+
+    return read_sqlite(path, checked)
