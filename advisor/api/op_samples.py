@@ -28,7 +28,7 @@ class InputsRequest:
 
 def count_inputs(request: InputsRequest) -> int:
     """How many items sample inputs hold: called in a fresh process, for the user's callables."""
-    from advisor.dagster_bridge.sampling import read_inputs
+    from advisor.measure.sample_inputs import read_inputs
 
     return len(read_inputs(request.spelled, request.description, Path(request.folder)))
 
@@ -40,11 +40,11 @@ def on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile
         DynadviseError: The samples are not known, or cannot be read.
     """
     from advisor.api.recommend import recommend
-    from advisor.emit.items_form import INPUTS_TAG
+    from advisor.domain.inputs_tag import inputs_tag
     from advisor.measure.child import run_in_child
 
     description = saved.description
-    spelled = description.inputs or description.mapped[0].tags.get(INPUTS_TAG)
+    spelled = description.inputs or inputs_tag(description)
     if spelled is None:
         raise TargetError(
             f"It is not known where the items of {target.spelled} come from.",

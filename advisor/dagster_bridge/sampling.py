@@ -1,20 +1,17 @@
-"""The items to measure: what the fan-out op really yields, or what the user gives.
+"""The items to measure, as the fan-out op really yields them.
 
 The fan-out op and what it needs upstream run for real, once; nothing downstream does.
 """
 
 from __future__ import annotations
 
-import importlib
-import json
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
 from dagster import DagsterInstance, JobDefinition, mem_io_manager
 
 from advisor.dagster_bridge.invocation import Invocation, open_invocation
@@ -30,14 +27,9 @@ from advisor.dagster_bridge.private import (
 from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
 from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
-from advisor.dagster_bridge.user_path import loading_user_code
-from advisor.domain.command_line import command
 from advisor.domain.errors import TargetError, UserCodeError
-from advisor.domain.nearest import nearest_or_some
-from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
-
-INPUTS_TAG = "dynadvise/inputs"
-"""An op's tag that names its sample inputs, spelled as ``--inputs`` is."""
+from advisor.domain.inputs_tag import no_samples
+from advisor.domain.workload import OpReference, WorkloadDescription
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,189 +311,3 @@ class _Upstream:
         if loader is None:
             return given
         return loader.construct_from_config_value(None, given)  # type: ignore[arg-type]
-
-
-# --- from the user --------------------------------------------------------------------------
-
-
-def no_samples(description: WorkloadDescription) -> TargetError:
-    """The error where nothing says what an item is: it shows the three ways."""
-    op = description.mapped[0].name
-    location = description.mapped[0].location
-    # A child's current folder is the target's: the user's is not known here.
-    again = command("profile", description, "--inputs", "items.json", here=Path("/"))
-    return TargetError(
-        f"There are no sample inputs for '{op}'.",
-        where=str(location) if location else None,
-        hint=(
-            "Give them in one of three ways:\n"
-            f"  {again}   (or .jsonl, .yaml, "
-            "or module:callable: one entry an item)\n"
-            f'  @op(tags={{"{INPUTS_TAG}": "module:callable"}}) on the op itself\n'
-            "  dynadvise profile MODULE:JOB, naming the job whose fan-out op yields the items"
-        ),
-    )
-
-
-def inputs_tag(description: WorkloadDescription) -> str | None:
-    """What the first mapped op's ``dynadvise/inputs`` tag names."""
-    return description.mapped[0].tags.get(INPUTS_TAG)
-
-
-def read_inputs(
-    spec: str, description: WorkloadDescription, working_directory: Path
-) -> list[dict[str, object]]:
-    """Sample inputs from a JSON, JSON Lines or YAML file, or from ``module:callable``.
-
-    An entry is a mapping of input names to values or, for an op with one input, the value itself.
-
-    Raises:
-        TargetError: The source cannot be read, is no list, is empty, or an entry does not fit
-            the op; the message names the entry and the field.
-        UserCodeError: The callable raised.
-    """
-    op = description.mapped[0]
-    entries = (
-        _entries_of_callable(spec, working_directory)
-        if _is_callable_spec(spec)
-        else _entries_of_file(_input_file(spec, working_directory))
-    )
-    if not entries:
-        raise TargetError(f"{spec} holds no items.", where=spec, hint="One entry an item.")
-    return [_checked(op, entry, f"{spec}, {where}") for where, entry in entries]
-
-
-def _is_callable_spec(spec: str) -> bool:
-    module, separator, attribute = spec.rpartition(":")
-    return bool(separator) and all(
-        part.isidentifier() for part in (*module.split("."), *attribute.split("."))
-    )
-
-
-def _input_file(spec: str, working_directory: Path) -> Path:
-    path = working_directory / Path(spec).expanduser()
-    if not path.is_file():
-        raise TargetError(
-            f"There is no file {path}.",
-            hint="--inputs takes a JSON, JSON Lines or YAML file, or module:callable.",
-        )
-    return path
-
-
-def _entries_of_file(path: Path) -> list[tuple[str, object]]:
-    """Each entry with where it stands."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(f"{path} cannot be read: {error}.") from error
-    if path.suffix in {".jsonl", ".ndjson"}:
-        return _json_lines(path, text)
-    try:
-        content = yaml.safe_load(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TargetError(
-            f"{path} is not JSON: {error.msg}.", where=f"{path}:{error.lineno}:{error.colno}"
-        ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise TargetError(
-            f"{path} is not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}.",
-            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
-        ) from error
-    return _numbered(content, str(path))
-
-
-def _json_lines(path: Path, text: str) -> list[tuple[str, object]]:
-    entries: list[tuple[str, object]] = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            entries.append((f"line {number}", json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise TargetError(
-                f"Line {number} of {path} is not JSON: {error.msg}.",
-                where=f"{path}:{number}:{error.colno}",
-            ) from error
-    return entries
-
-
-def _numbered(content: object, where: str) -> list[tuple[str, object]]:
-    if content is None:
-        return []
-    if not isinstance(content, (list, tuple)):
-        raise TargetError(
-            f"{where} holds a {_kind(content)}, not a list.",
-            where=where,
-            hint="Sample inputs are a list with one entry an item.",
-        )
-    return [(f"entry {number}", entry) for number, entry in enumerate(content, start=1)]
-
-
-def _entries_of_callable(spec: str, working_directory: Path) -> list[tuple[str, object]]:
-    module_name, _, attribute = spec.rpartition(":")
-    try:
-        with loading_user_code(str(working_directory)):
-            found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise TargetError(
-            f"The sample inputs '{spec}' cannot be found: {error}.",
-            hint="Spell them module:callable, or name a file.",
-        ) from error
-    try:
-        content = found() if callable(found) else found
-        entries = (
-            list(content)
-            if isinstance(content, Iterable) and not isinstance(content, (str, bytes, Mapping))
-            else content
-        )
-    except Exception as error:
-        location = user_location(error)
-        raise UserCodeError(
-            f"'{spec}' raised {type(error).__name__} while it made the sample inputs.",
-            where=str(location) if location else None,
-            details=last_frames(error),
-        ) from error
-    return _numbered(entries, spec)
-
-
-def _kind(value: object) -> str:
-    return {dict: "mapping", str: "string", int: "number", float: "number", bool: "boolean"}.get(
-        type(value), type(value).__name__
-    )
-
-
-def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
-    """An entry as a mapping of input names to values, checked against the op's inputs."""
-    names = list(op.inputs)
-    required = [name for name in names if name not in op.optional_inputs]
-    whole_value = len(names) == 1 or len(required) == 1
-    if isinstance(entry, Mapping) and set(map(str, entry)) & set(names):
-        inputs = {str(name): value for name, value in entry.items()}
-    elif whole_value:
-        return {(names if len(names) == 1 else required)[0]: entry}
-    elif isinstance(entry, Mapping):
-        inputs = {str(name): value for name, value in entry.items()}
-    else:
-        raise TargetError(
-            f"An item of '{op.name}' is a mapping of its inputs, not a {_kind(entry)}.",
-            where=where,
-            hint=f"Its inputs: {', '.join(names) or 'none'}.",
-        )
-    unknown = [name for name in inputs if name not in names]
-    if unknown:
-        raise TargetError(
-            f"'{op.name}' has no input '{unknown[0]}'.",
-            where=where,
-            hint=nearest_or_some(unknown[0], names, "Its inputs"),
-        )
-    missing = [name for name in required if name not in inputs]
-    if missing:
-        raise TargetError(
-            f"Input '{missing[0]}' of '{op.name}' is missing.",
-            where=where,
-            hint=f"An item needs: {', '.join(required)}.",
-        )
-    return inputs

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from advisor.domain.errors import DynadviseError
+from advisor.domain.inputs_tag import inputs_tag
 from advisor.domain.workload import (
     GraphNode,
     MappedOp,
@@ -18,7 +19,6 @@ from advisor.emit.imports import JobImport, from_import, import_of, resources_of
 from advisor.emit.plain_form import GLOBAL_NAMES, LOCAL_NAMES, PlainForm
 from advisor.emit.source_text import dotted, identifier, quoted
 
-INPUTS_TAG = "dynadvise/inputs"
 READING, RESULTS = "all_items", "all_results"
 SPLITTING = f"{READING}_in_one_list", f"{READING}_in_batches"
 _READERS = {
@@ -64,7 +64,7 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         DynadviseError: It is not known, or the op takes what one entry cannot give.
     """
     op = description.mapped[0]
-    spelled = description.inputs or op.tags.get(INPUTS_TAG)
+    spelled = description.inputs or inputs_tag(description)
     if spelled is None:
         raise DynadviseError(
             f"It is not known where the items of {description.target.spelled} come from.",

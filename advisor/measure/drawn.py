@@ -70,13 +70,9 @@ def drawn_items(
 
 def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     """All items: from ``--inputs`` or the op's tag, else by running the job up to its fan-out."""
-    from advisor.dagster_bridge.sampling import (
-        DrawnSamples,
-        SampleItem,
-        draw_samples,
-        inputs_tag,
-        read_inputs,
-    )
+    from advisor.dagster_bridge.sampling import DrawnSamples, SampleItem, draw_samples
+    from advisor.domain.inputs_tag import inputs_tag
+    from advisor.measure.sample_inputs import read_inputs
 
     description = assignment.description
     spelled = assignment.inputs

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from advisor.dagster_bridge.sampling import draw_samples, inputs_tag, read_inputs
+from advisor.dagster_bridge.sampling import draw_samples
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError, UserCodeError
+from advisor.domain.inputs_tag import inputs_tag
+from advisor.measure.sample_inputs import read_inputs
 
 HERE = Path(__file__).parent
 
