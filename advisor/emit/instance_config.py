@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from advisor.domain.dagster_paths import NO_COMPUTE_LOGS
 from advisor.domain.quantities import percent, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, one_line
@@ -121,8 +122,7 @@ def _compute_logs(request: EmitRequest) -> list[str]:
             " stderr are not in the UI (context.log is). `dynadvise calibrate` measures the gain."
         ),
         "compute_logs:",
-        "  module: dagster._core.storage.noop_compute_log_manager",
-        "  class: NoOpComputeLogManager",
+        *(f"  {key}: {value}" for key, value in NO_COMPUTE_LOGS.items()),
     ]
 
 

@@ -17,6 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
+from advisor.domain.dagster_paths import NO_COMPUTE_LOGS
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
 from advisor.measure.calibration.subject import CalibrationSubject, Probe
@@ -26,12 +27,7 @@ from advisor.measure.workspace import MEMORY_FOLDER, folder_in_memory
 if TYPE_CHECKING:
     from advisor.measure.progress import Progress
 
-NO_LOGS = {
-    "compute_logs": {
-        "module": "dagster._core.storage.noop_compute_log_manager",
-        "class": "NoOpComputeLogManager",
-    }
-}
+NO_LOGS = {"compute_logs": NO_COMPUTE_LOGS}
 ITEMS = 3
 RUN_S = 6.0
 """About what one such run takes, its process included."""

@@ -10,20 +10,16 @@ import inspect
 import pickle
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.user_frames import is_user_file
 from advisor.domain.workload import Hotspot, HotspotCategory
 from advisor.measure.drawn import PICKLE_PROTOCOL
-from advisor.measure.meter import delayed_by_others_s
 from advisor.measure.orders import Assignment, DrawnItems
 from advisor.measure.session import session
-
-if TYPE_CHECKING:
-    from pyinstrument import Profiler
+from advisor.measure.stack_samples import StackFrame, StackSample, StackSampler
 
 CATEGORIES: tuple[HotspotCategory, ...] = (
     "user code",
@@ -64,65 +60,12 @@ class HotspotResult:
     html: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class StackSample:
-    """One sample: the stack, outermost frame first, its wall seconds and CPU seconds."""
-
-    stack: tuple[StackFrame, ...]
-    wall_s: float
-    cpu_s: float
-
-
-@dataclass(frozen=True, slots=True)
-class StackFrame:
-    """One frame of a sampled stack; ``line`` is the one being executed (0: a C function)."""
-
-    function: str
-    file: str
-    line: int
-
-
-@dataclass
-class _CpuRecorder:
-    """Notes at each of pyinstrument's samples how long the process has been busy.
-
-    That is its CPU time, and the time for which it could have run but found no free core.
-    """
-
-    profiler: Profiler
-    cpu_s: list[float] = field(default_factory=list)
-    last_s: float = 0.0
-
-    @staticmethod
-    def busy_s() -> float:
-        """Seconds of work so far."""
-        return time.process_time() + delayed_by_others_s()
-
-    def attach(self) -> None:
-        """Stand between the sampler and the profiler."""
-        original = self.profiler._sampler_saw_call_stack
-
-        def saw(*arguments: object) -> None:
-            now = self.busy_s()
-            self.cpu_s.append(now - self.last_s)
-            original(*arguments)  # type: ignore[arg-type]
-            self.last_s = self.busy_s()
-
-        self.profiler._sampler_saw_call_stack = saw  # type: ignore[assignment,method-assign]
-
-
 def profile_items(order: HotspotOrder) -> HotspotResult:
     """Run items under pyinstrument in this process: its first call and some later ones."""
-    from pyinstrument import Profiler
-
     with session(order.assignment, drawn=order.drawn) as opened:
-        # the op's event loop runs inside the profiled call, so it needs no async mode
-        profiler = Profiler(interval=order.interval_s, async_mode="disabled")
-        recorder = _CpuRecorder(profiler)
-        recorder.attach()
+        sampler = StackSampler(order.interval_s)
         deadline = float("inf")
-        profiler.start(caller_frame=inspect.currentframe())
-        recorder.last_s = recorder.busy_s()
+        sampler.start(inspect.currentframe())
         for item in order.items:
             results: dict[str, Mapping[str, object]] = {}
             for op in opened.chain:
@@ -132,19 +75,14 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
             deadline = min(deadline, time.perf_counter() + order.most_s)
             if time.perf_counter() >= deadline:
                 break
-        profiled = profiler.stop()
-        samples = [
-            StackSample(_frames(stack), wall_s, cpu_s)
-            for (stack, wall_s), cpu_s in zip(profiled.frame_records, recorder.cpu_s, strict=False)
-        ]
         hotspots, shares = hottest(
-            samples, _own_directories(order.assignment), _awaiting(order.assignment)
+            sampler.stop(), _own_directories(order.assignment), _awaiting(order.assignment)
         )
         return HotspotResult(
             hotspots,
             shares,
             opened.executions,
-            profiler.output_html() if order.html else None,
+            sampler.html() if order.html else None,
         )
 
 
@@ -167,26 +105,6 @@ def _own_directories(assignment: Assignment) -> tuple[str, ...]:
             if (folder / "__init__.py").exists():
                 found.add(f"{folder}/")
     return tuple(sorted(found))
-
-
-def _frames(stack: Iterable[str]) -> tuple[StackFrame, ...]:
-    """Read pyinstrument's frame identifiers: function, file, first line, attributes."""
-    frames = []
-    for identifier in stack:
-        function, file, first_line, *attributes = identifier.split("\x00")
-        if file == "<thread>":
-            continue
-        numbers = attributes[0].split("\x01") if attributes else []
-        line = next((int(n[1:]) for n in numbers if n[:1] == "l" and n[1:].isdigit()), 0)
-        if not attributes:
-            head, _, tail = first_line.partition("\x01")
-            first_line = head
-            line = next(
-                (int(n[1:]) for n in tail.split("\x01") if n[:1] == "l" and n[1:].isdigit()), 0
-            )
-        number = int(first_line) if first_line.isdigit() else 0
-        frames.append(StackFrame(function, file, line or number))
-    return tuple(frames)
 
 
 def _place(stack: Sequence[StackFrame], own: tuple[str, ...]) -> StackFrame | None:

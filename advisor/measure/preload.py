@@ -12,6 +12,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from advisor.domain.dagster_paths import MULTIPROCESS_EXECUTOR
 from advisor.domain.workload import TargetReference
 from advisor.measure.import_trace import RootImport, traced_imports
 
@@ -51,7 +52,7 @@ def derive_roots(request: DeriveRequest) -> StepImports:
     and then imports the user's code.
     """
     process = importlib.import_module("psutil").Process()  # ours, not the step's
-    importlib.import_module("dagster._core.executor.multiprocess")  # the forkserver has it anyway
+    importlib.import_module(MULTIPROCESS_EXECUTOR)  # the forkserver has it anyway
     with traced_imports() as found:
         _as_a_step_does(request.instance_home)
     dagsters = tuple(root.module for root in _worth(found))

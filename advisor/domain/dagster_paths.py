@@ -1,0 +1,12 @@
+"""Modules of Dagster that are named in text, not imported; a test pins that they are there."""
+
+from __future__ import annotations
+
+MULTIPROCESS_EXECUTOR = "dagster._core.executor.multiprocess"
+"""Imported by every forkserver of Dagster's."""
+
+NO_COMPUTE_LOGS = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""``compute_logs`` of ``dagster.yaml`` by which the output of steps is not captured."""
