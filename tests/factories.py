@@ -37,6 +37,7 @@ from advisor.domain.analysis import (
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
+from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.host import (
     CalibrationRun,
     CpuScaling,
@@ -54,7 +55,6 @@ from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import (
     ConcurrencyProbe,
     ExecutorSetting,
-    GraphNode,
     Hotspot,
     ItemSample,
     MappedOp,
@@ -62,7 +62,6 @@ from advisor.domain.workload import (
     OpReference,
     SourceLocation,
     TargetReference,
-    Wire,
     WorkloadDescription,
     WorkloadProfile,
 )

@@ -9,7 +9,7 @@ from typing import Any, get_type_hints
 
 from dagster import GraphDefinition, IAttachDifferentObjectToOpContext, OpDefinition
 
-from advisor.domain.workload import GraphNode, Wire
+from advisor.domain.graph import GraphNode, Wire
 
 
 def graph_that_fans_out(

@@ -18,7 +18,7 @@ from advisor.dagster_bridge.private import (
     default_job_io_manager,
     default_job_io_manager_with_fs_io_manager_schema,
 )
-from advisor.domain.workload import GraphNode, Wire
+from advisor.domain.graph import GraphNode, Wire
 
 _IO_MANAGER = "io_manager"
 _OUR_TAGS = "dynadvise/"

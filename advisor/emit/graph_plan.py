@@ -6,7 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import GraphNode, WorkloadDescription
+from advisor.domain.graph import GraphNode
+from advisor.domain.workload import WorkloadDescription
 from advisor.emit.source_text import dotted, identifier
 
 Source = tuple[str, str]  # (node, output); ("", name): an input of the graph itself

@@ -6,15 +6,9 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 
 from advisor.domain.errors import DynadviseError
+from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.inputs_tag import inputs_tag
-from advisor.domain.workload import (
-    GraphNode,
-    MappedOp,
-    OpReference,
-    Wire,
-    WorkerKind,
-    WorkloadDescription,
-)
+from advisor.domain.workload import MappedOp, OpReference, WorkerKind, WorkloadDescription
 from advisor.emit.imports import JobImport, from_import, import_of, resources_of_module, user_module
 from advisor.emit.plain_form import GLOBAL_NAMES, LOCAL_NAMES, PlainForm
 from advisor.emit.source_text import dotted, identifier, quoted

@@ -6,7 +6,8 @@ import keyword
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from advisor.domain.workload import GraphNode, WorkerKind, WorkloadDescription
+from advisor.domain.graph import GraphNode
+from advisor.domain.workload import WorkerKind, WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, in_order
 from advisor.emit.source_text import WIDTH, quoted
 

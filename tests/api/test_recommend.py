@@ -13,8 +13,8 @@ from advisor.api.recommend import predict, recommend
 from advisor.domain.advice import RejectionKind
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError, DynadviseError
+from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import GraphNode, Wire
 from advisor.emit import EmitRequest, emit
 from advisor.store import SavedProfile
 

@@ -12,7 +12,8 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import GraphNode, OpReference, TargetReference, Wire
+from advisor.domain.graph import GraphNode, Wire
+from advisor.domain.workload import OpReference, TargetReference
 from advisor.emit import emit
 from advisor.emit.source_text import comment, literal, prose, quoted
 
