@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 
 import pytest
 from fabricated_instance import Event, Run, multiprocess_events, step_events, write_instance
 
-from advisor.dagster_bridge import event_log
 from advisor.dagster_bridge.event_log import EventRow, RunRow, assemble_run, list_runs, read_run
+from advisor.dagster_bridge.event_log.sources import rows_by_records
 from advisor.dagster_bridge.recorded_instance import open_instance_read_only
 from advisor.domain.errors import DynadviseError
 
@@ -87,7 +88,7 @@ def test_dagsters_own_instance_tells_the_same_as_its_files(real_home: Path) -> N
         for row in rows:
             assert read_run(instance, row.run_id) == read_run(source, row.run_id)
             assert list_runs(instance)[0].target == rows[0].target
-            public = event_log._rows_by_records(instance.event_log_storage, row.run_id)
+            public = rows_by_records(instance.event_log_storage, row.run_id)
             own = read_run(source, row.run_id)
             slow = assemble_run(row, public)
             assert [step.step_key for step in slow.steps] == [step.step_key for step in own.steps]
@@ -195,13 +196,13 @@ def test_a_large_log_is_read_without_parsing_each_event(
     items = 2_000
     home = write_instance(tmp_path / "home", [Run("big", multiprocess_events(items))])
     parsed: list[str] = []
-    original = event_log._json_object
+    original = json.loads
 
-    def counting(text: str | None):
-        parsed.append(text or "")
-        return original(text)
+    def counting(text: str, **options: object) -> object:
+        parsed.append(text)
+        return original(text, **options)
 
-    monkeypatch.setattr(event_log, "_json_object", counting)
+    monkeypatch.setattr(json, "loads", counting)
     run = read_run(open_instance_read_only(home), "big")
     assert len(run.steps) == items + 2
     assert run.event_count == 13 * (items + 2) + 4

@@ -73,7 +73,7 @@ class StoredRuns:
         storage = self._event_storage
         if isinstance(storage, SqlEventLogStorage) and _keeps_fractions(storage, run_id):
             return _rows_by_columns(storage, run_id)
-        return _rows_by_records(storage, run_id)
+        return rows_by_records(storage, run_id)
 
 
 def _row_of(record: RunRecord) -> RunRow:
@@ -148,7 +148,7 @@ def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:
             )
 
 
-def _rows_by_records(storage: EventLogStorage, run_id: str) -> Iterator[EventRow]:
+def rows_by_records(storage: EventLogStorage, run_id: str) -> Iterator[EventRow]:
     """The rows of any storage, by Dagster's public paged call."""
     from advisor.dagster_bridge.private import serialize_value
 
