@@ -36,7 +36,7 @@ from advisor.domain.analysis import (
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
-from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck, Verdict
 from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.host import (
     CalibrationRun,
@@ -473,10 +473,10 @@ def make_gate_report(**changes: Any) -> GateReport:
     finding = make_advice().warnings[0]
     target = TargetCheck(
         "shop.chunks:process_all",
-        "FAIL",
+        Verdict.FAIL,
         timings=(
-            OpTiming("process_chunk", "FAIL", 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
-            OpTiming("gather", "COULD NOT MEASURE", reason="it died"),
+            OpTiming("process_chunk", Verdict.FAIL, 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
+            OpTiming("gather", Verdict.NOT_MEASURED, reason="it died"),
         ),
         proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "process_chunk")),
         advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),
@@ -484,7 +484,8 @@ def make_gate_report(**changes: Any) -> GateReport:
         notes=("A note.",),
     )
     return replace(
-        GateReport("FAIL", (target,), static=False, base="main", notes=("A note.",)), **changes
+        GateReport(Verdict.FAIL, (target,), static=False, base="main", notes=("A note.",)),
+        **changes,
     )
 
 

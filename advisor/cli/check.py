@@ -164,7 +164,7 @@ def command(
     (with --strict; else a warning and 0) or nothing could be measured at all.
     """
     from advisor.api.check import check as run_check
-    from advisor.domain.gate import exit_status
+    from advisor.domain.gate import Verdict, exit_status
 
     check = _completed(check, state.settings, spelled_inputs)
     with state.progress() as progress:
@@ -172,7 +172,7 @@ def command(
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
     _show(state, report, form, output, root=_root(check.folder), status=status)
     _summarize(state, report, check.folder)
-    if report.verdict in {"INCONCLUSIVE", "COULD NOT MEASURE"}:
+    if report.verdict in {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
         hint = "" if status else " --strict makes this exit with 3."
         state.warn(f"the gate could not decide ({report.verdict}).{hint}")
     return status

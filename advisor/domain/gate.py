@@ -10,9 +10,19 @@ from typing import Literal
 from advisor.domain.finding import SEVERITIES, Finding
 from advisor.domain.workload import SourceLocation
 
-Verdict = Literal["PASS", "FAIL", "INCONCLUSIVE", "COULD NOT MEASURE"]
 TimingBasis = Literal["base revision", "committed profile"]
 ProxyName = Literal["items", "errors", "steps", "events", "input_bytes", "output_bytes", "modules"]
+
+
+class Verdict(str, Enum):
+    """What the gate says; the mildest first."""
+
+    PASS = "PASS"  # noqa: S105 - no password
+    INCONCLUSIVE = "INCONCLUSIVE"
+    NOT_MEASURED = "COULD NOT MEASURE"
+    FAIL = "FAIL"
+
+    __str__ = str.__str__
 
 
 class Obstacle(str, Enum):
@@ -153,12 +163,9 @@ class GateReport:
         return finding_fails(finding, self.failing)
 
 
-_ORDER: tuple[Verdict, ...] = ("PASS", "INCONCLUSIVE", "COULD NOT MEASURE", "FAIL")
-
-
 def worst(verdicts: tuple[Verdict, ...]) -> Verdict:
     """The verdict that counts for all; nothing at all could not be measured."""
-    return max(verdicts, key=_ORDER.index) if verdicts else "COULD NOT MEASURE"
+    return max(verdicts, key=list(Verdict).index) if verdicts else Verdict.NOT_MEASURED
 
 
 def finding_fails(finding: Finding, failing: tuple[str, ...]) -> bool:
@@ -175,10 +182,10 @@ def judged(
     """The target with its verdict: the worst of what was found and what was not."""
     verdicts: list[Verdict] = [timing.verdict for timing in check.timings if not timing.new]
     if error or not (static or verdicts):
-        verdicts.append("COULD NOT MEASURE")
+        verdicts.append(Verdict.NOT_MEASURED)
     if any(finding_fails(finding, tuple(failing)) for finding in check.findings):
-        verdicts.append("FAIL")
-    return replace(check, verdict=worst(tuple(verdicts) or ("PASS",)))
+        verdicts.append(Verdict.FAIL)
+    return replace(check, verdict=worst(tuple(verdicts) or (Verdict.PASS,)))
 
 
 def without_ignored(
@@ -197,9 +204,9 @@ def exit_status(report: GateReport, *, strict: bool = False, exit_zero: bool = F
     0 passed; 1 failed; 2 the user's code could not be loaded or raised while it was measured;
     3 could not decide, under ``strict``, or nothing was measured at all.
     """
-    if exit_zero or report.verdict == "PASS":
+    if exit_zero or report.verdict is Verdict.PASS:
         return 0
-    if report.verdict == "FAIL":
+    if report.verdict is Verdict.FAIL:
         return 1
     if any(target.user_code_failed for target in report.targets):
         return 2

@@ -15,9 +15,9 @@ from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.store import SavedProfile
 
 _VERDICTS: Mapping[comparison.Outcome, Verdict] = {
-    "slower": "FAIL",
-    "fine": "PASS",
-    "open": "INCONCLUSIVE",
+    "slower": Verdict.FAIL,
+    "fine": Verdict.PASS,
+    "open": Verdict.INCONCLUSIVE,
 }
 
 
@@ -123,7 +123,7 @@ def not_timed(op: OpSurvey, obstacle: Obstacle, reason: str) -> OpTiming:
     """An op of head without a timing."""
     return OpTiming(
         op.handle,
-        "COULD NOT MEASURE",
+        Verdict.NOT_MEASURED,
         reason=reason,
         location=op.location,
         obstacle=obstacle,

@@ -12,6 +12,7 @@ from advisor.domain.gate import (
     OpTiming,
     ProxyCount,
     TargetCheck,
+    Verdict,
     judged,
     without_ignored,
 )
@@ -28,7 +29,7 @@ def of_definitions(
     inspected: Inspected, options: CheckOptions, advice: AdviceCheck | None = None
 ) -> TargetCheck:
     """A target of which only the definitions were looked at, if they could be loaded."""
-    check = TargetCheck(inspected.target, "PASS", advice=advice)
+    check = TargetCheck(inspected.target, Verdict.PASS, advice=advice)
     return _closed(check, inspected, inspected.findings, options)
 
 
@@ -42,7 +43,7 @@ def of_measurements(
         proxies = tuple(compared_counts(base, head))
     check = TargetCheck(
         subject.target,
-        "PASS",
+        Verdict.PASS,
         timings=timings,
         proxies=proxies,
         advice=advice,

@@ -26,10 +26,10 @@ from advisor.render.document import (
 )
 
 _TONES: dict[Verdict, Tone] = {
-    "PASS": "good",
-    "FAIL": "bad",
-    "INCONCLUSIVE": "warn",
-    "COULD NOT MEASURE": "warn",
+    Verdict.PASS: "good",
+    Verdict.FAIL: "bad",
+    Verdict.INCONCLUSIVE: "warn",
+    Verdict.NOT_MEASURED: "warn",
 }
 _COLUMNS = tuple(Column(title, left=True) for title in ("what", "verdict", "measured"))
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import AdviceCheck, GateReport, OpTiming
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, Verdict
 from advisor.domain.gate_words import bounds, more_pairs
 from advisor.domain.quantities import count, percent, seconds
 from advisor.domain.workload import SourceLocation
@@ -28,9 +28,9 @@ def timing_sentence(timing: OpTiming) -> str:
         parts.append(f"{timing.pairs} pairs")
     else:
         parts.append(f"{timing.pairs} processes, weaker than against --base")
-    if timing.verdict == "INCONCLUSIVE":
+    if timing.verdict is Verdict.INCONCLUSIVE:
         parts.append(more_pairs(timing))
-    elif timing.certainly_slower and timing.verdict == "PASS":
+    elif timing.certainly_slower and timing.verdict is Verdict.PASS:
         parts.append("slower, within the limit")
     return "; ".join(parts)
 

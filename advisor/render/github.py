@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import GateReport
+from advisor.domain.gate import GateReport, Verdict
 from advisor.render import gate_wording as wording
 from advisor.render.escaping import github_data, github_property
 
@@ -13,7 +13,7 @@ from advisor.render.escaping import github_data, github_property
 def render(report: GateReport, root: Path) -> str:
     """One annotation a finding, and one with the verdict."""
     lines = [_annotation(finding, report, root) for finding in report.findings]
-    level = {"PASS": "notice", "FAIL": "error"}.get(report.verdict, "warning")
+    level = {Verdict.PASS: "notice", Verdict.FAIL: "error"}.get(report.verdict, "warning")
     headline = f"{report.verdict}: {wording.headline(report)}"
     lines.append(f"::{level} title=dynadvise::{github_data(headline)}")
     return "\n".join(lines) + "\n"

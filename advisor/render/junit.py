@@ -7,7 +7,7 @@ from pathlib import Path
 # Only written here, never parsed.
 from xml.etree import ElementTree as ET
 
-from advisor.domain.gate import GateReport, TargetCheck
+from advisor.domain.gate import GateReport, TargetCheck, Verdict
 from advisor.render import gate_wording as wording
 from advisor.render.escaping import printable
 
@@ -42,11 +42,11 @@ def _cases(suite: ET.Element, target: TargetCheck, report: GateReport, root: Pat
     for timing in target.timings:
         case = _case(suite, target, f"timing of {timing.op}")
         sentence = printable(wording.timing_sentence(timing))
-        if timing.verdict == "FAIL":
+        if timing.verdict is Verdict.FAIL:
             ET.SubElement(case, "failure", message=sentence, type="slower")
-        elif timing.verdict == "INCONCLUSIVE":
+        elif timing.verdict is Verdict.INCONCLUSIVE:
             ET.SubElement(case, "skipped", message=sentence)
-        elif timing.verdict == "COULD NOT MEASURE":
+        elif timing.verdict is Verdict.NOT_MEASURED:
             ET.SubElement(case, "error", message=sentence, type="not measured")
         else:
             ET.SubElement(case, "system-out").text = sentence
@@ -61,11 +61,11 @@ def _cases(suite: ET.Element, target: TargetCheck, report: GateReport, root: Pat
         else:
             ET.SubElement(case, "system-out").text = printable(f"{finding.severity}: {text}")
     verdict = _case(suite, target, "verdict")
-    if target.verdict == "INCONCLUSIVE":
+    if target.verdict is Verdict.INCONCLUSIVE:
         ET.SubElement(verdict, "skipped", message=target.verdict)
-    elif target.verdict == "COULD NOT MEASURE":
+    elif target.verdict is Verdict.NOT_MEASURED:
         ET.SubElement(verdict, "error", message=target.verdict, type="not measured")
-    elif target.verdict == "FAIL":
+    elif target.verdict is Verdict.FAIL:
         ET.SubElement(verdict, "failure", message=target.verdict, type="gate")
 
 

@@ -10,7 +10,7 @@ import jsonschema
 import pytest
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck, Verdict
 from advisor.domain.workload import SourceLocation
 from advisor.render import github, junit, sarif
 from advisor.render.forms.encoding import json_text
@@ -31,16 +31,16 @@ SLOWER = Finding(
 )
 PLACELESS = Finding("DYN104", "warning", "No place: at all, really", "", None, "shop:job")
 REPORT = GateReport(
-    verdict="FAIL",
+    verdict=Verdict.FAIL,
     targets=(
         TargetCheck(
             "shop:job",
-            "FAIL",
+            Verdict.FAIL,
             timings=(
-                OpTiming("work", "FAIL", 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
-                OpTiming("wait", "INCONCLUSIVE", 1.02, 0.9, 1.2, 0.01, 0.01, 20, 70),
-                OpTiming("dead", "COULD NOT MEASURE", reason="it died"),
-                OpTiming("calm", "PASS", 1.0, 0.98, 1.03, 0.01, 0.01, 7),
+                OpTiming("work", Verdict.FAIL, 1.5, 1.2, float("inf"), 0.01, 0.015, 10),
+                OpTiming("wait", Verdict.INCONCLUSIVE, 1.02, 0.9, 1.2, 0.01, 0.01, 20, 70),
+                OpTiming("dead", Verdict.NOT_MEASURED, reason="it died"),
+                OpTiming("calm", Verdict.PASS, 1.0, 0.98, 1.03, 0.01, 0.01, 7),
             ),
             proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "work")),
             advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),

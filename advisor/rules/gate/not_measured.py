@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import Obstacle, OpTiming
+from advisor.domain.gate import Obstacle, OpTiming, Verdict
 
 CODE = "DYN104"
 MEANING = "an op, or a whole target, could not be measured"
@@ -16,7 +16,7 @@ REMEDY = (
 
 def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
     """A note where the base has no such op; DYN109 says what is unlike."""
-    if timing.verdict != "COULD NOT MEASURE" or timing.obstacle is Obstacle.UNLIKE:
+    if timing.verdict is not Verdict.NOT_MEASURED or timing.obstacle is Obstacle.UNLIKE:
         return None
     return Finding(
         CODE,

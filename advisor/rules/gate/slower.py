@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import OpTiming
+from advisor.domain.gate import OpTiming, Verdict
 from advisor.domain.gate_words import bounds
 
 CODE = "DYN101"
@@ -14,7 +14,7 @@ REMEDY = "`dynadvise profile TARGET --flamegraph FILE` shows where the time goes
 
 def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
     """By the verdict on its pairs."""
-    if timing.verdict != "FAIL":
+    if timing.verdict is not Verdict.FAIL:
         return None
     return Finding(
         CODE,

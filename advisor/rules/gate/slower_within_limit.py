@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import OpTiming
+from advisor.domain.gate import OpTiming, Verdict
 from advisor.domain.gate_words import bounds, more_pairs
 
 CODE = "DYN102"
@@ -14,14 +14,14 @@ REMEDY = "Within the limit. Where it is not decided, more pairs would: `--pairs 
 
 def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
     """Where "not slower" is rejected, however small the slowdown."""
-    if timing.verdict in {"FAIL", "COULD NOT MEASURE"} or not timing.certainly_slower:
+    if timing.verdict in {Verdict.FAIL, Verdict.NOT_MEASURED} or not timing.certainly_slower:
         return None
     return Finding(
         CODE,
         "warning",
         f"`{timing.op}` is certainly slower: {bounds(timing)} over {timing.pairs} measurements; "
         f"the limit is {limit}.",
-        more_pairs(timing) if timing.verdict == "INCONCLUSIVE" else "Within the limit.",
+        more_pairs(timing) if timing.verdict is Verdict.INCONCLUSIVE else "Within the limit.",
         timing.location,
         target,
     )

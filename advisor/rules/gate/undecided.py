@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import OpTiming
+from advisor.domain.gate import OpTiming, Verdict
 from advisor.domain.gate_words import bounds, more_pairs
 
 CODE = "DYN103"
@@ -14,7 +14,7 @@ REMEDY = "Allow more pairs (`--pairs N`, the finding says how many), or use a qu
 
 def check(timing: OpTiming, target: str, limit: str) -> Finding | None:
     """Of an op that is not certainly slower either."""
-    if timing.verdict != "INCONCLUSIVE" or timing.certainly_slower:
+    if timing.verdict is not Verdict.INCONCLUSIVE or timing.certainly_slower:
         return None
     remedy = more_pairs(timing)
     if timing.pairs_to_decide is not None:
