@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from statistics import median
 
 import numpy as np
@@ -92,78 +93,88 @@ def overhead_model_from_runs(
     """
     observed = overhead_from_runs(runs)
     multiprocess = {**(base.multiprocess if base else {}), **observed.multiprocess}
-    serial = observed.in_process or (base.in_process if base else None)
-    if serial is None and multiprocess:
+    serial = observed.in_process or (base.in_process if base else _serial(multiprocess, runs))
+    known = base or OverheadModel(
+        execute_in_process=serial,
+        in_process=serial,
+        multiprocess={},
+        cli_start_s=None,
+        store_byte_s=0.0,
+        load_byte_s=0.0,
+    )
+    return replace(
+        known,
+        in_process=serial,
+        multiprocess=multiprocess,
+        drift=_drift(runs, known.drift),
+        # These are of calibration runs, and the overhead is no more of those.
+        moments=1,
+        noise=0.0,
+        measured_cpu_s={},
+        transfer_s=0.0,
+    )
+
+
+def _serial(
+    multiprocess: Mapping[str, MultiprocessOverhead], runs: Sequence[ObservedRun]
+) -> InProcessOverhead:
+    """What a run in process costs at least, from runs that were none.
+
+    Raises:
+        DynadviseError: The runs show no executor that the model knows.
+    """
+    if multiprocess:
         # Loading and storing of a small value are what a step in process costs at least.
         cheapest = min(multiprocess.values(), key=lambda overhead: overhead.load_s)
-        serial = InProcessOverhead(
+        return InProcessOverhead(
             start_s=cheapest.start_s,
             step_s=cheapest.load_s + cheapest.finish_s,
             fan_out_output_s=cheapest.fan_out_output_s,
             collect_input_s=cheapest.collect_input_s,
             end_s=cheapest.end_s,
         )
-    if serial is None and observed.delegated:
-        serial = merged([_in_process_at_least(run) for run in _delegated_runs(runs)], median)
-    if serial is None:
+    delegated = [run for run in runs if run.executor in DELEGATING and mapped_steps(run)]
+    if not delegated:
         raise DynadviseError(
             "The runs show no executor to learn a host's overhead from.",
             hint="`dynadvise calibrate` measures this host.",
         )
-    return OverheadModel(
-        execute_in_process=base.execute_in_process if base else serial,
-        in_process=serial,
-        multiprocess=multiprocess,
-        cli_start_s=base.cli_start_s if base else None,
-        store_byte_s=base.store_byte_s if base else 0.0,
-        load_byte_s=base.load_byte_s if base else 0.0,
-        cpu_scaling=base.cpu_scaling if base else (),
-        process_start_s=base.process_start_s if base else 0.3,
-        drift=_drift(runs, base),
-    )
+    return merged([_in_process_at_least(run) for run in delegated], median)
 
 
 def workload_from_runs(
-    runs: Sequence[ObservedRun],
-    op: str | None = None,
-    measured: WorkloadProfile | None = None,
+    runs: Sequence[ObservedRun], measured: WorkloadProfile | None = None
 ) -> WorkloadProfile:
     """The workload as runs show it: one sample a successful mapped step.
 
     Args:
         runs: Of one job, newest first.
-        op: One mapped op (its step key without a mapping key); None: the whole chain.
         measured: An earlier measurement of it, for what a log does not tell: the share of an
             item that is CPU work, its memory, its bytes.
 
     Raises:
-        DynadviseError: No mapped step of that op succeeded.
+        DynadviseError: No mapped step succeeded.
     """
     keys: dict[str, int] = {}
     chain: dict[str, list[tuple[ObservedRun, ObservedStep]]] = {}
     for run in runs:
         for step in mapped_steps(run):
-            if step.status != "success" or (op is not None and step.op != op):
-                continue
-            keys.setdefault(str(step.mapping_key), len(keys))
-            chain.setdefault(step.op, []).append((run, step))
+            if step.status == "success":
+                keys.setdefault(str(step.mapping_key), len(keys))
+                chain.setdefault(step.op, []).append((run, step))
     if not chain:
         ops = sorted({step.op for run in runs for step in mapped_steps(run)})
         raise DynadviseError(
-            f"No mapped step{f' of {op!r}' if op else ''} succeeded in these runs.",
+            "No mapped step succeeded in these runs.",
             hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
         )
     known = {profile.handle: profile for profile in measured.ops} if measured else {}
     profiles = tuple(
         _op_profile(handle, found, keys, known.get(handle)) for handle, found in chain.items()
     )
-    fan_outs = [found for run in runs if (found := fan_out_step(run)) is not None]
+    fan_outs = [first for run in runs if (first := fan_out_step(run)) is not None]
+    before_first = spans_s(fan_outs, "inputs_s", "first_output_s")
     collects = [step for run in runs for step in collect_steps(run)]
-    before_first = [
-        max(0.0, step.first_output_s - step.inputs_s)
-        for step in fan_outs
-        if step.first_output_s is not None and step.inputs_s is not None
-    ]
     collecting = [seconds for step in collects if (seconds := compute_s(step)) is not None]
     items = next((count for run in runs if (count := item_count(run))), len(keys))
     samples = sum(len(found) for found in chain.values())
@@ -210,19 +221,14 @@ def _op_profile(
             preloaded.append(sample)
         else:
             first.append(sample)
-    resources = [
-        step.resource_init_s - step.resource_init_started_s
-        for run, step in found
-        if run.executor != "in_process"
-        and step.resource_init_s is not None
-        and step.resource_init_started_s is not None
-    ]
+    apart = [step for run, step in found if run.executor != "in_process"]
+    resources = spans_s(apart, "resource_init_started_s", "resource_init_s")
     return OpProfile(
         handle=handle,
         first_calls=tuple(first),
         preloaded_first_calls=tuple(preloaded),
         later_calls=tuple(later),
-        resource_init_s=max(0.0, median(resources)) if resources else 0.0,
+        resource_init_s=median(resources or [0.0]),
         base_rss_bytes=known.base_rss_bytes if known else 0,
         first_call_modules=known.first_call_modules if known else (),
         unsafe_modules=known.unsafe_modules if known else {},
@@ -259,10 +265,6 @@ def _sample(
     )
 
 
-def _delegated_runs(runs: Sequence[ObservedRun]) -> list[ObservedRun]:
-    return [run for run in runs if run.executor in DELEGATING and mapped_steps(run)]
-
-
 def _in_process_at_least(run: ObservedRun) -> InProcessOverhead:
     """What a pod, container or task does in a step that one process would have to do as well."""
     done = [step for step in mapped_steps(run) if step.status == "success"]
@@ -295,8 +297,8 @@ def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
     )
 
 
-def _drift(runs: Sequence[ObservedRun], base: OverheadModel | None) -> float:
-    """Relative standard deviation of a launch between like runs; at least the base's, or 5 %."""
+def _drift(runs: Sequence[ObservedRun], least: float) -> float:
+    """Relative standard deviation of a launch between like runs; at least ``least``."""
     groups: dict[tuple[str, int | None], list[float]] = defaultdict(list)
     for run in runs:
         boots = spans_s(mapped_steps(run), "worker_starting_s", "worker_started_s")
@@ -304,5 +306,4 @@ def _drift(runs: Sequence[ObservedRun], base: OverheadModel | None) -> float:
             groups[method_key(run), run.max_concurrent].append(float(np.log(median(boots))))
     squares = sum(float(np.var(logs) * len(logs)) for logs in groups.values())
     freedom = sum(len(logs) - 1 for logs in groups.values())
-    floor = base.drift if base else 0.05
-    return floor if freedom < 2 else max(floor, float((squares / freedom) ** 0.5))
+    return least if freedom < 2 else max(least, float((squares / freedom) ** 0.5))
