@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+from advisor.cli.context import CommandContext, show_texts
 from advisor.measure.sole_use import lock_path, sole_use
 
 HOLDER = """
@@ -93,3 +94,16 @@ def test_without_a_folder_to_write_to_it_measures_all_the_same(tmp_path, monkeyp
     with sole_use():
         assert not lock_path().exists()
     assert not caplog.records
+
+
+@pytest.mark.parametrize(("verbosity", "shown"), [(0, "Waiting: process"), (-1, "")])
+def test_q_is_heard(holder, capsys, monkeypatch, verbosity, shown):
+    terminal = logging.getLogger("dynadvise.terminal")
+    monkeypatch.setattr(terminal, "handlers", [])
+    monkeypatch.setattr(terminal, "propagate", True)
+    show_texts(CommandContext(verbosity=verbosity))
+    holder(0.5)
+    with sole_use(60):
+        stderr = capsys.readouterr().err
+    assert stderr.startswith(shown)
+    assert bool(stderr) == bool(shown)
