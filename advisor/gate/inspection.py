@@ -68,9 +68,9 @@ def inspect_targets(options: CheckOptions) -> list[Inspected]:
             return cast("list[Inspected]", result.value)
         if len(targets) == 1:
             return [Inspected(targets[0], error=result.failure.as_note(targets[0]))]
-        return [found for target in targets for found in inspect((target,))]
+        return [inspected for target in targets for inspected in inspect((target,))]
 
-    return [with_findings(options, found) for found in inspect(options.targets)]
+    return [with_findings(options, inspected) for inspected in inspect(options.targets)]
 
 
 def inspect_here(request: InspectionRequest) -> list[Inspected]:
@@ -98,35 +98,35 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
     )
 
 
-def with_findings(options: CheckOptions, found: Inspected) -> Inspected:
+def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
     """Apply the rules to the definitions, and lay them beside the committed profile.
 
     Raises:
         ProfileError: The profile is damaged or too new.
     """
-    if found.description is None:
-        return found
+    if inspected.description is None:
+        return inspected
     from advisor.domain.rule_facts import CheckFacts, ProfiledFacts
     from advisor.measure.machine import host_facts
     from advisor.rules.static import run_checks
 
-    description = found.description
+    description = inspected.description
     # For the commands that findings print.
     if options.run_config is not None:
         description = replace(description, run_config_file=str(options.run_config))
-    if (inputs := options.inputs.get(found.target)) is not None:
+    if (inputs := options.inputs.get(inspected.target)) is not None:
         description = replace(description, inputs=inputs)
     profile = committed_profile(options, description)
     facts = CheckFacts(
         description=description,
         host=host_facts(),
-        job=found.job,
-        instance=found.instance,
+        job=inspected.job,
+        instance=inspected.instance,
     )
     if profile is not None:
         profiled = ProfiledFacts(profile.description, profile.host.facts, options.max_regret)
         facts = replace(facts, advice=profile.advice, profiled=profiled)
-    return replace(found, description=description, findings=run_checks(facts))
+    return replace(inspected, description=description, findings=run_checks(facts))
 
 
 def committed_profile(

@@ -163,20 +163,20 @@ class ChildProcesses:
 
 def repeats_for(surveys: Iterable[Survey], handle: str) -> int:
     """Timed calls an item, the same on both sides: about 0.8 s in all, and 100 at most."""
-    found = _surveyed(surveys, handle)
-    if not found or any(op.memoises for op in found):
+    ops = _surveyed(surveys, handle)
+    if not ops or any(op.memoises for op in ops):
         return 1
-    pass_s = max(SHORTEST_S, *(op.warm_s * max(1, len(op.calls)) for op in found))
+    pass_s = max(SHORTEST_S, *(op.warm_s * max(1, len(op.calls)) for op in ops))
     return min(_MOST_REPEATS, max(1, round(_TIMED_S / pass_s)))
 
 
 def turns_for(surveys: Iterable[Survey], handle: str) -> int:
     """Turns in which the calls of one process are made: as many calls in each as 10 ms allow."""
-    found = _surveyed(surveys, handle)
-    if not found:
+    ops = _surveyed(surveys, handle)
+    if not ops:
         return 1
-    calls = repeats_for(surveys, handle) * max(1, *(len(op.calls) for op in found))
-    call_s = max(SHORTEST_S, *(op.warm_s for op in found))
+    calls = repeats_for(surveys, handle) * max(1, *(len(op.calls) for op in ops))
+    call_s = max(SHORTEST_S, *(op.warm_s for op in ops))
     return math.ceil(calls / max(1, round(_TURN_S / call_s)))
 
 

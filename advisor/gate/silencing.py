@@ -37,10 +37,10 @@ def _is_silenced(finding: Finding, folder: Path) -> bool:
 
 
 def _names(line: str, code: str) -> bool:
-    found = _COMMENT.search(line)
-    if found is None:
+    comment = _COMMENT.search(line)
+    if comment is None:
         return False
-    codes = found["codes"]
+    codes = comment["codes"]
     return codes is None or code in {name.strip() for name in codes.split(",")}
 
 

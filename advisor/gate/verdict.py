@@ -61,20 +61,22 @@ def _findings(subject: Subject, check: TargetCheck, options: CheckOptions) -> It
     job = mapped[0].location if mapped else None
     places = {op.handle: op.location for op in subject.head_ops}
     limit = options.max_regression
-    found: list[Finding | None] = []
+    findings: list[Finding | None] = []
     for timing in check.timings:
         finding = gate_rules.timing_finding(timing, check.target, limit)
         if finding is not None:
             remedy = spelled_out(finding.remedy, subject.description)
-            found.append(replace(finding, remedy=remedy))
-        found.append(gate_rules.other_results.check(timing, check.target))
+            findings.append(replace(finding, remedy=remedy))
+        findings.append(gate_rules.other_results.check(timing, check.target))
     for proxy in check.proxies:
         place = places.get(proxy.op or "", job)
-        found.append(gate_rules.unlike.check(proxy, check.target, place))
-        found.append(gate_rules.counts.check(proxy, check.target, limit, place))
+        findings.append(gate_rules.unlike.check(proxy, check.target, place))
+        findings.append(gate_rules.counts.check(proxy, check.target, limit, place))
     if check.advice is not None:
-        found.append(gate_rules.regret.check(check.advice, check.target, options.max_regret, job))
-    yield from filter(None, found)
+        findings.append(
+            gate_rules.regret.check(check.advice, check.target, options.max_regret, job)
+        )
+    yield from filter(None, findings)
 
 
 def _notes(subject: Subject) -> Iterator[str]:

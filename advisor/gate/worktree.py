@@ -103,9 +103,9 @@ def repository_root(directory: Path) -> Path | None:
 
 
 def _repository(directory: Path) -> Path:
-    found = _git(directory, "rev-parse", "--show-toplevel")
-    if found.returncode != 0:
-        reason = found.stderr.strip()
+    toplevel = _git(directory, "rev-parse", "--show-toplevel")
+    if toplevel.returncode != 0:
+        reason = toplevel.stderr.strip()
         foreign = "dubious ownership" in reason
         raise GitError(
             "git does not trust this repository."
@@ -115,15 +115,15 @@ def _repository(directory: Path) -> Path:
             details=reason if foreign else None,
             hint=None if foreign else "Check without --base, or run it in the project's clone.",
         )
-    return Path(found.stdout.strip()).resolve()
+    return Path(toplevel.stdout.strip()).resolve()
 
 
 def _revision(root: Path, reference: str) -> str:
-    found = _git(
+    commit = _git(
         root, "rev-parse", "--verify", "--quiet", "--end-of-options", reference + "^{commit}"
     )
-    if found.returncode == 0:
-        return found.stdout.strip()
+    if commit.returncode == 0:
+        return commit.stdout.strip()
     shallow = _git(root, "rev-parse", "--is-shallow-repository").stdout.strip() == "true"
     if shallow:
         raise GitError(
@@ -135,11 +135,11 @@ def _revision(root: Path, reference: str) -> str:
             ),
         )
     branches = _git(root, "for-each-ref", "--format=%(refname:short)", "refs/heads", "refs/remotes")
-    known = ", ".join(branches.stdout.split()[:8])
+    names = ", ".join(branches.stdout.split()[:8])
     raise GitError(
         f"There is no revision {reference!r} in this repository.",
         where=str(root),
-        hint=f"Branches here: {known}." if known else "It has no commit yet.",
+        hint=f"Branches here: {names}." if names else "It has no commit yet.",
     )
 
 
