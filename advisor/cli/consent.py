@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from advisor.cli.progress import paused
+
 if TYPE_CHECKING:
     from advisor.cli.context import CommandContext
 
@@ -23,7 +25,8 @@ def is_agreed(state: CommandContext, lines: Iterable[str], agreed: bool | None) 
         return agreed
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return True
-    return click.confirm("Run it?", default=True, err=True)
+    with paused():
+        return click.confirm("Run it?", default=True, err=True)
 
 
 def announcing(state: CommandContext, agreed: bool | None) -> Callable[[str], None]:

@@ -5,8 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from advisor.measure.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bar
+
+_lines: list[Bar] = []
 
 
 @contextmanager
@@ -40,4 +46,18 @@ def progress_on_stderr(*, quiet: bool = False, color: bool | None = None) -> Ite
             else:
                 bar.update(task, description=message, total=1.0, completed=min(1.0, fraction))
 
-        yield show
+        _lines.append(bar)
+        try:
+            yield show
+        finally:
+            _lines.remove(bar)
+
+
+@contextmanager
+def paused() -> Iterator[None]:
+    """No progress line while the block asks something: it would be drawn over the question."""
+    for bar in _lines:
+        bar.stop()
+    yield
+    for bar in _lines:
+        bar.start()

@@ -4,9 +4,19 @@ from __future__ import annotations
 
 import os
 import pty
+import select
 import subprocess
 import sys
 from contextlib import suppress
+
+QUESTION = """
+from advisor.cli.consent import is_agreed
+from advisor.cli.context import CommandContext
+state = CommandContext()
+with state.progress() as progress:
+    progress("importing shop.chunks", 0.0)
+    is_agreed(state, ["Will run 'split' once."], None)
+"""
 
 SCRIPT = """
 import time
@@ -36,3 +46,17 @@ def test_a_message_does_not_stand_in_the_progress_line():
     for message in ("Will run 'split' once.", "slow disk"):
         (line,) = (line for line in lines if message in line)
         assert "importing" not in line
+
+
+def test_nothing_is_drawn_over_a_question():
+    ours, theirs = pty.openpty()
+    environment = {**os.environ, "TERM": "xterm", "COLUMNS": "100"}
+    command = [sys.executable, "-c", QUESTION]
+    with subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment):
+        os.close(theirs)
+        screen = b""
+        while b"Run it?" not in screen or select.select([ours], [], [], 1.0)[0]:
+            screen += os.read(ours, 4096)
+        os.write(ours, b"y\n")
+    os.close(ours)
+    assert b"importing" not in screen.partition(b"Run it?")[2]
