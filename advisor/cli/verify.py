@@ -122,13 +122,13 @@ def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path
     from advisor.render.verification import verification_document
 
     job, left_out = outcome.plan.job, outcome.plan.left_out
-    found = outcome.verifications
+    verifications = outcome.verifications
     show(
         state,
         form,
         output,
-        document=lambda: verification_document(found, job, left_out=left_out),
-        as_json=lambda: verification_to_json(found, job, left_out=left_out),
+        document=lambda: verification_document(verifications, job, left_out=left_out),
+        as_json=lambda: verification_to_json(verifications, job, left_out=left_out),
     )
     if outcome.path is not None:
         state.say(
