@@ -107,7 +107,7 @@ __all__ = [
 # Those below import Dagster's storages (sqlalchemy, alembic: some 500 modules). They are imported
 # when they are asked for: a child that measures what an import costs must not have them before.
 _ON_DEMAND = {
-    # reading recorded runs (event_log.py, recorded_instance.py)
+    # reading recorded runs (event_log, recorded_instance)
     "ConfigurableClassData": "dagster._serdes",
     "DagsterStorage": "dagster._core.storage.base_storage",
     "EventLogStorage": "dagster._core.storage.event_log.base",

@@ -10,6 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
+from dagster import build_op_context
 from dagster._core.storage.compute_log_manager import ComputeLogManager
 
 from advisor.dagster_bridge import private
@@ -32,6 +33,19 @@ def test_calls_that_we_make_still_take_these_arguments() -> None:
     assert {"python_file", "working_directory"} <= parameters(private.load_python_file)
     assert {"repository", "job_name", "asset_selection"} <= set(private.ReconstructableJob._fields)
     assert hasattr(private.ConfiguredDefinitionConfigSchema, "resolve_config")
+
+
+def test_private_attributes_of_its_objects_are_still_there(tmp_path: Path) -> None:
+    manager = private.PickledObjectFilesystemIOManager(str(tmp_path))
+    assert str(manager._base_path) == str(tmp_path)
+    assert callable(manager._get_path)
+    assert callable(manager.unlink)
+    made = private._core_multiprocess_executor_creation(
+        {"retries": {"enabled": {}}, "start_method": {"forkserver": {}}}
+    )
+    assert hasattr(made, "_explicit_forkserver_preload")
+    with build_op_context() as context:  # Ours takes its place: see invocation/context.py.
+        assert type(context) is private.DirectOpExecutionContext
 
 
 def test_every_name_in_text_is_still_there() -> None:
