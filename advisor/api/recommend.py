@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from datetime import datetime, timezone
 from statistics import median
@@ -342,10 +343,14 @@ _ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in m
 
 
 def of_target(found: NextMeasurement | None, saved: Measured) -> NextMeasurement | None:
-    """The measurement with its command spelled for the profile's target."""
+    """The measurement with its command spelled for the profile's target.
+
+    Its budget is twice what was spent: with as much again, the same would be left out.
+    """
     if found is None:
         return None
-    return replace(found, command=found.command.replace("TARGET", target_words(saved.description)))
+    command = found.command.replace("BUDGET", str(max(120, math.ceil(2 * saved.workload.cost_s))))
+    return replace(found, command=command.replace("TARGET", target_words(saved.description)))
 
 
 def _left_out(saved: Measured) -> list[str]:

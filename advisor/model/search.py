@@ -265,8 +265,11 @@ def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
     if untried is None or untried.trial is not Trial.NOT_TRIED:
         return None
     return NextMeasurement(
-        what=f"try '{untried.candidate.label}': that it works, and how fast, is assumed so far",
-        command="dynadvise profile TARGET --budget 120",
+        what=(
+            f"try '{untried.candidate.label}', which runs items repeatedly: that it works, and how "
+            "fast, is assumed so far"
+        ),
+        command="dynadvise profile TARGET --budget BUDGET",
     )
 
 

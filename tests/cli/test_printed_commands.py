@@ -134,6 +134,15 @@ def test_what_a_command_needs_to_load_the_target_is_in_it(project):
     run(command)
 
 
+@pytest.mark.parametrize(("cost_s", "budget"), [(10.0, "120"), (180.5, "361")])
+def test_the_budget_that_is_advised_is_more_than_what_was_spent(cost_s, budget):
+    saved = make_saved_profile()
+    saved = replace(saved, workload=replace(saved.workload, cost_s=cost_s))
+    template = NextMeasurement("run items in threads", "dynadvise profile TARGET --budget BUDGET")
+
+    assert shlex.split(of_target(template, saved).command)[-2:] == ["--budget", budget]
+
+
 def test_the_hint_for_missing_inputs_names_the_whole_target(project):
     done = CliRunner().invoke(cli, ["profile", "printed_shop:lone", "-d", "my code"])
 
