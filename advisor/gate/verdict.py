@@ -56,27 +56,14 @@ def of_measurements(
 
 
 def _findings(subject: Subject, check: TargetCheck, options: CheckOptions) -> Iterator[Finding]:
-    """What is wrong with what was measured."""
+    """What is wrong with what was measured, with remedies whose commands run as they are."""
     mapped = subject.description.mapped
-    job = mapped[0].location if mapped else None
     places = {op.handle: op.location for op in subject.head_ops}
-    limit = options.max_regression
-    findings: list[Finding | None] = []
-    for timing in check.timings:
-        finding = gate_rules.timing_finding(timing, check.target, limit)
-        if finding is not None:
-            remedy = spelled_out(finding.remedy, subject.description)
-            findings.append(replace(finding, remedy=remedy))
-        findings.append(gate_rules.other_results.check(timing, check.target))
-    for proxy in check.proxies:
-        place = places.get(proxy.op or "", job)
-        findings.append(gate_rules.unlike.check(proxy, check.target, place))
-        findings.append(gate_rules.counts.check(proxy, check.target, limit, place))
-    if check.advice is not None:
-        findings.append(
-            gate_rules.regret.check(check.advice, check.target, options.max_regret, job)
-        )
-    yield from filter(None, findings)
+    places[""] = mapped[0].location if mapped else None
+    for finding in gate_rules.findings_of(
+        check, places, max_regression=options.max_regression, max_regret=options.max_regret
+    ):
+        yield replace(finding, remedy=spelled_out(finding.remedy, subject.description))
 
 
 def _notes(subject: Subject) -> Iterator[str]:

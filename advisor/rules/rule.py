@@ -50,15 +50,13 @@ class Fault:
     location: SourceLocation | None = None
 
 
-def finding_of(
-    module: RuleModule, fault: Fault, target: str, location: SourceLocation | None
-) -> Finding:
+def finding_of(rule: Rule, fault: Fault, target: str, location: SourceLocation | None) -> Finding:
     """The finding that a fault is of a target, at its own location or else at the given one."""
     return Finding(
-        module.CODE,
+        rule.code,
         fault.severity,
         fault.message,
-        module.REMEDY if fault.remedy is None else fault.remedy,
+        rule.remedy if fault.remedy is None else fault.remedy,
         fault.location or location,
         target,
     )

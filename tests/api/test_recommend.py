@@ -90,7 +90,7 @@ def test_a_prediction_says_that_it_does_not_fit() -> None:
     crowded = predict(saved, four, AdviseOptions(max_connections=1))
     assert "holds 4 connections, the limit is 1" in crowded.costs[0]
     large = predict(saved, four, AdviseOptions(memory_bytes=64 << 20))
-    assert "the host has 64 MiB" in large.costs[0]
+    assert "the host has 64.0 MiB" in large.costs[0]
     assert not any("not fit" in cost for cost in predict(saved, four, AdviseOptions()).costs)
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from advisor.domain.finding import Finding
+from advisor.domain.finding import Severity
 from advisor.domain.gate import ProxyCount, ProxyName
 from advisor.domain.gate_words import proxy_sentence
-from advisor.domain.workload import SourceLocation
-from advisor.rules.rule import Rule
+from advisor.rules.rule import Fault, Rule
 
 MORE_STEPS = Rule(
     "DYN106",
@@ -39,18 +38,10 @@ _BY_COUNT: Mapping[ProxyName, Rule] = {
 }
 
 
-def check(
-    proxy: ProxyCount, target: str, max_regression: float, location: SourceLocation | None
-) -> Finding | None:
-    """None where it has not grown beyond the limit."""
+def check(proxy: ProxyCount, max_regression: float) -> tuple[Rule, Fault] | None:
+    """The rule that a count comes under, and its fault; None where it has not grown too much."""
     rule = _BY_COUNT.get(proxy.name)
     if rule is None or proxy.growth <= max_regression:
         return None
-    return Finding(
-        rule.code,
-        "error" if rule is MORE_STEPS else "warning",
-        f"A count grew: {proxy_sentence(proxy)}.",
-        rule.remedy,
-        location,
-        target,
-    )
+    severity: Severity = "error" if rule is MORE_STEPS else "warning"
+    return rule, Fault(severity, f"A count grew: {proxy_sentence(proxy)}.")

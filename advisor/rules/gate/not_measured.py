@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from advisor.domain.finding import Finding
 from advisor.domain.gate import Obstacle, OpTiming, Verdict
+from advisor.rules.rule import Fault
 
 CODE = "DYN104"
 MEANING = "an op, or a whole target, could not be measured"
@@ -14,17 +14,14 @@ REMEDY = (
 )
 
 
-def check(timing: OpTiming, target: str, _limit: str) -> Finding | None:
+def check(timing: OpTiming, _limit: str) -> Fault | None:
     """A note where the base has no such op; DYN109 says what is unlike."""
     if timing.verdict is not Verdict.NOT_MEASURED or timing.obstacle is Obstacle.UNLIKE:
         return None
-    return Finding(
-        CODE,
+    return Fault(
         "note" if timing.new else "warning",
         f"`{timing.op}` could not be compared: {timing.reason}",
         _remedy(timing),
-        timing.location,
-        target,
     )
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.quantities import percent
-from advisor.domain.workload import SourceLocation
+from advisor.rules.rule import Fault
 
 CODE = "DYN105"
 MEANING = "the job's own configuration is expected to be slower than the best by max-regret"
@@ -16,19 +15,14 @@ LOOKS = (
 REMEDY = "Use the configuration in the finding."
 
 
-def check(
-    advice: AdviceCheck, target: str, max_regret: float, location: SourceLocation | None
-) -> Finding | None:
+def check(advice: AdviceCheck, max_regret: float) -> Fault | None:
     """None where it is good enough, or unknown."""
     if advice.regret is None or advice.regret <= max_regret:
         return None
-    return Finding(
-        CODE,
+    return Fault(
         "error",
         f"The job's own configuration ({advice.current}) is expected to take "
         f"{percent(advice.regret)} longer than {advice.recommended}; the limit is "
         f"{percent(max_regret)}.",
         f"Use this configuration:\n{advice.snippet}" if advice.snippet else "",
-        location,
-        target,
     )

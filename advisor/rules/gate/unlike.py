@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.finding import Finding
 from advisor.domain.gate import ProxyCount
 from advisor.domain.gate_words import proxy_sentence
-from advisor.domain.workload import SourceLocation
+from advisor.rules.rule import Fault
 
 CODE = "DYN109"
 MEANING = "base and head did not do the same work"
@@ -16,7 +15,7 @@ REMEDY = (
 )
 
 
-def check(proxy: ProxyCount, target: str, location: SourceLocation | None) -> Finding | None:
+def check(proxy: ProxyCount) -> Fault | None:
     """Of items and errors that are not alike."""
     if not proxy.unlike:
         return None
@@ -28,4 +27,4 @@ def check(proxy: ProxyCount, target: str, location: SourceLocation | None) -> Fi
     else:
         remedy = "Its times are not compared: an op that fails quietly may be fast, and do less."
     message = f"Base and head are not alike: {proxy_sentence(proxy)}."
-    return Finding(CODE, "warning", message, remedy, location, target)
+    return Fault("warning", message, remedy)

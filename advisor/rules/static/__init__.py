@@ -11,7 +11,7 @@ from dataclasses import replace
 from advisor.domain.command_line import spelled_out
 from advisor.domain.finding import Finding
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
-from advisor.rules.rule import finding_of
+from advisor.rules.rule import finding_of, rule_of
 from advisor.rules.static import (
     bare_forkserver,
     container,
@@ -73,7 +73,7 @@ def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
     description = facts.description
     location = description.fan_out.location if description.fan_out else None
     findings = [
-        finding_of(module, fault, description.target.spelled, location)
+        finding_of(rule_of(module), fault, description.target.spelled, location)
         for module in (*MODULES, *PROFILE_MODULES)
         for fault in module.check(facts)
     ]
