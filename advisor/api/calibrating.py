@@ -6,6 +6,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from advisor.api.discovering import import_target
 from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
 from advisor.domain.host import HostProfile
 from advisor.domain.options import WorkloadOptions
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
     from advisor.measure.progress import Progress
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
-
-IMPORT_TIMEOUT_S = 120.0
 
 CALIBRATION_S, MODULE_S = 40.0, 13.0
 """About what a calibration takes, and one for a further module on the same host."""
@@ -112,22 +111,6 @@ def refreshed_host(
     return _keep(subject, refresh(subject, host, budget_s=budget_s, on_progress=progress))
 
 
-def _import_once(target: TargetReference) -> None:
-    """Import the user's module before many processes do.
-
-    Raises:
-        DynadviseError: It does not exist, or importing it failed: the user's mistake.
-    """
-    from advisor.measure.child import run_in_child
-
-    run_in_child(
-        "advisor.dagster_bridge.discovery:import_target",
-        target,
-        timeout_s=IMPORT_TIMEOUT_S,
-        target=target,
-    ).unwrap(f"importing {target.spelled}")
-
-
 def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
     """For 10, 100 and 1,000 waiting items: from which duration each way beats in process."""
     from advisor.model.break_even import crossings
@@ -171,7 +154,7 @@ def calibrate_host(
     target = None
     if workload is not None:
         target = target_of(workload)
-        _import_once(target)
+        import_target(target)
     begun = time.monotonic()
     subject = subject_of(target)
     host = calibrated_host(

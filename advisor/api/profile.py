@@ -1,12 +1,11 @@
-"""The main job: discover, calibrate, measure, fit, advise, save."""
+"""The main job: discover, scout, calibrate, measure, fit, advise, settle, save."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
     CALIBRATION_S,
@@ -16,13 +15,13 @@ from advisor.api.calibrating import (
     subject_of,
     target_of,
 )
-from advisor.api.obstacles import static_errors
+from advisor.api.discovering import config_refusal, discover_target, static_errors
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
-from advisor.domain.errors import TargetError
+from advisor.domain.errors import ProfileError, TargetError
+from advisor.domain.measured import Measured
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
-from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
@@ -31,126 +30,24 @@ if TYPE_CHECKING:
     from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile
     from advisor.domain.verification import Verification
-    from advisor.domain.workload import WorkloadDescription, WorkloadProfile
-    from advisor.measure.op_profile import ProfileRequest
+    from advisor.domain.workload import WorkloadDescription
+    from advisor.measure.budget import Budget
+    from advisor.measure.calibration import CalibrationSubject
+    from advisor.measure.planned_calls import ExecutionPlan
+    from advisor.measure.profile_request import ProfileRequest
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
 
-__all__ = [
-    "discover_target",
-    "plan",
-    "profile",
-    "profile_from_runs",
-]
-
-IMPORT_TIMEOUT_S = 120.0
-MEASURING_SHARE = 0.6
+CALLS_SHARE = 0.6
 """Of the budget, for the op where the host's calibration is cached; the rest refreshes that."""
 
-ADVISING_SHARE = 0.05
-"""Of the budget, for the search over what was measured, and for parts that take longer than they
-should."""
-
-LEAST_MEASURING_S = 12.0
-"""The op gets at least this much, however long the calibration took."""
+LEAST_CALIBRATION_S = 20.0
+"""A calibration gets at least this much, however little of the budget is left."""
 
 REFRESH_S = 6.0
 """With less than this left, the calibration is not refreshed."""
 
 
-def discover_target(target: TargetReference, run_config: Mapping[str, object] | None) -> Discovery:
-    """Load and describe the target in a child process.
-
-    Raises:
-        TargetError: It cannot be loaded or is no workload that can be measured.
-        UserCodeError: Importing it hangs, exits or crashes.
-    """
-    from advisor.dagster_bridge.discovery import DiscoveryRequest
-    from advisor.measure.child import run_in_child
-
-    found = run_in_child(
-        "advisor.dagster_bridge.discovery:discover",
-        DiscoveryRequest(target, run_config),
-        timeout_s=IMPORT_TIMEOUT_S,
-        target=target,
-    )
-    return cast("Discovery", found.unwrap(f"importing {target.spelled}"))
-
-
-def plan(request: ProfileOptions) -> list[str]:
-    """What ``profile`` would run, how often, and what it would measure; nothing is run.
-
-    The user's module is imported to find the workload, as any of Dagster's commands does.
-    """
-    from advisor.measure.progress import silent
-
-    target = target_of(request.workload)
-    found = discover_target(target, read_run_config(request.workload.run_config))
-    errors = static_errors(found)
-    subject = subject_of(target)
-    calibrating_s = CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
-    if not calibrating_s:
-        host = "The host's calibration is used and refreshed."
-    elif calibrating_s < CALIBRATION_S:
-        host = "The host is known; what depends on this module takes one tiny Dagster run, "
-        host += f"about {seconds(calibrating_s)}."
-    else:
-        host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
-        host += f"about {seconds(calibrating_s)}."
-    measured = _measure_request(request, found, request.measure.budget_s, silent)
-    return [*errors, *_planned(request, measured), host]
-
-
-def _planned(request: ProfileOptions, measured: ProfileRequest) -> list[str]:
-    """What will be run of the user's code; the first line names every op of the job."""
-    from advisor.measure.planned_calls import plan_executions
-
-    lines = plan_executions(measured, measured.description)
-    if _may_settle(request, measured.description):
-        lines.append("Would run the whole job up to twice, if two ways to run it are close.")
-    return lines
-
-
-def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:
-    """Whether real runs of the whole job are allowed: they run what is outside the chain too."""
-    runs_more = bool(description.collects or description.other_steps)
-    agreed = request.measure.allow_side_effects is True
-    return agreed and (request.measure.measure_collect or not runs_more)
-
-
-def _as_asked(request: ProfileOptions, description: WorkloadDescription) -> WorkloadDescription:
-    """The description with the files that the user named: printed commands name them again."""
-    file = request.workload.run_config
-    return replace(
-        description, inputs=request.workload.inputs, run_config_file=str(file) if file else None
-    )
-
-
-def _measure_request(
-    request: ProfileOptions, found: Discovery, budget_s: float, progress: Progress
-) -> ProfileRequest:
-    from advisor.measure.op_profile import ProfileRequest
-
-    return ProfileRequest(
-        description=found.description,
-        run_config=read_run_config(request.workload.run_config),
-        inputs=request.workload.inputs,
-        items=request.advise.items,
-        samples=request.measure.samples,
-        budget_s=budget_s,
-        item_timeout_s=request.measure.item_timeout_s,
-        setup=request.measure.setup,
-        teardown=request.measure.teardown,
-        flamegraph=request.measure.flamegraph,
-        each_item_once=request.measure.allow_side_effects is False,
-        fan_out_again=request.measure.allow_side_effects is True,
-        measure_collect=request.measure.measure_collect,
-        on_progress=progress,
-    )
-
-
-@sole_use()
-@workspace()
 def profile(
     request: ProfileOptions,
     progress: Progress | None = None,
@@ -167,69 +64,65 @@ def profile(
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
-    from advisor import store
-    from advisor.measure.op_profile import profile_workload
+    from advisor.api.recommend import advise
+    from advisor.api.settling import settled
+    from advisor.measure.budget import Budget
+    from advisor.measure.op_profile import measure
+    from advisor.measure.progress import silent
+    from advisor.measure.scouting import scout
+    from advisor.model.fit import fit_overhead
+    from advisor.store import with_advice
+
+    run_config = read_run_config(request.workload.run_config)
+    discovery = _discovered(request, run_config, progress or silent)
+    description, errors = discovery.description, static_errors(discovery)
+    asked = _profile_request(request, description, run_config)
+    announce("\n".join([*_plan(request, asked).will(), *errors]))
+    with sole_use(), workspace():
+        subject = subject_of(description.target)
+        host_s = _calibration_s(request, subject)
+        budget = Budget(request.measure.budget_s, CALLS_SHARE if host_s < CALIBRATION_S else 1.0)
+        tell = budget.on_bar(progress or silent)
+        budget.allot(host_s=host_s)
+        campaign = scout(asked, budget, tell)  # the op works: only now is the host worth its time
+        host = _calibrated(request, subject, budget.beside_calls_s(campaign.scouting_s), tell)
+        budget.allot(calls_spent_s=campaign.scouting_s)
+        workload = measure(campaign)
+        host = _refreshed(subject, host, budget, tell)
+        measured = Measured(
+            description=description,
+            workload=workload,
+            host=host,
+            overhead=fit_overhead(host),
+            verifications=_earlier_runs(request, host, description),
+        )
+        saved = with_advice(measured, advise(measured, request.advise))
+        if _may_settle(request, description):
+            saved = settled(saved, request.advise, run_config or {}, budget, tell)
+    return _saved(request, replace(saved, advice=_checked(saved, discovery, budget.spent_s)))
+
+
+def plan(request: ProfileOptions) -> list[str]:
+    """What ``profile`` would run, how often, and what it would measure; nothing is run.
+
+    The user's module is imported to find the workload, as any of Dagster's commands does.
+    """
     from advisor.measure.progress import silent
 
-    tell = progress or silent
-    begun = time.monotonic()
-
-    def left_s() -> float:
-        return (1.0 - ADVISING_SHARE) * request.measure.budget_s - (time.monotonic() - begun)
-
-    target = target_of(request.workload)
     run_config = read_run_config(request.workload.run_config)
-    tell(f"importing {target.spelled}", 0.0)
-    found = discover_target(target, run_config)
-    errors = static_errors(found)
-    found = replace(found, description=_as_asked(request, found.description))
-    subject = subject_of(target)
-    calibrating_s = CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
-    known = calibrating_s < CALIBRATION_S
-    expected_s = (left_s() - calibrating_s) * (MEASURING_SHARE if known else 1.0)
-    first_s = min(request.measure.budget_s, max(LEAST_MEASURING_S, expected_s))
-    calibrated: list[HostProfile] = []
-
-    def told_measuring(message: str, share: float | None = None) -> None:
-        tell(message, 0.5 + 0.4 * (share or 0) if calibrated else 0.0)
-
-    def calibrate() -> float:
-        spent_s = time.monotonic() - measuring_since
-        host = calibrated_host(
-            subject,
-            recalibrate=request.measure.recalibrate,
-            budget_s=max(left_s() - max(0.0, LEAST_MEASURING_S - spent_s), 20.0),
-            progress=lambda message, share: tell(
-                f"measuring this host: {message}", 0.5 * (share or 0)
-            ),
-        )
-        calibrated.append(host)
-        whole_s = first_s if known else spent_s + left_s()
-        return min(request.measure.budget_s, max(LEAST_MEASURING_S, whole_s))
-
-    measured = _measure_request(request, found, first_s, told_measuring)
-    planned = [line.replace("Would ", "Will ", 1) for line in _planned(request, measured)]
-    announce("\n".join([*planned, *errors]))
-    measuring_since = time.monotonic()
-    workload = profile_workload(measured, once_it_works=calibrate)
-    host = calibrated[0]
-    if left_s() > REFRESH_S:
-        host = refreshed_host(
-            subject,
-            host,
-            budget_s=left_s(),
-            progress=lambda message, share: tell(message, 0.9 + 0.1 * (share or 0)),
-        )
-    previous = _previous(request, host, target)
-    saved = _advised(request, found, workload, host, _still_valid(previous, found))
-    settled = _settle(saved, request, left_s(), tell)
-    if settled:
-        saved = _advised(request, found, workload, host, settled)
-    advice = replace(saved.advice, measured_cost_s=time.monotonic() - begun)
-    _check_snippet(found, advice)
-    saved = replace(saved, advice=advice)
-    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
-    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+    discovery = _discovered(request, run_config, silent)
+    errors = static_errors(discovery)
+    host_s = _calibration_s(request, subject_of(discovery.description.target))
+    if not host_s:
+        host = "The host's calibration is used and refreshed."
+    elif host_s < CALIBRATION_S:
+        host = "The host is known; what depends on this module takes one tiny Dagster run, "
+        host += f"about {seconds(host_s)}."
+    else:
+        host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
+        host += f"about {seconds(host_s)}."
+    asked = _profile_request(request, discovery.description, run_config)
+    return [*errors, *_plan(request, asked).would(), host]
 
 
 def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> ProfileOutcome:
@@ -240,15 +133,13 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
     Raises:
         DynadviseError: The target is no job, or the instance holds no such runs.
     """
-    from advisor import store
     from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
     from advisor.api.recommend import recommend
+    from advisor.measure.progress import silent
 
-    found = discover_target(
-        target_of(request.workload), read_run_config(request.workload.run_config)
-    )
-    static_errors(found)
-    job = found.description.job_name
+    discovery = _discovered(request, read_run_config(request.workload.run_config), silent)
+    static_errors(discovery)
+    job = discovery.description.job_name
     if job is None:
         raise TargetError(
             f"{request.workload.target} is no job, and only jobs have runs.",
@@ -261,109 +152,137 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
         profiles_dir=request.profiles.folder,
         items=request.advise.items,
     )
-    saved = read_profile_from_runs(history, found.description)
-    saved = replace(saved, advice=recommend(saved, request.advise))
-    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
-    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+    saved = read_profile_from_runs(history, discovery.description)
+    return _saved(request, replace(saved, advice=recommend(saved, request.advise)))
 
 
-def _settle(
-    saved: SavedProfile, request: ProfileOptions, left_s: float, tell: Progress
-) -> tuple[Verification, ...]:
-    """Real runs of the two leading ways, where the decision is open and the time is enough.
-
-    Empty where nothing was run.
-    """
-    from advisor.api.settling import settling_runs
-
-    if not _may_settle(request, saved.description):
-        return ()
-    run_config = read_run_config(request.workload.run_config) or {}
-    runs = settling_runs(saved, run_config, left_s, tell)
-    return (*saved.verifications, *runs) if runs else ()
+def _discovered(
+    request: ProfileOptions, run_config: Mapping[str, object] | None, progress: Progress
+) -> Discovery:
+    target = target_of(request.workload)
+    progress(f"importing {target.spelled}", 0.0)
+    file = str(request.workload.run_config) if request.workload.run_config else None
+    return discover_target(target, run_config, run_config_file=file, inputs=request.workload.inputs)
 
 
-def _previous(
-    request: ProfileOptions, host: object, target: TargetReference
-) -> SavedProfile | None:
-    """The profile of the same target and host, whose verified runs still hold."""
-    from advisor import store
-    from advisor.domain.errors import ProfileError
-    from advisor.domain.host import HostProfile
-
-    assert isinstance(host, HostProfile)
-    try:
-        return store.read(store.profile_path(request.profiles.folder, host.facts.id, target))
-    except ProfileError:
-        return None
-
-
-def _still_valid(previous: SavedProfile | None, found: Discovery) -> tuple[Verification, ...]:
-    """Verified runs of an earlier profile, as long as the code of the ops is the same."""
-    if previous is None:
-        return ()
-    before = [op.reference.source_hash for op in previous.description.mapped]
-    now = [op.reference.source_hash for op in found.description.mapped]
-    return previous.verifications if before == now else ()
-
-
-def _advised(
+def _profile_request(
     request: ProfileOptions,
-    found: Discovery,
-    workload: WorkloadProfile,
-    host: HostProfile,
-    verifications: tuple[Verification, ...],
-) -> SavedProfile:
-    from advisor.api.recommend import advise
-    from advisor.domain.measured import Measured
-    from advisor.model.fit import fit_overhead
-    from advisor.rules.static import CheckFacts, run_checks
-    from advisor.store import with_advice
+    description: WorkloadDescription,
+    run_config: Mapping[str, object] | None,
+) -> ProfileRequest:
+    from advisor.measure.profile_request import ProfileRequest
 
-    measured = Measured(
-        description=found.description,
-        workload=workload,
-        host=host,
-        overhead=fit_overhead(host),
-        verifications=verifications,
+    return ProfileRequest(
+        description=description,
+        run_config=run_config,
+        inputs=request.workload.inputs,
+        items=request.advise.items,
+        samples=request.measure.samples,
+        item_timeout_s=request.measure.item_timeout_s,
+        setup=request.measure.setup,
+        teardown=request.measure.teardown,
+        flamegraph=request.measure.flamegraph,
+        each_item_once=request.measure.allow_side_effects is False,
+        fan_out_again=request.measure.allow_side_effects is True,
+        measure_collect=request.measure.measure_collect,
     )
-    advice = advise(measured, request.advise)
+
+
+def _plan(request: ProfileOptions, asked: ProfileRequest) -> ExecutionPlan:
+    """What of the user's code is run; its first line names every op of the job."""
+    from advisor.measure.planned_calls import plan_executions
+
+    plan = plan_executions(asked, request.measure.budget_s)
+    if not _may_settle(request, asked.description):
+        return plan
+    return plan.then("run the whole job up to twice, if two ways to run it are close.")
+
+
+def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:
+    """Whether real runs of the whole job are allowed: they run what is outside the chain too."""
+    runs_more = bool(description.collects or description.other_steps)
+    agreed = request.measure.allow_side_effects is True
+    return agreed and (request.measure.measure_collect or not runs_more)
+
+
+def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> float:
+    return CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
+
+
+def _calibrated(
+    request: ProfileOptions, subject: CalibrationSubject, budget_s: float, progress: Progress
+) -> HostProfile:
+    return calibrated_host(
+        subject,
+        recalibrate=request.measure.recalibrate,
+        budget_s=max(budget_s, LEAST_CALIBRATION_S),
+        progress=lambda message, _share: progress(f"measuring this host: {message}", None),
+    )
+
+
+def _refreshed(
+    subject: CalibrationSubject, host: HostProfile, budget: Budget, progress: Progress
+) -> HostProfile:
+    """The host with more runs at another moment, where time is left."""
+    if budget.left_s <= REFRESH_S:
+        return host
+    return refreshed_host(subject, host, budget_s=budget.left_s, progress=progress)
+
+
+def _earlier_runs(
+    request: ProfileOptions, host: HostProfile, description: WorkloadDescription
+) -> tuple[Verification, ...]:
+    """Real runs in an earlier profile on this host, as long as the code of the ops is the same."""
+    from advisor import store
+
+    path = store.profile_path(request.profiles.folder, host.facts.id, description.target)
+    try:
+        earlier = store.read(path)
+    except ProfileError:
+        return ()
+    before = [op.reference.source_hash for op in earlier.description.mapped]
+    now = [op.reference.source_hash for op in description.mapped]
+    return earlier.verifications if before == now else ()
+
+
+def _checked(saved: SavedProfile, discovery: Discovery, cost_s: float) -> Advice:
+    """The advice with the findings of the static rules, once Dagster has taken its run config.
+
+    Raises:
+        TargetError: Dagster refuses it.
+    """
+    from advisor.emit import EmitRequest
+    from advisor.emit.run_config import run_config_values
+    from advisor.rules.static import CheckFacts, run_checks
+
+    advice, description = saved.advice, saved.description
     facts = CheckFacts(
-        description=found.description,
-        host=host.facts,
-        job=found.job,
-        instance=found.instance_facts,
+        description=description,
+        host=saved.host.facts,
+        job=discovery.job,
+        instance=discovery.instance_facts,
         advice=advice,
     )
-    notes = (found.instance.note,) if found.instance.note else ()
-    warned = replace(advice, warnings=run_checks(facts), notes=advice.notes + notes)
-    return with_advice(measured, warned)
-
-
-def _check_snippet(found: Discovery, advice: Advice) -> None:
-    """Let Dagster validate the emitted run config against the user's job."""
-    import yaml
-
-    from advisor.dagster_bridge.discovery import ValidationRequest
-    from advisor.measure.child import run_in_child
-
-    target = found.description.target
-    if found.description.job_name is None or not advice.snippets.run_config:
-        return
-    config = yaml.safe_load(advice.snippets.run_config) or {}
-    only = {"execution": config["execution"]} if "execution" in config else {}
-    if not only:
-        return
-    verdict = run_in_child(
-        "advisor.dagster_bridge.discovery:validate",
-        ValidationRequest(target, (only,)),
-        timeout_s=IMPORT_TIMEOUT_S,
-        target=target,
-    ).unwrap("validating the emitted config")
-    message = cast("tuple[str | None, ...]", verdict)[0]
-    if message is not None and "Missing required config" not in message:
+    emitted = EmitRequest(description, advice, advice.config_only, saved.workload)
+    config = run_config_values(emitted) if description.job_name else {}
+    refusal = config_refusal(description.target, config) if config else None
+    if refusal is not None:
         raise TargetError(
             "The emitted run config is not valid for this job; this is a fault of dynadvise.",
-            details=message,
+            details=refusal,
             hint="Please report it with the job's executor definition.",
         )
+    notes = (discovery.instance.note,) if discovery.instance.note else ()
+    return replace(
+        advice,
+        warnings=run_checks(facts),
+        notes=advice.notes + notes,
+        measured_cost_s=cost_s,
+    )
+
+
+def _saved(request: ProfileOptions, saved: SavedProfile) -> ProfileOutcome:
+    from advisor import store
+
+    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
+    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)

@@ -32,6 +32,7 @@ from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Spread
 from advisor.domain.verification import Verification
+from advisor.domain.work_kind import kind_of
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
@@ -159,8 +160,6 @@ def _depth_first(description: WorkloadDescription) -> bool:
 
 def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     import numpy as np
-
-    from advisor.model.wording import kind_of
 
     wall = items.wall_s
     low, middle, high = (float(q) for q in np.quantile(wall, [0.1, 0.5, 0.9]))

@@ -4,37 +4,64 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.domain.advice import Prediction
 from advisor.domain.errors import DynadviseError
+from advisor.domain.options import AdviseOptions
 from advisor.domain.verification import comparable
 
 if TYPE_CHECKING:
     from advisor.domain.verification import Verification
+    from advisor.measure.budget import Budget
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
 
 
-def settling_runs(
-    saved: SavedProfile, run_config: Mapping[str, object], left_s: float, tell: Progress
-) -> tuple[Verification, ...]:
-    """One real run of each rival, where the decision is not sure and the time is enough.
+def settled(
+    saved: SavedProfile,
+    options: AdviseOptions,
+    run_config: Mapping[str, object],
+    budget: Budget,
+    progress: Progress,
+) -> SavedProfile:
+    """The profile with a real run of each rival and what is advised with them.
 
-    Only for the number of items that the job itself yields: another number cannot be run.
+    As it was where the decision is sure, the time is not enough, or the job itself yields another
+    number of items than is advised for: another one cannot be run.
     """
-    from advisor.api.asked_ways import AskedWay
-    from advisor.api.runnable import configuration_for
-    from advisor.measure.verification import START_S, run_interleaved, run_once
+    from advisor.api.recommend import advise
+    from advisor.measure.verification import START_S
+    from advisor.store import with_advice
 
     rival = saved.advice.runner_up
     as_yielded = saved.advice.workload.items == saved.workload.fan_out_items
     if saved.advice.next_measurement is None or rival is None or not as_yielded:
-        return ()
-    both = (saved.advice.recommendation, rival)
-    if sum(p.makespan_s.high + START_S for p in both) > left_s:
-        return ()
-    tell("a real run of the two leading ways", 0.95)
+        return saved
+    rivals = (saved.advice.recommendation, rival)
+    if sum(each.makespan_s.high + START_S for each in rivals) > budget.left_s:
+        return saved
+    progress("a real run of the two leading ways", None)
+    runs = _real_runs(saved, rivals, run_config, timeout_s=2 * budget.left_s)
+    if not runs:
+        return saved
+    with_runs = replace(saved, verifications=(*saved.verifications, *runs))
+    return with_advice(with_runs, advise(with_runs, options))
+
+
+def _real_runs(
+    saved: SavedProfile,
+    rivals: tuple[Prediction, ...],
+    run_config: Mapping[str, object],
+    timeout_s: float,
+) -> tuple[Verification, ...]:
+    """One of each; none where one of them cannot be run here."""
+    from advisor.api.asked_ways import AskedWay
+    from advisor.api.runnable import configuration_for
+    from advisor.measure.verification import run_interleaved, run_once
+
     with tempfile.TemporaryDirectory(prefix="dynadvise-settle-") as folder:
         try:
             configurations = [
@@ -46,7 +73,7 @@ def settling_runs(
                     run_config=run_config,
                     directory=Path(folder),
                 )
-                for prediction in both
+                for prediction in rivals
             ]
         except DynadviseError:
             return ()
@@ -54,6 +81,6 @@ def settling_runs(
             run_interleaved(
                 configurations,
                 repeats=1,
-                run=lambda configuration: run_once(configuration, timeout_s=2 * left_s),
+                run=lambda configuration: run_once(configuration, timeout_s=timeout_s),
             )
         )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from advisor.api.asked_ways import AskedWay, asked_ways
 from advisor.api.calibrating import target_of
-from advisor.api.obstacles import static_errors
+from advisor.api.discovering import discover_target, static_errors
 from advisor.api.op_samples import on_its_samples
-from advisor.api.profile import discover_target, profile
+from advisor.api.profile import profile
 from advisor.api.runnable import configuration_for
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate

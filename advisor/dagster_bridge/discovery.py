@@ -15,10 +15,12 @@ from advisor.domain.workload import TargetReference, WorkloadDescription
 
 @dataclass(frozen=True, slots=True)
 class DiscoveryRequest:
-    """Which target, under which run config."""
+    """Which target, under which run config; the files are as the user spelled them."""
 
     target: TargetReference
     run_config: Mapping[str, object] | None = None
+    run_config_file: str | None = None
+    inputs: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,12 @@ def discover(request: DiscoveryRequest) -> Discovery:
     description = describe(loaded, request.run_config)
     instance = instance_facts()
     return Discovery(
-        description=replace(description, pool_limits=_pool_limits(description, instance)),
+        description=replace(
+            description,
+            pool_limits=_pool_limits(description, instance),
+            inputs=request.inputs,
+            run_config_file=request.run_config_file,
+        ),
         instance=user_instance_kind(),
         job=job_facts(loaded, description),
         instance_facts=instance,
@@ -76,18 +83,15 @@ def import_target(target: TargetReference) -> None:
 
 @dataclass(frozen=True, slots=True)
 class ValidationRequest:
-    """Run configs to validate against the target's job."""
+    """A run config to validate against the target's job."""
 
     target: TargetReference
-    run_configs: tuple[Mapping[str, object], ...]
+    run_config: Mapping[str, object]
 
 
-def validate(request: ValidationRequest) -> tuple[str | None, ...]:
-    """Dagster's own verdict on each run config: None where it is valid, else its message."""
+def validate(request: ValidationRequest) -> str | None:
+    """Dagster's message where it refuses what the run config sets."""
     from advisor.dagster_bridge.target import load_target
     from advisor.dagster_bridge.validation import validate_run_config
 
-    loaded = load_target(request.target)
-    if loaded.job is None:
-        return tuple(None for _ in request.run_configs)
-    return tuple(validate_run_config(loaded, config) for config in request.run_configs)
+    return validate_run_config(load_target(request.target), request.run_config)

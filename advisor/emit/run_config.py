@@ -33,29 +33,26 @@ def emit_run_config(request: EmitRequest) -> str:
     code fixes) is said in a comment, and the nearest valid config is given.
     """
     note, request = needs_code_note(request), without_code(request)
-    candidate, setting = request.candidate, request.description.executor
     lines = [comment(decision(request))]
     lines += [comment(note)] if note else []
     lines += [comment(note) for note in _notes(request)]
-    path = path_of(candidate, setting)
-    config = whole_config(request)
-    if path is None or candidate.executor not in ("multiprocess", "in_process"):
-        return above_yaml("\n".join([*lines, "{}"]) + "\n", request)
-    for key in setting.fixed_by_code if setting else ():
-        config.pop(key, None)
-    tree: object = config
-    for key in reversed(path):
-        tree = {key: tree}
-    text = "\n".join([*lines, *_yaml(tree, reasons_for(request), 0)]) + "\n"
-    return above_yaml(text, request)
+    tree = run_config_values(request)
+    written = _yaml(tree, reasons_for(request), 0) if tree else ["{}"]
+    return above_yaml("\n".join([*lines, *written]) + "\n", request)
 
 
 def run_config_values(request: EmitRequest) -> dict[str, object]:
-    """The emitted run config as values, to validate it against the job."""
-    import yaml
-
-    loaded = yaml.safe_load(emit_run_config(request))
-    return loaded if isinstance(loaded, dict) else {}
+    """The emitted run config as values; empty where run config cannot choose the executor."""
+    request = without_code(request)
+    candidate, setting = request.candidate, request.description.executor
+    path = path_of(candidate, setting)
+    if path is None or candidate.executor not in ("multiprocess", "in_process"):
+        return {}
+    fixed = setting.fixed_by_code if setting else ()
+    config = {key: each for key, each in whole_config(request).items() if key not in fixed}
+    for key in reversed(path):
+        config = {key: config}
+    return config
 
 
 def path_of(candidate: Candidate, setting: ExecutorSetting | None) -> tuple[str, ...] | None:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dagster_bridge.user_frames import is_user_file
+from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import Hotspot, HotspotCategory
 from advisor.measure.drawn import PICKLE_PROTOCOL
 from advisor.measure.orders import Assignment, DrawnItems
@@ -32,7 +33,6 @@ _SERIALIZERS = {"pickle", "_pickle", "copyreg", "json", "cloudpickle", "marshal"
 _SERIALIZING = {"dump", "dumps", "load", "loads"}
 _MOST_HOTSPOTS = 10
 _LEAST_SHARE = 0.01
-_MOST_CPU_OF_WAITING = 0.5  # a place that computes more than half of its time does not wait
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +159,7 @@ def hottest(
     )
     for stack, (wall_s, cpu_s) in by_place.items():
         category = _category(stack, own)
-        waits = category != "imports" and cpu_s < _MOST_CPU_OF_WAITING * wall_s
+        waits = category != "imports" and mostly_waits(cpu_s / wall_s)
         waiting_s = wall_s - cpu_s if waits else 0.0
         place = _place(stack, own)
         parts: tuple[tuple[HotspotCategory, float], ...] = (

@@ -2,37 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
-from advisor.measure.op_profile import (
-    DEFAULT_SAMPLES,
-    FRESH_PROCESSES,
-    ProfileRequest,
-    hotspots_s,
-)
+from advisor.measure.later_calls import hotspots_s
 from advisor.measure.orders import MOST_CALLS
+from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES
 
 
-def plan_executions(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
-    """What `profile_workload` would run, and how often, in sentences; nothing is run.
+@dataclass(frozen=True, slots=True)
+class ExecutionPlan:
+    """What is done with the user's code, each in words that follow "would" or "will".
 
     The first one names every op of the job that is run; then come the details.
     """
-    lines = [_summary(request, description), *_fan_out(request, description)]
-    lines += _repeated(request, description)
+
+    actions: tuple[str, ...]
+
+    def would(self) -> list[str]:
+        """As sentences, where nothing is run."""
+        return [f"Would {action}" for action in self.actions]
+
+    def will(self) -> list[str]:
+        """As sentences, before it is run."""
+        return [f"Will {action}" for action in self.actions]
+
+    def then(self, action: str) -> ExecutionPlan:
+        """The plan with one more action."""
+        return ExecutionPlan((*self.actions, action))
+
+
+def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
+    """What a measurement runs, and how often; nothing is run."""
+    description = request.description
+    actions = [_summary(request), *_fan_out(request)]
+    actions += _repeated(request, budget_s)
     if description.collects and request.measure_collect:
-        lines.append(
-            f"Would run {_names(description.collects)} once, on the sampled outputs alone "
+        actions.append(
+            f"run {_names(description.collects)} once, on the sampled outputs alone "
             "(--measure-collect)."
         )
     if request.setup or request.teardown:
         hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
-        lines.append(f"Would call {hooks} in every process, around the calls.")
-    lines.append(
-        f"Would spend at most about {seconds(request.budget_s)}; an item that takes longer is run "
-        "once."
+        actions.append(f"call {hooks} in every process, around the calls.")
+    actions.append(
+        f"spend at most about {seconds(budget_s)}; an item that takes longer is run once."
     )
-    return lines
+    return ExecutionPlan(tuple(actions))
 
 
 def _names(ops: tuple[OpReference, ...]) -> str:
@@ -47,8 +65,9 @@ def _most_samples(request: ProfileRequest) -> int:
     return request.samples or DEFAULT_SAMPLES
 
 
-def _summary(request: ProfileRequest, description: WorkloadDescription) -> str:
+def _summary(request: ProfileRequest) -> str:
     """Every op that is run, and those that are not, in one line."""
+    description = request.description
     once = () if description.fan_out is None else (*description.upstream, description.fan_out)
     parts = [f"{_names(once)} once"] if once and request.inputs is None else []
     often = "at most once per item" if request.each_item_once else "repeatedly"
@@ -60,33 +79,34 @@ def _summary(request: ProfileRequest, description: WorkloadDescription) -> str:
         not_run += description.collects
     others = (*map(repr, description.other_fan_outs), *map(repr, description.other_ops))
     left = ", ".join([*(repr(op.handle) for op in not_run), *others])
-    return f"Would run {', '.join(parts)}" + (f"; not {left}." if left else ".")
+    return f"run {', '.join(parts)}" + (f"; not {left}." if left else ".")
 
 
-def _fan_out(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
+def _fan_out(request: ProfileRequest) -> list[str]:
+    description = request.description
     if request.inputs is not None:
-        return [f"Would read the sample inputs from {request.inputs}."]
+        return [f"read the sample inputs from {request.inputs}."]
     if description.fan_out is None or not request.fan_out_again:
         return []
     again = _names((*description.upstream, description.fan_out))
-    return [f"Would run {again} once more in every process if its outputs cannot be pickled."]
+    return [f"run {again} once more in every process if its outputs cannot be pickled."]
 
 
-def _repeated(request: ProfileRequest, description: WorkloadDescription) -> list[str]:
+def _repeated(request: ProfileRequest, budget_s: float) -> list[str]:
     """Where the repeated calls of the mapped chain take place."""
     if request.each_item_once:
         return []
-    chain = _chain(description)
+    chain = _chain(request.description)
     return [
         (
-            f"Would run {chain} on up to {_most_samples(request)} items in one process, "
+            f"run {chain} on up to {_most_samples(request)} items in one process, "
             f"repeatedly if short (up to {MOST_CALLS} calls), and again at two other moments."
         ),
-        f"Would run {chain} in up to {FRESH_PROCESSES + 2} more fresh processes, once each.",
+        f"run {chain} in up to {FRESH_PROCESSES + 2} more fresh processes, once each.",
         (
-            "Would run items in parallel, repeatedly if short, as 2 to 64 threads and as 2 to 32 "
+            "run items in parallel, repeatedly if short, as 2 to 64 threads and as 2 to 32 "
             "processes until more do harm, and some of them alone before and after."
         ),
-        "Would run items that compute on several cores with one thread each as well.",
-        f"Would run some items under pyinstrument, for about {seconds(hotspots_s(request))}.",
+        "run items that compute on several cores with one thread each as well.",
+        f"run some items under pyinstrument, for about {seconds(hotspots_s(budget_s))}.",
     ]

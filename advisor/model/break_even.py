@@ -10,11 +10,11 @@ import numpy as np
 from advisor.domain.advice import BreakEven
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import OverheadModel
+from advisor.domain.work_kind import CPU_SHARE, WAITING_SHARE
 from advisor.domain.workload import StartMethod
 from advisor.model.contention import Contention
 from advisor.model.items import ExtraCost, Items, Stage
 from advisor.model.prediction import Machine, Setting, estimate
-from advisor.model.wording import CPU_SHARE, WAITING_SHARE
 
 SHORTEST_S, LONGEST_S = 0.001, 600.0
 """Range of item durations that is searched."""

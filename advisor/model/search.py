@@ -197,7 +197,7 @@ def search(
         replace(
             prediction_of(found, setting),
             p_best=float(np.mean(scored[row] <= best_of_draw)) if leads[row] else 0.0,
-            expected_regret=float(np.mean(scored[row] / best_of_draw) - 1.0),
+            expected_regret=max(0.0, float(np.mean(scored[row] / best_of_draw) - 1.0)),
             allowed=bool(allowed[row]),
         )
         for row, found in enumerate(fits)

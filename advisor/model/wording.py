@@ -7,19 +7,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile, overhead_key
 from advisor.domain.quantities import count, percent, seconds, size
-from advisor.domain.workload import WorkKind
+from advisor.domain.work_kind import CPU_SHARE, kind_of
 from advisor.model.prediction import Setting, pools_of, tag_limits_of
-
-WAITING_SHARE, CPU_SHARE = 0.25, 0.75
-"""CPU over wall clock below which items mostly wait, and above which they mostly compute."""
-
-
-def kind_of(wall_s: float, cpu_s: float) -> WorkKind:
-    """Whether items mostly wait or mostly compute."""
-    share = cpu_s / wall_s if wall_s > 0 else 1.0
-    if share < WAITING_SHARE:
-        return "waiting"
-    return "cpu" if share > CPU_SHARE else "mixed"
 
 
 def step_overhead_s(candidate: Candidate, setting: Setting) -> float:

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from factories import make_advice, make_host_profile, make_prediction, make_saved_profile
 
 from advisor import store
-from advisor.api.profile import discover_target
+from advisor.api.discovering import discover_target
 from advisor.api.recommend import of_target
 from advisor.cli import cli
 from advisor.dagster_bridge.target import parse_target
@@ -71,10 +71,8 @@ def project(tmp_path, monkeypatch):
 def save(project: Path, target: str, job: str | None, **named: str | None) -> None:
     """A profile, made up but for its description, whose advice asks for another measurement."""
     reference = parse_target(target, job=job, working_directory=project / "my code")
-    found = discover_target(
-        reference, {"ops": {"split": {"config": {"count": 2}}}} if job else None
-    )
-    description = replace(found.description, **named)
+    run_config = {"ops": {"split": {"config": {"count": 2}}}} if job else None
+    description = discover_target(reference, run_config, **named).description
     other = make_prediction(Candidate("execute_job", "multiprocess", "spawn", max_concurrent=2))
     advice = make_advice(target=target, config_only=other, current=None)
     host = make_host_profile()
@@ -120,10 +118,8 @@ def test_every_printed_command_of_a_job_runs_as_printed(project):
 def test_what_a_command_needs_to_load_the_target_is_in_it(project):
     """Of the advice's next measurement, whose template names only TARGET."""
     reference = parse_target("printed_shop:lone", working_directory=project / "my code")
-    found = discover_target(reference, None)
-    saved = make_saved_profile(
-        description=replace(found.description, inputs="printed_shop:numbers")
-    )
+    discovery = discover_target(reference, None, inputs="printed_shop:numbers")
+    saved = make_saved_profile(description=discovery.description)
     template = NextMeasurement("run items in threads", "dynadvise profile TARGET --budget 120")
 
     command = of_target(template, saved).command

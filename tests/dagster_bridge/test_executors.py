@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -173,6 +174,17 @@ def test_validation_gives_dagsters_own_message() -> None:
     assert validated(chain, {"execution": {"config": {"multiprocess": {}}}}) is None
     wrong = validated(chain, {"execution": {"config": {"max_concurrent": 4}}})
     assert "max_concurrent" in wrong
+
+    @op(config_schema={"depth": int})
+    def digs() -> None: ...
+
+    @job
+    def dig() -> None:
+        digs()
+
+    lacking = replace(chain, job=dig)  # the user's own config has what this one lacks
+    assert validated(lacking, {"execution": {"config": {"multiprocess": {}}}}) is None
+    assert "max_concurrent" in validated(lacking, {"execution": {"config": {"max_concurrent": 4}}})
     assert validated(loaded("plain_function"), {}) is None
     assert validated(loaded("plain_function"), {"ops": {}}) is not None
     with pytest.raises(TargetError, match="max_concurrent"):

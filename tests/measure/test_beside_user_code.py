@@ -8,13 +8,14 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from measuring import profile_workload
 
 from advisor.dagster_bridge.calibration_job import CalibrationRequest
 from advisor.dagster_bridge.discovery import DiscoveryRequest
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.dagster_bridge.target import parse_target
 from advisor.measure.child import run_in_child
-from advisor.measure.op_profile import ProfileRequest, profile_workload
+from advisor.measure.profile_request import ProfileRequest
 
 NAMES = ("json", "queue", "random", "click", "psutil", "secrets", "statistics")
 
@@ -74,7 +75,7 @@ def test_ops_are_measured_beside_them(folder: Path, monkeypatch: pytest.MonkeyPa
         timeout_s=60,
         working_directory=folder,
     ).unwrap()
-    profile = profile_workload(ProfileRequest(found.description, samples=2, budget_s=4))
+    profile = profile_workload(ProfileRequest(found.description, samples=2), budget_s=4)
     assert len(profile.ops) == 1
     assert not [probe for probe in profile.probes if probe.failed]
 

@@ -6,29 +6,27 @@ from statistics import median
 import psutil
 import pytest
 from factories import make_sample
+from measuring import profile_workload
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
 from advisor.domain.workload import OWN_THREADS
-from advisor.measure.op_profile import (
-    ProfileRequest,
-    profile_workload,
-    unevenness,
-)
+from advisor.measure.later_calls import unevenness
 from advisor.measure.orders import ChainRun
 from advisor.measure.planned_calls import plan_executions
+from advisor.measure.profile_request import ProfileRequest
 from advisor.model.own_threads import cores_used, limited_profile
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
 
 
-def request(name, budget_s=60.0, **options):
+def request(name, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
     if name not in {"two_stage", "napping"}:
         options.setdefault("inputs", "workloads:items")
-    return ProfileRequest(describe(load_target(target)), budget_s=budget_s, **options)
+    return ProfileRequest(describe(load_target(target)), **options)
 
 
 @pytest.fixture(scope="module")
@@ -46,11 +44,11 @@ def two_stage(counted):
         profile = profile_workload(
             request(
                 "two_stage",
-                budget_s=200.0,
                 measure_collect=True,
                 flamegraph=counted.parent / "flame.html",
-                on_progress=lambda message, share: told.append((message, share)),
-            )
+            ),
+            budget_s=200.0,
+            progress=lambda message, share: told.append((message, share)),
         )
     assert told
     assert all(0 <= share < 1 for _, share in told)
@@ -70,7 +68,7 @@ def test_every_op_of_the_chain_is_measured(two_stage):
 
 
 def test_two_steps_of_one_op_are_two_profiles():
-    short, long = profile_workload(request("napping", budget_s=5.0)).ops
+    short, long = profile_workload(request("napping"), budget_s=5.0).ops
     assert (short.handle, long.handle) == ("short", "long")
     assert median(call.wall_s for call in long.calls) > 0.02
     assert median(call.wall_s for call in short.calls) < 0.02
@@ -168,7 +166,7 @@ def test_failures_name_the_item_and_the_users_line(name, options, words):
 
 
 def test_what_cannot_be_pickled_is_a_fact_and_no_error():
-    profile = profile_workload(request("gives_a_lambda", budget_s=0.1))
+    profile = profile_workload(request("gives_a_lambda"), budget_s=0.1)
     assert "cannot be pickled" in profile.ops[0].unpicklable
     assert profile.ops[0].first_calls[0].output_bytes == 0
 
@@ -182,20 +180,20 @@ def test_items_that_run_only_once_are_not_run_twice(counted, monkeypatch):
 
 
 def test_budget_is_kept_and_what_was_left_out_is_said():
-    profile = profile_workload(request("mixes_up_threads", budget_s=0.1))
+    profile = profile_workload(request("mixes_up_threads"), budget_s=0.1)
     assert len(profile.ops[0].first_calls) == 1
     assert not profile.probes
     assert any("budget" in note for note in profile.notes)
 
 
 def test_children_of_an_op_count():
-    sample = profile_workload(request("starts_children", budget_s=1.0)).ops[0].first_calls[0]
+    sample = profile_workload(request("starts_children"), budget_s=1.0).ops[0].first_calls[0]
     assert sample.cpu_s >= 0.29
     assert sample.peak_rss_bytes > 60 << 20
 
 
 def test_connections_are_counted():
-    sample = profile_workload(request("connects", budget_s=1.0)).ops[0].first_calls[0]
+    sample = profile_workload(request("connects"), budget_s=1.0).ops[0].first_calls[0]
     assert sample.connections == 1
 
 
@@ -217,7 +215,7 @@ def test_unevenness_is_of_like_items_that_compute():
 
 @pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")
 def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
-    profile = profile_workload(request("uses_cores", budget_s=200.0, samples=2))
+    profile = profile_workload(request("uses_cores", samples=2), budget_s=200.0)
     (op,) = profile.ops
     if cores_used(op.later_calls) < OWN_THREADS + 0.4:  # it may have shown less when it was judged
         pytest.skip("this machine is too busy to compute on several cores")
@@ -232,7 +230,7 @@ def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
 def test_dry_run_tells_what_would_run(counted):
     before = counted.read_text() if counted.exists() else ""
     asked = request("two_stage", setup="workloads:start")
-    told = " ".join(plan_executions(asked, asked.description))
+    told = " ".join(plan_executions(asked, budget_s=60.0).would())
     for name in ("'numbers'", "'prepare'", "'burn'", "'total'", "workloads:start"):
         assert name in told
     assert (counted.read_text() if counted.exists() else "") == before

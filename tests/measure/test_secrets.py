@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from factories import make_saved_profile
+from measuring import profile_workload
 
 from advisor import store
 from advisor.api.check import check
@@ -18,8 +19,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
 from advisor.gate.options import CheckOptions
 from advisor.measure.child import run_in_child
-from advisor.measure.op_profile import ProfileRequest, profile_workload
 from advisor.measure.orders import Assignment, ScoutOrder
+from advisor.measure.profile_request import ProfileRequest
 from advisor.measure.verification import Configuration, run_once
 
 HERE = Path(__file__).parent
@@ -27,7 +28,7 @@ HERE = Path(__file__).parent
 
 def request(job: str) -> ProfileRequest:
     target = parse_target(f"{HERE / 'secret_workloads.py'}:{job}", working_directory=HERE)
-    return ProfileRequest(describe(load_target(target)), samples=3, budget_s=6)
+    return ProfileRequest(describe(load_target(target)), samples=3)
 
 
 def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -55,7 +56,7 @@ def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFix
 
 def test_the_error_on_the_terminal_says_all() -> None:
     with pytest.raises(UserCodeError) as raised:
-        profile_workload(request("failing"))
+        profile_workload(request("failing"), budget_s=6)
     assert "ConnectionError: postgres://admin:hunter2@db" in str(raised.value)
     assert "mapping key 'hunter2_" in str(raised.value)
     assert "hunter2" not in raised.value.without_texts

@@ -12,12 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from measuring import profile_workload
 
 from advisor.api.profile import plan
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.options import MeasureOptions, ProfileOptions, WorkloadOptions
-from advisor.measure.op_profile import ProfileRequest, profile_workload
+from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.sole_use import sole_use
 
 HERE = Path(__file__).parent
 FILE = HERE / "outside_chain.py"
@@ -34,9 +36,9 @@ def ran(tmp_path, monkeypatch):
     return lambda: Counter(path.read_text().split() if path.exists() else ())
 
 
-def profiled(name="nightly", **options):
+def profiled(name="nightly", budget_s=60.0, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
-    return profile_workload(ProfileRequest(describe(load_target(target)), **options))
+    return profile_workload(ProfileRequest(describe(load_target(target)), **options), budget_s)
 
 
 @pytest.mark.parametrize("each_item_once", [False, True])
@@ -123,6 +125,14 @@ def test_on_a_terminal_it_asks_before_ops_are_repeated(ran, command):
     assert "Run it?" in screen
     assert "not 'replace_table'" in screen
     assert status == 0
+    assert not ran()
+
+
+def test_it_asks_before_it_waits_for_another_measurement(ran):
+    with sole_use():  # this test's process measures
+        status, screen = on_a_terminal("profile", f"{FILE}:nightly", "-d", str(HERE), answer=b"n\n")
+    assert status == 0
+    assert "Waiting" not in screen
     assert not ran()
 
 

@@ -1,0 +1,129 @@
+"""One measurement under way: what the first child showed, and what was measured since."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from advisor.domain.work_kind import mostly_waits
+from advisor.domain.workload import ConcurrencyProbe
+from advisor.measure.budget import Budget
+from advisor.measure.children import Children
+from advisor.measure.hotspots import HotspotResult
+from advisor.measure.imports import Preloadable
+from advisor.measure.orders import ChainRun, ResourceInit, Scouted
+from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.results import Parts
+from advisor.measure.tuning import MUCH_MEMORY_BYTES, SHORT_S, WARM_UP
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One thing that may be measured: its name, about what it costs, and how to do it."""
+
+    name: str
+    cost_s: float
+    run: Callable[[], None]
+
+
+@dataclass
+class Campaign:
+    """What was measured so far.
+
+    Attributes:
+        scouted: What the first child found; never changed.
+        repeatable: Whether items may run again in further processes.
+        confined: To the first child, since another would have to run the fan-out op again.
+        scouting_s: What the first child took.
+        start_s: Seconds until a fresh process is ready to call an op.
+        first, preloaded, later, limited: Runs of the chain: the first of their process, those with
+            their imports done before, later ones, and later ones with one thread per item.
+    """
+
+    children: Children
+    scouted: Scouted
+    repeatable: bool
+    confined: bool
+    start_s: float
+    scouting_s: float
+    preloadable: Preloadable = field(default_factory=lambda: Preloadable((), {}))
+    first: list[ChainRun] = field(default_factory=list)
+    preloaded: list[ChainRun] = field(default_factory=list)
+    later: list[ChainRun] = field(default_factory=list)
+    limited: list[ChainRun] = field(default_factory=list)
+    probes: list[ConcurrencyProbe] = field(default_factory=list)
+    limited_probes: list[ConcurrencyProbe] = field(default_factory=list)
+    hotspots: HotspotResult | None = None
+    base_rss_bytes: list[int] = field(default_factory=list)
+    resource_init: list[ResourceInit] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.first.append(self.scouted.first)
+        self.later.extend(self.scouted.later)
+        self.base_rss_bytes.append(self.scouted.base_rss_bytes)
+        self.resource_init.append(self.scouted.resource_init)
+
+    @property
+    def request(self) -> ProfileRequest:
+        """What is asked."""
+        return self.children.request
+
+    @property
+    def budget(self) -> Budget:
+        """What may still be spent."""
+        return self.children.budget
+
+    @property
+    def items(self) -> int:
+        """In production."""
+        return self.request.items or self.scouted.drawn.total
+
+    @property
+    def waits(self) -> bool:
+        """Whether items mostly wait."""
+        return mostly_waits(cores_busy(self.scouted.typical))
+
+    def touch_memory(self, items: int = 1) -> None:
+        """Before items that need much memory."""
+        each_bytes = peak_bytes(self.scouted)
+        if each_bytes >= MUCH_MEMORY_BYTES:
+            self.children.touch_memory(items * each_bytes)
+
+
+def expected_s(scouted: Scouted) -> dict[int, float]:
+    """Item to its seconds alone in a process that is warm; as far as any was measured."""
+    walls_s: dict[int, list[float]] = {}
+    for run in scouted.typical:
+        walls_s.setdefault(run.item, []).append(run.wall_s)
+    return {item: statistics.median(each) for item, each in walls_s.items()}
+
+
+def typical_s(scouted: Scouted) -> float:
+    """Seconds of an item alone, on average."""
+    return statistics.fmean(expected_s(scouted).values())
+
+
+def needs_warm_up(scouted: Scouted) -> bool:
+    """Whether a first call differs so much from later ones, or costs so little, as to go first."""
+    each_s = typical_s(scouted)
+    return scouted.first.wall_s > WARM_UP * each_s or each_s < SHORT_S
+
+
+def results_alone(scouted: Scouted) -> dict[int, list[Parts]]:
+    """Item to what its calls alone gave."""
+    results: dict[int, list[Parts]] = {}
+    for run in (scouted.first, *scouted.later):
+        results.setdefault(run.item, []).append(run.result)
+    return results
+
+
+def peak_bytes(scouted: Scouted) -> int:
+    """Most memory that an item took beyond its process's own."""
+    return max(sample.peak_rss_bytes for run in scouted.typical for sample in run.samples)
+
+
+def cores_busy(runs: Sequence[ChainRun]) -> float:
+    """CPU over wall clock of the calls."""
+    wall_s = sum(run.wall_s for run in runs)
+    return sum(sample.cpu_s for run in runs for sample in run.samples) / max(wall_s, 1e-9)

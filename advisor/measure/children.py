@@ -1,0 +1,112 @@
+"""The children of one measurement: each runs one function of ours on the user's code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from advisor.measure.budget import Budget
+from advisor.measure.child import ChildFailure, ChildResult, run_in_child
+from advisor.measure.machine import host_facts
+from advisor.measure.orders import Assignment
+from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.progress import Progress
+from advisor.measure.tuning import (
+    CHILD_MEMORY_SHARE,
+    DEFAULT_SAMPLES,
+    LOADING_S,
+    MUCH_MEMORY_BYTES,
+)
+
+
+class Notes(dict[str, None]):
+    """Sentences for the user, each once, in the order in which they came up."""
+
+    def add(self, *sentences: str) -> None:
+        """Say them, unless they were said."""
+        self.update(dict.fromkeys(sentences))
+
+
+@dataclass
+class Children:
+    """Starts them with the same assignment, and keeps count of what they ran.
+
+    Attributes:
+        workspace: Folder in which the sampled items lie.
+        executions: Calls of the user's ops so far.
+        notes: What came up so far, for the user.
+    """
+
+    request: ProfileRequest
+    budget: Budget
+    progress: Progress
+    workspace: str
+    executions: int = 0
+    notes: Notes = field(default_factory=Notes)
+
+    @property
+    def assignment(self) -> Assignment:
+        """What each of them is told."""
+        request = self.request
+        return Assignment(
+            description=request.description,
+            run_config=request.run_config,
+            workspace=self.workspace,
+            inputs=request.inputs,
+            samples=max(1, request.samples or DEFAULT_SAMPLES),
+            item_timeout_s=request.item_timeout_s,
+            setup=request.setup,
+            teardown=request.teardown,
+            own_files_only=request.each_item_once,
+        )
+
+    @property
+    def memory_bytes(self) -> int:
+        """That the measurement may count with."""
+        return self.request.memory_limit_bytes or host_facts().memory_bytes
+
+    def run(
+        self,
+        function: str,
+        argument: object,
+        *,
+        environment: Mapping[str, str] | None = None,
+        messages: list[Mapping[str, object]] | None = None,
+    ) -> ChildResult:
+        """Call ``function`` of this room in a child; what it sends goes to ``messages``."""
+        request = self.request
+        limit_bytes = int(CHILD_MEMORY_SHARE * host_facts().memory_bytes)
+        result = run_in_child(
+            f"advisor.measure.{function}",
+            argument,
+            timeout_s=LOADING_S + 2 * self.budget.calls_s + request.item_timeout_s,
+            memory_limit_bytes=request.memory_limit_bytes or limit_bytes,
+            target=request.description.target,
+            environment=environment,
+            on_progress=messages.append if messages is not None else None,
+        )
+        failure = result.failure
+        if failure and request.teardown and failure.kind in ("killed", "hung", "memory"):
+            self._teardown()
+        return result
+
+    def _teardown(self) -> None:
+        """The hook that a killed child could not call."""
+        result = run_in_child(
+            "advisor.measure.session:call_hook",
+            self.request.teardown,
+            timeout_s=self.request.item_timeout_s,
+            target=self.request.description.target,
+        )
+        if result.failure:
+            self.notes.add(f"{result.failure.as_note('The teardown hook')}.")
+
+    def touch_memory(self, wanted_bytes: int) -> None:
+        """Before items that need much memory: what was not used lately is slow to get."""
+        if wanted_bytes >= MUCH_MEMORY_BYTES:
+            self.run("machine:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
+
+    def failed_again(self, failure: ChildFailure) -> None:
+        """Note that a call failed whose like had run before."""
+        self.executions += 1
+        self.notes.add(f"{failure.as_note('A further call')}, though it had run before.")

@@ -1,0 +1,175 @@
+"""Probes of items in parallel: which are worth their time, and what came of those that ended."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from functools import partial
+from typing import Any, cast
+
+from advisor.domain.quantities import size
+from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
+from advisor.measure.campaign import (
+    Campaign,
+    Part,
+    cores_busy,
+    expected_s,
+    needs_warm_up,
+    peak_bytes,
+    results_alone,
+    typical_s,
+)
+from advisor.measure.concurrency import Probed, probe_of
+from advisor.measure.imports import SINGLE_THREADED_BLAS
+from advisor.measure.later_calls import later_calls
+from advisor.measure.machine import host_facts
+from advisor.measure.orders import Scouted
+from advisor.measure.parallel import ProbeOrder
+from advisor.measure.tuning import (
+    MEMORY_SHARE,
+    MOST_WAITING,
+    ONE_PASS_S,
+    PASS_ALONE_S,
+    PROBE_COSTS,
+    PROBE_SHARE,
+    ROUND_S,
+    TWO_PASSES_S,
+    WORKERS_START_S,
+)
+
+_PLURAL: Mapping[WorkerKind, str] = {"process": "processes", "thread": "threads"}
+
+
+def probes(campaign: Campaign, kind: WorkerKind) -> Iterator[Part]:
+    """The probes of one kind that are worth their time."""
+    if campaign.items < 2 or campaign.confined:
+        return
+    if not campaign.repeatable:
+        campaign.children.notes.add(
+            "Not measured: how items slow each other, since they run only once."
+        )
+        return
+    workers = _workers(campaign, kind)
+    if len(workers) * typical_s(campaign.scouted) > PROBE_SHARE * campaign.budget.calls_s:
+        workers = workers[1::2] or workers  # fewer probes, but as far
+    order = _order(campaign, kind, campaign.scouted, workers)
+    name = f"items in parallel as {_PLURAL[kind]}"
+    yield from _part(campaign, name, order, campaign.probes)
+
+
+def limited_calls(campaign: Campaign) -> Iterator[Part]:
+    """Items that use several cores by themselves, with one thread each: alone, and in parallel."""
+    cores = cores_busy(campaign.scouted.typical)
+    if cores < OWN_THREADS or campaign.items < 2:
+        return
+    name, environment = "items with one thread each", SINGLE_THREADED_BLAS
+    runs = campaign.limited
+    yield from later_calls(campaign, seed=3, name=name, into=runs, environment=environment)
+    if runs and cores_busy(runs) >= OWN_THREADS:
+        campaign.children.notes.add(
+            f"An item computes on {cores:.1f} cores, also with OMP_NUM_THREADS=1: it starts "
+            "processes or threads of its own."
+        )
+        runs.clear()
+    if not runs:
+        return
+    alone = replace(campaign.scouted, later=tuple(runs))
+    kinds: tuple[WorkerKind, ...] = ("process", "thread")
+    for kind in kinds:
+        # one probe, with an item on every core
+        most = max(2.0, host_facts().cpus)
+        workers = tuple(w for w in _workers(campaign, kind) if w <= most)[-1:]
+        order = _order(campaign, kind, alone, workers)
+        name = f"items in parallel as {_PLURAL[kind]} with one thread per item"
+        yield from _part(campaign, name, order, campaign.limited_probes, environment)
+
+
+def _workers(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
+    """How many in parallel to try: the cores, and more where items mostly wait."""
+    scouted, cores = campaign.scouted, max(4, round(host_facts().cpus))
+    most = min(campaign.items, MOST_WAITING[kind] if campaign.waits else cores)
+    wanted = {most, *(2**power for power in range(1, most.bit_length()))}
+    each_bytes = peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
+    room = max(1, int(MEMORY_SHARE * campaign.children.memory_bytes / max(1, each_bytes)))
+    if room < max(wanted):
+        campaign.children.notes.add(
+            f"No more than {room} items were run in parallel: each takes {size(each_bytes)}."
+        )
+    return tuple(sorted(count for count in wanted if 1 < count <= room))
+
+
+def _order(
+    campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: tuple[int, ...]
+) -> ProbeOrder:
+    """The probes of items whose calls alone were ``alone``."""
+    each_s = typical_s(alone)
+    start_s = campaign.start_s + alone.first.wall_s
+    return ProbeOrder(
+        assignment=campaign.children.assignment,
+        drawn=alone.drawn,
+        kind=kind,
+        workers=workers,
+        expected_s=expected_s(alone),
+        most_s=PROBE_SHARE * campaign.budget.calls_s,
+        # without later calls, what is expected holds the first-call price: compare like with like
+        warm_up=bool(alone.later) and needs_warm_up(alone),
+        passes_alone=2 if each_s < TWO_PASSES_S else 1 if each_s < ONE_PASS_S else 0,
+        forkable=campaign.preloadable.forkable,
+        start_timeout_s=WORKERS_START_S + 4 * max(workers, default=0) * start_s,
+        preload=campaign.preloadable.safe,
+        results=results_alone(alone),
+    )
+
+
+def _part(
+    campaign: Campaign,
+    name: str,
+    order: ProbeOrder,
+    into: list[ConcurrencyProbe],
+    environment: Mapping[str, str] | None = None,
+) -> Iterator[Part]:
+    if order.workers:
+        run = partial(_probe, campaign, order, into, environment)
+        yield Part(name, _cost_s(campaign, order), run)
+
+
+def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
+    """Seconds of the first probe at least; the child itself leaves out what takes too long."""
+    each_s = sum(order.expected_s.values()) / len(order.expected_s)
+    first_s = campaign.scouted.first.wall_s
+    alone_s = order.passes_alone * max(each_s, min(PASS_ALONE_S, 4 * each_s))
+    cost_s = campaign.start_s + PROBE_COSTS * max(each_s, ROUND_S) + alone_s
+    if order.warm_up:
+        cost_s += first_s
+    if order.kind == "process":
+        per_core = max(1.0, min(order.workers) / max(1.0, host_facts().cpus))
+        again_s = first_s - each_s if order.warm_up else 0.0
+        again_s += 0.0 if order.forkable else campaign.start_s
+        cost_s += per_core * max(0.0, again_s)
+    return cost_s
+
+
+def _probe(
+    campaign: Campaign,
+    order: ProbeOrder,
+    into: list[ConcurrencyProbe],
+    environment: Mapping[str, str] | None,
+) -> None:
+    campaign.touch_memory(max(order.workers))
+    children = campaign.children
+    sent: list[Mapping[str, object]] = []
+    result = children.run("concurrency:probe", order, environment=environment, messages=sent)
+    chain = len(campaign.request.description.mapped)
+    if result.failure is None:
+        probed = cast("Probed", result.value)
+        children.executions += probed.executions * chain
+        into.extend(probed.probes)
+        return
+    done = [message for message in sent if "probe" in message]
+    into.extend(probe_of(cast("dict[str, Any]", message["probe"])) for message in done)
+    counts = [cast("int", message["executions"]) for message in done]
+    tried = [cast("int", message["probing"]) for message in sent if "probing" in message]
+    at = tried[-1] if tried else order.workers[0]
+    children.executions += (max(counts, default=0) + at) * chain
+    evidence = f"{result.failure.during or 'the probe'} {result.failure.reason}"
+    into.append(ConcurrencyProbe(order.kind, at, 0.0, result.failure.kind, evidence=evidence))

@@ -1,0 +1,93 @@
+"""The first child: whether the op works at all, and what an item costs; all else follows."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from typing import cast
+
+from advisor.domain.quantities import seconds
+from advisor.measure.budget import Budget
+from advisor.measure.campaign import Campaign
+from advisor.measure.children import Children
+from advisor.measure.orders import Scouted, ScoutOrder
+from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.progress import Progress
+from advisor.measure.tuning import (
+    DEFAULT_SAMPLES,
+    FRESH_PROCESSES,
+    LATER_SHARE,
+    SCOUT_SHARE,
+    UNKNOWN_PEAK_BYTES,
+)
+
+
+def scout(request: ProfileRequest, budget: Budget, progress: Progress) -> Campaign:
+    """Draw the samples and run the first of them: the measurement begins.
+
+    The samples lie in the workspace, which the caller holds open until the measurement ends.
+
+    Raises:
+        TargetError: The target or its inputs cannot be loaded.
+        UserCodeError: The user's code raised, hung, exited or was killed; with op, item and the
+            last frames of the user's traceback.
+    """
+    began_s = time.monotonic()
+    children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
+    progress("drawing the samples, first and later calls", None)
+    children.touch_memory(UNKNOWN_PEAK_BYTES)
+    order = ScoutOrder(
+        children.assignment,
+        later_s=LATER_SHARE * budget.calls_s,
+        most_s=SCOUT_SHARE * budget.calls_s,
+        each_once=request.each_item_once,
+        reserved=FRESH_PROCESSES + 1,
+        seed=0,
+        collect=request.measure_collect,
+    )
+    result = children.run("scout:scout", order)
+    scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
+    drawn = scouted.drawn
+    children.executions += scouted.executions
+    drawn_by_op = drawn.unpicklable is not None and drawn.fan_out_s is not None
+    confined = drawn_by_op and not request.fan_out_again
+    calls_s = sum(run.wall_s for run in (scouted.first, *scouted.later))
+    start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
+    start_s += max(0.0, result.wall_s - scouted.start_s - calls_s) * 0.5
+    campaign = Campaign(
+        children,
+        scouted,
+        repeatable=scouted.repeatable and not confined,
+        confined=confined,
+        start_s=start_s,
+        scouting_s=time.monotonic() - began_s,
+    )
+    _note_samples(campaign)
+    return campaign
+
+
+def _note_samples(campaign: Campaign) -> None:
+    request, scouted, notes = campaign.request, campaign.scouted, campaign.children.notes
+    notes.add(*scouted.notes)
+    drawn = scouted.drawn
+    called = {run.item for run in (scouted.first, *scouted.later)}
+    wanted = min(request.samples or DEFAULT_SAMPLES, drawn.total)
+    if not scouted.later and not request.each_item_once:
+        notes.add(
+            f"One item takes {seconds(scouted.first.wall_s)}, so that it was run once in the "
+            f"budget of {seconds(campaign.budget.asked_s)}: there is no later call to compare "
+            "with, and the intervals are wide."
+        )
+    elif len(called) < wanted and not request.each_item_once:
+        notes.add(
+            f"{len(called)} of {wanted} samples were run within the budget: the intervals "
+            "are wider for it."
+        )
+    if drawn.unpicklable:
+        notes.add(f"An item cannot be pickled: {drawn.unpicklable}.")
+    if campaign.confined:
+        notes.add(
+            "Measured in one process only, since another one would have to run the fan-out op "
+            "again for such items: --inputs gives them without it, --allow-side-effects "
+            "lets it run again."
+        )
