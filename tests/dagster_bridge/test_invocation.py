@@ -159,8 +159,8 @@ def test_outputs_go_through_the_io_manager_and_nothing_stays(name: str, tmp_path
 
 def test_each_output_is_stored_by_its_name(kinds) -> None:
     mapped = op_named(kinds, "yields")
-    kinds.store(mapped, {"low": 1, "high": 2}, 3)
-    assert kinds.load(mapped, 3) == {"low": 1, "high": 2}
+    kinds.values.store(mapped, {"low": 1, "high": 2}, 3)
+    assert kinds.values.load(mapped, 3) == {"low": 1, "high": 2}
 
 
 def test_values_kept_in_memory_cannot_be_stored_and_the_reason_is_told(tmp_path: Path) -> None:
