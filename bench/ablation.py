@@ -9,7 +9,7 @@ from unittest.mock import patch
 
 from advisor.domain.host import MultiprocessOverhead
 from advisor.model.contention import Contention
-from advisor.model.prediction import Setting
+from advisor.model.setting import Setting
 from advisor.model.timeline import MultiprocessRun
 
 JOIN = "blocking join"

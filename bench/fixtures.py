@@ -30,8 +30,8 @@ def write_fixtures(names: list[str]) -> None:
     with its name as ``verify --configurations`` takes it.
     """
     from advisor import store
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.model.ways import preload_list
 
     FIXTURES.mkdir(parents=True, exist_ok=True)
     for name in names:

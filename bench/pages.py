@@ -115,8 +115,8 @@ def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
 def baseline(found: Recorded) -> Predictions:
     from baseline import regressed_s
 
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.model.ways import preload_list
 
     predicted = {}
     for run in filter(plain, found.runs):

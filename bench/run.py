@@ -159,9 +159,9 @@ def predictions(saved: Any) -> dict[str, Any]:
     """The prediction of each configuration of the grid and of the advice, by name."""
     from advisor.api.asked_ways import grid
     from advisor.api.recommend import predict
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate, spelling
     from advisor.domain.options import AdviseOptions
+    from advisor.model.ways import preload_list
 
     preload = preload_list(saved)
     ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
@@ -175,16 +175,16 @@ def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
     """The prediction by the simulator alone, without one of its mechanisms."""
     import ablation
 
-    from advisor.api.recommend import setting_of
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
     from advisor.domain.options import AdviseOptions
-    from advisor.model.prediction import estimate, prediction_of
+    from advisor.model.measured_setting import setting_of
+    from advisor.model.prediction import Predictor
+    from advisor.model.ways import preload_list
 
     setting = setting_of(saved, AdviseOptions(), corrected=False)
     candidate = read_candidate(configuration, preload_list(saved))
     with ablation.without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
-        return prediction_of(estimate(candidate, changed), changed)
+        return Predictor(changed).predict(candidate)
 
 
 # --- real runs -------------------------------------------------------------------------------
@@ -248,10 +248,10 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
     from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
     from advisor.api.runnable import configuration_for
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.measure.verification import run_once
+    from advisor.model.ways import preload_list
 
     saved = store.read(ROOT / profiled(name)[repeat]["path"])
     candidate = read_candidate(configuration, preload_list(saved))

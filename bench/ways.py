@@ -83,8 +83,8 @@ def newest_profile(example: str, made: Iterable[Record]) -> Record | None:
 
 def spelled_ways(saved: Any) -> list[str]:
     """Every way that applies to an example, as ``dynadvise verify --configurations`` reads it."""
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import spelling
+    from advisor.model.ways import preload_list
 
     items, cores = saved.workload.items, max(2, round(saved.host.facts.cpus))
     default = saved.host.facts.cpu_count
@@ -116,11 +116,11 @@ def make_profile(example: str, options: Sequence[str]) -> None:
         raise SystemExit(f"profiling {example} failed:\n{done.stderr[-3000:]}")
     from advisor import store
     from advisor.api.recommend import predict
-    from advisor.api.ways import preload_list
     from advisor.dagster_bridge.target import parse_target
     from advisor.domain.candidate_spelling import read_candidate, spelling
     from advisor.domain.options import AdviseOptions
     from advisor.measure.machine import host_facts
+    from advisor.model.ways import preload_list
 
     path = store.profile_path(PROFILES, host_facts().id, parse_target(target))
     saved = store.read(path)
@@ -152,9 +152,9 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
     from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
     from advisor.api.runnable import configuration_for
-    from advisor.api.ways import preload_list
     from advisor.domain.candidate_spelling import read_candidate
     from advisor.domain.options import AdviseOptions
+    from advisor.model.ways import preload_list
 
     profile = newest_profile(example, records())
     assert profile is not None

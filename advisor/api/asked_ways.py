@@ -36,7 +36,7 @@ def asked_ways(saved: SavedProfile, names: Sequence[str]) -> list[AskedWay]:
     Raises:
         ConfigurationError: A name is no way to run.
     """
-    from advisor.api.ways import preload_list
+    from advisor.model.ways import preload_list
 
     preload = preload_list(saved)
     roles: dict[Candidate, list[Role]] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from advisor.domain.workload import StartMethod, WorkerKind
@@ -47,17 +47,29 @@ class Candidate:
         """Whether it is a forkserver with a preload list of its own."""
         return self.start_method == "forkserver" and bool(self.preload_modules)
 
+    def steps(self, items: int) -> int:
+        """Mapped steps of a stage for so many items."""
+        return -(-items // self.batch_size)
+
     @property
-    def method(self) -> str:
-        """Short name of launch, executor and start method."""
+    def without_command_line(self) -> Candidate:
+        """The same way called from Python, which is what the command line does."""
+        return replace(self, launch="execute_job") if self.launch == "cli" else self
+
+    @property
+    def family(self) -> str:
+        """Short name of executor and start method: ways of one family are predicted alike."""
         if self.launch == "execute_in_process":
             return "execute_in_process"
         if self.executor == "multiprocess":
             start = "warm forkserver" if self.is_warm else str(self.start_method)
-            name = f"multiprocess, {start}"
-        else:
-            name = f"{self.executor} executor"
-        return f"command line, {name}" if self.launch == "cli" else name
+            return f"multiprocess, {start}"
+        return f"{self.executor} executor"
+
+    @property
+    def method(self) -> str:
+        """Short name of launch, executor and start method."""
+        return f"command line, {self.family}" if self.launch == "cli" else self.family
 
     @property
     def label(self) -> str:

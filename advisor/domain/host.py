@@ -17,6 +17,7 @@ queries, 7 to 20 ms on SQLite (2 cores, Dagster 1.13)."""
 CalibrationMethod = Literal[
     "execute_in_process", "in_process", "spawn", "forkserver", "warm_forkserver"
 ]
+SERIAL_METHODS: frozenset[CalibrationMethod] = frozenset({"execute_in_process", "in_process"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ def user_import_in(
 
     ``preloads`` says which methods preload the user's code.
     """
-    if "in_process" in method:
+    if method in SERIAL_METHODS:
         return 0.0, 0.0
     return (import_s, 0.0) if preloads.get(method) else (0.0, import_s)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,13 +12,18 @@ from advisor.domain.advice import BreakEven
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import OverheadModel
 from advisor.domain.work_kind import CPU_SHARE, WAITING_SHARE
-from advisor.domain.workload import StartMethod
+from advisor.model.candidates import start_methods
 from advisor.model.contention import Contention
-from advisor.model.items import ExtraCost, Items, Stage
-from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.items import Items, Stage
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Machine, Setting
 
 SHORTEST_S, LONGEST_S = 0.001, 600.0
 """Range of item durations that is searched."""
+
+WAITING_SLOTS, MIXED_SLOTS = 8, 4
+"""Steps in parallel for items that mostly wait, and for those that also compute: what most hosts
+take; those that compute get the cores."""
 
 PRECISION = 0.02
 """A crossing is located to this share."""
@@ -25,50 +31,20 @@ PRECISION = 0.02
 
 def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
     """``count`` equal items without payload, as a workload to ask about."""
-    one = np.array([wall_s])
-    nothing = np.zeros(1)
-    stage = Stage(
-        wall_s=one,
-        cpu_s=one * cpu_share,
-        load_s=nothing,
-        store_s=nothing,
-        first=ExtraCost(),
-        preloaded=ExtraCost(),
-        resources=ExtraCost(),
-    )
-    return Items(
-        count=count,
-        samples=1,
-        exact=count == 1,
-        stages=(stage,),
-        fan_out_s=0.0,
-        upstream_s=0.0,
-        collect_s=0.0,
-        peak_rss_bytes=0,
-        base_rss_bytes=0,
-        input_bytes=0,
-        output_bytes=0,
-    )
+    one, nothing = np.array([wall_s]), np.zeros(1)
+    stage = Stage(wall_s=one, cpu_s=one * cpu_share, load_s=nothing, store_s=nothing)
+    return Items(count, samples=1, exact=count == 1, stages=(stage,))
 
 
 def _methods(
     overhead: OverheadModel, items: int, cores: float, cpu_share: float, preload: tuple[str, ...]
 ) -> dict[str, Candidate]:
     """The multiprocess ways, each with as many steps at once as suits such items."""
-    slots = 8 if cpu_share < WAITING_SHARE else 4 if cpu_share < CPU_SHARE else round(cores)
+    waiting = WAITING_SLOTS if cpu_share < WAITING_SHARE else MIXED_SLOTS
+    slots = waiting if cpu_share < CPU_SHARE else round(cores)
     slots = max(2, min(slots, items))
-    starts: dict[str, tuple[StartMethod, tuple[str, ...]]] = {
-        "spawn": ("spawn", ()),
-        "forkserver": ("forkserver", ()),
-        "warm_forkserver": ("forkserver", preload or ("warm",)),
-    }
-    return {
-        f"multiprocess, {name.replace('_', ' ')}": Candidate(
-            "execute_job", "multiprocess", start, modules, slots
-        )
-        for name, (start, modules) in starts.items()
-        if name in overhead.multiprocess
-    }
+    ways = start_methods(overhead, preload or ("warm",))
+    return {way.family: replace(way, max_concurrent=slots) for way in ways}
 
 
 def crossings(
@@ -96,14 +72,10 @@ def crossings(
     for name, way in _methods(overhead, items, cores, cpu_share, preload).items():
 
         def gain_s(wall_s: float, way: Candidate = way) -> float:
-            setting = Setting(
-                items=uniform_items(items, wall_s, cpu_share),
-                contention=Contention(wall_s),
-                overhead=overhead,
-                machine=machine,
-                draws=1,
-            )
-            return estimate(serial, setting).makespan_s - estimate(way, setting).makespan_s
+            equal = uniform_items(items, wall_s, cpu_share)
+            setting = Setting(equal, Contention(wall_s), overhead, machine, draws=1)
+            predictor = Predictor(setting)
+            return predictor.estimate(serial).makespan_s - predictor.estimate(way).makespan_s
 
         found.append(BreakEven("in-process executor", name, _root_s(gain_s)))
     return tuple(found)

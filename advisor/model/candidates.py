@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from advisor.domain.advice import Environment
 from advisor.domain.candidate import Candidate, Launch
 from advisor.domain.host import OverheadModel
-from advisor.domain.workload import StartMethod, WorkerKind
+from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 
 MAX_CONCURRENT = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32)
@@ -82,26 +82,29 @@ def _batched(
             yield replace(plain, batch_size=batch_size, workers_in_op=count, worker_kind=kind)
 
 
+def start_methods(overhead: OverheadModel, preload: tuple[str, ...]) -> tuple[Candidate, ...]:
+    """The multiprocess ways that are calibrated, one step at a time, dearest steps first."""
+    ways = {
+        "spawn": Candidate("execute_job", "multiprocess", "spawn"),
+        "forkserver": Candidate("execute_job", "multiprocess", "forkserver"),
+    }
+    if preload:
+        ways["warm_forkserver"] = replace(ways["forkserver"], preload_modules=preload)
+    return tuple(way for name, way in ways.items() if name in overhead.multiprocess)
+
+
 def _parallel(
     items: int, workers: WorkerChoice, overhead: OverheadModel, preload: tuple[str, ...]
 ) -> Iterator[Candidate]:
-    starts: dict[str, tuple[StartMethod, tuple[str, ...]]] = {
-        "spawn": ("spawn", ()),
-        "forkserver": ("forkserver", ()),
-        "warm_forkserver": ("forkserver", preload),
-    }
-    known = [name for name in starts if name in overhead.multiprocess]
-    if not preload:
-        known = [name for name in known if name != "warm_forkserver"]
-    for name in known:
-        start, modules = starts[name]
+    ways = start_methods(overhead, preload)
+    for way in ways:
         for slots in sorted({*MAX_CONCURRENT, workers.cap or 1}):
             if slots > max(1, items):
                 break
-            plain = Candidate("execute_job", "multiprocess", start, modules, slots)
+            plain = replace(way, max_concurrent=slots)
             yield plain
-            # Batches are for the start method with the cheapest steps: the last that is known.
-            if name == known[-1] and slots <= max(4.0, 2 * workers.cores):
+            # Batches are for the start method with the cheapest steps.
+            if way is ways[-1] and slots <= max(4.0, 2 * workers.cores):
                 sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
                 for size in sorted(size for size in sizes if size > 1):
                     yield from _batched(plain, size, workers, ("thread",))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from advisor.domain.advice import Prediction
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.quantities import percent, seconds
-from advisor.model.prediction import Setting
+from advisor.model.setting import Setting
 
 SMALL_GAIN = 0.05
 """Less than this share of a step is not told from the machine's own drift."""
@@ -43,7 +43,7 @@ def cheaper_steps(host: HostProfile, chosen: Prediction, setting: Setting) -> It
     if candidate.executor != "multiprocess":
         return
     if candidate.is_warm and host.preload.boot_before_s > host.preload.boot_after_s > 0:
-        steps = -(-setting.items.count // candidate.batch_size)
+        steps = candidate.steps(setting.items.count)
         saved_s = host.preload.boot_before_s - host.preload.boot_after_s
         yield (
             f"The preload list saves {seconds(saved_s)} of every step's boot (measured), "

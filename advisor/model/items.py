@@ -42,10 +42,15 @@ class Stage:
     cpu_s: FloatArray
     load_s: FloatArray
     store_s: FloatArray
-    first: ExtraCost
-    preloaded: ExtraCost
-    resources: ExtraCost
+    first: ExtraCost = ExtraCost()
+    preloaded: ExtraCost = ExtraCost()
+    resources: ExtraCost = ExtraCost()
     held_s: FloatArray | None = None
+
+    @property
+    def loop_s(self) -> FloatArray:
+        """How long calls hold their event loop: as measured, else while they compute."""
+        return self.cpu_s if self.held_s is None else self.held_s
 
     def first_call_extra(self, call: CallKind) -> ExtraCost:
         """What a call of this kind costs beyond a later one."""
@@ -67,13 +72,13 @@ class Items:
     samples: int
     exact: bool
     stages: tuple[Stage, ...]
-    fan_out_s: float
-    upstream_s: float
-    collect_s: float
-    peak_rss_bytes: int
-    base_rss_bytes: int
-    input_bytes: int
-    output_bytes: int
+    fan_out_s: float = 0.0
+    upstream_s: float = 0.0
+    collect_s: float = 0.0
+    peak_rss_bytes: int = 0
+    base_rss_bytes: int = 0
+    input_bytes: int = 0
+    output_bytes: int = 0
     between_bytes: int = 0
     measured_cpu_s: float = 0.0
     numbers: tuple[int, ...] = ()

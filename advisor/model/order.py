@@ -7,12 +7,12 @@ comes late. ``dagster/priority`` tags turn that round; the whole run takes about
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
-from advisor.model.prediction import Setting, estimate, first_result_s, prediction_of
+from advisor.model.prediction import Predictor
 from advisor.model.search import TIE, SearchResult
 
 EARLIER = 2.0
@@ -32,46 +32,47 @@ MOST = 4
 """How many ways, besides those that the advice names, are predicted in both orders."""
 
 
-def waiting_bytes(candidate: Candidate, setting: Setting) -> int:
-    """Most intermediate results that wait for the next op of the chain at once, in bytes."""
-    if candidate.is_batched or len(setting.items.stages) < 2:
-        return 0
-    count = setting.items.count
-    if candidate.depth_first or setting.depth_first:
-        count = min(count, candidate.max_concurrent)
-    return count * setting.items.between_bytes
-
-
-def with_first_result(prediction: Prediction, setting: Setting) -> Prediction:
+def with_first_result(prediction: Prediction, predictor: Predictor) -> Prediction:
     """The prediction with when the first item is done, and what waits between the ops."""
-    candidate = prediction.candidate
-    if candidate.is_batched or candidate.executor == "async" or len(setting.items.stages) < 2:
+    candidate, setting = prediction.candidate, predictor.setting
+    if candidate.is_batched or len(setting.items.stages) < 2:
         return prediction
-    return replace(
-        prediction,
-        first_result_s=first_result_s(candidate, setting),
-        intermediate_bytes=waiting_bytes(candidate, setting),
-    )
+    first_s = predictor.first_result_s(candidate)
+    if first_s is None:
+        return prediction
+    waiting = setting.items.count
+    if candidate.depth_first or setting.depth_first:
+        waiting = min(waiting, candidate.max_concurrent)
+    waiting_bytes = waiting * setting.items.between_bytes
+    return replace(prediction, first_result_s=first_s, intermediate_bytes=waiting_bytes)
 
 
-def suffers(breadth: Prediction, depth: Prediction, setting: Setting) -> bool:
+def suffers(breadth: Prediction, depth: Prediction, memory_bytes: int) -> bool:
     """Whether time to the first result, or memory, is so much worse breadth first."""
     if breadth.first_result_s is None or depth.first_result_s is None:
         return False
     if breadth.first_result_s < EARLIER * depth.first_result_s:
         return False
-    crowded = breadth.intermediate_bytes > CROWDED * setting.machine.memory_bytes > 0
+    crowded = breadth.intermediate_bytes > CROWDED * memory_bytes > 0
     return crowded or breadth.first_result_s - depth.first_result_s >= LATE_S
 
 
-def _plain(predictions: Sequence[Prediction]) -> Iterator[Prediction]:
-    for prediction in predictions:
-        candidate = prediction.candidate
-        if candidate.executor == "multiprocess" and not candidate.needs_code:
-            yield prediction
+def _orderable(result: SearchResult) -> Iterator[Candidate]:
+    """Plain multiprocess ways: those that the advice names, and the best few."""
+    ways = [
+        each
+        for each in result.candidates
+        if each.candidate.executor == "multiprocess" and not each.candidate.needs_code
+    ]
+    best_s = min((w.makespan_s.median for w in ways if w.candidate.launch != "cli"), default=0.0)
+    near = [w.candidate for w in ways if w.makespan_s.median <= NEAR * best_s][:MOST]
+    named = {w.candidate for w in (result.recommendation, result.config_only, result.current) if w}
+    return (way.candidate for way in ways if way.candidate in {*named, *near})
 
 
-def in_both_orders(result: SearchResult, setting: Setting, *, change_code: bool) -> SearchResult:
+def in_both_orders(
+    result: SearchResult, predictor: Predictor, *, change_code: bool
+) -> SearchResult:
     """The result with plain multiprocess ways depth first beside them, and advised where it pays.
 
     A way and its twin tie in makespan, so the twin stands behind it with the same odds; it is
@@ -79,50 +80,38 @@ def in_both_orders(result: SearchResult, setting: Setting, *, change_code: bool)
 
     Args:
         result: For a chain of two or more mapped ops that no tag orders yet.
-        setting: What was predicted with.
+        predictor: What was predicted with.
         change_code: Whether the advice may ask for the tags.
     """
-    named = {
-        prediction.candidate
-        for prediction in (result.recommendation, result.config_only, result.current)
-        if prediction is not None
-    }
-    plain = list(_plain(result.candidates))
-    best = min((p.makespan_s.median for p in plain if p.candidate.launch != "cli"), default=0.0)
-    near = [p.candidate for p in plain if p.makespan_s.median <= NEAR * best][:MOST]
-    found: list[Prediction] = []
-    twins: dict[Candidate, tuple[Prediction, Prediction]] = {}
-    for prediction in result.candidates:
-        if prediction not in plain or prediction.candidate not in {*named, *near}:
-            found.append(prediction)
-            continue
-        breadth = with_first_result(prediction, setting)
-        way = replace(prediction.candidate, depth_first=True)
-        depth = replace(
-            with_first_result(prediction_of(estimate(way, setting), setting), setting),
-            p_best=prediction.p_best,
-            expected_regret=prediction.expected_regret,
-            allowed=prediction.allowed and change_code,
-        )
-        twins[prediction.candidate] = breadth, depth
-        found += [breadth, depth]
+    orderable = set(_orderable(result))
+    orders: dict[Candidate, tuple[Prediction, ...]] = {}
+    for way in result.candidates:
+        orders[way.candidate] = (way,)
+        if way.candidate in orderable:
+            depth = replace(
+                predictor.predict(replace(way.candidate, depth_first=True)),
+                p_best=way.p_best,
+                expected_regret=way.expected_regret,
+                allowed=way.allowed and change_code,
+            )
+            both = (with_first_result(each, predictor) for each in (way, depth))
+            orders[way.candidate] = tuple(both)
 
-    def known(prediction: Prediction | None) -> Prediction | None:
-        if prediction is None or prediction.candidate not in twins:
-            return prediction
-        return twins[prediction.candidate][0]
+    def breadth_first(way: Prediction) -> Prediction:
+        return orders[way.candidate][0]
 
-    chosen = known(result.recommendation) or result.recommendation
-    if chosen.candidate in twins:
-        breadth, depth = twins[chosen.candidate]
+    breadth, *deeper = orders[result.recommendation.candidate]
+    chosen = breadth
+    for depth in deeper:
         as_fast = depth.makespan_s.median <= (1.0 + TIE) * breadth.makespan_s.median
-        if depth.allowed and as_fast and suffers(breadth, depth, setting):
+        memory_bytes = predictor.setting.machine.memory_bytes
+        if depth.allowed and as_fast and suffers(breadth, depth, memory_bytes):
             chosen = depth
     return replace(
         result,
         recommendation=chosen,
-        config_only=known(result.config_only) or result.config_only,
-        current=known(result.current),
-        default=known(result.default),
-        candidates=tuple(found),
+        config_only=breadth_first(result.config_only),
+        current=result.current and breadth_first(result.current),
+        default=result.default and breadth_first(result.default),
+        candidates=tuple(way for ways in orders.values() for way in ways),
     )

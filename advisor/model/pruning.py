@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from advisor.domain.advice import Objective, Rejection, RejectionKind
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import overhead_key
 from advisor.domain.quantities import seconds
+from advisor.model.estimate import Estimate
+from advisor.model.estimators import model_of
 from advisor.model.items import FloatArray
-from advisor.model.prediction import Estimate, Setting, estimate, in_step_factor, steps_at_once
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Setting, step_price
 
 PRUNE = 1.25
 """A candidate whose lower bound is this much above the best simulated one is not simulated."""
@@ -21,12 +23,16 @@ RISES = 2
 """After so many in a row more slots are not simulated."""
 
 
+TIME_IN_COST = 0.05
+"""Exponent of the makespan in the cost: of two ways that cost alike, the faster."""
+
+
 def scores(objective: Objective, makespan_s: FloatArray, core_seconds: FloatArray) -> FloatArray:
     """What is minimised; ``balanced`` weights time and core-seconds alike (geometric mean)."""
     if objective == "time":
         return makespan_s
     if objective == "cost":
-        return core_seconds * makespan_s**0.05
+        return core_seconds * makespan_s**TIME_IN_COST
     return np.asarray(np.sqrt(makespan_s * core_seconds))
 
 
@@ -37,29 +43,7 @@ def score(objective: Objective, makespan_s: float, core_seconds: float) -> float
 
 def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
     """A makespan that the candidate cannot beat, found in microseconds."""
-    setting = setting.under(candidate)
-    items = setting.items
-    wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
-    workers = min(candidate.workers_in_op, candidate.batch_size)
-    steps = -(-items.count // candidate.batch_size)
-    if candidate.executor == "in_process":
-        factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
-        return items.count * wall * factor / workers
-    if candidate.executor == "async":
-        held = setting.overhead.in_process.step_s * len(items.stages) + cpu
-        return items.count * max(held, wall / candidate.max_concurrent)
-    key = "warm_forkserver" if candidate.is_warm else str(candidate.start_method)
-    o = setting.overhead.multiprocess[key]
-    step_cpu = o.child_step_s
-    factor = in_step_factor(candidate, setting) if workers > 1 else 1.0
-    work = items.count * wall * factor / workers
-    slots = min(steps_at_once(candidate, setting), steps)
-    plain = 1 + setting.before_steps + setting.after_steps
-    serial = o.start_s + o.end_s + o.server_start_s + plain * step_cpu
-    share = max(
-        (steps * step_cpu + work) / slots, (steps * step_cpu + items.count * cpu) / setting.capacity
-    )
-    return serial + share
+    return model_of(candidate).least_s(candidate, setting.under(candidate))
 
 
 def lower_core_seconds(candidate: Candidate, setting: Setting) -> float:
@@ -68,8 +52,8 @@ def lower_core_seconds(candidate: Candidate, setting: Setting) -> float:
     work = setting.items.count * float(setting.items.cpu_s.mean())
     if candidate.executor != "multiprocess":
         return work
-    o = setting.overhead.multiprocess[overhead_key(candidate.start_method, warm=candidate.is_warm)]
-    return work + o.child_step_s * -(-setting.items.count // candidate.batch_size)
+    steps = candidate.steps(setting.items.count)
+    return work + step_price(candidate, setting).child_step_s * steps
 
 
 class _Pruning:
@@ -85,21 +69,21 @@ class _Pruning:
         self._best: dict[bool, Estimate] = {}
         self._by_slots: dict[Candidate, list[tuple[int, float, float]]] = {}
 
-    def _score(self, found: Estimate) -> float:
-        return score(self.objective, found.makespan_s, found.core_seconds)
+    def _score(self, estimate: Estimate) -> float:
+        return score(self.objective, estimate.makespan_s, estimate.core_seconds)
 
-    def simulated(self, found: Estimate) -> None:
+    def simulated(self, estimate: Estimate) -> None:
         """Remember how a way does, whether it may be advised or not."""
-        slots = found.candidate.max_concurrent
-        family = replace(found.candidate, max_concurrent=1)
-        known = self._by_slots.setdefault(family, [])
-        known.append((slots, found.makespan_s, self._score(found)))
+        slots = estimate.candidate.max_concurrent
+        family = replace(estimate.candidate, max_concurrent=1)
+        tried = self._by_slots.setdefault(family, [])
+        tried.append((slots, estimate.makespan_s, self._score(estimate)))
 
-    def advisable(self, found: Estimate) -> None:
+    def advisable(self, estimate: Estimate) -> None:
         """Hold what follows against a way that could be advised."""
-        for needs_code in {True, found.candidate.needs_code}:
-            best = self._best.setdefault(needs_code, found)
-            self._best[needs_code] = min(best, found, key=self._score)
+        for needs_code in {True, estimate.candidate.needs_code}:
+            best = self._best.setdefault(needs_code, estimate)
+            self._best[needs_code] = min(best, estimate, key=self._score)
 
     def rejection(self, candidate: Candidate, bound_s: float) -> Rejection | None:
         """Why a candidate cannot be the best; None where it may be."""
@@ -123,61 +107,72 @@ class _Pruning:
         crowd the cores and the parent's loop. So after some rises in a row that begin far above
         the best way there is, more slots are not simulated.
         """
-        known = self._by_slots.get(replace(candidate, max_concurrent=1), [])
-        last = [seen for seen in known if seen[0] < candidate.max_concurrent][-RISES - 1 :]
+        tried = self._by_slots.get(replace(candidate, max_concurrent=1), [])
+        last = [each for each in tried if each[0] < candidate.max_concurrent][-RISES - 1 :]
         scores = [scored for _, _, scored in last]
         if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
             return None
-        seen = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
-        reason = f"more at once only gets worse: {seen}"
+        makespans = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
+        reason = f"more at once only gets worse: {makespans}"
         return Rejection(candidate, reason, RejectionKind.CROWDED)
+
+
+@dataclass(frozen=True, slots=True)
+class Pruned:
+    """The candidates, by what became of them.
+
+    Attributes:
+        fits: Simulated, and may be advised.
+        misfits: Simulated, each with why it must not be advised.
+        rejected: Everything that is not among ``fits``.
+    """
+
+    fits: list[Estimate] = field(default_factory=list)
+    misfits: list[tuple[Estimate, str]] = field(default_factory=list)
+    rejected: list[Rejection] = field(default_factory=list)
 
 
 def simulate_all(
     candidates: Sequence[Candidate],
-    setting: Setting,
+    predictor: Predictor,
     objective: Objective,
     *,
     always: Collection[Candidate],
     may_advise: Callable[[Candidate], bool],
-    rejection: Callable[[Estimate], str | None],
-) -> tuple[list[Estimate], list[Rejection]]:
+    misfit_of: Callable[[Estimate], str | None],
+) -> Pruned:
     """Simulate what can matter; the rest is pruned.
 
     The cheapest bound comes first, and plain ways on several slots last, fewest slots first.
 
     Args:
         candidates: What to consider.
-        setting: Workload, host and machine.
+        predictor: For the workload, host and machine.
         objective: What is minimised.
         always: What is never pruned.
         may_advise: Whether a candidate may be advised at all.
-        rejection: Why a simulated candidate must not be advised, or None.
-
-    Returns:
-        What fits, and what does not or was pruned.
+        misfit_of: Why a simulated candidate must not be advised, or None.
     """
-    bounds_s = {c: lower_bound_s(c, setting) for c in candidates}
+    bounds_s = {way: lower_bound_s(way, predictor.setting) for way in candidates}
 
     def turn(candidate: Candidate) -> tuple[int, float]:
         slots = 0 if candidate.is_batched else candidate.max_concurrent
         return slots if slots > 1 else 0, bounds_s[candidate]
 
-    pruning = _Pruning(setting, objective)
-    fits: list[Estimate] = []
-    rejected: list[Rejection] = []
+    pruning, ways = _Pruning(predictor.setting, objective), Pruned()
     for candidate in sorted(candidates, key=turn):
-        pruned = None if candidate in always else pruning.rejection(candidate, bounds_s[candidate])
-        if pruned is not None:
-            rejected.append(pruned)
+        slower = pruning.rejection(candidate, bounds_s[candidate])
+        if slower and candidate not in always:
+            ways.rejected.append(slower)
             continue
-        found = estimate(candidate, setting)
-        pruning.simulated(found)
-        reason = rejection(found)
-        if reason is not None:
-            rejected.append(Rejection(candidate, reason, RejectionKind.DOES_NOT_FIT))
+        estimate = predictor.estimate(candidate)
+        pruning.simulated(estimate)
+        misfit = misfit_of(estimate)
+        if misfit is not None:
+            ways.misfits.append((estimate, misfit))
+            ways.rejected.append(Rejection(candidate, misfit, RejectionKind.DOES_NOT_FIT))
             continue
-        fits.append(found)
+        ways.fits.append(estimate)
         if may_advise(candidate):
-            pruning.advisable(found)
-    return fits, rejected
+            pruning.advisable(estimate)
+    return ways

@@ -9,10 +9,15 @@ from advisor.domain.advice import Prediction
 from advisor.domain.quantities import seconds, size
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.model.order import EARLIER
-from advisor.model.prediction import Setting, estimate, first_result_s, steps_at_once
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Setting, steps_at_once
+from advisor.model.wording import FEWEST_BYTES
 
 PAYLOAD_SHARE = 0.1
 """Moving payloads is worth a word from this share of the makespan on."""
+
+CROWDED = 1.2
+"""Threads per core above which an item's own threads are worth a word."""
 
 WAIT_SHARE = 0.05
 """Waits for a pool are worth a word from this share of the makespan on."""
@@ -24,11 +29,15 @@ ASKS_AGAIN = (
 
 
 def remedies(
-    description: WorkloadDescription, chosen: Prediction, setting: Setting
+    description: WorkloadDescription, chosen: Prediction, predictor: Predictor
 ) -> tuple[str, ...]:
     """Sentences, each with the figures behind it."""
-    found = [*_payload(chosen, setting), *_order(description, chosen, setting)]
-    return (*found, *_own_threads(chosen, setting), *_pools(chosen, setting))
+    return (
+        *_payload(chosen, predictor.setting),
+        *_order(description, chosen, predictor),
+        *_own_threads(chosen, predictor),
+        *_pools(chosen, predictor),
+    )
 
 
 def _payload(chosen: Prediction, setting: Setting) -> Iterator[str]:
@@ -47,19 +56,21 @@ def _payload(chosen: Prediction, setting: Setting) -> Iterator[str]:
     )
 
 
-def _order(description: WorkloadDescription, chosen: Prediction, setting: Setting) -> Iterator[str]:
-    candidate = chosen.candidate
+def _order(
+    description: WorkloadDescription, chosen: Prediction, predictor: Predictor
+) -> Iterator[str]:
+    candidate, setting = chosen.candidate, predictor.setting
     if len(setting.items.stages) < 2 or setting.items.count < 2 or setting.depth_first:
         return
-    if candidate.is_batched or candidate.executor not in ("in_process", "multiprocess"):
+    if candidate.is_batched:
         return
-    breadth = first_result_s(replace(candidate, depth_first=False), setting)
-    depth = first_result_s(replace(candidate, depth_first=True), setting)
-    if breadth < EARLIER * depth:
+    breadth = predictor.first_result_s(replace(candidate, depth_first=False))
+    depth = predictor.first_result_s(replace(candidate, depth_first=True))
+    if breadth is None or depth is None or breadth < EARLIER * depth:
         return
     last = description.mapped[-1].name
     moved = setting.items.count * setting.items.between_bytes
-    held = f" ({size(moved)})" if moved >= 2**20 else ""
+    held = f" ({size(moved)})" if moved >= FEWEST_BYTES else ""
     yield (
         "Dagster runs a chain of mapped ops breadth first, so every intermediate result exists at "
         f'once{held}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first '
@@ -68,9 +79,9 @@ def _order(description: WorkloadDescription, chosen: Prediction, setting: Settin
     )
 
 
-def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
+def _pools(chosen: Prediction, predictor: Predictor) -> Iterator[str]:
     """What the waits for a pool's slots cost the chosen way, or one with more steps at once."""
-    candidate = chosen.candidate
+    candidate, setting = chosen.candidate, predictor.setting
     if candidate.executor != "multiprocess" or not setting.pool_limits:
         return
     slots = steps_at_once(replace(candidate, max_concurrent=setting.items.count), setting)
@@ -83,7 +94,7 @@ def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
         )
     elif candidate.max_concurrent == slots < setting.items.count and not candidate.is_batched:
         more = replace(candidate, max_concurrent=min(4 * slots, setting.items.count))
-        waited = estimate(more, setting).makespan_s
+        waited = predictor.estimate(more).makespan_s
         yield (
             f"The pool {names} lets {slots} steps run at once. {more.max_concurrent} at once would "
             f"take {seconds(waited)} instead of {seconds(chosen.makespan_s.median)} "
@@ -91,7 +102,8 @@ def _pools(chosen: Prediction, setting: Setting) -> Iterator[str]:
         )
 
 
-def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:
+def _own_threads(chosen: Prediction, predictor: Predictor) -> Iterator[str]:
+    setting = predictor.setting
     items = setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
     threads = cpu / wall if wall > 0 else 0.0
@@ -101,9 +113,9 @@ def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:
     if threads < OWN_THREADS or at_once < 2:
         return
     if setting.limited is not None:
-        yield _threads_compared(threads, chosen, setting.limited, setting)
+        yield _threads_compared(threads, chosen, setting.limited, predictor)
         return
-    if threads * at_once <= 1.2 * cores:
+    if threads * at_once <= CROWDED * cores:
         return
     yield (
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like), so {at_once} at "
@@ -114,15 +126,15 @@ def _own_threads(chosen: Prediction, setting: Setting) -> Iterator[str]:
 
 
 def _threads_compared(
-    threads: float, chosen: Prediction, limited: Setting, setting: Setting
+    threads: float, chosen: Prediction, limited: Setting, predictor: Predictor
 ) -> str:
     """The chosen way with and without one thread an item, both from measurement."""
     one = chosen.candidate.op_threads is not None
     other = replace(chosen.candidate, op_threads=None if one else 1)
-    took, would = chosen.makespan_s.median, estimate(other, setting).makespan_s
+    took, would = chosen.makespan_s.median, predictor.estimate(other).makespan_s
     said = (
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like) and takes "
-        f"{seconds(float(setting.items.wall_s.mean()))}; with one thread it takes "
+        f"{seconds(float(predictor.setting.items.wall_s.mean()))}; with one thread it takes "
         f"{seconds(float(limited.items.wall_s.mean()))} (both measured). This way takes "
         f"{seconds(took)} {'with one thread an item' if one else 'with all of its threads'}, "
         f"{seconds(would)} {'with all of its threads' if one else 'with one thread an item'}"

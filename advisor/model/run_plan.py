@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 
 from advisor.domain.tag_limits import TagLimits
 
@@ -74,3 +74,13 @@ class Timeline:
     serialize_s: float
     first_result_s: float
     pool_wait_s: float = 0.0
+
+    @property
+    def core_seconds(self) -> float:
+        """CPU of all processes."""
+        return self.child_cpu_s + self.parent_cpu_s
+
+    def extrapolated(self, fewer: Timeline, span: int, further: int) -> Timeline:
+        """The timeline with ``further`` more steps, at the pace since one with ``span`` fewer."""
+        pairs = zip(astuple(self), astuple(fewer), strict=True)
+        return Timeline(*(many + (many - few) / span * further for many, few in pairs))

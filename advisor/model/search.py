@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,27 +17,25 @@ from advisor.domain.advice import (
     Rejection,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.errors import NoAdviceError
 from advisor.domain.quantities import percent, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
 from advisor.model.code_change import pays
-from advisor.model.items import FloatArray
-from advisor.model.prediction import (
-    Estimate,
-    Setting,
-    noisy_draws,
-    pools_of,
-    prediction_of,
-    steps_at_once,
-    tag_limits_of,
-)
+from advisor.model.estimate import Estimate
+from advisor.model.prediction import Predictor
 from advisor.model.pruning import scores, simulate_all
+from advisor.model.setting import Setting, pools_of, steps_at_once, tag_limits_of
+from advisor.model.uncertainty import noisy_draws
 
 TIE = 0.03
 """Candidates within this share of the best are a near tie: the simpler one is advised."""
 
 UNSURE_REGRET = 0.03
-"""Above this expected regret a further measurement is worth proposing."""
+"""Above this expected regret a further measurement is worth proposing ..."""
+
+RUNNER_UP = 0.15
+"""... of the best way of another method, unless it is this much slower."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +64,14 @@ class SearchResult:
     untried: Prediction | None = None
 
 
-def floors(setting: Setting) -> Floors:
+def floors(predictor: Predictor) -> Floors:
     """The three floors of the whole workload on this machine."""
+    setting = predictor.setting
     items = setting.items
     wall = items.wall_s
     own = items.fan_out_s + items.upstream_s + items.collect_s
-    cpu = float(items.cpu_s[setting.reference].sum())
-    serial = float(wall[setting.reference].sum()) + own
+    cpu = float(items.cpu_s[predictor.reference].sum())
+    serial = float(wall[predictor.reference].sum()) + own
     longest = float(wall.max()) + own
     return Floors(
         critical_path_s=longest,
@@ -92,41 +91,59 @@ def _connections(candidate: Candidate, setting: Setting, constraints: Constraint
     return steps * candidate.workers_in_op * constraints.connections_per_item
 
 
-def _crowded_pool(candidate: Candidate, setting: Setting) -> str | None:
-    """Why workers inside steps would outwit a pool, which is meant for items but counts steps."""
-    for pool in filter(None, pools_of(candidate, setting)):
-        limit = setting.pool_limits[pool]
+def _crowding(candidate: Candidate, setting: Setting) -> str | None:
+    """Why workers inside steps outwit a limit that is meant for items, but counts steps."""
+    pools = [pool for pool in pools_of(candidate, setting) if pool]
+    limits = [
+        *((setting.pool_limits[pool], f"of the pool {pool!r}, which allows") for pool in pools),
+        *(
+            (limit, f"tagged {name}, limited to")
+            for name, limit in tag_limits_of(candidate, setting).steps.items()
+        ),
+    ]
+    for limit, which in limits:
         items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
         if candidate.workers_in_op > 1 and items > limit:
-            return f"runs {items} items at once in steps of the pool {pool!r}, which allows {limit}"
+            return f"runs {items} items at once in steps {which} {limit}"
     return None
 
 
-def _crowded_tag(candidate: Candidate, setting: Setting) -> str | None:
-    """Why workers inside steps would go round a tag limit, which counts steps as a pool does."""
-    if candidate.workers_in_op == 1:
-        return None
-    for name, limit in tag_limits_of(candidate, setting).steps.items():
-        items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
-        if items > limit:
-            return f"runs {items} items at once in steps tagged {name}, limited to {limit}"
-    return None
-
-
-def rejection_of(found: Estimate, setting: Setting, constraints: Constraints) -> str | None:
+def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) -> str | None:
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have = setting.machine.memory_bytes
-    if have and found.peak_memory_bytes > have:
-        return f"needs {size(found.peak_memory_bytes)}, the host has {size(have)}"
-    held = _connections(found.candidate, setting, constraints)
+    if have and estimate.peak_memory_bytes > have:
+        return f"needs {size(estimate.peak_memory_bytes)}, the host has {size(have)}"
+    held = _connections(estimate.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
-    return _crowded_pool(found.candidate, setting) or _crowded_tag(found.candidate, setting)
+    return _crowding(estimate.candidate, setting)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """A way that fits, with what is minimised, and whether it may be advised as it is."""
+
+    prediction: Prediction
+    score: float
+    leads: bool
+
+    @property
+    def candidate(self) -> Candidate:
+        return self.prediction.candidate
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """What is advised, with and without a change of code."""
+
+    way: _Scored
+    config_only: _Scored
+    tie: bool
 
 
 def search(
     candidates: Sequence[Candidate],
-    setting: Setting,
+    predictor: Predictor,
     constraints: Constraints,
     *,
     current: Candidate | None,
@@ -136,128 +153,137 @@ def search(
 
     Args:
         candidates: What to consider.
-        setting: Workload, host and machine.
+        predictor: For the workload, host and machine.
         constraints: What the advice must respect.
         current: The job's own way to run.
         default: Dagster's default on this machine.
 
     Raises:
-        ValueError: No candidate fits the constraints.
+        NoAdviceError: No candidate fits the constraints.
     """
-    named = [c for c in (current, default) if c is not None]
-    limits = setting.limits
-    verdicts = {way: limits.verdict(way) for way in dict.fromkeys([*candidates, *named])}
-    everything = [way for way, known in verdicts.items() if known.trial.considered or way in named]
-    # Few, and of a kind of their own: each is predicted, however fast batches are.
-    on_loop = [c for c in candidates if c.executor == "async"]
+    setting = predictor.setting
+    named = [way for way in (current, default) if way is not None]
+    verdicts = {way: setting.limits.verdict(way) for way in dict.fromkeys([*candidates, *named])}
+    considered = [way for way in verdicts if verdicts[way].trial.considered or way in named]
+    # The ways on a loop are few, and of a kind of their own, however fast batches are.
+    always = {*named, *(way for way in candidates if way.executor == "async")}
 
-    def may_advise(candidate: Candidate) -> bool:
-        if not allowed_in(candidate, constraints.environment):
-            return False
-        return constraints.change == "code" or not candidate.needs_code
+    def may_lead(way: Candidate) -> bool:
+        return _may_advise(way, constraints) and verdicts[way].trial is Trial.TRIED
 
-    def may_lead(candidate: Candidate) -> bool:
-        return may_advise(candidate) and verdicts[candidate].trial is Trial.TRIED
-
-    simulated: list[Estimate] = []
-
-    def rejection(found: Estimate) -> str | None:
-        simulated.append(found)
-        return rejection_of(found, setting, constraints)
-
-    fits, rejected = simulate_all(
-        everything,
-        setting,
+    pruned = simulate_all(
+        considered,
+        predictor,
         constraints.objective,
-        always=(*named, *on_loop),
+        always=always,
         may_advise=may_lead,
-        rejection=rejection,
+        misfit_of=lambda estimate: misfit_of(estimate, setting, constraints),
     )
-    rejected += [
-        Rejection(way, known.reason) for way, known in verdicts.items() if way not in everything
-    ]
-    if not fits:
-        smallest = min(simulated, key=lambda found: found.peak_memory_bytes)
-        reason = rejection_of(smallest, setting, constraints)
-        raise ValueError(f"no way to run fits: even the smallest {reason}")
-
-    core = np.array([found.core_seconds for found in fits])[:, None]
-    draws = noisy_draws(fits, setting.draws)
-    scored = scores(constraints.objective, draws, core)
-    expected = scored.mean(axis=1)
-
-    allowed = np.array([may_advise(found.candidate) for found in fits])
-    if not allowed.any():
-        message = "no way to run fits the environment"
-        raise ValueError(message)
-    leads = np.array([may_lead(found.candidate) for found in fits])
-    leads = leads if leads.any() else allowed
-    best_of_draw = scored[leads].min(axis=0)
-    predictions = [
-        replace(
-            prediction_of(found, setting),
-            p_best=float(np.mean(scored[row] <= best_of_draw)) if leads[row] else 0.0,
-            expected_regret=max(0.0, float(np.mean(scored[row] / best_of_draw) - 1.0)),
-            allowed=bool(allowed[row]),
-        )
-        for row, found in enumerate(fits)
-    ]
-    order = np.argsort(expected, kind="stable")
-    config = [i for i in order if leads[i] and not fits[i].candidate.needs_code]
-    config = config or [i for i in order if allowed[i] and not fits[i].candidate.needs_code]
-    code = [i for i in order if leads[i]]
-    if not config:
-        message = "no way to run that needs no code fits the constraints"
-        raise ValueError(message)
-    config_choice, config_tie = _simplest(config, expected, fits)
-    choice, tie = _simplest(code, expected, fits)
-    changing = fits[choice].candidate
-    if changing.needs_code and not pays(
-        changing, float(expected[choice]), float(expected[config_choice])
-    ):
-        choice, tie = config_choice, True
-    if not fits[choice].candidate.needs_code:
-        choice, tie = config_choice, tie or config_tie
-
-    by_candidate = {p.candidate: p for p in predictions}
-    recommendation = predictions[choice]
-    scored_choice = float(expected[choice])
-    quicker = (
-        predictions[i]
-        for i in order
-        if _is_better(fits[i].candidate, float(expected[i]), scored_choice)
-    )
-    untried = next((p for p in quicker if p.allowed and _may_be_tried(p.trial)), None)
+    if not pruned.fits:
+        _, reason = min(pruned.misfits, key=lambda misfit: misfit[0].peak_memory_bytes)
+        raise _no_advice(f"no way to run fits: even the smallest {reason}")
+    leading = {each.candidate for each in pruned.fits if may_lead(each.candidate)}
+    ways = _evaluated(pruned.fits, predictor, constraints, leading)
+    choice = _choice_of(ways)
+    untried = _untried(ways, choice.way)
+    predictions = {way.candidate: way.prediction for way in ways}
+    refused = (Rejection(way, verdicts[way].reason) for way in verdicts if way not in considered)
     return SearchResult(
-        recommendation=recommendation,
-        config_only=predictions[config_choice],
-        current=by_candidate.get(current) if current else None,
-        default=by_candidate.get(default) if default else None,
-        candidates=tuple(predictions[i] for i in order),
-        rejected=tuple(rejected),
-        tie=tie,
-        next_measurement=_trial_of(untried)
-        or _next_measurement(recommendation, predictions, code, choice),
+        recommendation=choice.way.prediction,
+        config_only=choice.config_only.prediction,
+        current=predictions.get(current) if current else None,
+        default=predictions.get(default) if default else None,
+        candidates=tuple(predictions.values()),
+        rejected=(*pruned.rejected, *refused),
+        tie=choice.tie,
+        next_measurement=_trial_of(untried) or _next_measurement(choice.way, ways),
         untried=untried,
     )
 
 
-def _simplest(
-    order: Sequence[int], expected: FloatArray, fits: Sequence[Estimate]
-) -> tuple[int, bool]:
-    """The simplest of the near ties with the best, and whether there was a tie."""
-    best = expected[order[0]]
-    near = [i for i in order if expected[i] <= best * (1.0 + TIE)]
-    chosen = min(near, key=lambda i: complexity(fits[i].candidate))
-    return chosen, bool(chosen != order[0])
+def _no_advice(reason: str) -> NoAdviceError:
+    return NoAdviceError(
+        f"There is no advice for this workload: {reason}.",
+        hint="Allow more memory or connections, or another --environment.",
+    )
 
 
-def _is_better(candidate: Candidate, score: float, than: float) -> bool:
-    return pays(candidate, score, than) if candidate.needs_code else score < (1.0 - TIE) * than
+def _may_advise(way: Candidate, constraints: Constraints) -> bool:
+    """Whether the environment and what may be changed allow it."""
+    if not allowed_in(way, constraints.environment):
+        return False
+    return constraints.change == "code" or not way.needs_code
 
 
-def _may_be_tried(trial: Trial) -> bool:
-    return trial in (Trial.NOT_TRIED, Trial.NOT_CHECKED)
+def _evaluated(
+    fits: Sequence[Estimate],
+    predictor: Predictor,
+    constraints: Constraints,
+    leading: Collection[Candidate],
+) -> list[_Scored]:
+    """The ways with their scores, best first.
+
+    Those that are ``leading`` may be advised as they are; where there are none, all allowed ones.
+    """
+    allowed = {e.candidate for e in fits if _may_advise(e.candidate, constraints)}
+    if not allowed:
+        raise _no_advice("no way to run fits the environment")
+    leading = leading or allowed
+    core_seconds = np.array([estimate.core_seconds for estimate in fits])[:, None]
+    makespans_s = noisy_draws(fits, predictor.setting.draws)
+    draws = scores(constraints.objective, makespans_s, core_seconds)
+    best_of_draw = draws[[estimate.candidate in leading for estimate in fits]].min(axis=0)
+    ways = []
+    for estimate, row in zip(fits, draws, strict=True):
+        candidate = estimate.candidate
+        leads = candidate in leading
+        prediction = replace(
+            predictor.prediction_of(estimate),
+            p_best=float(np.mean(row <= best_of_draw)) if leads else 0.0,
+            expected_regret=max(0.0, float(np.mean(row / best_of_draw) - 1.0)),
+            allowed=candidate in allowed,
+        )
+        ways.append(_Scored(prediction, float(row.mean()), leads))
+    return sorted(ways, key=lambda way: way.score)
+
+
+def _choice_of(ways: Sequence[_Scored]) -> _Choice:
+    """The simplest of the best ways; a change of code where it pays."""
+    leading = [way for way in ways if way.leads]
+    plain = [way for way in leading if not way.candidate.needs_code]
+    plain = plain or [
+        way for way in ways if way.prediction.allowed and not way.candidate.needs_code
+    ]
+    if not plain:
+        raise _no_advice("no way to run that needs no code fits the constraints")
+    best, config_only = _simplest(leading), _simplest(plain)
+    plain_tie = config_only is not plain[0]
+    if not best.candidate.needs_code:
+        return _Choice(config_only, config_only, best is not leading[0] or plain_tie)
+    if not pays(best.candidate, best.score, config_only.score):
+        return _Choice(config_only, config_only, tie=True)
+    return _Choice(best, config_only, best is not leading[0])
+
+
+def _simplest(ways: Sequence[_Scored]) -> _Scored:
+    """The simplest of the near ties with the best, which comes first."""
+    near = [way for way in ways if way.score <= ways[0].score * (1.0 + TIE)]
+    return min(near, key=lambda way: complexity(way.candidate))
+
+
+def _untried(ways: Sequence[_Scored], chosen: _Scored) -> Prediction | None:
+    """The best way that may be advised once it was tried, if it is better than the chosen."""
+    for way in ways:
+        lacks = way.prediction.trial in (Trial.NOT_TRIED, Trial.NOT_CHECKED)
+        if way.prediction.allowed and lacks and _is_better(way, chosen):
+            return way.prediction
+    return None
+
+
+def _is_better(way: _Scored, than: _Scored) -> bool:
+    if way.candidate.needs_code:
+        return pays(way.candidate, way.score, than.score)
+    return way.score < (1.0 - TIE) * than.score
 
 
 def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
@@ -273,23 +299,20 @@ def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
     )
 
 
-def _next_measurement(
-    chosen: Prediction, predictions: Sequence[Prediction], order: Sequence[int], choice: int
-) -> NextMeasurement | None:
+def _next_measurement(chosen: _Scored, ways: Sequence[_Scored]) -> NextMeasurement | None:
     """A real run of the two leading methods, where the decision between them is not sure."""
-    if chosen.expected_regret <= UNSURE_REGRET:
+    advised = chosen.prediction
+    others = [w for w in ways if w.leads and w.candidate.method != chosen.candidate.method]
+    if advised.expected_regret <= UNSURE_REGRET or not others:
         return None
-    for index in order:
-        other = predictions[index]
-        if index != choice and other.candidate.method != chosen.candidate.method:
-            gap = other.makespan_s.median / chosen.makespan_s.median - 1.0
-            if gap > 0.15:
-                return None
-            return NextMeasurement(
-                what=(
-                    f"run both '{chosen.candidate.label}' and '{other.candidate.label}' for real: "
-                    f"they are predicted {percent(abs(gap))} apart"
-                ),
-                command="dynadvise verify TARGET --configurations advised,runner-up",
-            )
-    return None
+    other = others[0].prediction
+    gap = other.makespan_s.median / advised.makespan_s.median - 1.0
+    if gap > RUNNER_UP:
+        return None
+    return NextMeasurement(
+        what=(
+            f"run both '{chosen.candidate.label}' and '{other.candidate.label}' for real: "
+            f"they are predicted {percent(abs(gap))} apart"
+        ),
+        command="dynadvise verify TARGET --configurations advised,runner-up",
+    )

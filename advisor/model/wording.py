@@ -5,20 +5,18 @@ from __future__ import annotations
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.executor_loop import refill_lag_s
-from advisor.domain.host import HostProfile, overhead_key
+from advisor.domain.host import HostProfile
 from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.work_kind import CPU_SHARE, kind_of
-from advisor.model.prediction import Setting, pools_of, tag_limits_of
+from advisor.model.estimators import model_of
+from advisor.model.setting import Setting, pools_of, tag_limits_of
 
+LAG_STEPS, SLOWED, FIRST_CALL_SHARE, FIRST_CALL_S, BLOCKS_S = 12, 1.05, 0.1, 0.02, 0.005
+"""What is worth a sentence, by choice: steps in parallel from which the refill lags, the factor of
+workers on each other, a first call's share and seconds, seconds that a coroutine blocks."""
 
-def step_overhead_s(candidate: Candidate, setting: Setting) -> float:
-    """What one mapped step costs beside the work, one at a time, under a way to run."""
-    if candidate.executor in ("in_process", "async"):
-        bare = candidate.launch == "execute_in_process"
-        overhead = setting.overhead.execute_in_process if bare else setting.overhead.in_process
-        return overhead.step_s
-    key = overhead_key(candidate.start_method, warm=candidate.is_warm)
-    return setting.overhead.multiprocess[key].step_s
+FEWEST_BYTES = 2**20
+"""Intermediate results are worth a word from 1 MiB on."""
 
 
 def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tuple[str, ...]:
@@ -27,8 +25,8 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     candidate, items = prediction.candidate, setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
     said = [_work_sentence(wall, cpu)]
-    steps = -(-items.count // candidate.batch_size)
-    each = step_overhead_s(candidate, setting)
+    steps = candidate.steps(items.count)
+    each = model_of(candidate).step_s(candidate, setting)
     in_turn = -(-candidate.batch_size // candidate.workers_in_op)
     share = percent(each / max(wall * in_turn, 1e-9))
     subject = "a batch" if candidate.batch_size > 1 else "an item"
@@ -52,7 +50,7 @@ def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tupl
     if candidate.workers_in_op > 1:
         said.append(_workers_sentence(candidate, setting))
     extra = items.first_extra_s
-    if extra > 0.1 * wall and extra > 0.02:
+    if extra > max(FIRST_CALL_SHARE * wall, FIRST_CALL_S):
         paid = "once" if candidate.executor in ("in_process", "async") else "in every step"
         said.append(f"the first call in a process costs {seconds(extra)} more, paid {paid}")
     return tuple(said)
@@ -82,7 +80,7 @@ def _concurrency_sentences(
         said.append(
             f"{candidate.max_concurrent} at once on {cores:g} cores: while some wait, others start"
         )
-    if candidate.max_concurrent >= 12:
+    if candidate.max_concurrent >= LAG_STEPS:
         lag = seconds(refill_lag_s(candidate.max_concurrent))
         said.append(
             "the executor takes one event a step and turn, so refilling a slot lags by up to "
@@ -115,7 +113,7 @@ def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     slowdown = setting.contention.slowdown(kind, candidate.workers_in_op, setting.capacity)
     names = "threads" if kind == "thread" else "processes"
     source = "probed" if kind in setting.contention.probed else "assumed: it was not probed"
-    if slowdown < 1.05:
+    if slowdown < SLOWED:
         return f"{candidate.workers_in_op} {names} at once hardly slow each other ({source})"
     return (
         f"{candidate.workers_in_op} {names} at once slow each item by a factor of {slowdown:.1f} "
@@ -129,16 +127,16 @@ def _order_sentence(prediction: Prediction, setting: Setting) -> str:
     return (
         f"{'depth' if depth_first else 'breadth'} first, the first item is done after "
         f"{seconds(prediction.first_result_s or 0.0)}"
-        + (f", and up to {size(waiting)} wait between the ops" if waiting >= 2**20 else "")
+        + (f", and up to {size(waiting)} wait between the ops" if waiting >= FEWEST_BYTES else "")
     )
 
 
 def _loop_sentence(candidate: Candidate, setting: Setting, each_s: float) -> str:
     stages = setting.items.stages
-    own = sum(float((s.cpu_s if s.held_s is None else s.held_s).mean()) for s in stages)
+    own = sum(float(stage.loop_s.mean()) for stage in stages)
     computed = float(setting.items.cpu_s.mean())
     blocked = ""
-    if own > 2 * computed and own - computed > 0.005:
+    if own > 2 * computed and own - computed > BLOCKS_S:
         blocked = (
             f". The op itself holds it for {seconds(own)} and computes for {seconds(computed)}:"
             " something in it blocks instead of awaiting"

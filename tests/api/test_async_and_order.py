@@ -13,11 +13,11 @@ from factories import make_description, make_saved_profile
 from advisor import store
 from advisor.api.recommend import recommend
 from advisor.api.verify import verify
-from advisor.api.ways import may_be_ordered, no_event_loop
 from advisor.dagster_bridge.awaiting import held_s, run_to_end
 from advisor.domain.options import AdviseOptions, ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.domain.workload import MappedOp, OpReference
 from advisor.measure.progress import silent
+from advisor.model.ways import may_be_ordered, no_event_loop
 
 HERE = Path(__file__).parent
 ASYNC_IS_INSTALLED = find_spec("dagster_async_executor") is not None
@@ -37,15 +37,13 @@ def mapped(*kinds: bool, tags: dict[str, str] | None = None) -> tuple[MappedOp, 
     )
 
 
-def test_an_event_loop_is_for_jobs_whose_every_mapped_op_is_async(monkeypatch):
-    def reason(*kinds: bool) -> str | None:
-        return no_event_loop(replace(make_description(), mapped=mapped(*kinds)))
+def test_an_event_loop_is_for_jobs_whose_every_mapped_op_is_async():
+    def reason(*kinds: bool, missing: str | None = None) -> str | None:
+        return no_event_loop(replace(make_description(), mapped=mapped(*kinds)), missing)
 
     assert reason(False, False) == ""
     assert "op_1 is not `async def`" in reason(True, False)
-    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: None)
-    assert "dynadvise[async]" in reason(True, True)
-    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: object())
+    assert reason(True, True, missing="not installed") == "not installed"
     assert reason(True, True) is None
 
 
@@ -57,14 +55,14 @@ def test_an_async_job_is_advised_with_the_loop_beside_the_other_ways(monkeypatch
     )
     for installed in (True, False):
         found = object() if installed else None
-        monkeypatch.setattr("advisor.api.ways.find_spec", lambda name, found=found: found)
+        monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name, found=found: found)
         advice = recommend(asynchronous, AdviseOptions(), snippets=False)
         listed = [p for p in advice.candidates if p.candidate.executor == "async"]
         refused = [r for r in advice.rejected if r.candidate.executor == "async"]
         assert bool(listed) == installed
         assert bool(refused) != installed
     assert "dynadvise[async]" in refused[0].reason
-    monkeypatch.setattr("advisor.api.ways.find_spec", lambda name: object())
+    monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name: object())
     advice = recommend(asynchronous, AdviseOptions(), snippets=False)
     way = next(p for p in advice.candidates if p.candidate.executor == "async")
     assert any("event loop" in reason for reason in way.reasons)
@@ -106,7 +104,7 @@ def test_both_really_run(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(HERE))
     target = parse_target("verify_chain:chained", working_directory=HERE)
     description = describe(load_target(target))
-    assert no_event_loop(description) is None
+    assert no_event_loop(description, None) is None
     saved = make_saved_profile(description=description)
     saved = replace(
         saved,

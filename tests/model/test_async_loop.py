@@ -15,8 +15,9 @@ from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import fit_contention
 from advisor.model.event_loop import LoopWork, simulate_loop
 from advisor.model.items import items_of
-from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, search
+from advisor.model.setting import Machine, Setting
 
 IN_PROCESS = Candidate("execute_job", "in_process")
 
@@ -35,7 +36,7 @@ def setting_for(workload: WorkloadProfile) -> Setting:
 
 def took(workload: WorkloadProfile, at_once: int) -> float:
     way = Candidate("execute_job", "async", max_concurrent=at_once)
-    return estimate(way, setting_for(workload)).makespan_s
+    return Predictor(setting_for(workload)).estimate(way).makespan_s
 
 
 def holding(workload: WorkloadProfile, loop_s: float) -> WorkloadProfile:
@@ -83,7 +84,7 @@ def test_a_remote_that_serves_one_at_a_time_takes_the_gain_away():
 
 def test_more_at_once_shortens_waiting_items_to_little_more_than_one_wait():
     waiting = profile(0.5, 0.001, 16)
-    alone = estimate(IN_PROCESS, setting_for(waiting)).makespan_s
+    alone = Predictor(setting_for(waiting)).estimate(IN_PROCESS).makespan_s
     assert alone > 8.0
     assert took(waiting, 1) == pytest.approx(alone, rel=0.02)
     assert took(waiting, 16) < 2.2
@@ -92,7 +93,7 @@ def test_more_at_once_shortens_waiting_items_to_little_more_than_one_wait():
 
 def test_items_that_compute_gain_nothing_from_a_loop():
     computing = profile(0.5, 0.5, 16)
-    alone = estimate(IN_PROCESS, setting_for(computing)).makespan_s
+    alone = Predictor(setting_for(computing)).estimate(IN_PROCESS).makespan_s
     assert took(computing, 16) == pytest.approx(alone, rel=0.02)
 
 
@@ -120,7 +121,7 @@ def test_the_loop_is_predicted_beside_the_other_ways_and_needs_code():
         processes_possible=True,
         asynchronous=True,
     )
-    found = search(candidates, setting, Constraints(), current=None, default=None)
+    found = search(candidates, Predictor(setting), Constraints(), current=None, default=None)
 
     on_loop = [p for p in found.candidates if p.candidate.executor == "async"]
     assert max(p.candidate.max_concurrent for p in on_loop) == 16
@@ -128,5 +129,5 @@ def test_the_loop_is_predicted_beside_the_other_ways_and_needs_code():
     assert found.config_only.candidate.executor != "async"
     assert min(p.makespan_s.median for p in on_loop) < found.config_only.makespan_s.median
     plain = [c for c in candidates if not c.is_batched]
-    advised = search(plain, setting, Constraints(), current=None, default=None)
+    advised = search(plain, Predictor(setting), Constraints(), current=None, default=None)
     assert advised.recommendation.candidate.executor == "async"

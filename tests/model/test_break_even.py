@@ -8,7 +8,8 @@ from test_search import OVERHEAD
 from advisor.domain.candidate import Candidate
 from advisor.model.break_even import crossings, uniform_items
 from advisor.model.contention import Contention
-from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Machine, Setting
 
 
 def makespan_s(way: Candidate, items: int, wall_s: float, cpu_share: float) -> float:
@@ -18,7 +19,7 @@ def makespan_s(way: Candidate, items: int, wall_s: float, cpu_share: float) -> f
         OVERHEAD,
         Machine(2.0, 0),
     )
-    return estimate(way, setting).makespan_s
+    return Predictor(setting).estimate(way).makespan_s
 
 
 @pytest.mark.parametrize("items", [10, 100])

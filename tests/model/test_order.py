@@ -13,8 +13,9 @@ from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
 from advisor.model.order import in_both_orders
-from advisor.model.prediction import Machine, Setting, estimate, first_result_s
+from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, SearchResult, search
+from advisor.model.setting import Machine, Setting
 
 WARM = Candidate("execute_job", "multiprocess", "forkserver", ("warm",), 2)
 
@@ -47,25 +48,29 @@ def advise(
     )
     plain = [c for c in candidates if c.executor == "multiprocess" and not c.is_batched]
     found = search(
-        candidates if batches else plain, setting, constraints, current=WARM, default=None
+        candidates if batches else plain,
+        Predictor(setting),
+        constraints,
+        current=WARM,
+        default=None,
     )
     code = constraints.change == "code"
-    return found, in_both_orders(found, setting, change_code=code)
+    return found, in_both_orders(found, Predictor(setting), change_code=code)
 
 
 def test_depth_first_brings_the_first_result_early_and_the_last_at_the_same_time():
     setting = setting_for(chain(0.5, 0.2, 40))
     depth = replace(WARM, depth_first=True)
 
-    assert first_result_s(depth, setting) < first_result_s(WARM, setting) / 5
-    late, early = (estimate(way, setting).makespan_s for way in (WARM, depth))
+    assert Predictor(setting).first_result_s(depth) < Predictor(setting).first_result_s(WARM) / 5
+    late, early = (Predictor(setting).estimate(way).makespan_s for way in (WARM, depth))
     assert abs(early / late - 1) < 0.05
 
 
 def test_tags_in_the_users_code_leave_nothing_to_gain():
     setting = replace(setting_for(chain(0.5, 0.2, 40)), depth_first=True)
     depth = replace(WARM, depth_first=True)
-    assert first_result_s(depth, setting) == first_result_s(WARM, setting)
+    assert Predictor(setting).first_result_s(depth) == Predictor(setting).first_result_s(WARM)
 
 
 def test_both_orders_are_listed_and_the_odds_stay_as_they_were():

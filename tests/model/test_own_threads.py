@@ -13,9 +13,10 @@ from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.limits import limits_of
 from advisor.model.own_threads import limited_profile, with_one_thread
-from advisor.model.prediction import Machine, Setting
+from advisor.model.prediction import Predictor
 from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
+from advisor.model.setting import Machine, Setting
 
 
 def threaded(limited_s: float, *, fights: float = 1.0) -> WorkloadProfile:
@@ -57,7 +58,7 @@ def advise(setting: Setting) -> SearchResult:
     )
     candidates += with_one_thread(candidates)
     constraints = Constraints(change="config")
-    return search(candidates, setting, constraints, current=None, default=None)
+    return search(candidates, Predictor(setting), constraints, current=None, default=None)
 
 
 def test_one_thread_each_is_advised_where_items_at_once_fight_for_the_cores() -> None:
@@ -65,7 +66,7 @@ def test_one_thread_each_is_advised_where_items_at_once_fight_for_the_cores() ->
     found = advise(setting).recommendation
     assert found.candidate.op_threads == 1
     assert found.candidate.max_concurrent > 1
-    (said,) = remedies(describe("work"), found, setting)
+    (said,) = remedies(describe("work"), found, Predictor(setting))
     assert "set OMP_NUM_THREADS=1" in said
     assert "2.0 s; with one thread it takes 2.4 s (both measured)" in said
 

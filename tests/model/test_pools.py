@@ -17,9 +17,10 @@ from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
 from advisor.model.pools import connection_pool
-from advisor.model.prediction import Machine, Setting, estimate, items_cap, prediction_of
+from advisor.model.prediction import Predictor
 from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
+from advisor.model.setting import Machine, Setting, items_cap
 from advisor.model.wording import reasons
 
 WARM_2 = Candidate("execute_job", "multiprocess", "forkserver", ("m",), 2)
@@ -53,7 +54,7 @@ def advise(found: Setting, constraints: Constraints | None = None) -> SearchResu
         ),
         processes_possible=True,
     )
-    return search(candidates, found, constraints, current=None, default=None)
+    return search(candidates, Predictor(found), constraints, current=None, default=None)
 
 
 def test_the_config_has_as_many_steps_at_once_as_the_pool_has_slots() -> None:
@@ -74,24 +75,24 @@ def test_workers_inside_a_step_do_not_outwit_a_pool() -> None:
 
 def test_more_steps_at_once_than_slots_are_predicted_slower() -> None:
     limited, free = setting(2), setting(None)
-    waiting = estimate(WARM_8, limited)
-    assert waiting.makespan_s > 1.2 * estimate(WARM_2, limited).makespan_s
+    waiting = Predictor(limited).estimate(WARM_8)
+    assert waiting.makespan_s > 1.2 * Predictor(limited).estimate(WARM_2).makespan_s
     assert waiting.pool_wait_s > 1.0
-    prediction = prediction_of(waiting, limited)
+    prediction = Predictor(limited).prediction_of(waiting)
     assert any(
         f"stand empty for {seconds(waiting.pool_wait_s)} in all" in said
         for said in reasons(prediction, limited, make_host_profile())
     )
-    assert estimate(WARM_8, free).makespan_s < estimate(WARM_2, free).makespan_s
+    assert Predictor(free).estimate(WARM_8).makespan_s < Predictor(free).estimate(WARM_2).makespan_s
 
 
 def test_the_advice_tells_what_the_waits_for_a_pool_would_cost() -> None:
     limited = setting(2)
-    (said,) = remedies(describe("op0"), prediction_of(estimate(WARM_2, limited), limited), limited)
-    waited = estimate(WARM_8, limited).makespan_s
+    (said,) = remedies(describe("op0"), Predictor(limited).predict(WARM_2), Predictor(limited))
+    waited = Predictor(limited).estimate(WARM_8).makespan_s
     assert "'db' (2 slots) lets 2 steps run at once" in said
     assert f"8 at once would take {waited:.0f} s" in said
-    (said,) = remedies(describe("op0"), prediction_of(estimate(WARM_8, limited), limited), limited)
+    (said,) = remedies(describe("op0"), Predictor(limited).predict(WARM_8), Predictor(limited))
     assert "asks again after 1 s" in said
 
 
@@ -113,17 +114,20 @@ def test_a_pool_lets_the_other_ops_of_a_chain_run_wider_than_the_connections_all
 
 
 def test_a_slot_costs_the_parent_something_even_where_nobody_waits() -> None:
-    with_pool, without = (estimate(WARM_2, setting(limit)) for limit in (2, None))
+    with_pool, without = (Predictor(setting(limit)).estimate(WARM_2) for limit in (2, None))
     assert with_pool.makespan_s > without.makespan_s
     assert with_pool.makespan_s == pytest.approx(without.makespan_s, rel=0.2)
 
 
 def test_in_process_each_pooled_step_claims_its_slot_as_well() -> None:
     serial = Candidate("execute_job", "in_process")
-    with_pool, without = (estimate(serial, setting(limit)) for limit in (2, None))
+    with_pool, without = (Predictor(setting(limit)).estimate(serial) for limit in (2, None))
     assert 0.2 < with_pool.makespan_s - without.makespan_s < 1.0
     bare = Candidate("execute_in_process", "in_process")
-    assert estimate(bare, setting(2)).makespan_s == estimate(bare, setting(None)).makespan_s
+    assert (
+        Predictor(setting(2)).estimate(bare).makespan_s
+        == Predictor(setting(None)).estimate(bare).makespan_s
+    )
 
 
 def test_the_prediction_takes_what_a_claim_was_measured_to_cost() -> None:
@@ -133,6 +137,6 @@ def test_the_prediction_takes_what_a_claim_was_measured_to_cost() -> None:
     limited = setting(2)
     costly = replace(limited.overhead, in_process=replace(OVERHEAD.in_process, claim_s=0.25))
     serial = Candidate("execute_job", "in_process")
-    more = estimate(serial, replace(limited, overhead=costly)).makespan_s
-    before = estimate(serial, limited).makespan_s
+    more = Predictor(replace(limited, overhead=costly)).estimate(serial).makespan_s
+    before = Predictor(limited).estimate(serial).makespan_s
     assert more - before == pytest.approx(12 * 2 * (0.25 - CLAIM_S))

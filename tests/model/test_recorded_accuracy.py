@@ -18,7 +18,8 @@ from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
-from advisor.model.prediction import Machine, Setting, estimate
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Machine, Setting
 
 RECORDED = json.loads((Path(__file__).parent / "fixtures" / "two_core_runs.json").read_text())
 
@@ -74,7 +75,7 @@ def errors(mechanism: str | None = None) -> np.ndarray:
         )
         way = candidate(run["method"], run["max_concurrent"])
         with without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
-            found.append(estimate(way, changed).makespan_s / fmean(run["wall_s"]) - 1.0)
+            found.append(Predictor(changed).estimate(way).makespan_s / fmean(run["wall_s"]) - 1.0)
     return np.array(found)
 
 

@@ -16,8 +16,9 @@ from advisor.domain.workload import (
 )
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
-from advisor.model.prediction import Machine, Setting, estimate, prediction_of
+from advisor.model.prediction import Predictor
 from advisor.model.remedies import remedies
+from advisor.model.setting import Machine, Setting
 
 
 def describe(*ops: str) -> WorkloadDescription:
@@ -31,9 +32,7 @@ def said(workload: WorkloadProfile, candidate: Candidate, *ops: str) -> list[str
     items = items_of(workload)
     contention = Contention(float(items.wall_s.mean()))
     setting = Setting(items, contention, OVERHEAD, Machine(2.0, 24 << 30))
-    return list(
-        remedies(describe(*ops), prediction_of(estimate(candidate, setting), setting), setting)
-    )
+    return list(remedies(describe(*ops), Predictor(setting).predict(candidate), Predictor(setting)))
 
 
 WARM = Candidate("execute_job", "multiprocess", "forkserver", ("m",), 4)

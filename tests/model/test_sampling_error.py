@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 from factories import make_sample, make_saved_profile
 
-from advisor.api.recommend import setting_of
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
-from advisor.model.prediction import Setting, estimate, interval
+from advisor.model.measured_setting import setting_of
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Setting
 
 ITEMS = 100
 IN_PROCESS = Candidate("execute_job", "in_process")
@@ -31,7 +32,7 @@ def setting(walls_s) -> Setting:
 
 def bounds(walls_s, candidate=IN_PROCESS) -> tuple[float, float]:
     given = setting(walls_s)
-    found = interval(estimate(candidate, given), given)
+    found = Predictor(given).predict(candidate).makespan_s
     return found.low, found.high
 
 
@@ -43,7 +44,7 @@ def test_the_interval_covers_the_true_makespan(sigma, measured):
     for _ in range(100):
         walls_s = 2.0 * np.exp(rng.normal(0.0, sigma, ITEMS))
         low, high = bounds(rng.choice(walls_s, measured, replace=False))
-        covered += low <= estimate(IN_PROCESS, setting(walls_s)).makespan_s <= high
+        covered += low <= Predictor(setting(walls_s)).estimate(IN_PROCESS).makespan_s <= high
     assert covered >= 80 - 4  # of 100; 4 is the standard error of that count
 
 
@@ -53,7 +54,7 @@ def test_it_covers_that_of_parallel_steps_too():
     for _ in range(25):
         walls_s = 5.0 * np.exp(rng.normal(0.0, 1.0, ITEMS))
         low, high = bounds(rng.choice(walls_s, 3, replace=False), EIGHT_STEPS)
-        covered += low <= estimate(EIGHT_STEPS, setting(walls_s)).makespan_s <= high
+        covered += low <= Predictor(setting(walls_s)).estimate(EIGHT_STEPS).makespan_s <= high
     assert covered >= 20
 
 

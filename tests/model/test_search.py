@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.errors import NoAdviceError, NoModelError
 from advisor.domain.host import CpuScaling, InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.trial import WorkerLimit
 from advisor.domain.workload import ConcurrencyProbe, ItemSample, OpProfile, WorkloadProfile
@@ -17,9 +18,10 @@ from advisor.model.code_change import LEAST_GAIN
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.limits import Limits, limits_of
-from advisor.model.prediction import Machine, Setting, estimate, interval
+from advisor.model.prediction import Predictor
 from advisor.model.pruning import lower_bound_s, lower_core_seconds
 from advisor.model.search import Constraints, SearchResult, floors, search
+from advisor.model.setting import Machine, Setting
 
 WARM = MultiprocessOverhead(
     start_s=0.2,
@@ -101,7 +103,7 @@ def advise(
         workers=WorkerChoice(setting.contention, cores),
         processes_possible=True,
     )
-    return search(candidates, setting, constraints, current=current, default=DEFAULT)
+    return search(candidates, Predictor(setting), constraints, current=current, default=DEFAULT)
 
 
 def test_waiting_items_get_threads_and_a_config_that_overlaps_them() -> None:
@@ -131,7 +133,7 @@ def test_long_computing_items_use_the_cores() -> None:
 def floors_of(workload: WorkloadProfile):
     items = items_of(workload)
     contention = fit_contention((), alone_s=1.0, cpu_s=1.0, cores=2.0)
-    return floors(Setting(items, contention, OVERHEAD, Machine(2.0, 24 << 30)))
+    return floors(Predictor(Setting(items, contention, OVERHEAD, Machine(2.0, 24 << 30))))
 
 
 def test_config_alone_is_asked_for() -> None:
@@ -165,9 +167,9 @@ def test_connections_cap_the_concurrency() -> None:
 
 
 def test_nothing_that_fits_is_an_error_with_the_figures() -> None:
-    with pytest.raises(ValueError, match=r"needs 4\.\d GiB, the host has 1\.0 GiB"):
+    with pytest.raises(NoAdviceError, match=r"needs 4\.\d GiB, the host has 1\.0 GiB"):
         advise(profile(0.5, 0.001, 8, peak_bytes=4 << 30), memory_bytes=1 << 30)
-    with pytest.raises(ValueError, match=r"even the smallest needs .* the host has 64.0 MiB"):
+    with pytest.raises(NoAdviceError, match=r"even the smallest needs .* the host has 64.0 MiB"):
         advise(profile(0.5, 0.001, 8), memory_bytes=64 << 20)
 
 
@@ -224,7 +226,7 @@ def test_few_samples_of_uneven_items_give_a_wide_interval() -> None:
         items = items_of(WorkloadProfile(100, (OpProfile("work", (), (), calls),)))
         contention = fit_contention((), alone_s=1.0, cpu_s=0.0, cores=2.0)
         setting = Setting(items, contention, OVERHEAD, Machine(2.0, 1 << 34))
-        found = interval(estimate(Candidate("execute_job", "in_process"), setting), setting)
+        found = Predictor(setting).predict(Candidate("execute_job", "in_process")).makespan_s
         return (found.high - found.low) / found.median
 
     assert width(2) > 1.5 * width(8)
@@ -312,7 +314,7 @@ def test_bounds_lie_below_what_is_simulated(wall_s: float, share: float, items: 
         processes_possible=True,
     )
     for way in ways[:: 6 if items > 100 else 2]:
-        found = estimate(way, setting)
+        found = Predictor(setting).estimate(way)
         # The items that are simulated may be a little faster than the mean of the samples.
         assert lower_bound_s(way, setting) <= 1.03 * found.makespan_s, way.label
         assert lower_core_seconds(way, setting) <= 1.03 * found.core_seconds, way.label
@@ -327,7 +329,7 @@ def test_the_command_line_is_never_advised_as_the_faster(wall_s: float, items: i
     setting = Setting(measured, contention, OVERHEAD, Machine(2.0, 1 << 36))
     ways = [called, replace(called, launch="cli")]
     for chosen in (ways, ways[::-1]):
-        found = search(chosen, setting, ANYTHING, current=None, default=None)
+        found = search(chosen, Predictor(setting), ANYTHING, current=None, default=None)
         assert found.recommendation.candidate == called
 
 
@@ -342,7 +344,9 @@ def test_a_batch_pays_the_fixed_part_of_storing_once() -> None:
     two = replace(one, batch_size=50)
     step_s = OVERHEAD.in_process.step_s + OVERHEAD.in_process.fan_out_output_s
     step_s += OVERHEAD.in_process.collect_input_s
-    more_s = estimate(two, setting).makespan_s - estimate(one, setting).makespan_s
+    more_s = (
+        Predictor(setting).estimate(two).makespan_s - Predictor(setting).estimate(one).makespan_s
+    )
     assert more_s == pytest.approx(step_s + 0.010, rel=0.02)
 
 
@@ -351,7 +355,19 @@ def test_a_resource_that_waits_to_start_takes_no_core_from_other_steps() -> None
         made = profile(0.1, 0.01, 8)
         op = replace(made.ops[0], resource_init_s=1.0, resource_init_cpu_s=cpu_s)
         at_once = Candidate("execute_job", "multiprocess", "forkserver", ("warm",), 8)
-        return estimate(at_once, setting_for(replace(made, ops=(op,)))).makespan_s
+        return Predictor(setting_for(replace(made, ops=(op,)))).estimate(at_once).makespan_s
 
     assert makespan_s(0.0) < makespan_s(None) - 2.0
     assert makespan_s(1.0) == makespan_s(None)
+
+
+def test_what_there_is_no_model_of_is_refused_with_what_there_is() -> None:
+    setting = setting_for(profile(0.5, 0.001, 8))
+    with pytest.raises(NoModelError, match="no model of its executor") as pods:
+        Predictor(setting).estimate(Candidate("execute_job", "k8s"))
+    assert pods.value.hint == "Executors with a model: in_process, multiprocess, async."
+    spawn = {"spawn": OVERHEAD.multiprocess["spawn"]}
+    uncalibrated = replace(setting, overhead=replace(OVERHEAD, multiprocess=spawn))
+    with pytest.raises(NoModelError, match="the host's calibration has no such method") as warm:
+        Predictor(uncalibrated).estimate(Candidate("execute_job", "multiprocess", "forkserver"))
+    assert warm.value.hint == "Calibrated multiprocess methods: spawn."

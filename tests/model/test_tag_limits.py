@@ -10,8 +10,9 @@ from test_pools import WARM_2, WARM_8, advise, setting
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.tag_limits import tag_limits
-from advisor.model.prediction import estimate, steps_at_once
+from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints
+from advisor.model.setting import steps_at_once
 
 PER_VALUE = {"applyLimitPerUniqueValue": True}
 ANY_VALUE = {"applyLimitPerUniqueValue": False}
@@ -51,16 +52,20 @@ def limited(limit: int, tags=({"db": "main"},), stages: int = 1):
 
 
 def test_slots_beyond_the_limit_are_predicted_to_gain_nothing() -> None:
-    two, eight = estimate(WARM_2, limited(2)), estimate(WARM_8, limited(2))
+    two, eight = Predictor(limited(2)).estimate(WARM_2), Predictor(limited(2)).estimate(WARM_8)
 
     assert eight.makespan_s == pytest.approx(two.makespan_s, rel=0.02)
-    assert eight.makespan_s > 1.5 * estimate(WARM_8, limited(8)).makespan_s
+    assert eight.makespan_s > 1.5 * Predictor(limited(8)).estimate(WARM_8).makespan_s
 
 
 def test_an_op_of_a_chain_without_the_tag_runs_as_wide_as_before() -> None:
-    chain = estimate(WARM_8, limited(1, ({}, {"db": "main"}), stages=2)).makespan_s
-    both = estimate(WARM_8, limited(1, ({"db": "main"}, {"db": "main"}), stages=2)).makespan_s
-    neither = estimate(WARM_8, limited(1, ({}, {}), stages=2)).makespan_s
+    chain = Predictor(limited(1, ({}, {"db": "main"}), stages=2)).estimate(WARM_8).makespan_s
+    both = (
+        Predictor(limited(1, ({"db": "main"}, {"db": "main"}), stages=2))
+        .estimate(WARM_8)
+        .makespan_s
+    )
+    neither = Predictor(limited(1, ({}, {}), stages=2)).estimate(WARM_8).makespan_s
 
     assert neither < chain < both
     assert chain < 0.75 * both
@@ -84,4 +89,7 @@ def test_workers_inside_a_step_do_not_go_round_a_tag_limit() -> None:
 def test_one_step_after_another_is_as_it_was() -> None:
     serial = Candidate("execute_job", "in_process")
 
-    assert estimate(serial, limited(1)).makespan_s == estimate(serial, limited(9)).makespan_s
+    assert (
+        Predictor(limited(1)).estimate(serial).makespan_s
+        == Predictor(limited(9)).estimate(serial).makespan_s
+    )

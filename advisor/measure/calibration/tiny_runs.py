@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, cast
 from advisor.dagster_bridge.calibration_job import CalibrationRequest
 from advisor.domain.host import (
     CLAIM_S,
+    SERIAL_METHODS,
     CalibrationRun,
     CpuScaling,
     PlanGrowth,
@@ -107,7 +108,7 @@ class TinyRuns:
         request = CalibrationRequest(
             method=probe.method,
             items=probe.items,
-            item_wait_s=0.0 if "in_process" in probe.method else ITEM_WAIT_S,
+            item_wait_s=0.0 if probe.method in SERIAL_METHODS else ITEM_WAIT_S,
             max_concurrent=probe.max_concurrent,
             preload=chosen,
             target=self.subject.target,

@@ -1,0 +1,53 @@
+"""What the model of an executor gives: estimate, lower bound, price of a step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import astuple, dataclass, replace
+
+from advisor.domain.advice import Breakdown
+from advisor.domain.candidate import Candidate
+from advisor.model.items import FloatArray
+from advisor.model.setting import Setting
+from advisor.model.simulations import Simulations
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A candidate's simulated makespan, its parts, and its draws (shape: draws)."""
+
+    candidate: Candidate
+    makespan_s: float
+    draws_s: FloatArray
+    breakdown_s: Breakdown
+    core_seconds: float
+    peak_memory_bytes: int
+    pool_wait_s: float = 0.0
+
+    def scaled(self, factor: float, start_s: float) -> Estimate:
+        """The estimate times a factor, plus a start that only computes."""
+        parts_s = Breakdown(*(part_s * factor for part_s in astuple(self.breakdown_s)))
+        return replace(
+            self,
+            makespan_s=self.makespan_s * factor + start_s,
+            draws_s=self.draws_s * factor + start_s,
+            breakdown_s=replace(parts_s, launch_s=parts_s.launch_s + start_s),
+            core_seconds=self.core_seconds * factor + start_s,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorModel:
+    """What one executor's file knows.
+
+    Attributes:
+        estimate: Simulates a candidate; raises `NoModelError` where it is not calibrated.
+        least_s: A makespan that the candidate cannot beat, in microseconds of computing.
+        step_s: What one mapped step costs beside the work, one at a time.
+        first_result_s: When the first item's whole chain is done; None: not modelled.
+    """
+
+    estimate: Callable[[Candidate, Simulations], Estimate]
+    least_s: Callable[[Candidate, Setting], float]
+    step_s: Callable[[Candidate, Setting], float]
+    first_result_s: Callable[[Candidate, Simulations], float] | None = None

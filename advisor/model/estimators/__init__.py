@@ -1,0 +1,30 @@
+"""The ways to run that there is a model of: one file per executor, registered here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.domain.candidate import Candidate, Executor
+from advisor.domain.errors import NoModelError
+from advisor.model.estimate import ExecutorModel
+from advisor.model.estimators import event_loop, multiprocess, serial
+
+MODELS: Mapping[Executor, ExecutorModel] = {
+    "in_process": serial.MODEL,
+    "multiprocess": multiprocess.MODEL,
+    "async": event_loop.MODEL,
+}
+
+
+def model_of(candidate: Candidate) -> ExecutorModel:
+    """The model of a candidate's executor.
+
+    Raises:
+        NoModelError: There is none: it delegates its steps to machines that cannot be measured.
+    """
+    if candidate.executor not in MODELS:
+        raise NoModelError(
+            f"There is no prediction of '{candidate.label}': there is no model of its executor.",
+            hint=f"Executors with a model: {', '.join(MODELS)}.",
+        )
+    return MODELS[candidate.executor]

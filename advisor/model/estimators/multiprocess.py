@@ -1,0 +1,247 @@
+"""Dagster's multiprocess executor: a process per step, simulated event by event."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from advisor.domain.advice import Breakdown
+from advisor.domain.candidate import Candidate
+from advisor.domain.host import MultiprocessOverhead
+from advisor.model.batches import (
+    batch_seconds,
+    batch_transfers_s,
+    drawn_batch_seconds,
+    least_work_s,
+    worker_start_s,
+)
+from advisor.model.estimate import Estimate, ExecutorModel
+from advisor.model.items import CallKind, FloatArray, Stage
+from advisor.model.memory import peak_memory_bytes
+from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.scheduling import batch_makespans, list_schedule
+from advisor.model.setting import (
+    Setting,
+    call_kind,
+    ends_transfer_s,
+    pools_of,
+    stages_of,
+    step_price,
+    steps_at_once,
+    tag_limits_of,
+)
+from advisor.model.simulations import Simulations
+from advisor.model.timeline import simulate
+
+FEW_STEPS, MANY_STEPS = 80, 200
+"""Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
+
+
+def _step(seconds: Sequence[float], stages: Sequence[Stage], call: CallKind) -> StepWork:
+    """A step that calls the ops of ``stages``; one that computes on several cores has threads.
+
+    Args:
+        seconds: Wall clock, CPU, loading and storing.
+        stages: Whose first calls and resources it pays.
+        call: What the first call in its process costs.
+    """
+    wall_s, cpu_s, load_s, store_s = map(float, seconds)
+    threads = max(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
+    extras = [stage.first_call_extra(call) for stage in stages]
+    return StepWork(
+        cpu_s=cpu_s + sum(extra.cpu_s for extra in extras),
+        wait_s=max(0.0, wall_s - cpu_s / threads) + sum(extra.wait_s for extra in extras),
+        threads=threads,
+        load_s=load_s,
+        store_s=store_s,
+        resources_s=sum(stage.resources.cpu_s for stage in stages),
+        resources_wait_s=sum(stage.resources.wait_s for stage in stages),
+    )
+
+
+def _batches(
+    candidate: Candidate, simulations: Simulations, order: np.ndarray
+) -> list[list[StepWork]]:
+    """The steps of a batched candidate over ``order``: one stage that runs the whole chain."""
+    setting, call = simulations.setting, call_kind(candidate)
+    stages = setting.items.stages
+    start_s = worker_start_s(candidate, setting)
+    columns = (
+        batch_seconds(candidate, simulations, len(order)),
+        batch_makespans(setting.items.cpu_s[order][None, :], candidate.batch_size, 1)[0],
+        batch_transfers_s(candidate, setting, order) / 2,
+    )
+    steps = []
+    for wall_s, cpu_s, half_s in zip(*(column.tolist() for column in columns), strict=True):
+        step = _step((wall_s, cpu_s, half_s, half_s), stages, call)
+        steps.append([replace(step, cpu_s=step.cpu_s + start_s)])
+    return steps
+
+
+def _mapped_steps(
+    candidate: Candidate, simulations: Simulations, order: np.ndarray
+) -> Sequence[Sequence[StepWork]]:
+    if candidate.is_batched:
+        return _batches(candidate, simulations, order)
+    stages, call = simulations.setting.items.stages, call_kind(candidate)
+    columns = [(each, (each.wall_s, each.cpu_s, each.load_s, each.store_s)) for each in stages]
+    chains = {
+        index: [_step([c[index] for c in seconds], (each,), call) for each, seconds in columns]
+        for index in set(order.tolist())
+    }
+    return [chains[index] for index in order.tolist()]
+
+
+def _overhead(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
+    """The host's, with the imports that a warm server makes before its first fork."""
+    price = step_price(candidate, setting)
+    if not candidate.is_warm:
+        return price
+    stages = setting.items.stages
+    imported_s = sum(s.first.wall_s - min(s.first.wall_s, s.preloaded.wall_s) for s in stages)
+    return replace(price, server_start_s=price.server_start_s + imported_s)
+
+
+def _plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunPlan:
+    setting = simulations.setting
+    items = setting.items
+    order = simulations.reference[: limit * candidate.batch_size]
+    mapped = _mapped_steps(candidate, simulations, order)
+    share = len(order) / items.count
+    stored_s, loaded_s = (share * moved_s for moved_s in ends_transfer_s(setting))
+    upstream = StepWork(items.upstream_s / max(1, setting.before_steps))
+    fan_out = StepWork(items.fan_out_s * share, store_s=stored_s, outputs=len(mapped))
+    after: tuple[StepWork, ...] = ()
+    if setting.after_steps:
+        collect = StepWork(items.collect_s * share, load_s=loaded_s, inputs=len(mapped))
+        after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
+    return RunPlan(
+        (*[upstream] * setting.before_steps, fan_out),
+        mapped,
+        after,
+        depth_first=setting.depth_first or candidate.depth_first,
+        total_items=candidate.steps(items.count),
+        stage_pools=pools_of(candidate, setting),
+        pool_limits=setting.pool_limits,
+        tag_limits=tag_limits_of(candidate, setting),
+    )
+
+
+def _timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
+    """The simulated run of a candidate's first ``steps`` mapped steps."""
+    setting = simulations.setting
+    key = candidate.without_command_line, steps
+    if key not in simulations.timelines:
+        simulations.timelines[key] = simulate(
+            _overhead(candidate, setting),
+            _plan(candidate, simulations, steps),
+            cores=setting.capacity,
+            max_concurrent=candidate.max_concurrent,
+            stretch=setting.contention.among_steps(candidate.workers_in_op),
+        )
+    return simulations.timelines[key]
+
+
+def _whole_timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
+    """The timeline of all steps; of a long run, extrapolated."""
+    if steps <= 2 * MANY_STEPS:
+        return _timeline(candidate, simulations, steps)
+    few = _timeline(candidate, simulations, FEW_STEPS)
+    many = _timeline(candidate, simulations, MANY_STEPS)
+    return many.extrapolated(few, MANY_STEPS - FEW_STEPS, steps - MANY_STEPS)
+
+
+def _breakdown(timeline: Timeline, fixed_s: float, slots: int) -> Breakdown:
+    """The makespan by what a slot does.
+
+    What is left of it is the parent's coordination, of which the slots wait for each other's
+    end for all but one slot's share.
+    """
+    used_s = timeline.work_s + timeline.launch_s + timeline.serialize_s + fixed_s
+    rest_s = max(0.0, timeline.makespan_s - used_s)
+    idle_s = rest_s * (1.0 - 1.0 / slots) if slots > 1 else 0.0
+    scale = timeline.makespan_s / max(used_s + rest_s, 1e-12)
+    return Breakdown(
+        work_s=timeline.work_s * scale,
+        launch_s=(timeline.launch_s + fixed_s) * scale,
+        serialize_s=timeline.serialize_s * scale,
+        coordinate_s=(rest_s - idle_s) * scale,
+        idle_s=idle_s * scale,
+    )
+
+
+def _draws_s(candidate: Candidate, simulations: Simulations, makespan_s: float) -> FloatArray:
+    """Makespans of the draws: the simulation, moved by what list scheduling says of each draw."""
+    setting = simulations.setting
+    items = setting.items
+    extra_s = sum(
+        stage.first_call_extra(call_kind(candidate)).wall_s + stage.resources.wall_s
+        for stage in items.stages
+    )
+    step_s = _overhead(candidate, setting).step_s * stages_of(candidate, setting) + extra_s
+    length = simulations.drawn.shape[1]
+    steps = max(1, length // min(candidate.batch_size, length))
+    slots = max(1, min(steps_at_once(candidate, setting), steps))
+    share = float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean()))
+    crowd = max(1.0, slots * min(1.0, share) / setting.capacity)
+
+    def seconds(order: np.ndarray) -> FloatArray:
+        batched = candidate.is_batched
+        each_s = drawn_batch_seconds(candidate, setting, order) if batched else items.wall_s[order]
+        return list_schedule(each_s * crowd + step_s, slots)
+
+    return simulations.draws_s(makespan_s, seconds)
+
+
+def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
+    """A multiprocess candidate's estimate, of its simulated timeline.
+
+    Raises:
+        NoModelError: Its start method could not be calibrated.
+    """
+    setting = simulations.setting
+    overhead = _overhead(candidate, setting)
+    steps = candidate.steps(setting.items.count)
+    timeline = _whole_timeline(candidate, simulations, steps)
+    fixed_s = overhead.start_s + overhead.end_s + overhead.server_start_s
+    return Estimate(
+        candidate,
+        timeline.makespan_s,
+        _draws_s(candidate, simulations, timeline.makespan_s),
+        _breakdown(timeline, fixed_s, min(steps_at_once(candidate, setting), steps)),
+        timeline.core_seconds,
+        peak_memory_bytes(candidate, setting),
+        max(0.0, timeline.pool_wait_s),
+    )
+
+
+def _first_result_s(candidate: Candidate, simulations: Simulations) -> float:
+    """Long runs are cut to their first items: breadth first, the rest of stage one is added."""
+    setting = simulations.setting
+    limit = min(setting.items.count, MANY_STEPS)
+    depth_first = setting.depth_first or candidate.depth_first
+    first_s = _timeline(candidate, simulations, limit).first_result_s
+    return first_s * (1.0 if depth_first else setting.items.count / limit)
+
+
+def _least_s(candidate: Candidate, setting: Setting) -> float:
+    items = setting.items
+    steps = candidate.steps(items.count)
+    price = step_price(candidate, setting)
+    slots = min(steps_at_once(candidate, setting), steps)
+    plain = 1 + setting.before_steps + setting.after_steps
+    serial_s = price.start_s + price.end_s + price.server_start_s + plain * price.child_step_s
+    children_s = steps * price.child_step_s
+    in_slots_s = (children_s + least_work_s(candidate, setting)) / slots
+    on_cores_s = (children_s + items.count * float(items.cpu_s.mean())) / setting.capacity
+    return serial_s + max(in_slots_s, on_cores_s)
+
+
+MODEL = ExecutorModel(
+    estimate,
+    _least_s,
+    lambda candidate, setting: step_price(candidate, setting).step_s,
+    _first_result_s,
+)

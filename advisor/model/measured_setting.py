@@ -1,0 +1,125 @@
+"""The setting of a prediction, from what was measured and what is asked."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from statistics import median
+
+import numpy as np
+
+from advisor.domain.errors import NoModelError
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+from advisor.domain.tag_limits import tag_limits
+from advisor.domain.verification import Verification
+from advisor.domain.workload import WorkloadDescription
+from advisor.model.contention import fit_contention
+from advisor.model.items import items_of
+from advisor.model.limits import limits_of
+from advisor.model.own_threads import limited_profile
+from advisor.model.pools import connection_pool
+from advisor.model.prediction import Predictor
+from advisor.model.setting import Machine, Setting
+from advisor.model.ways import WaysToRun, held_by
+
+
+def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = True) -> Setting:
+    """Everything that a prediction of this workload needs besides the candidate."""
+    items = items_of(measured.workload, options.items)
+    facts = measured.host.facts
+    description = measured.description
+    bare = description.fan_out is None
+    setting = Setting(
+        items=items,
+        contention=fit_contention(
+            measured.workload.probes,
+            alone_s=float(np.median(items.wall_s)),
+            cpu_s=float(np.median(items.cpu_s)),
+            cores=facts.cpus,
+            calls=items.calls,
+        ),
+        overhead=measured.overhead,
+        machine=Machine(
+            cores=options.cores or facts.cpus,
+            memory_bytes=options.memory_bytes or facts.memory_bytes,
+            base_rss_bytes=measured.host.base_rss_bytes,
+        ),
+        before_steps=len(description.upstream),
+        after_steps=1 if bare else len(description.collects) + description.other_steps,
+        depth_first=_depth_first(description),
+        limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
+    )
+    setting = _with_pools(setting, measured, options.max_connections)
+    limited = limited_profile(measured.workload)
+    if limited is not None:
+        alike = setting_of(replace(measured, workload=limited), options, corrected=False)
+        setting = replace(setting, limited=alike)
+    if not corrected or not measured.verifications:
+        return setting
+    return replace(setting, correction=_corrections(measured.verifications, setting))
+
+
+def with_own_ways(setting: Setting, measured: Measured, ways: WaysToRun) -> Setting:
+    """The setting with what runs already: the job as it is, or Dagster's default, and real runs."""
+    current = ways.current or (ways.default if measured.description.executor is None else None)
+    verified = [
+        each.candidate
+        for each in measured.verifications
+        if any(run.failed is None for run in each.runs)
+    ]
+    own = tuple(way for way in (current, *verified) if way is not None)
+    return replace(setting, limits=replace(setting.limits, own=own))
+
+
+def _with_pools(setting: Setting, measured: Measured, most: int | None) -> Setting:
+    """The setting with what limits the ops: tags, the instance's pools, and one for connections.
+
+    The latter is what ``emit --as dagster-yaml`` sets up for the ops of a chain that hold
+    connections where others of it do not, so that only those have to wait.
+    """
+    mapped = measured.description.mapped
+    held = [held_by(op) for op in measured.workload.ops]
+    names = [op.pool for op in mapped]
+    limits = dict(measured.description.pool_limits)
+    if most is not None and len(held) == len(names):
+        names, limits = connection_pool(names, limits, held, most)
+    executor = measured.description.executor
+    return replace(
+        setting,
+        tag_limits=tag_limits(
+            executor.tag_concurrency_limits if executor else (), [op.tags for op in mapped]
+        ),
+        stage_pools=tuple(names),
+        pool_limits=limits,
+        holding_stages=tuple(c > 0 for c in held) if len(held) == len(names) else (),
+    )
+
+
+def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:
+    """Factor by family from real runs of this workload here, shrunk towards 1.
+
+    The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates.
+    """
+    predictor = Predictor(setting)
+    ratios: dict[str, list[float]] = {}
+    for verification in verifications:
+        walls = [run.wall_s for run in verification.runs if run.failed is None]
+        if not walls:
+            continue
+        try:
+            predicted_s = predictor.estimate(verification.candidate).makespan_s
+        except NoModelError:
+            continue
+        family = verification.candidate.family
+        ratios.setdefault(family, []).append(math.log(median(walls) / predicted_s))
+    return {family: math.exp(sum(logs) / (len(logs) + 1.0)) for family, logs in ratios.items()}
+
+
+def _depth_first(description: WorkloadDescription) -> bool:
+    """Whether the user's tags make the chain depth first."""
+    priorities = [op.tags.get("dagster/priority", "0") for op in description.mapped]
+    try:
+        return len(priorities) > 1 and int(priorities[-1]) > int(priorities[0])
+    except ValueError:
+        return False

@@ -1,0 +1,93 @@
+"""How sure an estimate is: spread over items, noise of the host, the model's own error."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from zlib import crc32
+
+import numpy as np
+
+from advisor.domain.candidate import Candidate
+from advisor.domain.host import overhead_key
+from advisor.domain.quantities import Interval
+from advisor.model.estimate import Estimate
+from advisor.model.items import FloatArray
+from advisor.model.setting import Setting
+from advisor.model.simulations import Simulations
+
+MODEL_SD = 0.07
+"""Relative standard deviation of the model's own error, as `make bench` found it."""
+
+COMMON_SD, OWN_SD = 0.87, 0.5
+"""Parts of that error: three quarters of the variance are common to the ways of one method."""
+
+LEAST_OWN_CPU_S, LEAST_ITEMS_CPU_S = 0.5, 0.05
+"""CPU seconds that a calibration, and the calls of the items, count with at least."""
+
+NORMALS_PER_DRAW = 10
+"""Draws of the host's and the model's error for each draw of the items."""
+
+
+def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
+    """Draws with the model's own error, for comparing candidates (shape: candidates x draws).
+
+    Neighbours (one method at other concurrency) err alike: three quarters of the variance is
+    common to a method. A candidate's error depends on itself alone, so that leaving another one
+    out changes nothing; and the command line errs as what it calls, so that it is never the faster.
+    """
+
+    def normal(name: str) -> FloatArray:
+        return np.random.default_rng(crc32(name.encode())).standard_normal(draws)
+
+    ways = [each.candidate.without_command_line for each in estimates]
+    families = {way.family: normal(way.family) for way in ways}
+    rows = []
+    for each, way in zip(estimates, ways, strict=True):
+        own = normal(f"{way.label} itself")
+        error = MODEL_SD * (COMMON_SD * families[way.family] + OWN_SD * own)
+        rows.append(each.draws_s * np.exp(error))
+    return np.array(rows)
+
+
+def _relative_variance(estimate: Estimate, setting: Setting) -> float:
+    """Variance of the logarithm of real over predicted makespan, items' own spread apart.
+
+    The model's own error, slow drift of the host, and its noise: in the run itself, in the
+    calibration that the overhead is known from, and in the calls that the items are known from.
+    """
+    overhead, items = setting.overhead, setting.items
+    fixed = MODEL_SD**2 + overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
+    makespan, used = max(estimate.makespan_s, 1e-9), estimate.core_seconds
+    at_once = max(1.0, used / makespan)
+    own = min(used, float(items.cpu_s.mean()) * items.count)
+    run = used / (at_once * makespan) ** 2
+    calibrated = overhead.measured_cpu_s.get(_calibrated_as(estimate.candidate), 0.0)
+    calibration = ((used - own) / (at_once * makespan)) ** 2 / max(calibrated, LEAST_OWN_CPU_S)
+    sampled = (own / (at_once * makespan)) ** 2 / max(items.measured_cpu_s, LEAST_ITEMS_CPU_S)
+    return float(fixed + overhead.noise**2 * (run + calibration + sampled))
+
+
+def _calibrated_as(candidate: Candidate) -> str:
+    """The calibration's name of a candidate's method."""
+    if candidate.executor == "multiprocess":
+        return overhead_key(candidate.start_method, warm=candidate.is_warm)
+    return "execute_in_process" if candidate.launch == "execute_in_process" else "in_process"
+
+
+def interval(estimate: Estimate, simulations: Simulations) -> Interval:
+    """The 90 % interval: spread over items, noise of the host and error of the model together.
+
+    The items' share of the makespan is as uncertain as their measured number leaves it.
+    """
+    makespan_s = max(estimate.makespan_s, 1e-12)
+    share = min(1.0, estimate.breakdown_s.work_s / makespan_s)
+    spread = estimate.draws_s / makespan_s * (1.0 + share * (simulations.mean_factors - 1.0))
+    log_items = np.repeat(np.log(np.maximum(spread, 1e-6)), NORMALS_PER_DRAW)
+    sd = _relative_variance(estimate, simulations.setting) ** 0.5
+    factors = np.exp(log_items + sd * np.random.default_rng(13579).standard_normal(len(log_items)))
+    low, high = np.quantile(factors, [0.05, 0.95])
+    return Interval(
+        median=estimate.makespan_s,
+        low=estimate.makespan_s * min(1.0, float(low)),
+        high=estimate.makespan_s * max(1.0, float(high)),
+    )
