@@ -82,7 +82,7 @@ def test_each_later_op_goes_before_the_earlier_ones():
 def test_run_config_says_that_the_order_needs_code():
     text = " ".join(emit("run-config", request_for(described(), ONE_AT_A_TIME)).split())
     assert "depth first" in text
-    assert "emit --as python" in text
+    assert "dynadvise emit advisor.examples.two_stage:two_stage_job --as python" in text
 
 
 def test_breadth_first_needs_no_priorities():
