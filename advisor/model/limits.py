@@ -64,9 +64,18 @@ class Limits:
             yield _of_workers(self.thread, steps, own_steps)
             yield _compared(self.thread, steps, own_steps)
         elif steps > 1:
-            yield _of_workers(self.process, steps, own_steps)
+            yield _of_workers(self.process, steps, max(own_steps, self._steps_like_threads))
         if steps * workers > own_items:
             yield self._of_items(steps * workers)
+
+    @property
+    def _steps_like_threads(self) -> int:
+        """Steps that count as tried since as many threads worked.
+
+        Processes share less than threads of one process do. What only processes dispute (a lock
+        file, a port) shows where two of them run, and a service counts the items at work.
+        """
+        return self.thread.worked if self.process.worked > 1 else 1
 
     def _of_items(self, at_work: int) -> Verdict:
         """Items at work in all processes together, as a service sees them."""
