@@ -116,9 +116,11 @@ def _difference(
     same = [other for size, other in done if size == batch]
     most = max(math.ceil(items / batch), *(other.items for other in same), 0)
     what = "items" if batch == 1 else "batches"
-    if content.items == 0:
+    # A batch of all items may be a plain step, whose key names no item.
+    in_one_step = batch > 1 and content.items == 0 and content.steps == content.planned_steps
+    if content.items == 0 and not in_one_step:
         return "its fan-out gave no work: what was to be done may be done already"
-    if content.items != most:
+    if content.items != most and not (in_one_step and most <= 1):
         return f"it did {content.items} {what}, another run {most}"
     steps = max(other.steps for other in same)
     if content.steps != steps:

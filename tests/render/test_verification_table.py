@@ -125,6 +125,21 @@ def test_only_runs_of_the_same_work_are_compared():
     assert rows["advised"].runs == 1
 
 
+def test_one_step_for_all_items_did_their_work():
+    one = with_contents("sequential", IN_PROCESS, done(8, steps=10, planned=10))
+    batched = with_contents("advised", THREADS_8, done(0, steps=3, planned=3))
+    no_work = with_contents("advised", THREADS_8, done(0, steps=2, planned=3))
+    in_four = with_contents("batches", replace(THREADS_8, batch_size=2), done(0, 3, 3))
+
+    assert [v.name for v in comparable(with_unlike_runs([one, batched]))] == [
+        "sequential",
+        "advised",
+    ]
+    assert [v.name for v in comparable(with_unlike_runs([batched]))] == ["advised"]
+    assert [v.name for v in comparable(with_unlike_runs([one, no_work]))] == ["sequential"]
+    assert [v.name for v in comparable(with_unlike_runs([one, in_four]))] == ["sequential"]
+
+
 def test_other_results_and_steps_that_did_not_run_are_told():
     one = with_contents("sequential", IN_PROCESS, done(8, planned=6))
     other = with_contents("default", SPAWN_2, done(8, result="cd"))
