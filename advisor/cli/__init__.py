@@ -51,6 +51,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "advisor.cli.analyze:command",
         "Learn from runs that a Dagster instance holds.",
     ),
+    "scan": (
+        "advisor.cli.scan:command",
+        "List an instance's jobs: hours, overhead, what config saves.",
+    ),
     "emit": (
         "advisor.cli.emit:command",
         "Print code or configuration to paste.",

@@ -12,6 +12,7 @@ from advisor.render.forms.analysis import AnalysisForm
 from advisor.render.forms.calibration import CalibrationForm
 from advisor.render.forms.encoding import adapter
 from advisor.render.forms.gate import CheckForm
+from advisor.render.forms.scan import ScanForm
 from advisor.render.forms.verification import VerificationForm
 
 FORMS: Mapping[str, type] = {
@@ -20,6 +21,7 @@ FORMS: Mapping[str, type] = {
     "calibration": CalibrationForm,
     "check": CheckForm,
     "prediction": OnePredictionForm,
+    "scan": ScanForm,
     "verification": VerificationForm,
 }
 

@@ -1,0 +1,63 @@
+"""``dynadvise scan``: every job of an instance, its hours, and what config alone would save."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+
+
+@click.command("scan")
+@options.instance_option
+@click.option(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="D",
+    default=30.0,
+    show_default=True,
+    help="How far back.",
+)
+@click.option(
+    "--last",
+    type=options.COUNT,
+    metavar="K",
+    default=10,
+    show_default=True,
+    help="Logs to read per job, the newest ones.",
+)
+@options.output_options("text", "json", "markdown")
+@options.profiles_option
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    instance: Path | None,
+    days: float,
+    last: int,
+    form: str,
+    output: Path | None,
+    profiles: Path,
+) -> None:
+    r"""List every job of an instance: runs, hours, overhead, and what config alone would save.
+
+    The instance is opened for reading only, and no code of yours is run.
+
+    \b
+    Example: dynadvise scan --instance ~/dagster_home --days 7
+    """
+    from advisor.api.scan import ScanOptions, scan
+    from advisor.cli.showing import show
+    from advisor.render.forms.scan import scan_to_json
+    from advisor.render.scan import scan_document
+
+    outcome = scan(ScanOptions(options.instance_of(instance), days, last, profiles))
+    show(
+        state,
+        form,
+        output,
+        document=lambda: scan_document(outcome),
+        as_json=lambda: scan_to_json(outcome),
+    )
