@@ -81,7 +81,7 @@ def command(
 def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
     from advisor.cli.showing import show
     from advisor.render.analysis import analysis_document
-    from advisor.render.forms.analysis import analysis_to_json
+    from advisor.render.forms.documents import analysis_to_json
 
     if output is not None and output.suffix == ".svg":
         state.write(_svg(analysis), output)

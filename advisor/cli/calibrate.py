@@ -43,7 +43,7 @@ def command(
     host, overhead = outcome.host, outcome.overhead
     table = tuple((row.items, row.crossings) for row in outcome.break_even)
     from advisor.cli.showing import show
-    from advisor.render.forms.calibration import calibration_to_json
+    from advisor.render.forms.documents import calibration_to_json
     from advisor.render.host import host_document
 
     show(

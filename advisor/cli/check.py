@@ -236,7 +236,7 @@ def _show(
         state.write(log, output)
     else:
         from advisor.cli.showing import show
-        from advisor.render.forms.gate import check_to_json
+        from advisor.render.forms.documents import check_to_json
         from advisor.render.gate import gate_document
 
         show(

@@ -103,7 +103,7 @@ def command(
     target, items = saved.advice.target, _items(saved, advise.items)
     from advisor.cli.showing import show
     from advisor.render.advice import prediction_document
-    from advisor.render.forms.advice import prediction_to_json
+    from advisor.render.forms.documents import prediction_to_json
 
     show(
         state,

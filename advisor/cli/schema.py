@@ -9,7 +9,7 @@ import click
 from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 
-#: As in :data:`advisor.render.forms.schema.FORMS`, which is not imported for --help.
+#: As in :data:`advisor.render.forms.table.DOCUMENTS`, which is not imported for --help.
 NAMES = ("advice", "analysis", "calibration", "check", "prediction", "scan", "verification")
 
 

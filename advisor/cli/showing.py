@@ -57,7 +57,7 @@ def show_advice(
     advice's own.
     """
     from advisor.render.advice import advice_document
-    from advisor.render.forms.advice import advice_to_json
+    from advisor.render.forms.documents import advice_to_json
 
     show(
         state,

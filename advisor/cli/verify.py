@@ -118,7 +118,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
 
 def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None) -> None:
     from advisor.cli.showing import show
-    from advisor.render.forms.verification import verification_to_json
+    from advisor.render.forms.documents import verification_to_json
     from advisor.render.verification import verification_document
 
     job, left_out = outcome.plan.job, outcome.plan.left_out

@@ -14,7 +14,7 @@ from advisor.domain.exclusions import Exclusion, ExclusionKind, exclusions
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import OpReference
 from advisor.render.advice import advice_document
-from advisor.render.forms.advice import advice_to_json
+from advisor.render.forms.documents import advice_to_json
 from advisor.render.forms.schema import schema_of
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text

@@ -13,8 +13,8 @@ from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck, Verdict
 from advisor.domain.workload import SourceLocation
 from advisor.render import github, junit, sarif
+from advisor.render.forms.documents import check_to_json
 from advisor.render.forms.encoding import json_text
-from advisor.render.forms.gate import check_to_json
 from advisor.render.forms.schema import schema_of
 from advisor.render.gate import gate_document
 from advisor.render.markdown import to_markdown

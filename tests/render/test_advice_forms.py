@@ -33,8 +33,8 @@ from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.escaping import to_ascii
-from advisor.render.forms.advice import advice_to_json, prediction_to_json
-from advisor.render.forms.calibration import calibration_to_json
+from advisor.render.forms.documents import advice_to_json, calibration_to_json, prediction_to_json
+from advisor.render.forms.encoding import json_text
 from advisor.render.forms.schema import schema_of
 from advisor.render.host import host_document
 from advisor.render.html import to_html
@@ -187,7 +187,7 @@ def test_json_says_what_the_advice_says():
 
 def test_json_has_no_number_that_is_not_finite():
     with pytest.raises(ValueError, match="JSON"):
-        advice_to_json(make_advice(measured_cost_s=math.nan))
+        json_text(advice_to_json(make_advice(measured_cost_s=math.nan)))
 
 
 # --- text --------------------------------------------------------------------------------------

@@ -26,12 +26,15 @@ from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
 from advisor.render.document import Document
-from advisor.render.forms.advice import advice_to_json, prediction_to_json
-from advisor.render.forms.analysis import analysis_to_json
-from advisor.render.forms.calibration import calibration_to_json
+from advisor.render.forms.documents import (
+    advice_to_json,
+    analysis_to_json,
+    calibration_to_json,
+    check_to_json,
+    prediction_to_json,
+    verification_to_json,
+)
 from advisor.render.forms.encoding import json_text
-from advisor.render.forms.gate import check_to_json
-from advisor.render.forms.verification import verification_to_json
 from advisor.render.gantt import gantt_svg
 from advisor.render.gate import gate_document
 from advisor.render.host import host_document

@@ -11,7 +11,8 @@ from click.testing import CliRunner
 
 from advisor.cli import cli
 from advisor.cli.schema import NAMES
-from advisor.render.forms.schema import FORMS, schema_of
+from advisor.render.forms.schema import schema_of
+from advisor.render.forms.table import DOCUMENTS
 
 RECORDED = Path(__file__).parent / "json_keys.txt"
 
@@ -33,7 +34,7 @@ def spelled(schema):
 
 def keys():
     lines = set()
-    for name in FORMS:
+    for name in DOCUMENTS:
         schema = schema_of(name)
         for definition, part in {name: schema, **schema["$defs"]}.items():
             owner = definition.removesuffix("Form")
@@ -50,7 +51,7 @@ def test_the_keys_are_the_recorded_ones():
     assert keys() == RECORDED.read_text().splitlines()
 
 
-@pytest.mark.parametrize("name", FORMS)
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_the_command_prints_each_schema(name):
     outcome = CliRunner().invoke(cli, ["schema", name])
     schema = json.loads(outcome.stdout)
@@ -60,7 +61,7 @@ def test_the_command_prints_each_schema(name):
 
 def test_the_advice_is_the_default_and_every_name_is_offered():
     assert json.loads(CliRunner().invoke(cli, ["schema"]).stdout) == schema_of("advice")
-    assert set(NAMES) == set(FORMS)
+    assert set(NAMES) == set(DOCUMENTS)
 
 
 if __name__ == "__main__":

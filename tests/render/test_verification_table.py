@@ -18,8 +18,8 @@ from advisor.domain.verification import (
     comparable,
     with_unlike_runs,
 )
+from advisor.render.forms.documents import verification_to_json
 from advisor.render.forms.schema import schema_of
-from advisor.render.forms.verification import verification_to_json
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 from advisor.render.verification import rows_of, verification_document

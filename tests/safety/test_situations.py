@@ -24,7 +24,7 @@ from advisor.measure.orders import Assignment, DrawnItems
 from advisor.measure.parallel import ProbeOrder
 from advisor.model.limits import limit_of
 from advisor.render.advice import advice_document
-from advisor.render.forms.advice import advice_to_json
+from advisor.render.forms.documents import advice_to_json
 from advisor.render.terminal import to_text as on_a_terminal
 from advisor.store import to_text
 

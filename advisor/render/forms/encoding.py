@@ -1,13 +1,16 @@
-"""From a form (a dataclass of what a command prints) to JSON."""
+"""From a dataclass to JSON, by the table of shapes."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import fields
-from typing import Any
+from collections.abc import Callable, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from functools import cache, partial
+from operator import attrgetter
+from typing import Any, get_type_hints
 
-from pydantic import TypeAdapter
+from advisor.render.forms.table import SHAPES, Part, Shape
 
 
 def json_text(document: Mapping[str, Any]) -> str:
@@ -22,24 +25,33 @@ def _escaped(line: str) -> str:
     return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
-def adapter(form: type) -> TypeAdapter[Any]:
-    """Pydantic's view of a form."""
-    return TypeAdapter(form)
+@cache
+def parts_of(source: type) -> Mapping[str, Part]:
+    """The keys of a dataclass in JSON."""
+    shape, kinds = SHAPES.get(source, Shape()), get_type_hints(source)
+    parts: dict[str, Part] = {}
+    for name in (part.name for part in fields(source) if part.name not in shape.without):
+        if name not in shape.inlined:
+            parts[shape.renamed.get(name, name)] = kinds[name], attrgetter(name)
+            continue
+        for key, (kind, value) in parts_of(kinds[name]).items():
+            parts[key] = kind, partial(_of_part, name, value)
+    return parts | dict(shape.added)
 
 
-def same_parts(value: Any, form: type) -> dict[str, Any]:
-    """The parts of ``value`` that ``form`` has under the same name."""
-    return {f.name: getattr(value, f.name) for f in fields(form) if hasattr(value, f.name)}
+def _of_part(name: str, value: Callable[[Any], Any], whole: Any) -> Any:
+    return value(getattr(whole, name))
 
 
-def plain(form: Any, *, finite: bool = True) -> dict[str, Any]:
-    """Only what JSON has; a number that is not finite is an error, or null."""
-    parts = adapter(type(form)).dump_python(form, by_alias=True, warnings=False)
-    text = json.dumps(parts, allow_nan=not finite, default=_number)
-    return json.loads(text, parse_constant=lambda _: None)  # type: ignore[no-any-return]
-
-
-def _number(value: Any) -> Any:
-    if hasattr(value, "item"):  # a numpy scalar that the model has left in a field
-        return value.item()
-    raise TypeError(f"{type(value).__name__} has no JSON form")
+def content(value: Any) -> Any:
+    """A value as JSON has it."""
+    kind: type = type(value)
+    if is_dataclass(kind):
+        return {key: content(of(value)) for key, (_, of) in parts_of(kind).items()}
+    if isinstance(value, Mapping):
+        return {key: content(each) for key, each in value.items()}
+    if isinstance(value, tuple | list):
+        return [content(each) for each in value]
+    if isinstance(value, Enum):
+        return value.value
+    return value.item() if hasattr(value, "item") else value  # a numpy scalar of the model's

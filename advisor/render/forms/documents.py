@@ -1,0 +1,117 @@
+"""The JSON of each command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+from advisor.domain.advice import Advice, BreakEven, Prediction
+from advisor.domain.analysis import Analysis
+from advisor.domain.gate import GateReport, TargetCheck
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.scan import Scan
+from advisor.domain.verification import LeftOut, Verification
+from advisor.render.forms.encoding import content
+from advisor.render.forms.table import (
+    Calibration,
+    Configuration,
+    Crossings,
+    GateFinding,
+    Omission,
+    OnePrediction,
+    PrintedAdvice,
+    RealRuns,
+)
+from advisor.render.gate_wording import place
+from advisor.render.verification import rows_of
+
+
+def _document(name: str, value: Any) -> dict[str, Any]:
+    return {"schema": f"dynadvise/{name}", "version": 1, **content(value)}
+
+
+def advice_to_json(
+    advice: Advice, *, path: Path | None = None, emitted: str | None = None
+) -> dict[str, Any]:
+    """The advice; ``path`` is where its profile was saved, ``emitted`` the snippet asked for."""
+    profile = None if path is None else str(path)
+    return _document("advice", PrintedAdvice(advice, profile, emitted))
+
+
+def prediction_to_json(prediction: Prediction, target: str, items: int) -> dict[str, Any]:
+    """What ``predict --format json`` prints."""
+    return _document("prediction", OnePrediction(target, items, prediction))
+
+
+def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
+    """What ``analyze --format json`` prints."""
+    return _document("analysis", analysis)
+
+
+def scan_to_json(scan: Scan) -> dict[str, Any]:
+    """What ``scan --format json`` prints."""
+    return _document("scan", scan)
+
+
+def calibration_to_json(
+    host: HostProfile,
+    overhead: OverheadModel,
+    break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
+) -> dict[str, Any]:
+    """What ``calibrate --format json`` prints; ``break_even`` is by number of items."""
+    calibration = Calibration(
+        host=host.facts,
+        storage=host.storage,
+        user_module=host.user_module,
+        calibrated_at=host.calibrated_at,
+        cost_s=host.cost_s,
+        preload=host.preload,
+        overhead=overhead,
+        cheaper_steps=host.cheaper_steps,
+        storing=host.storing,
+        unmeasured=host.unmeasured,
+        break_even=tuple(Crossings(items, rows) for items, rows in break_even),
+    )
+    return _document("calibration", calibration)
+
+
+def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:
+    """What ``check --format json`` prints; files are relative to ``root``.
+
+    A bound that is not finite is null.
+    """
+
+    def with_places(target: TargetCheck) -> TargetCheck:
+        findings = tuple(
+            GateFinding(
+                *(getattr(finding, part.name) for part in fields(finding)),
+                fails=report.fails(finding),
+            )
+            for finding in target.findings
+        )
+        located = (replace(each, location=place(each.location, root)) for each in findings)
+        return replace(target, findings=tuple(located))
+
+    report = replace(report, targets=tuple(map(with_places, report.targets)))
+    document = json.dumps(_document("check", report))
+    return json.loads(document, parse_constant=lambda _: None)  # type: ignore[no-any-return]
+
+
+def verification_to_json(
+    verifications: Iterable[Verification], job: str, *, left_out: Iterable[LeftOut] = ()
+) -> dict[str, Any]:
+    """What ``verify --format json`` prints."""
+    by_name = {verification.name: verification for verification in verifications}
+    configurations = tuple(
+        Configuration(
+            **{part.name: getattr(row, part.name) for part in fields(row)},
+            candidate=by_name[row.name].candidate,
+            measured=by_name[row.name].runs,
+        )
+        for row in rows_of(tuple(by_name.values()))
+    )
+    omissions = tuple(Omission(name, reason) for name, reason in left_out)
+    return _document("verification", RealRuns(job, configurations, omissions))

@@ -1,0 +1,193 @@
+"""What each command prints as JSON: the domain's dataclasses, and in what their JSON differs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
+from operator import attrgetter
+from typing import Any
+
+from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
+from advisor.domain.analysis import Analysis, OpStatistics, PhaseStatistics, RunAnalysis
+from advisor.domain.candidate import Candidate
+from advisor.domain.exclusions import Exclusion
+from advisor.domain.finding import Finding
+from advisor.domain.gate import GateReport, TargetCheck
+from advisor.domain.host import (
+    CheaperStep,
+    HostFacts,
+    OverheadModel,
+    PreloadList,
+    StorageSample,
+)
+from advisor.domain.scan import Scan
+from advisor.domain.trial import Trial, WorkerLimit
+from advisor.domain.verification import VerifiedRun
+from advisor.render.verification import VerifiedRow
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedAdvice:
+    """The advice (``profile``, ``recommend``).
+
+    Attributes:
+        profile: Path of the saved profile.
+        emitted: The snippet asked for with --emit.
+    """
+
+    advice: Advice
+    profile: str | None = None
+    emitted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measuring:
+    """What the measuring took."""
+
+    cost_s: float
+    op_executions: int
+
+
+@dataclass(frozen=True, slots=True)
+class OnePrediction:
+    """One way's prediction (``predict``)."""
+
+    target: str
+    items: int
+    prediction: Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Crossings:
+    """The break-even durations for a number of items."""
+
+    items: int
+    crossings: tuple[BreakEven, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A host's calibration (``calibrate``)."""
+
+    host: HostFacts
+    storage: str
+    user_module: str | None
+    calibrated_at: str
+    cost_s: float
+    preload: PreloadList
+    overhead: OverheadModel
+    cheaper_steps: tuple[CheaperStep, ...]
+    storing: tuple[StorageSample, ...]
+    unmeasured: Mapping[str, str]
+    break_even: tuple[Crossings, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateFinding(Finding):
+    """A finding of the gate; ``fails``: it fails the gate."""
+
+    fails: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Configuration(VerifiedRow):
+    """One configuration in figures, with its runs."""
+
+    candidate: Candidate
+    measured: tuple[VerifiedRun, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Omission:
+    """A configuration that was not run, and why."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RealRuns:
+    """Real runs beside their predictions (``verify``), fastest first."""
+
+    job: str
+    configurations: tuple[Configuration, ...]
+    left_out: tuple[Omission, ...]
+
+
+DOCUMENTS: Mapping[str, type] = {
+    "advice": PrintedAdvice,
+    "analysis": Analysis,
+    "calibration": Calibration,
+    "check": GateReport,
+    "prediction": OnePrediction,
+    "scan": Scan,
+    "verification": RealRuns,
+}
+
+Part = tuple[Any, Callable[[Any], Any]]
+"""A key's type, and what gives its value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """In what the JSON of a dataclass differs from its fields.
+
+    Attributes:
+        name: Of the schema's definition; empty: the class's own.
+        without: Fields that are not printed.
+        inlined: Fields whose own keys stand in their place.
+        renamed: Field to key.
+        added: Key to its type and value; where it is a field's name, in place of that.
+    """
+
+    name: str = ""
+    without: tuple[str, ...] = ()
+    inlined: tuple[str, ...] = ()
+    renamed: Mapping[str, str] = field(default_factory=dict)
+    added: Mapping[str, Part] = field(default_factory=dict)
+
+
+_PLACE: Mapping[str, Part] = {
+    "file": (str | None, lambda finding: finding.location and finding.location.file),
+    "line": (int | None, lambda finding: finding.location and finding.location.line),
+}
+
+SHAPES: Mapping[type, Shape] = {
+    PrintedAdvice: Shape(inlined=("advice",)),
+    Advice: Shape(
+        without=("measured_cost_s", "op_executions"),
+        added={"measured": (Measuring, lambda a: Measuring(a.measured_cost_s, a.op_executions))},
+    ),
+    Analysis: Shape(renamed={"combined": "ops", "saved_to": "profile"}),
+    Breakdown: Shape(renamed={part.name: part.name[:-2] for part in fields(Breakdown)}),
+    BreakEven: Shape(renamed={"from_method": "from", "to_method": "to"}),
+    Candidate: Shape(
+        added={"needs_code": (bool, attrgetter("needs_code")), "label": (str, attrgetter("label"))}
+    ),
+    Exclusion: Shape(added={"sentence": (str, attrgetter("sentence"))}),
+    Finding: Shape(without=("location", "target"), added=_PLACE),
+    GateFinding: Shape(without=("location",), added=_PLACE),
+    GateReport: Shape(renamed={"failing": "fail_on"}),
+    Omission: Shape("LeftOut"),
+    OpStatistics: Shape(
+        "Op",
+        added={
+            "phases": (Mapping[str, PhaseStatistics], lambda op: {p.phase: p for p in op.phases})
+        },
+    ),
+    PhaseStatistics: Shape("Phase", without=("phase",), inlined=("spread_s",)),
+    Prediction: Shape(
+        inlined=("candidate",),
+        renamed={"makespan_s": "predicted_s"},
+        added={"tried": (bool, lambda prediction: prediction.trial is Trial.TRIED)},
+    ),
+    RunAnalysis: Shape("Run", without=("bars",)),
+    TargetCheck: Shape(
+        "Target",
+        without=("user_code_failed", "ignored"),
+        added={"findings": (tuple[GateFinding, ...], attrgetter("findings"))},
+    ),
+    VerifiedRun: Shape("RealRun", without=("candidate",)),
+    WorkerLimit: Shape(without=("evidence",)),  # it may hold values of the user's
+    WorkloadSummary: Shape("Workload", added={"measured_items": (int, attrgetter("samples"))}),
+}
