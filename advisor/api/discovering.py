@@ -69,7 +69,8 @@ def static_errors(discovery: Discovery) -> list[str]:
     Raises:
         TargetError: One of them makes every figure of the job worthless.
     """
-    from advisor.rules.static import UNMEASURABLE, CheckFacts, run_checks
+    from advisor.domain.rule_facts import CheckFacts
+    from advisor.rules.static import UNMEASURABLE, run_checks
 
     facts = CheckFacts(discovery.description, job=discovery.job, instance=discovery.instance_facts)
     errors = [finding for finding in run_checks(facts) if finding.severity == "error"]

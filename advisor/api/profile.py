@@ -251,9 +251,10 @@ def _checked(saved: SavedProfile, discovery: Discovery, cost_s: float) -> Advice
     Raises:
         TargetError: Dagster refuses it.
     """
+    from advisor.domain.rule_facts import CheckFacts
     from advisor.emit import EmitRequest
     from advisor.emit.run_config import run_config_values
-    from advisor.rules.static import CheckFacts, run_checks
+    from advisor.rules.static import run_checks
 
     advice, description = saved.advice, saved.description
     facts = CheckFacts(

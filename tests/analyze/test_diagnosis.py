@@ -16,13 +16,13 @@ from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.domain.analysis import Diagnosis
 from advisor.domain.observed import ObservedRun
 from advisor.history.run_analysis import analyze_run
-from advisor.rules.registry import RUN_RULES
+from advisor.rules.rule import rules
 
 
 def found(run: ObservedRun, overhead: Any = None) -> dict[str, Diagnosis]:
     diagnoses = analyze_run(run, overhead).diagnoses
     for diagnosis in diagnoses:
-        looks = next(rule.looks for rule in RUN_RULES if rule.code == diagnosis.code)
+        looks = rules()[diagnosis.code].looks
         assert SequenceMatcher(None, looks, diagnosis.message).ratio() > 0.6, diagnosis.message
         if diagnosis.gain_s is not None:
             assert computed(diagnosis.formula) == pytest.approx(diagnosis.gain_s, rel=0.05, abs=0.1)

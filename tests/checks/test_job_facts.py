@@ -11,7 +11,8 @@ from dagster import DagsterInstance
 from advisor.dagster_bridge.job_facts import instance_facts, job_facts, unguarded_call
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
-from advisor.rules.static import CheckFacts, run_checks
+from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.static import run_checks
 
 JOB = """
 from dagster import (

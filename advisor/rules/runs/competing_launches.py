@@ -7,16 +7,7 @@ from advisor.rules.runs.facts import RunFacts, boot_alone_s
 from advisor.rules.runs.gain import Cause
 from advisor.rules.runs.imports_in_launch import UNDISTURBED
 
-CODE, KIND = "RUN016", "launches-compete-for-cpu"
-MEANING = "a launch takes far longer among others than alone"
-LOOKS = (
-    "A launch takes 2.1 s with up to 6 steps at once, and 0.25 s alone: there are fewer cores than "
-    "launches."
-)
-REMEDY = (
-    "Cheaper or fewer launches: a warm forkserver, batches, threads inside a step for items that "
-    "wait. About as many steps at once as there are cores take no longer and need less memory."
-)
+CODE = "RUN016"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

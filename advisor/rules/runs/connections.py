@@ -6,13 +6,7 @@ from advisor.rules.runs.errors import CONNECTIONS, by_error
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause
 
-CODE, KIND = "RUN013", "connections"
-MEANING = "the database had no connection left"
-LOOKS = "3 attempts were refused a database connection (16 steps at once)."
-REMEDY = (
-    "Limit the steps that hold a connection: lower max_concurrent, or give the op a pool with a "
-    "limit; `dynadvise profile TARGET --max-connections N` advises within it."
-)
+CODE = "RUN013"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

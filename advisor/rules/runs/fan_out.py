@@ -7,10 +7,7 @@ from advisor.model.run_statistics import fan_out_step, item_count
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, constant, duration, gain_of, number
 
-CODE, KIND = "RUN007", "fan-out-holds-everything-back"
-MEANING = "the fan-out op runs for a large part of the run before any item begins"
-LOOKS = "split ran for 30.1 s of 45.2 s before any of its 20 outputs was worked on."
-REMEDY = "Let the fan-out op yield keys or paths only, and do the loading in the mapped op."
+CODE = "RUN007"
 _REMEDY_MANY = "Yield fewer outputs (one a batch of items); each costs two events and one store."
 LARGE = 0.2
 """Share of the run from which the fan-out is a large part of it."""
@@ -49,6 +46,6 @@ def diagnose(facts: RunFacts) -> Cause | None:
             ),
             f"{seconds((took_s - first_s) / max(1, step.outputs - 1))} an output",
         ),
-        remedy=_REMEDY_MANY if many else REMEDY,
+        remedy=_REMEDY_MANY if many else "",
         gain=gain,
     )

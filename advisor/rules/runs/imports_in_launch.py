@@ -7,13 +7,7 @@ from advisor.model.run_statistics import WORK
 from advisor.rules.runs.facts import RunFacts, boot_alone_s, tail_alone_s
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
-CODE, KIND = "RUN003", "imports-dominate-launch"
-MEANING = "starting Python and importing takes a large part of each step"
-LOOKS = "Each step of work spends 2.1 s on starting Python and importing, and 0.54 s on its work."
-REMEDY = (
-    "Use `start_method: forkserver` with a `preload_modules` list that covers Dagster's storages "
-    "and your imports: `dynadvise calibrate` derives it and proves it."
-)
+CODE = "RUN003"
 _REMEDY_PRELOADED = (
     "Check that the preload list covers what a step imports (`dynadvise calibrate` derives one and "
     "proves it); what then remains is paid a step: fewer, longer steps (batches)."
@@ -64,7 +58,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
             f"start method {run.start_method}"
             + (f" with {len(run.preload_modules or ())} preloaded modules" if preloaded else ""),
         ),
-        remedy=_REMEDY_PRELOADED if preloaded else REMEDY,
+        remedy=_REMEDY_PRELOADED if preloaded else "",
         gain=gain,
     )
 

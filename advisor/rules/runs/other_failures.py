@@ -6,10 +6,7 @@ from advisor.rules.runs.errors import CONNECTIONS, CRASHED, KILLED, LOCKED, dist
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause
 
-CODE, KIND = "RUN015", "failures"
-MEANING = "steps failed for another reason: the run's figures are incomplete"
-LOOKS = "1 step failed: the figures are those of an incomplete run."
-REMEDY = "Analyze a run that succeeded for figures to decide by."
+CODE = "RUN015"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -7,16 +7,7 @@ from advisor.rules.runs.errors import has_crash
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
-CODE, KIND = "RUN001", "parallel-slower-than-expected"
-MEANING = "steps ran at once, and the same work one after another would have been faster"
-LOOKS = (
-    "The run took 12.4 s with up to 4 steps at once; the work in it is 1.9 s: one after another "
-    "in one process would have been faster."
-)
-REMEDY = (
-    "Run it in one process (`in_process_executor`), or put several items into one step (batches), "
-    "so that a process start pays for itself."
-)
+CODE = "RUN001"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -6,14 +6,7 @@ from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
-CODE, KIND = "RUN010", "pool-waits"
-MEANING = "steps waited for a slot of their pool"
-LOOKS = "12 steps waited 24.3 s in all for a slot of their pool."
-REMEDY = (
-    "Raise the pool's limit (`dagster instance concurrency set POOL N`) if what it protects can "
-    "bear it; else lower max_concurrent to it: a blocked claim is tried again only after a second "
-    "or more."
-)
+CODE = "RUN010"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -9,17 +9,7 @@ from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, duration, gain_of
 
-CODE, KIND = "RUN018", "process-stays-after-success"
-MEANING = "processes of steps stay for long after the step's success"
-LOOKS = (
-    "Nothing ran for 9.0 s of the run after steps of work had succeeded: their processes had not "
-    "ended."
-)
-REMEDY = (
-    "Usual cause: child processes or threads that the op leaves alive (a pool that is not closed, "
-    "a server, a client's background thread). Close them before the op returns, or start them as "
-    "daemons."
-)
+CODE = "RUN018"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -7,13 +7,7 @@ from advisor.rules.runs.errors import distinct_errors, failed_gain
 from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
 from advisor.rules.runs.gain import Cause
 
-CODE, KIND = "RUN011", "retries"
-MEANING = "attempts of steps failed and were repeated"
-LOOKS = "2 steps were retried; 2 attempts were lost."
-REMEDY = (
-    "Remove the cause, or wait less before trying again. With batches, a retry repeats the whole "
-    "batch. Retrying a whole run skips mapped steps (dagster#20925)."
-)
+CODE = "RUN011"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -7,13 +7,7 @@ from advisor.model.run_statistics import compute_s, item_count, mapped_steps
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
 from advisor.rules.runs.gain import Cause, constant, duration, gain_of, number
 
-CODE, KIND = "RUN002", "sequential-unexpectedly-slow"
-MEANING = "items ran one after another, and their work is most of the run"
-LOOKS = "10 items ran one after another, and their computing is 93 % of the run's 21.5 s."
-REMEDY = (
-    "Profile the op (`dynadvise profile`): items that wait (network, disk) gain from threads in "
-    "one step; items that compute gain from the multiprocess executor."
-)
+CODE = "RUN002"
 MOST = 0.5
 """The items' share of the run from which they are most of it."""
 

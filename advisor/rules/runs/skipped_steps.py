@@ -7,13 +7,7 @@ from collections import Counter
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause
 
-CODE, KIND = "RUN019", "skipped-steps"
-MEANING = "steps were planned and did not run"
-LOOKS = "14 steps were planned, 6 ran, none of clean."
-REMEDY = (
-    "A step is skipped where an output that it takes was not yielded: an optional branch, or a "
-    "fan-out inside a mapped graph, which Dagster never runs (`dynadvise check --static` tells)."
-)
+CODE = "RUN019"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:

@@ -8,15 +8,7 @@ from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, tail_alone_s
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
-CODE, KIND = "RUN006", "slot-refill-lag"
-MEANING = "a freed slot stays empty for long before the next step is launched"
-LOOKS = (
-    "A freed slot stays empty for 1.6 s before the next step is launched, with 16 steps at once."
-)
-REMEDY = (
-    "Fewer steps at once (`max_concurrent`), with batches or threads inside a step for the "
-    "concurrency that items need."
-)
+CODE = "RUN006"
 _REMEDY_DELEGATED = (
     "Fewer, longer steps (batches), or set DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS lower."
 )
@@ -64,6 +56,6 @@ def diagnose(facts: RunFacts) -> Cause | None:
                 f"{TICK_S * 1000:.0f} ms)"
             ),
         ),
-        remedy=_REMEDY_DELEGATED if polling else REMEDY,
+        remedy=_REMEDY_DELEGATED if polling else "",
         gain=gain,
     )

@@ -9,16 +9,7 @@ from advisor.model.run_statistics import begin_s, compute_s, mapped_steps
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
-CODE, KIND = "RUN008", "stragglers"
-MEANING = "slots stand empty at the end while a few long items finish"
-LOOKS = (
-    "work[k15] computed 20.0 s where the median item takes 1.0 s; the other slots stood empty "
-    "meanwhile."
-)
-REMEDY = (
-    "Yield the longest items first, or split them; with batches, deal long and short items out "
-    "evenly."
-)
+CODE = "RUN008"
 LONG = 2
 """Times the median item from which an item is long."""
 

@@ -8,13 +8,7 @@ from advisor.rules.runs import pool_waits
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause
 
-CODE, KIND = "RUN009", "not-really-parallel"
-MEANING = "far fewer steps were at work than `max_concurrent` allows"
-LOOKS = "max_concurrent is 4, and on average 0.62 steps were at work, never more than 1."
-REMEDY = (
-    "Steps end before the next ones have started: shorten the launch (warm forkserver), or give "
-    "each step more work (batches)."
-)
+CODE = "RUN009"
 LITTLE = 0.1
 """Share of the time with a step at work below which two at work hardly happens."""
 

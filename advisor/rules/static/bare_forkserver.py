@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN012"
-MEANING = "a forkserver that preloads nothing of yours"
-LOOKS = (
-    "start_method is forkserver without preload_modules: Dagster then preloads nothing of yours, "
-    "and every step imports your module and what it needs."
-)
-REMEDY = "Add the list that `dynadvise emit PROFILE --as run-config` gives, which was measured."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

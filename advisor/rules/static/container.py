@@ -9,12 +9,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN003"
-MEANING = "max_concurrent is unset in a container that may use only part of the node"
-LOOKS = (
-    "max_concurrent is not set: 16 steps would run at once where 1.5 CPUs may be used, and need "
-    "the memory of all of them."
-)
-REMEDY = "Set max_concurrent to as many as there are CPUs, or to what `dynadvise profile` advises."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN001"
-MEANING = "the dask executor drops mapped steps without an error"
-LOOKS = (
-    "The dask executor does not run steps mapped over a dynamic output: the run succeeds without "
-    "them."
-)
-REMEDY = "Choose the multiprocess, k8s or celery executor for this job."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN002"
-MEANING = "configured(...) on the executor makes later run config ignored"
-LOOKS = (
-    "The executor's max_concurrent is set by configured(...): run config for the same keys is "
-    "ignored without a word."
-)
-REMEDY = "Give defaults that can be overridden: `dynadvise emit PROFILE --as python`."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

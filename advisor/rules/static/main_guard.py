@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN006"
-MEANING = "execute_job without a __main__ guard"
-LOOKS = (
-    "execute_job is called when this file is imported: each step's process imports it again, and "
-    "fails."
-)
-REMEDY = 'Put the call beneath `if __name__ == "__main__":`.'
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

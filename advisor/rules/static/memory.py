@@ -9,11 +9,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN011"
-MEANING = "the steps that run at once need more memory than there is"
-LOOKS = (
-    "8 steps at once need up to 9.0 GiB, and there are 8.0 GiB: the system would kill one of them."
-)
-REMEDY = "Lower max_concurrent: `dynadvise emit PROFILE --as run-config` gives one that fits."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN008"
-MEANING = "an in-memory IO manager with steps in several processes"
-LOOKS = (
-    "The IO manager io_manager keeps values in memory, and the multiprocess executor runs each "
-    "step in a process of its own, which finds nothing there."
-)
-REMEDY = "Use the file system IO manager, or the in-process executor."
 _ONE_PROCESS = ("in_process", "async")
 
 

@@ -8,15 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN020"
-MEANING = "a fan-out inside a mapped graph: Dagster skips its steps without an error"
-LOOKS = (
-    "process_chunk fans out, but is itself mapped over a dynamic output: Dagster skips one.work, "
-    "one.total and the run succeeds without them."
-)
-REMEDY = (
-    "Let one op yield all items (both loops in one fan-out), or loop over what the inner op "
-    "yields inside one mapped op."
-)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

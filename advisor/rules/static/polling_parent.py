@@ -10,12 +10,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN010"
-MEANING = "max_concurrent is above what the executor's parent can serve"
-LOOKS = (
-    "64 steps at once are more than the executor's parent, which asks one after another, can keep "
-    "busy: a free slot waits up to 15.1 s for its next step."
-)
-REMEDY = "Set max_concurrent to what `dynadvise profile` advises, or run the items in batches."
 _MANY = 32  # slots from which that wait is long whatever the items take
 
 

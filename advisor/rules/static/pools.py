@@ -8,14 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN004"
-MEANING = "a pool without a limit, or one that is counted by run"
-LOOKS = (
-    "process_chunk names the pool db, which has no limit on this instance: it holds nothing back."
-)
-REMEDY = (
-    "Give the pool a limit (`dagster instance concurrency set db 2`), or set `concurrency: "
-    "{pools: {granularity: op}}` in dagster.yaml where the instance counts by run."
-)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

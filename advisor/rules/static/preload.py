@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN009"
-MEANING = "a preload list that does not load"
-LOOKS = (
-    "preload_modules names sqlalchmey, which does not load (no such module); the forkserver says "
-    "nothing of it, and preloads nothing from there on."
-)
-REMEDY = "Correct the list: `dynadvise emit PROFILE --as run-config` gives one that was measured."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

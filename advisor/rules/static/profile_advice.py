@@ -13,12 +13,6 @@ from advisor.domain.workload import ExecutorSetting
 from advisor.rules.rule import Fault
 
 CODE = "DYN021"
-MEANING = "the executor config differs from the advice in the committed profile"
-LOOKS = (
-    "The job runs as multiprocess, spawn, 2 at once, predicted 31 % slower; the committed profile "
-    "advises multiprocess, warm forkserver, 4 at once."
-)
-REMEDY = "Paste the advised config, or measure again with `dynadvise profile`."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

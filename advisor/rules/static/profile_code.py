@@ -8,11 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN022"
-MEANING = "the committed profile is older than the code of an op that it describes"
-LOOKS = (
-    "The code of `work` has changed since the committed profile, so that its advice may not hold."
-)
-REMEDY = "Measure again: `dynadvise profile TARGET`."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN024"
-MEANING = "the committed profile is of another host class"
-LOOKS = "The committed profile is of host class 3f2a91; this is b07c44."
-REMEDY = (
-    "If the job runs on machines like this one, measure here: `dynadvise profile TARGET`; else "
-    "describe them in [tool.dynadvise.hosts]."
-)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,9 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN023"
-MEANING = "the committed profile is of another Dagster version"
-LOOKS = "The committed profile was measured with Dagster 1.12.3; this is 1.13.0."
-REMEDY = "Measure again: `dynadvise profile TARGET`."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,12 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN007"
-MEANING = "the job cannot be reconstructed in another process"
-LOOKS = "A step's process cannot find this job again: a lambda made it."
-REMEDY = (
-    "Define the job with @job, or return it from a function at module level (`dynadvise emit "
-    "PROFILE --as troubleshooting`)."
-)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

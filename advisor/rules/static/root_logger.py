@@ -8,13 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN025"
-MEANING = "managed_python_loggers covers alembic's logger on SQLite: a step can wait for ever"
-LOOKS = (
-    "dagster.yaml sets `python_logs: {managed_python_loggers: [root]}`, and the instance stores "
-    "in SQLite: alembic's own log records become events while the event log is locked, and a step "
-    "that opens it (assets, dynamic partitions) waits for ever."
-)
-REMEDY = "Name your own packages' loggers there instead, or set `python_log_level: WARNING`."
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:

@@ -8,14 +8,6 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN005"
-MEANING = "run retries leave mapped steps out"
-LOOKS = (
-    "Failed runs are retried (the job's tag says 3), and a retry from the failure leaves mapped "
-    "steps out."
-)
-REMEDY = (
-    'Tag the job {"dagster/retry_strategy": "ALL_STEPS"}, or give the op a RetryPolicy instead.'
-)
 _MAX_RETRIES, _STRATEGY = "dagster/max_retries", "dagster/retry_strategy"
 
 

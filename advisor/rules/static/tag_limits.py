@@ -10,16 +10,6 @@ from advisor.domain.tag_limits import tag_limits
 from advisor.rules.rule import Fault
 
 CODE = "DYN013"
-MEANING = "a tag limit that binds, or one in dagster.yaml that counts runs and not steps"
-LOOKS = (
-    "tag_concurrency_limits let 2 steps with the tag team: sales run at once (process_chunk), so "
-    "that 6 of the executor's 8 slots stay empty and the mapped steps take up to 4 times as long."
-)
-REMEDY = (
-    "Raise the limit if what it protects allows more; what is advised keeps it. Where "
-    "dagster.yaml limits runs, put tag_concurrency_limits into the executor's config, or give the "
-    "op a pool."
-)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
