@@ -13,6 +13,7 @@ from typing import Any, Literal, NoReturn
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.nearest import nearest
+from advisor.domain.options import MEMORY_HEADROOM
 
 FailOn = Literal["error", "warning", "note"]
 
@@ -44,6 +45,7 @@ class Settings:
         profiles: Where profiles live (relative to pyproject.toml).
         ignore: Codes of findings that are not reported.
         max_connections: Most items at once that may hold a database connection.
+        memory_headroom: Share of the memory that the advice leaves free.
         budget_s: Most seconds that measuring may take.
     """
 
@@ -58,6 +60,7 @@ class Settings:
     profiles: Path = Path("profiles")
     ignore: tuple[str, ...] = ()
     max_connections: int | None = None
+    memory_headroom: float = MEMORY_HEADROOM
     budget_s: float | None = None
     objective: Objective | None = None
     change: Change | None = None
@@ -176,6 +179,7 @@ class _Reader:
             "profiles": ("profiles", self._folder),
             "ignore": ("ignore", self._names),
             "max-connections": ("max_connections", self._count),
+            "memory-headroom": ("memory_headroom", self._share),
             "budget": ("budget_s", self._positive),
             "objective": ("objective", self._one_of("time", "cost", "balanced")),
             "change": ("change", self._one_of("config", "code")),
@@ -255,6 +259,12 @@ class _Reader:
         number = self._number(value)
         if number is None or not 0 <= number < 10:
             self._expected(key, value, 'a fraction such as 0.1, or "10%"')
+        return number
+
+    def _share(self, key: str, value: Any) -> float:
+        number = self._fraction(key, value)
+        if number >= 1:
+            self._expected(key, value, 'a fraction below 1, or "15%"')
         return number
 
     def _folder(self, key: str, value: Any) -> Path:

@@ -21,6 +21,7 @@ max-regret = "5%"
 profiles = "perf"
 ignore = ["DYN003"]
 max-connections = 5
+memory-headroom = "20%"
 budget = 30
 
 [tool.dynadvise.hosts.production]
@@ -47,7 +48,7 @@ def test_everything_is_read(tmp_path):
     )
     assert settings.profiles == tmp_path / "perf"
     assert settings.ignore == ("DYN003",)
-    assert settings.max_connections == 5
+    assert (settings.max_connections, settings.memory_headroom) == (5, 0.2)
     assert settings.budget_s == 30
 
 
@@ -115,6 +116,7 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path, line, named, hint):
         'max-regret = "much"',
         "profiles = 3",
         "max-connections = 0",
+        "memory-headroom = 1",
         "budget = 0",
         "hosts = 3",
         "hosts = {big = 3}",

@@ -184,7 +184,9 @@ def _advice_of(
         objective=options.objective,
         change=options.change,
         environment=options.environment,
-        host=HostSummary(options.host or facts.id, machine.cores, machine.memory_bytes),
+        host=HostSummary(
+            options.host or facts.id, machine.cores, machine.memory_bytes, machine.memory_headroom
+        ),
         workload=summary,
         recommendation=result.recommendation,
         config_only=result.config_only,

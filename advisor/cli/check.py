@@ -22,31 +22,6 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
 
 
-class _Percent(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
-    """A fraction: ``0.1`` or ``10%``."""
-
-    name = "fraction"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The fraction.
-
-        Raises:
-            BadParameter: It is none, or not from 0 to 10.
-        """
-        if isinstance(value, float):
-            return value
-        text = str(value).strip()
-        try:
-            number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            self.fail(f"{value!r} is no fraction such as 0.1 or 10%.", param, ctx)
-        if not 0 <= number < 10:
-            self.fail(f"{value!r} is not between 0 and 10.", param, ctx)
-        return number
-
-
 class _FailOn(click.ParamType):  # type: ignore[type-arg]
     """Severities and codes, separated by commas."""
 
@@ -93,14 +68,14 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     ),
     click.option(
         "--max-regression",
-        type=_Percent(),
+        type=options.FRACTION,
         metavar="FRACTION",
         default=options.setting("max_regression"),
         help="Largest accepted slowdown of an op (default: 10%).",
     ),
     click.option(
         "--max-regret",
-        type=_Percent(),
+        type=options.FRACTION,
         metavar="FRACTION",
         default=options.setting("max_regret"),
         help="How much slower than the best the job's own configuration may be (default: 15%).",
@@ -205,6 +180,7 @@ def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | No
             objective=settings.objective or "time",
             environment=settings.environment or "prod",
             max_connections=settings.max_connections,
+            memory_headroom=settings.memory_headroom,
         ),
     )
 

@@ -85,7 +85,34 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
             self.fail(f"{error}.", param, ctx)
 
 
+class _Fraction(click.ParamType):  # type: ignore[type-arg]
+    """A fraction below ``bound``: ``0.1`` or ``10%``."""
+
+    name = "fraction"
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The fraction.
+
+        Raises:
+            BadParameter: It is none, or not from 0 to below ``bound``.
+        """
+        text = str(value).strip()
+        try:
+            number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            self.fail(f"{value!r} is no fraction such as 0.1 or 10%.", param, ctx)
+        if not 0 <= number < self.bound:
+            self.fail(f"{value!r} is not between 0 and {self.bound}.", param, ctx)
+        return number
+
+
 NUMBER = _Number()
+FRACTION, SHARE = _Fraction(10), _Fraction(1)
 SIZE = _Size()
 COUNT = click.IntRange(min=1)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -238,6 +265,13 @@ advise_options = grouped(
         type=SIZE,
         metavar="SIZE",
         help="... and with so much memory (8GiB).",
+    ),
+    click.option(
+        "--memory-headroom",
+        type=SHARE,
+        metavar="FRACTION",
+        default=setting("memory_headroom"),
+        help="Share of the memory that the advice leaves free (default: 15%).",
     ),
     click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
     click.option(

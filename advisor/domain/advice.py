@@ -143,11 +143,12 @@ class WorkloadSummary:
 
 @dataclass(frozen=True, slots=True)
 class HostSummary:
-    """The machine that the advice is for."""
+    """The machine that the advice is for; ``memory_headroom`` is the share to leave free."""
 
     id: str
     cpus: float
     memory_bytes: int
+    memory_headroom: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

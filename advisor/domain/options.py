@@ -7,6 +7,10 @@ from pathlib import Path
 
 from advisor.domain.advice import Change, Environment, Objective
 
+MEMORY_HEADROOM = 0.15
+"""Share of the memory that the advice leaves free: peaks are known from a few calls, and other
+programs need some."""
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadOptions:
@@ -35,6 +39,7 @@ class AdviseOptions:
         items: Items in production; None: as many as the profile says.
         cores: Cores of the machine to advise for; None: those of the profile's host.
         memory_bytes: Its memory, likewise.
+        memory_headroom: Share of it that the advice leaves free.
         max_connections: Most items in parallel that may hold a database connection; None: no
             limit.
         host: Name of the described machine in ``[tool.dynadvise.hosts]``, for display.
@@ -43,6 +48,7 @@ class AdviseOptions:
     items: int | None = None
     cores: float | None = None
     memory_bytes: int | None = None
+    memory_headroom: float = MEMORY_HEADROOM
     objective: Objective = "time"
     change: Change = "code"
     environment: Environment = "prod"

@@ -56,6 +56,7 @@ class Campaign:
     limited_probes: list[ConcurrencyProbe] = field(default_factory=list)
     hotspots: HotspotResult | None = None
     base_rss_bytes: list[int] = field(default_factory=list)
+    forked_rss_bytes: int = 0
     resource_init: list[ResourceInit] = field(default_factory=list)
 
     def __post_init__(self) -> None:

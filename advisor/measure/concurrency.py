@@ -29,10 +29,14 @@ _LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The probes, and how often the chain was run for them."""
+    """The probes, how often the chain was run for them, and what a forked process has of its own.
+
+    ``forked_rss_bytes`` is 0 where none was forked.
+    """
 
     probes: tuple[ConcurrencyProbe, ...]
     executions: int
+    forked_rss_bytes: int = 0
 
 
 @dataclass
@@ -160,7 +164,8 @@ def probe(order: ProbeOrder) -> Probed:
             last_s = time.perf_counter() - started
             if _harmed(probes):
                 break
-        return Probed(tuple(probes), passes.executions + pool.warmed)
+        executions = passes.executions + pool.warmed
+        return Probed(tuple(probes), executions, pool.forked_rss_bytes)
 
 
 def probe_of(message: Mapping[str, Any]) -> ConcurrencyProbe:

@@ -51,6 +51,20 @@ def resident_bytes(pid: int) -> int:
         return 0
 
 
+def unshared_bytes(pid: int) -> int:
+    """Resident memory that a process has for itself, and its part of what it shares on purpose.
+
+    A forked process has most of its resident pages in common with the one that it was forked
+    from. All of it counts where the system does not tell them apart.
+    """
+    names = "Private_Clean:", "Private_Dirty:", "Pss_Shmem:"
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return resident_bytes(pid)
+    return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024
+
+
 def socket_inodes() -> frozenset[str]:
     """The open sockets of this process, by inode."""
     found = []
@@ -168,7 +182,7 @@ class Meter:
         if not self._resets_peak:
             self._own_peak = max(self._own_peak, resident_bytes(os.getpid()))
         children = descendants(os.getpid()) if _has_children() else []
-        used = sum(resident_bytes(pid) for pid in children)
+        used = sum(unshared_bytes(pid) for pid in children)
         self._children_peak = max(self._children_peak, used)
         sockets = socket_inodes()
         if sockets != self._known or (thorough and children):

@@ -117,4 +117,5 @@ def _op_profile(campaign: Campaign, place: int, mapped: MappedOp) -> OpProfile:
         unsafe_modules=preloadable.unsafe if place == 0 else {},
         unpicklable=unpicklable,
         limited_calls=samples(campaign.limited),
+        forked_rss_bytes=campaign.forked_rss_bytes,
     )

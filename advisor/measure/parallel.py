@@ -16,6 +16,7 @@ from typing import Protocol
 
 from advisor.dagster_bridge.user_frames import in_words, text_of, type_in_words
 from advisor.domain.workload import WorkerKind
+from advisor.measure.meter import unshared_bytes
 from advisor.measure.orders import Assignment, DrawnItems
 from advisor.measure.results import Parts, parts_of
 from advisor.measure.session import Session, session
@@ -87,6 +88,7 @@ class Workers(Protocol):
     """Workers of one kind, that run lists of items, one list a worker, all in parallel."""
 
     warmed: int  # how often the chain was run before it was timed
+    forked_rss_bytes: int  # most that a process has of its own after its fork; 0: none was forked
 
     def run(self, lists: Sequence[Sequence[int]]) -> list[list[Timed]]:
         """What each worker's calls took and gave."""
@@ -97,6 +99,7 @@ class _Threads:
 
     def __init__(self, order: ProbeOrder, opened: Session) -> None:
         self.order, self.opened, self.warmed = order, opened, 0
+        self.forked_rss_bytes = 0
         if order.warm_up:
             opened.call_chain(next(iter(order.expected_s)))
             self.warmed = 1
@@ -133,7 +136,7 @@ class _Processes:
     """
 
     def __init__(self, order: ProbeOrder) -> None:
-        self.order, self.warmed = order, 0
+        self.order, self.warmed, self.forked_rss_bytes = order, 0, 0
         self.context = multiprocessing.get_context("fork" if order.forkable else "spawn")
         self.workers: list[tuple[BaseProcess, Connection]] = []
 
@@ -153,6 +156,9 @@ class _Processes:
         watch("starting the processes", self.order.start_timeout_s)
         failed = [entry for worker in fresh for entry in _receive(*worker)]
         unwatch()
+        if self.order.forkable:
+            own = (unshared_bytes(process.pid or 0) for process, _ in fresh)
+            self.forked_rss_bytes = max(self.forked_rss_bytes, *own)
         return failed
 
     def run(self, lists: Sequence[Sequence[int]]) -> list[list[Timed]]:

@@ -164,6 +164,7 @@ def _probe(
         probed = cast("Probed", result.value)
         children.executions += probed.executions * chain
         into.extend(probed.probes)
+        campaign.forked_rss_bytes = max(campaign.forked_rss_bytes, probed.forked_rss_bytes)
         return
     done = [message for message in sent if "probe" in message]
     into.extend(probe_of(cast("dict[str, Any]", message["probe"])) for message in done)

@@ -77,6 +77,7 @@ class Items:
     collect_s: float = 0.0
     peak_rss_bytes: int = 0
     base_rss_bytes: int = 0
+    forked_rss_bytes: int = 0
     input_bytes: int = 0
     output_bytes: int = 0
     between_bytes: int = 0
@@ -202,6 +203,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         collect_s=profile.collect_s or 0.0,  # how it grows with the items is not known
         peak_rss_bytes=max((sample.peak_rss_bytes for sample in every), default=0),
         base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
+        forked_rss_bytes=max((op.forked_rss_bytes for op in profile.ops), default=0),
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),

@@ -44,6 +44,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
             cores=options.cores or facts.cpus,
             memory_bytes=options.memory_bytes or facts.memory_bytes,
             base_rss_bytes=measured.host.base_rss_bytes,
+            memory_headroom=options.memory_headroom,
         ),
         before_steps=len(description.upstream),
         after_steps=1 if bare else len(description.collects) + description.other_steps,

@@ -1,4 +1,8 @@
-"""The most memory that a candidate needs."""
+"""The most memory that a candidate needs: its processes, their calls, and the values they hold.
+
+A value that is stored or loaded is there twice, as an object and pickled. Values count with their
+pickled bytes.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,75 @@ from advisor.model.setting import Setting
 
 
 def peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
-    """Parent plus all concurrent steps, each with all its workers at their items' peak."""
-    items = setting.items
-    base = max(setting.machine.base_rss_bytes, 1)
-    step_base = max(items.base_rss_bytes, base)
-    workers = min(candidate.workers_in_op, candidate.batch_size)
-    working = items.peak_rss_bytes * workers
-    if candidate.worker_kind == "process":
-        working += step_base * workers
-    if candidate.is_batched:
-        working += items.output_bytes * candidate.batch_size
+    """Resident bytes at the fullest moment of a run, all its processes together."""
+    parent, process = max(setting.machine.base_rss_bytes, 1), _process_bytes(setting)
+    if candidate.launch == "execute_in_process":
+        return process + _kept_bytes(candidate, setting) + _workers_bytes(candidate, setting)
+    ends = max(_fanning_out_bytes(candidate, setting), _collecting_bytes(candidate, setting))
+    step = _mapped_step_bytes(candidate, setting)
     if candidate.executor == "in_process":
-        in_memory = candidate.launch == "execute_in_process"
-        return step_base + working + (items.output_bytes * items.count if in_memory else 0)
-    steps = min(candidate.max_concurrent, candidate.steps(items.count))
+        return process + max(ends, step)
+    steps = min(candidate.max_concurrent, candidate.steps(setting.items.count))
     if candidate.executor == "async":
-        return step_base + steps * working
-    return base + steps * (step_base + working)
+        return process + max(ends, steps * step)
+    child = process
+    if candidate.is_warm:
+        parent += process  # the server that the steps are forked from
+        child = _forked_bytes(setting)
+    return parent + max(child + ends, steps * (child + step))
+
+
+def _process_bytes(setting: Setting) -> int:
+    """A process with the user's code and resources loaded."""
+    return max(setting.items.base_rss_bytes, setting.machine.base_rss_bytes, 1)
+
+
+def _forked_bytes(setting: Setting) -> int:
+    """What a forked process has of its own, as far as it was seen; else all of it."""
+    whole = _process_bytes(setting)
+    return min(setting.items.forked_rss_bytes or whole, whole)
+
+
+def _batch(candidate: Candidate, setting: Setting) -> int:
+    return min(candidate.batch_size, setting.items.count)
+
+
+def _workers_bytes(candidate: Candidate, setting: Setting) -> int:
+    """What the calls of a step take beside their inputs and outputs, and their processes."""
+    items = setting.items
+    workers = min(candidate.workers_in_op, _batch(candidate, setting))
+    call = max(0, items.peak_rss_bytes - items.input_bytes - items.output_bytes)
+    if candidate.worker_kind != "process":
+        return workers * call
+    values = items.input_bytes + items.output_bytes  # its own beside those of the step
+    return _process_bytes(setting) + workers * (_forked_bytes(setting) + values + call)
+
+
+def _mapped_step_bytes(candidate: Candidate, setting: Setting) -> int:
+    """A step's inputs and outputs, and the larger of its calls and of a value's pickled form."""
+    items, batch = setting.items, _batch(candidate, setting)
+    calling = batch * (items.input_bytes + items.output_bytes) + _workers_bytes(candidate, setting)
+    storing = batch * (items.input_bytes + 2 * items.output_bytes)
+    return max(calling, storing, 2 * batch * items.input_bytes)
+
+
+def _fanning_out_bytes(candidate: Candidate, setting: Setting) -> int:
+    """What the fan-out holds: one value where it yields them, all where they go into batches."""
+    items, batch = setting.items, _batch(candidate, setting)
+    held = items.count if candidate.is_batched else 1
+    return (held + batch) * items.input_bytes
+
+
+def _collecting_bytes(candidate: Candidate, setting: Setting) -> int:
+    """All outputs, loaded into the collecting op's process, and the last one's pickled form."""
+    if not setting.after_steps:
+        return 0
+    items, batch = setting.items, _batch(candidate, setting)
+    return (items.count + batch) * items.output_bytes
+
+
+def _kept_bytes(candidate: Candidate, setting: Setting) -> int:
+    """What ``execute_in_process`` keeps to its end: what every step gave."""
+    items = setting.items
+    between = 0 if candidate.is_batched else (len(items.stages) - 1) * items.between_bytes
+    return items.count * (items.input_bytes + between + items.output_bytes)

@@ -110,9 +110,10 @@ def _crowding(candidate: Candidate, setting: Setting) -> str | None:
 
 def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) -> str | None:
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
-    have = setting.machine.memory_bytes
-    if have and estimate.peak_memory_bytes > have:
-        return f"needs {size(estimate.peak_memory_bytes)}, the host has {size(have)}"
+    have, headroom = setting.machine.memory_bytes, setting.machine.memory_headroom
+    if have and estimate.peak_memory_bytes > have * (1.0 - headroom):
+        free = f", of which {percent(headroom)} stay free" if headroom else ""
+        return f"needs {size(estimate.peak_memory_bytes)}, the host has {size(have)}{free}"
     held = _connections(estimate.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"

@@ -19,11 +19,12 @@ DRAWS = 200
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """The machine to predict for."""
+    """The machine to predict for; ``memory_headroom`` is the share of its memory to leave free."""
 
     cores: float
     memory_bytes: int
     base_rss_bytes: int = 0
+    memory_headroom: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

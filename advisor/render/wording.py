@@ -197,4 +197,5 @@ def profiles_line(advice: Advice) -> str:
 def other_machine(advice: Advice) -> str:
     """The machine that the advice is for."""
     host = advice.host
-    return f"{count(host.cpus, 'core')}, {size(host.memory_bytes)}, {host.id}"
+    free = f" ({percent(host.memory_headroom)} stay free)" if host.memory_headroom else ""
+    return f"{count(host.cpus, 'core')}, {size(host.memory_bytes)}{free}, {host.id}"

@@ -107,6 +107,7 @@ def test_profile_hands_every_option_on(api, folder):
     result = run(
         "profile", "m", "--job", "j", "--inputs", "s.json", "--items", 9, "--samples", 3,
         "--budget", "7.5", "--run-config", "run.yaml", "--cores", "1.5", "--memory", "8GiB",
+        "--memory-headroom", "20%",
         "--change", "config", "--objective", "cost", "--environment", "prod",
         "--max-connections", 4, "--emit", "run-config", "--profiles", "perf", "--no-save",
         "--no-allow-side-effects", "--setup", "m:up", "--teardown", "m:down",
@@ -118,7 +119,7 @@ def test_profile_hands_every_option_on(api, folder):
     assert (workload.target, workload.job, workload.inputs) == ("m", "j", "s.json")
     assert (advise.items, measure.samples, measure.budget_s) == (9, 3, 7.5)
     assert workload.run_config == Path("run.yaml")
-    assert (advise.cores, advise.memory_bytes) == (1.5, 8 * 2**30)
+    assert (advise.cores, advise.memory_bytes, advise.memory_headroom) == (1.5, 8 * 2**30, 0.2)
     assert (advise.change, advise.objective, advise.environment) == ("config", "cost", "prod")
     assert advise.max_connections == 4
     assert (profiles.folder, profiles.save) == (Path("perf"), False)
@@ -160,6 +161,7 @@ def test_flag_over_pyproject_over_default(api, folder):
         ["--memory", "lots"],
         ["--memory", "0"],
         ["--max-connections", "0"],
+        ["--memory-headroom", "100%"],
         ["--objective", "beauty"],
         ["--change", "all"],
         ["--environment", "moon"],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
-from advisor.measure.meter import delay_of
+from advisor.measure.meter import Meter, delay_of
 
 
 def test_a_call_that_only_computes_keeps_its_cpu_time():
@@ -18,3 +21,17 @@ def test_a_call_that_sleeps_keeps_what_it_slept():
 
 def test_threads_of_the_call_that_delay_each_other_are_its_own():
     assert delay_of(wall_s=0.1, cpu_s=0.2, waited_s=0.05) == 0.0
+
+
+def test_what_a_forked_child_shares_with_its_parent_is_counted_once():
+    ballast, own = bytearray(b"x" * (300 << 20)), 60 << 20
+    meter = Meter()
+    with meter.measuring() as reading:
+        child = os.fork()
+        if child == 0:
+            filled = bytearray(b"y" * own)
+            time.sleep(0.5)
+            os._exit(len(filled) == 0)
+        os.waitpid(child, 0)
+    resident = reading.peak_rss_bytes
+    assert len(ballast) + own < resident < 2 * len(ballast)
