@@ -55,6 +55,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "advisor.cli.scan:command",
         "List an instance's jobs: hours, overhead, what config saves.",
     ),
+    "plan": (
+        "advisor.cli.plan:command",
+        "Cut many runs (partitions, a backfill): runs, slots, batches.",
+    ),
     "emit": (
         "advisor.cli.emit:command",
         "Print code or configuration to paste.",

@@ -10,7 +10,16 @@ from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 
 #: As in :data:`advisor.render.forms.table.DOCUMENTS`, which is not imported for --help.
-NAMES = ("advice", "analysis", "calibration", "check", "prediction", "scan", "verification")
+NAMES = (
+    "advice",
+    "analysis",
+    "calibration",
+    "check",
+    "plan",
+    "prediction",
+    "scan",
+    "verification",
+)
 
 
 @click.command("schema")
@@ -21,7 +30,7 @@ def command(state: CommandContext, name: str, output: Path | None) -> None:
     """Print the JSON Schema (2020-12) of what --format json prints.
 
     NAME is advice (the default: profile, recommend), analysis (analyze), calibration (calibrate),
-    check, prediction (predict), scan or verification (verify).
+    check, plan, prediction (predict), scan or verification (verify).
     """
     from advisor.render.forms.encoding import json_text
     from advisor.render.forms.schema import schema_of

@@ -10,6 +10,7 @@ from typing import Any
 
 from advisor.domain.advice import Advice, BreakEven, Prediction
 from advisor.domain.analysis import Analysis
+from advisor.domain.backfill import BackfillPlan
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.scan import Scan
@@ -49,6 +50,11 @@ def prediction_to_json(prediction: Prediction, target: str, items: int) -> dict[
 def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
     """What ``analyze --format json`` prints."""
     return _document("analysis", analysis)
+
+
+def plan_to_json(plan: BackfillPlan) -> dict[str, Any]:
+    """What ``plan --format json`` prints."""
+    return _document("plan", plan)
 
 
 def scan_to_json(scan: Scan) -> dict[str, Any]:

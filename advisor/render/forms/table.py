@@ -9,6 +9,7 @@ from typing import Any
 
 from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
 from advisor.domain.analysis import Analysis, OpStatistics, PhaseStatistics, RunAnalysis
+from advisor.domain.backfill import BackfillPlan
 from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
@@ -119,6 +120,7 @@ DOCUMENTS: Mapping[str, type] = {
     "analysis": Analysis,
     "calibration": Calibration,
     "check": GateReport,
+    "plan": BackfillPlan,
     "prediction": OnePrediction,
     "scan": Scan,
     "verification": RealRuns,
@@ -160,6 +162,7 @@ SHAPES: Mapping[type, Shape] = {
     ),
     Analysis: Shape(renamed={"combined": "ops", "saved_to": "profile"}),
     Breakdown: Shape(renamed={part.name: part.name[:-2] for part in fields(Breakdown)}),
+    BackfillPlan: Shape(inlined=("backfill",)),
     BreakEven: Shape(renamed={"from_method": "from", "to_method": "to"}),
     Candidate: Shape(
         added={"needs_code": (bool, attrgetter("needs_code")), "label": (str, attrgetter("label"))}

@@ -1,0 +1,84 @@
+"""``dynadvise plan``: how to cut many runs (partitions, a backfill); nothing is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from advisor.cli import options
+from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import AdviseOptions
+
+
+@click.command("plan")
+@options.profile_argument
+@click.option(
+    "--partitions",
+    type=options.COUNT,
+    metavar="P",
+    required=True,
+    help="Partitions of the backfill; --items counts those of one partition.",
+)
+@click.option(
+    "--runs-at-once", type=options.COUNT, metavar="K", help="Most runs in parallel (default: 16)."
+)
+@click.option(
+    "--run-start",
+    "run_start_s",
+    type=options.NUMBER,
+    metavar="SECONDS",
+    help="From a run's dequeuing until its job begins (default: as measured on the host).",
+)
+@click.option(
+    "--dequeue-interval",
+    "dequeue_interval_s",
+    type=options.NUMBER,
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    help="How often the daemon looks at the queue of runs.",
+)
+@options.advise_options
+@options.output_options("text", "json", "markdown")
+@options.profiles_option
+@click.option("--details", is_flag=True, help="Every cut that was considered.")
+@pass_state
+def command(
+    state: CommandContext,
+    *,
+    profile: str,
+    partitions: int,
+    runs_at_once: int | None,
+    run_start_s: float | None,
+    dequeue_interval_s: float,
+    advise: AdviseOptions,
+    form: str,
+    output: Path | None,
+    profiles: Path,
+    details: bool,
+) -> None:
+    r"""Choose how many partitions a run takes, and how many runs and steps run in parallel.
+
+    PROFILE is a target that was profiled, or a profile's file. Nothing is run.
+
+    \b
+    Example: dynadvise plan my_module:my_job --partitions 365 --items 40
+    """
+    saved = options.read_profile(profile, profiles)
+    advise = options.for_target(state, advise, saved.advice.target)
+    from advisor.api.plan import PlanOptions, plan
+    from advisor.cli.showing import show
+    from advisor.render.forms.documents import plan_to_json
+    from advisor.render.plan import plan_document
+
+    asked = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
+    with state.progress() as progress:
+        outcome = plan(saved, asked, progress)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: plan_document(outcome, every=details),
+        as_json=lambda: plan_to_json(outcome),
+    )

@@ -1,0 +1,96 @@
+"""Many runs of one job, as a backfill makes them: ways to cut them, and what each takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from advisor.domain.advice import Prediction
+from advisor.domain.quantities import Interval
+
+DEQUEUE_INTERVAL_S = 5.0
+"""How often Dagster's daemon looks at its queue of runs (QueuedRunCoordinator, 1.13)."""
+DEFAULT_RUNS_AT_ONCE = 10
+"""``max_concurrent_runs`` where an instance does not set it (RunQueueConfig, 1.13)."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """What a run takes before its own job begins.
+
+    Attributes:
+        queue_s: From a free place in the queue until the run leaves it: half the daemon's
+            interval on average.
+        start_s: From there until the job begins: a process or pod, Python, the definitions. It
+            computes: several at the same time share the cores.
+        origin: Where ``start_s`` comes from, in words.
+    """
+
+    queue_s: float
+    start_s: float
+    origin: str
+
+    def total_s(self, runs_at_once: int, cores: float) -> float:
+        """Both, where so many runs share the cores."""
+        return self.queue_s + self.start_s * max(1.0, runs_at_once / cores)
+
+
+@dataclass(frozen=True, slots=True)
+class Backfill:
+    """What is to be worked off.
+
+    Attributes:
+        partitions: Partitions in all.
+        items: Items per partition.
+        cores: Of the machine that all runs share.
+        start: What each run takes before its job begins.
+    """
+
+    partitions: int
+    items: int
+    cores: float
+    start: RunStart
+
+
+@dataclass(frozen=True, slots=True)
+class RunCut:
+    """One way to cut the partitions into runs.
+
+    Attributes:
+        partitions_per_run: Partitions whose items one run fans out.
+        runs: Runs in all.
+        runs_at_once: ``max_concurrent_runs``.
+        run: One run, predicted for its share of the machine.
+        makespan_s: From the first run's place in the queue to the last run's end.
+        peak_memory_bytes: Of all runs that run side by side.
+        items_lost: Items that one failed item fails with it: its batch.
+    """
+
+    partitions_per_run: int
+    runs: int
+    runs_at_once: int
+    run: Prediction
+    makespan_s: Interval
+    peak_memory_bytes: int
+    items_lost: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillPlan:
+    """Ways to cut many runs, the shortest makespan first.
+
+    Attributes:
+        now: A run per partition, as Dagster queues them by default, as the job is now; None where
+            the target has no executor of its own.
+        config_only: The best cut that changes neither ops nor partitions per run.
+        snippets: What to paste for the best cut, by place.
+        notes: What the figures leave out.
+    """
+
+    target: str
+    backfill: Backfill
+    cuts: tuple[RunCut, ...]
+    now: RunCut | None
+    config_only: RunCut | None
+    snippets: Mapping[str, str]
+    notes: tuple[str, ...]

@@ -1,0 +1,63 @@
+"""The makespan of many equal runs through a queue of runs. Pure."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from advisor.domain.advice import Prediction
+from advisor.domain.backfill import Backfill, RunCut
+from advisor.domain.quantities import Interval
+
+_STEPS = (1, 3)
+
+
+def grid(most: int) -> tuple[int, ...]:
+    """1, 3, 10, 30 ... below ``most``, and ``most`` itself."""
+    decades = range(len(str(most)))
+    return (*(n for d in decades for m in _STEPS if (n := m * 10**d) < most), most)
+
+
+def cut(backfill: Backfill, partitions_per_run: int, runs_at_once: int, run: Prediction) -> RunCut:
+    """One way to cut the partitions into runs, each predicted as ``run``.
+
+    Runs are equal, so a queue with ``runs_at_once`` places works them off in waves; each place
+    waits once per wave for the daemon to look and for the run to start.
+    """
+    runs = math.ceil(backfill.partitions / partitions_per_run)
+    at_once = min(runs_at_once, runs)
+    waves = math.ceil(runs / at_once)
+    batch = run.candidate.batch_size
+    return RunCut(
+        partitions_per_run=partitions_per_run,
+        runs=runs,
+        runs_at_once=at_once,
+        run=run,
+        makespan_s=_summed(run.makespan_s, backfill.start.total_s(at_once, backfill.cores), waves),
+        peak_memory_bytes=at_once * run.peak_memory_bytes,
+        items_lost=batch,
+    )
+
+
+def by_makespan(cuts: Iterable[RunCut], *, tie: float = 0.03) -> tuple[RunCut, ...]:
+    """Shortest first; within ``tie`` of the shortest, what changes least comes first.
+
+    Fewer partitions per run lose less when a run fails; fewer runs in parallel ask for less.
+    """
+    ordered = sorted(cuts, key=lambda each: each.makespan_s.median)
+    if not ordered:
+        return ()
+    near_s = ordered[0].makespan_s.median * (1 + tie)
+
+    def order(each: RunCut) -> tuple[float, ...]:
+        if each.makespan_s.median > near_s:
+            return (1, each.makespan_s.median)
+        candidate = each.run.candidate
+        return (0, candidate.needs_code, each.partitions_per_run > 1, each.runs_at_once)
+
+    return tuple(sorted(ordered, key=order))
+
+
+def _summed(run_s: Interval, start_s: float, waves: int) -> Interval:
+    """Waves in a row: what the model errs is the same in each, so that the errors add up."""
+    return Interval(*(waves * (start_s + value) for value in (run_s.median, run_s.low, run_s.high)))
