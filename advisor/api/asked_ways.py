@@ -46,8 +46,10 @@ def asked_ways(saved: SavedProfile, names: Sequence[str]) -> list[AskedWay]:
         elif name in get_args(Role):
             role = cast("Role", name)
             prediction = _in_role(saved.advice, role)
-            if prediction is not None:
-                roles.setdefault(prediction.candidate, []).append(role)
+            own = saved.advice.own_way if role == "current" else None
+            candidate = prediction.candidate if prediction else own
+            if candidate is not None:
+                roles.setdefault(candidate, []).append(role)
             continue
         else:
             ways = (read_candidate(name, preload),)

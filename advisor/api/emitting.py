@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.advice import Advice, Prediction, Snippets
+from advisor.domain.cluster import unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
 
@@ -69,6 +70,8 @@ def snippets_of(measured: Measured, advice: Advice) -> Snippets:
         python = _snippet(measured, advice, kind, advice.recommendation)
     except DynadviseError as error:
         python = "".join(f"# {line}\n" for line in str(error).splitlines())
+    if advice.current is None and unmodelled(measured.description.executor):
+        return Snippets(python=python if candidate.needs_code else "")  # nothing to configure
     pasted = advice.config_only
     keeps = advice.current is not None and advice.current.candidate == pasted.candidate
     if not keeps and is_fixed(pasted.candidate, measured.description.executor):

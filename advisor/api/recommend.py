@@ -19,6 +19,7 @@ from advisor.domain.advice import (
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import target_name, target_words
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.exclusions import exclusions
@@ -87,14 +88,20 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
         category_shares=saved.workload.category_shares,
         errors_logged=len({call.item for call in calls if call.errors_logged}),
         not_included=exclusions(saved.description, saved.workload, items.count),
+        resources_measured=saved.workload.resources_measured,
     )
 
 
-def _cautions(summary: WorkloadSummary) -> tuple[str, ...]:
+def _cautions(summary: WorkloadSummary, description: WorkloadDescription) -> tuple[str, ...]:
+    own = unmodelled(description.executor)
+    cautions = (own,) if own else ()
     if not summary.errors_logged:
-        return ()
+        return cautions
     logged = f"{summary.errors_logged} of {summary.samples} measured items logged an error"
-    return (f"{logged}: what failed quietly may have taken less time than real work.",)
+    return (
+        *cautions,
+        f"{logged}: what failed quietly may have taken less time than real work.",
+    )
 
 
 def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = True) -> Advice:
@@ -210,7 +217,8 @@ def _advice_of(
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        cautions=_cautions(summary),
+        cautions=_cautions(summary, measured.description),
+        own_way=ways.own,
     )
 
 
@@ -265,7 +273,9 @@ def _unmeasured(saved: Measured) -> list[str]:
 def _worded(prediction: Prediction, setting: Setting, saved: Measured) -> Prediction:
     return replace(
         prediction,
-        reasons=reasons(prediction, setting, saved.host),
+        reasons=reasons(
+            prediction, setting, saved.host, cpu_measured=saved.workload.resources_measured
+        ),
         costs=costs(prediction.candidate),
     )
 

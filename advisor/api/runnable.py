@@ -56,6 +56,20 @@ def executor_run_config(
     return with_executor_config(run_config, path, {**config, **kept})
 
 
+def refuse_elsewhere(candidate: Candidate) -> None:
+    """Raise for a way whose steps do not run on this machine.
+
+    Raises:
+        DynadviseError: It is such a way; the message says what to do instead.
+    """
+    here = ("in_process", "multiprocess", "async")
+    if candidate.launch == "daemon" or candidate.executor not in here:
+        raise DynadviseError(
+            f"{candidate.label} needs more than this machine to run: run the job where it runs "
+            "now, and `dynadvise analyze --instance DIR` tells what such runs took."
+        )
+
+
 def configuration_for(
     asked: AskedWay,
     prediction: Prediction,
@@ -81,9 +95,6 @@ def configuration_for(
     from advisor.measure.verification import Configuration
 
     candidate, name = asked.candidate, asked.name
-    here = ("in_process", "multiprocess", "async")
-    if candidate.launch == "daemon" or candidate.executor not in here:
-        raise DynadviseError(f"{candidate.label} needs more than this machine to run.")
     python_path = (str(Path(target.file).parent),) if target.file else ()
     if candidate.executor == "async" and find_spec("dagster_async_executor") is None:
         raise DynadviseError("The async executor is not installed: pip install 'dynadvise[async]'.")

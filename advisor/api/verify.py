@@ -14,7 +14,7 @@ from advisor.api.calibrating import target_of
 from advisor.api.discovering import discover_target, static_errors
 from advisor.api.op_samples import on_its_samples
 from advisor.api.profile import profile
-from advisor.api.runnable import configuration_for
+from advisor.api.runnable import configuration_for, refuse_elsewhere
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
@@ -124,6 +124,7 @@ def _ready(
 ) -> Configuration | LeftOut:
     """The way as it will be run, or why it cannot be."""
     try:
+        refuse_elsewhere(asked.candidate)
         ready = configuration_for(
             asked,
             _predicted(saved, asked.candidate),

@@ -168,6 +168,9 @@ def _named(advice: Advice, name: str | None) -> Candidate:
         "default": advice.default,
         "config-only": advice.config_only,
     }[name or "advised"]
+    own = advice.own_way if name == "current" else None
+    if prediction is None and own is not None:
+        return own
     options.refuse(
         prediction is None,
         f"{advice.target} has no {name} configuration: it is not a job.",

@@ -37,6 +37,8 @@ _BY_PACKAGE = {
     "dagster_celery_docker": "celery",
     "dagster_celery": "celery",
     "dagster_dask": "dask",
+    "dagster_aws": "ecs",
+    "dagster_ray": "ray",
     "dagster_async_executor": "async",
 }
 _BY_NAME = {
@@ -47,6 +49,8 @@ _BY_NAME = {
     "celery-k8s": "celery_k8s",
     "celery_k8s": "celery_k8s",
     "dask": "dask",
+    "ecs": "ecs",
+    "ray": "ray",
     "async": "async",
     "async_executor": "async",
 }

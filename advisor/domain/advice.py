@@ -124,6 +124,7 @@ class WorkloadSummary:
         samples: How many of the items were measured.
         errors_logged: How many of these logged an error while they were measured.
         not_included: Parts of the job whose seconds the predicted totals do not hold.
+        resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
     """
 
     items: int
@@ -139,6 +140,7 @@ class WorkloadSummary:
     category_shares: Mapping[str, float] = field(default_factory=dict)
     errors_logged: int = 0
     not_included: tuple[Exclusion, ...] = ()
+    resources_measured: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,9 @@ class Advice:
 
     Attributes:
         tie: Whether the recommendation was chosen as the simpler of a near tie.
-        current: The job's own executor and config; None for a bare op.
+        current: The job's own executor and config; None for a bare op, and where there is no
+            model of it.
+        own_way: The same without a prediction, also where there is no model of it.
         default: Dagster's default (multiprocess, spawn, ``cpu_count``), for comparison.
         cautions: What must be read before the advice is followed.
         limits: How many workers were seen to work, by kind, as far as they were probed.
@@ -221,6 +225,7 @@ class Advice:
     cautions: tuple[str, ...] = ()
     limits: tuple[WorkerLimit, ...] = ()
     untried: Prediction | None = None
+    own_way: Candidate | None = None
 
     @property
     def runner_up(self) -> Prediction | None:

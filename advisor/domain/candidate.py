@@ -8,7 +8,10 @@ from typing import Literal
 from advisor.domain.workload import StartMethod, WorkerKind
 
 Launch = Literal["execute_in_process", "execute_job", "cli", "daemon"]
-Executor = Literal["in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"]
+Executor = Literal[
+    "in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s", "ecs", "ray",
+    "delegating", "dask", "other",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,17 +61,13 @@ class ObservedStep:
     queued_s: float | None = None
 
 
-DELEGATING = frozenset({"k8s", "docker", "celery", "celery_k8s"})
-"""Executors that start a pod, container or task for each step."""
-
-
 @dataclass(frozen=True, slots=True)
 class ObservedRun:
     """One run: its steps in order of their start.
 
     Attributes:
-        executor: As found in the log: ``in_process``, ``multiprocess``, ``k8s``, ``docker``,
-            ``celery`` or ``other``.
+        executor: As found in the log: ``in_process``, ``multiprocess``, ``async``, one of
+            `advisor.domain.cluster.UNITS`, or ``other``.
         started_at_s: Unix time of its first event.
         end_s: Last event, in seconds since the first.
         pool_waits_s: Step key to the seconds it waited for a pool's slot.
@@ -79,6 +75,7 @@ class ObservedRun:
             what comes before is the queue and the launch of the run.
         preload_modules: As its run config sets them; None where it does not.
         tags: Its tags.
+        error: First line of what failed the run itself, its executor or launcher; None: nothing.
     """
 
     run_id: str
@@ -96,3 +93,4 @@ class ObservedRun:
     run_start_s: float = 0.0
     preload_modules: tuple[str, ...] | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
+    error: str | None = None

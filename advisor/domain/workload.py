@@ -136,8 +136,8 @@ class ExecutorSetting:
     """The executor that a job really resolves to, and where its configuration goes.
 
     Attributes:
-        executor: ``in_process``, ``multiprocess``, ``async``, ``k8s``, ``docker``, ``celery``,
-            ``celery_k8s``, ``dask`` or ``other``.
+        executor: ``in_process``, ``multiprocess``, ``async``, one of
+            `advisor.domain.cluster.UNITS`, ``dask`` or ``other``.
         class_name: Name of the executor definition.
         max_concurrent: As configured; None where it is left to the default.
         effective_max_concurrent: What the executor uses on this host; None: no limit.
@@ -349,6 +349,7 @@ class WorkloadProfile:
         measured_at: ISO 8601, UTC.
         notes: Sentences on what was not as asked (fewer samples, one call only, ...).
         limited_probes: Probes like ``probes``, with one thread an item in the math libraries.
+        resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
     """
 
     items: int
@@ -366,6 +367,7 @@ class WorkloadProfile:
     measured_at: str = ""
     notes: tuple[str, ...] = ()
     limited_probes: tuple[ConcurrencyProbe, ...] = ()
+    resources_measured: bool = True
 
     @property
     def unsafe_modules(self) -> Mapping[str, str]:

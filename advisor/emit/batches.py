@@ -68,7 +68,7 @@ def _module(request: EmitRequest) -> str:
     workers = candidate.workers_in_op
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
-    config = whole_config(request)
+    config = {} if request.keeps_executor else whole_config(request)
     shared: dict[str, object] = {
         "thread_limit": thread_limit(request),
         "description": prose([decision(request)]),
@@ -80,7 +80,8 @@ def _module(request: EmitRequest) -> str:
         "process": kind == "process",
         **_preloads(request),
         "multiprocess": candidate.executor == "multiprocess",
-        "executor_name": EXECUTOR_NAMES[candidate.executor],
+        "executor_name": EXECUTOR_NAMES.get(candidate.executor, ""),
+        "kept": request.keeps_executor,
         "configurable": bool(config),
         "executor_config": with_reasons(config, reasons_for(request)),
         "name": batched_job_name(request.description),
@@ -93,7 +94,11 @@ def _module(request: EmitRequest) -> str:
     request = replace(request, description=described)
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
-    if not longest_first and not (kind == "process" and limit_threads):
+    if (
+        not request.keeps_executor
+        and not longest_first
+        and not (kind == "process" and limit_threads)
+    ):
         plain = plain_form(request.description, plan, one_step=one_step, kind=kind)
         if plain is not None:
             return _plain_module(request, imported.name, plain, shared)

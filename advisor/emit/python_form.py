@@ -34,14 +34,22 @@ def emit_python(request: EmitRequest) -> str:
         note, request = needs_code_note(request), without_code(request)
     candidate, description = request.candidate, request.description
     imported = imported_job(request)
-    config = whole_config(request)
+    kept = request.keeps_executor
+    if kept and imported is None:
+        raise DynadviseError(
+            f"{description.target.spelled} keeps the executor that it has: there is no code to"
+            " change for it.",
+            hint="Emit `batch` or `workers`.",
+        )
+    config = {} if kept else whole_config(request)
     return render(
         "python.py.j2",
         prose=prose([*_prose(request, imported), note]),
         thread_limit=thread_limit(request),
         description=prose([decision(request)]),
+        kept=kept,
         executor=candidate.executor,
-        executor_name=EXECUTOR_NAMES[candidate.executor],
+        executor_name=EXECUTOR_NAMES.get(candidate.executor, ""),
         configurable=bool(config),
         executor_config=with_reasons(config, reasons_for(request)),
         executor_comment=comment(_unconfigured_reason(candidate.executor)),
@@ -95,6 +103,8 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
     candidate = request.candidate
     subject = imported.name if imported else request.description.target.spelled
     paragraphs = [f"How to run {subject}.", decision(request)]
+    if request.keeps_executor:
+        return paragraphs
     if candidate.launch == "execute_in_process":
         paragraphs.append(
             "Advised: call execute_in_process(), which takes no executor. Launched otherwise, the"

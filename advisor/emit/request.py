@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import unmodelled
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 
 
@@ -35,6 +36,15 @@ class EmitRequest:
         return self.prediction or self.advice.recommendation
 
     @property
+    def keeps_executor(self) -> bool:
+        """Whether the job's own executor stays, as there is no model that says against it."""
+        return self.advice.current is None and bool(unmodelled(self.description.executor))
+
+    @property
     def candidate(self) -> Candidate:
         """The way to run that the snippet is for."""
-        return self.chosen.candidate
+        candidate, own = self.chosen.candidate, self.advice.own_way
+        if not self.keeps_executor or own is None:
+            return candidate
+        inside = ("batch_size", "workers_in_op", "worker_kind", "op_threads", "depth_first")
+        return replace(own, **{name: getattr(candidate, name) for name in inside})

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import emit_command
 from advisor.domain.workload import ExecutorSetting
 from advisor.emit.own_threads import above_yaml
@@ -84,7 +85,9 @@ def _notes(request: EmitRequest) -> list[str]:
     if setting is not None:
         kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
         fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]
-        if candidate.executor not in ("multiprocess", "in_process"):
+        if request.keeps_executor:
+            notes.append(f"{setting.class_name} stays as it is. {unmodelled(setting)}")
+        elif candidate.executor not in ("multiprocess", "in_process"):
             notes.append(
                 f"The {candidate.executor} executor is chosen in code, with `executor_def`"
                 f" (`{emit_command(request.description, 'python')}`)."

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import command, emit_command
 from advisor.domain.quantities import interval, seconds
 from advisor.domain.workload import ExecutorSetting
@@ -39,10 +40,12 @@ def decision(request: EmitRequest) -> str:
     workload, span = advice.workload, chosen.makespan_s
     date = advice.advised_at[:10]
     measured = (
-        f"Run as: {chosen.candidate.label}. Decided by dynadvise{f' on {date}' if date else ''}"
+        f"Run as: {request.candidate.label}. Decided by dynadvise{f' on {date}' if date else ''}"
         f" from {workload.items} items of {seconds(workload.wall_s.median)} each"
         f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
     )
+    if request.keeps_executor:
+        return f"{measured}; not predicted, since {unmodelled(request.description.executor)}"
     if not request.predicted:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
     gain = speed_up(request)
@@ -83,6 +86,8 @@ def reasons_for(request: EmitRequest) -> dict[str, str]:
 
 
 def _kind_words(advice: Advice) -> str:
+    if not advice.workload.resources_measured:
+        return f"items of {seconds(advice.workload.wall_s.median)}, read from past runs"
     words = {"waiting": "items that mostly wait", "cpu": "items that compute"}
     kind = words.get(advice.workload.kind, "items that compute and wait")
     return f"{kind} ({seconds(advice.workload.wall_s.median)} each)"

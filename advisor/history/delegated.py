@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.domain.analysis import DelegatedWay
-from advisor.domain.observed import DELEGATING, ObservedRun
+from advisor.domain.cluster import DELEGATING
+from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.history.statistics import work_and_overhead_s
 from advisor.model.run_overhead import tails_s

@@ -10,6 +10,7 @@ from statistics import median
 import numpy as np
 
 from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import DynadviseError
 from advisor.domain.host import (
     InProcessOverhead,
@@ -17,7 +18,7 @@ from advisor.domain.host import (
     OverheadModel,
     overhead_key,
 )
-from advisor.domain.observed import DELEGATING, ObservedRun, ObservedStep
+from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
 from advisor.history.statistics import spread_or_zero
@@ -43,12 +44,11 @@ from advisor.model.run_statistics import (
 )
 
 CPU_UNKNOWN = (
-    "A log does not tell an item's CPU time: its computing is taken as CPU work, so the advice "
-    "promises nothing that threads or more processes than cores would have to keep. "
-    "`dynadvise profile TARGET` measures it."
+    "An item's CPU time and memory are not known, a log does not tell them: the model takes its "
+    "time as CPU work and its memory as 0, so the advice promises nothing that threads or more "
+    "processes than cores would have to keep. `dynadvise profile TARGET` measures them."
 )
 FROM_MEASURED = "The share of CPU work, memory and bytes of an item are the earlier profile's."
-MEMORY_UNKNOWN = "A log does not tell an item's memory or bytes: they count 0."
 
 
 def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
@@ -186,9 +186,10 @@ def workload_from_runs(
         collect_s=median(collecting) if collecting else None,
         collect_items=items if collecting else 0,
         probes=measured.probes if measured else (),
+        resources_measured=bool(known),
         notes=(
             f"Read from {len(runs)} past runs ({samples} steps); nothing was run.",
-            *((FROM_MEASURED,) if known else (CPU_UNKNOWN, MEMORY_UNKNOWN)),
+            *((FROM_MEASURED,) if known else (CPU_UNKNOWN,)),
         ),
     )
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
+from typing import cast, get_args
 
 from advisor.domain.advice import Rejection, RejectionKind
-from advisor.domain.candidate import Candidate
+from advisor.domain.candidate import Candidate, Executor
+from advisor.domain.cluster import unmodelled
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import (
@@ -41,7 +43,8 @@ class WaysToRun:
         candidates: The ways that are possible.
         impossible: The others, each with its reason.
         current: The job's own way, where there is a model of it and it is possible.
-        default: Dagster's default, where it is possible.
+        own: The job's own way, also where there is no model of it; None for a bare op.
+        default: Dagster's default, where it is possible and not another executor is the job's.
         only_in_memory: Why nothing but ``execute_in_process`` can run the job; None: others can.
     """
 
@@ -50,6 +53,7 @@ class WaysToRun:
     current: Candidate | None
     default: Candidate | None
     only_in_memory: str | None = None
+    own: Candidate | None = None
 
 
 def ways_to_run(
@@ -74,6 +78,9 @@ def ways_to_run(
     executor = _executor_there(measured, options)
     current = current_candidate(executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(measured, options)
+    own = current or own_candidate(executor, setting.items.count)
+    if unmodelled(executor):
+        default = None
     if cannot is not None or "spawn" not in measured.overhead.multiprocess:
         default = None
         current = current if current and current.executor != "multiprocess" else None
@@ -85,9 +92,9 @@ def ways_to_run(
     unstorable = [way for way in candidates if way.launch != "execute_in_process"]
     in_memory = _why_only_in_memory(measured)
     if in_memory is None or not unstorable:
-        return WaysToRun(candidates, impossible, current, default)
+        return WaysToRun(candidates, impossible, current, default, own=own)
     impossible += _ruled_out(unstorable, in_memory)
-    return WaysToRun(_without(unstorable, candidates), impossible, None, None, in_memory)
+    return WaysToRun(_without(unstorable, candidates), impossible, None, None, in_memory, own)
 
 
 def _ruled_out(
@@ -173,6 +180,16 @@ def preload_list(measured: Measured) -> tuple[str, ...]:
     for op in measured.workload.ops:
         modules.update(dict.fromkeys(op.first_call_modules))
     return tuple(module for module in modules if module not in measured.workload.unsafe_modules)
+
+
+def own_candidate(executor: ExecutorSetting | None, items: int) -> Candidate | None:
+    """The job's own way under an executor that may have no model; None for all others."""
+    if executor is None or executor.executor in ("in_process", "multiprocess"):
+        return None
+    kind = executor.executor if executor.executor in get_args(Executor) else "other"
+    return Candidate(
+        "execute_job", cast("Executor", kind), max_concurrent=executor.max_concurrent or items
+    )
 
 
 def current_candidate(

@@ -19,12 +19,15 @@ FEWEST_BYTES = 2**20
 """Intermediate results are worth a word from 1 MiB on."""
 
 
-def reasons(prediction: Prediction, setting: Setting, host: HostProfile) -> tuple[str, ...]:
+def reasons(
+    prediction: Prediction, setting: Setting, host: HostProfile, *, cpu_measured: bool = True
+) -> tuple[str, ...]:
     """Sentences, the most telling first; never empty."""
     setting = setting.under(prediction.candidate)
     candidate, items = prediction.candidate, setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
-    said = [_work_sentence(wall, cpu)]
+    unknown = f"an item takes {seconds(wall)}; how much of it computes is not known"
+    said = [_work_sentence(wall, cpu) if cpu_measured else unknown]
     steps = candidate.steps(items.count)
     each = model_of(candidate).step_s(candidate, setting)
     in_turn = -(-candidate.batch_size // candidate.workers_in_op)

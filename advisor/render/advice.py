@@ -119,6 +119,10 @@ def _definition_change(advice: Advice) -> str:
 
 def _workload(advice: Advice) -> tuple[Block, ...]:
     work = advice.workload
+    if not work.resources_measured:
+        read = f"{spread(work.wall_s)}, CPU and memory not known; read from past runs of"
+        sentence = f"{count(work.items, 'item')} of {read} {count(work.samples, 'item')}."
+        return (Heading("Workload"), Paragraph((sentence,)), ListBlock(advice.notes))
     facts = [f"CPU {seconds(work.cpu_s)} per item"]
     if work.first_call_extra_s > 0.01 * max(work.wall_s.median, 0.01):
         facts.append(f"{seconds(work.first_call_extra_s)} more in a fresh process")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -19,12 +20,18 @@ _EXECUTOR_SIGNS: Sequence[tuple[str, str]] = (
     ("celery task", "celery"),
     ("AsyncExecutor", "async"),  # dagster-async-executor
 )
+# The first message of Dagster's StepDelegatingExecutor, whatever starts its steps.
+_STEP_HANDLER = re.compile(r"Starting execution with step handler (\w+)")
+_HANDLERS = ("k8s", "docker", "ecs", "ray")
 
 
 def executor_of_message(message: str, before: str | None = None) -> str | None:
     """The executor that a message of the engine names; ``before``: what earlier ones named."""
     if before not in {None, "celery"}:
         return before
+    if handler := _STEP_HANDLER.search(message):
+        kind = handler[1].lower()
+        return next((name for name in _HANDLERS if kind.startswith(name)), "delegating")
     named = next((name for sign, name in _EXECUTOR_SIGNS if sign in message), None)
     if before == "celery":
         # A Celery worker that starts a Kubernetes job for its step.

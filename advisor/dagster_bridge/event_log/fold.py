@@ -103,6 +103,7 @@ class RunLog:
         self.executor: str | None = None
         self.run_start_s = 0.0
         self.is_interrupted = False
+        self.error: str | None = None
         self._origin_s = origin_s
         self._attempts: dict[str, list[_Attempt]] = {}
         self._blocked: dict[str, float] = {}
@@ -120,6 +121,8 @@ class RunLog:
             self._step_event(event, kind, at_s)
         elif kind == "PIPELINE_START":
             self.run_start_s = at_s
+        elif kind == "PIPELINE_FAILURE" and event.payload is not None:
+            self.error = self.error or _error_line(event.payload)
 
     def steps(self) -> Iterator[ObservedStep]:
         """Every attempt of every step."""
@@ -176,6 +179,8 @@ class RunLog:
         self.executor = executor_of_message(message, self.executor)
         self.is_interrupted |= "received termination signal" in message
         if event.step_key is None:
+            if has_error and event.payload is not None:
+                self.error = self.error or _error_line(event.payload)
             return
         if "blocked by limit for pool" in message:
             self._blocked.setdefault(event.step_key, at_s)

@@ -99,6 +99,7 @@ def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
         run_start_s=log.run_start_s,
         preload_modules=setting.preload_modules,
         tags=run.tags,
+        error=log.error,
     )
 
 

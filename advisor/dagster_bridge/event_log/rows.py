@@ -15,7 +15,14 @@ SHORTEST_RUN_ID = 6  # characters by which a run may be named
 
 # The kinds of events whose payload is read: everything else is told by its columns.
 TOLD_BY_PAYLOAD = frozenset(
-    {"ENGINE_EVENT", "STEP_FAILURE", "STEP_UP_FOR_RETRY", "STEP_START", "STEP_RESTARTED"}
+    {
+        "ENGINE_EVENT",
+        "PIPELINE_FAILURE",
+        "STEP_FAILURE",
+        "STEP_UP_FOR_RETRY",
+        "STEP_START",
+        "STEP_RESTARTED",
+    }
 )
 # Of this kind one payload is enough: its message names the executor (k8s, docker).
 TOLD_BY_ONE_PAYLOAD = "STEP_WORKER_STARTING"

@@ -25,6 +25,7 @@ def model_of(candidate: Candidate) -> ExecutorModel:
     if candidate.executor not in MODELS:
         raise NoModelError(
             f"There is no prediction of '{candidate.label}': there is no model of its executor.",
-            hint=f"Executors with a model: {', '.join(MODELS)}.",
+            hint=f"Executors with a model: {', '.join(MODELS)}. "
+            "`dynadvise analyze` learns of others from the runs of an instance.",
         )
     return MODELS[candidate.executor]

@@ -157,8 +157,12 @@ _PLACE: Mapping[str, Part] = {
 SHAPES: Mapping[type, Shape] = {
     PrintedAdvice: Shape(inlined=("advice",)),
     Advice: Shape(
-        without=("measured_cost_s", "op_executions"),
-        added={"measured": (Measuring, lambda a: Measuring(a.measured_cost_s, a.op_executions))},
+        without=("measured_cost_s", "op_executions", "own_way"),
+        added={
+            "measured": (Measuring, lambda a: Measuring(a.measured_cost_s, a.op_executions)),
+            # The job's own way stays where nothing can be predicted of it.
+            "current": (Prediction | Candidate | None, lambda a: a.current or a.own_way),
+        },
     ),
     Analysis: Shape(renamed={"combined": "ops", "saved_to": "profile"}),
     Breakdown: Shape(renamed={part.name: part.name[:-2] for part in fields(Breakdown)}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from advisor.domain.observed import DELEGATING
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import BOOT, WORK
 from advisor.rules.runs.errors import has_crash
