@@ -350,6 +350,8 @@ class WorkloadProfile:
         notes: Sentences on what was not as asked (fewer samples, one call only, ...).
         limited_probes: Probes like ``probes``, with one thread an item in the math libraries.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
+        first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
+            get than memory that was; 0 where the items need little.
     """
 
     items: int
@@ -368,6 +370,7 @@ class WorkloadProfile:
     notes: tuple[str, ...] = ()
     limited_probes: tuple[ConcurrencyProbe, ...] = ()
     resources_measured: bool = True
+    first_touch_byte_s: float = 0.0
 
     @property
     def unsafe_modules(self) -> Mapping[str, str]:

@@ -16,6 +16,7 @@ from advisor.domain.quantities import seconds
 from advisor.domain.workload import ItemSample, MappedOp, OpProfile, WorkerKind, WorkloadProfile
 from advisor.measure.campaign import Campaign, Part
 from advisor.measure.first_calls import check_preload, first_calls, preloaded_calls
+from advisor.measure.first_touch import first_touch
 from advisor.measure.later_calls import hotspot_calls, later_calls, unevenness
 from advisor.measure.orders import ChainRun
 from advisor.measure.probing import limited_calls, probes
@@ -40,6 +41,7 @@ def parts(campaign: Campaign) -> Iterator[Part]:
     if campaign.waits:
         kinds = ("thread", "process")  # what can be advised is probed before the time is up
     yield from preloaded_calls(campaign, (None,))
+    yield from first_touch(campaign)
     yield from probes(campaign, kinds[0])
     yield from limited_calls(campaign)
     yield from first_calls(campaign, 1, from_place=0)
@@ -86,6 +88,7 @@ def _profile(campaign: Campaign, cost_s: float) -> WorkloadProfile:
         measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         notes=tuple(campaign.children.notes),
         limited_probes=tuple(campaign.limited_probes),
+        first_touch_byte_s=campaign.first_touch_byte_s,
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import astuple, dataclass, replace
 
+import numpy as np
+
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.model.items import FloatArray
@@ -33,6 +35,22 @@ class Estimate:
             draws_s=self.draws_s * factor + start_s,
             breakdown_s=replace(parts_s, launch_s=parts_s.launch_s + start_s),
             core_seconds=self.core_seconds * factor + start_s,
+        )
+
+    def with_first_touch(self, touch_s: float) -> Estimate:
+        """The estimate, with what memory costs that is touched for the first time.
+
+        The draws have none to twice of it: how much of the memory was used lately, by this run or
+        by another, is left to chance.
+        """
+        shares = np.linspace(0.0, 2.0, len(self.draws_s))
+        parts_s = self.breakdown_s
+        return replace(
+            self,
+            makespan_s=self.makespan_s + touch_s,
+            draws_s=self.draws_s + touch_s * np.random.default_rng(24680).permutation(shares),
+            breakdown_s=replace(parts_s, serialize_s=parts_s.serialize_s + touch_s),
+            core_seconds=self.core_seconds + touch_s,
         )
 
 

@@ -78,6 +78,7 @@ class Items:
     peak_rss_bytes: int = 0
     base_rss_bytes: int = 0
     forked_rss_bytes: int = 0
+    first_touch_byte_s: float = 0.0
     input_bytes: int = 0
     output_bytes: int = 0
     between_bytes: int = 0
@@ -204,6 +205,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         peak_rss_bytes=max((sample.peak_rss_bytes for sample in every), default=0),
         base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
         forked_rss_bytes=max((op.forked_rss_bytes for op in profile.ops), default=0),
+        first_touch_byte_s=profile.first_touch_byte_s,
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),

@@ -13,6 +13,7 @@ from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
+from advisor.model.first_touch import first_touch_s
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
 from advisor.model.uncertainty import interval
@@ -44,7 +45,9 @@ class Predictor:
         setting = simulations.setting
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = setting.correction.get(candidate.family, 1.0)
-        return model_of(candidate).estimate(candidate, simulations).scaled(factor, start_s)
+        alone = model_of(candidate).estimate(candidate, simulations)
+        touch_s = first_touch_s(candidate, setting)
+        return alone.with_first_touch(touch_s).scaled(factor, start_s)
 
     def prediction_of(self, estimate: Estimate) -> Prediction:
         """The domain's form of an estimate."""

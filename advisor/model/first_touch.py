@@ -1,0 +1,40 @@
+"""What a run pays for memory that it touches for the first time.
+
+Items are timed one after another, in memory that was used a moment before. A run also holds what
+they hand on, pickles it into new pages, and writes files into the system's cache. What an item's
+own call takes of it is in the seconds of first calls already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.domain.candidate import Candidate
+from advisor.model.memory import peak_memory_bytes
+from advisor.model.setting import Setting
+
+
+def first_touch_s(candidate: Candidate, setting: Setting) -> float:
+    """Seconds for the memory that a run holds beyond one call in each process, and for its files.
+
+    Processes that touch memory together get it no faster than one alone would: what they wait for
+    is the kernel, or the host of a virtual machine.
+    """
+    items = setting.items
+    if not items.first_touch_byte_s:
+        return 0.0
+    alone = replace(items, input_bytes=0, output_bytes=0, between_bytes=0)
+    kind = candidate.worker_kind
+    calls = replace(candidate, workers_in_op=1, worker_kind=None) if kind == "thread" else candidate
+    called_bytes = peak_memory_bytes(calls, replace(setting, items=alone))
+    held_bytes = max(0, peak_memory_bytes(candidate, setting) - called_bytes)
+    return items.first_touch_byte_s * (held_bytes + _stored_bytes(candidate, setting))
+
+
+def _stored_bytes(candidate: Candidate, setting: Setting) -> int:
+    """All that goes through files."""
+    if candidate.launch == "execute_in_process":
+        return 0
+    items = setting.items
+    between = 0 if candidate.is_batched else (len(items.stages) - 1) * items.between_bytes
+    return items.count * (items.input_bytes + between + items.output_bytes)
