@@ -27,6 +27,7 @@ class DescribedHost:
 
     cores: float | None = None
     memory_bytes: int | None = None
+    cpu_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,9 +289,11 @@ class _Reader:
     def _machine(self, name: str, facts: Any) -> DescribedHost:
         if not isinstance(facts, dict):
             self._expected(name, facts, 'a table such as {cores = 8, memory = "32GiB"}')
-        self._only_known(facts, ("cores", "memory"), f"[{_TABLE}.hosts.{name}]")
+        self._only_known(facts, ("cores", "memory", "cpu-count"), f"[{_TABLE}.hosts.{name}]")
         cores = self._positive("cores", facts["cores"]) if "cores" in facts else None
-        return DescribedHost(cores, self._memory(facts["memory"]) if "memory" in facts else None)
+        memory_bytes = self._memory(facts["memory"]) if "memory" in facts else None
+        counted = self._count("cpu-count", facts["cpu-count"]) if "cpu-count" in facts else None
+        return DescribedHost(cores, memory_bytes, counted)
 
     def _memory(self, value: Any) -> int:
         try:

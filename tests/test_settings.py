@@ -121,6 +121,7 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path, line, named, hint):
         "hosts = 3",
         "hosts = {big = 3}",
         "hosts = {big = {cores = 0}}",
+        "hosts = {big = {cpu-count = 1.5}}",
         'hosts = {big = {memory = "lots"}}',
         "ignore = [3]",
     ],

@@ -273,6 +273,13 @@ advise_options = grouped(
         default=setting("memory_headroom"),
         help="Share of the memory that the advice leaves free (default: 15%).",
     ),
+    click.option(
+        "--cpu-count",
+        type=COUNT,
+        metavar="N",
+        help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
+        "fewer than its node's (default: N of --cores).",
+    ),
     click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
     click.option(
         "--change",
@@ -363,8 +370,12 @@ def for_target(state: CommandContext, advise: AdviseOptions, target: str) -> Adv
     settings = state.settings
     if advise.host:
         host = settings.machine(advise.host)
-        cores, memory_bytes = advise.cores or host.cores, advise.memory_bytes or host.memory_bytes
-        advise = replace(advise, cores=cores, memory_bytes=memory_bytes)
+        advise = replace(
+            advise,
+            cores=advise.cores or host.cores,
+            memory_bytes=advise.memory_bytes or host.memory_bytes,
+            cpu_count=advise.cpu_count or host.cpu_count,
+        )
     return replace(advise, items=advise.items or settings.items_of(target))
 
 

@@ -96,7 +96,7 @@ def command(
     """Predict the wall clock of one configuration, with interval and breakdown."""
     saved = options.read_profile(profile, profiles)
     advise = options.for_target(state, advise, saved.advice.target)
-    candidate = _candidate(saved, changes)
+    candidate = _candidate(saved, changes, advise)
     from advisor.api.recommend import predict
 
     prediction = predict(saved, candidate, advise)
@@ -118,7 +118,7 @@ def _items(saved: SavedProfile, items: int | None) -> int:
     return items or saved.advice.workload.items
 
 
-def _candidate(saved: SavedProfile, changes: _Changes) -> Candidate:
+def _candidate(saved: SavedProfile, changes: _Changes, advise: AdviseOptions) -> Candidate:
     """The configuration that the options name.
 
     Raises:
@@ -136,10 +136,11 @@ def _candidate(saved: SavedProfile, changes: _Changes) -> Candidate:
         )
         executor = "in_process"
     same = executor == base.executor
+    slots = base.max_concurrent if same else _default_concurrency(saved, executor, advise)
     candidate = Candidate(
         launch=launch,
         executor=executor,
-        max_concurrent=base.max_concurrent if same else _default_concurrency(saved, executor),
+        max_concurrent=slots,
         batch_size=changes.batch_size or base.batch_size,
         workers_in_op=changes.workers or base.workers_in_op,
         depth_first=base.depth_first if same else False,
@@ -180,11 +181,12 @@ def _named(advice: Advice, name: str | None) -> Candidate:
     return prediction.candidate
 
 
-def _default_concurrency(saved: SavedProfile, executor: str) -> int:
+def _default_concurrency(saved: SavedProfile, executor: str, advise: AdviseOptions) -> int:
     """What Dagster takes where ``max_concurrent`` is not set."""
     if executor == "async":
         return saved.advice.workload.items  # no limit at all
-    return saved.host.facts.cpu_count if executor != "in_process" else 1
+    here = saved.host.facts.cpu_count
+    return advise.default_concurrent(here) if executor != "in_process" else 1
 
 
 def _with_workers(candidate: Candidate, base: Candidate, changes: _Changes) -> Candidate:

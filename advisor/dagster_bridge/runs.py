@@ -250,6 +250,8 @@ def _job_name(target: TargetReference) -> str:
 def _execute_command(request: RunRequest) -> RunResult:
     from dagster import DagsterInstance
 
+    with DagsterInstance.from_config(request.instance_home):
+        pass  # makes its tables, which a user's instance has
     with tempfile.TemporaryDirectory(prefix="dynadvise-run-") as directory:
         config = Path(directory) / "run_config.yaml"
         config.write_text(yaml.safe_dump(_plain(request.run_config)))

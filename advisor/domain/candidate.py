@@ -70,6 +70,16 @@ class Candidate:
         return f"{self.executor} executor"
 
     @property
+    def kind(self) -> str:
+        """Ways that err alike: of one family, batched or not, with workers of one kind."""
+        parts = [self.family]
+        if self.is_batched:
+            parts.append(f"batched, {self.worker_kind or 'one at a time'}")
+        if self.op_threads is not None:
+            parts.append("limited threads")
+        return ", ".join(parts)
+
+    @property
     def method(self) -> str:
         """Short name of launch, executor and start method."""
         return f"command line, {self.family}" if self.launch == "cli" else self.family

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,6 +43,8 @@ class AdviseOptions:
         memory_headroom: Share of it that the advice leaves free.
         max_connections: Most items in parallel that may hold a database connection; None: no
             limit.
+        cpu_count: What ``multiprocessing.cpu_count()`` says there, which is Dagster's default
+            ``max_concurrent``; None: its cores.
         host: Name of the described machine in ``[tool.dynadvise.hosts]``, for display.
     """
 
@@ -54,6 +57,12 @@ class AdviseOptions:
     environment: Environment = "prod"
     max_connections: int | None = None
     host: str | None = None
+    cpu_count: int | None = None
+
+    def default_concurrent(self, cpu_count_here: int) -> int:
+        """Steps in parallel where Dagster's config sets none, on the machine asked about."""
+        there = math.ceil(self.cores) if self.cores else cpu_count_here
+        return self.cpu_count or there
 
 
 @dataclass(frozen=True, slots=True)

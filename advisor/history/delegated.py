@@ -57,7 +57,7 @@ def delegated_ways(runs: Sequence[ObservedRun], *, seed: int = 0) -> tuple[Deleg
     for batch in (size for size in BATCHES if size == 1 or size <= items):
         steps = math.ceil(items / batch)
         shape = (DRAWS, min(steps, MOST_STEPS))
-        durations = generator.choice(around, shape) + generator.choice(tails, shape)
+        durations = _resampled(around, shape, generator) + _resampled(tails, shape, generator)
         durations += _work_s(work, batch, shape, generator)
         for at_once in sorted({slots, 2 * slots}):
             spans = list_schedule(durations, min(at_once, shape[1])) * (steps / shape[1])
@@ -81,11 +81,34 @@ def delegated_ways(runs: Sequence[ObservedRun], *, seed: int = 0) -> tuple[Deleg
     return tuple(sorted(ways, key=order))
 
 
+def _weights(count: int, generator: np.random.Generator) -> NDArray[np.float64]:
+    """How much each of the observed counts in each draw (shape: draws x count).
+
+    A Bayesian bootstrap (Rubin 1981): of three observations the mean is hardly known, and the
+    draws differ by as much.
+    """
+    return generator.dirichlet(np.ones(count), DRAWS)
+
+
+def _resampled(
+    values: Sequence[float], shape: tuple[int, ...], generator: np.random.Generator
+) -> NDArray[np.float64]:
+    """Observed values, drawn anew under the weights of each draw (the first axis of ``shape``)."""
+    rows = [
+        generator.choice(np.asarray(values, dtype=float), shape[1:], p=weights)
+        for weights in _weights(len(values), generator)
+    ]
+    return np.stack(rows)
+
+
 def _work_s(
     work: Sequence[float], batch: int, shape: tuple[int, int], generator: np.random.Generator
 ) -> NDArray[np.float64]:
     """Computing of steps of ``batch`` items, resampled; of many items the sum is near normal."""
     if shape[1] * batch <= MOST_STEPS:
-        return np.asarray(generator.choice(work, (*shape, batch)).sum(axis=2), dtype=float)
-    spread = np.std(work) * math.sqrt(batch) * generator.standard_normal(shape)
-    return np.asarray(np.maximum(np.mean(work) * batch + spread, 0.0), dtype=float)
+        return np.asarray(_resampled(work, (*shape, batch), generator).sum(axis=2), dtype=float)
+    weights, seconds = _weights(len(work), generator), np.asarray(work, dtype=float)
+    mean = weights @ seconds
+    variance = np.maximum(weights @ seconds**2 - mean**2, 0.0)
+    moved = np.sqrt(variance * batch)[:, None] * generator.standard_normal(shape)
+    return np.asarray(np.maximum(mean[:, None] * batch + moved, 0.0), dtype=float)

@@ -78,6 +78,8 @@ def socket_inodes() -> frozenset[str]:
 
 
 def _has_children() -> bool:
+    if not hasattr(os, "waitid"):  # macOS before Python 3.13
+        return True
     try:
         # WNOWAIT: only asked, nothing is reaped; ChildProcessError: there is none
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import WorkerKind
 from advisor.model.event_loop import simulate_loop, taking_turns
-from advisor.model.items import FloatArray
+from advisor.model.items import CallKind, ExtraCost, FloatArray, Stage
 from advisor.model.scheduling import batch_makespans
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
@@ -18,15 +19,27 @@ SIMULATED_ITEMS = 1000
 """Longer batches are simulated so far, and their workers keep that pace."""
 
 
-def worker_start_s(candidate: Candidate, setting: Setting) -> float:
-    """Starting the worker processes inside one step, and the first call in each.
+def worker_start(candidate: Candidate, setting: Setting) -> ExtraCost:
+    """Starting the worker processes inside one step; resources and the first call in each.
 
     The workers are forked from one server that has imported the user's code.
     """
     if candidate.worker_kind != "process":
-        return 0.0
-    rounds = max(1.0, candidate.workers_in_op / max(1.0, setting.machine.cores))
-    return setting.overhead.process_start_s + setting.items.first_extra_s * rounds
+        return ExtraCost()
+    extras = [each for stage in setting.items.stages for each in (stage.first, stage.resources)]
+    rounds = max(1.0, candidate.workers_in_op / setting.capacity)
+    return ExtraCost(
+        cpu_s=setting.overhead.process_start_s + rounds * sum(extra.cpu_s for extra in extras),
+        wait_s=sum(extra.wait_s for extra in extras),
+    )
+
+
+def step_extra(candidate: Candidate, stages: Sequence[Stage], call: CallKind) -> ExtraCost:
+    """What the first calls in a step's own process cost: nothing where workers make them."""
+    if candidate.worker_kind == "process":
+        return ExtraCost()
+    extras = [stage.first_call_extra(call) for stage in stages]
+    return ExtraCost(sum(extra.cpu_s for extra in extras), sum(extra.wait_s for extra in extras))
 
 
 def in_step_factor(candidate: Candidate, setting: Setting) -> float:

@@ -195,7 +195,7 @@ def fit_contention(
         probes: As measured, on a machine with ``cores``.
         alone_s: A typical item's wall seconds alone (the median: the probes run few items).
         cpu_s: Its CPU seconds.
-        cores: Effective cores of the machine that was probed.
+        cores: What the cores of the machine that was probed give together (`capacity_of`).
         calls: Item to its wall and CPU seconds alone; one that is not in it is taken as typical.
 
     Without a probe, processes are taken as independent, and threads as sharing one interpreter

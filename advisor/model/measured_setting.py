@@ -20,7 +20,7 @@ from advisor.model.limits import limits_of
 from advisor.model.own_threads import limited_profile
 from advisor.model.pools import connection_pool
 from advisor.model.prediction import Predictor
-from advisor.model.setting import Machine, Setting
+from advisor.model.setting import Machine, Setting, capacity_of
 from advisor.model.ways import WaysToRun, held_by
 
 
@@ -36,7 +36,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
             measured.workload.probes,
             alone_s=float(np.median(items.wall_s)),
             cpu_s=float(np.median(items.cpu_s)),
-            cores=facts.cpus,
+            cores=capacity_of(facts.cpus, measured.overhead.cpu_scaling),
             calls=items.calls,
         ),
         overhead=measured.overhead,
@@ -98,7 +98,7 @@ def _with_pools(setting: Setting, measured: Measured, most: int | None) -> Setti
 
 
 def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:
-    """Factor by family from real runs of this workload here, shrunk towards 1.
+    """Factor by kind of way, from real runs of this workload here, shrunk towards 1.
 
     The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates.
     """
@@ -112,9 +112,9 @@ def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> d
             predicted_s = predictor.estimate(verification.candidate).makespan_s
         except NoModelError:
             continue
-        family = verification.candidate.family
-        ratios.setdefault(family, []).append(math.log(median(walls) / predicted_s))
-    return {family: math.exp(sum(logs) / (len(logs) + 1.0)) for family, logs in ratios.items()}
+        kind = verification.candidate.kind
+        ratios.setdefault(kind, []).append(math.log(median(walls) / predicted_s))
+    return {kind: math.exp(sum(logs) / (len(logs) + 1.0)) for kind, logs in ratios.items()}
 
 
 def _depth_first(description: WorkloadDescription) -> bool:

@@ -11,6 +11,7 @@ import numpy as np
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.errors import NoModelError
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
@@ -39,12 +40,19 @@ class Predictor:
         """Simulate one candidate.
 
         Raises:
-            NoModelError: There is no model of its executor, or no calibration of its start method.
+            NoModelError: There is no model of its executor or launch, or no calibration of its
+                start method.
         """
+        if candidate.launch == "daemon":
+            raise NoModelError(
+                f"There is no prediction of '{candidate.label}' launched by the daemon: its wait "
+                "in the run queue and its run worker's start are not measured.",
+                hint="--launch execute_job predicts the run itself, from its start.",
+            )
         simulations = self._of(candidate)
         setting = simulations.setting
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
-        factor = setting.correction.get(candidate.family, 1.0)
+        factor = self.setting.correction.get(candidate.kind, 1.0)
         alone = model_of(candidate).estimate(candidate, simulations)
         touch_s = first_touch_s(candidate, setting)
         return alone.with_first_touch(touch_s).scaled(factor, start_s)

@@ -17,6 +17,8 @@ class StepWork:
         wait_s: Seconds it waits (sleep, network, disk).
         threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
         load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
+        first_s, first_wait_s: Its first calls and the start of its workers, on one core, before the
+            work: computing, and then waiting.
         resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
         outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
         inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
@@ -27,6 +29,8 @@ class StepWork:
     threads: float = 1.0
     load_s: float = 0.0
     store_s: float = 0.0
+    first_s: float = 0.0
+    first_wait_s: float = 0.0
     resources_s: float = 0.0
     resources_wait_s: float = 0.0
     outputs: int = 0

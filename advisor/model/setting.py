@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import MultiprocessOverhead, OverheadModel, overhead_key
+from advisor.domain.host import CpuScaling, MultiprocessOverhead, OverheadModel, overhead_key
 from advisor.domain.tag_limits import TagLimits
 from advisor.model.contention import Contention
 from advisor.model.items import CallKind, Items
@@ -33,7 +33,7 @@ class Setting:
 
     Attributes:
         before_steps, after_steps: Steps before the mapped ones, and after them.
-        correction: Factor by the candidate's family, from real runs.
+        correction: Factor by the candidate's kind (`Candidate.kind`), from real runs.
         depth_first: Whether the user's tags make the chain depth first.
         stage_pools: Pool of each mapped op; those in ``pool_limits`` are limited.
         holding_stages: Which of them hold connections; empty where unknown.
@@ -62,13 +62,17 @@ class Setting:
 
     @property
     def capacity(self) -> float:
-        """Cores that CPU-bound processes really get when all are busy (hyperthreads, steal)."""
-        cores = self.machine.cores
-        busy = [s for s in self.overhead.cpu_scaling if 1 < s.workers <= max(1.0, cores)]
-        if not busy:
-            return cores
-        widest = max(busy, key=lambda s: s.workers)
-        return max(1.0, cores / max(1.0, widest.slowdown))
+        """The machine's `capacity_of`."""
+        return capacity_of(self.machine.cores, self.overhead.cpu_scaling)
+
+
+def capacity_of(cores: float, scaling: Sequence[CpuScaling]) -> float:
+    """Cores that CPU-bound processes really get when all are busy (hyperthreads, steal)."""
+    busy = [each for each in scaling if 1 < each.workers <= cores]
+    if not busy:
+        return cores
+    widest = max(busy, key=lambda each: each.workers)
+    return max(1.0, cores / max(1.0, widest.slowdown))
 
 
 def step_price(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:

@@ -115,6 +115,7 @@ class MultiprocessRun:
             Piece(o.boot_s, "launch", 1),
             Piece(prepare_s, "launch", 4, work.resources_wait_s),
             Piece(load_s, "serialize", 2 * max(1, work.inputs)),
+            Piece(work.first_s, "work", 0, work.first_wait_s),
             Piece(work.cpu_s, "work", 0, work.wait_s, work.threads),
             *[output] * (work.outputs - 1),
             Piece(o.finish_s + work.store_s, "serialize", 4),

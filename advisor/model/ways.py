@@ -222,19 +222,19 @@ def current_candidate(
 def _executor_there(measured: Measured, options: AdviseOptions) -> ExecutorSetting | None:
     """The job's executor as it is on the machine asked about, whose CPUs may be its default."""
     executor = measured.description.executor
-    if executor is None or options.cores is None or executor.executor != "multiprocess":
+    if executor is None or executor.executor != "multiprocess":
         return executor
     by_cpus = executor.effective_max_concurrent == measured.host.facts.cpu_count
     if executor.max_concurrent is not None or not by_cpus:
         return executor
-    there = default_candidate(measured, options).max_concurrent
+    there = options.default_concurrent(measured.host.facts.cpu_count)
     return replace(executor, effective_max_concurrent=there)
 
 
 def default_candidate(measured: Measured, options: AdviseOptions) -> Candidate:
     """Dagster's default: multiprocess, spawn, ``cpu_count`` at once."""
-    slots = round(options.cores) if options.cores else measured.host.facts.cpu_count
-    return Candidate("execute_job", "multiprocess", "spawn", (), max(1, slots))
+    slots = options.default_concurrent(measured.host.facts.cpu_count)
+    return Candidate("execute_job", "multiprocess", "spawn", (), slots)
 
 
 def no_event_loop(description: WorkloadDescription, obstacle: str | None) -> str | None:

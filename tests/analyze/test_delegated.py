@@ -42,3 +42,12 @@ def test_other_executors_and_too_few_steps_give_no_advice() -> None:
     assert delegated_ways([few]) == ()
     failed = replace(few, steps=())
     assert delegated_ways([failed]) == ()
+
+
+def test_three_observed_steps_give_the_interval_of_three() -> None:
+    """The mean of 10, 20 and 60 s may be half or one and a half of it, for 300 pods as well."""
+    run = make_observed([10.0, 20.0, 60.0] * 100, slots=10, launch_s=1.0, executor="k8s")
+    few = [*run.steps[:4], *(replace(step, status="failure") for step in run.steps[4:])]
+    now = next(way for way in delegated_ways([replace(run, steps=tuple(few))]) if way.current)
+    assert now.predicted_s.high > 1.3 * now.predicted_s.median
+    assert now.predicted_s.low < 0.75 * now.predicted_s.median

@@ -134,5 +134,6 @@ def test_what_no_snippet_can_express_is_rejected_in_the_words_of_the_emitter(
     with pytest.raises(DynadviseError) as refusal:
         emit("batch", EmitRequest(saved.description, advice, prediction=batched))
     assert rejected[0].reason == f"{refusal.value.what} {refusal.value.hint}"
-    free = recommend(make_saved_profile(), AdviseOptions(items=1000)).recommendation
+    unverified = make_saved_profile(verifications=())
+    free = recommend(unverified, AdviseOptions(items=1000)).recommendation
     assert free.candidate.is_batched

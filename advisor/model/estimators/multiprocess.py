@@ -15,10 +15,11 @@ from advisor.model.batches import (
     batch_transfers_s,
     drawn_batch_seconds,
     least_work_s,
-    worker_start_s,
+    step_extra,
+    worker_start,
 )
 from advisor.model.estimate import Estimate, ExecutorModel
-from advisor.model.items import CallKind, FloatArray, Stage
+from advisor.model.items import ExtraCost, FloatArray, Stage
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.scheduling import batch_makespans, list_schedule
@@ -39,23 +40,24 @@ FEW_STEPS, MANY_STEPS = 80, 200
 """Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
 
 
-def _step(seconds: Sequence[float], stages: Sequence[Stage], call: CallKind) -> StepWork:
+def _step(seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost) -> StepWork:
     """A step that calls the ops of ``stages``; one that computes on several cores has threads.
 
     Args:
         seconds: Wall clock, CPU, loading and storing.
-        stages: Whose first calls and resources it pays.
-        call: What the first call in its process costs.
+        stages: Whose resources it starts.
+        first: What comes before: first calls, and starting workers.
     """
     wall_s, cpu_s, load_s, store_s = map(float, seconds)
     threads = max(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
-    extras = [stage.first_call_extra(call) for stage in stages]
     return StepWork(
-        cpu_s=cpu_s + sum(extra.cpu_s for extra in extras),
-        wait_s=max(0.0, wall_s - cpu_s / threads) + sum(extra.wait_s for extra in extras),
+        cpu_s=cpu_s,
+        wait_s=max(0.0, wall_s - cpu_s / threads),
         threads=threads,
         load_s=load_s,
         store_s=store_s,
+        first_s=first.cpu_s,
+        first_wait_s=first.wait_s,
         resources_s=sum(stage.resources.cpu_s for stage in stages),
         resources_wait_s=sum(stage.resources.wait_s for stage in stages),
     )
@@ -65,19 +67,20 @@ def _batches(
     candidate: Candidate, simulations: Simulations, order: np.ndarray
 ) -> list[list[StepWork]]:
     """The steps of a batched candidate over ``order``: one stage that runs the whole chain."""
-    setting, call = simulations.setting, call_kind(candidate)
+    setting = simulations.setting
     stages = setting.items.stages
-    start_s = worker_start_s(candidate, setting)
+    started = worker_start(candidate, setting)
+    extra = step_extra(candidate, stages, call_kind(candidate))
+    first = ExtraCost(started.cpu_s + extra.cpu_s, started.wait_s + extra.wait_s)
     columns = (
         batch_seconds(candidate, simulations, len(order)),
         batch_makespans(setting.items.cpu_s[order][None, :], candidate.batch_size, 1)[0],
         batch_transfers_s(candidate, setting, order) / 2,
     )
-    steps = []
-    for wall_s, cpu_s, half_s in zip(*(column.tolist() for column in columns), strict=True):
-        step = _step((wall_s, cpu_s, half_s, half_s), stages, call)
-        steps.append([replace(step, cpu_s=step.cpu_s + start_s)])
-    return steps
+    rows = zip(*(column.tolist() for column in columns), strict=True)
+    return [
+        [_step((wall_s, cpu_s, half_s, half_s), stages, first)] for wall_s, cpu_s, half_s in rows
+    ]
 
 
 def _mapped_steps(
@@ -88,7 +91,10 @@ def _mapped_steps(
     stages, call = simulations.setting.items.stages, call_kind(candidate)
     columns = [(each, (each.wall_s, each.cpu_s, each.load_s, each.store_s)) for each in stages]
     chains = {
-        index: [_step([c[index] for c in seconds], (each,), call) for each, seconds in columns]
+        index: [
+            _step([c[index] for c in seconds], (each,), each.first_call_extra(call))
+            for each, seconds in columns
+        ]
         for index in set(order.tolist())
     }
     return [chains[index] for index in order.tolist()]

@@ -14,7 +14,8 @@ from advisor.model.batches import (
     batch_transfers_s,
     drawn_batch_seconds,
     least_work_s,
-    worker_start_s,
+    step_extra,
+    worker_start,
 )
 from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.items import FloatArray
@@ -68,10 +69,12 @@ def _breakdown(candidate: Candidate, simulations: Simulations) -> Breakdown:
     """The parts of a serial run, which add up to its makespan."""
     setting = simulations.setting
     items, overhead = setting.items, _overhead(candidate, setting)
-    starting_s = candidate.steps(items.count) * worker_start_s(candidate, setting)
+    starting_s = candidate.steps(items.count) * worker_start(candidate, setting).wall_s
     own_s = items.fan_out_s + items.upstream_s + items.collect_s
+    own_s += step_extra(candidate, items.stages, "first").wall_s
+    own_s += sum(stage.resources.wall_s for stage in items.stages)
     return Breakdown(
-        work_s=own_s + items.first_extra_s + _items_s(candidate, simulations),
+        work_s=own_s + _items_s(candidate, simulations),
         launch_s=overhead.start_s + overhead.end_s + starting_s,
         serialize_s=_moved_s(candidate, simulations),
         coordinate_s=_coordinate_s(candidate, setting),
