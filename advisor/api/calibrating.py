@@ -35,7 +35,10 @@ def target_of(workload: WorkloadOptions) -> TargetReference:
     from advisor.dagster_bridge.target import parse_target
 
     return parse_target(
-        workload.target, job=workload.job, working_directory=workload.working_directory
+        workload.target,
+        job=workload.job,
+        asset=workload.asset,
+        working_directory=workload.working_directory,
     )
 
 

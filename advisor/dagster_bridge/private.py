@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
     from dagster._core.storage.runs.base import RunStorage
+    from dagster._core.workspace.load import location_origins_from_yaml_paths
     from dagster._serdes import ConfigurableClassData, serialize_value
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "default_job_io_manager",
     "default_job_io_manager_with_fs_io_manager_schema",
     "load_python_file",
+    "location_origins_from_yaml_paths",
     "process_config",
     "serialize_value",
 ]
@@ -117,6 +119,8 @@ _ON_DEMAND = {
     "SqlEventLogStorage": "dagster._core.storage.event_log.sql_event_log",
     "SqlEventLogStorageTable": "dagster._core.storage.event_log.schema",
     "serialize_value": "dagster._serdes",
+    # finding a project (code_locations.py)
+    "location_origins_from_yaml_paths": "dagster._core.workspace.load",
     # timing Dagster's own bookkeeping (calibration_job.py)
     "ActiveExecution": "dagster._core.execution.plan.active",
     "KnownExecutionState": "dagster._core.execution.plan.state",

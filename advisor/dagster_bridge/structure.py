@@ -128,6 +128,7 @@ def _of_job(
         graph_inputs=tuple(graph.input_dict),
         graph_outputs=graph_outputs(graph),
         of_assets=job.is_asset_job,
+        is_called=loaded.is_called,
         pickles=has_default_io_manager(job)
         and all(output.io_manager_key == "io_manager" for output in stored),
         nested_fan_outs=tuple(

@@ -10,10 +10,8 @@ from advisor.domain.workload import TargetReference, WorkloadDescription
 
 
 def target_name(reference: TargetReference) -> str:
-    """One name for the target: as spelled, with the job where only ``--job`` tells it."""
-    if reference.attribute is None and reference.job:
-        return f"{reference.spelled}:{reference.job}"
-    return reference.spelled
+    """One name for the target: as spelled, with what only ``--job`` or ``--asset`` tells."""
+    return ":".join(filter(None, (reference.spelled, reference.by_option)))
 
 
 def target_words(description: WorkloadDescription, here: Path | None = None) -> str:
@@ -25,7 +23,8 @@ def target_words(description: WorkloadDescription, here: Path | None = None) -> 
     folder = Path(target.working_directory or ".")
     elsewhere = folder.is_dir() and folder.resolve() != (here or Path.cwd()).resolve()
     options = {
-        "--job": target.job,
+        "--job": target.job if target.by_option else None,
+        "--asset": target.asset if target.by_option else None,
         "-d": str(folder) if elsewhere else None,
         "--inputs": description.inputs,
         "--run-config": description.run_config_file,

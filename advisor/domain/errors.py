@@ -55,6 +55,10 @@ class TargetError(DynadviseError):
     """The target, its inputs or its run config cannot be loaded or do not fit together."""
 
 
+class UnnamedTargetError(TargetError):
+    """The target is a module or a folder that holds several workloads: one of them is meant."""
+
+
 class UserCodeError(DynadviseError):
     """The user's code raised, hung, exited or was killed while it was measured."""
 

@@ -20,6 +20,7 @@ class WorkloadOptions:
     Attributes:
         target: As the user spelled it, ``module:name`` or ``file.py:name``.
         job: Job of the module's ``Definitions``, where the target names no attribute.
+        asset: Key of an asset of them, likewise.
         inputs: File or ``module:callable`` with sample inputs.
         run_config: Dagster run config file (YAML) for ops and resources.
         working_directory: Importable folder, as for Dagster's own command line.
@@ -30,6 +31,7 @@ class WorkloadOptions:
     inputs: str | None = None
     run_config: Path | None = None
     working_directory: Path | None = None
+    asset: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

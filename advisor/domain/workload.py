@@ -36,7 +36,7 @@ class TargetReference:
     """Where the user's target is found; enough to load it again in another process.
 
     Exactly one of ``module`` and ``file`` is set. ``attribute`` is None where the module's
-    ``Definitions`` are meant, of which ``job`` names one job.
+    ``Definitions`` are meant, of which ``job`` names one job, or ``asset`` an asset by its key.
     """
 
     spelled: str
@@ -45,6 +45,18 @@ class TargetReference:
     attribute: str | None
     job: str | None
     working_directory: str
+    asset: str | None = None
+
+    @property
+    def in_definitions(self) -> str | None:
+        """The name of a job or the key of an asset, where one in ``Definitions`` is meant."""
+        return self.job or self.asset
+
+    @property
+    def by_option(self) -> str | None:
+        """The same, where the spelling leaves it to ``--job`` or ``--asset``."""
+        is_spelled = self.attribute is None and ":" in self.spelled
+        return None if is_spelled else self.in_definitions
 
     @property
     def module_name(self) -> str:
@@ -190,6 +202,7 @@ class WorkloadDescription:
         nested_fan_outs: Fan-outs inside what is mapped, whose steps no executor runs.
         other_ops: Handles of further ops of the job, outside of any fan-out.
         other_fan_outs: Handles of further ops that fan out.
+        is_called: Whether the target's name is a callable that makes the job.
     """
 
     target: TargetReference
@@ -215,6 +228,7 @@ class WorkloadDescription:
     nested_fan_outs: tuple[NestedFanOut, ...] = ()
     other_ops: tuple[str, ...] = ()
     other_fan_outs: tuple[str, ...] = ()
+    is_called: bool = False
 
 
 @dataclass(frozen=True, slots=True)

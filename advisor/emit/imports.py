@@ -66,15 +66,22 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         found = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
         binding = f"{_first('definitions', found)}\n{bound} = definitions.get_job_def({job})"
         return JobImport(module, line, binding, name)
-    attribute = identifier(attribute, "The target")
+    attribute = dotted(attribute, "The target")
     if description.kind == "asset":
         raise DynadviseError(
             f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
             hint="Emit `run-config`, `batch` or `workers` for it, or move the graph into a job.",
         )
+    outer = attribute.partition(".")[0]
     if description.kind == "graph":
-        line = import_line(module, attribute, "original_graph")
-        return JobImport(module, line, f"{bound} = original_graph.to_job()", name)
+        line = import_line(module, outer, outer if "." in attribute else "original_graph")
+        graph = attribute if "." in attribute else "original_graph"
+        return JobImport(module, line, f"{bound} = {graph}.to_job()", name)
+    if description.is_called or outer != attribute:
+        call = "()" if description.is_called else ""
+        return JobImport(
+            module, import_line(module, outer, outer), f"{bound} = {attribute}{call}", name
+        )
     return JobImport(module, import_line(module, attribute, bound), "", name)
 
 

@@ -11,6 +11,8 @@ from dagster import DynamicOutput, OpDefinition, Output
 
 from advisor.dagster_bridge.awaiting import run_to_end
 from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
+from advisor.dagster_bridge.target import JOBS
+from advisor.domain.errors import TargetError
 from advisor.domain.workload import MappedOp
 
 
@@ -52,6 +54,11 @@ async def _collected(events: AsyncIterator[object]) -> list[object]:
 def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, object]:
     """Normalise what an op returned or yielded to values by output name."""
     if op is None:
+        if isinstance(returned, JOBS):
+            raise TargetError(
+                "The function gives a job when it is called with an item: it does no item's work.",
+                hint="Call it in a function of its own that needs no argument, and name that.",
+            )
         return {SINGLE_RESULT: returned}
     names = [output.name for output in op.output_defs]
     function = compute_function(op)

@@ -6,6 +6,7 @@ and a file is loaded under the name of its stem.
 
 from advisor.dagster_bridge.target.loaded import LoadedTarget
 from advisor.dagster_bridge.target.loading import load_module
+from advisor.dagster_bridge.target.makers import JOBS
 from advisor.dagster_bridge.target.reconstruct import (
     rebuild_job,
     reconstructable_job,
@@ -16,6 +17,7 @@ from advisor.dagster_bridge.target.spelling import parse_target
 from advisor.dagster_bridge.target.upstream_assets import with_upstream_assets
 
 __all__ = [
+    "JOBS",
     "LoadedTarget",
     "load_module",
     "load_target",

@@ -46,7 +46,7 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
             return defined_job(place, job.name)
     if isinstance(job, JobDefinition):
-        return place.loaded("job", job, JobPointer(place.reference.attribute, job.name))
+        return place.loaded("job", job, JobPointer(place.attribute, job.name))
     values = vars(place.module).values()
     assets = [value for value in values if isinstance(value, AssetsDefinition)]
     try:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import ModuleType
 from typing import Any
 
 from dagster import JobDefinition, OpDefinition, RepositoryDefinition, ResourceDefinition
 
 from advisor.dagster_bridge.plan import ops_by_handle
-from advisor.dagster_bridge.target.definitions import ModuleDefinitions
+from advisor.dagster_bridge.target.definitions import HOLDERS, ModuleDefinitions
 from advisor.domain.workload import TargetKind, TargetReference
 
 
@@ -40,6 +41,7 @@ class LoadedTarget:
         definitions: What the target's module defines for Dagster, if it does.
         resource_defs: The resources that its ops may need, by key.
         pointer: From where a child process gets the job again.
+        is_called: Whether the target's name is a callable that makes the job.
     """
 
     reference: TargetReference
@@ -52,15 +54,35 @@ class LoadedTarget:
     definitions: RepositoryDefinition | None = None
     resource_defs: Mapping[str, ResourceDefinition] = field(default_factory=dict)
     pointer: JobPointer | None = None
+    is_called: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """The module of a target: what its jobs take resources and executor from."""
+    """The module of a target: what its jobs take resources and executor from.
+
+    ``maker`` is the callable that the target names, where calling it gives the job.
+    """
 
     reference: TargetReference
     module: ModuleType
     definitions: ModuleDefinitions | None
+    maker: Callable[..., Any] | None = None
+
+    def named(self, *, job: str | None = None, asset: str | None = None) -> Place:
+        """The place with a job or an asset of its definitions as what the reference means."""
+        attribute = self.reference.attribute
+        held = isinstance(getattr(self.module, attribute or "", None), HOLDERS)
+        attribute = attribute if held else None
+        meant = replace(self.reference, attribute=attribute, job=job, asset=asset)
+        return replace(self, reference=meant)
+
+    @property
+    def attribute(self) -> str | None:
+        """The name from which Dagster itself can load the job; it calls what has no parameters."""
+        if self.maker is not None and inspect.signature(self.maker).parameters:
+            return None
+        return self.reference.attribute
 
     def loaded(self, kind: TargetKind, job: JobDefinition, pointer: JobPointer) -> LoadedTarget:
         """A target with a job."""
@@ -73,6 +95,7 @@ class Place:
             definitions=self.repository,
             resource_defs=job.resource_defs,
             pointer=pointer,
+            is_called=self.maker is not None,
         )
 
     @property

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from types import ModuleType
 
 from dagster import (
     AssetsDefinition,
@@ -25,24 +25,30 @@ from advisor.dagster_bridge.target.definitions import (
     names_to_offer,
     repository_of,
 )
-from advisor.dagster_bridge.target.jobs import (
-    defined_job,
-    job_of_asset,
-    job_of_graph,
-    jobs_around,
-    own_job,
+from advisor.dagster_bridge.target.in_definitions import (
+    completed_job,
+    definitions_failed,
+    in_location,
+    named_asset,
+    named_job,
+    of_definitions,
+    own_asset,
 )
+from advisor.dagster_bridge.target.jobs import job_of_graph, jobs_around, own_job
 from advisor.dagster_bridge.target.loaded import LoadedTarget, Place
 from advisor.dagster_bridge.target.loading import load_module
-from advisor.dagster_bridge.user_frames import last_frames
+from advisor.dagster_bridge.target.makers import job_that_it_makes, refuse_collection, refuse_method
 from advisor.dagster_bridge.user_path import loading_user_code
-from advisor.domain.errors import TargetError
+from advisor.domain.errors import TargetError, UnnamedTargetError
 from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import TargetReference
 
 
 def load_target(reference: TargetReference) -> LoadedTarget:
     """Import the target's module and resolve the target to what can be measured and run.
+
+    A job or an asset that only the definitions of its code location complete (with resources, with
+    upstream assets) is taken from there, and so is a name that the module itself does not have.
 
     Raises:
         TargetError: The module or the name does not exist (with the nearest ones that do), the
@@ -53,85 +59,71 @@ def load_target(reference: TargetReference) -> LoadedTarget:
         module = load_module(reference)
         place = Place(reference, module, module_definitions(module))
         if reference.attribute is None:
-            return _job_of_definitions(place)
-        return _resolve(place, _attribute(place, reference.attribute))
+            return _of_module(place)
+        value = _value_of(module, reference.attribute)
+        if value is None:
+            return _of_definitions_by_name(place, reference.attribute)
+        if not isinstance(value, HOLDERS):
+            place = replace(place, reference=replace(reference, job=None, asset=None))
+        return _resolve(place, value)
 
 
-def _attribute(place: Place, attribute: str) -> object:
-    """The object of that name in the module; else a job of that name."""
-    definitions = place.definitions
-    value: Any = place.module
+def _value_of(module: ModuleType, attribute: str) -> object:
+    """The object that a module holds under a dotted name; None where it has none."""
+    value: object = module
     for part in attribute.split("."):
-        if not hasattr(value, part):
-            if definitions and definitions.repository.has_job(attribute):
-                return definitions.repository.get_job(attribute)
-            raise TargetError(
-                f"There is no '{attribute}' in {place.reference.source}.",
-                hint=nearest_or_some(
-                    attribute, names_to_offer(place.module, definitions), "It has"
-                ),
-            )
-        value = getattr(value, part)
+        value = getattr(value, part, None)
     return value
 
 
-def _job_of_definitions(place: Place) -> LoadedTarget:
-    """The job named by ``--job`` among the module's definitions, or its only one."""
+def _of_module(place: Place) -> LoadedTarget:
+    """What ``--job`` or ``--asset`` names: in the definitions, or a job of the module's own."""
     reference = place.reference
-    if place.definitions is None:
-        return _job_without_definitions(place)
-    names = place.definitions.job_names()
-    if reference.job is None:
-        if len(names) == 1:
-            return defined_job(place, names[0])
-        raise TargetError(
-            f"{reference.spelled} names no job.",
-            hint=f"Choose one with --job: {', '.join(names)}." if names else "It defines no job.",
-        )
-    if place.definitions.repository.has_job(reference.job):
-        return defined_job(place, reference.job)
-    if isinstance(getattr(place.module, reference.job, None), JobDefinition):
-        return _job_without_definitions(place)
-    raise TargetError(
-        f"There is no job '{reference.job}' in {reference.source}.",
-        hint=nearest_or_some(reference.job, names, "Its jobs"),
-    )
-
-
-def _job_without_definitions(place: Place) -> LoadedTarget:
-    """The module's own name that ``--job`` gives, where no definitions hold it."""
-    reference, module = place.reference, place.module
-    if reference.job is not None and hasattr(module, reference.job):
-        named = replace(reference, attribute=reference.job)
-        return _resolve(replace(place, reference=named), getattr(module, reference.job))
-    for name, value in vars(module).items():
-        if isinstance(value, HOLDERS):
-            raise _definitions_failed(reference, name, value)
-    raise TargetError(
+    own = _value_of(place.module, reference.job) if reference.job else None
+    unknown = place.definitions and not place.definitions.repository.has_job(reference.job or "")
+    if reference.job and isinstance(own, JobDefinition) and (unknown or not place.definitions):
+        spelled = f"{reference.spelled}:{reference.job}"
+        named = replace(reference, spelled=spelled, attribute=reference.job, job=None)
+        return _resolve(replace(place, reference=named), own)
+    around = place if place.definitions else in_location(place)
+    if around is not None:
+        meant = replace(around.reference, job=reference.job, asset=reference.asset)
+        return of_definitions(replace(around, reference=meant))
+    failed = definitions_failed(place)
+    if failed is not None:
+        raise failed
+    raise UnnamedTargetError(
         f"{reference.source} has no Definitions.",
         hint=nearest_or_some(
-            reference.job or "", names_to_offer(module, None), "Name one of these with ':'"
+            reference.job or "", names_to_offer(place.module, None), "Name one of these with ':'"
         ),
     )
 
 
-def _definitions_failed(reference: TargetReference, name: str, holder: object) -> TargetError:
-    """Why the module's definitions cannot be loaded, by trying once more."""
-    details = None
-    try:
-        repository_of(holder)
-    except Exception as error:  # noqa: BLE001 - whatever user code raises in there
-        details = last_frames(error)
-    return TargetError(f"'{name}' in {reference.source} cannot be loaded.", details=details)
+def _of_definitions_by_name(place: Place, name: str) -> LoadedTarget:
+    """A job or an asset that the module has no name for, but its definitions have."""
+    definitions = None
+    for around in (place, in_location(place)):
+        if around is not None and around.definitions is not None:
+            definitions = definitions or around.definitions
+            loaded = named_job(around, name) or named_asset(around, name)
+            if loaded is not None:
+                return loaded
+    raise TargetError(
+        f"There is no '{name}' in {place.reference.source}.",
+        hint=nearest_or_some(name, names_to_offer(place.module, definitions), "It has"),
+    )
 
 
 def _resolve(place: Place, target: object) -> LoadedTarget:
     """Turn whatever the name stands for into a loaded target."""
     if isinstance(target, DAGSTER_OBJECTS):
         return _resolve_definition(place, target)
+    refuse_collection(place, target)
     if callable(target) and not inspect.isclass(target):
-        if _makes_a_job(target):
-            return _resolve(place, target())
+        made = job_that_it_makes(place, target)
+        if made is not None:
+            return _resolve(replace(place, maker=target), made)
         return LoadedTarget(
             reference=place.reference,
             kind="function",
@@ -149,36 +141,18 @@ def _resolve(place: Place, target: object) -> LoadedTarget:
 def _resolve_definition(place: Place, target: object) -> LoadedTarget:
     """The same for what Dagster defines."""
     if isinstance(target, OpDefinition):
+        refuse_method(place, target)
         return _of_op(place, target)
     if isinstance(target, (JobDefinition, UnresolvedAssetJobDefinition)):
-        return own_job(place, target)
+        return completed_job(place, target) or own_job(place, target)
     if isinstance(target, GraphDefinition):
         return job_of_graph(place, target, place.reference.attribute)
     if isinstance(target, AssetsDefinition):
-        if not isinstance(target.node_def, GraphDefinition):
-            raise TargetError(
-                f"Asset '{place.reference.attribute}' is a single step, without a dynamic graph.",
-                hint="Name a graph asset, or the function that does the work for one item.",
-            )
-        return job_of_asset(place, target)
+        return own_asset(place, target)
     repository = repository_of(target)
     assert repository is not None
     definitions = ModuleDefinitions(place.reference.attribute or "defs", repository)
-    return _job_of_definitions(replace(place, definitions=definitions))
-
-
-def _makes_a_job(function: Callable[..., Any]) -> bool:
-    """Whether it is a function without arguments that is annotated to return a job or graph."""
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        return False
-    answer = signature.return_annotation
-    name = answer if isinstance(answer, str) else getattr(answer, "__name__", "")
-    return not signature.parameters and name.rpartition(".")[2] in {
-        "JobDefinition",
-        "GraphDefinition",
-    }
+    return of_definitions(replace(place, definitions=definitions))
 
 
 def _of_op(place: Place, op: OpDefinition) -> LoadedTarget:

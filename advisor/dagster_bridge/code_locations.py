@@ -1,0 +1,132 @@
+"""The code locations of a project, found as Dagster's own tools find them; nothing is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from advisor.domain.errors import TargetError
+from advisor.domain.workload import TargetReference
+
+WORKSPACES = ("workspace.yaml", "workspace.yml")
+
+
+def code_locations(folder: Path) -> tuple[TargetReference, ...]:
+    """The code locations of the project in which a folder lies; empty where it lies in none.
+
+    Looked for from the folder upwards: ``[tool.dagster]`` or ``[tool.dg]`` in pyproject.toml (or a
+    dg.toml), then a workspace file; and in the folder itself a ``definitions.py``, alone or in a
+    package.
+
+    Raises:
+        TargetError: A file that names them cannot be understood.
+    """
+    folder = folder.resolve()
+    for place in (folder, *folder.parents):
+        named = tuple(_named_in_toml(place))
+        workspace = next((place / name for name in WORKSPACES if (place / name).is_file()), None)
+        if named or workspace:
+            return named or locations_of_workspace(workspace or place)
+    return tuple(_with_definitions_file(folder))
+
+
+def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
+    """The code locations of a workspace.yaml; servers, whose code is elsewhere, are left out.
+
+    Raises:
+        TargetError: Dagster cannot read it.
+    """
+    from advisor.dagster_bridge.private import location_origins_from_yaml_paths
+
+    try:
+        origins = location_origins_from_yaml_paths([str(file)])
+    except Exception as error:
+        first = str(error).strip().partition("\n")[0]
+        raise TargetError(f"{file} cannot be read as a workspace: {first}") from error
+    targets = (getattr(origin, "loadable_target_origin", None) for origin in origins)
+    return tuple(
+        location(
+            Path(file.parent, target.working_directory or ".").resolve(),
+            module=target.module_name or target.package_name,
+            file=target.python_file,
+            attribute=target.attribute,
+        )
+        for target in targets
+        if target is not None and (target.module_name or target.package_name or target.python_file)
+    )
+
+
+def location(
+    folder: Path,
+    *,
+    module: str | None = None,
+    file: str | Path | None = None,
+    attribute: str | None = None,
+) -> TargetReference:
+    """A module or file whose definitions are meant, spelled as it is typed in its folder."""
+    if module is not None:
+        folder = _import_folder(folder, module)
+    path = Path(folder, file).resolve() if file is not None else None
+    inside = path is not None and path.is_relative_to(folder)
+    where = module or str(path.relative_to(folder) if path and inside else path)
+    return TargetReference(
+        spelled=f"{where}:{attribute}" if attribute else where,
+        module=module,
+        file=str(path) if path else None,
+        attribute=attribute,
+        job=None,
+        working_directory=str(folder),
+    )
+
+
+def _import_folder(folder: Path, module: str) -> Path:
+    """The folder, or its ``src`` where the module's package lies there and is not installed."""
+    top = module.partition(".")[0]
+
+    def holds(place: Path) -> bool:
+        return (place / top).is_dir() or (place / f"{top}.py").is_file()
+
+    if holds(folder) or not holds(folder / "src") or find_spec(top) is not None:
+        return folder
+    return folder / "src"
+
+
+def _named_in_toml(folder: Path) -> Iterator[TargetReference]:
+    """What ``[tool.dagster]`` or ``[tool.dg]`` names, the projects of a dg workspace among it."""
+    pyproject, dg_toml = folder / "pyproject.toml", folder / "dg.toml"
+    tool = _toml(pyproject).get("tool", {}) if pyproject.is_file() else {}
+    dagster, dg = tool.get("dagster", {}), tool.get("dg", {})
+    dg = _toml(dg_toml) if dg_toml.is_file() else dg
+    modules = [each["name"] for each in dagster.get("modules", ()) if each.get("type") == "module"]
+    for module in filter(None, [dagster.get("module_name"), *modules]):
+        yield location(folder, module=module)
+    project = dg.get("project", {})
+    if project.get("root_module") and not dagster:
+        module = project.get("code_location_target_module")
+        yield location(folder, module=module or f"{project['root_module']}.definitions")
+    for each in dg.get("workspace", {}).get("projects", ()):
+        yield from _named_in_toml(folder / each["path"])
+
+
+def _toml(file: Path) -> Mapping[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise TargetError(f"{file} cannot be read: {error}.") from error
+
+
+def _with_definitions_file(folder: Path) -> Iterator[TargetReference]:
+    """Root modules with a definitions.py, in the folder and in its ``src``."""
+    for place in (folder, folder / "src"):
+        if (place / "definitions.py").is_file():
+            yield location(place, module="definitions")
+        for file in sorted(place.glob("*/definitions.py")):
+            if (file.parent / "__init__.py").is_file():
+                yield location(place, module=f"{file.parent.name}.definitions")
