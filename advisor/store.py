@@ -100,6 +100,9 @@ def existing_profiles(directory: Path) -> list[Path]:
 def find_profile(spelled: str, directory: Path) -> Path:
     """The profile that the user means: a file, or a target's profile below ``directory``.
 
+    A target may be spelled otherwise than when it was profiled: as a file or a module, by its
+    module and the name of its job.
+
     Raises:
         ProfileError: There is none, or profiles of several hosts fit.
     """
@@ -107,6 +110,7 @@ def find_profile(spelled: str, directory: Path) -> Path:
     if path.exists():
         return path
     fitting = sorted(directory.glob(f"*/{safe_name(spelled)}.json"))
+    fitting = fitting or [path for path in existing_profiles(directory) if _is_of(path, spelled)]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -115,6 +119,23 @@ def find_profile(spelled: str, directory: Path) -> Path:
             hint="Name one of: " + ", ".join(map(str, fitting)),
         )
     raise _missing(path, directory)
+
+
+def _is_of(path: Path, spelled: str) -> bool:
+    """Whether a profile is of this target; one that cannot be read is of none."""
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))["description"]
+        target = description["target"]
+        attribute = target["attribute"] or target["job"] or target.get("asset")
+        place, file = target["module"], target["file"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    where, _, name = spelled.rpartition(":")
+    same_file = bool(where) and file is not None and os.path.abspath(where) == file  # noqa: PTH100
+    same_place = same_file or (place is not None and where == place)
+    return spelled == target["spelled"] or (
+        same_place and name in (attribute, description["job_name"])
+    )
 
 
 def _missing(path: Path, directory: Path) -> ProfileError:

@@ -415,6 +415,24 @@ def test_a_profile_is_found_by_its_target(path, tmp_path):
     assert str(path) in raised.value.hint
 
 
+def test_a_profile_is_found_by_every_spelling_of_its_target(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = {"spelled": "jobs.py:defs", "module": None, "file": str(tmp_path / "jobs.py")}
+    target = replace(make_description().target, **changes, attribute="defs", job="nightly")
+    saved = make_saved_profile(description=replace(make_description(), target=target))
+    written = store.write(saved, tmp_path)
+    spellings = (
+        "jobs.py:defs:nightly",
+        "jobs.py:defs",
+        "./jobs.py:defs",
+        f"{tmp_path}/jobs.py:defs",
+    )
+    assert [store.find_profile(spelled, tmp_path) for spelled in spellings] == [written] * 4
+    for spelled in ("jobs.py", "other.py:defs", "jobs.py:other"):
+        with pytest.raises(ProfileError):
+            store.find_profile(spelled, tmp_path)
+
+
 def test_profiles_of_two_hosts_are_told_apart(path, tmp_path):
     other = make_host_profile(facts=make_host_facts(id="other"))
     second = store.write(make_saved_profile(host=other), tmp_path)

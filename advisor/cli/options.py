@@ -182,6 +182,8 @@ job_option = click.option(
     "--job", metavar="NAME", help="The job, where TARGET is a module with Definitions."
 )
 
+asset_option = click.option("--asset", metavar="KEY", help="The asset, likewise, by its key (a/b).")
+
 run_config_option = click.option(
     "--run-config",
     type=EXISTING_FILE,
@@ -202,6 +204,7 @@ workload_options = grouped(
     WorkloadOptions,
     click.argument("target", metavar="TARGET"),
     job_option,
+    asset_option,
     click.option(
         "--inputs",
         metavar="FILE|MODULE:CALLABLE",
@@ -335,7 +338,19 @@ def instance_of(flag: Path | None) -> Path:
     return flag or Path(str(home)).expanduser()
 
 
-profile_argument = click.argument("profile", metavar="PROFILE")
+def _profile_name(profile: str, job: str | None, asset: str | None) -> str:
+    """A profile's file, or its target, spelled as for ``profile``."""
+    refuse(bool(job and asset), "--job and --asset name two targets.", "Give one of them.")
+    return ":".join(filter(None, (profile, job or asset)))
+
+
+profile_argument = grouped(
+    "profile",
+    _profile_name,
+    click.argument("profile", metavar="PROFILE"),
+    job_option,
+    asset_option,
+)
 
 
 def output_options(*formats: str) -> Callable[[F], F]:
