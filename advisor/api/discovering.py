@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, cast
 
 from advisor.domain.errors import TargetError
+from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
@@ -17,9 +18,7 @@ IMPORT_TIMEOUT_S = 120.0
 def discover_target(
     target: TargetReference,
     run_config: Mapping[str, object] | None,
-    *,
-    run_config_file: str | None = None,
-    inputs: str | None = None,
+    workload: WorkloadOptions,
 ) -> Discovery:
     """Load and describe the target; the files are as the user spelled them.
 
@@ -29,7 +28,8 @@ def discover_target(
     """
     from advisor.dagster_bridge.discovery import DiscoveryRequest
 
-    request = DiscoveryRequest(target, run_config, run_config_file, inputs)
+    file = str(workload.run_config) if workload.run_config else None
+    request = DiscoveryRequest(target, run_config, file, workload.inputs, workload.partition)
     return cast("Discovery", _discovery_child("discover", request, target, "importing"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -73,10 +73,9 @@ def profile(
     from advisor.model.fit import fit_overhead
     from advisor.store import with_advice
 
-    run_config = read_run_config(request.workload.run_config)
-    discovery = _discovered(request, run_config, progress or silent)
+    discovery = _discovered(request, progress or silent)
     description, errors = discovery.description, static_errors(discovery)
-    asked = _profile_request(request, description, run_config)
+    asked = _profile_request(request, discovery)
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
         subject = subject_of(description.target)
@@ -98,7 +97,7 @@ def profile(
         )
         saved = with_advice(measured, advise(measured, request.advise))
         if _may_settle(request, description):
-            saved = settled(saved, request.advise, run_config or {}, budget, tell)
+            saved = settled(saved, request.advise, discovery.run_config, budget, tell)
     return _saved(request, replace(saved, advice=_checked(saved, discovery, budget.spent_s)))
 
 
@@ -109,8 +108,7 @@ def plan(request: ProfileOptions) -> list[str]:
     """
     from advisor.measure.progress import silent
 
-    run_config = read_run_config(request.workload.run_config)
-    discovery = _discovered(request, run_config, silent)
+    discovery = _discovered(request, silent)
     errors = static_errors(discovery)
     host_s = _calibration_s(request, subject_of(discovery.description.target))
     if not host_s:
@@ -121,7 +119,7 @@ def plan(request: ProfileOptions) -> list[str]:
     else:
         host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
         host += f"about {seconds(host_s)}."
-    asked = _profile_request(request, discovery.description, run_config)
+    asked = _profile_request(request, discovery)
     return [*errors, *_plan(request, asked).would(), host]
 
 
@@ -137,7 +135,7 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
     from advisor.api.recommend import recommend
     from advisor.measure.progress import silent
 
-    discovery = _discovered(request, read_run_config(request.workload.run_config), silent)
+    discovery = _discovered(request, silent)
     static_errors(discovery)
     job = discovery.description.job_name
     if job is None:
@@ -156,25 +154,19 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
     return _saved(request, replace(saved, advice=recommend(saved, request.advise)))
 
 
-def _discovered(
-    request: ProfileOptions, run_config: Mapping[str, object] | None, progress: Progress
-) -> Discovery:
+def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
+    run_config = read_run_config(request.workload.run_config)
     target = target_of(request.workload)
     progress(f"importing {target.spelled}", 0.0)
-    file = str(request.workload.run_config) if request.workload.run_config else None
-    return discover_target(target, run_config, run_config_file=file, inputs=request.workload.inputs)
+    return discover_target(target, run_config, request.workload)
 
 
-def _profile_request(
-    request: ProfileOptions,
-    description: WorkloadDescription,
-    run_config: Mapping[str, object] | None,
-) -> ProfileRequest:
+def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:
     from advisor.measure.profile_request import ProfileRequest
 
     return ProfileRequest(
-        description=description,
-        run_config=run_config,
+        description=discovery.description,
+        run_config=discovery.run_config,
         inputs=request.workload.inputs,
         items=request.advise.items,
         samples=request.measure.samples,

@@ -89,6 +89,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
         errors_logged=len({call.item for call in calls if call.errors_logged}),
         not_included=exclusions(saved.description, saved.workload, items.count),
         resources_measured=saved.workload.resources_measured,
+        partition=saved.description.partition,
     )
 
 

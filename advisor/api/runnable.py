@@ -118,6 +118,7 @@ def configuration_for(
         python_path=python_path,
         expected_work_s=prediction.breakdown_s.work_s,
         pool_limits=saved.description.pool_limits,
+        partition=saved.description.partition,
         compared=(
             tuple(op.handle for op in saved.description.collects)
             if saved.description.pickles

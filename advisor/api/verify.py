@@ -88,6 +88,12 @@ def _profile_of(
     return profile(request, progress, announce).saved
 
 
+def _for_partition(saved: SavedProfile, partition: str | None) -> SavedProfile:
+    """The profile, whichever partition was measured, for runs of this one."""
+    described = dataclasses.replace(saved.description, partition=partition)
+    return dataclasses.replace(saved, description=described)
+
+
 def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
     """What the profile says of a candidate.
 
@@ -214,9 +220,12 @@ def verify(
         DynadviseError: The target cannot be profiled, or a configuration is unknown.
     """
     target = target_of(options.workload)
-    run_config = dict(read_run_config(options.workload.run_config) or {})
-    static_errors(discover_target(target, run_config))
-    saved = _profile_of(options, target, progress, announce)
+    file = read_run_config(options.workload.run_config)
+    discovery = discover_target(target, file, options.workload)
+    static_errors(discovery)
+    saved = _for_partition(
+        _profile_of(options, target, progress, announce), discovery.description.partition
+    )
     if saved.description.job_name is None:
         saved = on_its_samples(saved, target)
     with workspace(), tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
@@ -225,7 +234,7 @@ def verify(
                 asked,
                 saved,
                 target=target,
-                run_config=run_config,
+                run_config=discovery.run_config,
                 directory=Path(folder),
                 setup=options.setup,
             )

@@ -211,6 +211,11 @@ workload_options = grouped(
         help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
     ),
     run_config_option,
+    click.option(
+        "--partition",
+        metavar="KEY",
+        help="Partition to run, of a partitioned job (default: the last).",
+    ),
     working_directory_option,
 )
 

@@ -101,9 +101,11 @@ def announcement(plan: VerifyPlan) -> list[str]:
     took = "for an unknown time"
     if plan.estimated_s is not None:
         took = f"about {seconds(plan.estimated_s)}"
+    partition = plan.configurations[0].partition
+    of = f"{plan.job}, partition {partition!r}" if partition else plan.job
     lines = [
         (
-            f"{plan.runs} real {runs} of {plan.job} ({took}): all of its ops, {ops} for each of "
+            f"{plan.runs} real {runs} of {of} ({took}): all of its ops, {ops} for each of "
             f"{plan.items} items, with whatever they do outside."
         ),
     ]

@@ -21,13 +21,18 @@ class DiscoveryRequest:
     run_config: Mapping[str, object] | None = None
     run_config_file: str | None = None
     inputs: str | None = None
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Discovery:
-    """The description, and what the static rules ask of the job and the user's instance."""
+    """The description, and what the static rules ask of the job and the user's instance.
+
+    ``run_config`` is that of a run: the user's, else the partition's, else the job's own.
+    """
 
     description: WorkloadDescription
+    run_config: Mapping[str, object]
     instance: InstanceKind
     job: JobFacts
     instance_facts: InstanceFacts | None
@@ -40,11 +45,15 @@ def discover(request: DiscoveryRequest) -> Discovery:
         TargetError: It cannot be loaded, or is no workload that can be measured.
     """
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
+    from advisor.dagster_bridge.plan import effective_run_config
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_target
 
     loaded = load_target(request.target)
-    description = describe(loaded, request.run_config)
+    description = describe(loaded, request.run_config, request.partition)
+    config = request.run_config or {}
+    if loaded.job is not None:
+        config = effective_run_config(loaded.job, config, description.partition)
     instance = instance_facts()
     return Discovery(
         description=replace(
@@ -53,6 +62,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
             inputs=request.inputs,
             run_config_file=request.run_config_file,
         ),
+        run_config=config,
         instance=user_instance_kind(),
         job=job_facts(loaded, description),
         instance_facts=instance,

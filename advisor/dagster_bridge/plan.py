@@ -14,6 +14,7 @@ from dagster import (
     in_process_executor,
 )
 
+from advisor.dagster_bridge.partitions import partition_run_config
 from advisor.dagster_bridge.plan_refusal import plan_refusal
 from advisor.dagster_bridge.private import (
     CheckError,
@@ -27,10 +28,10 @@ from advisor.domain.errors import TargetError
 
 
 def effective_run_config(
-    job: JobDefinition, run_config: Mapping[str, Any] | None
+    job: JobDefinition, run_config: Mapping[str, Any] | None, partition: str | None = None
 ) -> Mapping[str, Any]:
-    """The run config of a run: the given one, else the one that the job itself carries."""
-    return run_config or dict(job.run_config or {})
+    """The run config of a run: the given one, else the partition's, else the job's own."""
+    return run_config or partition_run_config(job, partition) or dict(job.run_config or {})
 
 
 def resolved_run_config(
@@ -55,7 +56,11 @@ def resolved_run_config(
                 if run_config
                 else f"Job '{job.name}' needs a run config.",
                 details=str(error),
-                hint=_run_config_hint(job, given=bool(run_config)),
+                hint=(
+                    "Correct the file given with --run-config."
+                    if run_config
+                    else "Give one with --run-config FILE."
+                ),
             ) from error
         return None
     except DagsterInvalidDefinitionError as error:
@@ -64,14 +69,6 @@ def resolved_run_config(
             details=str(error),
             hint="If its resources are in a Definitions object, name that module, with --job.",
         ) from error
-
-
-def _run_config_hint(job: JobDefinition, *, given: bool) -> str:
-    if given:
-        return "Correct the file given with --run-config."
-    if job.partitioned_config is not None:
-        return "It is partitioned: give one partition's run config with --run-config FILE."
-    return "Give one with --run-config FILE."
 
 
 def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutionPlan:

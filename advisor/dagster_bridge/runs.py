@@ -7,6 +7,7 @@ forkserver's start, lazy imports of the parent) is charged every time.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import pickle
 import re
@@ -25,6 +26,7 @@ import yaml
 from dagster import DagsterInvariantViolationError
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
 from advisor.dagster_bridge.run_content import run_content
@@ -43,7 +45,7 @@ class RunRequest:
 
     ``results`` names ops whose outputs are read back; the job has Dagster's default IO manager.
     ``compared`` names ops (by handle) by whose outputs runs are compared. ``pool_limits`` are set
-    on the instance before the run.
+    on the instance before the run. ``partition`` is the one that the run is for.
     """
 
     target: TargetReference
@@ -53,6 +55,7 @@ class RunRequest:
     results: tuple[str, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
     compared: tuple[str, ...] = ()
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,9 +143,13 @@ def execute(request: RunRequest) -> RunResult:
 
     reconstructable = reconstructable_job(request.target)
     with DagsterInstance.from_config(request.instance_home) as instance:
+        add_partition(instance, loaded.job, request.partition)
+        tags = run_tags(loaded.job, request.partition)
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         # Not entered as a context manager: that would start the job's resources once more.
-        done = execute_job(reconstructable, instance=instance, run_config=dict(request.run_config))
+        done = execute_job(
+            reconstructable, instance=instance, run_config=dict(request.run_config), tags=tags
+        )
         failure = None if done.success else _first_failure(done.all_events)
         measured = _result(begun, own, children, failure)
         return _with_run(measured, instance, done.run_id, request)
@@ -155,8 +162,12 @@ def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
         pass  # imports the storages: part of opening an instance, not of the call
     own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
     with DagsterInstance.ephemeral() as instance:
+        add_partition(instance, job, request.partition)
         bare = job.execute_in_process(
-            run_config=dict(request.run_config), raise_on_error=False, instance=instance
+            run_config=dict(request.run_config),
+            raise_on_error=False,
+            instance=instance,
+            tags=run_tags(job, request.partition),
         )
         failure = None if bare.success else _first_failure(bare.all_events)
         measured = _result(begun, own, children, failure)
@@ -213,7 +224,10 @@ def has_dg() -> bool:
 
 
 def command_line(
-    target: TargetReference, config_file: Path, job: Callable[[], str] | None = None
+    target: TargetReference,
+    config_file: Path,
+    job: Callable[[], str] | None = None,
+    partition: str | None = None,
 ) -> list[str]:
     """The command that runs the target's job from the command line.
 
@@ -224,6 +238,7 @@ def command_line(
         target: The job.
         config_file: Its run config.
         job: Tells the job's name, which ``dg`` needs; None: the target does.
+        partition: That the run is for.
     """
     place = ["-m", target.module] if target.module else ["-f", str(target.file)]
     if target.attribute:
@@ -232,9 +247,14 @@ def command_line(
     if has_dg():
         name = job() if job else str(target.job)
         launch = "from dagster_dg_cli.cli import main; main()"
-        return [sys.executable, "-c", launch, "launch", "--job", name, *place, *config]
+        for_partition = ["--partition", partition] if partition else []
+        return [
+            *(sys.executable, "-c", launch, "launch", "--job", name),
+            *(*for_partition, *place, *config),
+        ]
     name_of_job = ["-j", target.job] if target.job and not target.attribute else []
-    return [sys.executable, "-m", "dagster", "job", "execute", *place, *name_of_job, *config]
+    tags = ["--tags", json.dumps(run_tags(None, partition))] if partition else []
+    return [sys.executable, "-m", "dagster", "job", "execute", *tags, *place, *name_of_job, *config]
 
 
 def _job_name(target: TargetReference) -> str:
@@ -256,7 +276,9 @@ def _execute_command(request: RunRequest) -> RunResult:
         config = Path(directory) / "run_config.yaml"
         config.write_text(yaml.safe_dump(_plain(request.run_config)))
         environment = {**os.environ, "DAGSTER_HOME": request.instance_home}
-        command = command_line(request.target, config, lambda: _job_name(request.target))
+        command = command_line(
+            request.target, config, lambda: _job_name(request.target), request.partition
+        )
         own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
         done = subprocess.run(
             command,

@@ -15,7 +15,8 @@ from typing import Any
 from dagster import DagsterInstance, JobDefinition, mem_io_manager
 
 from advisor.dagster_bridge.invocation import Invocation, open_invocation
-from advisor.dagster_bridge.plan import effective_run_config, execution_plan, ops_by_handle
+from advisor.dagster_bridge.partitions import add_partition
+from advisor.dagster_bridge.plan import execution_plan, ops_by_handle
 from advisor.dagster_bridge.private import (
     FromConfig,
     FromDefaultValue,
@@ -29,6 +30,7 @@ from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.inputs_tag import no_samples
+from advisor.domain.run_identity import RunIdentity
 from advisor.domain.workload import OpReference, WorkloadDescription
 
 
@@ -51,6 +53,7 @@ class DrawnSamples:
         upstream_s: Compute seconds of the ops before it.
         total_items: How many items were yielded in all.
         op_executions: How many executions of the user's ops drawing them took.
+        run_tags: Of the run, with those that the ops gave it.
     """
 
     items: list[SampleItem]
@@ -59,6 +62,7 @@ class DrawnSamples:
     upstream_s: float = 0.0
     total_items: int = 0
     op_executions: int = 0
+    run_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- from the job ---------------------------------------------------------------------------
@@ -69,7 +73,9 @@ def draw_samples(
     description: WorkloadDescription,
     run_config: Mapping[str, Any] | None,
     limit: int | None,
+    *,
     within: Path | None = None,
+    identity: RunIdentity | None = None,
 ) -> DrawnSamples:
     """Run what is upstream and the fan-out op itself, for real, and keep what it yields.
 
@@ -82,6 +88,7 @@ def draw_samples(
         limit: Most items to keep; None: all.
         within: A folder of a process that outlives this one, for all files of the drawing: the
             fan-out op may end this process, which then removes nothing. None: the system's.
+        identity: Of the run that it seems to be.
 
     Raises:
         UserCodeError: An op raised; the message names it and shows the last frames.
@@ -93,9 +100,11 @@ def draw_samples(
         raise no_samples(description)
     with (
         tempfile.TemporaryDirectory(prefix="dynadvise-draw-", dir=within) as folder,
-        open_invocation(loaded, description, run_config, Path(folder)) as invocation,
+        open_invocation(
+            loaded, description, run_config, Path(folder), identity=identity
+        ) as invocation,
     ):
-        upstream = _Upstream(loaded, invocation, run_config, folder)
+        upstream = _Upstream(loaded, invocation, folder)
         steps = upstream.plan_for([fan_out.handle, *(op.handle for op in description.mapped)])
         if compute_function(loaded.ops[fan_out.handle]) is None:
             outputs, fan_out_s = upstream.run_with(fan_out.handle)
@@ -107,6 +116,7 @@ def draw_samples(
             mapped.handle: upstream.inputs_of(steps[mapped.handle], only=mapped.fixed_inputs)
             for mapped in description.mapped
         }
+        run_tags = invocation.tags
     yielded = _yielded(description, outputs)
     if not yielded:
         raise TargetError(
@@ -124,6 +134,7 @@ def draw_samples(
         upstream_s=upstream.compute_s,
         total_items=len(yielded),
         op_executions=upstream.executions + 1,
+        run_tags=run_tags,
     )
 
 
@@ -185,7 +196,6 @@ class _Upstream:
 
     loaded: LoadedTarget
     invocation: Invocation
-    run_config: Mapping[str, Any] | None
     folder: str
     compute_s: float = 0.0
     executions: int = 0
@@ -217,7 +227,7 @@ class _Upstream:
 
     def _steps(self) -> dict[str, Any]:
         assert self._job is not None
-        plan = execution_plan(self._job, self.run_config)
+        plan = execution_plan(self._job, self.invocation.run_config)
         return {str(step.node_handle): step for step in plan.step_dict.values()}
 
     def run(self) -> None:
@@ -248,19 +258,24 @@ class _Upstream:
         managers = {
             output.io_manager_key for handle in handles for output in ops[handle].output_defs
         }
-        config = dict(effective_run_config(job, self.run_config))
+        run = self.invocation.run
+        config = dict(self.invocation.run_config)
         resources = dict(config.get("resources") or {})
         config["resources"] = {key: resources[key] for key in resources if key not in managers}
         if not job.has_specified_loggers and "loggers" not in config:
             config["loggers"] = {"console": {"config": {"log_level": "WARNING"}}}
         try:
             with DagsterInstance.ephemeral(tempdir=self.folder) as instance:
+                add_partition(instance, job, self.invocation.description.partition)
                 self._result = job.execute_in_process(
                     run_config=config,
                     instance=instance,
                     op_selection=handles,
                     resources=dict.fromkeys(managers, mem_io_manager),
+                    run_id=run.run_id,
+                    tags=run.tags,
                 )
+                self.invocation.add_tags(instance)
         except (Exception, SystemExit) as error:
             raise _raised(", ".join(handles), error) from error
         return self._result

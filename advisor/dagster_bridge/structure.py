@@ -16,6 +16,7 @@ from dagster import JobDefinition, OpDefinition
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
 from advisor.dagster_bridge.nested_fan_outs import nested_fan_outs
+from advisor.dagster_bridge.partitions import partition_key, partition_run_config
 from advisor.dagster_bridge.plain_ops import (
     bare_node,
     has_default_io_manager,
@@ -39,15 +40,20 @@ SINGLE_RESULT = "result"
 
 
 def describe(
-    loaded: LoadedTarget, run_config: Mapping[str, Any] | None = None
+    loaded: LoadedTarget,
+    run_config: Mapping[str, Any] | None = None,
+    partition: str | None = None,
 ) -> WorkloadDescription:
-    """Read the workload's structure.
+    """Read the workload's structure, for a partition of a partitioned job (default: the last).
 
     Raises:
         TargetError: The job has no dynamic output that is mapped, an input of it has no value,
-            or the run config does not fit.
+            the run config does not fit, or there is no such partition.
     """
-    described = _described(loaded, run_config)
+    partition = partition_key(loaded.job, partition)
+    if loaded.job is not None:
+        run_config = run_config or partition_run_config(loaded.job, partition)
+    described = replace(_described(loaded, run_config), partition=partition)
     limits = described.executor.tag_concurrency_limits if described.executor else ()
     limited = frozenset(str(limit.get("key")) for limit in limits)
     mapped = (replace(op, tags=_without_values(op.tags, limited)) for op in described.mapped)

@@ -125,6 +125,7 @@ class WorkloadSummary:
         errors_logged: How many of these logged an error while they were measured.
         not_included: Parts of the job whose seconds the predicted totals do not hold.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
+        partition: That was measured; None where the job is not partitioned.
     """
 
     items: int
@@ -141,6 +142,7 @@ class WorkloadSummary:
     errors_logged: int = 0
     not_included: tuple[Exclusion, ...] = ()
     resources_measured: bool = True
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ def target_words(description: WorkloadDescription, here: Path | None = None) -> 
         "-d": str(folder) if elsewhere else None,
         "--inputs": description.inputs,
         "--run-config": description.run_config_file,
+        "--partition": description.partition,
     }
     words = [target.spelled]
     for option, value in options.items():

@@ -23,6 +23,7 @@ class WorkloadOptions:
         asset: Key of an asset of them, likewise.
         inputs: File or ``module:callable`` with sample inputs.
         run_config: Dagster run config file (YAML) for ops and resources.
+        partition: Key of the partition to run; None: the last one.
         working_directory: Importable folder, as for Dagster's own command line.
     """
 
@@ -30,6 +31,7 @@ class WorkloadOptions:
     job: str | None = None
     inputs: str | None = None
     run_config: Path | None = None
+    partition: str | None = None
     working_directory: Path | None = None
     asset: str | None = None
 

@@ -203,6 +203,7 @@ class WorkloadDescription:
         other_ops: Handles of further ops of the job, outside of any fan-out.
         other_fan_outs: Handles of further ops that fan out.
         is_called: Whether the target's name is a callable that makes the job.
+        partition: The partition to run; None where the job is not partitioned.
     """
 
     target: TargetReference
@@ -229,6 +230,7 @@ class WorkloadDescription:
     other_ops: tuple[str, ...] = ()
     other_fan_outs: tuple[str, ...] = ()
     is_called: bool = False
+    partition: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

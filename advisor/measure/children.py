@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from advisor.domain.run_identity import RunIdentity
 from advisor.measure.budget import Budget
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.machine import host_facts
@@ -35,6 +36,7 @@ class Children:
         workspace: Folder in which the sampled items lie.
         executions: Calls of the user's ops so far.
         notes: What came up so far, for the user.
+        run_identity: Of the run that all calls seem to be of.
     """
 
     request: ProfileRequest
@@ -43,6 +45,7 @@ class Children:
     workspace: str
     executions: int = 0
     notes: Notes = field(default_factory=Notes)
+    run_identity: RunIdentity = field(default_factory=RunIdentity)
 
     @property
     def assignment(self) -> Assignment:
@@ -58,6 +61,7 @@ class Children:
             setup=request.setup,
             teardown=request.teardown,
             own_files_only=request.each_item_once,
+            run=self.run_identity,
         )
 
     @property

@@ -64,13 +64,14 @@ def drawn_items(
             fan_out_s=samples.fan_out_s,
             upstream_s=samples.upstream_s,
             unpicklable=_write(workspace, samples),
+            run_tags=samples.run_tags,
         )
     return drawn, ItemInputs(workspace, samples if drawn.unpicklable else None)
 
 
 def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     """All items: from ``--inputs`` or the op's tag, else by running the job up to its fan-out."""
-    from advisor.dagster_bridge.sampling import DrawnSamples, SampleItem, draw_samples
+    from advisor.dagster_bridge.sampling import DrawnSamples, draw_samples
     from advisor.domain.inputs_tag import inputs_tag
     from advisor.measure.sample_inputs import read_inputs
 
@@ -81,13 +82,18 @@ def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     if spelled is not None:
         watch(f"reading the inputs {spelled!r}", assignment.draw_timeout_s)
         folder = Path(description.target.working_directory)
-        rows = read_inputs(spelled, description, folder)
-        samples = DrawnSamples([SampleItem(None, row) for row in rows], total_items=len(rows))
+        items = read_inputs(spelled, description, folder)
+        samples = DrawnSamples(items, total_items=len(items))
     else:
         name = f"fan-out op {description.fan_out.name!r}" if description.fan_out else "the inputs"
         watch(name, assignment.draw_timeout_s)
         samples = draw_samples(
-            loaded, description, assignment.run_config, None, Path(assignment.workspace)
+            loaded,
+            description,
+            assignment.run_config,
+            None,
+            within=Path(assignment.workspace),
+            identity=assignment.run,
         )
     unwatch()
     return samples

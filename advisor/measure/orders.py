@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from advisor.domain.run_identity import RunIdentity
 from advisor.domain.workload import ItemSample, WorkloadDescription
 from advisor.measure.results import Parts
 
@@ -25,6 +26,7 @@ class Assignment:
         own_files_only: Whether no IO manager of the project's own stores the outputs.
         first_items: Whether the samples are the first items; else they are spread over all.
         draw_timeout_s: Seconds after which drawing the items counts as hung; None: never.
+        run: That the calls of all children seem to be of.
     """
 
     description: WorkloadDescription
@@ -38,6 +40,7 @@ class Assignment:
     own_files_only: bool = False
     first_items: bool = False
     draw_timeout_s: float | None = None
+    run: RunIdentity = field(default_factory=RunIdentity)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,8 @@ class DrawnItems:
     """What is known of the sampled items; the items themselves lie in the workspace.
 
     ``positions`` are their places among all ``total`` items. ``unpicklable`` is the reason why
-    they do not lie there; every child then draws them anew.
+    they do not lie there; every child then draws them anew. ``run_tags`` are those that the run
+    had then.
     """
 
     total: int
@@ -54,6 +58,7 @@ class DrawnItems:
     fan_out_s: float | None
     upstream_s: float
     unpicklable: str | None = None
+    run_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,11 @@ def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
     """What a measurement runs, and how often; nothing is run."""
     description = request.description
     actions = [_summary(request), *_fan_out(request)]
+    if description.partition:
+        actions.append(
+            f"measure partition {description.partition!r} (default: the last one; --partition KEY "
+            "takes another)."
+        )
     actions += _repeated(request, budget_s)
     if description.collects and request.measure_collect:
         actions.append(

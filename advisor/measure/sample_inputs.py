@@ -10,19 +10,23 @@ from typing import Any
 
 import yaml
 
+from advisor.dagster_bridge.sampling import SampleItem
 from advisor.dagster_bridge.user_frames import last_frames, user_location
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import MappedOp, WorkloadDescription
 
+_KEY = "mapping_key"
+
 
 def read_inputs(
     spec: str, description: WorkloadDescription, working_directory: Path
-) -> list[dict[str, object]]:
+) -> list[SampleItem]:
     """Sample inputs from a JSON, JSON Lines or YAML file, or from ``module:callable``.
 
     An entry is a mapping of input names to values or, for an op with one input, the value itself.
+    A mapping of input names may also hold the item's ``mapping_key``.
 
     Raises:
         TargetError: The source cannot be read, is no list, is empty, or an entry does not fit
@@ -142,14 +146,14 @@ def _kind(value: object) -> str:
     )
 
 
-def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
+def _checked(op: MappedOp, entry: object, where: str) -> SampleItem:
     """An entry as a mapping of input names to values, checked against the op's inputs."""
     names = list(op.inputs)
     required = [name for name in names if name not in op.optional_inputs]
     whole_value = len(names) == 1 or len(required) == 1
     by_name = isinstance(entry, Mapping) and (not whole_value or set(map(str, entry)) & set(names))
     if whole_value and not by_name:
-        return {(names if len(names) == 1 else required)[0]: entry}
+        return SampleItem(None, {(names if len(names) == 1 else required)[0]: entry})
     if not isinstance(entry, Mapping):
         raise TargetError(
             f"An item of '{op.name}' is a mapping of its inputs, not a {_kind(entry)}.",
@@ -157,6 +161,7 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
             hint=f"Its inputs: {', '.join(names) or 'none'}.",
         )
     inputs = {str(name): value for name, value in entry.items()}
+    key = None if _KEY in names else inputs.pop(_KEY, None)
     unknown = [name for name in inputs if name not in names]
     if unknown:
         raise TargetError(
@@ -171,4 +176,4 @@ def _checked(op: MappedOp, entry: object, where: str) -> dict[str, object]:
             where=where,
             hint=f"An item needs: {', '.join(required)}.",
         )
-    return inputs
+    return SampleItem(None if key is None else str(key), inputs)

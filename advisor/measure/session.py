@@ -264,6 +264,7 @@ def session(
             assignment.run_config,
             storage,
             own_files_only=assignment.own_files_only,
+            identity=replace(assignment.run, tags=drawn.run_tags),
         ) as invocation:
             watch("starting the resources")
             with clocked() as starting:

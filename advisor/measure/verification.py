@@ -40,6 +40,7 @@ class Configuration:
         expected_work_s: Predicted wall clock of the items' work: stands for that of a run that
             leaves no event log (``execute_in_process``).
         pool_limits: Slots of the job's pools, set on each run's instance.
+        partition: That the runs are for; None: the job is not partitioned.
         compared: Handles of the ops by whose outputs runs are compared.
         setup: ``module:callable``, called before each run.
         roles: Its parts in the advice that were asked for.
@@ -53,6 +54,7 @@ class Configuration:
     python_path: tuple[str, ...] = ()
     expected_work_s: float = 0.0
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    partition: str | None = None
     compared: tuple[str, ...] = ()
     setup: str | None = None
     roles: tuple[Role, ...] = ()
@@ -126,6 +128,7 @@ def run_child(
             results,
             configuration.pool_limits,
             configuration.compared,
+            configuration.partition,
         )
         setup = configuration.setup
         return run_in_child(

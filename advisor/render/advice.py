@@ -128,10 +128,11 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
         facts.append(f"{seconds(work.first_call_extra_s)} more in a fresh process")
     facts.append(f"{size(work.input_bytes)} in and {size(work.output_bytes)} out")
     facts.append(f"{size(work.peak_rss_bytes)} of memory at its peak")
+    of_partition = f" of partition {work.partition!r}" if work.partition else ""
     lines: list[Text] = [
         (
             f"{count(work.items, 'item')} of {spread(work.wall_s)}, {wording.KIND[work.kind]}; "
-            f"measured on {count(work.samples, 'item')}."
+            f"measured on {count(work.samples, 'item')}{of_partition}."
         ),
         "; ".join(facts) + ".",
     ]

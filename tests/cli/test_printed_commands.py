@@ -18,6 +18,7 @@ from advisor.cli import cli
 from advisor.dagster_bridge.target import parse_target
 from advisor.domain.advice import NextMeasurement
 from advisor.domain.candidate import Candidate
+from advisor.domain.options import WorkloadOptions
 
 JOB = """
 from dagster import Definitions, DynamicOut, DynamicOutput, job, multiprocess_executor, op
@@ -68,11 +69,12 @@ def project(tmp_path, monkeypatch):
     return tmp_path
 
 
-def save(project: Path, target: str, job: str | None, **named: str | None) -> None:
+def save(project: Path, target: str, job: str | None, **named: Path) -> None:
     """A profile, made up but for its description, whose advice asks for another measurement."""
     reference = parse_target(target, job=job, working_directory=project / "my code")
     run_config = {"ops": {"split": {"config": {"count": 2}}}} if job else None
-    description = discover_target(reference, run_config, **named).description
+    asked = WorkloadOptions(target, job, **named)
+    description = discover_target(reference, run_config, asked).description
     other = make_prediction(Candidate("execute_job", "multiprocess", "spawn", max_concurrent=2))
     advice = make_advice(target=target, config_only=other, current=None)
     host = make_host_profile()
@@ -100,7 +102,7 @@ def run(command: str) -> None:
 
 
 def test_every_printed_command_of_a_job_runs_as_printed(project):
-    save(project, "printed_shop", "second", run_config_file="run.yaml")
+    save(project, "printed_shop", "second", run_config=Path("run.yaml"))
     code = ("-d", "my code", "--run-config", "run.yaml")
     commands = printed_by("recommend", "printed_shop:second")
     commands |= printed_by("emit", "printed_shop:second", "--as", "run-config")
@@ -118,7 +120,8 @@ def test_every_printed_command_of_a_job_runs_as_printed(project):
 def test_what_a_command_needs_to_load_the_target_is_in_it(project):
     """Of the advice's next measurement, whose template names only TARGET."""
     reference = parse_target("printed_shop:lone", working_directory=project / "my code")
-    discovery = discover_target(reference, None, inputs="printed_shop:numbers")
+    asked = WorkloadOptions("printed_shop:lone", inputs="printed_shop:numbers")
+    discovery = discover_target(reference, None, asked)
     saved = make_saved_profile(description=discovery.description)
     template = NextMeasurement("run items in threads", "dynadvise profile TARGET --budget 120")
 

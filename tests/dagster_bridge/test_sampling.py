@@ -137,7 +137,7 @@ def test_without_any_source_the_three_ways_are_shown() -> None:
 def read(text: str, suffix: str, folder: Path, name: str = "plain_function"):
     file = folder / f"items{suffix}"
     file.write_text(text)
-    return read_inputs(str(file), target(name)[1], folder)
+    return [item.inputs for item in read_inputs(str(file), target(name)[1], folder)]
 
 
 @pytest.mark.parametrize(
@@ -158,12 +158,21 @@ def test_an_entry_may_be_the_value_itself(tmp_path: Path) -> None:
     assert read('[{"other": 1}]', ".json", tmp_path, "double") == [{"value": {"other": 1}}]
 
 
+def test_an_entry_may_carry_the_mapping_key(tmp_path: Path) -> None:
+    file = tmp_path / "items.json"
+    file.write_text('[{"value": 1, "mapping_key": "k1"}, {"value": 2}, {"mapping_key": "k3"}]')
+    items = read_inputs(str(file), target("double")[1], tmp_path)
+    assert [(item.key, item.inputs) for item in items] == [
+        ("k1", {"value": 1}),
+        (None, {"value": 2}),
+        (None, {"value": {"mapping_key": "k3"}}),
+    ]
+
+
 def test_a_callable_gives_the_same_and_the_tag_names_one() -> None:
     description = target("plain_function")[1]
-    assert read_inputs("bridge_shapes:sample_texts", description, HERE) == [
-        {"text": "a"},
-        {"text": "b", "times_over": 3},
-    ]
+    items = read_inputs("bridge_shapes:sample_texts", description, HERE)
+    assert [item.inputs for item in items] == [{"text": "a"}, {"text": "b", "times_over": 3}]
     root = HERE.parent.parent
     tagged = target("advisor.examples.bare_op:stretch_password", directory=root)[1]
     assert len(read_inputs(inputs_tag(tagged), tagged, root)) == 10

@@ -8,9 +8,9 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
-from dagster import DynamicOut, DynamicOutput, graph, job, op, static_partitioned_config
+from dagster import graph, job, op
 
-from advisor.dagster_bridge.plan import execution_plan, resolved_run_config
+from advisor.dagster_bridge.plan import execution_plan
 from advisor.dagster_bridge.source_hash import source_hash
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -227,35 +227,6 @@ def test_and_not_with_comments_or_what_it_does_not_reach(hashed, file, old, new)
 
 def test_what_has_no_source_has_no_hash() -> None:
     assert source_hash(len) is None
-
-
-def test_a_partitioned_job_without_run_config_asks_for_that_of_one_partition() -> None:
-    @static_partitioned_config(partition_keys=["eu", "us"])
-    def by_region(key: str):
-        return {"ops": {"regions": {"config": {"region": key}}}}
-
-    @op(out=DynamicOut(), config_schema={"region": str})
-    def regions(context):
-        yield DynamicOutput(context.op_config["region"], mapping_key="only")
-
-    @op
-    def ship(region):
-        return region
-
-    @job(config=by_region)
-    def partitioned():
-        regions().map(ship)
-
-    @job
-    def whole():
-        regions().map(ship)
-
-    with pytest.raises(TargetError, match="one partition's run config"):
-        resolved_run_config(partitioned, None, needed=True)
-    with pytest.raises(TargetError, match="Give one with --run-config"):
-        resolved_run_config(whole, None, needed=True)
-    given = by_region.get_run_config_for_partition_key("eu")
-    assert resolved_run_config(partitioned, given, needed=True) is not None
 
 
 def test_graphs_inside_a_job_that_lacks_its_run_config_do_not_hide_its_steps() -> None:

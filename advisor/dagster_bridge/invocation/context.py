@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from dagster import DagsterRun, JobDefinition, build_op_context
+from dagster import (
+    DagsterRun,
+    JobDefinition,
+    MultiPartitionsDefinition,
+    TimeWindow,
+    TimeWindowPartitionsDefinition,
+    build_op_context,
+)
 
+from advisor.dagster_bridge.partitions import partitions_of
 from advisor.dagster_bridge.private import DirectOpExecutionContext
 
 
@@ -17,9 +25,9 @@ def call_context(
     Args:
         run: What the op is told of its run.
         job: Its job, where there is one.
-        arguments: Resources, config, instance and mapping key.
+        arguments: Resources, config, instance, partition and mapping key.
     """
-    context = build_op_context(**arguments)
+    context = build_op_context(run_tags=run.tags, **arguments)
     context.__class__ = _CallContext
     context.__dict__["call_run"] = run
     context.__dict__["call_job"] = job
@@ -34,7 +42,7 @@ class _CallContext(DirectOpExecutionContext):
 
     @property
     def dagster_run(self) -> DagsterRun:
-        """A run that nobody else knows of."""
+        """A run that the temporary instance alone knows of."""
         return cast("DagsterRun", self.__dict__["call_run"])
 
     @property
@@ -48,6 +56,11 @@ class _CallContext(DirectOpExecutionContext):
         return self.dagster_run.run_id
 
     @property
+    def run_config(self) -> dict[str, object]:
+        """Its whole run config."""
+        return dict(self.dagster_run.run_config)
+
+    @property
     def job_name(self) -> str:
         """Its job's name."""
         return self.dagster_run.job_name
@@ -57,6 +70,14 @@ class _CallContext(DirectOpExecutionContext):
         """Its job, where there is one."""
         job = self.__dict__["call_job"]
         return cast("JobDefinition", job) if job is not None else super().job_def
+
+    @property
+    def partition_time_window(self) -> TimeWindow:
+        """Of the run's partition."""
+        partitions = partitions_of(self.__dict__["call_job"])
+        if isinstance(partitions, (TimeWindowPartitionsDefinition, MultiPartitionsDefinition)):
+            return partitions.time_window_for_partition_key(self.partition_key)
+        return super().partition_time_window
 
     @property
     def retry_number(self) -> int:

@@ -13,20 +13,28 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
-from uuid import uuid4
 
-from dagster import DagsterInstance, DagsterRun, OpDefinition, build_op_context, op
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    DagsterRunStatus,
+    OpDefinition,
+    build_op_context,
+    op,
+)
 
 from advisor.dagster_bridge.invocation.calls import PreparedCall
 from advisor.dagster_bridge.invocation.context import call_context
 from advisor.dagster_bridge.invocation.io_managers import StepValues
 from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
+from advisor.dagster_bridge.partitions import add_partition, key_for_context, run_tags
 from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
 from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, ResolvedRunConfig
 from advisor.dagster_bridge.structure import compute_function
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError
+from advisor.domain.run_identity import RunIdentity
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 _EMPTY_CALLS = 5
@@ -49,7 +57,7 @@ class Invocation:
     Made by ``open_invocation``, which also ends the resources.
 
     Attributes:
-        run: The run that the ops believe to be part of; nobody else knows of it.
+        run: The run that the ops believe to be part of; the temporary instance alone holds it.
         values: What steps give, through the ops' own IO managers.
     """
 
@@ -66,6 +74,17 @@ class Invocation:
     def ops(self) -> Mapping[str, OpDefinition]:
         """All ops of the job by handle; a bare op by its name."""
         return self.loaded.ops
+
+    @property
+    def tags(self) -> Mapping[str, str]:
+        """The run's, with those that the ops gave it through the instance."""
+        run = self.resources.instance.get_run_by_id(self.run.run_id)
+        return run.tags if run else {}
+
+    def add_tags(self, other: DagsterInstance) -> None:
+        """Tags that ops of the run gave it through another temporary instance."""
+        if (run := other.get_run_by_id(self.run.run_id)) is not None:
+            self.resources.instance.add_run_tags(run.run_id, run.tags)
 
     def start_resources(self) -> None:
         """Start the resources of the mapped ops, as a step does.
@@ -113,6 +132,7 @@ class Invocation:
             config=self._op_config(reference, definition),
             instance=self.resources.instance,
             mapping_key=key,
+            partition_key=key_for_context(self.loaded.job, self.description.partition),
         )
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
@@ -166,6 +186,7 @@ def open_invocation(
     storage_directory: Path,
     *,
     own_files_only: bool = False,
+    identity: RunIdentity | None = None,
 ) -> Iterator[Invocation]:
     """Make the target's ops callable; on leaving, resources end and stored values are removed.
 
@@ -175,20 +196,30 @@ def open_invocation(
         run_config: Config of ops and resources.
         storage_directory: Where a file IO manager writes; made if absent.
         own_files_only: Whether no IO manager of the project's own is exercised.
+        identity: Of the run that the calls seem to be of; None: one of its own.
 
     Raises:
         TargetError: The run config does not fit the job.
     """
     storage_directory.mkdir(parents=True, exist_ok=True)
     job = loaded.job
-    config = effective_run_config(job, run_config) if job else (run_config or {})
-    resolved = resolved_run_config(job, run_config, needed=True) if job else None
+    partition, identity = description.partition, identity or RunIdentity()
+    config = effective_run_config(job, run_config, partition) if job else (run_config or {})
+    resolved = resolved_run_config(job, config, needed=True) if job else None
     with ExitStack() as stack:
         stack.enter_context(calling_user_code())
         instance = stack.enter_context(DagsterInstance.ephemeral())
         resources = Resources(loaded, config.get("resources") or {}, instance, stack)
         job_name = description.job_name or description.mapped[0].name
-        run = DagsterRun(job_name=job_name, run_id=str(uuid4()), run_config=dict(config))
+        run = DagsterRun(
+            job_name=job_name,
+            run_id=identity.run_id,
+            run_config=dict(config),
+            tags={**run_tags(job, partition), **identity.tags},
+            status=DagsterRunStatus.STARTED,
+        )
+        instance.add_run(run)
+        add_partition(instance, job, partition)
         values = StepValues(resources, storage_directory, run.run_id, own_files_only)
         try:
             yield Invocation(loaded, description, config, resolved, run, resources, values)

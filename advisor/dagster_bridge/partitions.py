@@ -1,0 +1,97 @@
+"""The partition that a run is for: which one, its run config, and its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from dagster import (
+    DynamicPartitionsDefinition,
+    JobDefinition,
+    MultiPartitionsDefinition,
+    PartitionsDefinition,
+)
+
+from advisor.domain.errors import TargetError
+from advisor.domain.nearest import nearest_or_some
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+_PARTITION_TAG = "dagster/partition"
+
+
+def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
+    """The partition to run: the one asked for, else the last; None for an unpartitioned job.
+
+    Raises:
+        TargetError: The job has no such partition, or none at all, or an instance alone knows
+            its partitions and none was asked for.
+    """
+    partitions = partitions_of(job)
+    if job is None or partitions is None:
+        if job is not None and asked:
+            what = f"Job '{job.name}' is not partitioned."
+            raise TargetError(what, hint="Leave --partition out.")
+        return asked
+    try:
+        last = partitions.get_last_partition_key()
+    except Exception as error:
+        if asked:
+            return asked
+        raise TargetError(
+            f"The partitions of job '{job.name}' are kept in a Dagster instance, which is not "
+            "read here.",
+            hint="Name one of them with --partition KEY.",
+        ) from error
+    if last is None:
+        raise TargetError(f"Job '{job.name}' is partitioned, and has no partition yet.")
+    if asked and not partitions.has_partition_key(asked):
+        raise TargetError(
+            f"Job '{job.name}' has no partition '{asked}'.",
+            hint=nearest_or_some(asked, partitions.get_partition_keys(), "Its partitions"),
+        )
+    return asked or last
+
+
+def partitions_of(job: JobDefinition | None) -> PartitionsDefinition[str] | None:
+    """The partitions of a job, or those that its assets share."""
+    if job is None or job.partitions_def is not None:
+        return job.partitions_def if job else None
+    keys = job.asset_layer.selected_asset_keys if job.asset_layer else ()
+    shared = {job.asset_layer.get(key).partitions_def for key in keys} - {None}
+    return shared.pop() if len(shared) == 1 else None
+
+
+def partition_run_config(job: JobDefinition, partition: str | None) -> Mapping[str, Any]:
+    """The run config that the job's partitioned config gives for a partition; empty without."""
+    if partition is None or job.partitioned_config is None:
+        return {}
+    return job.get_run_config_for_partition_key(partition)
+
+
+def run_tags(job: JobDefinition | None, partition: str | None) -> dict[str, str]:
+    """The tags of a run of the job: its own, and those of the partition."""
+    tags = dict(job.run_tags) if job else {}
+    if partition:
+        tags[_PARTITION_TAG] = partition
+    if job is not None and partition and partitions_of(job) is not None:
+        tags |= job.get_tags_for_partition_key(partition, None)
+    return tags
+
+
+def key_for_context(job: JobDefinition | None, partition: str | None) -> str | None:
+    """The key as ``context.partition_key`` is: that of several dimensions tells each of them."""
+    partitions = partitions_of(job)
+    if partition and isinstance(partitions, MultiPartitionsDefinition):
+        return partitions.get_partition_key_from_str(partition)
+    return partition
+
+
+def add_partition(
+    instance: DagsterInstance, job: JobDefinition | None, partition: str | None
+) -> None:
+    """Make a dynamic partition known to a (temporary) instance."""
+    partitions = partitions_of(job)
+    if partition and isinstance(partitions, DynamicPartitionsDefinition) and partitions.name:
+        instance.add_dynamic_partitions(partitions.name, [partition])

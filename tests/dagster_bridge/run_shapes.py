@@ -1,0 +1,113 @@
+"""Jobs whose ops ask for what surrounds them in a run."""
+
+from datetime import datetime
+
+import dagster as dg
+
+DAYS = dg.StaticPartitionsDefinition(["mon", "tue"])
+GRID = dg.MultiPartitionsDefinition({"day": DAYS, "city": dg.StaticPartitionsDefinition(["rome"])})
+
+
+@dg.op(out=dg.DynamicOut(int))
+def two():
+    """Fan out."""
+    for n in range(2):
+        yield dg.DynamicOutput(n, mapping_key=f"n{n}")
+
+
+@dg.op
+def key_of(context: dg.OpExecutionContext, n: int) -> str:
+    """What a run of one partition knows."""
+    tag = context.get_tag("dagster/partition")
+    return f"{context.partition_key} {tag} {context.get_mapping_key()} {n}"
+
+
+@dg.job(partitions_def=DAYS, tags={"team": "a"})
+def by_key():
+    """Partitioned."""
+    two().map(key_of)
+
+
+@dg.op
+def join(v: list) -> list:
+    """Collect."""
+    return v
+
+
+@dg.graph_asset(partitions_def=DAYS)
+def rows():
+    """Partitioned, and an asset."""
+    return join(two().map(key_of).collect())
+
+
+@dg.op
+def cell_of(context: dg.OpExecutionContext, n: int) -> str:
+    """A partition of two dimensions."""
+    return f"{sorted(context.partition_key.keys_by_dimension.items())} {n}"
+
+
+@dg.job(partitions_def=GRID)
+def by_cell():
+    """Partitioned twice."""
+    two().map(cell_of)
+
+
+@dg.op
+def day_of(context: dg.OpExecutionContext, n: int) -> str:
+    """A window of time."""
+    return f"{context.partition_time_window.start:%Y-%m-%d} {n}"
+
+
+@dg.job(
+    partitions_def=dg.DailyPartitionsDefinition(
+        start_date=datetime(2024, 1, 1), end_date=datetime(2024, 1, 4)
+    )
+)
+def by_day():
+    """Partitioned by day."""
+    two().map(day_of)
+
+
+@dg.op(config_schema={"region": str})
+def config_of(context: dg.OpExecutionContext, n: int) -> str:
+    """Config that the partition gives."""
+    whole = context.run_config["ops"]["config_of"]["config"]["region"]
+    return f"{context.op_config['region']} {whole} {n}"
+
+
+@dg.static_partitioned_config(["eu", "us"])
+def of_region(key: str):
+    """Run config of a partition."""
+    return {"ops": {"config_of": {"config": {"region": key}}}}
+
+
+@dg.job(config=of_region)
+def by_region():
+    """Configured by partition."""
+    two().map(config_of)
+
+
+@dg.job(partitions_def=dg.DynamicPartitionsDefinition(name="shops"))
+def by_shop():
+    """Its partitions are in the instance."""
+    two().map(key_of)
+
+
+@dg.op(out=dg.DynamicOut(int))
+def tagging(context: dg.OpExecutionContext):
+    """Tags its run through the instance."""
+    context.instance.add_run_tags(context.run_id, {"items": "2"})
+    yield from two()
+
+
+@dg.op
+def tag_of(context: dg.OpExecutionContext, n: int) -> str:
+    """Looks its run up."""
+    run = context.instance.get_run_by_id(context.run_id)
+    return f"{run.tags['items']} {run.tags['team']} {run.job_name} {run.status.value} {n}"
+
+
+@dg.job(tags={"team": "a"})
+def looked_up():
+    """Its run is looked up."""
+    tagging().map(tag_of)

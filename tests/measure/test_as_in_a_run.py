@@ -1,0 +1,90 @@
+"""What is measured gives what a run of Dagster gives, item by item."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, JobDefinition
+
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.errors import TargetError
+from advisor.measure.orders import Assignment
+from advisor.measure.session import Session, session
+
+SHAPES = Path(__file__).parent.parent / "dagster_bridge"
+
+
+def loaded_job(name: str):
+    return load_target(parse_target(f"run_shapes:{name}", working_directory=SHAPES))
+
+
+@pytest.fixture
+def opened(tmp_path: Path):
+    def open_session(name: str, partition: str | None = None):
+        loaded = loaded_job(name)
+        described = describe(loaded, None, partition)
+        assignment = Assignment(described, None, str(tmp_path), None, 10, 60.0)
+        return session(assignment, loaded=loaded)
+
+    return open_session
+
+
+def values(opened: Session) -> list[object]:
+    return [opened.call_chain(item) for item in range(len(opened.drawn.keys))]
+
+
+def values_of_run(job: JobDefinition, op: str, **asked: object) -> list[object]:
+    with DagsterInstance.ephemeral() as instance:
+        instance.add_dynamic_partitions("shops", ["north"])
+        result = job.execute_in_process(instance=instance, **asked)
+    return list(result.output_for_node(op).values())
+
+
+@pytest.mark.parametrize(
+    ("name", "last", "other"),
+    [
+        ("by_key", "tue", "mon"),
+        ("by_cell", "rome|tue", "rome|mon"),
+        ("by_day", "2024-01-03", "2024-01-02"),
+        ("by_region", "us", "eu"),
+    ],
+)
+def test_a_partition_is_there_as_in_a_run_and_the_last_one_by_default(
+    name: str, last: str, other: str, opened
+) -> None:
+    loaded = loaded_job(name)
+    op = describe(loaded).mapped[0].handle
+    for asked, key in ((None, last), (other, other)):
+        with opened(name, asked) as calls:
+            assert values(calls) == values_of_run(loaded.job, op, partition_key=key)
+
+
+def test_a_partition_of_an_asset_and_one_that_only_the_instance_knows(opened) -> None:
+    with opened("rows", "mon") as calls:
+        assert values(calls) == ["mon mon n0 0", "mon mon n1 1"]
+    with opened("by_shop", "north") as calls:
+        run = values_of_run(loaded_job("by_shop").job, "key_of", partition_key="north")
+        assert values(calls) == run
+    with pytest.raises(TargetError, match="--partition KEY"):
+        describe(loaded_job("by_shop"))
+
+
+def test_a_partition_that_is_not_there_is_refused() -> None:
+    with pytest.raises(TargetError, match="Did you mean mon"):
+        describe(loaded_job("by_key"), None, "mo")
+    with pytest.raises(TargetError, match="not partitioned"):
+        describe(loaded_job("looked_up"), None, "mon")
+
+
+def test_the_run_is_looked_up_with_its_tags_and_is_one_for_all_processes(
+    opened, tmp_path: Path
+) -> None:
+    run = values_of_run(loaded_job("looked_up").job, "tag_of")
+    with opened("looked_up") as calls:
+        assert values(calls) == run
+    drawn, assignment = calls.drawn, calls.assignment
+    with session(assignment, drawn=drawn) as another:
+        assert values(another) == run
+        assert another.invocation.run.run_id == calls.invocation.run.run_id
