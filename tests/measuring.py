@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from advisor.domain.workload import WorkloadProfile
 from advisor.measure.budget import Budget
-from advisor.measure.op_profile import measure
+from advisor.measure.later_calls import hotspot_calls
+from advisor.measure.op_profile import (
+    begin,
+    measured_workload,
+    note_what_is_less_certain,
+    open_parts,
+)
 from advisor.measure.profile_request import ProfileRequest
 from advisor.measure.progress import silent
 from advisor.measure.scouting import scout
@@ -12,6 +18,15 @@ from advisor.measure.workspace import workspace
 
 
 def profile_workload(request: ProfileRequest, budget_s=60.0, progress=silent) -> WorkloadProfile:
+    """All that can be measured of it, as far as the budget goes, as ``--spend-budget`` does."""
     budget = Budget(budget_s)
     with workspace():
-        return measure(scout(request, budget, budget.on_bar(progress)))
+        campaign = scout(request, budget, budget.on_bar(progress), steady_se=0.0)
+        while part := next((p for p in parts_of(campaign) if budget.fits(p.cost_s, p.name)), None):
+            begin(campaign, part)
+        note_what_is_less_certain(campaign)
+        return measured_workload(campaign)
+
+
+def parts_of(campaign):
+    return [*hotspot_calls(campaign), *open_parts(campaign)]

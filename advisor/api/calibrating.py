@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
-from dataclasses import replace
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from typing import TYPE_CHECKING
 
 from advisor.api.discovering import import_target
 from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
-from advisor.domain.host import HostProfile
+from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.options import WorkloadOptions
+from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
@@ -18,7 +23,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.measure.calibration import CalibrationSubject
+    from advisor.measure.calibration.subject import Probe
+    from advisor.measure.campaign import Part
     from advisor.measure.progress import Progress
+
+MOST_MOMENTS = 3
+"""Further tiny runs of one method in one profile."""
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
 
@@ -105,13 +115,45 @@ def calibrated_host(
     return _keep(subject, host or calibrate(subject, budget_s=budget_s, on_progress=progress))
 
 
-def refreshed_host(
-    subject: CalibrationSubject, host: HostProfile, *, budget_s: float, progress: Progress
-) -> HostProfile:
-    """The calibration with more runs at another moment, as far as the time reaches; cached."""
-    from advisor.measure.calibration import refresh
+@dataclass
+class HostCalibration:
+    """The host's calibration while a profile is made: more runs of a method where they matter."""
 
-    return _keep(subject, refresh(subject, host, budget_s=budget_s, on_progress=progress))
+    subject: CalibrationSubject
+    profile: HostProfile
+    cut_off_s: Callable[[], float] = lambda: math.inf
+    _attempts: Counter[str] = field(default_factory=Counter)
+
+    @cached_property
+    def overhead(self) -> OverheadModel:
+        """Fitted to the calibration as it is."""
+        from advisor.model.fit import fit_overhead
+
+        return fit_overhead(self.profile)
+
+    def open_parts(self, methods: Sequence[str]) -> list[Part]:
+        """One more run of each of the methods, at this moment."""
+        from advisor.measure.calibration import expected_s, longest_ago_first
+
+        return [
+            self._part(PartKind.MOMENT, probe, expected_s(probe, self.profile))
+            for probe in longest_ago_first(self.profile)
+            if probe.method in methods and self._attempts[probe.method] < MOST_MOMENTS
+        ]
+
+    def _part(self, kind: PartKind, probe: Probe, cost_s: float) -> Part:
+        from advisor.measure.campaign import Part
+
+        name = f"one more tiny run: {probe.method.replace('_', ' ')}"
+        return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
+
+    def _run(self, probe: Probe) -> None:
+        from advisor.measure.calibration import with_run
+
+        self._attempts[probe.method] += 1
+        more = with_run(self.subject, self.profile, probe, timeout_s=self.cut_off_s())
+        self.profile = _keep(self.subject, more)
+        vars(self).pop("overhead", None)
 
 
 def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:

@@ -1,17 +1,19 @@
-"""The main job: discover, scout, calibrate, measure, fit, advise, settle, save."""
+"""The main job: discover, scout, calibrate, measure until it is settled, advise, save."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
     CALIBRATION_S,
+    HostCalibration,
     calibrated_host,
     calibration_s,
-    refreshed_host,
     subject_of,
     target_of,
 )
@@ -19,9 +21,9 @@ from advisor.api.discovering import config_refusal, discover_target, static_erro
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import ProfileError, TargetError
-from advisor.domain.measured import Measured
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
+from advisor.domain.stopping import StopReason
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
@@ -29,48 +31,44 @@ if TYPE_CHECKING:
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile
-    from advisor.domain.verification import Verification
+    from advisor.domain.standing import Standing
+    from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
-    from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.planned_calls import ExecutionPlan
     from advisor.measure.profile_request import ProfileRequest
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile
 
-CALLS_SHARE = 0.6
-"""Of the budget, for the op where the host's calibration is cached; the rest refreshes that."""
-
-LEAST_CALIBRATION_S = 20.0
-"""A calibration gets at least this much, however little of the budget is left."""
-
-REFRESH_S = 6.0
-"""With less than this left, the calibration is not refreshed."""
-
 
 def profile(
     request: ProfileOptions,
     progress: Progress | None = None,
     announce: Callable[[str], None] = lambda _text: None,
+    watch: Callable[[Standing], None] = lambda _standing: None,
 ) -> ProfileOutcome:
-    """Measure a workload and advise.
+    """Measure a workload until its advice is settled, and advise.
 
     Args:
         request: What is asked.
         progress: Told what is being done.
         announce: Told, before any of the user's ops is called, which are and how often; what it
             raises ends the call before any of them is.
+        watch: Told how things stand, from the first answer on.
+
+    Returns:
+        The advice; also where a ``KeyboardInterrupt`` ended the measuring after its first answer.
 
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
+    from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
     from advisor.measure.budget import Budget
-    from advisor.measure.op_profile import measure
     from advisor.measure.progress import silent
     from advisor.measure.scouting import scout
-    from advisor.model.fit import fit_overhead
+    from advisor.measure.tuning import STEADY_SE
     from advisor.store import with_advice
 
     discovery = _discovered(request, progress or silent)
@@ -79,26 +77,48 @@ def profile(
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
         subject = subject_of(description.target)
-        host_s = _calibration_s(request, subject)
-        budget = Budget(request.measure.budget_s, CALLS_SHARE if host_s < CALIBRATION_S else 1.0)
+        budget = Budget(request.measure.budget_s)
         tell = budget.on_bar(progress or silent)
-        budget.allot(host_s=host_s)
-        campaign = scout(asked, budget, tell)  # the op works: only now is the host worth its time
-        host = _calibrated(request, subject, budget.beside_calls_s(campaign.scouting_s), tell)
-        budget.allot(calls_spent_s=campaign.scouting_s)
-        workload = measure(campaign)
-        host = _refreshed(subject, host, budget, tell)
-        measured = Measured(
-            description=description,
-            workload=workload,
-            host=host,
-            overhead=fit_overhead(host),
-            verifications=_earlier_runs(request, host, description),
+        steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
+        campaign = scout(asked, budget, tell, steady_se)
+        # the op works: only now is the host worth its time
+        host = HostCalibration(
+            subject, _calibrated(request, subject, budget.left_s, tell), lambda: budget.cut_off_s
         )
-        saved = with_advice(measured, advise(measured, request.advise))
-        if _may_settle(request, description):
-            saved = settled(saved, request.advise, discovery.run_config, budget, tell)
-    return _saved(request, replace(saved, advice=_checked(saved, discovery, budget.spent_s)))
+        earlier = _earlier(request, host.profile, description)
+        measuring = Measuring(
+            campaign,
+            host,
+            request.advise,
+            request.measure,
+            verifications=earlier.verifications if earlier else (),
+            watch=watch,
+        )
+        if earlier:
+            measuring.go_on_from(earlier.workload)
+        end = measuring.until_settled()
+        with _uninterrupted():
+            measured = measuring.measured()
+            saved = with_advice(measured, advise(measured, request.advise))
+        if end.reason is StopReason.SETTLED and _may_settle(request, description):
+            with suppress(KeyboardInterrupt):
+                saved = settled(saved, request.advise, discovery.run_config, budget, tell)
+    with _uninterrupted():
+        return _saved(request, replace(saved, advice=_checked(saved, discovery, end)))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Without Ctrl-C for the second that the end takes: it would lose what was measured."""
+    try:
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    except ValueError:  # not the main thread, which gets no Ctrl-C
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def plan(request: ProfileOptions) -> list[str]:
@@ -112,7 +132,7 @@ def plan(request: ProfileOptions) -> list[str]:
     errors = static_errors(discovery)
     host_s = _calibration_s(request, subject_of(discovery.description.target))
     if not host_s:
-        host = "The host's calibration is used and refreshed."
+        host = "The host's calibration is used; more runs are added where they matter."
     elif host_s < CALIBRATION_S:
         host = "The host is known; what depends on this module takes one tiny Dagster run, "
         host += f"about {seconds(host_s)}."
@@ -207,37 +227,28 @@ def _calibrated(
     return calibrated_host(
         subject,
         recalibrate=request.measure.recalibrate,
-        budget_s=max(budget_s, LEAST_CALIBRATION_S),
+        budget_s=budget_s,
         progress=lambda message, _share: progress(f"measuring this host: {message}", None),
     )
 
 
-def _refreshed(
-    subject: CalibrationSubject, host: HostProfile, budget: Budget, progress: Progress
-) -> HostProfile:
-    """The host with more runs at another moment, where time is left."""
-    if budget.left_s <= REFRESH_S:
-        return host
-    return refreshed_host(subject, host, budget_s=budget.left_s, progress=progress)
-
-
-def _earlier_runs(
+def _earlier(
     request: ProfileOptions, host: HostProfile, description: WorkloadDescription
-) -> tuple[Verification, ...]:
-    """Real runs in an earlier profile on this host, as long as the code of the ops is the same."""
+) -> SavedProfile | None:
+    """An earlier profile on this host, as long as the code of the ops is the same."""
     from advisor import store
 
     path = store.profile_path(request.profiles.folder, host.facts.id, description.target)
     try:
         earlier = store.read(path)
     except ProfileError:
-        return ()
+        return None
     before = [op.reference.source_hash for op in earlier.description.mapped]
     now = [op.reference.source_hash for op in description.mapped]
-    return earlier.verifications if before == now else ()
+    return earlier if before == now and None not in now else None
 
 
-def _checked(saved: SavedProfile, discovery: Discovery, cost_s: float) -> Advice:
+def _checked(saved: SavedProfile, discovery: Discovery, end: MeasuringEnd) -> Advice:
     """The advice with the findings of the static rules, once Dagster has taken its run config.
 
     Raises:
@@ -270,7 +281,8 @@ def _checked(saved: SavedProfile, discovery: Discovery, cost_s: float) -> Advice
         advice,
         warnings=run_checks(facts),
         notes=advice.notes + notes,
-        measured_cost_s=cost_s,
+        measured_cost_s=end.spent_s,
+        measuring=end,
     )
 
 

@@ -38,6 +38,7 @@ from advisor.model.prediction import Predictor
 from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
 from advisor.model.setting import Setting
+from advisor.model.stopping import Found
 from advisor.model.ways import (
     Obstacles,
     WaysToRun,
@@ -115,7 +116,12 @@ def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = T
     """
     advice = advise(saved, options, snippets=snippets)
     earlier = saved.advice
-    return replace(advice, warnings=earlier.warnings, measured_cost_s=earlier.measured_cost_s)
+    return replace(
+        advice,
+        warnings=earlier.warnings,
+        measured_cost_s=earlier.measured_cost_s,
+        measuring=earlier.measuring,
+    )
 
 
 def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True) -> Advice:
@@ -130,12 +136,22 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
     predictor, ways = _predictor(measured, options)
-    result = _in_words(_searched(measured, options, predictor, ways), predictor.setting, measured)
+    result = _in_words(_search(measured, options, predictor, ways), predictor.setting, measured)
     advice = _advice_of(result, predictor, ways, measured, options)
     return replace(advice, snippets=snippets_of(measured, advice)) if snippets else advice
 
 
-def _searched(
+def searched(measured: Measured, options: AdviseOptions) -> Found:
+    """What an advice would choose, without any words.
+
+    Raises:
+        DynadviseError: As :func:`advise`.
+    """
+    predictor, ways = _predictor(measured, options)
+    return Found(_search(measured, options, predictor, ways), predictor)
+
+
+def _search(
     measured: Measured, options: AdviseOptions, predictor: Predictor, ways: WaysToRun
 ) -> SearchResult:
     """The search's result; with chains depth first as well, where tags can make them so."""

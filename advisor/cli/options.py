@@ -229,7 +229,19 @@ measure_options = grouped(
         type=NUMBER,
         metavar="SECONDS",
         default=setting("budget_s", MeasureOptions().budget_s),
-        help="How long the measuring may take in all (default: 60).",
+        help="The most that the measuring may take in all (default: 60).",
+    ),
+    click.option(
+        "--precision",
+        type=SHARE,
+        metavar="SHARE",
+        help="Measure until the advised way's interval is within this share of its median (15%).",
+    ),
+    click.option("--fast", is_flag=True, help="A first answer only, without hot spots."),
+    click.option(
+        "--spend-budget",
+        is_flag=True,
+        help="Use the whole budget (default: end when the advice is settled).",
     ),
     click.option(
         "--allow-side-effects/--no-allow-side-effects",

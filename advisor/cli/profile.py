@@ -16,6 +16,7 @@ from advisor.domain.options import (
     ProfilesOptions,
     WorkloadOptions,
 )
+from advisor.domain.stopping import StopReason
 
 
 @click.command("profile")
@@ -64,14 +65,20 @@ def command(
     if dry_run:
         state.write("\n".join(profile.plan(request)) + "\n", output)
         return
+    options.refuse(measure.fast and measure.spend_budget, "--fast does not spend a budget.")
     if output is not None:
         _check_writable(output)
-    with state.progress() as progress:
-        if from_runs:
-            outcome = profile.profile_from_runs(request, options.instance_of(instance), from_runs)
-        else:
-            agreed = True if yes or measure.allow_side_effects is not None else None
-            outcome = profile.profile(request, progress, announcing(state, agreed))
+    agreed = True if yes or measure.allow_side_effects is not None else None
+    try:
+        with state.progress() as progress:
+            if from_runs:
+                home = options.instance_of(instance)
+                outcome = profile.profile_from_runs(request, home, from_runs)
+            else:
+                outcome = profile.profile(request, progress, announcing(state, agreed))
+    except KeyboardInterrupt:
+        state.say("Nothing measured yet: there is no advice, and nothing was saved.")
+        raise
     emitted = None
     if emit:
         from advisor.api.emitting import snippet_as
@@ -80,6 +87,9 @@ def command(
     from advisor.cli.showing import show_advice
 
     show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)
+    end = outcome.advice.measuring
+    if end is not None and end.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt
 
 
 def _check_writable(output: Path) -> None:

@@ -11,6 +11,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Interval, Spread
+from advisor.domain.stopping import MeasuringEnd
 from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.workload import Hotspot, WorkKind
 
@@ -198,6 +199,7 @@ class Advice:
         cautions: What must be read before the advice is followed.
         limits: How many workers were seen to work, by kind, as far as they were probed.
         untried: The best way that may be faster but was not tried, or not checked.
+        measuring: How the measuring ended; None where nothing was measured for it.
     """
 
     target: str
@@ -228,6 +230,7 @@ class Advice:
     limits: tuple[WorkerLimit, ...] = ()
     untried: Prediction | None = None
     own_way: Candidate | None = None
+    measuring: MeasuringEnd | None = None
 
     @property
     def runner_up(self) -> Prediction | None:

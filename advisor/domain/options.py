@@ -83,6 +83,10 @@ class MeasureOptions:
         item_timeout_s: Longest that one item may take before it counts as hung.
         flamegraph: Where to write pyinstrument's HTML.
         recalibrate: Whether to measure the host again though a calibration is cached.
+        precision: Half the width that the advised way's interval shall have at most, over its
+            median; None: what the machine's noise allows without further runs.
+        fast: Whether to end with the first answer.
+        spend_budget: Whether to use the whole budget, also once the advice is settled.
     """
 
     samples: int | None = None
@@ -94,6 +98,9 @@ class MeasureOptions:
     item_timeout_s: float = 300.0
     flamegraph: Path | None = None
     recalibrate: bool = False
+    precision: float | None = None
+    fast: bool = False
+    spend_budget: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass, field
+from statistics import fmean
 
 from advisor.measure.progress import Progress
 
@@ -11,34 +13,26 @@ ADVISING_SHARE = 0.05
 """Of the budget, for the search over what was measured, and for parts that take longer than they
 should."""
 
-LEAST_CALLS_S = 12.0
-"""The op gets at least this much, however long the host's calibration takes."""
-
 COSTS_MORE = 1.2
 """Parts are expected to cost this many times their estimate, so that the budget is not passed."""
+
+OVERRUN_SHARE = 0.05
+"""Of the budget, by which a part under way may pass it before it is cut off."""
 
 
 @dataclass
 class Budget:
-    """Seconds for all of a measurement, and those of them for the calls of the user's ops.
+    """Seconds for all of a measurement.
 
     Attributes:
         asked_s: What the user gave.
-        calls_share: Of what the host leaves, for calls.
-        calls_s: For calls in all; `allot` sets it, everything is theirs until then.
         left_out: Parts that no longer fitted, in order.
     """
 
     asked_s: float
-    calls_share: float = 1.0
-    calls_s: float = field(init=False)
     left_out: list[str] = field(default_factory=list)
     _began_s: float = field(default_factory=time.monotonic)
-    _calls_end_s: float = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.calls_s = self.asked_s
-        self._calls_end_s = self._began_s + self.asked_s
+    _loads: list[float] = field(default_factory=list)
 
     @property
     def spent_s(self) -> float:
@@ -50,24 +44,19 @@ class Budget:
         """For measuring; without what the search needs."""
         return (1.0 - ADVISING_SHARE) * self.asked_s - self.spent_s
 
-    def beside_calls_s(self, calls_spent_s: float) -> float:
-        """What is left without the least that calls must get."""
-        return self.left_s - max(0.0, LEAST_CALLS_S - calls_spent_s)
+    @property
+    def cut_off_s(self) -> float:
+        """Seconds until a part under way is cut off: a loaded machine must not pass the budget."""
+        return max(1.0, (1.0 + OVERRUN_SHARE) * self.asked_s - self.spent_s)
 
-    def allot(self, *, host_s: float = 0.0, calls_spent_s: float = 0.0) -> None:
-        """Give calls their share of what is left from now on.
-
-        Args:
-            host_s: Seconds that the host will take beside them.
-            calls_spent_s: What calls took already; it is part of their share.
-        """
-        share_s = self.calls_share * (calls_spent_s + self.left_s - host_s)
-        self.calls_s = min(self.asked_s, max(LEAST_CALLS_S, share_s))
-        self._calls_end_s = time.monotonic() + self.calls_s - calls_spent_s
+    @property
+    def is_over(self) -> bool:
+        """Whether all of it is spent."""
+        return self.spent_s >= self.asked_s
 
     def fits(self, cost_s: float, part: str) -> bool:
-        """Whether a part of the calls may start; what may not is remembered as left out."""
-        if time.monotonic() + COSTS_MORE * cost_s <= self._calls_end_s:
+        """Whether a part may start; what may not is remembered as left out."""
+        if COSTS_MORE * cost_s <= self.left_s:
             return True
         if part not in self.left_out:
             self.left_out.append(part)
@@ -77,6 +66,17 @@ class Budget:
         """``progress`` with the share of the budget that is spent, whatever is being done."""
 
         def show(message: str, _share: float | None = None) -> None:
+            self.note_load()
             progress(message, min(0.99, self.spent_s / self.asked_s))
 
         return show
+
+    def note_load(self) -> None:
+        """Remember the machine's load of the last minute, where the system tells it."""
+        if hasattr(os, "getloadavg"):
+            self._loads.append(os.getloadavg()[0])
+
+    @property
+    def load(self) -> float | None:
+        """The machine's mean load while measuring; None where the system does not tell."""
+        return fmean(self._loads) if self._loads else None

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import statistics
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from advisor.domain.stopping import Unknown
 from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.budget import Budget
@@ -20,9 +22,17 @@ from advisor.measure.tuning import MUCH_MEMORY_BYTES, SHORT_S, WARM_UP
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One thing that may be measured: its name, about what it costs, and how to do it."""
+    """One thing that may be measured.
+
+    Attributes:
+        name: For people.
+        tells: What it would tell.
+        cost_s: About how long it takes.
+        run: Does it.
+    """
 
     name: str
+    tells: Unknown
     cost_s: float
     run: Callable[[], None]
 
@@ -39,6 +49,10 @@ class Campaign:
         start_s: Seconds until a fresh process is ready to call an op.
         first, preloaded, later, limited: Runs of the chain: the first of their process, those with
             their imports done before, later ones, and later ones with one thread per item.
+        attempts: How often each part was begun, here and in the profile that is continued; one
+            that gave nothing is not tried for ever.
+        known_items: Items, by their places among all, that the continued profile has calls of.
+        preloadable: What of the first call's imports may be preloaded; None: not looked at yet.
     """
 
     children: Children
@@ -47,7 +61,9 @@ class Campaign:
     confined: bool
     start_s: float
     scouting_s: float
-    preloadable: Preloadable = field(default_factory=lambda: Preloadable((), {}))
+    preloadable: Preloadable | None = None
+    known_items: frozenset[int] = frozenset()
+    attempts: Counter[Unknown] = field(default_factory=Counter)
     first: list[ChainRun] = field(default_factory=list)
     preloaded: list[ChainRun] = field(default_factory=list)
     later: list[ChainRun] = field(default_factory=list)

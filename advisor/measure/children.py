@@ -20,6 +20,10 @@ from advisor.measure.tuning import (
 )
 
 
+class CutOffError(Exception):
+    """A part under way was ended, since the budget was passed."""
+
+
 class Notes(dict[str, None]):
     """Sentences for the user, each once, in the order in which they came up."""
 
@@ -76,14 +80,20 @@ class Children:
         *,
         environment: Mapping[str, str] | None = None,
         messages: list[Mapping[str, object]] | None = None,
+        whatever_it_takes: bool = False,
     ) -> ChildResult:
-        """Call ``function`` of this room in a child; what it sends goes to ``messages``."""
-        request = self.request
+        """Call ``function`` of this room in a child; what it sends goes to ``messages``.
+
+        Raises:
+            CutOffError: The budget was passed meanwhile; ``whatever_it_takes`` goes on then.
+        """
+        request, budget = self.request, self.budget
+        timeout_s = LOADING_S + 2 * budget.asked_s + request.item_timeout_s
         limit_bytes = int(CHILD_MEMORY_SHARE * host_facts().memory_bytes)
         result = run_in_child(
             f"advisor.measure.{function}",
             argument,
-            timeout_s=LOADING_S + 2 * self.budget.calls_s + request.item_timeout_s,
+            timeout_s=timeout_s if whatever_it_takes else min(timeout_s, budget.cut_off_s),
             memory_limit_bytes=request.memory_limit_bytes or limit_bytes,
             target=request.description.target,
             environment=environment,
@@ -92,6 +102,8 @@ class Children:
         failure = result.failure
         if failure and request.teardown and failure.kind in ("killed", "hung", "memory"):
             self._teardown()
+        if failure and failure.kind == "hung" and budget.is_over and not whatever_it_takes:
+            raise CutOffError
         return result
 
     def _teardown(self) -> None:

@@ -162,7 +162,7 @@ def probe(order: ProbeOrder) -> Probed:
             probes.append(passes.probe(workers))
             send_progress({"probe": asdict(probes[-1]), "executions": passes.executions})
             last_s = time.perf_counter() - started
-            if _harmed(probes):
+            if harmed(probes):
                 break
         executions = passes.executions + pool.warmed
         return Probed(tuple(probes), executions, pool.forked_rss_bytes)
@@ -180,7 +180,7 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
-def _harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
+def harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
     """Whether the last probe failed, gave other results, or got less done than one before."""
     last = probes[-1]
     if last.failed or last.comparison.agreement is Agreement.DIFFERS:

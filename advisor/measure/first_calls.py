@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast
 
+from advisor.domain.stopping import PartKind, Unknown
 from advisor.measure.campaign import Campaign, Part
 from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, Preloadable
 from advisor.measure.orders import FirstCalled, FirstCallOrder
-from advisor.measure.tuning import FRESH_PLACES
+from advisor.measure.tuning import FRESH_PLACES, FRESH_PROCESSES
+
+FIRST_CALL, PRELOADED_CALL = Unknown(PartKind.FIRST_CALL), Unknown(PartKind.PRELOADED_CALL)
 
 
-def check_preload(campaign: Campaign) -> Preloadable:
+def preloadable(campaign: Campaign) -> Preloadable:
     """What of the first call's imports may be preloaded, and whether a fork is safe."""
+    if campaign.preloadable is None:
+        campaign.preloadable = _checked(campaign)
+    return campaign.preloadable
+
+
+def is_preload_known(campaign: Campaign) -> bool:
+    """Whether that takes no time to say."""
+    scouted = campaign.scouted
+    return campaign.preloadable is not None or (scouted.forkable and not scouted.imported)
+
+
+def _checked(campaign: Campaign) -> Preloadable:
     scouted, children = campaign.scouted, campaign.children
     target, modules = campaign.request.description.target, scouted.imported
     if not modules and scouted.forkable:
@@ -28,31 +43,26 @@ def check_preload(campaign: Campaign) -> Preloadable:
     return cast("Preloadable", result.value)
 
 
-def first_calls(campaign: Campaign, count: int, *, from_place: int) -> Iterator[Part]:
-    """So many more first calls, each in a fresh process on another item."""
+def first_calls(campaign: Campaign) -> Iterator[Part]:
+    """One more first call, in a fresh process on another item."""
+    place = campaign.attempts[FIRST_CALL]
     if campaign.confined or not (campaign.repeatable or campaign.request.each_item_once):
         return
-    for turn in range(count):
-        item = _fresh_item(campaign, from_place + turn)
-        if item is not None:
-            yield _part(campaign, "more first calls", item, ())
+    item = _fresh_item(campaign, place)
+    if place + 1 < FRESH_PROCESSES and item is not None:
+        yield _part(campaign, FIRST_CALL, partial(_call, campaign, item, preload=False))
 
 
-def preloaded_calls(campaign: Campaign, places: Sequence[int | None]) -> Iterator[Part]:
-    """The first calls again, on the same items, with their imports done before.
-
-    Args:
-        campaign: What was measured so far.
-        places: As for the first calls; None is the first child's.
-    """
-    safe = campaign.preloadable.safe
-    if not safe or not campaign.repeatable:
+def preloaded_calls(campaign: Campaign) -> Iterator[Part]:
+    """The first calls again, on the same items, with their imports done before."""
+    place = campaign.attempts[PRELOADED_CALL]
+    if not campaign.repeatable or place >= FRESH_PROCESSES or campaign.confined:
         return
-    for place in places:
-        first = campaign.scouted.first.item
-        item = first if place is None else _fresh_item(campaign, place)
-        if item is not None:
-            yield _part(campaign, "first calls with their imports preloaded", item, safe)
+    if is_preload_known(campaign) and not preloadable(campaign).safe:
+        return
+    item = campaign.scouted.first.item if place == 0 else _fresh_item(campaign, place - 1)
+    if item is not None:
+        yield _part(campaign, PRELOADED_CALL, partial(_call, campaign, item, preload=True))
 
 
 def _fresh_item(campaign: Campaign, place: int) -> int | None:
@@ -71,15 +81,20 @@ def _fresh_item(campaign: Campaign, place: int) -> int | None:
     return others[min(len(others) - 1, int(share * len(others)))]
 
 
-def _part(campaign: Campaign, name: str, item: int, preload: tuple[str, ...]) -> Part:
+def _part(campaign: Campaign, tells: Unknown, run: Callable[[], None]) -> Part:
     cost_s = campaign.start_s + campaign.scouted.first.wall_s
-    return Part(name, cost_s, partial(_call, campaign, item, preload))
+    if tells == PRELOADED_CALL and not is_preload_known(campaign):
+        cost_s += campaign.start_s
+    return Part(tells.kind.value, tells, cost_s, run)
 
 
-def _call(campaign: Campaign, item: int, preload: tuple[str, ...]) -> None:
+def _call(campaign: Campaign, item: int, *, preload: bool) -> None:
+    safe = preloadable(campaign).safe if preload else ()
+    if preload and not safe:
+        return
     children = campaign.children
     campaign.touch_memory()
-    order = FirstCallOrder(children.assignment, campaign.scouted.drawn, item, preload)
+    order = FirstCallOrder(children.assignment, campaign.scouted.drawn, item, safe)
     result = children.run("calls:first_call", order)
     if result.failure is not None:
         children.failed_again(result.failure)

@@ -11,6 +11,7 @@ import mmap
 import time
 from collections.abc import Iterator
 
+from advisor.domain.stopping import SLOW_TOUCH_BYTE_S, PartKind, Unknown
 from advisor.measure.campaign import Campaign, Part, peak_bytes
 from advisor.measure.tuning import MUCH_MEMORY_BYTES
 
@@ -18,8 +19,7 @@ MOST_BYTES = 1 << 30
 """Touched for this: enough that what happens to be in use lately does not decide."""
 
 BLOCK_BYTES = 32 << 20
-SLOW_BYTE_S = 5 / (1 << 30)
-"""As seen on a virtual machine with free page reporting; for the announced cost alone."""
+FIRST_TOUCH = Unknown(PartKind.FIRST_TOUCH)
 
 
 def first_touch(campaign: Campaign) -> Iterator[Part]:
@@ -27,7 +27,8 @@ def first_touch(campaign: Campaign) -> Iterator[Part]:
     samples = [sample for run in campaign.scouted.typical for sample in run.samples]
     moved_bytes = max(sample.input_bytes + sample.output_bytes for sample in samples)
     wanted_bytes = campaign.items * moved_bytes + peak_bytes(campaign.scouted)
-    if wanted_bytes < MUCH_MEMORY_BYTES or not hasattr(mmap, "MAP_POPULATE"):
+    is_much = wanted_bytes >= MUCH_MEMORY_BYTES and hasattr(mmap, "MAP_POPULATE")
+    if not is_much or campaign.attempts[FIRST_TOUCH]:
         return
     size_bytes = min(wanted_bytes, MOST_BYTES, campaign.children.memory_bytes // 4)
 
@@ -36,7 +37,7 @@ def first_touch(campaign: Campaign) -> Iterator[Part]:
         if isinstance(result.value, float):
             campaign.first_touch_byte_s = result.value
 
-    yield Part("memory touched for the first time", size_bytes * SLOW_BYTE_S, run)
+    yield Part(FIRST_TOUCH.kind.value, FIRST_TOUCH, size_bytes * SLOW_TOUCH_BYTE_S, run)
 
 
 def extra_byte_s(size_bytes: int) -> float:

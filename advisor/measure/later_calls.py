@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from typing import cast
 
+from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.work_kind import mostly_waits
 from advisor.measure.campaign import (
     Campaign,
@@ -19,54 +20,75 @@ from advisor.measure.campaign import (
     typical_s,
 )
 from advisor.measure.hotspots import HotspotOrder, HotspotResult
-from advisor.measure.orders import MOST_CALLS, ChainRun, LaterCalled, LaterCallsOrder
+from advisor.measure.imports import SINGLE_THREADED_BLAS
+from advisor.measure.orders import MOST_CALLS, ChainRun, LaterCalled, LaterCallsOrder, Scouted
 from advisor.measure.tuning import (
     FEWEST_LIKE_CALLS,
     HOTSPOT_S,
-    HOTSPOT_SHARE,
     MOMENT_S,
+    MOMENTS,
+    MOST_TURNS,
     STEADY_CPU,
 )
 
+SAMPLES, ONE_THREAD = Unknown(PartKind.SAMPLES), Unknown(PartKind.ONE_THREAD)
+HOT_SPOTS = Unknown(PartKind.HOT_SPOTS)
 _MOST_ITEMS = 20  # under pyinstrument
 _FINE_S = 0.05  # an item shorter than this needs the finer of pyinstrument's intervals
 
 
-def later_calls(
-    campaign: Campaign,
-    *,
-    seed: int,
-    name: str = "later calls at another moment",
-    into: list[ChainRun] | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Iterator[Part]:
-    """Later calls at another moment: a shared machine computes at another speed then.
+def more_samples(campaign: Campaign) -> Iterator[Part]:
+    """Items that were not called yet; then those that compute, at other moments.
 
-    Args:
-        campaign: What was measured so far.
-        seed: Of the items' order.
-        name: Of the part.
-        into: Where the runs go; None: to the other later calls.
-        environment: Of the process.
+    A shared machine computes at another speed then.
     """
     scouted = campaign.scouted
-    if not (campaign.repeatable and scouted.later) or cores_busy(scouted.later) < STEADY_CPU:
+    if not (campaign.repeatable and scouted.later):
         return
+    called = {run.item for run in (scouted.first, *campaign.later)}
+    places = enumerate(scouted.drawn.positions)
+    new = [i for i, place in places if i not in called and place not in campaign.known_items]
+    moments = campaign.attempts[SAMPLES]
+    if new and moments < MOST_TURNS:
+        yield _part(campaign, SAMPLES, new, campaign.later)
+    elif moments < MOMENTS and cores_busy(scouted.later) >= STEADY_CPU:
+        yield _part(campaign, SAMPLES, _again(scouted, moments), campaign.later)
+
+
+def with_one_thread(campaign: Campaign) -> Iterator[Part]:
+    """Later calls in a process whose math libraries compute on one thread."""
+    if campaign.repeatable and campaign.scouted.later and not campaign.attempts[ONE_THREAD]:
+        items, environment = _again(campaign.scouted, 3), SINGLE_THREADED_BLAS
+        yield _part(campaign, ONE_THREAD, items, campaign.limited, environment)
+
+
+def _again(scouted: Scouted, seed: int) -> list[int]:
+    """The items that were called, in turns of random order, for a moment."""
     each_s = expected_s(scouted)
-    round_s = sum(each_s.values())
-    items = [
+    turns = max(1, math.ceil(MOMENT_S / max(sum(each_s.values()), 1e-3)))
+    return [
         item
-        for turn in range(max(1, math.ceil(MOMENT_S / max(round_s, 1e-3))))
+        for turn in range(turns)
         for item in random.Random(f"0 {seed} {turn}").sample(list(each_s), len(each_s))  # noqa: S311
-    ][:MOST_CALLS]
-    warm_up = needs_warm_up(scouted)
+    ]
+
+
+def _part(
+    campaign: Campaign,
+    tells: Unknown,
+    items: Sequence[int],
+    into: list[ChainRun],
+    environment: Mapping[str, str] | None = None,
+) -> Part:
+    scouted, warm_up = campaign.scouted, needs_warm_up(campaign.scouted)
     order = LaterCallsOrder(
-        campaign.children.assignment, scouted.drawn, tuple(items), MOMENT_S, warm_up
+        campaign.children.assignment, scouted.drawn, tuple(items[:MOST_CALLS]), MOMENT_S, warm_up
     )
-    cost_s = campaign.start_s + min(round_s, MOMENT_S) + typical_s(scouted)
+    each_s = typical_s(scouted)
+    cost_s = campaign.start_s + min(len(items) * each_s, MOMENT_S) + each_s
     cost_s += scouted.first.wall_s if warm_up else 0.0
-    into = campaign.later if into is None else into
-    yield Part(name, cost_s, partial(_call, campaign, order, into, environment))
+    run = partial(_call, campaign, order, into, environment)
+    return Part(tells.kind.value, tells, cost_s, run)
 
 
 def _call(
@@ -106,18 +128,13 @@ def unevenness(runs: Sequence[ChainRun]) -> float:
     return tenths[-1] / max(tenths[0], 1e-9)
 
 
-def hotspots_s(calls_s: float) -> float:
-    """Seconds of calls under pyinstrument, about, of those for all calls."""
-    return min(HOTSPOT_S, HOTSPOT_SHARE * calls_s)
-
-
 def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
     """Calls under pyinstrument; wanted whatever they cost where a flame graph is asked for."""
-    if not campaign.repeatable:
+    if not campaign.repeatable or campaign.attempts[HOT_SPOTS]:
         return
     scouted, html = campaign.scouted, campaign.request.flamegraph is not None
     first_s, each_s = scouted.first.wall_s, typical_s(scouted)
-    later_s = max(each_s, hotspots_s(campaign.budget.calls_s) - first_s, 1.0)
+    later_s = max(each_s, HOTSPOT_S - first_s, 1.0)
     items = [scouted.first.item, *dict.fromkeys(run.item for run in scouted.later)]
     order = HotspotOrder(
         campaign.children.assignment,
@@ -128,7 +145,8 @@ def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
         html=html,
     )
     cost_s = -math.inf if html else campaign.start_s + first_s + later_s
-    yield Part("hot spots under pyinstrument", cost_s, partial(_under_profiler, campaign, order))
+    run = partial(_under_profiler, campaign, order)
+    yield Part(HOT_SPOTS.kind.value, HOT_SPOTS, cost_s, run)
 
 
 def _under_profiler(campaign: Campaign, order: HotspotOrder) -> None:

@@ -7,53 +7,80 @@ executor every step pays the first-call price and in process only the first item
 from __future__ import annotations
 
 import statistics
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
 from advisor.domain.quantities import seconds
-from advisor.domain.workload import ItemSample, MappedOp, OpProfile, WorkerKind, WorkloadProfile
+from advisor.domain.stopping import Unknown
+from advisor.domain.workload import (
+    ConcurrencyProbe,
+    ItemSample,
+    MappedOp,
+    OpProfile,
+    WorkerKind,
+    WorkloadProfile,
+)
 from advisor.measure.campaign import Campaign, Part
-from advisor.measure.first_calls import check_preload, first_calls, preloaded_calls
+from advisor.measure.children import CutOffError
+from advisor.measure.first_calls import (
+    FIRST_CALL,
+    PRELOADED_CALL,
+    first_calls,
+    preloaded_calls,
+)
 from advisor.measure.first_touch import first_touch
-from advisor.measure.later_calls import hotspot_calls, later_calls, unevenness
+from advisor.measure.imports import Preloadable
+from advisor.measure.later_calls import HOT_SPOTS, more_samples, unevenness
 from advisor.measure.orders import ChainRun
-from advisor.measure.probing import limited_calls, probes
-from advisor.measure.tuning import FRESH_PROCESSES, UNEVEN
+from advisor.measure.probing import KINDS, limited_calls, probes
+from advisor.measure.tuning import UNEVEN
 
 
-def measure(campaign: Campaign) -> WorkloadProfile:
-    """All that the first child did not measure, as far as the budget goes."""
-    began_s = time.monotonic()
-    campaign.preloadable = check_preload(campaign)
-    for part in parts(campaign):
-        if campaign.budget.fits(part.cost_s, part.name):
-            campaign.children.progress(part.name, None)
-            part.run()
-    _note_what_is_less_certain(campaign)
-    return _profile(campaign, campaign.scouting_s + time.monotonic() - began_s)
-
-
-def parts(campaign: Campaign) -> Iterator[Part]:
-    """What may be measured, the most telling first; each costs what is known when it is reached."""
+def open_parts(campaign: Campaign) -> list[Part]:
+    """What may be measured next, the most telling first; each costs what is known by now."""
     kinds: tuple[WorkerKind, ...] = ("process", "thread")
     if campaign.waits:
         kinds = ("thread", "process")  # what can be advised is probed before the time is up
-    yield from preloaded_calls(campaign, (None,))
-    yield from first_touch(campaign)
-    yield from probes(campaign, kinds[0])
-    yield from limited_calls(campaign)
-    yield from first_calls(campaign, 1, from_place=0)
-    yield from later_calls(campaign, seed=1)
-    yield from probes(campaign, kinds[1])
-    yield from later_calls(campaign, seed=2)
-    yield from hotspot_calls(campaign)
-    yield from first_calls(campaign, FRESH_PROCESSES - len(campaign.first), from_place=1)
-    yield from preloaded_calls(campaign, (0, 1))
+    return [
+        *first_touch(campaign),
+        *probes(campaign, kinds[0]),
+        *limited_calls(campaign),
+        *preloaded_calls(campaign),
+        *first_calls(campaign),
+        *more_samples(campaign),
+        *probes(campaign, kinds[1]),
+    ]
 
 
-def _note_what_is_less_certain(campaign: Campaign) -> None:
+def continue_from(
+    campaign: Campaign, earlier: WorkloadProfile, probes: Sequence[ConcurrencyProbe]
+) -> None:
+    """Take what an earlier profile measured as begun; its ``probes`` need not be repeated."""
+    op = earlier.ops[0]
+    campaign.known_items = frozenset(call.item for call in op.later_calls)
+    campaign.attempts.update(
+        {
+            FIRST_CALL: len(op.first_calls),
+            PRELOADED_CALL: len(op.preloaded_first_calls),
+            HOT_SPOTS: len(earlier.hotspots),
+            **{Unknown(KINDS[probe.worker_kind], probe.workers): 1 for probe in probes},
+        }
+    )
+
+
+def begin(campaign: Campaign, part: Part) -> None:
+    """Measure a part; one that is cut off by the budget is noted as left out."""
+    campaign.attempts[part.tells] += 1
+    campaign.children.progress(part.name, None)
+    try:
+        part.run()
+    except CutOffError:
+        campaign.budget.left_out.append(part.name)
+
+
+def note_what_is_less_certain(campaign: Campaign) -> None:
+    """Tell how uneven calls are, and what was left out."""
     budget, notes = campaign.budget, campaign.children.notes
     if (times := unevenness(campaign.later)) >= UNEVEN:
         notes.add(
@@ -64,11 +91,12 @@ def _note_what_is_less_certain(campaign: Campaign) -> None:
     if budget.left_out:
         notes.add(
             f"Left out, since the budget of {seconds(budget.asked_s)} was spent: "
-            f"{', '.join(budget.left_out)}. A larger --budget measures it."
+            f"{', '.join(dict.fromkeys(budget.left_out))}. A larger --budget measures it."
         )
 
 
-def _profile(campaign: Campaign, cost_s: float) -> WorkloadProfile:
+def measured_workload(campaign: Campaign) -> WorkloadProfile:
+    """What is known of the workload by now."""
     scouted, hot = campaign.scouted, campaign.hotspots
     drawn = scouted.drawn
     mapped = campaign.request.description.mapped
@@ -84,7 +112,7 @@ def _profile(campaign: Campaign, cost_s: float) -> WorkloadProfile:
         hotspots=hot.hotspots if hot else (),
         category_shares=hot.category_shares if hot else {},
         op_executions=campaign.children.executions,
-        cost_s=cost_s,
+        cost_s=campaign.budget.spent_s,
         measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         notes=tuple(campaign.children.notes),
         limited_probes=tuple(campaign.limited_probes),
@@ -94,7 +122,7 @@ def _profile(campaign: Campaign, cost_s: float) -> WorkloadProfile:
 
 def _op_profile(campaign: Campaign, place: int, mapped: MappedOp) -> OpProfile:
     """Of the op at this place of the chain."""
-    scouted, preloadable = campaign.scouted, campaign.preloadable
+    scouted, preloadable = campaign.scouted, campaign.preloadable or Preloadable((), {})
 
     def samples(runs: Sequence[ChainRun]) -> tuple[ItemSample, ...]:
         """Numbered by their place among all items."""

@@ -91,6 +91,7 @@ class ScoutOrder:
     Attributes:
         later_s: Seconds to spend on later calls.
         most_s: Seconds after which no further call begins, from the child's start.
+        steady_se: Standard error of the mean of log item seconds at which later calls end.
         each_once: Whether no item may run twice.
         reserved: Items to leave alone, for other children's first calls; half of them at most.
         collect: Whether to run the collecting ops on the sampled outputs, for their seconds.
@@ -99,6 +100,7 @@ class ScoutOrder:
     assignment: Assignment
     later_s: float
     most_s: float
+    steady_se: float
     each_once: bool
     reserved: int
     seed: int

@@ -6,10 +6,9 @@ from dataclasses import dataclass
 
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
-from advisor.measure.later_calls import hotspots_s
 from advisor.measure.orders import MOST_CALLS
 from advisor.measure.profile_request import ProfileRequest
-from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES
+from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES, HOTSPOT_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
             f"measure partition {description.partition!r} (default: the last one; --partition KEY "
             "takes another)."
         )
-    actions += _repeated(request, budget_s)
+    actions += _repeated(request)
     if description.collects and request.measure_collect:
         actions.append(
             f"run {_names(description.collects)} once, on the sampled outputs alone "
@@ -97,7 +96,7 @@ def _fan_out(request: ProfileRequest) -> list[str]:
     return [f"run {again} once more in every process if its outputs cannot be pickled."]
 
 
-def _repeated(request: ProfileRequest, budget_s: float) -> list[str]:
+def _repeated(request: ProfileRequest) -> list[str]:
     """Where the repeated calls of the mapped chain take place."""
     if request.each_item_once:
         return []
@@ -107,11 +106,12 @@ def _repeated(request: ProfileRequest, budget_s: float) -> list[str]:
             f"run {chain} on up to {_most_samples(request)} items in one process, "
             f"repeatedly if short (up to {MOST_CALLS} calls), and again at two other moments."
         ),
-        f"run {chain} in up to {FRESH_PROCESSES + 2} more fresh processes, once each.",
+        f"run {chain} in up to {2 * FRESH_PROCESSES - 1} more fresh processes, once each.",
         (
             "run items in parallel, repeatedly if short, as 2 to 64 threads and as 2 to 32 "
             "processes until more do harm, and some of them alone before and after."
         ),
         "run items that compute on several cores with one thread each as well.",
-        f"run some items under pyinstrument, for about {seconds(hotspots_s(budget_s))}.",
+        f"run some items under pyinstrument, for about {seconds(HOTSPOT_S)}.",
+        "leave out of these what cannot change the advice.",
     ]

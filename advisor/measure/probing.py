@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any, cast
 
 from advisor.domain.quantities import size
+from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
 from advisor.measure.campaign import (
     Campaign,
@@ -19,9 +21,10 @@ from advisor.measure.campaign import (
     results_alone,
     typical_s,
 )
-from advisor.measure.concurrency import Probed, probe_of
+from advisor.measure.concurrency import Probed, harmed, probe_of
+from advisor.measure.first_calls import is_preload_known, preloadable
 from advisor.measure.imports import SINGLE_THREADED_BLAS
-from advisor.measure.later_calls import later_calls
+from advisor.measure.later_calls import ONE_THREAD, with_one_thread
 from advisor.measure.machine import host_facts
 from advisor.measure.orders import Scouted
 from advisor.measure.parallel import ProbeOrder
@@ -33,15 +36,20 @@ from advisor.measure.tuning import (
     PROBE_COSTS,
     PROBE_SHARE,
     ROUND_S,
+    STEADY_CPU,
     TWO_PASSES_S,
     WORKERS_START_S,
 )
 
+KINDS: Mapping[WorkerKind, PartKind] = {
+    "process": PartKind.PROCESSES,
+    "thread": PartKind.THREADS,
+}
 _PLURAL: Mapping[WorkerKind, str] = {"process": "processes", "thread": "threads"}
 
 
 def probes(campaign: Campaign, kind: WorkerKind) -> Iterator[Part]:
-    """The probes of one kind that are worth their time."""
+    """One probe for each number of workers that was not tried, fewest first; none above a harm."""
     if campaign.items < 2 or campaign.confined:
         return
     if not campaign.repeatable:
@@ -49,12 +57,20 @@ def probes(campaign: Campaign, kind: WorkerKind) -> Iterator[Part]:
             "Not measured: how items slow each other, since they run only once."
         )
         return
-    workers = _workers(campaign, kind)
-    if len(workers) * typical_s(campaign.scouted) > PROBE_SHARE * campaign.budget.calls_s:
-        workers = workers[1::2] or workers  # fewer probes, but as far
-    order = _order(campaign, kind, campaign.scouted, workers)
-    name = f"items in parallel as {_PLURAL[kind]}"
-    yield from _part(campaign, name, order, campaign.probes)
+    least_harm = _least_harm(campaign, kind)
+    for workers in ladder(campaign, kind):
+        tells = Unknown(KINDS[kind], workers)
+        if workers >= least_harm or campaign.attempts[tells]:
+            continue
+        order = _order(campaign, kind, campaign.scouted, workers)
+        yield _part(campaign, tells, order, campaign.probes)
+
+
+def _least_harm(campaign: Campaign, kind: WorkerKind) -> float:
+    """The fewest workers that failed, gave other results, or got less done than fewer."""
+    seen = sorted((p for p in campaign.probes if p.worker_kind == kind), key=lambda p: p.workers)
+    prefixes = (seen[: place + 1] for place in range(len(seen)))
+    return next((prefix[-1].workers for prefix in prefixes if harmed(prefix)), math.inf)
 
 
 def limited_calls(campaign: Campaign) -> Iterator[Part]:
@@ -62,30 +78,30 @@ def limited_calls(campaign: Campaign) -> Iterator[Part]:
     cores = cores_busy(campaign.scouted.typical)
     if cores < OWN_THREADS or campaign.items < 2:
         return
-    name, environment = "items with one thread each", SINGLE_THREADED_BLAS
     runs = campaign.limited
-    yield from later_calls(campaign, seed=3, name=name, into=runs, environment=environment)
-    if runs and cores_busy(runs) >= OWN_THREADS:
+    if not runs:
+        yield from with_one_thread(campaign)
+        return
+    if cores_busy(runs) >= OWN_THREADS:
         campaign.children.notes.add(
             f"An item computes on {cores:.1f} cores, also with OMP_NUM_THREADS=1: it starts "
             "processes or threads of its own."
         )
         runs.clear()
-    if not runs:
         return
     alone = replace(campaign.scouted, later=tuple(runs))
     kinds: tuple[WorkerKind, ...] = ("process", "thread")
+    most = max(2.0, host_facts().cpus)  # one probe, with an item on every core
     for kind in kinds:
-        # one probe, with an item on every core
-        most = max(2.0, host_facts().cpus)
-        workers = tuple(w for w in _workers(campaign, kind) if w <= most)[-1:]
-        order = _order(campaign, kind, alone, workers)
-        name = f"items in parallel as {_PLURAL[kind]} with one thread per item"
-        yield from _part(campaign, name, order, campaign.limited_probes, environment)
+        workers = [count for count in ladder(campaign, kind) if count <= most][-1:]
+        tells = Unknown(PartKind.ONE_THREAD, workers[0], kind) if workers else ONE_THREAD
+        if workers and not campaign.attempts[tells]:
+            order = _order(campaign, kind, alone, workers[0])
+            yield _part(campaign, tells, order, campaign.limited_probes, SINGLE_THREADED_BLAS)
 
 
-def _workers(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
-    """How many in parallel to try: the cores, and more where items mostly wait."""
+def ladder(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
+    """How many in parallel may be tried: the cores, and more where items mostly wait."""
     scouted, cores = campaign.scouted, max(4, round(host_facts().cpus))
     most = min(campaign.items, MOST_WAITING[kind] if campaign.waits else cores)
     wanted = {most, *(2**power for power in range(1, most.bit_length()))}
@@ -98,39 +114,40 @@ def _workers(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
     return tuple(sorted(count for count in wanted if 1 < count <= room))
 
 
-def _order(
-    campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: tuple[int, ...]
-) -> ProbeOrder:
-    """The probes of items whose calls alone were ``alone``."""
+def _order(campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: int) -> ProbeOrder:
+    """The probe of items whose calls alone were ``alone``."""
     each_s = typical_s(alone)
     start_s = campaign.start_s + alone.first.wall_s
+    passes = 2 if each_s < TWO_PASSES_S else 1 if each_s < ONE_PASS_S else 0
+    if each_s >= ROUND_S and cores_busy(alone.typical) < STEADY_CPU:
+        passes = 0  # what waits is as fast at any speed of the machine
     return ProbeOrder(
         assignment=campaign.children.assignment,
         drawn=alone.drawn,
         kind=kind,
-        workers=workers,
+        workers=(workers,),
         expected_s=expected_s(alone),
-        most_s=PROBE_SHARE * campaign.budget.calls_s,
+        most_s=PROBE_SHARE * campaign.budget.asked_s,
         # without later calls, what is expected holds the first-call price: compare like with like
         warm_up=bool(alone.later) and needs_warm_up(alone),
-        passes_alone=2 if each_s < TWO_PASSES_S else 1 if each_s < ONE_PASS_S else 0,
-        forkable=campaign.preloadable.forkable,
-        start_timeout_s=WORKERS_START_S + 4 * max(workers, default=0) * start_s,
-        preload=campaign.preloadable.safe,
+        passes_alone=passes,
+        forkable=campaign.scouted.forkable,
+        start_timeout_s=WORKERS_START_S + 4 * workers * start_s,
         results=results_alone(alone),
     )
 
 
 def _part(
     campaign: Campaign,
-    name: str,
+    tells: Unknown,
     order: ProbeOrder,
     into: list[ConcurrencyProbe],
     environment: Mapping[str, str] | None = None,
-) -> Iterator[Part]:
-    if order.workers:
-        run = partial(_probe, campaign, order, into, environment)
-        yield Part(name, _cost_s(campaign, order), run)
+) -> Part:
+    name = f"{order.workers[0]} items in parallel as {_PLURAL[order.kind]}"
+    name += " with one thread per item" if environment else ""
+    run = partial(_probe, campaign, order, into, environment)
+    return Part(name, tells, _cost_s(campaign, order), run)
 
 
 def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
@@ -146,6 +163,7 @@ def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
         again_s = first_s - each_s if order.warm_up else 0.0
         again_s += 0.0 if order.forkable else campaign.start_s
         cost_s += per_core * max(0.0, again_s)
+        cost_s += 0.0 if is_preload_known(campaign) else campaign.start_s
     return cost_s
 
 
@@ -157,6 +175,9 @@ def _probe(
 ) -> None:
     campaign.touch_memory(max(order.workers))
     children = campaign.children
+    if order.kind == "process":
+        found = preloadable(campaign)
+        order = replace(order, forkable=found.forkable, preload=found.safe)
     sent: list[Mapping[str, object]] = []
     result = children.run("concurrency:probe", order, environment=environment, messages=sent)
     chain = len(campaign.request.description.mapped)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import random
 import statistics
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from advisor.domain.quantities import percent
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
@@ -13,6 +14,7 @@ from advisor.measure.meter import Meter
 from advisor.measure.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
 from advisor.measure.session import Session, failure_in_words, session
 from advisor.measure.supervisor import unwatch, watch
+from advisor.measure.tuning import BELIEVED_SD, CHEAP_S
 
 _SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
 _BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
@@ -114,7 +116,16 @@ def _goes_on(
         return True
     if len(later) >= MOST_CALLS or spent_s + next_s > order.later_s:
         return False
+    if spent_s > CHEAP_S and _standard_error(later) <= order.steady_se:
+        return False
     return not again or spent_s + next_s <= _SHORT_S
+
+
+def _standard_error(runs: Sequence[ChainRun]) -> float:
+    """Of the mean of log item seconds, with what is believed of their spread as one more."""
+    logs = [math.log(max(run.wall_s, 1e-6)) for run in runs]
+    squares = sum((each - statistics.fmean(logs)) ** 2 for each in logs)
+    return math.sqrt((BELIEVED_SD**2 + squares) / len(logs) / len(logs))
 
 
 def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str | None]:

@@ -14,18 +14,21 @@ from advisor.measure.orders import Scouted, ScoutOrder
 from advisor.measure.profile_request import ProfileRequest
 from advisor.measure.progress import Progress
 from advisor.measure.tuning import (
-    DEFAULT_SAMPLES,
     FRESH_PROCESSES,
     LATER_SHARE,
     SCOUT_SHARE,
+    STEADY_SE,
     UNKNOWN_PEAK_BYTES,
 )
 
 
-def scout(request: ProfileRequest, budget: Budget, progress: Progress) -> Campaign:
+def scout(
+    request: ProfileRequest, budget: Budget, progress: Progress, steady_se: float = STEADY_SE
+) -> Campaign:
     """Draw the samples and run the first of them: the measurement begins.
 
-    The samples lie in the workspace, which the caller holds open until the measurement ends.
+    The samples lie in the workspace, which the caller holds open until the measurement ends. The
+    first child ends once the mean of the items is known to ``steady_se``.
 
     Raises:
         TargetError: The target or its inputs cannot be loaded.
@@ -38,14 +41,15 @@ def scout(request: ProfileRequest, budget: Budget, progress: Progress) -> Campai
     children.touch_memory(UNKNOWN_PEAK_BYTES)
     order = ScoutOrder(
         children.assignment,
-        later_s=LATER_SHARE * budget.calls_s,
-        most_s=SCOUT_SHARE * budget.calls_s,
+        later_s=LATER_SHARE * budget.asked_s,
+        most_s=SCOUT_SHARE * budget.asked_s,
+        steady_se=steady_se,
         each_once=request.each_item_once,
         reserved=FRESH_PROCESSES + 1,
         seed=0,
         collect=request.measure_collect,
     )
-    result = children.run("scout:scout", order)
+    result = children.run("scout:scout", order, whatever_it_takes=True)
     scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
     drawn = scouted.drawn
     children.executions += scouted.executions
@@ -70,18 +74,11 @@ def _note_samples(campaign: Campaign) -> None:
     request, scouted, notes = campaign.request, campaign.scouted, campaign.children.notes
     notes.add(*scouted.notes)
     drawn = scouted.drawn
-    called = {run.item for run in (scouted.first, *scouted.later)}
-    wanted = min(request.samples or DEFAULT_SAMPLES, drawn.total)
     if not scouted.later and not request.each_item_once:
         notes.add(
             f"One item takes {seconds(scouted.first.wall_s)}, so that it was run once in the "
             f"budget of {seconds(campaign.budget.asked_s)}: there is no later call to compare "
             "with, and the intervals are wide."
-        )
-    elif len(called) < wanted and not request.each_item_once:
-        notes.add(
-            f"{len(called)} of {wanted} samples were run within the budget: the intervals "
-            "are wider for it."
         )
     if drawn.unpicklable:
         notes.add(f"An item cannot be pickled: {drawn.unpicklable}.")

@@ -8,25 +8,34 @@ from __future__ import annotations
 DEFAULT_SAMPLES = 40
 """Different items: enough for the quantiles of a skewed distribution, and few to keep on disk."""
 
-# --- shares of the seconds for calls; what one part does not need is left to those after it ---
+# --- shares of the budget ---
 
 LATER_SHARE = 0.25
 """Of the first child's later calls: what every figure rests on."""
-SCOUT_SHARE = 0.75
+SCOUT_SHARE = 0.6
 """After which the first child begins no further call: one slow item must leave room for probes."""
 PROBE_SHARE = 0.175
-"""Of the probes as threads, and again of those as processes."""
-HOTSPOT_SHARE, HOTSPOT_S = 0.15, 3.0
-"""Of the calls under pyinstrument: 3,000 stacks are enough for shares of a percent."""
+"""Of one probe."""
 
 # --- calls ---
 
+STEADY_SE = 0.08
+"""Standard error of the mean of log item seconds at which the first child ends: about the model's
+own error, and four later calls of a constant."""
+BELIEVED_SD = 0.3
+"""Of log item seconds before items were compared, as the model believes too."""
+CHEAP_S = 0.5
+"""Of later calls of the first child that are taken in any case, but `MOST_CALLS`."""
+HOTSPOT_S = 2.0
+"""Of the calls under pyinstrument: 2,000 stacks are enough for shares of a percent."""
 FRESH_PROCESSES = 3
 """In which a first call of an item is measured: the fewest that show whether it varies."""
 FRESH_PLACES = (0.25, 0.75, 0.0, 0.5)
 """Where among the items those of fresh processes lie: far apart, as sizes are often sorted."""
 MOMENT_S = 3.0
 """Of later calls at another moment: longer than the bursts of a shared machine's speed."""
+MOMENTS, MOST_TURNS = 2, 8
+"""Times that items are called at another moment, and that items not called yet are called."""
 STEADY_CPU = 0.1
 """CPU over wall clock below which the machine's changing speed hardly matters."""
 WARM_UP = 1.1

@@ -61,13 +61,13 @@ def _relative_variance(estimate: Estimate, setting: Setting) -> float:
     at_once = max(1.0, used / makespan)
     own = min(used, float(items.cpu_s.mean()) * items.count)
     run = used / (at_once * makespan) ** 2
-    calibrated = overhead.measured_cpu_s.get(_calibrated_as(estimate.candidate), 0.0)
+    calibrated = overhead.measured_cpu_s.get(calibrated_as(estimate.candidate), 0.0)
     calibration = ((used - own) / (at_once * makespan)) ** 2 / max(calibrated, LEAST_OWN_CPU_S)
     sampled = (own / (at_once * makespan)) ** 2 / max(items.measured_cpu_s, LEAST_ITEMS_CPU_S)
     return float(fixed + overhead.noise**2 * (run + calibration + sampled))
 
 
-def _calibrated_as(candidate: Candidate) -> str:
+def calibrated_as(candidate: Candidate) -> str:
     """The calibration's name of a candidate's method."""
     if candidate.executor == "multiprocess":
         return overhead_key(candidate.start_method, warm=candidate.is_warm)

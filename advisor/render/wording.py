@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size
+from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
 
 
@@ -191,7 +192,17 @@ def overhead_s(parts: Breakdown) -> float:
 def profiles_line(advice: Advice) -> str:
     """What the measuring took."""
     executed = count(advice.op_executions, "execution")
-    return f"{executed} of your ops, {seconds(advice.measured_cost_s)} of measuring"
+    measured = f"{executed} of your ops, {seconds(advice.measured_cost_s)} of measuring"
+    return measured if advice.measuring is None else f"{measured}, {ENDED[advice.measuring.reason]}"
+
+
+ENDED: dict[StopReason, str] = {
+    StopReason.SETTLED: "which ended since the advice is settled",
+    StopReason.BUDGET: "which ended with the budget",
+    StopReason.NOTHING_LEFT: "which ended since nothing was left to measure",
+    StopReason.INTERRUPTED: "which was interrupted",
+}
+"""Why measuring ended, in words that follow what it took."""
 
 
 def other_machine(advice: Advice) -> str:

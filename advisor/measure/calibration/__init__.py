@@ -4,8 +4,22 @@ Each run has a process of its own, as a user's run has, so that what a run pays 
 of the parent, the forkserver's start and preload) is in it.
 """
 
-from advisor.measure.calibration.cache_rules import pooled, without_module
-from advisor.measure.calibration.passes import calibrate, for_module, refresh
+from advisor.measure.calibration.cache_rules import (
+    expected_s,
+    longest_ago_first,
+    pooled,
+    without_module,
+)
+from advisor.measure.calibration.passes import calibrate, for_module, with_run
 from advisor.measure.calibration.subject import CalibrationSubject
 
-__all__ = ["CalibrationSubject", "calibrate", "for_module", "pooled", "refresh", "without_module"]
+__all__ = [
+    "CalibrationSubject",
+    "calibrate",
+    "expected_s",
+    "for_module",
+    "longest_ago_first",
+    "pooled",
+    "with_run",
+    "without_module",
+]

@@ -9,18 +9,16 @@ from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.domain.errors import DynadviseError
-from advisor.domain.host import CalibrationRun, CpuScaling, HostProfile
+from advisor.domain.host import SERIAL_METHODS, CalibrationRun, CpuScaling, HostProfile
 from advisor.measure.calibration.cache_rules import (
     PROOF_SLACK,
     boot_s,
-    expected_s,
-    longest_ago_first,
     newest,
     newest_scaling,
     step_start_s,
     with_proof,
 )
-from advisor.measure.calibration.subject import FULL_PASS, PROOF, REFRESH_PASS, CalibrationSubject
+from advisor.measure.calibration.subject import FULL_PASS, PROOF, CalibrationSubject, Probe
 from advisor.measure.calibration.tiny_runs import TinyRuns, named
 from advisor.measure.preload import StepImports
 
@@ -147,33 +145,20 @@ def for_module(
     )
 
 
-def refresh(
-    subject: CalibrationSubject,
-    host: HostProfile,
-    *,
-    budget_s: float,
-    on_progress: Progress | None = None,
+def with_run(
+    subject: CalibrationSubject, host: HostProfile, probe: Probe, *, timeout_s: float
 ) -> HostProfile:
-    """Add runs at another moment to a calibration, as far as ``budget_s`` reaches."""
-    tell = on_progress or (lambda _message, _share: None)
+    """A calibration with one more tiny run of a method; where others share the cores, as now."""
     begun = time.monotonic()
-    added: list[CalibrationRun] = []
     with temporary_instance_home(subject.instance) as home:
-        tiny = TinyRuns(subject, str(home), {})
+        tiny = TinyRuns(subject, str(home), {}, timeout_s)
         tiny.imports = StepImports((), host.user_roots, host.user_import_s)
-        scaling = [*host.cpu_scaling, *tiny.cpu_scaling()]
-        starts_s = [s for s in (host.cli_start_s, tiny.cli_start_s()) if s is not None]
-        for index, probe in enumerate(longest_ago_first(host)):
-            expected = expected_s(probe, host)
-            if time.monotonic() - begun + expected > budget_s:
-                continue
-            tell(f"one more tiny run: {named(probe)}", index / len(REFRESH_PASS))
-            added.extend(tiny.run(probe, host.preload.modules))
+        runs = tiny.run(probe, host.preload.modules)
+        scaling = () if probe.method in SERIAL_METHODS else tiny.cpu_scaling()
     return replace(
         host,
-        runs=newest([*host.runs, *added]),
-        cpu_scaling=newest_scaling(scaling),
-        cli_start_s=sum(starts_s) / len(starts_s) if starts_s else None,
+        runs=newest([*host.runs, *runs]),
+        cpu_scaling=newest_scaling([*host.cpu_scaling, *scaling]),
         cost_s=host.cost_s + time.monotonic() - begun,
         calibrated_at=_now(),
     )

@@ -43,8 +43,15 @@ def named(probe: Probe) -> str:
 class TinyRuns:
     """The measurements of one calibration; what fails is noted with its reason."""
 
-    def __init__(self, subject: CalibrationSubject, home: str, unmeasured: dict[str, str]) -> None:
+    def __init__(
+        self,
+        subject: CalibrationSubject,
+        home: str,
+        unmeasured: dict[str, str],
+        timeout_s: float = RUN_TIMEOUT_S,
+    ) -> None:
         self.subject = subject
+        self.timeout_s = min(timeout_s, RUN_TIMEOUT_S)
         self.home = home
         self.unmeasured = unmeasured
         self.base_rss_bytes = 0
@@ -54,7 +61,7 @@ class TinyRuns:
         return run_in_child(
             function,
             argument,
-            timeout_s=RUN_TIMEOUT_S,
+            timeout_s=self.timeout_s,
             target=self.subject.target,
             environment={"DAGSTER_HOME": self.home, **environment},
         )

@@ -22,6 +22,7 @@ from advisor.domain.host import (
     StorageSample,
 )
 from advisor.domain.scan import Scan
+from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.verification import VerifiedRun
 from advisor.render.verification import VerifiedRow
@@ -43,10 +44,26 @@ class PrintedAdvice:
 
 @dataclass(frozen=True, slots=True)
 class Measuring:
-    """What the measuring took."""
+    """What the measuring took.
+
+    Attributes:
+        stopped: Why it ended; null where nothing was measured for this advice.
+        load: The machine's mean load meanwhile; null where it is not known.
+        skipped: Parts that were not measured, since they could not change the advice.
+    """
 
     cost_s: float
     op_executions: int
+    stopped: StopReason | None = None
+    load: float | None = None
+    skipped: tuple[str, ...] = ()
+
+
+def _measuring(advice: Advice) -> Measuring:
+    end, executions = advice.measuring, advice.op_executions
+    if end is None:
+        return Measuring(advice.measured_cost_s, executions)
+    return Measuring(advice.measured_cost_s, executions, end.reason, end.load, end.skipped)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,9 +174,9 @@ _PLACE: Mapping[str, Part] = {
 SHAPES: Mapping[type, Shape] = {
     PrintedAdvice: Shape(inlined=("advice",)),
     Advice: Shape(
-        without=("measured_cost_s", "op_executions", "own_way"),
+        without=("measured_cost_s", "op_executions", "own_way", "measuring"),
         added={
-            "measured": (Measuring, lambda a: Measuring(a.measured_cost_s, a.op_executions)),
+            "measured": (Measuring, _measuring),
             # The job's own way stays where nothing can be predicted of it.
             "current": (Prediction | Candidate | None, lambda a: a.current or a.own_way),
         },

@@ -1,0 +1,221 @@
+"""From the first answer on: measure what can still change it, part by part, until it is settled.
+
+Between two parts the model is asked what each of those that are left could change at most; neither
+the measuring nor the model knows the other. The rule: ``docs/stopping.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from advisor.api.recommend import searched
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions, MeasureOptions
+from advisor.domain.standing import Standing
+from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
+from advisor.measure.campaign import Campaign, Part
+from advisor.measure.first_calls import is_preload_known, preloadable
+from advisor.measure.later_calls import hotspot_calls
+from advisor.measure.op_profile import (
+    begin,
+    continue_from,
+    measured_workload,
+    note_what_is_less_certain,
+    open_parts,
+)
+from advisor.model.continuing import continued, is_alike, worked
+from advisor.model.stopping import (
+    Found,
+    Stakes,
+    is_wide,
+    methods_of,
+    needed_workers,
+    next_unknown,
+    sampling_log,
+    stakes_of,
+)
+
+if TYPE_CHECKING:
+    from advisor.api.calibrating import HostCalibration
+    from advisor.domain.verification import Verification
+    from advisor.domain.workload import WorkloadProfile
+
+Watch = Callable[[Standing], None]
+
+_TRIALS = (PartKind.THREADS, PartKind.PROCESSES)
+_OF_HOST = (PartKind.METHOD, PartKind.MOMENT)
+_NARROWING = (PartKind.SAMPLES, PartKind.MOMENT)
+_SHOWN = 3  # ways that lead, on the live table
+
+
+@dataclass
+class Measuring:
+    """One measurement of a workload under way.
+
+    Attributes:
+        campaign: Of the user's ops, its first child done.
+        host: What is known of the machine.
+        watch: Told how things stand whenever they change.
+        skipped: Parts that are left out, since they cannot matter.
+    """
+
+    campaign: Campaign
+    host: HostCalibration
+    options: AdviseOptions
+    asked: MeasureOptions
+    verifications: tuple[Verification, ...] = ()
+    watch: Watch = lambda _standing: None
+    skipped: tuple[str, ...] = ()
+    _earlier: WorkloadProfile | None = None
+
+    def go_on_from(self, earlier: WorkloadProfile) -> None:
+        """Take an earlier profile's measurements of the same code too, if it was the same work."""
+        if earlier.op_executions and is_alike(earlier, measured_workload(self.campaign)):
+            self._earlier = earlier
+            continue_from(self.campaign, earlier, worked(earlier))
+
+    def measured(self) -> Measured:
+        """All that is known by now."""
+        workload = measured_workload(self.campaign)
+        if self._earlier is not None:
+            workload = continued(self._earlier, workload)
+        return Measured(
+            description=self.campaign.request.description,
+            workload=workload,
+            host=self.host.profile,
+            overhead=self.host.overhead,
+            verifications=self.verifications,
+        )
+
+    def until_settled(self) -> MeasuringEnd:
+        """Measure until nothing that is left can change the advice, or the budget is spent."""
+        budget = self.campaign.budget
+        try:
+            reason = self._parts()
+        except KeyboardInterrupt:
+            reason = StopReason.INTERRUPTED
+        note_what_is_less_certain(self.campaign)
+        return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped)
+
+    def _parts(self) -> StopReason:
+        found = self._found("the first answer")
+        if self.asked.fast:
+            self._check_preload(found)
+            self.campaign.children.notes.add(_FAST)
+            return StopReason.BUDGET
+        reason = self._while_it_matters(found)
+        for part in hotspot_calls(self.campaign):
+            if self.campaign.budget.fits(part.cost_s, part.name):
+                self._begin(part, found)
+        return reason
+
+    def _while_it_matters(self, found: Found) -> StopReason:
+        while True:
+            part = self._next(found)
+            if isinstance(part, StopReason):
+                if not self._check_preload(found):
+                    return part
+            else:
+                self._begin(part, found)
+            found = self._found("what is known by now")
+
+    def _next(self, found: Found) -> Part | StopReason:
+        """The part that can save the most; why there is none, where there is none."""
+        parts = [*open_parts(self.campaign), *self.host.open_parts(methods_of(found))]
+        if not parts:
+            return StopReason.NOTHING_LEFT
+        fits = self.campaign.budget.fits
+        if self.asked.spend_budget:
+            return next((p for p in parts if fits(p.cost_s, p.name)), StopReason.BUDGET)
+        measured = self.measured()
+        widest = _widest(parts)
+        stakes = stakes_of(measured, found, list(widest), self._search, self.options)
+        stakes = self._narrowing(stakes, measured, found)
+        costs_s = {unknown: part.cost_s for unknown, part in widest.items()}
+        while (unknown := next_unknown(stakes, costs_s)) is not None:
+            part = self._at_workers(parts, unknown, stakes)
+            if fits(part.cost_s, part.name):
+                return part
+            gains_s = {each: gain for each, gain in stakes.gains_s.items() if each != unknown}
+            stakes = replace(stakes, gains_s=gains_s)
+        if self.campaign.budget.left_out:
+            return StopReason.BUDGET
+        self.skipped = tuple(part.name for part in parts)
+        return StopReason.SETTLED
+
+    def _narrowing(self, stakes: Stakes, measured: Measured, found: Found) -> Stakes:
+        """The stakes with what makes a wide interval narrower, worth what it leaves unknown."""
+        advised = found.result.recommendation
+        if not is_wide(measured, advised, self.options, self.asked.precision):
+            return stakes
+        unsure_s = sampling_log(measured, self.options) * advised.makespan_s.median
+        gains_s = {
+            unknown: max(gain_s, unsure_s if unknown.kind in self._narrows else 0.0)
+            for unknown, gain_s in stakes.gains_s.items()
+        }
+        return replace(stakes, gains_s=gains_s)
+
+    @property
+    def _narrows(self) -> tuple[PartKind, ...]:
+        return _NARROWING if self.asked.precision is not None else (PartKind.SAMPLES,)
+
+    def _at_workers(self, parts: Sequence[Part], unknown: Unknown, stakes: Stakes) -> Part:
+        """The part for an unknown: a probe with as many workers as the way in question needs."""
+        alike = [part for part in parts if part.tells.kind is unknown.kind]
+        if unknown.kind not in _TRIALS:
+            return next(part for part in alike if part.tells == unknown)
+        needed = needed_workers(stakes.leads, unknown.kind)
+        threads = [p for p in self.campaign.probes if p.worker_kind == "thread" and not p.failed]
+        if unknown.kind is PartKind.PROCESSES and any(p.workers >= needed for p in threads):
+            needed = 2  # as many threads worked: what processes dispute shows with two of them
+        enough = [part for part in alike if part.tells.workers >= needed]
+        return enough[0] if enough else alike[-1]
+
+    def _begin(self, part: Part, found: Found) -> None:
+        self._tell(found, part.name)
+        if part.tells.kind in _OF_HOST:
+            self.campaign.children.progress(part.name, None)
+            part.run()
+        else:
+            begin(self.campaign, part)
+
+    def _check_preload(self, found: Found) -> bool:
+        """Look which imports are safe, where a chosen way forks; whether that was still open."""
+        chosen = (found.result.recommendation, found.result.config_only)
+        forks = any(each.candidate.start_method == "forkserver" for each in chosen)
+        if not forks or is_preload_known(self.campaign):
+            return False
+        preloadable(self.campaign)
+        return True
+
+    def _search(self, measured: Measured) -> Found:
+        return searched(measured, self.options)
+
+    def _found(self, doing: str) -> Found:
+        found = self._search(self.measured())
+        self._tell(found, doing)
+        return found
+
+    def _tell(self, found: Found, doing: str) -> None:
+        budget, result = self.campaign.budget, found.result
+        allowed = (each for each in result.candidates if each.allowed)
+        leading = dict.fromkeys((result.recommendation, result.config_only, *allowed))
+        self.watch(Standing(tuple(leading)[:_SHOWN], doing, budget.spent_s, budget.asked_s))
+
+
+_FAST = (
+    "A first answer only (--fast): hot spots and what would make it surer were left out. "
+    "The same command without --fast goes on from here."
+)
+
+
+def _widest(parts: Sequence[Part]) -> dict[Unknown, Part]:
+    """One part for each unknown; of probes of one kind, that with the most workers."""
+    most: dict[tuple[PartKind, str], Part] = {}
+    for part in parts:
+        key = (part.tells.kind, part.tells.method)
+        if key not in most or part.tells.workers > most[key].tells.workers:
+            most[key] = part
+    return {part.tells: part for part in most.values()}

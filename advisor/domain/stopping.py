@@ -1,0 +1,67 @@
+"""What may still be measured, what each of it would tell, and why measuring ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+SLOW_TOUCH_BYTE_S = 5 / (1 << 30)
+"""Getting a byte of memory that was not used lately, at worst: as seen on a virtual machine with
+free page reporting."""
+
+
+class StopReason(str, Enum):
+    """Why measuring ended."""
+
+    SETTLED = "settled"
+    BUDGET = "budget"
+    NOTHING_LEFT = "nothing left"
+    INTERRUPTED = "interrupted"
+
+
+class PartKind(str, Enum):
+    """Kinds of parts that a measurement is made of, after the first answer."""
+
+    SAMPLES = "more samples"
+    FIRST_CALL = "a first call in a fresh process"
+    PRELOADED_CALL = "a first call with its imports preloaded"
+    THREADS = "items in parallel as threads"
+    PROCESSES = "items in parallel as processes"
+    ONE_THREAD = "items with one thread each"
+    METHOD = "a tiny run of a method that is not calibrated"
+    MOMENT = "a tiny run at another moment"
+    FIRST_TOUCH = "memory touched for the first time"
+    HOT_SPOTS = "hot spots under pyinstrument"
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """What one part would tell.
+
+    Attributes:
+        kind: Of the part.
+        workers: Of a probe: how many in parallel it tries.
+        method: Of a calibration: its name in the host's profile.
+    """
+
+    kind: PartKind
+    workers: int = 0
+    method: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuringEnd:
+    """How the measuring of a profile ended.
+
+    Attributes:
+        reason: Why.
+        spent_s: Seconds since it began.
+        load: The machine's mean load while measuring (processes that want a core); None where the
+            system does not tell.
+        skipped: Parts that were not measured, since they could not change the advice.
+    """
+
+    reason: StopReason
+    spent_s: float
+    load: float | None = None
+    skipped: tuple[str, ...] = ()

@@ -1,0 +1,360 @@
+"""Whether what is not measured yet can still change the advice, and which part of it first.
+
+Nothing is taken from a probability of what will be found: an unknown is put at its most favourable
+outcome, and the search runs again on that. Where neither the advised nor the config-only way would
+then lose more than a small regret, the part cannot matter. See ``docs/stopping.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from math import exp, hypot
+
+import numpy as np
+
+from advisor.domain.advice import Objective, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import NoModelError
+from advisor.domain.host import MultiprocessOverhead, OverheadModel
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+from advisor.domain.stopping import SLOW_TOUCH_BYTE_S, PartKind, Unknown
+from advisor.domain.trial import Agreement, Comparison
+from advisor.domain.workload import (
+    ConcurrencyProbe,
+    ItemSample,
+    OpProfile,
+    WorkerKind,
+    WorkloadProfile,
+)
+from advisor.model.items import Items, items_of
+from advisor.model.prediction import Predictor
+from advisor.model.pruning import score
+from advisor.model.sampling_error import mean_factors
+from advisor.model.search import SearchResult
+from advisor.model.uncertainty import LEAST_ITEMS_CPU_S, MODEL_SD, calibrated_as
+
+REGRET = 0.03
+"""Share of the makespan that a decision may lose by stopping early: a near tie of the search."""
+
+FLOOR_S = 0.3
+"""Seconds of a run that no part is measured for, whatever share of the makespan they are."""
+
+Z = 1.645
+"""Standard deviations that bound 90 %."""
+
+_DRAWS = 400
+_SAME = Comparison(Agreement.SAME, "")
+_WORKER_KINDS: dict[PartKind, WorkerKind] = {
+    PartKind.THREADS: "thread",
+    PartKind.PROCESSES: "process",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A search on some measurements: what it chose, and what predicts there."""
+
+    result: SearchResult
+    predictor: Predictor
+
+
+Search = Callable[[Measured], Found]
+
+
+@dataclass(frozen=True, slots=True)
+class Stakes:
+    """What parts can change at most.
+
+    Attributes:
+        gains_s: Unknown to the seconds of a run that the advice can gain from it.
+        together_s: The same of all probes and calibrations at their best together.
+        leads: The ways that would be advised then.
+    """
+
+    gains_s: dict[Unknown, float]
+    together_s: float = 0.0
+    leads: tuple[Candidate, ...] = ()
+
+    @property
+    def settled(self) -> bool:
+        """Whether none can change the advice by more than the regret that is promised."""
+        return not self.together_s and not any(self.gains_s.values())
+
+
+def stakes_of(
+    measured: Measured,
+    now: Found,
+    unknowns: Collection[Unknown],
+    search: Search,
+    options: AdviseOptions,
+) -> Stakes:
+    """What each of the unknowns can change; parts of the same kind share the widest of theirs."""
+    trials = [each for each in unknowns if each.kind in _BEST]
+    best = measured
+    for each in trials:
+        best = _BEST[each.kind](best, each)
+    then = search(best) if trials else now
+    together_s = _loss_s(now, then, options.objective)
+    leads = (then.result.recommendation.candidate, then.result.config_only.candidate)
+    gains_s = dict.fromkeys(unknowns, 0.0)
+    for each in unknowns:
+        if each.kind in _BEST and not together_s:
+            continue
+        cases = _cases(measured, each, options)
+        losses_s = [_loss_s(now, search(case), options.objective) for case in cases]
+        gains_s[each] = max(losses_s, default=0.0)
+    return Stakes(gains_s, together_s, leads)
+
+
+def next_unknown(stakes: Stakes, costs_s: dict[Unknown, float]) -> Unknown | None:
+    """The part that saves the most expected regret per second; None: it is settled.
+
+    The gain at best times an even chance, over the cost. Where no part alone can gain, but all
+    together can, the cheapest of those that the way in question needs.
+    """
+    alone = {each: gain_s for each, gain_s in stakes.gains_s.items() if gain_s > 0}
+    if alone:
+        return max(alone, key=lambda each: alone[each] / max(costs_s[each], 0.1))
+    trials = [each for each in stakes.gains_s if each.kind in _BEST]
+    if not stakes.together_s or not trials:
+        return None
+    return min(trials, key=lambda each: costs_s[each])
+
+
+def _loss_s(now: Found, then: Found, objective: Objective) -> float:
+    """What the ways chosen now lose where ``then`` is true; 0 below the promised regret."""
+    chosen = (now.result.recommendation, now.result.config_only)
+    better = (then.result.recommendation, then.result.config_only)
+    return max(
+        _regret_s(way.candidate, best, then.predictor, objective)
+        for way, best in zip(chosen, better, strict=True)
+    )
+
+
+def _regret_s(
+    candidate: Candidate, best: Prediction, predictor: Predictor, objective: Objective
+) -> float:
+    if candidate == best.candidate:
+        return 0.0
+    try:
+        stays = predictor.estimate(candidate)
+    except NoModelError:
+        return 0.0
+    least = score(objective, best.makespan_s.median, best.core_seconds)
+    regret = score(objective, stays.makespan_s, stays.core_seconds) / max(least, 1e-9) - 1.0
+    regret_s = regret * best.makespan_s.median
+    return regret_s if regret > REGRET and regret_s > FLOOR_S else 0.0
+
+
+# --- the most favourable outcomes ------------------------------------------------------------
+
+
+def _probed(measured: Measured, unknown: Unknown) -> Measured:
+    """So many in parallel work, give the same results, and do not slow each other."""
+    probe = ConcurrencyProbe(_WORKER_KINDS[unknown.kind], unknown.workers, 1.0, comparison=_SAME)
+    workload = measured.workload
+    return replace(measured, workload=replace(workload, probes=(*workload.probes, probe)))
+
+
+def _preloaded(measured: Measured, _unknown: Unknown) -> Measured:
+    """With its imports preloaded a first call costs what later ones do."""
+
+    def changed(op: OpProfile) -> OpProfile:
+        return replace(op, preloaded_first_calls=op.later_calls or op.first_calls)
+
+    return _with_ops(measured, changed)
+
+
+def _one_thread(measured: Measured, _unknown: Unknown) -> Measured:
+    """With one thread an item computes as much, and items do not slow each other."""
+
+    def changed(op: OpProfile) -> OpProfile:
+        calls = op.limited_calls or tuple(
+            replace(call, wall_s=max(call.wall_s, call.cpu_s)) for call in op.later_calls
+        )
+        return replace(op, limited_calls=calls)
+
+    kinds: tuple[WorkerKind, ...] = ("thread", "process")
+    workers = max(2, round(measured.host.facts.cpus))
+    probes = tuple(ConcurrencyProbe(kind, workers, 1.0, comparison=_SAME) for kind in kinds)
+    changed_ops = _with_ops(measured, changed)
+    return replace(changed_ops, workload=replace(changed_ops.workload, limited_probes=probes))
+
+
+def _calibrated(measured: Measured, unknown: Unknown) -> Measured:
+    """A method whose steps cost as little as those of the cheapest that is known."""
+    overhead = measured.overhead
+    known = overhead.multiprocess.values()
+    cheapest = min(known, key=lambda each: each.step_s, default=None) or _least_steps(overhead)
+    best = replace(cheapest, server_start_s=0.0) if unknown.method == "spawn" else cheapest
+    methods = {**overhead.multiprocess, unknown.method: best}
+    return replace(measured, overhead=replace(overhead, multiprocess=methods))
+
+
+def _least_steps(overhead: OverheadModel) -> MultiprocessOverhead:
+    """Steps in processes of their own that cost no more than those in one process."""
+    serial = overhead.in_process
+    return MultiprocessOverhead(
+        start_s=serial.start_s,
+        server_start_s=0.0,
+        boot_s=0.0,
+        prepare_s=0.0,
+        load_s=0.0,
+        finish_s=serial.step_s,
+        exit_s=0.0,
+        fan_out_output_s=serial.fan_out_output_s,
+        collect_input_s=serial.collect_input_s,
+        end_s=serial.end_s,
+    )
+
+
+_BEST: dict[PartKind, Callable[[Measured, Unknown], Measured]] = {
+    PartKind.THREADS: _probed,
+    PartKind.PROCESSES: _probed,
+    PartKind.PRELOADED_CALL: _preloaded,
+    PartKind.ONE_THREAD: _one_thread,
+    PartKind.METHOD: _calibrated,
+}
+"""What is tried for the first time can only be better than not tried; the others go both ways."""
+
+
+def _cases(measured: Measured, unknown: Unknown, options: AdviseOptions) -> Iterable[Measured]:
+    """The outcomes of a part that are looked at."""
+    if unknown.kind in _BEST:
+        return [_BEST[unknown.kind](measured, unknown)]
+    if unknown.kind is PartKind.FIRST_CALL:
+        return [_with_first_call(measured, share) for share in (0.0, 2.0)]
+    if unknown.kind is PartKind.SAMPLES:
+        spread = sampling_log(measured, options)
+        return [_with_items(measured, exp(sign * spread)) for sign in (-1, 1)]
+    if unknown.kind is PartKind.FIRST_TOUCH:
+        slow = replace(measured.workload, first_touch_byte_s=SLOW_TOUCH_BYTE_S)
+        return [replace(measured, workload=slow)]
+    if unknown.kind is PartKind.MOMENT:
+        spread = _calibration_log(measured, unknown.method)
+        return [_with_method(measured, unknown.method, exp(sign * spread)) for sign in (-1, 1)]
+    return []
+
+
+def _with_first_call(measured: Measured, share: float) -> Measured:
+    """One more first call, whose extra is a share of the mean of those that were measured."""
+
+    def changed(op: OpProfile) -> OpProfile:
+        if not op.first_calls or not op.later_calls:
+            return op
+        typical = op.later_calls[0]
+        extra_s = np.mean([call.wall_s for call in op.first_calls]) - typical.wall_s
+        extra_cpu_s = np.mean([call.cpu_s for call in op.first_calls]) - typical.cpu_s
+        further = replace(
+            typical,
+            wall_s=max(0.0, typical.wall_s + share * float(extra_s)),
+            cpu_s=max(0.0, typical.cpu_s + share * float(extra_cpu_s)),
+        )
+        return replace(op, first_calls=(*op.first_calls, further))
+
+    return _with_ops(measured, changed)
+
+
+def _with_items(measured: Measured, factor: float) -> Measured:
+    """All calls of the items so many times as long."""
+
+    def scaled(calls: Sequence[ItemSample]) -> tuple[ItemSample, ...]:
+        return tuple(
+            replace(call, wall_s=call.wall_s * factor, cpu_s=call.cpu_s * factor) for call in calls
+        )
+
+    def changed(op: OpProfile) -> OpProfile:
+        return replace(
+            op,
+            first_calls=scaled(op.first_calls),
+            preloaded_first_calls=scaled(op.preloaded_first_calls),
+            later_calls=scaled(op.later_calls),
+            limited_calls=scaled(op.limited_calls),
+        )
+
+    return _with_ops(measured, changed)
+
+
+def _with_method(measured: Measured, method: str, factor: float) -> Measured:
+    """The steps of a method so many times as dear."""
+    overhead = measured.overhead
+    if method in overhead.multiprocess:
+        known = overhead.multiprocess[method]
+        parts = ("boot_s", "prepare_s", "load_s", "finish_s", "exit_s", "server_start_s")
+        dearer = replace(known, **{name: getattr(known, name) * factor for name in parts})
+        overhead = replace(overhead, multiprocess={**overhead.multiprocess, method: dearer})
+    elif method == "in_process":
+        serial = overhead.in_process
+        dearer_serial = replace(
+            serial, start_s=serial.start_s * factor, step_s=serial.step_s * factor
+        )
+        overhead = replace(overhead, in_process=dearer_serial)
+    return replace(measured, overhead=overhead)
+
+
+def _with_ops(measured: Measured, changed: Callable[[OpProfile], OpProfile]) -> Measured:
+    workload: WorkloadProfile = measured.workload
+    return replace(
+        measured, workload=replace(workload, ops=tuple(changed(op) for op in workload.ops))
+    )
+
+
+# --- how wide the intervals are --------------------------------------------------------------
+
+
+def sampling_log(measured: Measured, options: AdviseOptions) -> float:
+    """Half the 90 % interval of the items' mean, as a logarithm: few samples, a noisy machine."""
+    items = items_of(measured.workload, options.items)
+    factors = np.log(np.quantile(mean_factors(items, _DRAWS), [0.05, 0.95]))
+    return hypot(float(np.abs(factors).max()), _noise_log(items, measured.overhead))
+
+
+def _noise_log(items: Items, overhead: OverheadModel) -> float:
+    busy = min(1.0, float(items.cpu_s.mean()) / max(float(items.wall_s.mean()), 1e-9))
+    known_s = max(items.measured_cpu_s, LEAST_ITEMS_CPU_S)
+    return Z * busy * overhead.noise / float(known_s**0.5)
+
+
+def _calibration_log(measured: Measured, method: str) -> float:
+    """Half the 90 % interval of what a method charges, as a logarithm."""
+    overhead = measured.overhead
+    known_s = max(overhead.measured_cpu_s.get(method, 0.0), 0.5)
+    return Z * overhead.noise / float(known_s**0.5)
+
+
+def is_wide(
+    measured: Measured, advised: Prediction, options: AdviseOptions, precision: float | None
+) -> bool:
+    """Whether the advised way's interval is wider than asked.
+
+    Not asked: whether the samples alone widen it more than the model's own error does, which no
+    measuring makes smaller.
+    """
+    if precision is not None:
+        return half_width(advised) > precision
+    return sampling_log(measured, options) > Z * MODEL_SD
+
+
+def half_width(advised: Prediction) -> float:
+    """Half the interval's width over its median."""
+    interval = advised.makespan_s
+    return (interval.high - interval.low) / 2 / max(interval.median, 1e-9)
+
+
+def methods_of(found: Found) -> tuple[str, ...]:
+    """The calibration's names of the chosen ways' methods."""
+    chosen = (found.result.recommendation, found.result.config_only)
+    return tuple(dict.fromkeys(calibrated_as(each.candidate) for each in chosen))
+
+
+def needed_workers(leads: Sequence[Candidate], kind: PartKind) -> int:
+    """Workers of a kind that the ways have in parallel, at most."""
+    if kind is PartKind.THREADS:
+        loops = [way.max_concurrent for way in leads if way.executor == "async"]
+        threads = [way.workers_in_op for way in leads if way.worker_kind == "thread"]
+        return max([1, *loops, *threads])
+    inside = [way.workers_in_op for way in leads if way.worker_kind == "process"]
+    steps = [way.max_concurrent for way in leads if way.executor == "multiprocess"]
+    return max([1, *inside, *steps])
