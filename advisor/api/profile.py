@@ -266,6 +266,7 @@ def _checked(saved: SavedProfile, discovery: Discovery, end: MeasuringEnd) -> Ad
         job=discovery.job,
         instance=discovery.instance_facts,
         advice=advice,
+        step_peak_bytes=saved.workload.step_peak_bytes,
     )
     emitted = EmitRequest(description, advice, advice.config_only, saved.workload)
     config = run_config_values(emitted) if description.job_name else {}

@@ -64,7 +64,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
         ),
         run_config=config,
         instance=user_instance_kind(),
-        job=job_facts(loaded, description),
+        job=job_facts(loaded, description, request.run_config),
         instance_facts=instance,
     )
 

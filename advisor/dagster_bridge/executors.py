@@ -99,6 +99,16 @@ def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -
     return _setting(definition, _other_kind(definition), config)
 
 
+def own_executor_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the user set on the job's executor, whatever executor it is.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
+    definition = job.executor_def
+    return _users_own(definition, _other_kind(definition), _resolved_config(job, run_config))
+
+
 def _setting(
     definition: ExecutorDefinition,
     executor: str,

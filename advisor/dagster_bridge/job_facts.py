@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import ast
+import importlib.metadata
 import importlib.util
 import os
 import sqlite3
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.executors import own_executor_config
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.dagster_bridge.user_frames import in_words
@@ -25,7 +28,11 @@ if TYPE_CHECKING:
 _SCRIPT = "__main__"  # the forkserver imports the script for it
 
 
-def job_facts(loaded: LoadedTarget, description: WorkloadDescription) -> JobFacts:
+def job_facts(
+    loaded: LoadedTarget,
+    description: WorkloadDescription,
+    run_config: Mapping[str, object] | None = None,
+) -> JobFacts:
     """What the rules ask of the loaded target; imports parent packages of preloads, no more."""
     setting = description.executor
     file = getattr(loaded.module, "__file__", None)
@@ -38,6 +45,7 @@ def job_facts(loaded: LoadedTarget, description: WorkloadDescription) -> JobFact
         ),
         unloadable_preloads=_unloadable(setting.preload_modules or () if setting else ()),
         unguarded_execute_job=unguarded_call(Path(file)) if file else None,
+        executor_config=own_executor_config(loaded.job, run_config) if loaded.job else {},
     )
 
 
@@ -76,8 +84,18 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
             deadlocking_loggers(settings) if storage_of(settings) == "sqlite" else ()
         ),
         run_tag_limits=_run_tag_limits(settings),
+        packages=_packages(storage_of(settings)),
         pools_known=limits is not None and not {"storage", "event_log_storage"} & set(settings),
     )
+
+
+def _packages(storage: str) -> dict[str, str]:
+    """Versions of what a storage on a server needs; none for SQLite."""
+    versions = {}
+    for package in (f"dagster-{storage}", "sqlalchemy") if storage != "sqlite" else ():
+        with suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    return versions
 
 
 def _section(settings: Mapping[object, object], name: str) -> Mapping[object, object]:

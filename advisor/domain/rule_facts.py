@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from advisor.domain.advice import Advice
 from advisor.domain.host import HostFacts
@@ -20,12 +21,14 @@ class JobFacts:
             that the fan-out, the mapped and the collecting ops use.
         unloadable_preloads: Module of the preload list to the reason why it does not load.
         unguarded_execute_job: Where the target's file calls ``execute_job`` when it is imported.
+        executor_config: The executor's own settings; never stored, for it may name secrets.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
     memory_io_managers: tuple[str, ...] = ()
     unloadable_preloads: Mapping[str, str] = field(default_factory=dict)
     unguarded_execute_job: SourceLocation | None = None
+    executor_config: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class InstanceFacts:
         deadlocking_loggers: Managed loggers by which a step on this instance can wait for ever.
         pools_known: Whether the limits could be read (a server's storage is not asked).
         run_tag_limits: Tag keys whose runs are limited.
+        packages: Versions of the packages that its storage needs, as far as they are installed.
     """
 
     pool_limits: Mapping[str, int] = field(default_factory=dict)
@@ -49,6 +53,7 @@ class InstanceFacts:
     deadlocking_loggers: tuple[str, ...] = ()
     pools_known: bool = True
     run_tag_limits: tuple[str, ...] = ()
+    packages: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +72,10 @@ class ProfiledFacts:
 
 @dataclass(frozen=True, slots=True)
 class CheckFacts:
-    """All that a rule may look at; a part that is not known is None, and its rules are silent."""
+    """All that a rule may look at; a part that is not known is None, and its rules are silent.
+
+    ``step_peak_bytes``: measured memory of a process that runs one item, at its peak.
+    """
 
     description: WorkloadDescription
     host: HostFacts | None = None
@@ -75,3 +83,4 @@ class CheckFacts:
     instance: InstanceFacts | None = None
     advice: Advice | None = None
     profiled: ProfiledFacts | None = None
+    step_peak_bytes: int | None = None

@@ -389,6 +389,16 @@ class WorkloadProfile:
     first_touch_byte_s: float = 0.0
 
     @property
+    def step_peak_bytes(self) -> int | None:
+        """Memory of a process that runs one item, at its peak; None where it was not measured."""
+        peaks = [
+            op.base_rss_bytes + max(call.peak_rss_bytes for call in op.calls)
+            for op in self.ops
+            if op.base_rss_bytes and op.calls
+        ]
+        return max(peaks, default=None)
+
+    @property
     def unsafe_modules(self) -> Mapping[str, str]:
         """Modules that must not be imported before a fork, to the reason."""
         return {module: why for op in self.ops for module, why in op.unsafe_modules.items()}

@@ -94,7 +94,10 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
         show_text(str(error))
         return Inspected(target, error=error.without_texts)
     return Inspected(
-        target, description, job=job_facts(loaded, description), instance=instance_facts()
+        target,
+        description,
+        job=job_facts(loaded, description, request.run_config),
+        instance=instance_facts(),
     )
 
 
@@ -125,7 +128,12 @@ def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
     )
     if profile is not None:
         profiled = ProfiledFacts(profile.description, profile.host.facts, options.max_regret)
-        facts = replace(facts, advice=profile.advice, profiled=profiled)
+        facts = replace(
+            facts,
+            advice=profile.advice,
+            profiled=profiled,
+            step_peak_bytes=profile.workload.step_peak_bytes,
+        )
     return replace(inspected, description=description, findings=run_checks(facts))
 
 

@@ -22,7 +22,7 @@ JOBS = """
 import itertools
 
 from dagster import (
-    DynamicOut, DynamicOutput, JobDefinition, executor, graph, mem_io_manager,
+    DynamicOut, DynamicOutput, JobDefinition, Permissive, executor, graph, mem_io_manager,
     multiprocess_executor, op,
 )
 
@@ -44,6 +44,21 @@ def query(chunk):
 
 @executor(name="dask", config_schema={"cluster": str})  # required, as dagster-dask's own
 def dask_executor(_):
+    raise NotImplementedError
+
+
+@executor(name="k8s", config_schema=Permissive())
+def k8s_executor(_):
+    raise NotImplementedError
+
+
+@executor(name="docker", config_schema=Permissive())
+def docker_executor(_):
+    raise NotImplementedError
+
+
+@executor(name="celery", config_schema=Permissive())
+def celery_executor(_):
     raise NotImplementedError
 
 
@@ -70,6 +85,11 @@ def for_one(chunk):
 @graph
 def tagging():
     split().map(work.tag({"team": "sales"}))
+
+
+@graph
+def ordering():
+    split().map(work.tag({"dagster/priority": "1"}))
 
 
 @graph
@@ -108,6 +128,15 @@ tagged = made(
     tagging,
     config=config(max_concurrent=2, tag_concurrency_limits=[{"key": "team", "limit": 1}]),
 )
+pods = made(
+    "pods", executor_def=k8s_executor, config=None, tags={"dagster-k8s/config": {"job_config": {}}}
+)
+boxes = made(
+    "boxes",
+    executor_def=docker_executor,
+    config=config(container_kwargs={"memory": "1g", "auto_remove": True}),
+)
+urgent = made("urgent", ordering, executor_def=celery_executor, config=None)
 numbers = itertools.count()
 
 
@@ -145,6 +174,9 @@ PROVOKED = {
     "provoking:unpreloaded": {"DYN012"},
     "provoking:nested": {"DYN020"},
     "provoking:tagged": {"DYN013"},
+    "provoking:pods": {"DYN030", "DYN031", "DYN038"},
+    "provoking:boxes": {"DYN035", "DYN036"},
+    "provoking:urgent": {"DYN037", "DYN038"},
     "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
 }
 
@@ -209,7 +241,8 @@ def test_each_warning_is_told_of_the_job_that_provokes_it(project):
         for target in json.loads(done.stdout)["targets"]
     }
     assert told == PROVOKED, done.stderr
-    of_the_instance = {"DYN025"}  # in test_obstacles.py
+    # In test_obstacles.py and test_static_rules.py: they need an instance or a pod.
+    of_the_instance = {"DYN025", "DYN033", "DYN041"}
     assert (
         set().union(*PROVOKED.values())
         >= {code for code in rules() if code.startswith("DYN0")} - of_the_instance

@@ -20,6 +20,7 @@ from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 from advisor.domain.workload import ExecutorSetting, NestedFanOut, SourceLocation
 from advisor.rules.rule import rules
 from advisor.rules.static import run_checks
+from advisor.rules.static.step_memory import bytes_of
 
 SOUND_EXECUTOR = ExecutorSetting(
     executor="multiprocess",
@@ -67,6 +68,18 @@ ITEM_OF_HALF_A_SECOND_40 = replace(
         workload=replace(make_advice().workload, items=1000),
     ),
 )
+
+K8S = "dagster-k8s/config"
+MOUNTED = {"volume_mounts": [{"name": "shared"}]}
+
+
+def on_pods(*, executor="k8s", max_concurrent=2, tags=None) -> CheckFacts:
+    """A sound job on an executor that starts something for each step, with a shared volume."""
+    setting = ExecutorSetting(executor, executor, max_concurrent=max_concurrent)
+    description = make_description(executor=setting)
+    mapped = tuple(replace(op, tags=tags or {}) for op in description.mapped)
+    return CheckFacts(replace(description, mapped=mapped), job=JobFacts(executor_config=MOUNTED))
+
 
 TAG_LIMIT = {"key": "team", "value": "sales", "limit": 2}
 
@@ -160,6 +173,67 @@ PROVOKED = {
         sound(instance=InstanceFacts(deadlocking_loggers=("root",))),
         "managed_python_loggers: [root]",
     ),
+    "every pod at the same time": (
+        "DYN030",
+        on_pods(max_concurrent=None),
+        "every item of split starts its pod",
+    ),
+    "a tag for pods on the job": (
+        "DYN031",
+        replace(on_pods(), job=JobFacts(tags={K8S: "{}"}, executor_config=MOUNTED)),
+        "the run's own pod only",
+    ),
+    "a pod's limit below the peak": (
+        "DYN033",
+        replace(
+            on_pods(),
+            job=JobFacts(executor_config={**MOUNTED, "resources": {"limits": {"memory": "128Mi"}}}),
+            step_peak_bytes=168 * 2**20,
+        ),
+        "may use 128 MiB of memory, and was measured to need 168 MiB",
+    ),
+    "a container's limit below the peak": (
+        "DYN033",
+        replace(
+            on_pods(executor="docker"),
+            job=JobFacts(executor_config={"container_kwargs": {"mem_limit": "128m"}}),
+            step_peak_bytes=168 * 2**20,
+        ),
+        "may use 128 MiB of memory",
+    ),
+    "a name that docker-py lacks": (
+        "DYN035",
+        replace(
+            on_pods(executor="docker"),
+            job=JobFacts(executor_config={"container_kwargs": {"cpus": 0.5}}),
+        ),
+        "no 'cpus'",
+    ),
+    "containers that are gone": (
+        "DYN036",
+        replace(
+            on_pods(executor="docker"),
+            job=JobFacts(executor_config={"container_kwargs": {"auto_remove": True}}),
+        ),
+        "the cause is lost",
+    ),
+    "Dagster's priority under Celery": (
+        "DYN037",
+        on_pods(executor="celery", max_concurrent=None, tags={"dagster/priority": "1"}),
+        "ignores the tag dagster/priority",
+    ),
+    "files of one host": (
+        "DYN038",
+        replace(on_pods(), job=JobFacts()),
+        "the next step may run on another",
+    ),
+    "a SQLAlchemy that is too new": (
+        "DYN041",
+        sound(
+            instance=InstanceFacts(packages={"dagster-postgres": "0.29.27", "sqlalchemy": "2.1.0"})
+        ),
+        "do not work together",
+    ),
     "forkserver without a list": (
         "DYN012",
         with_executor(start_method="forkserver", preload_modules=None),
@@ -217,6 +291,30 @@ SILENT = {
         tag_concurrency_limits=({"key": "team", "value": "buying", "limit": 1},)
     ),
     "runs limited by another tag": sound(instance=InstanceFacts(run_tag_limits=("region",))),
+    "pods with a limit and a shared volume": on_pods(),
+    "pods limited by tags": replace(
+        on_pods(max_concurrent=None),
+        description=replace(
+            on_pods().description,
+            executor=ExecutorSetting("k8s", "k8s", tag_concurrency_limits=(TAG_LIMIT,)),
+        ),
+    ),
+    "a tag for pods on job and op": replace(
+        on_pods(tags={K8S: "{}"}), job=JobFacts(tags={K8S: "{}"}, executor_config=MOUNTED)
+    ),
+    "an op's own limit above the peak": replace(
+        on_pods(tags={K8S: '{"container_config": {"resources": {"limits": {"memory": "1Gi"}}}}'}),
+        job=JobFacts(executor_config={**MOUNTED, "resources": {"limits": {"memory": "128Mi"}}}),
+        step_peak_bytes=168 * 2**20,
+    ),
+    "docker-py's own names": replace(
+        on_pods(executor="docker"),
+        job=JobFacts(executor_config={"container_kwargs": {"nano_cpus": 5, "volumes": ["/a:/b"]}}),
+    ),
+    "Celery's priority": on_pods(executor="celery", tags={"dagster-celery/priority": "1"}),
+    "a SQLAlchemy that fits": sound(
+        instance=InstanceFacts(packages={"dagster-postgres": "0.29.27", "sqlalchemy": "2.0.51"})
+    ),
     "spawn without a list": with_executor(start_method="spawn", preload_modules=None),
     "just fits": with_current(8 * GIB),
     "nothing known": CheckFacts(make_description(executor=None, fan_out=None)),
@@ -232,6 +330,20 @@ def test_the_rule_names_what_provokes_it_with_a_remedy(code, facts, words):
     assert findings[0].remedy
     assert findings[0].target == facts.description.target.spelled
     assert findings[0].location is not None
+
+
+@pytest.mark.parametrize(
+    ("quantity", "expected"),
+    [
+        ("640Mi", 640 * 2**20),
+        ("1G", 10**9),
+        ("640m", 640 * 2**20),
+        ("1g", 2**30),
+        ("1048576", 2**20),
+    ],
+)
+def test_a_limit_is_read_as_kubernetes_or_docker_reads_it(quantity, expected):
+    assert bytes_of(quantity) == expected
 
 
 @pytest.mark.parametrize("facts", SILENT.values(), ids=SILENT)

@@ -1,0 +1,24 @@
+"""DYN037: ``dagster/priority`` on ops that run under Celery."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from advisor.domain.rule_facts import CheckFacts
+from advisor.rules.rule import Fault
+
+CODE = "DYN037"
+
+
+def check(facts: CheckFacts) -> Iterator[Fault]:
+    """Celery's queue orders by its own tag, ``dagster-celery/priority``."""
+    setting = facts.description.executor
+    if setting is None or setting.executor not in {"celery", "celery_k8s"}:
+        return
+    names = [op.name for op in facts.description.mapped if "dagster/priority" in op.tags]
+    if names:
+        yield Fault(
+            "warning",
+            f"The {setting.executor} executor ignores the tag dagster/priority of"
+            f" {', '.join(names)}.",
+        )
