@@ -69,6 +69,7 @@ class Measuring:
     watch: Watch = lambda _standing: None
     skipped: tuple[str, ...] = ()
     _earlier: WorkloadProfile | None = None
+    _gain_s: float = 0.0
 
     def go_on_from(self, earlier: WorkloadProfile) -> None:
         """Take an earlier profile's measurements of the same code too, if it was the same work."""
@@ -100,7 +101,7 @@ class Measuring:
         return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped)
 
     def _parts(self) -> StopReason:
-        found = self._found("the first answer")
+        found = self._found()
         if self.asked.fast:
             self._check_preload(found)
             self.campaign.children.notes.add(_FAST)
@@ -119,7 +120,7 @@ class Measuring:
                     return part
             else:
                 self._begin(part, found)
-            found = self._found("what is known by now")
+            found = self._found()
 
     def _next(self, found: Found) -> Part | StopReason:
         """The part that can save the most; why there is none, where there is none."""
@@ -137,6 +138,7 @@ class Measuring:
         while (unknown := next_unknown(stakes, costs_s)) is not None:
             part = self._at_workers(parts, unknown, stakes)
             if fits(part.cost_s, part.name):
+                self._gain_s = stakes.gains_s[unknown] or stakes.together_s
                 return part
             gains_s = {each: gain for each, gain in stakes.gains_s.items() if each != unknown}
             stakes = replace(stakes, gains_s=gains_s)
@@ -174,7 +176,8 @@ class Measuring:
         return enough[0] if enough else alike[-1]
 
     def _begin(self, part: Part, found: Found) -> None:
-        self._tell(found, part.name)
+        self._tell(found, part.name, self._gain_s)
+        self._gain_s = 0.0
         if part.tells.kind in _OF_HOST:
             self.campaign.children.progress(part.name, None)
             part.run()
@@ -193,16 +196,17 @@ class Measuring:
     def _search(self, measured: Measured) -> Found:
         return searched(measured, self.options)
 
-    def _found(self, doing: str) -> Found:
+    def _found(self) -> Found:
         found = self._search(self.measured())
-        self._tell(found, doing)
+        self._tell(found)
         return found
 
-    def _tell(self, found: Found, doing: str) -> None:
+    def _tell(self, found: Found, part: str = "", gain_s: float = 0.0) -> None:
         budget, result = self.campaign.budget, found.result
         allowed = (each for each in result.candidates if each.allowed)
         leading = dict.fromkeys((result.recommendation, result.config_only, *allowed))
-        self.watch(Standing(tuple(leading)[:_SHOWN], doing, budget.spent_s, budget.asked_s))
+        shown = tuple(leading)[:_SHOWN]
+        self.watch(Standing(shown, part, gain_s, budget.spent_s, budget.asked_s))
 
 
 _FAST = (

@@ -143,7 +143,7 @@ def command(
 
     check = _completed(check, state.settings, spelled_inputs)
     with state.progress() as progress:
-        report = run_check(check, progress, announce=progress.announce)
+        report = run_check(check, progress, announce=state.say)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
     _show(state, report, form, output, root=_root(check.folder), status=status)
     _summarize(state, report, check.folder)

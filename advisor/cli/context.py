@@ -19,6 +19,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.render.escaping import printable, to_ascii
 
 if TYPE_CHECKING:
+    from advisor.cli.progress import Display
     from advisor.settings import Settings
 
 Color = Literal["auto", "always", "never"]
@@ -26,26 +27,6 @@ Color = Literal["auto", "always", "never"]
 #: Lines are read best below this; tables do not get wider on a wider terminal.
 _MAX_WIDTH = 120
 _WIDTH_WITHOUT_TERMINAL = 100
-
-
-class ProgressReport:
-    """Progress of a long command on stderr; called with a message and the share done (0 to 1).
-
-    On a terminal it is one changing line. Elsewhere nothing is shown, except with ``-v``, where
-    each new message is a line.
-    """
-
-    def __init__(self, show: Callable[[str, float | None], None], announce: Callable[[str], None]):
-        self._show = show
-        self._announce = announce
-
-    def __call__(self, message: str, fraction: float | None = None) -> None:
-        """Show what is being done; ``fraction`` None: the share done is not known."""
-        self._show(message, fraction)
-
-    def announce(self, message: str) -> None:
-        """Say what the user must know beforehand (what of their code is run, how often)."""
-        self._announce(message)
 
 
 @dataclass(slots=True)
@@ -147,15 +128,19 @@ class CommandContext:
         _to_stderr("\n".join(lines), color)
 
     @contextmanager
-    def progress(self) -> Iterator[ProgressReport]:
-        """Progress while the block runs."""
-        from advisor.cli.progress import progress_on_stderr
+    def progress(self, *, phases: bool = False) -> Iterator[Display]:
+        """Progress while the block runs.
 
-        if self.verbosity > 0 and not sys.stderr.isatty():
-            yield ProgressReport(_Lines(self.say), self.say)
+        On a terminal it is one changing line. Elsewhere nothing is shown, except with ``-v`` or for
+        a command that shows its ``phases``, where each new message is a line.
+        """
+        from advisor.cli.progress import Lines, progress_on_stderr
+
+        if self.verbosity >= (0 if phases else 1) and not sys.stderr.isatty():
+            yield Lines(self.say, everything=self.verbosity > 0)
             return
         with progress_on_stderr(quiet=self.verbosity < 0, color=self.colored(sys.stderr)) as show:
-            yield ProgressReport(show, self.say)
+            yield show
 
 
 class _Texts(logging.Handler):
@@ -175,19 +160,6 @@ def show_texts(state: CommandContext) -> None:
     logger = logging.getLogger("dynadvise.terminal")
     logger.setLevel(logging.INFO)
     logger.handlers, logger.propagate = [_Texts(state)], False
-
-
-class _Lines:
-    """Each new message as a line."""
-
-    def __init__(self, say: Callable[[str], None]) -> None:
-        self._say = say
-        self._last = ""
-
-    def __call__(self, message: str, _fraction: float | None) -> None:
-        if message != self._last:
-            self._last = message
-            self._say(message)
 
 
 def _to_stderr(message: str, color: bool) -> None:

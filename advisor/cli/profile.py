@@ -70,12 +70,13 @@ def command(
         _check_writable(output)
     agreed = True if yes or measure.allow_side_effects is not None else None
     try:
-        with state.progress() as progress:
+        with state.progress(phases=not from_runs) as progress:
             if from_runs:
                 home = options.instance_of(instance)
                 outcome = profile.profile_from_runs(request, home, from_runs)
             else:
-                outcome = profile.profile(request, progress, announcing(state, agreed))
+                announce = announcing(state, agreed)
+                outcome = profile.profile(request, progress, announce, progress.watch)
     except KeyboardInterrupt:
         state.say("Nothing measured yet: there is no advice, and nothing was saved.")
         raise

@@ -13,13 +13,13 @@ class Standing:
 
     Attributes:
         leading: The ways that lead, the advised one first; not final.
-        doing: What is being measured, for people.
-        changes: What it can change, for people; empty where nothing is open.
+        part: What is measured next, for people; empty: nothing was chosen yet.
+        gain_s: Seconds of a run that the advice can gain from it at most; 0: it is not for that.
         spent_s, budget_s: Seconds since it began, and the most it may take.
     """
 
     leading: tuple[Prediction, ...]
-    doing: str
+    part: str
+    gain_s: float
     spent_s: float
     budget_s: float
-    changes: str = ""

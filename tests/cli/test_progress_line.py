@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import select
@@ -9,6 +10,12 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+
+from factories import SPAWN_2, make_prediction
+from rich.console import Console
+
+from advisor.cli.progress import Lines, standing_table
+from advisor.domain.standing import Standing
 
 QUESTION = """
 from advisor.cli.consent import is_agreed
@@ -26,7 +33,7 @@ state = CommandContext()
 with state.progress() as progress:
     progress("importing shop.chunks", 0.0)
     time.sleep(0.3)  # until the line has been drawn
-    progress.announce("Will run 'split' once.")
+    state.say("Will run 'split' once.")
     state.warn("slow disk")
 """
 
@@ -64,3 +71,34 @@ def test_nothing_is_drawn_over_a_question():
         os.write(ours, b"y\n")
     os.close(ours)
     assert b"importing" not in screen.partition(b"Run it?")[2]
+
+
+def standing(part: str = "", gain_s: float = 0.0) -> Standing:
+    leading = (make_prediction(median_s=0.8), make_prediction(SPAWN_2, 14.3, p_best=0.0))
+    return Standing(leading, part, gain_s, spent_s=9.2, budget_s=60.0)
+
+
+def test_the_table_shows_what_leads_and_what_the_next_part_can_change():
+    console = Console(width=100, file=io.StringIO(), color_system=None)
+    console.print(standing_table(standing("8 items in parallel as threads", 3.7)))
+    text = console.file.getvalue()
+    assert "warm forkserver, 8 at once" in text
+    assert "0.80 s (0.74 to 0.88)" in text
+    assert (
+        "now: 8 items in parallel as threads (can gain 3.7 s of a run at most); 9 of at most 60 s"
+    ) in " ".join(text.split())
+
+
+def test_without_a_terminal_each_phase_is_a_line():
+    said: list[str] = []
+    lines = Lines(said.append)
+    lines("drawing the samples", None)
+    lines("drawing the samples", 0.1)
+    lines.watch(standing())
+    lines.watch(standing("8 items in parallel as threads", 3.7))
+    lines("8 items in parallel as threads", 0.2)
+    assert said == [
+        "drawing the samples",
+        "after 9.2 s: multiprocess, warm forkserver, 8 at once: 0.80 s (0.74 to 0.88)",
+        "8 items in parallel as threads",
+    ]
