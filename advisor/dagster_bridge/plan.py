@@ -34,6 +34,15 @@ def effective_run_config(
     return run_config or partition_run_config(job, partition) or dict(job.run_config or {})
 
 
+def config_behind_mapping(job: JobDefinition, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What the job's config mapping makes of a run config, where it has one of the user's."""
+    mapping = job.config_mapping
+    if mapping is None or job.run_config is not None:  # Dagster's own, of the job's run config
+        return config
+    behind: Mapping[str, Any] = mapping.resolve_from_unvalidated_config(config)
+    return behind
+
+
 def resolved_run_config(
     job: JobDefinition, run_config: Mapping[str, Any] | None, *, needed: bool = False
 ) -> ResolvedRunConfig | None:

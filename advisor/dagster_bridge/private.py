@@ -22,6 +22,7 @@ from dagster._core.execution.context.invocation import DirectOpExecutionContext
 from dagster._core.execution.plan.inputs import (
     FromConfig,
     FromDefaultValue,
+    FromDirectInputValue,
     FromDynamicCollect,
     FromLoadableAsset,
     FromMultipleSources,
@@ -72,6 +73,7 @@ __all__ = [
     "FileCodePointer",
     "FromConfig",
     "FromDefaultValue",
+    "FromDirectInputValue",
     "FromDynamicCollect",
     "FromLoadableAsset",
     "FromMultipleSources",

@@ -12,14 +12,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dagster import DagsterInstance, JobDefinition, mem_io_manager
+from dagster import (
+    DagsterInstance,
+    DagsterInvalidConfigError,
+    DagsterInvalidDefinitionError,
+    JobDefinition,
+)
 
 from advisor.dagster_bridge.invocation import Invocation, open_invocation
+from advisor.dagster_bridge.part_of_job import execute_part
 from advisor.dagster_bridge.partitions import add_partition
-from advisor.dagster_bridge.plan import execution_plan, ops_by_handle
+from advisor.dagster_bridge.plan import execution_plan
 from advisor.dagster_bridge.private import (
     FromConfig,
     FromDefaultValue,
+    FromDirectInputValue,
     FromDynamicCollect,
     FromLoadableAsset,
     FromMultipleSources,
@@ -251,31 +258,20 @@ class _Upstream:
         return outputs, own
 
     def _execute(self, handles: list[str]) -> Any:
-        """Execute some ops of the job; values stay in memory, whatever the job's IO managers."""
+        """Execute some ops of the job, and keep what they give."""
         job = self._job
         assert job is not None
-        ops = ops_by_handle(job)
-        managers = {
-            output.io_manager_key for handle in handles for output in ops[handle].output_defs
-        }
-        run = self.invocation.run
-        config = dict(self.invocation.run_config)
-        resources = dict(config.get("resources") or {})
-        config["resources"] = {key: resources[key] for key in resources if key not in managers}
-        if not job.has_specified_loggers and "loggers" not in config:
-            config["loggers"] = {"console": {"config": {"log_level": "WARNING"}}}
         try:
             with DagsterInstance.ephemeral(tempdir=self.folder) as instance:
                 add_partition(instance, job, self.invocation.description.partition)
-                self._result = job.execute_in_process(
-                    run_config=config,
-                    instance=instance,
-                    op_selection=handles,
-                    resources=dict.fromkeys(managers, mem_io_manager),
-                    run_id=run.run_id,
-                    tags=run.tags,
-                )
+                self._result = execute_part(job, handles, self.invocation.run, instance)
                 self.invocation.add_tags(instance)
+        except (DagsterInvalidConfigError, DagsterInvalidDefinitionError) as error:
+            raise TargetError(
+                f"Dagster does not run {', '.join(handles)} alone, which the fan-out op needs.",
+                details=str(error),
+                hint="Give sample items with --inputs FILE or --inputs module:callable.",
+            ) from error
         except (Exception, SystemExit) as error:
             raise _raised(", ".join(handles), error) from error
         return self._result
@@ -308,6 +304,9 @@ class _Upstream:
             return list(values.values())
         if isinstance(source, FromConfig):
             return self._from_config(source, handle, name)
+        if isinstance(source, FromDirectInputValue):
+            assert self._job is not None
+            return self._job.get_direct_input_value(source.input_name)
         raise TargetError(
             f"Input '{name}' of op '{handle}' comes from a {type(source).__name__}, "
             "which cannot be read outside of a run.",

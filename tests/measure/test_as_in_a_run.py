@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import run_shapes
 from dagster import DagsterInstance, JobDefinition
 
 from advisor.dagster_bridge.structure import describe
@@ -13,19 +14,20 @@ from advisor.domain.errors import TargetError
 from advisor.measure.orders import Assignment
 from advisor.measure.session import Session, session
 
-SHAPES = Path(__file__).parent.parent / "dagster_bridge"
+SHAPES = Path(__file__).parent
 
 
-def loaded_job(name: str):
-    return load_target(parse_target(f"run_shapes:{name}", working_directory=SHAPES))
+def loaded_job(name: str, job: str | None = None):
+    spelled = name if job or ":" in name else f"run_shapes:{name}"
+    return load_target(parse_target(spelled, job=job, working_directory=SHAPES))
 
 
 @pytest.fixture
 def opened(tmp_path: Path):
-    def open_session(name: str, partition: str | None = None):
-        loaded = loaded_job(name)
-        described = describe(loaded, None, partition)
-        assignment = Assignment(described, None, str(tmp_path), None, 10, 60.0)
+    def open_session(name: str, partition=None, run_config=None, job=None):
+        loaded = loaded_job(name, job)
+        described = describe(loaded, run_config, partition)
+        assignment = Assignment(described, run_config, str(tmp_path), None, 10, 60.0)
         return session(assignment, loaded=loaded)
 
     return open_session
@@ -88,3 +90,15 @@ def test_the_run_is_looked_up_with_its_tags_and_is_one_for_all_processes(
     with session(assignment, drawn=drawn) as another:
         assert values(another) == run
         assert another.invocation.run.run_id == calls.invocation.run.run_id
+
+
+@pytest.mark.parametrize(
+    ("name", "run_config"),
+    [("plain_flow", run_shapes.WHOLE), ("own_flow", None), ("mapped_flow", {"size": 2})],
+)
+def test_a_part_of_a_job_takes_its_part_of_the_run_config(name, run_config, opened) -> None:
+    """Graph inputs, ops and resources of what is downstream are not known to what is upstream."""
+    for spelled, job in ((f"run_shapes:{name}", None), ("run_shapes", name)):
+        with opened(spelled, run_config=run_config, job=job) as calls:
+            assert values(calls) == ["60 here", "62 here"]
+            assert calls.assignment.description.executor.executor == "in_process"

@@ -28,7 +28,11 @@ from advisor.dagster_bridge.invocation.context import call_context
 from advisor.dagster_bridge.invocation.io_managers import StepValues
 from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
 from advisor.dagster_bridge.partitions import add_partition, key_for_context, run_tags
-from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
+from advisor.dagster_bridge.plan import (
+    config_behind_mapping,
+    effective_run_config,
+    resolved_run_config,
+)
 from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, ResolvedRunConfig
 from advisor.dagster_bridge.structure import compute_function
 from advisor.dagster_bridge.target import LoadedTarget
@@ -209,7 +213,8 @@ def open_invocation(
     with ExitStack() as stack:
         stack.enter_context(calling_user_code())
         instance = stack.enter_context(DagsterInstance.ephemeral())
-        resources = Resources(loaded, config.get("resources") or {}, instance, stack)
+        whole = config_behind_mapping(job, config) if job else config
+        resources = Resources(loaded, whole.get("resources") or {}, instance, stack)
         job_name = description.job_name or description.mapped[0].name
         run = DagsterRun(
             job_name=job_name,

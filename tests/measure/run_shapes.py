@@ -111,3 +111,68 @@ def tag_of(context: dg.OpExecutionContext, n: int) -> str:
 def looked_up():
     """Its run is looked up."""
     tagging().map(tag_of)
+
+
+# --- graph inputs and whole run config ---
+
+
+class Db(dg.ConfigurableResource):
+    """Configured by the run."""
+
+    url: str
+
+
+@dg.op(config_schema={"n": int}, out=dg.DynamicOut(int))
+def count_from(context: dg.OpExecutionContext, start: int):
+    """Fan out."""
+    for i in range(context.op_config["n"]):
+        yield dg.DynamicOutput(start + i, mapping_key=f"k{i}")
+
+
+@dg.op
+def tenfold(start: int) -> int:
+    """Upstream."""
+    return start * 10
+
+
+@dg.op(config_schema={"times": int})
+def multiply(context: dg.OpExecutionContext, n: int, db: Db) -> str:
+    """Mapped."""
+    return f"{n * context.op_config['times']} {db.url}"
+
+
+@dg.op(config_schema={"to": str})
+def send(context: dg.OpExecutionContext, values: list, mail: str) -> str:
+    """Downstream, with config and an input of its own."""
+    return f"{context.op_config['to']} {mail} {values}"
+
+
+@dg.graph
+def flow(start: int, mail: str):
+    """Two inputs, one of them for what is downstream."""
+    send(count_from(tenfold(start)).map(multiply).collect(), mail)
+
+
+WHOLE = {
+    "inputs": {"start": {"value": 3}, "mail": {"value": "me"}},
+    "ops": {
+        "count_from": {"config": {"n": 2}},
+        "multiply": {"config": {"times": 2}},
+        "send": {"config": {"to": "you"}},
+    },
+    "resources": {"db": {"config": {"url": "here"}}},
+}
+
+
+@dg.config_mapping(config_schema={"size": int})
+def by_size(value):
+    """A simpler config."""
+    return {**WHOLE, "ops": {**WHOLE["ops"], "count_from": {"config": {"n": value["size"]}}}}
+
+
+_DB = {"db": Db.configure_at_launch()}
+plain_flow = flow.to_job("plain_flow", resource_defs=_DB)
+own_flow = flow.to_job("own_flow", resource_defs=_DB, config=WHOLE)
+mapped_flow = flow.to_job("mapped_flow", resource_defs=_DB, config=by_size)
+
+defs = dg.Definitions(jobs=[plain_flow, own_flow, mapped_flow], executor=dg.in_process_executor)
