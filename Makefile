@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format bench bench-report bench-fixtures bench-ways bench-gates \
+.PHONY: help venv demo test lint format docs dist bench bench-report bench-fixtures bench-ways bench-gates \
 	bench-gates-fixtures bench-diagnoses docs-codes clean
 
 help:
@@ -25,6 +25,8 @@ help:
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
+	@echo 'make docs    the documentation as a site, in site/'
+	@echo 'make dist    wheel and sdist, checked, with the demo run from the wheel'
 	@echo 'make docs-codes  write docs/codes.md from the rules'
 	@echo 'make bench-diagnoses'
 	@echo '             provoke each diagnosis of `dynadvise analyze` by a real run (5 to 10 minutes)'
@@ -98,5 +100,18 @@ bench-diagnoses: $(INSTALLED_DEV)
 docs-codes: $(INSTALLED)
 	$(BIN)/python bench/codes.py
 
+docs: $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python -m mkdocs build --strict --quiet
+
+dist: $(INSTALLED)
+	rm -rf dist
+	$(BIN)/python -m pip install --quiet --group release
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(PYTHON) -m venv --clear build/venv
+	build/venv/bin/python -m pip install --quiet dist/*.whl
+	cd build && venv/bin/dynadvise profile --yes --no-save $(EXAMPLE)
+
 clean:
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) build dist site .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

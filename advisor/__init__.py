@@ -72,6 +72,8 @@ _PLACES = {
 
 def __getattr__(name: str) -> object:
     """Import a name when it is used: the command line needs few of them (PEP 562)."""
+    if name == "__version__":
+        return importlib.import_module("importlib.metadata").version("dynadvise")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(_PLACES.get(name, _OPTIONS)), name)
