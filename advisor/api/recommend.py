@@ -220,9 +220,9 @@ def _advice_of(
         rejected=(*ways.impossible, *result.rejected),
         floors=floors(predictor),
         break_even=crossings(
-            measured.overhead,
+            setting.overhead,
             items=setting.items.count,
-            cores=machine.cores,
+            cores=setting.capacity,
             cpu_share=min(1.0, share),
             preload=preload_list(measured),
         ),

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
 
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.dagster_bridge.user_path import loading_user_code
 
 JOB_NAME = "dynadvise_calibration"
@@ -56,14 +57,16 @@ def build_job(
             yield DynamicOutput(item, mapping_key=f"i{item}")
 
     @op
-    def mapped(item: int) -> int:
+    def mapped(item: int) -> float:
+        del item  # its value makes no difference
         if item_wait_s > 0:
             time.sleep(item_wait_s)
-        return item
+        return delayed_by_others_s()
 
     @op
-    def collect(results: list[int]) -> int:
-        return len(results)
+    def collect(results: list[float]) -> float:
+        """Seconds for which the items' processes had no core, the mean until their call."""
+        return sum(results) / max(1, len(results))
 
     @job(name=JOB_NAME)
     def calibration() -> None:

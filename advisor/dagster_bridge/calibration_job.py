@@ -15,7 +15,9 @@ from typing import Any
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.dagster_bridge.runs import RunResult, children_cpu_s
+from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
 
@@ -70,8 +72,6 @@ def forkserver_preloads_the_job() -> bool:
 
 def execute_calibration(request: CalibrationRequest) -> RunResult:
     """Run the calibration's job once; called in a fresh process."""
-    import resource
-
     from dagster import DagsterInstance, build_reconstructable_job, execute_job
 
     target = request.target
@@ -84,27 +84,27 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
     )
     definition = build_job(*arguments)
 
-    def own_cpu_s() -> float:
-        used = resource.getrusage(resource.RUSAGE_SELF)
-        return used.ru_utime + used.ru_stime
-
     if request.method == "execute_in_process":
         with DagsterInstance.ephemeral():
             pass  # imports the storages: part of opening an instance, not of the call
         own, begun = own_cpu_s(), time.perf_counter()
-        started = time.time()
+        started, delayed_s = time.time(), delayed_by_others_s()
         # An ephemeral instance of our own is what the call makes itself, and can be read back.
         with DagsterInstance.ephemeral() as ephemeral:
             result = definition.execute_in_process(instance=ephemeral)
             wall = time.perf_counter() - begun
+            cpu_s, delayed_s = own_cpu_s() - own, delayed_by_others_s() - delayed_s
             log = read_run(ephemeral, result.run_id)
-        return RunResult(wall, own_cpu_s() - own, 0.0, log, started_at_s=started)
+        return RunResult(wall, cpu_s, 0.0, log, started_at_s=started, parent_delay_s=delayed_s)
     reconstructable = build_reconstructable_job(
         "advisor.dagster_bridge.calibration_definition", "build_job", arguments
     )
-    with DagsterInstance.from_config(request.instance_home) as instance:
+    with (
+        DagsterInstance.from_config(request.instance_home) as instance,
+        storage_waits(instance) as waits,
+    ):
         own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
-        started = time.time()
+        started, delayed_s = time.time(), delayed_by_others_s()
         with execute_job(
             reconstructable,
             instance=instance,
@@ -113,8 +113,21 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
         ) as done:
             wall = time.perf_counter() - begun
             parent, child = own_cpu_s() - own, children_cpu_s() - children
+            parent_delay_s = delayed_by_others_s() - delayed_s
             run_id = done.run_id
-        return RunResult(wall, parent, child, read_run(instance, run_id), started_at_s=started)
+            step_delay_s = float(done.output_for_node("collect"))
+        before_s = waits.first_step_cpu_s
+        return RunResult(
+            wall,
+            parent,
+            child,
+            read_run(instance, run_id),
+            started_at_s=started,
+            start_cpu_s=None if before_s is None else before_s - own,
+            store_wait_s=waits.each_s,
+            parent_delay_s=parent_delay_s,
+            step_delay_s=step_delay_s,
+        )
 
 
 def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:

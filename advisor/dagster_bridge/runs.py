@@ -30,6 +30,7 @@ from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
 from advisor.dagster_bridge.run_content import run_content
+from advisor.dagster_bridge.storage_waits import own_cpu_s
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
 from advisor.domain.verification import RunContent
@@ -72,6 +73,8 @@ class RunResult:
         started_at_s: Unix time.
         outputs: Of the ops that were asked for, by name; empty where the run failed.
         content: What the run did; None where its log cannot be found.
+        start_cpu_s, store_wait_s, parent_delay_s, step_delay_s: As those of a `CalibrationRun`;
+            a calibration alone clocks them.
     """
 
     wall_s: float
@@ -83,11 +86,10 @@ class RunResult:
     started_at_s: float = 0.0
     outputs: Mapping[str, object] = field(default_factory=dict)
     content: RunContent | None = None
-
-
-def _own_cpu_s() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
+    start_cpu_s: float | None = None
+    store_wait_s: float = 0.0
+    parent_delay_s: float = 0.0
+    step_delay_s: float = 0.0
 
 
 def children_cpu_s() -> float:
@@ -111,7 +113,7 @@ def _result(
     wall = time.perf_counter() - begun
     return RunResult(
         wall_s=wall,
-        parent_cpu_s=_own_cpu_s() - own,
+        parent_cpu_s=own_cpu_s() - own,
         child_cpu_s=children_cpu_s() - children,
         run=None,
         failed=failure[0] if failure else None,
@@ -145,7 +147,7 @@ def execute(request: RunRequest) -> RunResult:
     with DagsterInstance.from_config(request.instance_home) as instance:
         add_partition(instance, loaded.job, request.partition)
         tags = run_tags(loaded.job, request.partition)
-        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+        own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
         # Not entered as a context manager: that would start the job's resources once more.
         done = execute_job(
             reconstructable, instance=instance, run_config=dict(request.run_config), tags=tags
@@ -160,7 +162,7 @@ def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
 
     with DagsterInstance.ephemeral():
         pass  # imports the storages: part of opening an instance, not of the call
-    own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+    own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
     with DagsterInstance.ephemeral() as instance:
         add_partition(instance, job, request.partition)
         bare = job.execute_in_process(
@@ -279,7 +281,7 @@ def _execute_command(request: RunRequest) -> RunResult:
         command = command_line(
             request.target, config, lambda: _job_name(request.target), request.partition
         )
-        own, children, begun = _own_cpu_s(), children_cpu_s(), time.perf_counter()
+        own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
         done = subprocess.run(
             command,
             cwd=request.target.working_directory,

@@ -50,6 +50,11 @@ class CalibrationRun:
         child_cpu_s: CPU of the steps' processes and the forkserver, in all.
         item_wait_s: What each item slept by design.
         run: Its phases, from the event log.
+        start_cpu_s: Of ``parent_cpu_s``, what came before the first step; None: not known.
+        store_wait_s: What the calling process waited for the storage to store one event, beyond
+            its own computing.
+        parent_delay_s, step_delay_s: For how long the calling process, and a mapped step's until
+            its op's call, were ready to compute and had no core.
         server_import_s, step_import_s: What importing the user's module took of the forkserver's
             start, and of each step. Runs with other modules are comparable beside it.
     """
@@ -65,6 +70,10 @@ class CalibrationRun:
     started_at_s: float = 0.0
     server_import_s: float = 0.0
     step_import_s: float = 0.0
+    start_cpu_s: float | None = None
+    store_wait_s: float = 0.0
+    parent_delay_s: float = 0.0
+    step_delay_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,11 +198,12 @@ def user_import_in(
 
 @dataclass(frozen=True, slots=True)
 class InProcessOverhead:
-    """What an in-process run charges beside the work (seconds, all CPU).
+    """What an in-process run charges beside the work (seconds).
 
     ``step_s`` is one mapped step; ``fan_out_output_s`` one dynamic output; ``collect_input_s``
     one value that the collecting op loads; ``step_growth_s`` what one more item adds to every
-    step; ``claim_s`` asking for a slot of a pool, or giving it back.
+    step; ``claim_s`` asking for a slot of a pool, or giving it back. ``wait_share`` of these
+    seconds waits, for storage over a network.
     """
 
     start_s: float
@@ -203,6 +213,7 @@ class InProcessOverhead:
     end_s: float
     step_growth_s: float = 0.0
     claim_s: float = CLAIM_S
+    wait_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +223,7 @@ class MultiprocessOverhead:
     Attributes:
         start_s: From the call to the first STEP_WORKER_STARTING.
         server_start_s: The forkserver's own start and preload, once a run (0 under spawn).
-        boot_s: The child's CPU from its start to STEP_WORKER_STARTED.
+        boot_s: From the child's start to STEP_WORKER_STARTED.
         prepare_s: STEP_WORKER_STARTED to STEP_START: import, plan, resources, log capture.
         load_s: STEP_START to the last STEP_INPUT, for a tiny value.
         finish_s: First STEP_OUTPUT to STEP_SUCCESS, for a tiny value.
@@ -224,6 +235,9 @@ class MultiprocessOverhead:
         plan_item_s: What each item of the run adds to every step's plan.
         turn_item_s: What each waiting item adds to every turn of the parent's loop.
         claim_s: The parent's CPU to ask for a slot of a pool, or to give it back.
+        wait_share: Of the phases of a step's process, the share that waits (storage over a
+            network); the rest computes.
+        parent_wait_s: What the parent waits for its storage in one step: it stores one event.
     """
 
     start_s: float
@@ -240,6 +254,8 @@ class MultiprocessOverhead:
     plan_item_s: float = 0.0
     turn_item_s: float = 0.0
     claim_s: float = CLAIM_S
+    wait_share: float = 0.0
+    parent_wait_s: float = 0.0
 
     @property
     def refill_s(self) -> float:
@@ -262,7 +278,7 @@ class MultiprocessOverhead:
     @property
     def step_s(self) -> float:
         """What one mapped step takes beside the work, one at a time."""
-        return self.refill_s + self.child_step_s
+        return self.refill_s + self.parent_wait_s + self.child_step_s
 
 
 @dataclass(frozen=True, slots=True)

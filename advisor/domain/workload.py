@@ -248,6 +248,7 @@ class ItemSample:
         output_bytes: Outputs, likewise; 0 where they cannot be pickled.
         load_s: Loading the inputs through the job's own IO manager.
         store_s: Storing the outputs likewise.
+        io_wait_s: Of both, what waits: the CPU is free meanwhile.
         connections: Most network connections held at once during the call.
         loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
             instead of awaiting. None where the op is not asynchronous or it was not measured.
@@ -267,6 +268,7 @@ class ItemSample:
     connections: int = 0
     loop_s: float | None = None
     errors_logged: int = 0
+    io_wait_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

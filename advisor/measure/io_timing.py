@@ -14,6 +14,7 @@ from advisor.domain.workload import MappedOp
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
 
+_METHODS = ("handle_output", "load_input")
 _STORED_ITEMS = 16  # of which storing and loading is timed; enough for a median
 
 
@@ -24,6 +25,7 @@ class IoTimes:
     invocation: Invocation
     _seconds: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
     _unfit: set[str] = field(default_factory=set)
+    _waited: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
 
     def of(self, op: MappedOp, item: int) -> tuple[float, float]:
         """Seconds to store and to load an item's outputs, or the median of those measured."""
@@ -34,6 +36,11 @@ class IoTimes:
             return 0.0, 0.0
         stores, loads = zip(*measured.values(), strict=True)
         return statistics.median(stores), statistics.median(loads)
+
+    def wait_share(self, op: MappedOp) -> float:
+        """Of those seconds, the share in which nothing was computed."""
+        walls_s, waits_s = map(sum, zip(*self._waited.get(op.handle, [(0.0, 0.0)]), strict=True))
+        return waits_s / walls_s if walls_s > 0 else 0.0
 
     def measure(
         self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
@@ -53,34 +60,41 @@ class IoTimes:
                 self.invocation.values.load(op, item)
         self._unfit.discard(op.handle)
         measured[item] = spent["handle_output"], spent["load_input"]
+        waited = sum(measured[item]), spent["waiting"]
+        self._waited.setdefault(op.handle, []).append(waited)
 
 
 @contextlib.contextmanager
 def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]]:
-    """Seconds inside the op's IO managers alone, by method, while the block runs.
+    """Seconds inside the op's IO managers alone, by method, while the block runs; and waiting.
 
     The contexts that they are given are built around it, which a run does too, but otherwise.
     """
-    spent = {"handle_output": 0.0, "load_input": 0.0}
+    spent = dict.fromkeys(_METHODS, 0.0)
+    waiting_s = 0.0
     managers = invocation.values.managers(op)
 
     def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
-            started = time.perf_counter()
+            nonlocal waiting_s
+            started, cpu_s = time.perf_counter(), time.process_time()
             try:
                 return original(*arguments)
             finally:
-                spent[method] += time.perf_counter() - started
+                wall_s = time.perf_counter() - started
+                spent[method] += wall_s
+                waiting_s += max(0.0, wall_s - (time.process_time() - cpu_s))
 
         return call
 
     try:
         for manager in managers:
-            for method in spent:
+            for method in _METHODS:
                 # past pydantic, which guards the attributes of a ConfigurableIOManager
                 object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
         yield spent
+        spent["waiting"] = waiting_s
     finally:
         for manager in managers:
-            for method in spent:
+            for method in _METHODS:
                 manager.__dict__.pop(method, None)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.measure.supervisor import descendants
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -86,14 +87,6 @@ def _has_children() -> bool:
     except ChildProcessError:
         return False
     return True
-
-
-def delayed_by_others_s() -> float:
-    """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown."""
-    try:
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
-    except (OSError, ValueError, IndexError):
-        return 0.0
 
 
 def own_cpu_s() -> float:

@@ -165,16 +165,21 @@ class Session:
         for place, op in enumerate(self.chain):
             with recording(), clocked() as loading:
                 inputs = self.inputs_of(op, item, results)
-            load_s = loading.wall_s
+            load_s, io_wait_s = loading.wall_s, max(0.0, loading.wall_s - loading.cpu_s)
             if place > 0 and calls[-1].unpicklable is None:
-                load_s += self.io_times.of(self.chain[place - 1], item)[1]
+                before = self.chain[place - 1]
+                loaded_s = self.io_times.of(before, item)[1]
+                load_s += loaded_s
+                io_wait_s += loaded_s * self.io_times.wait_share(before)
             call = self.measure(op, inputs, item, clock)
             store_s = 0.0
             if call.unpicklable is None:
                 self._store(op, call.outputs, item, loaded=place + 1 < len(self.chain))
                 store_s = self.io_times.of(op, item)[0]
+                io_wait_s += store_s * self.io_times.wait_share(op)
             calls.append(call)
-            samples.append(replace(call.sample, load_s=load_s, store_s=store_s))
+            sample = replace(call.sample, load_s=load_s, store_s=store_s, io_wait_s=io_wait_s)
+            samples.append(sample)
             results[op.handle] = call.outputs
         value = _next_value(self.chain[-1], calls[-1].outputs)
         reasons = tuple(call.unpicklable for call in calls)

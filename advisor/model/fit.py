@@ -23,6 +23,7 @@ from advisor.domain.host import (
     user_import_in,
 )
 from advisor.model.run_overhead import (
+    at_pace,
     in_process_overhead,
     mean_of,
     merged,
@@ -61,8 +62,8 @@ def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     return intercept, slope
 
 
-def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
-    """One run's phases, at one step at a time."""
+def _multiprocess(run: CalibrationRun, quota: float) -> MultiprocessOverhead:
+    """One run's phases, at one step at a time, as they are on whole cores."""
     log = run.run
     seen = multiprocess_overhead(log)
     # The log's clock starts at its first event; the call started before it.
@@ -71,7 +72,8 @@ def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
     last_end_s = max((step.end_s or 0.0 for step in log.steps), default=0.0) - log.run_start_s
     end_s = max(0.0, run.wall_s - lead_s - last_end_s - seen.exit_s)
     around_call_s = mean_of(spans_s(mapped_steps(log), "inputs_s", "first_output_s"))
-    return with_parent(
+    before_cpu_s = start_s if run.start_cpu_s is None else min(start_s, run.start_cpu_s)
+    found = with_parent(
         replace(
             seen,
             start_s=start_s,
@@ -79,8 +81,35 @@ def _multiprocess(run: CalibrationRun) -> MultiprocessOverhead:
             load_s=seen.load_s + max(0.0, around_call_s - run.item_wait_s),
             end_s=end_s,
         ),
-        max(0.0, run.parent_cpu_s - start_s - end_s) / len(log.steps),
+        max(0.0, run.parent_cpu_s - before_cpu_s - end_s) / len(log.steps),
+        run.store_wait_s,
     )
+    each_s = found.child_step_s * len(log.steps) + found.server_start_s
+    each_s += (found.fan_out_output_s + found.collect_input_s) * run.items
+    delayed_s = run.step_delay_s * len(log.steps)
+    pace, wait_share = unthrottled(each_s, run.child_cpu_s, delayed_s, quota)
+    return replace(at_pace(found, pace), wait_share=wait_share)
+
+
+def unthrottled(wall_s: float, cpu_s: float, delayed_s: float, quota: float) -> tuple[float, float]:
+    """What seconds under a quota below one core are on a whole one.
+
+    Args:
+        wall_s: As they were measured.
+        cpu_s: Of which so many were computed; 0 where it was not measured.
+        delayed_s: For so many a core was missing. On whole cores others had it, and it counts as
+            computing, as it will in the next run beside them.
+        quota: Cores of the machine.
+
+    Returns:
+        The factor to them, and the share of them that waits.
+    """
+    if wall_s <= 0 or cpu_s <= 0:
+        return 1.0, 0.0
+    speed = min(1.0, quota)
+    busy = min(1.0, max(cpu_s / speed, cpu_s + delayed_s) / wall_s)
+    pace = 1.0 - busy * (1.0 - speed)
+    return pace, (1.0 - busy) / pace
 
 
 def _with_module(
@@ -95,12 +124,16 @@ def _with_module(
     )
 
 
-def _in_process(run: CalibrationRun) -> InProcessOverhead:
+def _in_process(run: CalibrationRun, quota: float) -> InProcessOverhead:
     """A serial run; what its steps do not explain counts as its start: nothing tells them apart."""
     seen = in_process_overhead(run.run, lambda _step: run.item_wait_s)
     inside = seen.step_s * (run.items + 2)
     inside += (seen.fan_out_output_s + seen.collect_input_s + run.item_wait_s) * run.items
-    return replace(seen, start_s=max(0.0, run.wall_s - inside), end_s=0.0)
+    seen = replace(seen, start_s=max(0.0, run.wall_s - inside), end_s=0.0)
+    own_s = run.wall_s - run.item_wait_s * run.items
+    used_s = run.parent_cpu_s + run.child_cpu_s
+    pace, wait_share = unthrottled(own_s, used_s, run.parent_delay_s, quota)
+    return replace(at_pace(seen, pace), wait_share=wait_share)
 
 
 def _imported_s(run: CalibrationRun) -> float:
@@ -158,7 +191,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     multiprocess: dict[str, MultiprocessOverhead] = {}
     for method in parallel_methods:
         found = [
-            _with_module(_multiprocess(r), r, host)
+            _with_module(_multiprocess(r, host.facts.cpus), r, host)
             for r in serial
             if r.method == method and r.run.steps
         ]
@@ -169,8 +202,8 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
             )
-    in_process = _fit_serial(serial, "in_process")
-    bare = _fit_serial(serial, "execute_in_process")
+    in_process = _fit_serial(host, "in_process")
+    bare = _fit_serial(host, "execute_in_process")
     if in_process is None and bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)
@@ -190,7 +223,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         load_byte_s=load_byte_s,
         transfer_s=each_store_s + each_load_s,
         cpu_scaling=_mean_scaling(host.cpu_scaling),
-        process_start_s=host.process_start_s,
+        process_start_s=host.process_start_s * min(1.0, host.facts.cpus),
         drift=SLOW_DRIFT,
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
         noise=noise_of(runs),
@@ -210,8 +243,9 @@ def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
     return tuple(CpuScaling(workers, fmean(seen)) for workers, seen in sorted(slowdowns.items()))
 
 
-def _fit_serial(runs: Sequence[CalibrationRun], method: str) -> InProcessOverhead | None:
-    found = [_in_process(run) for run in runs if run.method == method and run.run.steps]
+def _fit_serial(host: HostProfile, method: str) -> InProcessOverhead | None:
+    runs = [run for run in host.runs if run.method == method and run.run.steps]
+    found = [_in_process(run, host.facts.cpus) for run in runs]
     return merged(found, fmean) if found else None
 
 
@@ -220,4 +254,5 @@ def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | No
     if host.cli_start_s is None:
         return None
     inside = in_process.start_s + in_process.step_s + in_process.end_s
-    return max(0.0, host.cli_start_s - inside) + host.user_import_s
+    speed = min(1.0, host.facts.cpus)
+    return max(0.0, host.cli_start_s * speed - inside) + host.user_import_s

@@ -34,7 +34,8 @@ class Stage:
     """One op of the mapped chain; arrays hold one entry a measured item.
 
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
-    later one). ``load_s`` and ``store_s`` are through the IO manager. ``held_s`` is how long an
+    later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
+    waits. ``held_s`` is how long an
     asynchronous op held its event loop; None where that was not measured.
     """
 
@@ -46,6 +47,7 @@ class Stage:
     preloaded: ExtraCost = ExtraCost()
     resources: ExtraCost = ExtraCost()
     held_s: FloatArray | None = None
+    io_wait_share: float = 0.0
 
     @property
     def loop_s(self) -> FloatArray:
@@ -179,7 +181,13 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         preloaded=preloaded,
         resources=_resources(profile),
         held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
+        io_wait_share=_io_wait_share(everything),
     )
+
+
+def _io_wait_share(samples: Sequence[ItemSample]) -> float:
+    moved_s = sum(sample.load_s + sample.store_s for sample in samples)
+    return min(1.0, sum(sample.io_wait_s for sample in samples) / moved_s) if moved_s > 0 else 0.0
 
 
 def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:

@@ -17,6 +17,7 @@ from advisor.domain.workload import WorkloadDescription
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.limits import limits_of
+from advisor.model.other_cores import items_on, overhead_on
 from advisor.model.own_threads import limited_profile
 from advisor.model.pools import connection_pool
 from advisor.model.prediction import Predictor
@@ -26,22 +27,24 @@ from advisor.model.ways import WaysToRun, held_by
 
 def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = True) -> Setting:
     """Everything that a prediction of this workload needs besides the candidate."""
-    items = items_of(measured.workload, options.items)
-    facts = measured.host.facts
+    facts, scaling = measured.host.facts, measured.overhead.cpu_scaling
+    here = max(1.0, capacity_of(facts.cpus, scaling))
+    cores = options.cores or facts.cpus
+    as_measured = items_on(items_of(measured.workload, options.items), here, here)
     description = measured.description
     bare = description.fan_out is None
     setting = Setting(
-        items=items,
+        items=items_on(as_measured, here, capacity_of(cores, scaling)),
         contention=fit_contention(
             measured.workload.probes,
-            alone_s=float(np.median(items.wall_s)),
-            cpu_s=float(np.median(items.cpu_s)),
-            cores=capacity_of(facts.cpus, measured.overhead.cpu_scaling),
-            calls=items.calls,
+            alone_s=float(np.median(as_measured.wall_s)),
+            cpu_s=float(np.median(as_measured.cpu_s)),
+            cores=here,
+            calls=as_measured.calls,
         ),
-        overhead=measured.overhead,
+        overhead=overhead_on(measured.overhead, cores),
         machine=Machine(
-            cores=options.cores or facts.cpus,
+            cores=cores,
             memory_bytes=options.memory_bytes or facts.memory_bytes,
             base_rss_bytes=measured.host.base_rss_bytes,
             memory_headroom=options.memory_headroom,

@@ -7,6 +7,8 @@ one simulation; the spread of the host and of the model itself is added as facto
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from advisor.domain.advice import Prediction
@@ -15,6 +17,7 @@ from advisor.domain.errors import NoModelError
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
+from advisor.model.other_cores import speed_of
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
 from advisor.model.uncertainty import interval
@@ -54,6 +57,8 @@ class Predictor:
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
         alone = model_of(candidate).estimate(candidate, simulations)
+        speed = speed_of(setting.machine.cores)
+        alone = replace(alone, core_seconds=alone.core_seconds * speed)
         touch_s = first_touch_s(candidate, setting)
         return alone.with_first_touch(touch_s).scaled(factor, start_s)
 

@@ -83,20 +83,32 @@ def multiprocess_overhead(run: ObservedRun) -> MultiprocessOverhead:
 
 
 def with_parent(
-    seen: MultiprocessOverhead, parent_step_s: float = PARENT_STEP_S
+    seen: MultiprocessOverhead, parent_step_s: float = PARENT_STEP_S, parent_wait_s: float = 0.0
 ) -> MultiprocessOverhead:
     """The overhead with the parent's part taken out of what a step's process seems to take.
 
-    The parent logs STEP_WORKER_STARTING before the process starts, and between STEP_SUCCESS and
-    the next STEP_WORKER_STARTING it takes the last events, while the process exits.
+    The parent logs STEP_WORKER_STARTING, and waits until that is stored, before the process
+    starts; between STEP_SUCCESS and the next STEP_WORKER_STARTING it takes the last events, while
+    the process exits.
     """
     turn_s = parent_step_s / EVENTS_PER_STEP
     return replace(
         seen,
-        boot_s=max(0.005, seen.boot_s - turn_s),
+        boot_s=max(0.005, seen.boot_s - turn_s - parent_wait_s),
         exit_s=max(0.0, seen.exit_s - 3 * turn_s),
         parent_step_s=parent_step_s,
+        parent_wait_s=parent_wait_s,
     )
+
+
+_NO_SECONDS = frozenset({"parent_step_s", "parent_wait_s", "claim_s", "wait_share"})
+"""Figures that `at_pace` leaves alone: measured apart."""
+
+
+def at_pace(overhead: Overhead, pace: float) -> Overhead:
+    """The overhead with all its phases so many times as long."""
+    names = [name for name in overhead.__slots__ if name not in _NO_SECONDS]
+    return replace(overhead, **{name: getattr(overhead, name) * pace for name in names})
 
 
 def in_process_overhead(

@@ -17,6 +17,7 @@ class StepWork:
         wait_s: Seconds it waits (sleep, network, disk).
         threads: Cores it uses at once while it computes (BLAS); 1 for plain Python.
         load_s, store_s: Moving its payload through the IO manager, beyond the fixed part.
+        io_wait_share: Of the latter, the share that waits (a network); the rest computes.
         first_s, first_wait_s: Its first calls and the start of its workers, on one core, before the
             work: computing, and then waiting.
         resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
@@ -29,6 +30,7 @@ class StepWork:
     threads: float = 1.0
     load_s: float = 0.0
     store_s: float = 0.0
+    io_wait_share: float = 0.0
     first_s: float = 0.0
     first_wait_s: float = 0.0
     resources_s: float = 0.0

@@ -75,7 +75,7 @@ def floors(predictor: Predictor) -> Floors:
     longest = float(wall.max()) + own
     return Floors(
         critical_path_s=longest,
-        perfect_parallel_s=min(serial, max(longest, cpu / setting.machine.cores + own)),
+        perfect_parallel_s=min(serial, max(longest, cpu / max(1.0, setting.machine.cores) + own)),
         serial_s=serial,
     )
 

@@ -62,8 +62,8 @@ class Setting:
 
     @property
     def capacity(self) -> float:
-        """The machine's `capacity_of`."""
-        return capacity_of(self.machine.cores, self.overhead.cpu_scaling)
+        """The machine's `capacity_of`; a quota below one core is one core, a slow one."""
+        return max(1.0, capacity_of(self.machine.cores, self.overhead.cpu_scaling))
 
 
 def capacity_of(cores: float, scaling: Sequence[CpuScaling]) -> float:

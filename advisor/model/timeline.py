@@ -108,18 +108,27 @@ class MultiprocessRun:
     def _pieces(self, work: StepWork) -> list[Piece]:
         """A step from the start of its process to the end: see `EVENTS_PER_STEP`."""
         o = self.overhead
-        prepare_s = o.prepare_s + o.plan_item_s * self.total_items + work.resources_s
-        load_s = o.load_s + work.load_s + o.collect_input_s * max(0, work.inputs - 1)
-        output = Piece(o.fan_out_output_s, "serialize", 2)
+
+        def own(
+            seconds: float, phase: Phase, messages: int, *, moved_s: float = 0.0, wait_s: float = 0
+        ) -> Piece:
+            wait_s += seconds * o.wait_share + moved_s * work.io_wait_share
+            computing_s = seconds * (1 - o.wait_share) + moved_s * (1 - work.io_wait_share)
+            return Piece(computing_s, phase, messages, wait_s)
+
+        plan_s = o.plan_item_s * self.total_items
+        prepared = own(o.prepare_s, "launch", 4, wait_s=work.resources_wait_s)
+        load_s = o.load_s + o.collect_input_s * max(0, work.inputs - 1)
+        output = own(o.fan_out_output_s, "serialize", 2)
         return [
-            Piece(o.boot_s, "launch", 1),
-            Piece(prepare_s, "launch", 4, work.resources_wait_s),
-            Piece(load_s, "serialize", 2 * max(1, work.inputs)),
+            own(o.boot_s, "launch", 1),
+            prepared._replace(cpu_s=prepared.cpu_s + plan_s + work.resources_s),
+            own(load_s, "serialize", 2 * max(1, work.inputs), moved_s=work.load_s),
             Piece(work.first_s, "work", 0, work.first_wait_s),
             Piece(work.cpu_s, "work", 0, work.wait_s, work.threads),
             *[output] * (work.outputs - 1),
-            Piece(o.finish_s + work.store_s, "serialize", 4),
-            Piece(o.exit_s, "launch"),
+            own(o.finish_s, "serialize", 4, moved_s=work.store_s),
+            own(o.exit_s, "launch", 0),
         ]
 
     def _launch(self, child: _Child) -> None:
@@ -184,13 +193,15 @@ class MultiprocessRun:
         self.debt_s += cpu_s
         if self.debt_s >= SMALLEST_S:
             self.parent_cpu_s += self.debt_s
-            self._wait_for(self.debt_s)
+            self._block(self.debt_s)
             self.debt_s = 0.0
 
-    def _wait_for(self, cpu_s: float) -> None:
-        """Until somebody has computed so long: the parent itself, or the forkserver."""
+    def _block(self, cpu_s: float, wait_s: float = 0.0) -> None:
+        """Until somebody has computed and waited so long: the parent, or the forkserver."""
         done: list[bool] = []
-        self.sharing.compute(cpu_s, 1.0, lambda: done.append(True))
+        self.sharing.compute(
+            cpu_s, 1.0, lambda: self.sharing.wait(wait_s, lambda: done.append(True))
+        )
         while not done:
             self.sharing.happen()
 
@@ -287,7 +298,7 @@ class MultiprocessRun:
         """The parent starts a step's process, and before the first one the forkserver."""
         if not self.server_started:
             self.server_started = True
-            self._wait_for(self.overhead.server_start_s)
+            self._block(self.overhead.server_start_s)
         self._launch(child)
 
     def _visit(self, child: _Child) -> bool:
@@ -295,6 +306,8 @@ class MultiprocessRun:
         if child.state == StepState.CLAIMED:
             child.state = StepState.ANNOUNCED
             self._spend(self.overhead.turn_s)
+            if self.overhead.parent_wait_s > 0:
+                self._block(0.0, self.overhead.parent_wait_s)
             return False
         if child.state == StepState.ANNOUNCED:
             child.state = StepState.STARTED

@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from factories import (
     SPAWN_2,
+    WARM_8,
     make_host_facts,
     make_host_profile,
+    make_multiprocess_overhead,
     make_overhead,
     make_sample,
     make_saved_profile,
@@ -92,3 +94,53 @@ def test_dagsters_default_is_the_nodes_cpu_count_not_the_pods_cores():
     assert slots(cores=0.5) == 1
     assert slots(cores=4) == 4
     assert slots(cores=4, cpu_count=64) == 64
+
+
+BLAS = OpProfile(
+    "process_chunk", (), (), tuple(make_sample(i, wall_s=1.0, cpu_s=4.0) for i in range(16))
+)
+
+
+@pytest.mark.parametrize(("cores", "at_least_s"), [(4, 16.0), (2, 32.0), (1, 64.0), (0.5, 128.0)])
+def test_items_that_use_several_cores_have_no_more_of_them_in_process(cores, at_least_s):
+    """4 CPU seconds in 1 s on 4 cores; 17.6 s were predicted whatever the cores."""
+    workload = make_workload_profile(items=16, ops=(BLAS,), probes=())
+    saved = make_saved_profile(
+        workload=workload,
+        host=make_host_profile(facts=make_host_facts(cpus=4, cpu_count=4)),
+        overhead=make_overhead(cpu_scaling=()),
+        verifications=(),
+    )
+    alone_s = seconds(saved, IN_PROCESS, cores=cores)
+    assert at_least_s <= alone_s <= at_least_s + 1.6 / min(1, cores)
+    spread_s = seconds(saved, SPAWN_2, cores=cores)
+    assert spread_s > alone_s
+
+
+def test_a_quota_below_one_core_is_applied_once_and_to_every_way():
+    saved = replace(computing(1.0, items=16), verifications=())
+    whole_s = {way: seconds(saved, way, cores=1) for way in (IN_PROCESS, SPAWN_2, PROCESSES)}
+    for way, seconds_s in whole_s.items():
+        half_s = seconds(saved, way, cores=0.5)
+        assert half_s == pytest.approx(2 * seconds_s, rel=0.03), way.label
+
+
+def test_what_waits_for_storage_is_overlapped_by_slots():
+    """0.72 s of network waits in a step, items that wait 1 s: 16 in parallel were taken for CPU."""
+    waits = tuple(make_sample(i, wall_s=1.0, cpu_s=0.0) for i in range(100))
+    op = OpProfile("process_chunk", (), (), waits)
+    saved = replace(
+        computing(), workload=make_workload_profile(items=100, ops=(op,), probes=()),
+        verifications=(),
+    )  # fmt: skip
+    warm = make_multiprocess_overhead(prepare_s=0.72 + 0.06)
+    networked = make_overhead(multiprocess={"warm_forkserver": warm})
+    shared = replace(warm, wait_share=0.72 / warm.child_step_s)
+    split = replace(networked, multiprocess={"warm_forkserver": shared})
+    way = replace(WARM_8, max_concurrent=16)
+
+    computed_s = seconds(replace(saved, overhead=networked), way)
+    waited_s = seconds(replace(saved, overhead=split), way)
+
+    assert computed_s > 45
+    assert waited_s < 30

@@ -149,6 +149,10 @@ class TinyRuns:
                 started_at_s=result.started_at_s,
                 server_import_s=server_import_s,
                 step_import_s=step_import_s,
+                start_cpu_s=result.start_cpu_s,
+                store_wait_s=result.store_wait_s,
+                parent_delay_s=result.parent_delay_s,
+                step_delay_s=result.step_delay_s,
             )
         ]
 

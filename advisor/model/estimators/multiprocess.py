@@ -56,6 +56,7 @@ def _step(seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost) -
         threads=threads,
         load_s=load_s,
         store_s=store_s,
+        io_wait_share=max(stage.io_wait_share for stage in stages),
         first_s=first.cpu_s,
         first_wait_s=first.wait_s,
         resources_s=sum(stage.resources.cpu_s for stage in stages),

@@ -92,8 +92,9 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     def seconds(order: np.ndarray) -> FloatArray:
         return np.asarray(drawn_batch_seconds(candidate, setting, order).sum(axis=-1))
 
-    # Everything computes but the items, and the starts of their workers.
-    cpu_s = overhead.start_s + overhead.end_s + parts.coordinate_s + parts.serialize_s
+    # Everything computes but the items, the starts of their workers, and what waits for storage.
+    cpu_s = overhead.start_s + overhead.end_s + parts.coordinate_s
+    cpu_s = cpu_s * (1.0 - overhead.wait_share) + parts.serialize_s
     cpu_s += items.fan_out_s + items.upstream_s + items.collect_s
     cpu_s += float(items.cpu_s[simulations.reference].sum())
     cpu_s += sum(stage.first.cpu_s + stage.resources.cpu_s for stage in items.stages)

@@ -1,0 +1,16 @@
+"""How long this process was ready to compute and had no core, as Linux counts it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def delayed_by_others_s() -> float:
+    """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown.
+
+    What a cgroup's quota held back counts as well.
+    """
+    try:
+        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0

@@ -1,0 +1,68 @@
+"""What this process waits for the instance's storage while a run goes on."""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
+
+if TYPE_CHECKING:
+    from dagster import DagsterInstance
+
+
+def own_cpu_s() -> float:
+    """CPU seconds of this process, all its threads included."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+@dataclass
+class StorageWaits:
+    """What storing events took of this process beyond its own computing.
+
+    Attributes:
+        events: That it stored.
+        waited_s: In all.
+        first_step_cpu_s: `own_cpu_s` when the first step was about to start; None before.
+    """
+
+    events: int = 0
+    waited_s: float = 0.0
+    first_step_cpu_s: float | None = None
+
+    @property
+    def each_s(self) -> float:
+        """Seconds for one event."""
+        return self.waited_s / max(1, self.events)
+
+
+@contextmanager
+def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
+    """Clock the storing of events while the block runs."""
+    found, storage = StorageWaits(), instance.event_log_storage
+    store = storage.store_event
+
+    def clocked(event: Any) -> None:
+        if found.first_step_cpu_s is None and _starts_a_process(event):
+            found.first_step_cpu_s = own_cpu_s()
+        begun, busy_s = time.perf_counter(), time.thread_time() + delayed_by_others_s()
+        store(event)
+        busy_s = time.thread_time() + delayed_by_others_s() - busy_s
+        found.events += 1
+        found.waited_s += max(0.0, time.perf_counter() - begun - busy_s)
+
+    storage.store_event = clocked  # type: ignore[method-assign]
+    try:
+        yield found
+    finally:
+        del storage.store_event
+
+
+def _starts_a_process(event: Any) -> bool:
+    dagsters = event.is_dagster_event and event.get_dagster_event()
+    return bool(dagsters) and dagsters.event_type_value == "STEP_WORKER_STARTING"
