@@ -22,7 +22,8 @@ help:
 	@echo 'make test    run the tests (PYTEST_ARGS="-k text")'
 	@echo 'make lint    ruff, mypy, import-linter, deptry'
 	@echo 'make bench   hold predictions against real runs, for hours; what is measured already is'
-	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30'
+	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30;'
+	@echo '             ten random workloads, on which nothing was tuned: RANDOM=SEED'
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
 	@echo 'make docs    the documentation as a site, in site/'
@@ -71,7 +72,7 @@ format: $(INSTALLED_DEV)
 bench: $(INSTALLED_DEV)
 	$(BIN)/python bench/run.py measure $(if $(WORKLOAD),--workload $(WORKLOAD)) \
 		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES)) \
-		$(if $(QUICK),--quick)
+		$(if $(QUICK),--quick) $(if $(RANDOM),--random $(RANDOM))
 	$(BIN)/python bench/run.py report
 
 bench-report: $(INSTALLED_DEV)

@@ -31,6 +31,7 @@ class Run:
     wall_s: float
     repeat: int = 0
     slower: float | None = None
+    peak_rss_bytes: int = 0
 
     @property
     def trial(self) -> tuple[str, str, int]:
@@ -40,12 +41,19 @@ class Run:
 
 @dataclass(frozen=True)
 class Predicted:
-    """The predicted makespan; ``low`` and ``high`` bound 90 %."""
+    """The predicted makespan; ``low`` and ``high`` bound 90 %. The rest is 0 where not recorded."""
 
     median: float
     low: float
     high: float
+    p_best: float = 0.0
+    peak_memory_bytes: int = 0
 
+
+Range = tuple[float, float]
+
+RESAMPLES = 1000
+"""Of the workloads, behind each range."""
 
 Predictions = Mapping[tuple[str, str, int], Predicted]
 """By `Run.trial`."""
@@ -53,7 +61,11 @@ Predictions = Mapping[tuple[str, str, int], Predicted]
 
 @dataclass(frozen=True)
 class Errors:
-    """Relative errors of predictions over runs; ``bias`` is their signed median."""
+    """Relative errors of predictions over runs; ``bias`` is their signed median.
+
+    ``ranges`` are 95 % intervals of ``median``, ``p90`` and ``covered``, from resampled workloads:
+    runs of one workload err alike. None where there is only one.
+    """
 
     runs: int
     median: float
@@ -61,6 +73,7 @@ class Errors:
     largest: float
     bias: float
     covered: float
+    ranges: tuple[Range, Range, Range] | None = None
 
 
 @dataclass(frozen=True)
@@ -104,12 +117,14 @@ def errors(runs: Iterable[Run], predicted: Predictions) -> Errors | None:
     """How far the predictions are from the runs; None where no run has a prediction."""
     signed: list[float] = []
     covered: list[bool] = []
+    workloads: list[str] = []
     for run in runs:
         prediction = predicted.get(run.trial)
         if prediction is None:
             continue
         signed.append(prediction.median / run.wall_s - 1.0)
         covered.append(prediction.low <= run.wall_s <= prediction.high)
+        workloads.append(run.workload)
     if not signed:
         return None
     sizes = [abs(error) for error in signed]
@@ -120,7 +135,95 @@ def errors(runs: Iterable[Run], predicted: Predictions) -> Errors | None:
         largest=max(sizes),
         bias=median(signed),
         covered=sum(covered) / len(covered),
+        ranges=_ranges(np.array(sizes), np.array(covered, dtype=float), workloads),
     )
+
+
+def _ranges(
+    sizes: np.ndarray, covered: np.ndarray, workloads: Sequence[str]
+) -> tuple[Range, Range, Range] | None:
+    """Median, 90th percentile and coverage over resampled workloads, whole ones."""
+    clusters = [np.flatnonzero(np.array(workloads) == name) for name in dict.fromkeys(workloads)]
+    if len(clusters) < 2:
+        return None
+    rng = np.random.default_rng(1)
+    drawn = []
+    for _ in range(RESAMPLES):
+        chosen = np.concatenate(
+            [clusters[i] for i in rng.integers(len(clusters), size=len(clusters))]
+        )
+        drawn.append((*np.quantile(sizes[chosen], [0.5, 0.9]), covered[chosen].mean()))
+    low, high = np.quantile(np.array(drawn), [0.025, 0.975], axis=0).tolist()
+    found: list[Range] = list(zip(low, high, strict=True))
+    return found[0], found[1], found[2]
+
+
+def class_of(configuration: str) -> str:
+    """What kind of way a configuration is, of those that err alike."""
+    if configuration.startswith("cli-"):
+        return "command line"
+    for part, name in (
+        (":threads=", "threads"),
+        (":processes=", "processes"),
+        (":batch=", "batched"),
+    ):
+        if part in configuration:
+            return name
+    return "plain"
+
+
+def reliability(
+    runs: Sequence[Run], predicted: Predictions, edges: Sequence[float] = (0.1, 0.5, 0.9)
+) -> list[list[str]]:
+    """By the predicted chance to be the best: how often a way was, or within 3 % of it."""
+    best: dict[tuple[str, int], float] = {}
+    for run in runs:
+        best[run.workload, run.repeat] = min(
+            run.wall_s, best.get((run.workload, run.repeat), math.inf)
+        )
+    bins: dict[int, list[tuple[float, bool]]] = defaultdict(list)
+    for run in runs:
+        if run.trial in predicted:
+            chance = predicted[run.trial].p_best
+            near = run.wall_s <= 1.03 * best[run.workload, run.repeat]
+            bins[sum(chance > edge for edge in edges)].append((chance, near))
+    bounds = [0.0, *edges, 1.0]
+    return [
+        [
+            f"{percent(bounds[place])} to {percent(bounds[place + 1])}",
+            str(len(found)),
+            percent(sum(chance for chance, _ in found) / len(found)),
+            percent(sum(near for _, near in found) / len(found)),
+        ]
+        for place, found in sorted(bins.items())
+    ]
+
+
+def memory_rows(
+    runs: Sequence[Run], predicted: Predictions, headroom: float, group: Callable[[Run], str]
+) -> list[list[str]]:
+    """Predicted over real peak memory by group, and what machines of several sizes would be told.
+
+    A false accept is a way that is advised for a machine of 1, 2, 4, 8 or 16 GiB and would not
+    fit, a false refusal one that is not and would fit with the headroom.
+    """
+    groups: dict[str, list[tuple[int, int]]] = defaultdict(list)
+    for run in runs:
+        said = predicted[run.trial].peak_memory_bytes if run.trial in predicted else 0
+        if said and run.peak_rss_bytes:
+            groups[group(run)].append((said, run.peak_rss_bytes))
+    rows = []
+    for name, pairs in groups.items():
+        signed = [said / real - 1.0 for said, real in pairs]
+        cases = [(said, real, 2**power * 2**30) for said, real in pairs for power in range(5)]
+        accepts = sum(said <= (1 - headroom) * have < have < real for said, real, have in cases)
+        refusals = sum(real <= (1 - headroom) * have < said for said, real, have in cases)
+        rows.append([
+            name, str(len(pairs)), f"{100 * median(signed):+.1f} %",
+            percent(quantile([abs(error) for error in signed], 0.9)),
+            f"{accepts} of {len(cases)}", f"{refusals} of {len(cases)}",
+        ])  # fmt: skip
+    return rows
 
 
 def errors_by(
@@ -274,6 +377,14 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     return "\n".join(lines)
 
 
+def _within(found: Errors, figure: int) -> str:
+    """The 95 % range of a figure, in percent."""
+    if found.ranges is None:
+        return ""
+    low, high = found.ranges[figure]
+    return f" [{100 * low:.0f} to {100 * high:.0f}]"
+
+
 def errors_table(title: str, groups: Mapping[str, Errors]) -> str:
     return table(
         [title, "runs", "median error", "90th percentile", "largest", "bias", "in the interval"],
@@ -281,11 +392,11 @@ def errors_table(title: str, groups: Mapping[str, Errors]) -> str:
             [
                 name,
                 str(found.runs),
-                percent(found.median),
-                percent(found.p90),
+                percent(found.median) + _within(found, 0),
+                percent(found.p90) + _within(found, 1),
                 percent(found.largest),
                 f"{100 * found.bias:+.1f} %",
-                percent(found.covered),
+                percent(found.covered) + _within(found, 2),
             ]
             for name, found in groups.items()
         ),

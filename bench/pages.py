@@ -24,7 +24,10 @@ from run import (
     runs,
     say,
     without,
+    workload,
 )
+
+from advisor.domain.options import MEMORY_HEADROOM
 
 PAGE = ROOT / "docs" / "accuracy.md"
 DATA = ROOT / "bench" / "results" / "accuracy.json"
@@ -41,9 +44,24 @@ Other guests of a shared machine slow a core by nearly half, for seconds or minu
 load nor its steal time tells. A fixed piece of Python is timed on each core while a workload is
 profiled and while a configuration runs; the runs are grouped by how far the two are apart."""
 
-REGRESSION_WORDS = """\
-A non-negative linear regression on ceil(N/m), N, m and work/m, fitted to the same calibration runs;
-runs without batches."""
+BASELINE_WORDS = """\
+Mean-value analysis in closed form (Schweitzer's approximation: the parent, the cores, waiting) on
+the same coefficients; runs without batches."""
+
+RANGE_WORDS = """\
+In brackets: 95 % intervals, from resampled workloads, since runs of one workload err alike."""
+
+CHANCE_WORDS = """\
+Ways by the chance that the advice gave them to be the best, and how many of them were, or within
+3 % of it, among the ways that were run and may be advised."""
+
+MEMORY_WORDS = """\
+Predicted peak memory against the largest that was seen of a run's processes together, ten times a
+second. A false accept is a way that is advised for a machine of 1, 2, 4, 8 or 16 GiB and needs
+more; a false refusal one that is not and needs no more than 85 % of it."""
+
+UNSEEN = "random, unseen"
+TUNED = "the 16, looked at while building"
 
 
 Trial = tuple[str, int]
@@ -77,8 +95,10 @@ def gather(*, predict_again: bool) -> Recorded:
 
     from advisor import store
 
-    measured = {r["workload"] for r in records() if r["kind"] == "run" and not r["failed"]}
-    names = [name for name in WORKLOADS if name in measured and profiled(name)]
+    done = (r["workload"] for r in records() if r["kind"] == "run" and not r["failed"])
+    measured = list(dict.fromkeys(done))
+    ordered = [*WORKLOADS, *(name for name in measured if name not in WORKLOADS)]
+    names = [name for name in ordered if name in measured and profiled(name)]
     if set(names) - set(LEFT_OUT_UNLESS_NAMED):
         names = [n for n in names if n not in LEFT_OUT_UNLESS_NAMED]
     profiles = {(name, k): made for name in names for k, made in profiled(name).items()}
@@ -88,10 +108,7 @@ def gather(*, predict_again: bool) -> Recorded:
         made: Mapping[str, Mapping[str, float]] = profile["predicted"]
         if predict_again:
             say(f"predicting {name} again")
-            made = {
-                configuration: dataclasses.asdict(prediction.makespan_s)
-                for configuration, prediction in predictions(saved[name, repeat]).items()
-            }
+            made = predictions(saved[name, repeat])
         for configuration, interval in made.items():
             predicted[name, configuration, repeat] = Predicted(**interval)
     return Recorded(runs(names), predicted, saved, profiles, predict_again)
@@ -113,16 +130,18 @@ def within_pools(run: Run, limits: Mapping[str, int]) -> bool:
 
 
 def baseline(found: Recorded) -> Predictions:
-    from baseline import regressed_s
+    from baseline import closed_form_s
 
     from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.options import AdviseOptions
+    from advisor.model.measured_setting import setting_of
     from advisor.model.ways import preload_list
 
     predicted = {}
     for run in filter(plain, found.runs):
         saved = found.saved[run.workload, run.repeat]
         candidate = read_candidate(run.configuration, preload_list(saved))
-        seconds = regressed_s(saved, candidate)
+        seconds = closed_form_s(candidate, setting_of(saved, AdviseOptions(), corrected=False))
         if seconds is not None:
             predicted[run.trial] = Predicted(seconds, seconds, seconds)
     return predicted
@@ -150,23 +169,64 @@ def switched_off(found: Recorded, chosen: Sequence[Run], mechanism: str | None) 
 
 def choices(found: Recorded, advised: str = "advised") -> dict[Trial, Choice]:
     """What was advised, or with ``config_only`` the best advice that needs no change of code."""
-    from workloads import WORKLOADS
-
-    among = [
-        run
-        for run in found.runs
-        if (advised == "advised" or plain(run))
-        and within_pools(run, WORKLOADS[run.workload].pool_limits)
-    ]
+    among = [run for run in allowed(found) if advised == "advised" or plain(run)]
     made = {}
     for (name, repeat), profile in found.profiles.items():
         default = profile["default"]
-        rule = figures.rule_of_thumb(WORKLOADS[name].item_s, default)
+        rule = figures.rule_of_thumb(workload(name).item_s, default)
         choice = figures.choice(name, profile[advised], default, rule, among)
         if choice is not None:
             named = f"{name}, pass {repeat + 1}" if (name, 1) in found.profiles else name
             made[name, repeat] = dataclasses.replace(choice, workload=named)
     return made
+
+
+def allowed(found: Recorded) -> list[Run]:
+    """The runs of ways that the advice might have named: within pools, and fit for production."""
+    return [
+        run
+        for run in found.runs
+        if within_pools(run, workload(run.workload).pool_limits)
+        and not (
+            run.configuration.startswith("execute_in_process")
+            and environment(found.profiles[run.workload, run.repeat]) == "prod"
+        )
+    ]
+
+
+def environment(profile: Mapping[str, Any]) -> str:
+    """What a recorded profile was to advise for."""
+    options = profile.get("options", [])
+    return options[options.index("--environment") + 1] if "--environment" in options else "dev"
+
+
+def group_of(name: str) -> str:
+    """Whether a workload had no part in building the model."""
+    return UNSEEN if name.startswith("seed_") else TUNED
+
+
+def commits(found: Recorded) -> list[list[str]]:
+    """Which commit made which pass, of each group."""
+    made: dict[tuple[str, int], dict[str, None]] = {}
+    for (name, repeat), profile in found.profiles.items():
+        seen = made.setdefault((group_of(name), repeat), {})
+        seen[profile.get("commit", "not recorded")] = None
+    return [[group, f"{repeat + 1}", ", ".join(seen)] for (group, repeat), seen in made.items()]
+
+
+def expected_regrets(found: Recorded, made: Mapping[Trial, Choice]) -> list[list[str]]:
+    """The regret that the advice expected of itself, and what came of it, by group."""
+    rows = []
+    for group in (TUNED, UNSEEN):
+        pairs = [
+            (found.profiles[trial]["expected_regret"]["advised"], choice.regret)
+            for trial, choice in made.items()
+            if group_of(trial[0]) == group and "expected_regret" in found.profiles[trial]
+        ]
+        if pairs:
+            means = (sum(column) / len(pairs) for column in zip(*pairs, strict=True))
+            rows.append([group, str(len(pairs)), *map(figures.percent, means)])
+    return rows
 
 
 def search_seconds(found: Recorded) -> dict[str, float]:
@@ -209,47 +269,43 @@ def worst(found: Recorded, count: int = 10) -> list[list[str]]:
     return [row for _, row in sorted(rows, key=lambda entry: -entry[0])[:count]]
 
 
-def goals(
-    found: Recorded, everything: Errors, made: Sequence[Choice], search: float
-) -> list[list[str]]:
-    """Each figure with its goal, and beside the errors those that the machine itself makes."""
-    usual, wide = figures.by_the_others(found.runs)
-    least, widest = figures.least_errors(found.runs)
-    known, widest_known = figures.least_errors_at_known_speed(found.runs)
+def goals(found: Recorded, made: Mapping[Trial, Choice], search: float) -> list[list[str]]:
+    """Each figure of both groups of workloads, with its goal; then what the machine leaves."""
+    columns = []
+    for group in (TUNED, UNSEEN):
+        runs = [run for run in found.runs if group_of(run.workload) == group]
+        regrets = [c.regret for (name, _), c in made.items() if group_of(name) == group]
+        everything = figures.errors(runs, found.predicted)
+        columns.append([
+            *([figures.percent(v) for v in (everything.median, everything.p90, everything.covered)]
+              if everything else ["-"] * 3),
+            *[figures.percent(figures.quantile(regrets, share)) for share in (0.5, 0.9, 1.0)],
+        ])  # fmt: skip
+    names = ["prediction error, median", "prediction error, 90th percentile",
+             "runs inside the 90 % interval", "regret in production, median",
+             "regret in production, 90th percentile", "regret in production, worst"]  # fmt: skip
+    aims = ["at most 5 %", "at most 12 %", "85 to 95 %", "0 %", "at most 5 %", "at most 15 %"]
+    rows = [list(row) for row in zip(names, *columns, aims, strict=True)]
+    rows.append(["search for 10,000 items, slowest", f"{search:.1f} s", "-", "under 3 s"])
+    return [*rows, *(row for row in _of_the_machine(found) if row[1] != "-")]
+
+
+def _of_the_machine(found: Recorded) -> list[list[str]]:
+    """The errors that the runs' own noise leaves to any prediction, median and 90th percentile."""
     later = figures.errors(figures.a_pass_later(found.runs), found.predicted)
-    if math.isnan(usual) or later is None:
-        return _goals(everything, made, search)
-    beside = [
-        ["the least error that these runs' own noise leaves: median",
-         figures.percent(least), "-"],
-        ["the least error that these runs' own noise leaves: 90th percentile",
-         figures.percent(widest), "-"],
-        ["the same, were the machine's speed in each pass of a workload known: median",
-         figures.percent(known), "-"],
-        ["the same, were the machine's speed in each pass of a workload known: 90th percentile",
-         figures.percent(widest_known), "-"],
-        ["a run predicted by its configuration's other runs: median", figures.percent(usual), "-"],
-        ["a run predicted by its configuration's other runs: 90th percentile",
-         figures.percent(wide), "-"],
-        ["a run predicted by the profile of the pass before: median",
-         figures.percent(later.median), "-"],
-        ["a run predicted by the profile of the pass before: 90th percentile",
-         figures.percent(later.p90), "-"],
-    ]  # fmt: skip
-    return [*_goals(everything, made, search), *beside]
-
-
-def _goals(everything: Errors, made: Sequence[Choice], search: float) -> list[list[str]]:
-    regrets = [choice.regret for choice in made]
+    after = (later.median, later.p90) if later else (math.nan, math.nan)
+    pairs = {
+        "the least error that these runs' own noise leaves": figures.least_errors(found.runs),
+        "the same, were the machine's speed in each pass of a workload known":
+            figures.least_errors_at_known_speed(found.runs),
+        "a run predicted by its configuration's other runs": figures.by_the_others(found.runs),
+        "a run predicted by the profile of the pass before": after,
+    }  # fmt: skip
     return [
-        ["prediction error, median", figures.percent(everything.median), "at most 5 %"],
-        ["prediction error, 90th percentile", figures.percent(everything.p90), "at most 12 %"],
-        ["runs inside the 90 % interval", figures.percent(everything.covered), "85 to 95 %"],
-        ["regret, median", figures.percent(figures.quantile(regrets, 0.5)), "at most 5 %"],
-        ["regret, 90th percentile", figures.percent(figures.quantile(regrets, 0.9)),
-         "at most 15 %"],
-        ["search for 10,000 items, slowest", f"{search:.1f} s", "under 3 s"],
-    ]  # fmt: skip
+        [f"{name}: {words}", figures.percent(value), "", "-"]
+        for name, pair in pairs.items()
+        for words, value in zip(("median", "90th percentile"), pair, strict=True)
+    ]
 
 
 def write_report(*, predict_again: bool) -> None:
@@ -259,15 +315,20 @@ def write_report(*, predict_again: bool) -> None:
     everything = figures.errors(found.runs, found.predicted)
     assert everything is not None
     ours = [run for run in found.runs if plain(run)]
-    regressed = baseline(found)
-    both = [run for run in ours if run.trial in regressed]
+    closed = baseline(found)
+    both = [run for run in ours if run.trial in closed]
     compared = {
         "timeline (this project)": figures.errors(both, found.predicted),
-        "linear regression on the same calibration": figures.errors(both, regressed),
+        "closed form on the same coefficients": figures.errors(both, closed),
     }
     made, config_only = choices(found), choices(found, "config_only")
     search = search_seconds(found)
     tables: dict[str, Mapping[str, Errors]] = {
+        "class": figures.errors_by(
+            sorted(found.runs, key=lambda run: group_of(run.workload)),
+            found.predicted,
+            lambda run: f"{group_of(run.workload)}: {figures.class_of(run.configuration)}",
+        ),
         "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
         "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
         "pass": figures.errors_by(found.runs, found.predicted, lambda run: f"{run.repeat + 1}"),
@@ -304,14 +365,12 @@ def _write_page(
     config_only: Mapping[Trial, Choice],
     search: Mapping[str, float],
 ) -> None:
-    from workloads import WORKLOADS
-
     facts = _facts(found)
     usual, wide = figures.spread(found.runs)
     dates = sorted(r["at"] for r in records() if r["kind"] == "run")
     days = " to ".join(dict.fromkeys((dates[0][:10], dates[-1][:10])))
     moments = sorted(saved.overhead.moments for saved in found.saved.values())
-    kinds = [[name, WORKLOADS[name].kind, str(WORKLOADS[name].items)] for name in found.names]
+    kinds = [[name, workload(name).kind, str(workload(name).items)] for name in found.names]
     head = (
         f"Made by `make bench` from {len(found.runs)} real runs of {len(found.names)} workloads, "
         f"{days}, on {facts.processor} ({facts.cpus:g} cores, "
@@ -336,15 +395,16 @@ def _write_page(
     parts = [
         "# How right the predictions and the advice are",
         head,
-        figures.table(
-            ["figure", "measured", "goal"],
-            goals(found, everything, list(made.values()), max(search.values())),
-        ),
+        figures.table(["figure", TUNED, UNSEEN, "goal"], goals(found, made, max(search.values()))),
         sureness,
+        "## Errors by class of way",
+        RANGE_WORDS,
+        figures.errors_table("workloads: class", tables["class"]),
         "## Errors by method",
         figures.errors_table("method", {"all": everything, **tables["method"]}),
         "## Errors by pass",
         figures.errors_table("pass", tables["pass"]),
+        figures.table(["workloads", "pass", "commit"], commits(found)),
         *(speed if tables["speed"] else ()),
         "## Errors by workload",
         figures.errors_table("workload", tables["workload"]),
@@ -354,8 +414,37 @@ def _write_page(
         figures.choices_table(list(made.values()), costs(found, made)),
         "The best advice that needs a pasted config alone, against the best way without batches:",
         figures.choices_table(list(config_only.values()), costs(found, config_only)),
-        "## Against a regression",
-        REGRESSION_WORDS,
+        "What the advice expected of itself, and what came of it:",
+        figures.table(
+            ["workloads", "advices", "mean expected regret", "mean regret"],
+            expected_regrets(found, made),
+        ),
+        "## How sure the advice was",
+        CHANCE_WORDS,
+        figures.table(
+            ["predicted chance", "ways", "mean of it", "were the best"],
+            figures.reliability(allowed(found), found.predicted),
+        ),
+        "## Memory",
+        MEMORY_WORDS,
+        figures.table(
+            [
+                "class of way",
+                "runs",
+                "error, median",
+                "size of it, 90th percentile",
+                "false accepts",
+                "false refusals",
+            ],
+            figures.memory_rows(
+                found.runs,
+                found.predicted,
+                MEMORY_HEADROOM,
+                lambda run: figures.class_of(run.configuration),
+            ),
+        ),
+        "## Against a closed form",
+        BASELINE_WORDS,
         figures.errors_table("model", tables["compared"]),
         "## What each mechanism contributes",
         "Errors of the multiprocess runs with one mechanism of the simulator switched off.",
@@ -365,8 +454,8 @@ def _write_page(
             ["workload", "configuration", "predicted", "measured", "error"], worst(found)
         ),
     ]
-    left = [f"{n}: {', '.join(WORKLOADS[n].left_out)}" for n in found.names
-            if WORKLOADS[n].left_out]  # fmt: skip
+    left = [f"{n}: {', '.join(workload(n).left_out)}" for n in found.names
+            if workload(n).left_out]  # fmt: skip
     if left:
         parts.append("Left out of the grid, as a run would take minutes: " + "; ".join(left) + ".")
     _write(PAGE, "\n\n".join(parts) + "\n")

@@ -4,7 +4,8 @@
 would, in a process of its own, and then runs a grid of real configurations once, in an order of the
 pass's own, through the same code as ``dynadvise verify``. Each waits for a quiet moment to begin.
 Every figure is appended to ``.bench/results.jsonl`` at once; what is there is not measured again,
-so an interrupted run goes on where it stopped. ``report`` makes the tables of what is there,
+so an interrupted run goes on where it stopped. ``--random SEED`` takes ten random workloads
+instead. ``report`` makes the tables of what is there,
 ``fixtures`` writes recorded runs for the tests of the model.
 """
 
@@ -37,8 +38,10 @@ RUN_TIMEOUT_S = 900.0
 LONGEST_WAIT_S = 30.0
 """For a quiet moment; what happens after a start leaves nothing out."""
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
-QUICK = ("execute_in_process", "in_process", "spawn:2", "forkserver:2", "warm:2", "warm:4")
+QUICK = ("in_process", "forkserver:2", "warm:2", "warm:4", "cli-in_process")
 """With ``--quick`` these and the threads of the grid, and what is advised."""
+QUICK_BUDGET_S = "25"
+"""Of each profile with ``--quick``: a bench of ten workloads then takes a quarter of an hour."""
 
 
 # --- the record ------------------------------------------------------------------------------
@@ -64,6 +67,23 @@ def record(entry: Mapping[str, Any]) -> None:
         os.fsync(stream.fileno())
 
 
+def commit() -> str:
+    """What is measured: the commit, and whether it was changed since."""
+    command = ["git", "describe", "--always", "--dirty=+", "--abbrev=9", "--exclude=*"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    return done.stdout.strip()
+
+
+def workload(name: str) -> Any:
+    """A workload of the bench, or a random one, by its name."""
+    from random_workloads import workloads
+    from workloads import WORKLOADS
+
+    if name.startswith("seed_"):
+        return workloads(int(name.split("_")[1]))[name]
+    return WORKLOADS[name]
+
+
 def now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
@@ -86,14 +106,10 @@ def profiled(name: str) -> dict[int, dict[str, Any]]:
 
 
 def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: float) -> None:
-    """Profile a workload by the command that a user types; store what it predicts for the grid.
-
-    For the environment ``dev``: every way of the grid may then be advised.
-    """
+    """Profile a workload by the command that a user types; store what it predicts for the grid."""
     command = [sys.executable, "-c", "from advisor.cli import main; main()", "profile"]
     profiles = PROFILES / f"pass-{repeat + 1}"
-    command += [f"workloads:{name}", "--profiles", str(profiles), "--format", "json"]
-    command += ["--environment", "dev", *options]
+    command += [workload(name).target, "--profiles", str(profiles), "--format", "json", *options]
     environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
     quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
     begun = time.perf_counter()
@@ -109,19 +125,22 @@ def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: f
     from advisor.dagster_bridge.target import parse_target
     from advisor.measure.machine import host_facts
 
-    target = parse_target(f"workloads:{name}", working_directory=HERE)
+    target = parse_target(workload(name).target, working_directory=HERE)
     path = store.profile_path(profiles, host_facts().id, target)
     saved = store.read(path)
-    predicted = {
-        label: dataclasses.asdict(prediction.makespan_s)
-        for label, prediction in predictions(saved).items()
-    }
+    predicted = predictions(saved)
+    advice = saved.advice
     record(
         {
             "kind": "profile", "workload": name, "repeat": repeat, "at": now(), "took_s": took,
             "path": str(path.relative_to(ROOT)), "predicted": predicted,
             "advised": labels(saved)["advised"], "config_only": labels(saved)["config-only"],
             "default": labels(saved)["default"], "core_s": speed.mean_s, "quiet": quiet,
+            "commit": commit(), "options": list(options),
+            "expected_regret": {
+                "advised": advice.recommendation.expected_regret,
+                "config_only": advice.config_only.expected_regret,
+            },
         }
     )  # fmt: skip
 
@@ -129,12 +148,10 @@ def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: f
 @contextmanager
 def instance_of(name: str) -> Iterator[dict[str, str]]:
     """The environment with a user's instance that limits the workload's pools, if it has any."""
-    from workloads import WORKLOADS
-
     from advisor.dagster_bridge.instances import temporary_instance_home
     from advisor.dagster_bridge.pool_slots import set_limits
 
-    limits = WORKLOADS[name].pool_limits
+    limits = workload(name).pool_limits
     if not limits:
         yield {}
         return
@@ -155,8 +172,11 @@ def labels(saved: Any) -> dict[str, str]:
     }
 
 
-def predictions(saved: Any) -> dict[str, Any]:
-    """The prediction of each configuration of the grid and of the advice, by name."""
+def predictions(saved: Any) -> dict[str, dict[str, float]]:
+    """The prediction of each configuration of the grid and of the advice, as `Predicted` by name.
+
+    Without what real runs of the workload, which `profile` makes where it is unsure, would correct.
+    """
     from advisor.api.asked_ways import grid
     from advisor.api.recommend import predict
     from advisor.domain.candidate_spelling import read_candidate, spelling
@@ -167,8 +187,18 @@ def predictions(saved: Any) -> dict[str, Any]:
     ways = list(grid(saved.workload.items, saved.host.facts.cpus, preload))
     ways += [saved.advice.recommendation.candidate, saved.advice.config_only.candidate]
     ways += [read_candidate(labels(saved)["default"], preload)]
-    options = AdviseOptions()
-    return {spelling(way): predict(saved, way, options) for way in ways}
+    if saved.overhead.cli_start_s is not None:
+        ways += [read_candidate("cli-in_process", preload)]
+    chances = {spelling(each.candidate): each.p_best for each in saved.advice.candidates}
+    blind, found = dataclasses.replace(saved, verifications=()), {}
+    for way in ways:
+        prediction = predict(blind, way, AdviseOptions())
+        found[spelling(way)] = {
+            **dataclasses.asdict(prediction.makespan_s),
+            "p_best": chances.get(spelling(way), 0.0),
+            "peak_memory_bytes": prediction.peak_memory_bytes,
+        }
+    return found
 
 
 def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
@@ -220,10 +250,8 @@ def configurations_of(profile: Mapping[str, Any], *, quick: bool = False) -> lis
 
     What was advised is never left out.
     """
-    from workloads import WORKLOADS
-
     advised = {profile["advised"], profile["config_only"]}
-    out = WORKLOADS[profile["workload"]].left_out
+    out = workload(profile["workload"]).left_out
 
     def is_run(way: str) -> bool:
         if way in advised:
@@ -276,6 +304,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
             "wall_s": run.wall_s, "work_s": run.work_s, "parent_cpu_s": run.parent_cpu_s,
             "child_cpu_s": run.child_cpu_s, "failed": run.failed, "at": run.started_at,
             "load": load, "core_s": speed.mean_s, "quiet": quiet,
+            "peak_rss_bytes": run.peak_rss_bytes, "commit": commit(),
         }
     )  # fmt: skip
     if run.failed:
@@ -321,9 +350,10 @@ def runs(names: list[str]) -> list[Run]:
             slower = then_s / before_s if before_s and then_s else None
             found.append(
                 Run(
-                    r["workload"], r["configuration"], r["method"], r["wall_s"], r["repeat"], slower
+                    r["workload"], r["configuration"], r["method"], r["wall_s"], r["repeat"],
+                    slower, r.get("peak_rss_bytes", 0),
                 )
-            )
+            )  # fmt: skip
     return found
 
 
@@ -331,12 +361,17 @@ def runs(names: list[str]) -> list[Run]:
 
 
 def main() -> None:
+    from random_workloads import workloads
     from workloads import WORKLOADS
 
     parser = argparse.ArgumentParser(description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     measuring = commands.add_parser("measure", help="profile and run what is not measured yet")
     measuring.add_argument("--workload", help="names separated by commas; default: all")
+    measuring.add_argument("--random", type=int, metavar="SEED",
+                           help="ten random workloads of this seed instead")  # fmt: skip
+    measuring.add_argument("--environment", default="prod", choices=("dev", "test", "prod"),
+                           help="to advise for (default: prod)")  # fmt: skip
     measuring.add_argument("--repeats", type=int, default=3)
     measuring.add_argument("--minutes", type=float, help="stop after so many")
     measuring.add_argument("--quick", action="store_true", help="a part of the grid")
@@ -351,12 +386,17 @@ def main() -> None:
 
     every = [name for name in WORKLOADS if name not in LEFT_OUT_UNLESS_NAMED]
     if given.command == "measure":
-        names = given.workload.split(",") if given.workload else every
+        random_ones = {} if given.random is None else workloads(given.random)
+        for name, each in random_ones.items():
+            say(f"{name}: {each.items} items, {each.kind}")
+        names = given.workload.split(",") if given.workload else list(random_ones) or every
         for name in names:
-            if name not in WORKLOADS:
-                parser.error(f"there is no workload {name!r}; there are: {', '.join(WORKLOADS)}")
-        options = ["--recalibrate"] if given.recalibrate else []
-        options += ["--budget", given.budget] if given.budget else []
+            if name not in (known := {**WORKLOADS, **random_ones}):
+                parser.error(f"there is no workload {name!r}; there are: {', '.join(known)}")
+        budget_s = given.budget or (QUICK_BUDGET_S if given.quick else None)
+        options = ["--environment", given.environment]
+        options += ["--recalibrate"] if given.recalibrate else []
+        options += ["--budget", budget_s] if budget_s else []
         try:
             measure(
                 names,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
-from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op, resource
+from dagster import DynamicOut, DynamicOutput, job, op, resource
 
 LOOPS_PER_S = 14_000_000
 ROUNDS_PER_S = 3_000_000
@@ -362,40 +362,52 @@ class BenchWorkload:
 
     Left out are ways (or whole methods) that start so many processes that a run would take
     minutes; the report names them. ``item_s`` is nominal, for the rule of thumb. ``pool_limits``
-    are those of the instance that the workload is profiled for, as a user has set them there.
+    are those of the instance that the workload is profiled for, as a user has set them there. The
+    job is the attribute ``name`` of ``module``.
     """
 
-    job: JobDefinition
+    name: str
     kind: str
     items: int
     item_s: float
     left_out: tuple[str, ...] = ()
     pool_limits: Mapping[str, int] = field(default_factory=dict)
+    module: str = "workloads"
+
+    @property
+    def target(self) -> str:
+        """As a user spells it, in this folder."""
+        return f"{self.module}:{self.name}"
 
 
 _MANY = ("spawn", "forkserver", "warm:1", "warm:2")
 
 WORKLOADS = {
-    workload.job.name: workload
+    workload.name: workload
     for workload in (
-        BenchWorkload(eight_waits, "waiting, 8 x 0.5 s", 8, 0.5),
-        BenchWorkload(waiting, "waiting, 24 x 0.2 to 0.4 s", 24, 0.3, ("spawn:1",)),
-        BenchWorkload(cpu, "CPU, 20 x 0.25 s", 20, 0.25, ("spawn:1",)),
-        BenchWorkload(hashing, "CPU without the interpreter's lock, 12 x 0.5 s", 12, 0.5),
-        BenchWorkload(mixed, "0.6 s waiting and 0.25 s CPU, 12 items", 12, 0.85),
-        BenchWorkload(skewed, "skewed, 16 items of 0.1 to 2.1 s", 16, 0.4, ("spawn:1",)),
-        BenchWorkload(tiny, "tiny and many, 300 x 5 ms CPU", 300, 0.005, _MANY),
-        BenchWorkload(long, "few and long, 5 x 4 s CPU", 5, 4.0),
-        BenchWorkload(payload, "large payloads, 10 x 32 MB in and out", 10, 0.05),
-        BenchWorkload(imports, "import-heavy first call, 8 items", 8, 0.1),
-        BenchWorkload(blas, "multi-threaded matrix products, 8 items", 8, 0.5),
-        BenchWorkload(slow_resource, "slow resource start (0.8 s), 10 x 0.3 s waiting", 10, 0.3),
-        BenchWorkload(memory, "640 MB an item, 6 items", 6, 1.2, ("warm:8",)),
-        BenchWorkload(chain, "two mapped ops, 10 x (0.3 s waiting, 0.2 s CPU)", 10, 0.5),
-        BenchWorkload(hundreds, "hundreds of items, 200 x 0.05 s waiting", 200, 0.05, _MANY),
+        BenchWorkload("eight_waits", "waiting, 8 x 0.5 s", 8, 0.5),
+        BenchWorkload("waiting", "waiting, 24 x 0.2 to 0.4 s", 24, 0.3, ("spawn:1",)),
+        BenchWorkload("cpu", "CPU, 20 x 0.25 s", 20, 0.25, ("spawn:1",)),
+        BenchWorkload("hashing", "CPU without the interpreter's lock, 12 x 0.5 s", 12, 0.5),
+        BenchWorkload("mixed", "0.6 s waiting and 0.25 s CPU, 12 items", 12, 0.85),
+        BenchWorkload("skewed", "skewed, 16 items of 0.1 to 2.1 s", 16, 0.4, ("spawn:1",)),
+        BenchWorkload("tiny", "tiny and many, 300 x 5 ms CPU", 300, 0.005, _MANY),
+        BenchWorkload("long", "few and long, 5 x 4 s CPU", 5, 4.0),
+        BenchWorkload("payload", "large payloads, 10 x 32 MB in and out", 10, 0.05),
+        BenchWorkload("imports", "import-heavy first call, 8 items", 8, 0.1),
+        BenchWorkload("blas", "multi-threaded matrix products, 8 items", 8, 0.5),
+        BenchWorkload("slow_resource", "slow resource start (0.8 s), 10 x 0.3 s waiting", 10, 0.3),
+        BenchWorkload("memory", "640 MB an item, 6 items", 6, 1.2, ("warm:8",)),
+        BenchWorkload("chain", "two mapped ops, 10 x (0.3 s waiting, 0.2 s CPU)", 10, 0.5),
+        BenchWorkload("hundreds", "hundreds of items, 200 x 0.05 s waiting", 200, 0.05, _MANY),
         BenchWorkload(
-            pooled, "24 x 0.2 to 0.4 s waiting, a pool of 3", 24, 0.3, ("spawn:1",), {"bench_db": 3}
+            "pooled",
+            "24 x 0.2 to 0.4 s waiting, a pool of 3",
+            24,
+            0.3,
+            ("spawn:1",),
+            {"bench_db": 3},
         ),
-        BenchWorkload(smoke, "no work, 3 items (left out unless named)", 3, 0.0),
+        BenchWorkload("smoke", "no work, 3 items (left out unless named)", 3, 0.0),
     )
 }

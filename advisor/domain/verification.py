@@ -38,7 +38,8 @@ class VerifiedRun:
     """One real run.
 
     ``failed`` holds the reason where it did not succeed, ``unlike`` the reason where it did other
-    work than the others and is not compared with them.
+    work than the others and is not compared with them. ``peak_rss_bytes`` is the most resident
+    memory of all its processes together, as looked at ten times a second; 0: not looked at.
     """
 
     candidate: Candidate
@@ -50,6 +51,7 @@ class VerifiedRun:
     failed: str | None = None
     content: RunContent | None = None
     unlike: str | None = None
+    peak_rss_bytes: int = 0
 
     @property
     def counts(self) -> bool:

@@ -369,7 +369,7 @@ class WorkloadProfile:
         limited_probes: Probes like ``probes``, with one thread an item in the math libraries.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
         first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
-            get than memory that was; 0 where the items need little.
+            get than memory that was; 0 where the system does not tell.
     """
 
     items: int

@@ -73,7 +73,6 @@ class Campaign:
     hotspots: HotspotResult | None = None
     base_rss_bytes: list[int] = field(default_factory=list)
     forked_rss_bytes: int = 0
-    first_touch_byte_s: float = 0.0
     resource_init: list[ResourceInit] = field(default_factory=list)
 
     def __post_init__(self) -> None:

@@ -41,6 +41,8 @@ class Children:
         executions: Calls of the user's ops so far.
         notes: What came up so far, for the user.
         run_identity: Of the run that all calls seem to be of.
+        first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
+            get than memory that was, as first seen; None before.
     """
 
     request: ProfileRequest
@@ -50,6 +52,7 @@ class Children:
     executions: int = 0
     notes: Notes = field(default_factory=Notes)
     run_identity: RunIdentity = field(default_factory=RunIdentity)
+    first_touch_byte_s: float | None = None
 
     @property
     def assignment(self) -> Assignment:
@@ -120,7 +123,9 @@ class Children:
     def touch_memory(self, wanted_bytes: int) -> None:
         """Before items that need much memory: what was not used lately is slow to get."""
         if wanted_bytes >= MUCH_MEMORY_BYTES:
-            self.run("machine:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
+            touched = self.run("machine:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
+            if self.first_touch_byte_s is None and isinstance(touched.value, float):
+                self.first_touch_byte_s = touched.value
 
     def failed_again(self, failure: ChildFailure) -> None:
         """Note that a call failed whose like had run before."""

@@ -29,7 +29,6 @@ from advisor.measure.first_calls import (
     first_calls,
     preloaded_calls,
 )
-from advisor.measure.first_touch import first_touch
 from advisor.measure.imports import Preloadable
 from advisor.measure.later_calls import HOT_SPOTS, more_samples, unevenness
 from advisor.measure.orders import ChainRun
@@ -43,7 +42,6 @@ def open_parts(campaign: Campaign) -> list[Part]:
     if campaign.waits:
         kinds = ("thread", "process")  # what can be advised is probed before the time is up
     return [
-        *first_touch(campaign),
         *probes(campaign, kinds[0]),
         *limited_calls(campaign),
         *preloaded_calls(campaign),
@@ -116,7 +114,7 @@ def measured_workload(campaign: Campaign) -> WorkloadProfile:
         measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         notes=tuple(campaign.children.notes),
         limited_probes=tuple(campaign.limited_probes),
-        first_touch_byte_s=campaign.first_touch_byte_s,
+        first_touch_byte_s=campaign.children.first_touch_byte_s or 0.0,
     )
 
 

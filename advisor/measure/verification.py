@@ -172,6 +172,7 @@ def run_once(
             child_cpu_s=child.cpu_s,
             started_at=started_at,
             failed=child.failure.as_note(),
+            peak_rss_bytes=child.peak_rss_bytes,
         )
     result = child.value
     assert isinstance(result, RunResult)
@@ -188,6 +189,7 @@ def run_once(
         started_at=started_at,
         failed=result.failed,
         content=result.content,
+        peak_rss_bytes=child.peak_rss_bytes,
     )
 
 

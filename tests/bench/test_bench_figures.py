@@ -13,14 +13,18 @@ from figures import (
     by_change_of_speed,
     by_the_others,
     choice,
+    class_of,
     errors,
     errors_by,
     least_errors,
     least_errors_at_known_speed,
+    memory_rows,
     quantile,
+    reliability,
     rule_of_thumb,
     spread,
 )
+from random_recipes import JOBS, LEADING, recipe
 
 
 def run(configuration: str, wall_s: float, workload: str = "w", method: str = "m") -> Run:
@@ -124,3 +128,48 @@ def test_runs_are_grouped_by_how_far_the_speed_was_from_that_while_profiling():
         "within 5 %": 2, "5 to 15 %": 1, "further": 2,
     }  # fmt: skip
     assert list(by_change_of_speed(runs[3:4], predicted)) == ["further"]
+
+
+def test_ranges_resample_whole_workloads():
+    runs = [run(f"{way}", 10.0, workload=f"w{n}") for n in range(8) for way in range(20)]
+    # all runs of a workload err alike: twenty of them tell no more than one
+    predicted = {r.trial: Predicted(10.0 + int(r.workload[1:]), 0, 10.5) for r in runs}
+    low, high = errors(runs, predicted).ranges[0]
+    assert low <= 0.25
+    assert high >= 0.45
+    assert errors([r for r in runs if r.workload == "w1"], predicted).ranges is None
+
+
+@pytest.mark.parametrize(
+    ("configuration", "name"),
+    [("warm:4", "plain"), ("in_process:batch=8", "batched"), ("cli-warm:2", "command line"),
+     ("in_process:batch=8:threads=4", "threads"), ("warm:2:batch=4:processes=2", "processes")],
+)  # fmt: skip
+def test_ways_are_classed_by_what_they_err_by(configuration, name):
+    assert class_of(configuration) == name
+
+
+def test_chances_are_held_against_how_often_a_way_was_the_best():
+    runs = [Run(f"w{n}", way, "m", wall) for n in range(4) for way, wall in (("a", 1), ("b", 2))]
+    predicted = {r.trial: Predicted(1, 0, 2, p_best=0.95 if r.configuration == "a" else 0.05)
+                 for r in runs}  # fmt: skip
+    never, always = reliability(runs, predicted)
+    assert never == ["0.0 % to 10.0 %", "4", "5.0 %", "0.0 %"]
+    assert always == ["90.0 % to 100.0 %", "4", "95.0 %", "100.0 %"]
+
+
+def test_memory_is_held_against_the_real_peak_and_machines_of_several_sizes():
+    gib = 2**30
+    runs = [Run("w", "a", "m", 1.0, peak_rss_bytes=3 * gib)]
+    predicted = {runs[0].trial: Predicted(1, 0, 2, peak_memory_bytes=int(1.5 * gib))}
+    row = memory_rows(runs, predicted, 0.15, lambda r: "all")[0]
+    assert row == ["all", "1", "-50.0 %", "50.0 %", "1 of 5", "0 of 5"]  # the one of 2 GiB
+
+
+def test_random_workloads_are_of_their_seed_alone_and_cover_all_kinds_of_work():
+    assert recipe(7, 3) == recipe(7, 3)
+    assert recipe(8, 0) != recipe(7, 0)
+    made = [recipe(7, number) for number in range(JOBS)]
+    assert {feature for each in made for feature in each.features} == set(LEADING)
+    many = [recipe(seed, number) for seed in range(20) for number in range(JOBS)]
+    assert all(3.9 < each.item_s * len(each.factors) < 25.1 for each in many)

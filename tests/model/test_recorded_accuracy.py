@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from statistics import fmean
@@ -10,6 +11,7 @@ from statistics import fmean
 import numpy as np
 import pytest
 from ablation import JOIN, without
+from baseline import closed_form_s
 from pydantic import TypeAdapter
 
 from advisor.domain.candidate import Candidate
@@ -61,10 +63,9 @@ def candidate(method: str, max_concurrent: int) -> Candidate:
     return Candidate("execute_job", "multiprocess", "forkserver", preload, max_concurrent)
 
 
-def errors(mechanism: str | None = None) -> np.ndarray:
-    """Relative errors of the predictions, without one of the simulator's mechanisms."""
+def cases() -> Iterator[tuple[Candidate, Setting, float]]:
+    """Each recorded way, its setting, and the seconds that it really took."""
     overhead = fit_overhead(recorded_host())
-    found = []
     for run in RECORDED["runs"]:
         items = items_of(workload(run["workload"]))
         setting = Setting(
@@ -73,10 +74,22 @@ def errors(mechanism: str | None = None) -> np.ndarray:
             overhead=overhead,
             machine=Machine(2.0, 24 << 30),
         )
-        way = candidate(run["method"], run["max_concurrent"])
+        yield candidate(run["method"], run["max_concurrent"]), setting, fmean(run["wall_s"])
+
+
+def errors(mechanism: str | None = None) -> np.ndarray:
+    """Relative errors of the predictions, without one of the simulator's mechanisms."""
+    found = []
+    for way, setting, real_s in cases():
         with without(mechanism, setting) if mechanism else nullcontext(setting) as changed:
-            found.append(Predictor(changed).estimate(way).makespan_s / fmean(run["wall_s"]) - 1.0)
+            found.append(Predictor(changed).estimate(way).makespan_s / real_s - 1.0)
     return np.array(found)
+
+
+def test_the_simulator_earns_its_keep_against_a_closed_form_on_the_same_coefficients() -> None:
+    closed = np.abs([closed_form_s(way, setting) / real_s - 1 for way, setting, real_s in cases()])
+    assert np.median(closed) <= 0.10  # a fair rival
+    assert np.median(np.abs(errors())) < np.median(closed)
 
 
 def test_the_makespan_is_within_the_published_goals() -> None:

@@ -218,7 +218,7 @@ class _Watched:
         tree = supervisor.descendants(process.pid)
         used = sum(resident_bytes(pid) for pid in tree)
         limit = self.memory_limit_bytes
-        if limit is not None and used > limit and len(tree) > 1:
+        if used > self.peak_rss_bytes and len(tree) > 1:
             # pages shared among forked processes count once
             used = sum(_proportional_bytes(pid) for pid in tree)
         self.peak_rss_bytes = max(self.peak_rss_bytes, used)
