@@ -5,10 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-SLOW_TOUCH_BYTE_S = 5 / (1 << 30)
-"""Getting a byte of memory that was not used lately, at worst: as seen on a virtual machine with
-free page reporting."""
-
 
 class StopReason(str, Enum):
     """Why measuring ended."""
@@ -30,7 +26,6 @@ class PartKind(str, Enum):
     ONE_THREAD = "items with one thread each"
     METHOD = "a tiny run of a method that is not calibrated"
     MOMENT = "a tiny run at another moment"
-    FIRST_TOUCH = "memory touched for the first time"
     HOT_SPOTS = "hot spots under pyinstrument"
 
 

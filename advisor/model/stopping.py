@@ -19,7 +19,7 @@ from advisor.domain.errors import NoModelError
 from advisor.domain.host import MultiprocessOverhead, OverheadModel
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
-from advisor.domain.stopping import SLOW_TOUCH_BYTE_S, PartKind, Unknown
+from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import (
     ConcurrencyProbe,
@@ -229,9 +229,6 @@ def _cases(measured: Measured, unknown: Unknown, options: AdviseOptions) -> Iter
     if unknown.kind is PartKind.SAMPLES:
         spread = sampling_log(measured, options)
         return [_with_items(measured, exp(sign * spread)) for sign in (-1, 1)]
-    if unknown.kind is PartKind.FIRST_TOUCH:
-        slow = replace(measured.workload, first_touch_byte_s=SLOW_TOUCH_BYTE_S)
-        return [replace(measured, workload=slow)]
     if unknown.kind is PartKind.MOMENT:
         spread = _calibration_log(measured, unknown.method)
         return [_with_method(measured, unknown.method, exp(sign * spread)) for sign in (-1, 1)]
