@@ -23,6 +23,10 @@ WRONG = 2
 
 #: Name to where the command is and what its one line of help says.
 COMMANDS: dict[str, tuple[str, str]] = {
+    "list": (
+        "advisor.cli.list:command",
+        "List what fans out in a project, with the command to type.",
+    ),
     "profile": (
         "advisor.cli.profile:command",
         "Measure a workload and advise how to run it.",

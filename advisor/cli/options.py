@@ -202,7 +202,7 @@ working_directory_option = click.option(
 workload_options = grouped(
     "workload",
     WorkloadOptions,
-    click.argument("target", metavar="TARGET"),
+    click.argument("target", metavar="TARGET", required=False, default=""),
     job_option,
     asset_option,
     click.option(

@@ -9,6 +9,7 @@ import click
 from advisor.cli import options
 from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
+from advisor.cli.list import or_list
 from advisor.domain.options import (
     AdviseOptions,
     MeasureOptions,
@@ -38,6 +39,7 @@ from advisor.domain.stopping import StopReason
 )
 @options.instance_option
 @pass_state
+@or_list
 def command(
     state: CommandContext,
     *,
@@ -56,7 +58,8 @@ def command(
     """Measure TARGET on sample inputs and advise how to run it.
 
     Runs your code (--dry-run says what of it), measures this host once, and prints the fastest
-    way to run with its predicted time, the reasons, and the config to paste.
+    way to run with its predicted time, the reasons, and the config to paste. Without TARGET, or
+    for a folder or a package, it lists what there is to measure.
     """
     from advisor.api import profile
 

@@ -15,6 +15,7 @@ NAMES = (
     "analysis",
     "calibration",
     "check",
+    "list",
     "plan",
     "prediction",
     "scan",
@@ -30,7 +31,7 @@ def command(state: CommandContext, name: str, output: Path | None) -> None:
     """Print the JSON Schema (2020-12) of what --format json prints.
 
     NAME is advice (the default: profile, recommend), analysis (analyze), calibration (calibrate),
-    check, plan, prediction (predict), scan or verification (verify).
+    check, list, plan, prediction (predict), scan or verification (verify).
     """
     from advisor.render.forms.encoding import json_text
     from advisor.render.forms.schema import schema_of

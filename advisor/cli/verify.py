@@ -72,6 +72,7 @@ def command(
     The ways take turns. Where TARGET has no profile yet, it is profiled first. Of a bare op or a
     function the job that `dynadvise emit` hands over is run, on the samples.
     """
+    options.refuse(not workload.target, "Which TARGET?", "`dynadvise list` shows what there is.")
     from advisor.api.verify import verify
 
     request = VerifyOptions(

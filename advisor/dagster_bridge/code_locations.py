@@ -30,7 +30,17 @@ def code_locations(folder: Path) -> tuple[TargetReference, ...]:
         workspace = next((place / name for name in WORKSPACES if (place / name).is_file()), None)
         if named or workspace:
             return named or locations_of_workspace(workspace or place)
-    return tuple(_with_definitions_file(folder))
+    return tuple(_of_package(folder) or _with_definitions_file(folder))
+
+
+def _of_package(folder: Path) -> list[TargetReference]:
+    """The folder itself, where it is a package; its definitions.py, where it has one."""
+    names = ["definitions"] if (folder / "definitions.py").is_file() else []
+    root = folder
+    while (root / "__init__.py").is_file():
+        names.insert(0, root.name)
+        root = root.parent
+    return [location(root, module=".".join(names))] if root != folder else []
 
 
 def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:

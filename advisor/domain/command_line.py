@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 
 from advisor.domain.workload import TargetReference, WorkloadDescription
@@ -14,26 +15,35 @@ def target_name(reference: TargetReference) -> str:
     return ":".join(filter(None, (reference.spelled, reference.by_option)))
 
 
-def target_words(description: WorkloadDescription, here: Path | None = None) -> str:
-    """The target with all options that are needed to load and run it, quoted for a shell.
+def words_of(
+    target: TargetReference, here: Path | None = None, options: Mapping[str, str | None] = {}
+) -> str:
+    """The target with the options that name it and further ones, quoted for a shell.
 
     ``here`` is the folder in which the user types (default: the current one).
     """
-    target = description.target
     folder = Path(target.working_directory or ".")
     elsewhere = folder.is_dir() and folder.resolve() != (here or Path.cwd()).resolve()
-    options = {
+    named = {
         "--job": target.job if target.by_option else None,
         "--asset": target.asset if target.by_option else None,
         "-d": str(folder) if elsewhere else None,
+        **options,
+    }
+    words = [target.spelled]
+    for option, value in named.items():
+        words += [option, value] if value else []
+    return shlex.join(words)
+
+
+def target_words(description: WorkloadDescription, here: Path | None = None) -> str:
+    """The target with all options that are needed to load and run it, quoted for a shell."""
+    given = {
         "--inputs": description.inputs,
         "--run-config": description.run_config_file,
         "--partition": description.partition,
     }
-    words = [target.spelled]
-    for option, value in options.items():
-        words += [option, value] if value else []
-    return shlex.join(words)
+    return words_of(description.target, here, given)
 
 
 def command(

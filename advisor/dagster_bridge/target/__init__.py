@@ -12,7 +12,7 @@ from advisor.dagster_bridge.target.reconstruct import (
     reconstructable_job,
     reconstructable_of,
 )
-from advisor.dagster_bridge.target.resolve import load_target
+from advisor.dagster_bridge.target.resolve import load_place, load_target
 from advisor.dagster_bridge.target.spelling import parse_target
 from advisor.dagster_bridge.target.upstream_assets import with_upstream_assets
 
@@ -20,6 +20,7 @@ __all__ = [
     "JOBS",
     "LoadedTarget",
     "load_module",
+    "load_place",
     "load_target",
     "parse_target",
     "rebuild_job",

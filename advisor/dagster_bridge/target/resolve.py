@@ -68,6 +68,24 @@ def load_target(reference: TargetReference) -> LoadedTarget:
         return _resolve(place, value)
 
 
+def load_place(reference: TargetReference) -> Place:
+    """Import a code location: the module and its definitions, or those that it belongs to.
+
+    Raises:
+        TargetError: It cannot be imported, or its definitions cannot be loaded.
+    """
+    module = load_module(reference)
+    place = Place(reference, module, module_definitions(module))
+    held = _value_of(module, reference.attribute) if reference.attribute else None
+    repository = repository_of(held)
+    if reference.attribute and repository is not None:
+        place = replace(place, definitions=ModuleDefinitions(reference.attribute, repository))
+    failed = definitions_failed(place) if place.definitions is None else None
+    if failed is not None:
+        raise failed
+    return in_location(place) or place
+
+
 def _value_of(module: ModuleType, attribute: str) -> object:
     """The object that a module holds under a dotted name; None where it has none."""
     value: object = module
@@ -92,7 +110,7 @@ def _of_module(place: Place) -> LoadedTarget:
     failed = definitions_failed(place)
     if failed is not None:
         raise failed
-    raise UnnamedTargetError(
+    raise (TargetError if reference.in_definitions else UnnamedTargetError)(
         f"{reference.source} has no Definitions.",
         hint=nearest_or_some(
             reference.job or "", names_to_offer(place.module, None), "Name one of these with ':'"

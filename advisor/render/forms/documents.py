@@ -13,6 +13,7 @@ from advisor.domain.analysis import Analysis
 from advisor.domain.backfill import BackfillPlan
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.project import ProjectListing
 from advisor.domain.scan import Scan
 from advisor.domain.verification import LeftOut, Verification
 from advisor.render.forms.encoding import content
@@ -60,6 +61,11 @@ def plan_to_json(plan: BackfillPlan) -> dict[str, Any]:
 def scan_to_json(scan: Scan) -> dict[str, Any]:
     """What ``scan --format json`` prints."""
     return _document("scan", scan)
+
+
+def listing_to_json(listing: ProjectListing) -> dict[str, Any]:
+    """What ``list --format json`` prints."""
+    return _document("list", listing)
 
 
 def calibration_to_json(

@@ -21,6 +21,7 @@ from advisor.domain.host import (
     PreloadList,
     StorageSample,
 )
+from advisor.domain.project import ProjectListing
 from advisor.domain.scan import Scan
 from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
@@ -137,6 +138,7 @@ DOCUMENTS: Mapping[str, type] = {
     "analysis": Analysis,
     "calibration": Calibration,
     "check": GateReport,
+    "list": ProjectListing,
     "plan": BackfillPlan,
     "prediction": OnePrediction,
     "scan": Scan,

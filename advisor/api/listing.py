@@ -1,0 +1,165 @@
+"""What fans out in a project, with the command for each: ``dynadvise list``; no op is run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from advisor.api.discovering import IMPORT_TIMEOUT_S
+from advisor.domain.command_line import target_name, words_of
+from advisor.domain.errors import DynadviseError, ProfileError, TargetError
+from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing
+from advisor.domain.workload import TargetReference
+from advisor.measure.workspace import workspace
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.listing import FanningOut, LoadedLocation
+
+MOST_RUNS = 20_000
+"""Newest runs of the instance that are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What ``list`` is asked.
+
+    Attributes:
+        project: A folder, module, file or workspace.yaml; None: the current folder's project.
+        working_directory: Importable folder; None: the current one.
+        instance: Dagster instance whose runs are counted; None: they are not.
+        profiles: Where profiles live.
+    """
+
+    project: str | None = None
+    working_directory: Path | None = None
+    instance: Path | None = None
+    profiles: Path = Path("profiles")
+
+
+@workspace()
+def list_project(options: ListOptions) -> ProjectListing:
+    """Load each code location in a child process and say what fans out in it.
+
+    Raises:
+        TargetError: There is no such project.
+    """
+    runs = _runs(options.instance)
+    locations = tuple(
+        _listed(reference, options.profiles, runs) for reference in _locations(options)
+    )
+    folder = Path(options.project or ".")
+    project = str(folder.resolve()) if folder.is_dir() else str(options.project)
+    return ProjectListing(project, locations, None if runs is None else str(options.instance))
+
+
+def _locations(options: ListOptions) -> tuple[TargetReference, ...]:
+    """The code locations that the project's spelling names."""
+    from advisor.dagster_bridge.code_locations import (
+        code_locations,
+        location,
+        locations_of_workspace,
+    )
+
+    here = (options.working_directory or Path.cwd()).resolve()
+    spelled = options.project or "."
+    path = here / Path(spelled).expanduser()
+    if path.suffix in {".yaml", ".yml"} and path.is_file():
+        return locations_of_workspace(path)
+    if path.name in {"pyproject.toml", "dg.toml"}:
+        path = path.parent
+    if path.is_dir():
+        return code_locations(path) or _none_found(path)
+    if path.suffix == ".py" or "/" in spelled:
+        return (location(here, file=path),)
+    return (location(here, module=spelled),)
+
+
+def _none_found(folder: Path) -> tuple[TargetReference, ...]:
+    files = [
+        file.name
+        for file in sorted(folder.glob("*.py"))
+        if "dagster" in file.read_text(encoding="utf-8", errors="replace")
+    ]
+    near = f"Files there that use Dagster: {', '.join(files[:8])}. " if files else ""
+    example = files[0] if files else "FILE.py"
+    raise TargetError(
+        f"No Dagster project is found in {folder}: no [tool.dagster] or [tool.dg], no "
+        "workspace.yaml, no definitions.py.",
+        hint=f"{near}Name a file or a module: dynadvise list {example}",
+    )
+
+
+def _listed(
+    reference: TargetReference, profiles: Path, runs: Counter[str] | None
+) -> ListedLocation:
+    from advisor.measure.child import run_in_child
+
+    source = reference.spelled
+    try:
+        loaded = cast(
+            "LoadedLocation",
+            run_in_child(
+                "advisor.dagster_bridge.listing:list_location",
+                reference,
+                timeout_s=IMPORT_TIMEOUT_S,
+                target=reference,
+            ).unwrap(f"importing {source}"),
+        )
+    except DynadviseError as error:
+        return ListedLocation(source, error=str(error))
+    return ListedLocation(
+        source,
+        tuple(_workload(found, profiles, runs) for found in loaded.workloads),
+        loaded.other_jobs,
+    )
+
+
+def _workload(found: FanningOut, profiles: Path, runs: Counter[str] | None) -> ListedWorkload:
+    described = found.description
+    executor = described.executor if described else None
+    is_job = found.kind == "job" and runs is not None
+    return ListedWorkload(
+        kind=found.kind,
+        name=found.name,
+        command=f"dynadvise profile {_words(found.target)}",
+        mapped_ops=tuple(op.handle for op in described.mapped) if described else (),
+        fan_outs=found.fan_outs,
+        executor=executor.executor if executor else None,
+        start_method=executor.start_method if executor else None,
+        max_concurrent=executor.effective_max_concurrent if executor else None,
+        obstacle=found.obstacle,
+        profile=_profile(found.target, profiles),
+        runs=runs[found.name] if is_job and runs is not None else None,
+    )
+
+
+def _words(target: TargetReference) -> str:
+    """The target as it is typed here, its folder relative to the current one."""
+    folder, here = Path(target.working_directory), Path.cwd()
+    inside = folder != here and folder.is_relative_to(here)
+    return words_of(target, here, {"-d": str(folder.relative_to(here))} if inside else {})
+
+
+def _profile(target: TargetReference, profiles: Path) -> str | None:
+    """The newest profile of the target, of whatever host."""
+    from advisor import store
+
+    try:
+        return str(store.find_profile(target_name(target), profiles))
+    except ProfileError:
+        return None
+
+
+def _runs(instance: Path | None) -> Counter[str] | None:
+    """Past runs by job; None where there is no instance that can be read."""
+    if instance is None:
+        return None
+    from advisor.dagster_bridge.recorded_instance import open_instance_read_only
+
+    try:
+        rows = open_instance_read_only(instance).run_rows(None, MOST_RUNS)
+    except DynadviseError:
+        return None
+    return Counter(row.job for row in rows)

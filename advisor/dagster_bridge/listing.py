@@ -1,0 +1,193 @@
+"""What fans out in a code location; called in a child process, since loading it runs user code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from dagster import AssetsDefinition, GraphDefinition, JobDefinition, OpDefinition
+
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import LoadedTarget, load_place, load_target
+from advisor.dagster_bridge.target.in_definitions import asset_keys, named_asset, named_job
+from advisor.dagster_bridge.target.loaded import Place
+from advisor.dagster_bridge.user_path import loading_user_code
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import TargetKind, TargetReference, WorkloadDescription
+
+
+@dataclass(frozen=True, slots=True)
+class FanningOut:
+    """What fans out, with its description or with what hinders that."""
+
+    kind: TargetKind
+    name: str
+    target: TargetReference
+    fan_outs: int
+    description: WorkloadDescription | None = None
+    obstacle: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedLocation:
+    """What fans out in a code location, and how many other jobs it has."""
+
+    workloads: tuple[FanningOut, ...]
+    other_jobs: int
+
+
+def list_location(reference: TargetReference) -> LoadedLocation:
+    """Load a code location and say what fans out in it.
+
+    Raises:
+        TargetError: It cannot be loaded.
+    """
+    with loading_user_code(*reference.import_folders):
+        place = load_place(reference)
+        names = _job_names(place)
+        used: set[int] = set()
+        found = [_described(place, "job", name, _job(place, name), used) for name in names]
+        jobs = [each for each in found if each is not None]
+        found += [
+            _described(place, "asset", key, _asset(place, key), used) for key in _assets(place)
+        ]
+        found += list(_in_no_job(place, used))
+    return LoadedLocation(tuple(each for each in found if each), len(names) - len(jobs))
+
+
+def _job_names(place: Place) -> list[str]:
+    if place.definitions is not None:
+        return place.definitions.job_names()
+    values = vars(place.module).items()
+    return [name for name, value in values if isinstance(value, JobDefinition)]
+
+
+def _job(place: Place, name: str) -> Callable[[], LoadedTarget | None]:
+    if place.definitions is None:
+        return lambda: load_target(_attribute(place.reference, name))
+    return lambda: named_job(_spelled(place, name), name)
+
+
+def _assets(place: Place) -> list[str]:
+    """The first key of each asset with a graph."""
+    if place.definitions is None:
+        return []
+    assets = place.definitions.repository.assets_defs_by_key
+    by_asset = {id(assets[key].node_def): key.to_user_string() for key in reversed(list(assets))}
+    return [key for key in asset_keys(place) if key in by_asset.values()]
+
+
+def _asset(place: Place, key: str) -> Callable[[], LoadedTarget | None]:
+    return lambda: named_asset(_spelled(place, key), key)
+
+
+def _spelled(place: Place, name: str) -> Place:
+    """The place, spelled with the name, where the module has no other object of that name."""
+    reference, own = place.reference, getattr(place.module, name, None)
+    is_free = own is None or isinstance(own, (JobDefinition, AssetsDefinition))
+    if reference.attribute is not None or not is_free:
+        return place
+    return replace(place, reference=replace(reference, spelled=f"{reference.spelled}:{name}"))
+
+
+def _attribute(reference: TargetReference, name: str) -> TargetReference:
+    return replace(reference, spelled=f"{reference.spelled}:{name}", attribute=name)
+
+
+def _described(
+    place: Place,
+    kind: TargetKind,
+    name: str,
+    load: Callable[[], LoadedTarget | None],
+    used: set[int],
+) -> FanningOut | None:
+    """None where it does not fan out; ``used`` collects the graphs and ops that it is made of."""
+    target = _attribute(place.reference, name)
+    try:
+        loaded = load()
+        if loaded is None or loaded.job is None:
+            return None
+        used |= _parts(loaded.job.graph)
+        target = loaded.reference
+        fan_outs = sum(map(_fans_out, loaded.ops.values()))
+        if not fan_outs:
+            return None
+        try:
+            return FanningOut(kind, name, target, fan_outs, describe(loaded))
+        except DynadviseError as error:
+            return FanningOut(kind, name, target, fan_outs, obstacle=_in_one_line(error))
+    except DynadviseError as error:
+        return FanningOut(kind, name, target, 0, obstacle=_in_one_line(error))
+
+
+def _in_one_line(error: DynadviseError) -> str:
+    """What happened, and Dagster's own reason where that is the whole of it."""
+    first = (error.details or "").strip().partition("\n")[0]
+    return f"{error.what} {first}".strip()
+
+
+def _fans_out(op: OpDefinition) -> bool:
+    return any(output.is_dynamic for output in op.output_defs)
+
+
+def _parts(graph: GraphDefinition) -> set[int]:
+    """The graph, and all graphs and functions of ops in it."""
+    parts = {id(graph)}
+    for node in graph.nodes:
+        inner = node.definition
+        parts |= _parts(inner) if isinstance(inner, GraphDefinition) else {_of_op(inner)}
+    return parts
+
+
+def _of_op(op: object) -> int:
+    """What tells an op from others: Dagster copies definitions, and keeps the function."""
+    return id(getattr(getattr(op, "compute_fn", None), "decorated_fn", op))
+
+
+def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
+    """Graphs and ops of the location's modules that fan out and that no job or asset uses."""
+    held = [
+        (module, name, value)
+        for module in _modules(place)
+        for name, value in list(vars(sys.modules[module]).items())
+        if isinstance(value, (GraphDefinition, OpDefinition))
+    ]
+    for module, name, value in held:
+        if isinstance(value, GraphDefinition) and id(value) not in used:
+            at = _module_place(place, module)
+            found = _described(at, "graph", name, _loader(at, name), used)
+            if found is not None:
+                yield found
+    for module, name, value in held:
+        if isinstance(value, OpDefinition) and _fans_out(value) and _of_op(value) not in used:
+            used.add(_of_op(value))
+            target = _attribute(_module_place(place, module).reference, name)
+            yield FanningOut("op", name, target, 1, obstacle="No job maps what it yields.")
+
+
+def _loader(place: Place, name: str) -> Callable[[], LoadedTarget]:
+    return lambda: load_target(_attribute(place.reference, name))
+
+
+def _module_place(place: Place, module: str) -> Place:
+    if module == place.module.__name__:
+        return place
+    own = replace(place.reference, spelled=module, module=module, file=None, attribute=None)
+    return replace(place, reference=own, module=sys.modules[module])
+
+
+def _modules(place: Place) -> list[str]:
+    """The location's module and the others of its package, or beside it where it has none."""
+    name = place.module.__name__
+    package = f"{name.partition('.')[0]}."
+    own = [module for module in sys.modules if module.startswith(package) and "." in name]
+    folder = Path(place.reference.working_directory)
+    files = {module: getattr(value, "__file__", None) for module, value in sys.modules.items()}
+    beside = [
+        module
+        for module, file in files.items()
+        if "." not in module and file and Path(file).parent == folder
+    ]
+    return list(dict.fromkeys([name, *own, *beside]))

@@ -1,0 +1,83 @@
+"""A project's workloads as a document: one screen, each with the command to type."""
+
+from __future__ import annotations
+
+from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing
+from advisor.domain.quantities import count
+from advisor.render.document import (
+    Block,
+    Code,
+    Column,
+    Document,
+    Headline,
+    ListBlock,
+    Note,
+    Paragraph,
+    Row,
+    Table,
+)
+
+_COLUMNS = (
+    Column("what", left=True),
+    Column("name", left=True),
+    Column("mapped ops"),
+    Column("executor", left=True),
+    Column("profile"),
+    Column("past runs"),
+)
+
+
+def listing_document(listing: ProjectListing) -> Document:
+    """What fans out, the command for each, and what cannot be loaded."""
+    found = [workload for each in listing.locations for workload in each.workloads]
+    others = sum(each.other_jobs for each in listing.locations)
+    verdict = f"{count(len(found), 'workload')} with dynamic outputs in {listing.project}."
+    lines = (f"{count(others, 'further job')} without: nothing to spread.",) if others else ()
+    blocks: list[Block] = [Headline(verdict, lines)]
+    if found:
+        blocks += [Table(_COLUMNS, tuple(map(_row, found)))]
+        blocks += [Paragraph(("Measure one:",)), Code("\n".join(each.command for each in found))]
+    for location in listing.locations:
+        blocks += _troubles(location)
+    if found and listing.instance is None:
+        blocks.append(Note(("Past runs: set DAGSTER_HOME, or name an --instance.",)))
+    return Document(tuple(blocks))
+
+
+def _row(workload: ListedWorkload) -> Row:
+    mapped = str(len(workload.mapped_ops)) if workload.mapped_ops else "-"
+    if workload.fan_outs > 1:
+        mapped += f" (1st of {workload.fan_outs} fan-outs)"
+    return Row(
+        (
+            workload.kind,
+            workload.name,
+            mapped,
+            _executor(workload),
+            "saved" if workload.profile else "-",
+            "-" if workload.runs is None else f"{workload.runs:,}",
+        ),
+        tone="warn" if workload.obstacle else "",
+    )
+
+
+def _executor(workload: ListedWorkload) -> str:
+    """Executor, start method, and steps in parallel."""
+    if workload.executor is None:
+        return "-"
+    words = [workload.executor, workload.start_method or ""]
+    if workload.executor != "in_process":
+        words.append(f"max {workload.max_concurrent}" if workload.max_concurrent else "no limit")
+    return ", ".join(filter(None, words))
+
+
+def _troubles(location: ListedLocation) -> list[Block]:
+    hindered = [each for each in location.workloads if each.obstacle]
+    blocks: list[Block] = []
+    if location.error:
+        what = f"{location.source} cannot be loaded:"
+        blocks.append(Paragraph((what, *location.error.splitlines()), tone="bad"))
+    if hindered:
+        items = tuple(f"{each.kind} {each.name}: {each.obstacle}" for each in hindered)
+        blocks.append(ListBlock(items, tone="warn"))
+    return blocks

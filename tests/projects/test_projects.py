@@ -1,0 +1,85 @@
+"""Each kind of project, from `dynadvise list` in its folder to the pasted code in a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from click.testing import CliRunner
+from dagster import DagsterInstance
+from factories import make_description, make_saved_profile
+from projects import HERE, PROJECTS, Workload
+
+from advisor import store
+from advisor.cli import cli
+from advisor.dagster_bridge.target import parse_target, reconstructable_job
+
+
+def dynadvise(*arguments: object) -> str:
+    outcome = CliRunner().invoke(cli, list(map(str, arguments)))
+    assert outcome.exit_code == 0, outcome.output + outcome.stderr
+    return outcome.stdout
+
+
+@pytest.mark.parametrize("project", PROJECTS, ids=lambda project: project.folder)
+def test_list_names_the_commands(project: Workload, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(project.path)
+    arguments = [project.listed] if project.listed else []
+    listing = json.loads(dynadvise("list", *arguments, "--profiles", tmp_path, "--format", "json"))
+    (location,) = listing["locations"]
+    assert location["error"] is None
+    found = location["workloads"]
+    assert [each["command"] for each in found] == [
+        f"dynadvise profile {command}" for command in project.commands
+    ]
+    assert tuple(len(each["mapped_ops"]) for each in found) == project.mapped
+    assert not any(each["obstacle"] for each in found)
+
+
+@pytest.mark.parametrize(
+    ("folder", "target"),
+    [
+        ("scheduled_mail", []),
+        ("scheduled_mail", ["."]),
+        ("scheduled_mail", ["mail"]),
+        ("asset_orders", ["orders.definitions"]),
+        ("asset_orders/orders", []),
+        (".", ["scheduled_mail"]),
+        (".", ["asset_orders/orders"]),
+    ],
+)
+def test_profile_without_a_workload_is_answered_with_the_list(
+    folder: str, target: list[str], monkeypatch
+) -> None:
+    monkeypatch.chdir(HERE / folder)
+    shown = dynadvise("profile", *target)
+    named = "mail.definitions:mail_job" if "mail" in folder + str(target) else "orders_scored"
+    assert f"dynadvise profile {named}" in shown or f":{named}" in shown
+    assert "executor" in shown
+
+
+def test_past_runs_and_profiles_are_seen(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(HERE / "two_fan_outs")
+    target = parse_target("definitions.py:training_job")
+    home = tmp_path / "home"
+    home.mkdir()
+    with DagsterInstance.from_config(str(home)) as instance:
+        reconstructable_job(target).get_definition().execute_in_process(instance=instance)
+    description = replace(make_description(), target=target)
+    path = store.write(make_saved_profile(description=description), tmp_path)
+    options = ("--profiles", tmp_path, "--instance", home)
+    listing = json.loads(dynadvise("list", "definitions.py", *options, "--format", "json"))
+    (found,) = listing["locations"][0]["workloads"]
+    assert (found["profile"], found["runs"]) == (str(path), 1)
+
+
+def test_what_cannot_be_loaded_or_found_is_told(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "jobs.py").write_text("import dagster\n")
+    failed = CliRunner().invoke(cli, ["list"])
+    assert failed.exit_code == 2
+    (tmp_path / "definitions.py").write_text("1 / 0\n")
+    shown = dynadvise("list")
+    assert "ZeroDivisionError" in shown
+    assert "definitions.py:1" in shown
