@@ -57,16 +57,17 @@ def build_job(
             yield DynamicOutput(item, mapping_key=f"i{item}")
 
     @op
-    def mapped(item: int) -> float:
+    def mapped(item: int) -> list[float]:
         del item  # its value makes no difference
+        spent_s = [time.process_time(), delayed_by_others_s()]
         if item_wait_s > 0:
             time.sleep(item_wait_s)
-        return delayed_by_others_s()
+        return spent_s
 
     @op
-    def collect(results: list[float]) -> float:
-        """Seconds for which the items' processes had no core, the mean until their call."""
-        return sum(results) / max(1, len(results))
+    def collect(results: list[list[float]]) -> list[float]:
+        """Mean CPU seconds of an item's process until its call, and seconds without a core."""
+        return [sum(column) / len(results) for column in zip(*results, strict=True)]
 
     @job(name=JOB_NAME)
     def calibration() -> None:

@@ -53,8 +53,9 @@ class CalibrationRun:
         start_cpu_s: Of ``parent_cpu_s``, what came before the first step; None: not known.
         store_wait_s: What the calling process waited for the storage to store one event, beyond
             its own computing.
-        parent_delay_s, step_delay_s: For how long the calling process, and a mapped step's until
-            its op's call, were ready to compute and had no core.
+        parent_delay_s: For how long the calling process was ready to compute and had no core.
+        step_cpu_s, step_delay_s: What a mapped step's process had computed when its op was called,
+            and for how long it had no core until then; 0: not measured.
         server_import_s, step_import_s: What importing the user's module took of the forkserver's
             start, and of each step. Runs with other modules are comparable beside it.
     """
@@ -73,6 +74,7 @@ class CalibrationRun:
     start_cpu_s: float | None = None
     store_wait_s: float = 0.0
     parent_delay_s: float = 0.0
+    step_cpu_s: float = 0.0
     step_delay_s: float = 0.0
 
 

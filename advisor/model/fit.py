@@ -84,10 +84,8 @@ def _multiprocess(run: CalibrationRun, quota: float) -> MultiprocessOverhead:
         max(0.0, run.parent_cpu_s - before_cpu_s - end_s) / len(log.steps),
         run.store_wait_s,
     )
-    each_s = found.child_step_s * len(log.steps) + found.server_start_s
-    each_s += (found.fan_out_output_s + found.collect_input_s) * run.items
-    delayed_s = run.step_delay_s * len(log.steps)
-    pace, wait_share = unthrottled(each_s, run.child_cpu_s, delayed_s, quota)
+    until_call_s = found.boot_s + found.prepare_s + found.load_s
+    pace, wait_share = unthrottled(until_call_s, run.step_cpu_s, run.step_delay_s, quota)
     return replace(at_pace(found, pace), wait_share=wait_share)
 
 

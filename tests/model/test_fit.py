@@ -135,19 +135,16 @@ def test_a_step_takes_of_the_parent_what_its_start_and_end_do_not_explain() -> N
     )
 
 
-def step_seconds(true: MultiprocessOverhead, items: int = 4) -> float:
-    """What the processes of `generated_run` take in all, the items' waits apart."""
-    fixed_s = true.server_start_s + true.child_step_s * (items + 2)
-    return fixed_s + items * (true.fan_out_output_s + true.collect_input_s)
+UNTIL_CALL_S = TRUE.boot_s + TRUE.prepare_s + TRUE.load_s
 
 
 def test_what_a_step_did_not_compute_waits_for_the_storage() -> None:
-    run = replace(generated_run(4, TRUE), child_cpu_s=0.25 * step_seconds(TRUE), store_wait_s=0.01)
+    run = replace(generated_run(4, TRUE), step_cpu_s=0.25 * UNTIL_CALL_S, store_wait_s=0.01)
     found = fit_overhead(host(run, serial_run(4))).multiprocess["warm_forkserver"]
     assert found.wait_share == pytest.approx(0.75, abs=0.03)
     assert found.parent_wait_s == 0.01
     assert found.step_s == pytest.approx(TRUE.child_step_s, abs=0.005)
-    crowded = replace(run, step_delay_s=0.25 * step_seconds(TRUE) / 6)
+    crowded = replace(run, step_delay_s=0.25 * UNTIL_CALL_S)
     found = fit_overhead(host(crowded, serial_run(4))).multiprocess["warm_forkserver"]
     assert found.wait_share == pytest.approx(0.5, abs=0.03)
 
@@ -156,7 +153,7 @@ def test_a_calibration_under_a_quota_tells_what_whole_cores_would() -> None:
     """Half a core: what computes takes twice as long, and is not to be stretched once more."""
     names = [name for name in TRUE.__slots__ if name.endswith("_s")]
     throttled = replace(TRUE, **{name: 2 * getattr(TRUE, name) for name in names})
-    run = replace(generated_run(4, throttled), child_cpu_s=step_seconds(TRUE))
+    run = replace(generated_run(4, throttled), step_cpu_s=UNTIL_CALL_S)
     facts = replace(host().facts, cpus=0.5)
     found = fit_overhead(host(run, serial_run(4), facts=facts)).multiprocess["warm_forkserver"]
     for name in ("prepare_s", "load_s", "finish_s", "exit_s"):

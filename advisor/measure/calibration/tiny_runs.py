@@ -152,6 +152,7 @@ class TinyRuns:
                 start_cpu_s=result.start_cpu_s,
                 store_wait_s=result.store_wait_s,
                 parent_delay_s=result.parent_delay_s,
+                step_cpu_s=result.step_cpu_s,
                 step_delay_s=result.step_delay_s,
             )
         ]
