@@ -8,7 +8,7 @@ JOBS = 10
 LEADING = ("wait", "cpu", "payload", "memory", "lognormal", "periodic", "noise")
 """What the jobs of a seed have in turn; each has the others with a chance of ``ALSO``."""
 ALSO = 0.25
-SERIAL_S = (4.0, 25.0)
+SERIAL_S = (4.0, 16.0)
 """Seconds of all items one after another: so that a bench of ten jobs takes minutes."""
 
 

@@ -43,7 +43,8 @@ class Prediction:
         candidate: The way to run.
         makespan_s: Wall clock from the call (or command) to its return.
         breakdown_s: Where the median goes.
-        peak_memory_bytes: Base of the parent plus all concurrent processes at their peak.
+        peak_memory_bytes: Resident bytes at the fullest moment: of all processes, their calls, and
+            the values that they hold.
         core_seconds: CPU seconds used in all, parent and children.
         p_best: Share of resampled draws in which it is the best of all considered.
         expected_regret: Mean over the draws of (its makespan / the draw's best) - 1.

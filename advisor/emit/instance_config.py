@@ -98,12 +98,13 @@ def _connections(request: EmitRequest) -> dict[str, int]:
 
 
 def _runs(request: EmitRequest) -> list[str]:
-    peak, memory = request.chosen.peak_memory_bytes, request.advice.host.memory_bytes
+    peak, host = request.chosen.peak_memory_bytes, request.advice.host
+    memory = int(host.memory_bytes * (1 - host.memory_headroom))
     if peak <= 0 or memory <= 0 or DAGSTER_RUNS_AT_ONCE * peak <= memory:
         return []
     fitting = max(1, memory // peak)
     reason = (
-        f"A run needs up to {size(peak)}, the machine has {size(memory)}:"
+        f"A run needs up to {size(peak)}, the machine has {size(memory)} for them:"
         f" {fitting} fit at once; Dagster's default is {DAGSTER_RUNS_AT_ONCE}."
     )
     reason += " Keep what else stands under `runs` (tag_concurrency_limits)."

@@ -375,6 +375,8 @@ def test_dagster_yaml_holds_pool_run_limit_compute_logs_and_retention_and_dagste
         assert made.get_concurrency_config().run_queue_config.max_concurrent_runs == 8
         assert type(made.compute_log_manager).__name__ == "NoOpComputeLogManager"
     assert "dagster instance concurrency set db 4" in text
+    halved = replace(advice, host=replace(advice.host, memory_headroom=0.5))
+    assert "max_concurrent_runs: 4" in emit("dagster-yaml", replace(request, advice=halved))
 
 
 def test_a_pool_keeps_the_limit_that_the_instance_has_and_is_named_for_the_op_that_holds():
