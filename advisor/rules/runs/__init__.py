@@ -1,14 +1,15 @@
 """What made a run slow or fail, with evidence from the run alone. Pure.
 
-A rule is a module here with ``CODE`` and ``diagnose(facts)``, which gives at most one cause; what
-it means, and what to do in general, is in ``codes.toml``. Where it promises a gain, it speaks when
-that gain is at least ``WORTH`` of the run.
+Failures that an attempt's error tells are in the table of ``errors``. Each other rule is a module
+here with ``CODE`` and ``diagnose(facts)``, which gives at most one cause; where it promises a gain,
+it speaks when that gain is at least ``WORTH`` of the run. The words are in ``codes.toml``.
 """
 
 from __future__ import annotations
 
 from advisor.domain.analysis import Diagnosis
 from advisor.rules.rule import rule_modules, rules
+from advisor.rules.runs.errors import failures
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, Gain
 
@@ -17,7 +18,8 @@ _ORDER = {"error": 0, "warning": 1, "note": 2}
 
 def diagnose(facts: RunFacts) -> tuple[Diagnosis, ...]:
     """All that a run's figures tell against it: failures first, then by gain."""
-    causes = ((module.CODE, module.diagnose(facts)) for module in rule_modules(__name__))
+    causes = [(module.CODE, module.diagnose(facts)) for module in rule_modules(__name__)]
+    causes += failures(facts)
     diagnoses = [_diagnosis(code, cause) for code, cause in causes if cause is not None]
     return tuple(sorted(diagnoses, key=lambda d: (_ORDER[d.severity], -(d.gain_s or 0.0), d.code)))
 

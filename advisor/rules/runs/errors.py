@@ -4,36 +4,49 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from advisor.domain.observed import ObservedStep
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
 from advisor.rules.runs.gain import Cause, Gain, duration, gain_of, number
 
-KILLED = re.compile(
-    r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
-    r"|Cannot allocate memory",
-    re.IGNORECASE,
-)
-CONNECTIONS = re.compile(
-    r"too many (?:clients|connections)|remaining connection slots|connection slots"
-    r"|QueuePool limit|max_connections|pool exhausted|Connection pool is full"
-    r"|Max(?:imum)? (?:client )?connections",
-    re.IGNORECASE,
-)
-CRASHED = re.compile(
+_CRASH = re.compile(
     r"terminated by signal (?!9\b)|unexpectedly exited with code (?!137\b|-9\b)"
     r"|SIG(?:SEGV|BUS|ABRT|ILL|FPE)\b|Segmentation fault|Bus error"
 )
 """As Dagster words it (``get_run_crash_explanation``), and as shells do."""
 
-LOCKED = re.compile(r"database (?:table )?is locked|SQLITE_BUSY", re.IGNORECASE)
+FAILURES: Mapping[str, tuple[re.Pattern[str], str]] = {
+    "RUN012": (
+        re.compile(
+            r"SIGKILL|exit(?:ed with)? code (?:137|-9)\b|OOMKilled|out of memory|MemoryError"
+            r"|Cannot allocate memory",
+            re.IGNORECASE,
+        ),
+        "killed or out of memory",
+    ),
+    "RUN013": (
+        re.compile(
+            r"too many (?:clients|connections)|remaining connection slots|connection slots"
+            r"|QueuePool limit|max_connections|pool exhausted|Connection pool is full"
+            r"|Max(?:imum)? (?:client )?connections",
+            re.IGNORECASE,
+        ),
+        "refused a database connection",
+    ),
+    "RUN014": (
+        re.compile(r"database (?:table )?is locked|SQLITE_BUSY", re.IGNORECASE),
+        "stopped by a locked SQLite database",
+    ),
+    "RUN017": (_CRASH, "ended by a crash, not by an exception"),
+}
+"""Of the failures that an attempt's error alone tells: how it reads, and what became of those."""
 
 
 def has_crash(facts: RunFacts) -> bool:
     """Whether a step's process crashed: then one process for all steps would end the whole run."""
-    return bool(_steps_with(facts, CRASHED))
+    return bool(_steps_with(facts, _CRASH))
 
 
 def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> Gain:
@@ -42,22 +55,24 @@ def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> G
     return gain_of(facts, lost / number("slots", facts.slots))
 
 
-def by_error(facts: RunFacts, pattern: re.Pattern[str], what: str) -> Cause | None:
-    """The attempts whose error has the pattern; ``what`` became of them."""
-    hit = _steps_with(facts, pattern)
-    if not hit:
-        return None
+def failures(facts: RunFacts) -> Iterator[tuple[str, Cause]]:
+    """The attempts whose error is one of :data:`FAILURES`, each with its code."""
     at_once = step_count(facts.parallelism.holding_peak)
-    lost_s = seconds(slot_time_s(hit))
-    return Cause(
-        "error",
-        message=f"{attempt_count(len(hit))} {what} ({at_once} at once).",
-        evidence=(
-            *distinct_errors(hit),
-            f"{lost_s} of slot time lost; at most {at_once} held a slot at once",
-        ),
-        gain=failed_gain(facts, hit, "these attempts"),
-    )
+    for code, (pattern, what) in FAILURES.items():
+        if hit := _steps_with(facts, pattern):
+            lost_s = seconds(slot_time_s(hit))
+            yield (
+                code,
+                Cause(
+                    "error",
+                    message=f"{attempt_count(len(hit))} {what} ({at_once} at once).",
+                    evidence=(
+                        *distinct_errors(hit),
+                        f"{lost_s} of slot time lost; at most {at_once} held a slot at once",
+                    ),
+                    gain=failed_gain(facts, hit, "these attempts"),
+                ),
+            )
 
 
 def distinct_errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
@@ -76,7 +91,7 @@ def _without_text(error: str) -> str:
     raised = re.match(r"([\w.]+): ", error)
     if raised is None:
         return error  # Dagster's own words
-    matches = (pattern.search(error) for pattern in (KILLED, CONNECTIONS, CRASHED, LOCKED))
+    matches = (pattern.search(error) for pattern, _ in FAILURES.values())
     return ": ".join([raised[1], *(match[0] for match in matches if match)])
 
 

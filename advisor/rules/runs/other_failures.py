@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.rules.runs.errors import CONNECTIONS, CRASHED, KILLED, LOCKED, distinct_errors
+from advisor.rules.runs.errors import FAILURES, distinct_errors
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause
 
@@ -11,12 +11,11 @@ CODE = "RUN015"
 
 def diagnose(facts: RunFacts) -> Cause | None:
     """What the other rules of failures do not tell."""
-    told = (KILLED, CONNECTIONS, LOCKED, CRASHED)
     failed = [
         step
         for step in facts.run.steps
         if step.status == "failure"
-        and not any(pattern.search(step.error or "") for pattern in told)
+        and not any(pattern.search(step.error or "") for pattern, _ in FAILURES.values())
     ]
     if not failed:
         return None
