@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -12,16 +12,10 @@ from advisor.api.recommend import recommend
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.gate import AdviceCheck, GateReport, TargetCheck, worst
-from advisor.domain.workload import WorkloadDescription
 from advisor.gate import pipeline, verdict
 from advisor.gate.advice import own_configuration
-from advisor.gate.inspection import Inspected, committed_profile, inspect_targets
-from advisor.gate.measuring import PairMeasurer, samples_folder
 from advisor.gate.options import CheckOptions
 from advisor.gate.surroundings import Surroundings
-from advisor.gate.trees import Trees, child_processes
-from advisor.gate.worktree import BaseTree, base_worktree
-from advisor.measure.machine import host_facts
 from advisor.measure.progress import Progress, silent
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
@@ -54,8 +48,9 @@ def check(
     if announce is not None and loaded:
         announce(pipeline.announcement(options, [each.target for each in loaded]))
     base_tree = gate.surroundings.base_tree(options)
-    with sole_use(), workspace(), base_tree as base, samples_folder() as folder:
-        subjects = [pipeline.survey(gate, each, base, folder) for each in loaded]
+    samples = tempfile.TemporaryDirectory(prefix="dynadvise-check-")
+    with sole_use(), workspace(), base_tree as base, samples as folder:
+        subjects = [pipeline.survey(gate, each, base, Path(folder)) for each in loaded]
         plan = pipeline.planned_looks(options, subjects) if base is not None else None
         timings = [pipeline.time_ops(gate, each, plan) for each in subjects]
     measured = {
@@ -119,36 +114,8 @@ def _report(
     )
 
 
-class RealSurroundings:
-    """Git, the user's code in child processes, saved profiles."""
-
-    def inspect(self, options: CheckOptions) -> Sequence[Inspected]:
-        """Import all targets in one child process."""
-        return inspect_targets(options)
-
-    def base_tree(
-        self, options: CheckOptions
-    ) -> contextlib.AbstractContextManager[BaseTree | None]:
-        """Check out the base beside the user's tree."""
-        if options.base is None:
-            return contextlib.nullcontext()
-        return base_worktree(options.folder, options.base)
-
-    def measurer(
-        self, options: CheckOptions, target: str, trees: Trees, folder: Path
-    ) -> PairMeasurer:
-        """Fresh processes of both trees."""
-        return child_processes(options, target, trees, folder)
-
-    def committed_profile(
-        self, options: CheckOptions, description: WorkloadDescription
-    ) -> SavedProfile | None:
-        """The target's profile of this host's class, else the one written last."""
-        return committed_profile(options, description)
-
-    def host_id(self) -> str:
-        """Id of this host's class."""
-        return host_facts().id
+class RealSurroundings(Surroundings):
+    """The world as it is, with the advice of this package."""
 
     def advise(self, options: CheckOptions, profile: SavedProfile) -> AdviceCheck:
         """Advise anew, and lay the job's own configuration beside the best."""

@@ -10,7 +10,7 @@ from advisor.domain.command_line import command
 from advisor.domain.gate import Obstacle, OpTiming
 from advisor.domain.workload import ItemSample
 from advisor.gate import comparison
-from advisor.gate.measuring import PairMeasurer
+from advisor.gate.measuring import ChildProcesses
 from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.subject import Subject, item_seconds, not_timed, timed
@@ -52,7 +52,7 @@ def time_against_profile(
 
 
 def _processes(
-    measurer: PairMeasurer, handles: Sequence[str], progress: Progress
+    measurer: ChildProcesses, handles: Sequence[str], progress: Progress
 ) -> dict[str, list[OpCalls]]:
     processes: dict[str, list[OpCalls]] = {op: [] for op in handles}
     for number in range(PROCESSES if handles else 0):

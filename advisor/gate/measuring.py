@@ -14,14 +14,11 @@ from __future__ import annotations
 import math
 import os
 import random
-import tempfile
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Protocol, cast
+from typing import cast
 
 from advisor.gate.baton import GONE, pipes_of_turns
 from advisor.gate.orders import (
@@ -41,25 +38,6 @@ from advisor.measure.progress import Progress, silent
 _TIMED_S = 0.8  # per op and process
 _TURN_S = 0.01  # long beside the change between two processes, short beside the machine's moods
 _MOST_REPEATS = 100
-
-
-class PairMeasurer(Protocol):
-    """Measures either side; the form that tests replace by recorded timings."""
-
-    @property
-    def executions(self) -> int:
-        """Calls of the user's ops so far."""
-
-    def survey(self, side: Side) -> Survey:
-        """Survey a side; raises DynadviseError where it cannot be loaded."""
-
-    def time(self, side: Side, ops: Sequence[str], number: int) -> Mapping[str, OpCalls]:
-        """Time the ops in one fresh process of a side."""
-
-    def time_pair(
-        self, ops: Sequence[str], number: int, order: random.Random
-    ) -> Mapping[Side, Mapping[str, OpCalls]]:
-        """Time the ops in a fresh process of each side, which take turns in random order."""
 
 
 class ChildProcesses:
@@ -199,7 +177,7 @@ class PairedTimings:
 
 
 def measure_pairs(
-    measurer: PairMeasurer,
+    measurer: ChildProcesses,
     ops: Sequence[str],
     max_pairs: int,
     *,
@@ -235,13 +213,6 @@ def measure_pairs(
             timings.head[op].append(measured["head"][op])
         wanted = tuple(op for op in still_open(timings) if op not in timings.failed)
     return timings
-
-
-@contextmanager
-def samples_folder() -> Iterator[Path]:
-    """A temporary folder for the drawn inputs."""
-    with tempfile.TemporaryDirectory(prefix="dynadvise-check-") as folder:
-        yield Path(folder)
 
 
 def _blamed(failure: ChildFailure, ops: Sequence[str]) -> dict[str, OpCalls]:

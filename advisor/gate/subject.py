@@ -10,7 +10,7 @@ from advisor.domain.gate_words import proxy_sentence
 from advisor.domain.workload import WorkloadDescription
 from advisor.gate import comparison
 from advisor.gate.inspection import Inspected
-from advisor.gate.measuring import PairMeasurer
+from advisor.gate.measuring import ChildProcesses
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.store import SavedProfile
 
@@ -41,7 +41,7 @@ class Subject:
     """A target with both its sides surveyed; ``base`` is None where no base is asked for."""
 
     inspected: Inspected
-    measurer: PairMeasurer
+    measurer: ChildProcesses
     head: Survey | NotSurveyed
     base: Survey | NotSurveyed | None
     profile: SavedProfile | None
