@@ -22,12 +22,12 @@ from advisor.emit.items_form import (
 )
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
-from advisor.emit.python_form import EXECUTOR_NAMES, with_reasons
+from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
 from advisor.emit.request import EmitRequest
-from advisor.emit.runtime_text import runtime_code, runtime_imports
+from advisor.emit.runtime_text import copied, runtime_code, sorted_imports
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
-from advisor.emit.templating import render
-from advisor.emit.wording import decision, reasons_for, whole_config
+from advisor.emit.templating import module_text
+from advisor.emit.wording import decision, whole_config
 
 
 def emit_batch(request: EmitRequest) -> str:
@@ -68,9 +68,7 @@ def _module(request: EmitRequest) -> str:
     workers = candidate.workers_in_op
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
-    config = {} if request.keeps_executor else whole_config(request)
     shared: dict[str, object] = {
-        "thread_limit": thread_limit(request),
         "description": prose([decision(request)]),
         "size_comment": comment(_size_reason(request, one_step=one_step)),
         "batch_size": None if one_step else max(1, candidate.batch_size),
@@ -79,11 +77,6 @@ def _module(request: EmitRequest) -> str:
         "thread": kind == "thread",
         "process": kind == "process",
         **_preloads(request),
-        "multiprocess": candidate.executor == "multiprocess",
-        "executor_name": EXECUTOR_NAMES.get(candidate.executor, ""),
-        "kept": request.keeps_executor,
-        "configurable": bool(config),
-        "executor_config": with_reasons(config, reasons_for(request)),
         "name": batched_job_name(request.description),
     }
     if has_items_form(request.description):
@@ -155,12 +148,14 @@ def _general_module(
         "path": list(plan.path[is_asset:]),
         "outer": list(plan.path[:is_asset]),
     }
-    return render(
+    imports = [*copied("batching")[0].splitlines(), *_imports_of(imported.binding)]
+    return module_text(
         "batch.py.j2",
-        prose=prose(_prose(request, imported.name)),
-        import_line=imported.from_import,
-        binding=imported.binding,
-        imports=runtime_imports(_imports_of(imported.binding)),
+        _prose(request, imported.name),
+        thread_limit(request),
+        job=imported.lines,
+        imports=sorted_imports(filter(None, imports)),
+        executor=executor_lines(request, "dg."),
         runtime_code=runtime_code(),
         plan=[(name, literal(value, 1)) for name, value in fields.items() if value],
         asset=f"{description.target.attribute}_batched" if is_asset else None,
@@ -169,16 +164,20 @@ def _general_module(
     )
 
 
+_SIGNS = {
+    "asyncio.run(": "import asyncio",
+    "json.loads(": "import json",
+    "Path(": "from pathlib import Path",
+    "yaml.safe_load(": "import yaml",
+}
+"""How lines that read the items show what they import."""
+
+
 def _imports_of(binding: str) -> list[str]:
     """Imports that the lines which bind the user's objects need."""
-    lines = {
-        "json.": "import json",
-        "Path(": "from pathlib import Path",
-        "yaml.": "import yaml",
-    }
     names = ("Definitions", "DynamicOut", "DynamicOutput", "job", "op")
     used = [name for name in names if re.search(rf"@{name}\b|\b{name}\(|, {name}\)", binding)]
-    imports = [line for sign, line in lines.items() if sign in binding]
+    imports = [line for sign, line in _SIGNS.items() if sign in binding]
     return imports + ([from_import("dagster", used)] if used else [])
 
 
@@ -213,16 +212,25 @@ def _imported(description: WorkloadDescription) -> JobImport:
 def _plain_module(
     request: EmitRequest, name: str, plain: PlainForm, shared: dict[str, object]
 ) -> str:
-    names = ["Failure", "job", "op"]
-    names += ["DynamicOut"] if shared["batch_size"] else []
-    names += ["DynamicOutput"] if shared["batch_size"] or plain.reading else []
-    names += ["Permissive"] if shared["configurable"] else []
-    names += [str(shared["executor_name"])]
-    return render(
+    batched, process = bool(shared["batch_size"]), bool(shared["process"])
+    names = ["Failure", "job", "op", EXECUTOR_NAMES[request.candidate.executor]]
+    names += ["DynamicOut"] if batched else []
+    names += ["DynamicOutput"] if batched or plain.reading else []
+    names += ["Permissive"] if whole_config(request) else []
+    imports = ["from traceback import format_exception", from_import("dagster", sorted(names))]
+    imports += [line for sign, line in _SIGNS.items() if sign in plain.run_item + plain.reading]
+    imports += ["import math"] if batched else []
+    imports += ["import multiprocessing"] if process else []
+    if process or shared["thread"]:
+        pool = "ProcessPoolExecutor" if process else "ThreadPoolExecutor"
+        imports.append(f"from concurrent.futures import {pool}")
+    return module_text(
         "plain_batch.py.j2",
-        prose=prose(_plain_prose(request, name, plain, one_step=not shared["batch_size"])),
-        dagster_imports=from_import("dagster", sorted(names)),
-        imports=plain.imports or from_import(user_module(request.description), plain.imported),
+        _plain_prose(request, name, plain, one_step=not batched),
+        thread_limit(request),
+        imports=sorted_imports(imports),
+        job=plain.imports or from_import(user_module(request.description), plain.imported),
+        executor=executor_lines(request),
         plain=plain,
         **shared,
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ExecutorSetting
-from advisor.emit.python_form import EXECUTOR_NAMES, with_reasons
+from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import path_of
 from advisor.emit.source_text import comment
-from advisor.emit.wording import executor_config, reasons_for, whole_config
+from advisor.emit.wording import executor_config, whole_config
 
 
 def is_fixed(candidate: Candidate, setting: ExecutorSetting | None) -> bool:
@@ -21,17 +21,8 @@ def is_fixed(candidate: Candidate, setting: ExecutorSetting | None) -> bool:
 
 def executor_definition(request: EmitRequest) -> str:
     """The lines that define the advised executor; run config can still override its settings."""
-    name, config = EXECUTOR_NAMES[request.candidate.executor], whole_config(request)
+    name = EXECUTOR_NAMES[request.candidate.executor]
     place = comment("In the job's definition, in place of the executor that it names now:")
     use = "#     @job(executor_def=advised_executor), or to_job(executor_def=advised_executor)"
-    if not config:
-        return f"from dagster import {name}\n\n{place}\n{use}\nadvised_executor = {name}\n"
-    return (
-        f"from dagster import Permissive, {name}\n\n"
-        f"EXECUTOR_CONFIG = {with_reasons(config, reasons_for(request))}\n\n"
-        f"{place}\n{use}\n"
-        f"advised_executor = {name}.configured(\n"
-        "    lambda given: {**EXECUTOR_CONFIG, **given},\n"
-        "    config_schema=Permissive(),\n"
-        ")\n"
-    )
+    names = f"Permissive, {name}" if whole_config(request) else name
+    return f"from dagster import {names}\n\n{place}\n{use}\n{executor_lines(request)}\n"

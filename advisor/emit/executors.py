@@ -11,7 +11,7 @@ from advisor.emit.own_threads import thread_limit
 from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import literal, prose
-from advisor.emit.templating import render
+from advisor.emit.templating import module_text
 from advisor.emit.wording import (
     decision,
     needs_code_note,
@@ -41,25 +41,23 @@ def emit_environments(request: EmitRequest) -> str:
             f" {candidate.executor}.",
             hint="Emit `python`.",
         )
-    return render(
+    return module_text(
         "environments.py.j2",
-        thread_limit=thread_limit(request),
-        prose=prose([
+        [
             (f"One {imported.name}, three ways to run it, by the environment variable"
             " DAGSTER_ENVIRONMENT: dev in process (quick, one traceback, a debugger works); test"
             " by execute_job with two steps at once (each step in a process of its own, as in"
             " production: what cannot be pickled or imported shows here); prod as advised."),
             decision(request),
             note,
-        ]),
+        ],
+        thread_limit(request),
         description=prose([decision(request)]),
-        import_line=imported.from_import,
-        binding=imported.binding,
+        job=imported.lines,
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),
         configurable=bool(config),
         in_test=literal(in_test),
-        in_process=candidate.executor == "in_process",
     )  # fmt: skip
 
 

@@ -27,6 +27,11 @@ class JobImport:
     binding: str
     name: str
 
+    @property
+    def lines(self) -> str:
+        """Import and binding."""
+        return f"{self.from_import}\n\n{self.binding}" if self.binding else self.from_import
+
 
 def user_module(description: WorkloadDescription) -> str:
     """Dotted name of the module that holds the target; a file's stem, for a target in a file.

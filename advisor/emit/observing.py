@@ -8,8 +8,8 @@ from advisor.emit.imports import job_import
 from advisor.emit.python_form import imported_job
 from advisor.emit.request import EmitRequest
 from advisor.emit.runtime_text import copied
-from advisor.emit.source_text import comment, identifier, literal, prose, quoted
-from advisor.emit.templating import render
+from advisor.emit.source_text import comment, identifier, literal, quoted
+from advisor.emit.templating import module_text
 from advisor.emit.wording import decision
 
 
@@ -22,18 +22,17 @@ def emit_instrument(request: EmitRequest) -> str:
     nodes = {".".join(op.reference.node_path[depth:]) for op in request.description.mapped}
     check_functions(node for node in request.description.graph if node.name in nodes)
     imports, code = copied("timing")
-    return render(
+    return module_text(
         "instrument.py.j2",
-        imports=imports,
-        code=code,
-        prose=prose([
+        [
             ("Wall and CPU seconds of each item, as metadata of the op's outputs: they stand with"
             " the run's events in Dagster's pages, and the UI plots them over runs."),
             "Put @timed beneath @op on your own ops"
             + (", or run instrumented_job below without changing them." if imported else "."),
-        ]),
-        import_line=imported.from_import if imported else "",
-        binding=imported.binding if imported else "",
+        ],
+        imports=imports,
+        code=code,
+        job=imported.lines if imported else "",
         timed=literal(names),
         first=first,
     )  # fmt: skip
@@ -55,15 +54,15 @@ def emit_monitor(request: EmitRequest) -> str:
     if batched:
         said += " A batched run does not show its items: each run is taken to have as many."
     imports, code = copied("drift")
-    return render(
+    return module_text(
         "monitor.py.j2",
-        imports=imports,
-        code=code,
-        prose=prose([
+        [
             (f"Watches {watched[0]}: each finished run is compared with the prediction, and one"
             " that has drifted is tagged and logged. It imports nothing of dynadvise."),
             decision(request),
-        ]),
+        ],
+        imports=imports,
+        code=code,
         jobs=literal(watched, 1),
         mapped=literal(mapped, 1),
         comment=comment(said),

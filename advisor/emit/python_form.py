@@ -7,7 +7,7 @@ from advisor.emit.imports import JobImport, job_import
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, literal, prose
-from advisor.emit.templating import render
+from advisor.emit.templating import module_text
 from advisor.emit.wording import (
     decision,
     needs_code_note,
@@ -25,6 +25,14 @@ EXECUTOR_NAMES = {
     "celery": "celery_executor",
     "celery_k8s": "celery_k8s_job_executor",
 }
+_PACKAGES = {
+    "async": "dagster_async_executor",
+    "k8s": "dagster_k8s",
+    "docker": "dagster_docker",
+    "celery": "dagster_celery",
+    "celery_k8s": "dagster_celery_k8s",
+}
+"""Of the executors that are not Dagster's own."""
 
 
 def emit_python(request: EmitRequest) -> str:
@@ -32,31 +40,56 @@ def emit_python(request: EmitRequest) -> str:
     note = ""
     if request.candidate.is_batched:
         note, request = needs_code_note(request), without_code(request)
-    candidate, description = request.candidate, request.description
+    candidate = request.candidate
     imported = imported_job(request)
     kept = request.keeps_executor
     if kept and imported is None:
         raise DynadviseError(
-            f"{description.target.spelled} keeps the executor that it has: there is no code to"
+            f"{request.description.target.spelled} keeps the executor that it has: there is no code to"
             " change for it.",
             hint="Emit `batch` or `workers`.",
         )
-    config = {} if kept else whole_config(request)
-    return render(
+    name = "" if kept else EXECUTOR_NAMES[candidate.executor]
+    package = None if kept else _PACKAGES.get(candidate.executor)
+    return module_text(
         "python.py.j2",
-        prose=prose([*_prose(request, imported), note]),
-        thread_limit=thread_limit(request),
+        [*_prose(request, imported), note],
+        thread_limit(request),
         description=prose([decision(request)]),
         kept=kept,
-        executor=candidate.executor,
-        executor_name=EXECUTOR_NAMES.get(candidate.executor, ""),
-        configurable=bool(config),
-        executor_config=with_reasons(config, reasons_for(request)),
-        executor_comment=comment(_unconfigured_reason(candidate.executor)),
-        import_line=imported.from_import if imported else "",
-        binding=imported.binding if imported else "",
-        kind=description.kind,
+        executor_name=name,
+        executor_import=f"from {package} import {name}" if package else "",
+        configurable=not kept and bool(whole_config(request)),
+        executor=executor_lines(request),
+        job=imported.lines if imported else "",
         priorities=literal(_priorities(request)) if candidate.depth_first else "",
+    )
+
+
+def executor_lines(request: EmitRequest, dagster: str = "") -> str:
+    """The lines that define the advised executor; ``dagster``: what stands before its names."""
+    if request.keeps_executor:
+        own = "None" if request.description.kind == "asset" else "original_job.executor_def"
+        return f"# Yours, with all that it is configured with.\nadvised_executor = {own}"
+    name, config = dagster + EXECUTOR_NAMES[request.candidate.executor], whole_config(request)
+    if not config:
+        reason = "How many steps run at once is set on the Celery workers."
+        if request.candidate.executor == "in_process":
+            reason = (
+                "One step after another, in the process of the run: no process to start for a step."
+            )
+        return f"{comment(reason)}\nadvised_executor = {name}"
+    defaults = (
+        f"Defaults that run config can still override. `{name}.configured({{...}})` would fix"
+        " them: run config given later for the same keys is then silently ignored."
+    )
+    return (
+        f"{comment(defaults)}\n"
+        f"EXECUTOR_CONFIG = {with_reasons(config, reasons_for(request))}\n\n"
+        f"advised_executor = {name}.configured(\n"
+        "    lambda given: {**EXECUTOR_CONFIG, **given},\n"
+        f"    config_schema={dagster}Permissive(),\n"
+        ")"
     )
 
 
@@ -129,9 +162,3 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
             " requests, a database driver that does not await), holds up every other item."
         )
     return paragraphs
-
-
-def _unconfigured_reason(executor: str) -> str:
-    if executor == "in_process":
-        return "One step after another, in the process of the run: no process to start for a step."
-    return "How many steps run at once is set on the Celery workers."

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 
-_STANDARD = ("json", "pathlib")  # of the further imports, those of the standard library
 
-
-def runtime_imports(further: Iterable[str]) -> str:
-    """Imports of the runtime modules, and further import statements among them, sorted."""
-    standard, third = (part.splitlines() for part in copied("batching")[0].split("\n\n"))
-    for line in further:
-        (standard if line.split()[1] in _STANDARD else third).append(line)
-    return "\n\n".join("\n".join(sorted(part, key=_place)) for part in (standard, third))
+def sorted_imports(statements: Iterable[str]) -> str:
+    """Import statements as ``ruff`` sorts them: the standard library's first."""
+    parts: tuple[list[str], list[str]] = [], []
+    for statement in sorted(statements, key=_place):
+        module = statement.split()[1].partition(".")[0]
+        parts[module not in sys.stdlib_module_names].append(statement)
+    return "\n\n".join("\n".join(part) for part in parts if part)
 
 
 def runtime_code() -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from advisor.emit.source_text import prose
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 
-@lru_cache(maxsize=1)
+@cache
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
@@ -24,6 +27,12 @@ def _environment() -> Environment:
     )
 
 
-def render(template: str, **values: object) -> str:
-    """The template with its values; an undefined one raises."""
-    return _environment().get_template(template).render(**values)
+def module_text(
+    template: str, paragraphs: Iterable[str], thread_limit: str = "", **values: object
+) -> str:
+    """A module: a docstring of these paragraphs, a limit on threads, and the filled template.
+
+    An undefined value raises.
+    """
+    head = [f'"""{prose(paragraphs)}\n"""', *([thread_limit] if thread_limit else [])]
+    return "\n\n".join([*head, _environment().get_template(template).render(**values)])
