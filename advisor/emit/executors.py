@@ -87,11 +87,11 @@ def emit_async(request: EmitRequest) -> str:
         workers_in_op=1,
         worker_kind=None,
     )
-    found = next(
+    advised = next(
         (way for way in request.advice.candidates if way.candidate.executor == "async"), None
     )
-    if found is not None:
-        return emit_python(replace(request, prediction=found))
+    if advised is not None:
+        return emit_python(replace(request, prediction=advised))
     return emit_python(
         replace(
             request, prediction=replace(request.chosen, candidate=asynchronous), predicted=False

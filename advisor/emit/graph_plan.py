@@ -120,7 +120,7 @@ def _collected(
     results: dict[str, Source],
 ) -> dict[str, dict[str, str]]:
     names = {source: name for name, source in results.items()} | {fan_out: ""}
-    found = {
+    lists = {
         node.name: {
             wire.input: names[wire.sources[0]]
             for wire in node.wires
@@ -129,7 +129,7 @@ def _collected(
         for node in nodes.values()
         if node.name not in mapped
     }
-    return {name: inputs for name, inputs in found.items() if inputs}
+    return {name: inputs for name, inputs in lists.items() if inputs}
 
 
 def check_functions(nodes: Iterable[GraphNode]) -> None:
@@ -250,17 +250,17 @@ def _results(
         for wire in node.wires
         for s in wire.sources
     }
-    kept = [
+    outputs = [
         (name, output)
         for name, node in mapped.items()
         for output in node.outputs
         if (name, output) in outside or (name, output) not in inside
     ]
-    if len(kept) == 1:
-        return {kept[0][1]: kept[0]}
-    if len({name for name, _ in kept}) == 1:
-        return {output: (name, output) for name, output in kept}
-    return {f"{name}_{output}".replace(".", "_"): (name, output) for name, output in kept}
+    if len(outputs) == 1:
+        return {outputs[0][1]: outputs[0]}
+    if len({name for name, _ in outputs}) == 1:
+        return {output: (name, output) for name, output in outputs}
+    return {f"{name}_{output}".replace(".", "_"): (name, output) for name, output in outputs}
 
 
 def in_order(nodes: dict[str, GraphNode], mapped: Collection[str]) -> list[str | None]:

@@ -68,8 +68,8 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
             line = import_line(module, identifier(attribute, "The target"), "definitions")
             return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", name)
         line = import_of(module)
-        found = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
-        binding = f"{_first('definitions', found)}\n{bound} = definitions.get_job_def({job})"
+        condition = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
+        binding = f"{_first('definitions', condition)}\n{bound} = definitions.get_job_def({job})"
         return JobImport(module, line, binding, name)
     attribute = dotted(attribute, "The target")
     if description.kind == "asset":

@@ -49,7 +49,7 @@ def _pools(request: EmitRequest) -> list[str]:
     limit = request.max_connections
     held_by = _connections(request)
     held = max(held_by.values(), default=0)
-    known = request.description.pool_limits
+    limits = request.description.pool_limits
     if limit is None and not pools:
         return []
     lines = ["  pools:"]
@@ -66,8 +66,8 @@ def _pools(request: EmitRequest) -> list[str]:
         why = f"At most {limit} connections"
         why += f"; one item was seen to hold {held}" if held else ""
         why += f"; {workers} items in a step" if workers > 1 else ""
-    elif set(pools) & set(known):
-        at_once = min(known[pool] for pool in pools if pool in known)
+    elif set(pools) & set(limits):
+        at_once = min(limits[pool] for pool in pools if pool in limits)
         why = "As it is on your instance"
     lines += _indented(f"{why}. A pool without a limit is not limited at all.", 2)
     if at_once <= candidate.max_concurrent:

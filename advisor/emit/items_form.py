@@ -85,10 +85,10 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         attribute = identifier(attribute, "The callable that gives the inputs")
         given = f"your_{attribute}" if attribute in {*taken, worker} else attribute
         shown = attribute if given == attribute else f"{attribute} as {given}"
-        found = {dotted(callable_from, "The inputs' module"): [shown]}
-        found.setdefault(module, [])
-        found[module] = sorted([*found[module], *bound])
-        imports = "\n".join(from_import(place, found[place]) for place in sorted(found))
+        names = {dotted(callable_from, "The inputs' module"): [shown]}
+        names.setdefault(module, [])
+        names[module] = sorted([*names[module], *bound])
+        imports = "\n".join(from_import(place, names[place]) for place in sorted(names))
         entries, constant = f"{given}() if callable({given}) else {given}", ""
     else:
         suffix = PurePath(spelled).suffix

@@ -50,9 +50,9 @@ def emit_monitor(request: EmitRequest) -> str:
     batched = request.candidate.is_batched
     watched = [f"{name}_batched"] if batched else [name]
     mapped = [] if batched else [op.handle for op in description.mapped]
-    said = f"Predicted for {items} items: {seconds(span.median)}."
+    remark = f"Predicted for {items} items: {seconds(span.median)}."
     if batched:
-        said += " A batched run does not show its items: each run is taken to have as many."
+        remark += " A batched run does not show its items: each run is taken to have as many."
     imports, code = copied("drift")
     return module_text(
         "monitor.py.j2",
@@ -65,7 +65,7 @@ def emit_monitor(request: EmitRequest) -> str:
         code=code,
         jobs=literal(watched, 1),
         mapped=literal(mapped, 1),
-        comment=comment(said),
+        comment=comment(remark),
         items=items,
         low=float(f"{span.low:.4g}"),
         median=float(f"{span.median:.4g}"),

@@ -41,18 +41,18 @@ def above_yaml(text: str, request: EmitRequest) -> str:
     if limit is None:
         return text
     spelled = " ".join(f"{name}={limit}" for name in VARIABLES)
-    said = (
+    reason = (
         f"{_reason(request)} Start the run with {spelled} in its environment: its steps inherit it."
     )
-    return f"{comment(said)}\n{text}"
+    return f"{comment(reason)}\n{text}"
 
 
 def _python(limit: int, request: EmitRequest) -> str:
-    said = f"{_reason(request)} This stands before anything that loads a math library."
+    reason = f"{_reason(request)} This stands before anything that loads a math library."
     lines = [
         "import os",
         "",
-        comment(said),
+        comment(reason),
         *(f'os.environ.setdefault("{name}", "{limit}")' for name in VARIABLES),
         "try:",
         "    from threadpoolctl import threadpool_limits",

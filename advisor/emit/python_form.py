@@ -45,8 +45,8 @@ def emit_python(request: EmitRequest) -> str:
     kept = request.keeps_executor
     if kept and imported is None:
         raise DynadviseError(
-            f"{request.description.target.spelled} keeps the executor that it has: there is no code to"
-            " change for it.",
+            f"{request.description.target.spelled} keeps the executor that it has: there is no code"
+            " to change for it.",
             hint="Emit `batch` or `workers`.",
         )
     name = "" if kept else EXECUTOR_NAMES[candidate.executor]

@@ -24,10 +24,10 @@ def baseline(advice: Advice) -> tuple[str, Prediction] | None:
 
 def speed_up(request: EmitRequest) -> str:
     """The predicted speed-up in words; empty where there is nothing to compare with."""
-    found = baseline(request.advice)
-    if found is None:
+    base = baseline(request.advice)
+    if base is None:
         return ""
-    words, before = found
+    words, before = base
     factor = before.makespan_s.median / request.chosen.makespan_s.median
     if factor < 1.05:
         return f"as long as {words} ({seconds(before.makespan_s.median)})"

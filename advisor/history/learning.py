@@ -77,8 +77,8 @@ def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
         )
     return ObservedOverhead(
         in_process=merged(serial, median) if serial else None,
-        multiprocess={method: merged(found, median) for method, found in by_method.items()},
-        delegated={executor: _delegated(executor, found) for executor, found in delegated.items()},
+        multiprocess={method: merged(group, median) for method, group in by_method.items()},
+        delegated={executor: _delegated(executor, group) for executor, group in delegated.items()},
         notes=tuple(notes),
     )
 
@@ -94,7 +94,7 @@ def overhead_model_from_runs(
     observed = overhead_from_runs(runs)
     multiprocess = {**(base.multiprocess if base else {}), **observed.multiprocess}
     serial = observed.in_process or (base.in_process if base else _serial(multiprocess, runs))
-    known = base or OverheadModel(
+    model = base or OverheadModel(
         execute_in_process=serial,
         in_process=serial,
         multiprocess={},
@@ -103,10 +103,10 @@ def overhead_model_from_runs(
         load_byte_s=0.0,
     )
     return replace(
-        known,
+        model,
         in_process=serial,
         multiprocess=multiprocess,
-        drift=_drift(runs, known.drift),
+        drift=_drift(runs, model.drift),
         # These are of calibration runs, and the overhead is no more of those.
         moments=1,
         noise=0.0,
@@ -168,16 +168,16 @@ def workload_from_runs(
             "No mapped step succeeded in these runs.",
             hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
         )
-    known = {profile.handle: profile for profile in measured.ops} if measured else {}
+    earlier = {profile.handle: profile for profile in measured.ops} if measured else {}
     profiles = tuple(
-        _op_profile(handle, found, keys, known.get(handle)) for handle, found in chain.items()
+        _op_profile(handle, steps, keys, earlier.get(handle)) for handle, steps in chain.items()
     )
     fan_outs = [first for run in runs if (first := fan_out_step(run)) is not None]
     before_first = spans_s(fan_outs, "inputs_s", "first_output_s")
     collects = [step for run in runs for step in collect_steps(run)]
     collecting = [seconds for step in collects if (seconds := compute_s(step)) is not None]
     items = next((count for run in runs if (count := item_count(run))), len(keys))
-    samples = sum(len(found) for found in chain.values())
+    samples = sum(len(steps) for steps in chain.values())
     return WorkloadProfile(
         items=items,
         ops=profiles,
@@ -186,10 +186,10 @@ def workload_from_runs(
         collect_s=median(collecting) if collecting else None,
         collect_items=items if collecting else 0,
         probes=measured.probes if measured else (),
-        resources_measured=bool(known),
+        resources_measured=bool(earlier),
         notes=(
             f"Read from {len(runs)} past runs ({samples} steps); nothing was run.",
-            *((FROM_MEASURED,) if known else (CPU_UNKNOWN,)),
+            *((FROM_MEASURED,) if earlier else (CPU_UNKNOWN,)),
         ),
     )
 
@@ -202,27 +202,27 @@ def method_key(run: ObservedRun) -> str:
 
 def _op_profile(
     handle: str,
-    found: Sequence[tuple[ObservedRun, ObservedStep]],
+    steps: Sequence[tuple[ObservedRun, ObservedStep]],
     keys: dict[str, int],
-    known: OpProfile | None,
+    earlier: OpProfile | None,
 ) -> OpProfile:
-    typical = _typical(known)
+    typical = _typical(earlier)
     first: list[ItemSample] = []
     preloaded: list[ItemSample] = []
     later: list[ItemSample] = []
-    seen: set[str] = set()
-    for run, step in sorted(found, key=lambda pair: (pair[0].run_id, begin_s(pair[1]) or 0.0)):
+    begun: set[str] = set()
+    for run, step in sorted(steps, key=lambda pair: (pair[0].run_id, begin_s(pair[1]) or 0.0)):
         sample = _sample(step, keys, typical)
         if sample is None:
             continue
         if run.executor == "in_process":
-            (later if run.run_id in seen else first).append(sample)
-            seen.add(run.run_id)
+            (later if run.run_id in begun else first).append(sample)
+            begun.add(run.run_id)
         elif run.preload_modules:
             preloaded.append(sample)
         else:
             first.append(sample)
-    apart = [step for run, step in found if run.executor != "in_process"]
+    apart = [step for run, step in steps if run.executor != "in_process"]
     resources = spans_s(apart, "resource_init_started_s", "resource_init_s")
     return OpProfile(
         handle=handle,
@@ -230,18 +230,18 @@ def _op_profile(
         preloaded_first_calls=tuple(preloaded),
         later_calls=tuple(later),
         resource_init_s=median(resources or [0.0]),
-        base_rss_bytes=known.base_rss_bytes if known else 0,
-        first_call_modules=known.first_call_modules if known else (),
-        unsafe_modules=known.unsafe_modules if known else {},
-        unpicklable=known.unpicklable if known else None,
+        base_rss_bytes=earlier.base_rss_bytes if earlier else 0,
+        first_call_modules=earlier.first_call_modules if earlier else (),
+        unsafe_modules=earlier.unsafe_modules if earlier else {},
+        unpicklable=earlier.unpicklable if earlier else None,
     )
 
 
-def _typical(known: OpProfile | None) -> ItemSample | None:
+def _typical(earlier: OpProfile | None) -> ItemSample | None:
     """A call of the op as measured, whose CPU share, memory and bytes stand for all."""
-    if known is None:
+    if earlier is None:
         return None
-    calls = known.later_calls or known.first_calls or known.preloaded_first_calls
+    calls = earlier.later_calls or earlier.first_calls or earlier.preloaded_first_calls
     return max(calls, key=lambda call: call.peak_rss_bytes, default=None)
 
 

@@ -133,10 +133,10 @@ def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) 
 def _statistics(
     op: str, role: OpRole, executor: str, attempts: Sequence[StepPhases]
 ) -> OpStatistics:
-    done = [found for found in attempts if found.step.status == "success"]
+    done = [attempt for attempt in attempts if attempt.step.status == "success"]
     phases: list[PhaseStatistics] = []
     for name in PHASES:
-        values = [found.seconds[name] for found in done or attempts if name in found.seconds]
+        values = [attempt.seconds[name] for attempt in done or attempts if name in attempt.seconds]
         if values:
             phases.append(PhaseStatistics(name, spread_of(values), sum(values), len(values)))
     held = [seconds for each in attempts if (seconds := held_s(each.step)) is not None]
@@ -146,7 +146,7 @@ def _statistics(
         executor=executor,
         steps=len(done),
         attempts=len(attempts),
-        failed=sum(found.step.status in {"failure", "up_for_retry"} for found in attempts),
+        failed=sum(attempt.step.status in {"failure", "up_for_retry"} for attempt in attempts),
         phases=tuple(phases),
         slot_s=spread_or_zero(held),
     )

@@ -104,13 +104,13 @@ def gantt_svg(
 
 def _rectangles(bars: Sequence[GanttBar], left: float, scale: float, lanes: int) -> list[str]:
     merged: dict[tuple[int, str], tuple[float, float, str, int]] = {}
-    found: list[str] = []
+    shapes: list[str] = []
 
     def put(lane: int, kind: str, span: tuple[float, float, str, int]) -> None:
         begin, end, name, steps = span
         y = 60 + lane * _SVG_LANE
         words = name if steps == 1 else f"{name} and {steps - 1} more"
-        found.append(
+        shapes.append(
             f'<rect x="{begin:.1f}" y="{y}" width="{max(0.5, end - begin):.1f}" '
             f'height="{_SVG_LANE - 4}" fill="{_COLORS[kind]}">'
             f"<title>{escape(printable(words))}</title></rect>"
@@ -132,7 +132,7 @@ def _rectangles(bars: Sequence[GanttBar], left: float, scale: float, lanes: int)
             merged[key] = (begin, end, name, 1)
     for (lane, kind), span in merged.items():
         put(lane, kind, span)
-    return found
+    return shapes
 
 
 def _parts(bar: GanttBar) -> list[tuple[str, float, float]]:

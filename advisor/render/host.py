@@ -76,14 +76,14 @@ def _machine(host: HostProfile) -> Section:
 
 
 def _steps(overhead: OverheadModel) -> Section:
-    found = [
+    methods = [
         (name, overhead.multiprocess[key]) for key, name in _METHODS if key in overhead.multiprocess
     ]
     rows = [
-        (phase, *(seconds(getattr(method, field)) for _, method in found))
+        (phase, *(seconds(getattr(method, field)) for _, method in methods))
         for field, phase in _STEP_PHASES
     ]
-    rows.append(("a step in all", *(seconds(_step_s(method)) for _, method in found)))
+    rows.append(("a step in all", *(seconds(_step_s(method)) for _, method in methods)))
     serial = (
         f"In process a step takes {seconds(overhead.in_process.step_s)} "
         f"(in_process executor) or {seconds(overhead.execute_in_process.step_s)} "
@@ -95,8 +95,8 @@ def _steps(overhead: OverheadModel) -> Section:
     )
     return _section(
         "What a step takes beside its work, one step at a time (multiprocess)",
-        ("phase", *(name for name, _ in found)),
-        tuple(rows) if found else (),
+        ("phase", *(name for name, _ in methods)),
+        tuple(rows) if methods else (),
         (serial, pooled),
     )
 
@@ -179,8 +179,8 @@ def _crossings(by_items: tuple[tuple[int, tuple[BreakEven, ...]], ...]) -> Secti
 
 
 def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
-    found: Iterator[BreakEven] = (b for b in row if (b.from_method, b.to_method) == (old, new))
-    crossing = next(found, None)
+    matches: Iterator[BreakEven] = (b for b in row if (b.from_method, b.to_method) == (old, new))
+    crossing = next(matches, None)
     if crossing is None:
         return ""
     return "never" if crossing.item_s is None else seconds(crossing.item_s)

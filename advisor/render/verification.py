@@ -152,7 +152,9 @@ def _result_notes(verifications: Sequence[Verification]) -> list[str]:
         verification.name: {r.content.result for r in verification.runs if r.counts and r.content}
         for verification in verifications
     }
-    sure = {name: found for name, found in results.items() if len(found) == 1 and None not in found}
+    sure = {
+        name: hashes for name, hashes in results.items() if len(hashes) == 1 and None not in hashes
+    }
     if len(set().union(*sure.values())) < 2:
         return []
     first, *others = sure

@@ -23,16 +23,16 @@ def named_ways(advice: Advice) -> list[tuple[str, Prediction]]:
 
 def marks(advice: Advice, prediction: Prediction) -> list[str]:
     """What a way is called: advised, config only, now, default."""
-    found = [name for name, way in named_ways(advice) if way.candidate == prediction.candidate]
-    if found[:2] == ["advised", "config only"]:
-        found.remove("config only")
+    names = [name for name, way in named_ways(advice) if way.candidate == prediction.candidate]
+    if names[:2] == ["advised", "config only"]:
+        names.remove("config only")
     if not prediction.allowed:
-        found.append(
+        names.append(
             f"not for {advice.environment}" if advice.environment != "dev" else "not asked"
         )
     if prediction.trial is not Trial.TRIED:
-        found.append(prediction.trial.value)
-    return found
+        names.append(prediction.trial.value)
+    return names
 
 
 def selected_ways(advice: Advice, limit: int = SHOWN) -> list[Prediction]:
@@ -41,37 +41,37 @@ def selected_ways(advice: Advice, limit: int = SHOWN) -> list[Prediction]:
     Hundreds of candidates differ in a batch size or a slot alone; one of each kind tells more.
     """
     named = [way.candidate for _, way in named_ways(advice)]
-    kept: list[Prediction] = []
+    selection: list[Prediction] = []
     kinds: set[tuple[object, ...]] = set()
     room = limit - len(set(named))
     ranked = list(advice.candidates)
     ranked += [way for _, way in named_ways(advice) if way.candidate not in
                {prediction.candidate for prediction in ranked}]  # fmt: skip
-    seen: set[Candidate] = set()
+    candidates: set[Candidate] = set()
     for prediction in ranked:
         candidate = prediction.candidate
-        if candidate in seen:
+        if candidate in candidates:
             continue
         if candidate in named:
-            kept.append(prediction)
+            selection.append(prediction)
         elif _kind(candidate) not in kinds and room > 0:
-            kept.append(prediction)
+            selection.append(prediction)
             room -= 1
         else:
             continue
-        seen.add(candidate)
+        candidates.add(candidate)
         kinds.add(_kind(candidate))
-    return kept
+    return selection
 
 
 def telling_rejections(advice: Advice) -> list[Rejection]:
     """One rejection of each kind and reason, without those for being slower than another way."""
-    found: dict[tuple[object, ...], Rejection] = {}
+    rejections: dict[tuple[object, ...], Rejection] = {}
     for rejection in advice.rejected:
         if rejection.kind is not RejectionKind.SLOWER:
             reason = re.sub(r"[\d.]+", "", rejection.reason)
-            found.setdefault((_kind(rejection.candidate), reason), rejection)
-    return list(found.values())
+            rejections.setdefault((_kind(rejection.candidate), reason), rejection)
+    return list(rejections.values())
 
 
 def _kind(candidate: Candidate) -> tuple[object, ...]:

@@ -77,12 +77,12 @@ def failures(facts: RunFacts) -> Iterator[tuple[str, Cause]]:
 
 def distinct_errors(steps: Sequence[ObservedStep]) -> tuple[str, ...]:
     """The distinct errors with how often and where first."""
-    seen: dict[str, list[str]] = defaultdict(list)
+    steps_by_error: dict[str, list[str]] = defaultdict(list)
     for step in steps:
-        seen[_without_text(step.error or "no error in the log")].append(step.step_key)
+        steps_by_error[_without_text(step.error or "no error in the log")].append(step.step_key)
     return tuple(
         f"{error} ({keys[0]}{f' and {len(keys) - 1} more' if len(keys) > 1 else ''})"
-        for error, keys in list(seen.items())[:3]
+        for error, keys in list(steps_by_error.items())[:3]
     )
 
 

@@ -45,8 +45,8 @@ class RunFacts:
     @property
     def mapped(self) -> list[OpStatistics]:
         """Mapped ops, the one with most slot time first."""
-        found = [op for op in self.ops if op.role == "mapped"]
-        return sorted(found, key=lambda op: op.slot_s.median * op.attempts, reverse=True)
+        ops = [op for op in self.ops if op.role == "mapped"]
+        return sorted(ops, key=lambda op: op.slot_s.median * op.attempts, reverse=True)
 
     @property
     def slots(self) -> int:
