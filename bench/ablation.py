@@ -32,7 +32,7 @@ MECHANISMS: Mapping[str, Callable[[Setting], Setting]] = {
         setting, plan_item_s=0.0, turn_item_s=0.0, fan_out_output_s=0.0, collect_input_s=0.0
     ),
     "measured contention between items": lambda setting: replace(
-        setting, contention=Contention(1.0, 0.0, 0.0)
+        setting, contention=Contention(1.0)
     ),
     "waits for a pool's slots": lambda setting: replace(setting, pool_limits={}),
 }

@@ -29,7 +29,7 @@ def setting(value_bytes: int, peak_bytes: int, items: int, **changes: object) ->
     call = ItemSample(0, None, 0.1, 0.1, peak_bytes, value_bytes, value_bytes)
     op = OpProfile("work", (call,), (call,), (call,), base_rss_bytes=BASE)
     known = replace(items_of(WorkloadProfile(items, (op,))), **changes)  # type: ignore[arg-type]
-    return Setting(known, Contention(2.0, 0.0, 0.0), OVERHEAD, Machine(2.0, 16 << 30, BASE))
+    return Setting(known, Contention(2.0), OVERHEAD, Machine(2.0, 16 << 30, BASE))
 
 
 THOUSAND = setting(32 * MB, 100 * MB, 1000)
