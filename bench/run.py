@@ -34,6 +34,8 @@ ROOT = HERE.parent
 STATE = ROOT / ".bench"
 RESULTS = STATE / "results.jsonl"
 PROFILES = STATE / "profiles"
+CALIBRATIONS = STATE / "calibrations"
+DYNADVISE = (sys.executable, "-c", "from advisor.cli import main; main()")
 RUN_TIMEOUT_S = 900.0
 LONGEST_WAIT_S = 30.0
 """For a quiet moment; what happens after a start leaves nothing out."""
@@ -107,15 +109,14 @@ def profiled(name: str) -> dict[int, dict[str, Any]]:
 
 def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: float) -> None:
     """Profile a workload by the command that a user types; store what it predicts for the grid."""
-    command = [sys.executable, "-c", "from advisor.cli import main; main()", "profile"]
+    command = [*DYNADVISE, "profile"]
     profiles = PROFILES / f"pass-{repeat + 1}"
     command += [workload(name).target, "--profiles", str(profiles), "--format", "json", *options]
-    environment = {**os.environ, "DYNADVISE_CACHE_DIR": str(STATE / "calibrations")}
     quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
     begun = time.perf_counter()
     with instance_of(name) as home, watched() as speed:
         done = subprocess.run(
-            command, cwd=HERE, env={**environment, **home}, capture_output=True, text=True,
+            command, cwd=HERE, env={**environment(), **home}, capture_output=True, text=True,
             check=False,
         )  # fmt: skip
     took = time.perf_counter() - begun
@@ -143,6 +144,19 @@ def make_profile(name: str, repeat: int, options: Sequence[str], full_speed_s: f
             },
         }
     )  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """The environment in which dynadvise runs: with calibrations of the bench's own."""
+    return {**os.environ, "DYNADVISE_CACHE_DIR": str(CALIBRATIONS)}
+
+
+def calibrate() -> None:
+    """Calibrate the host once, as far as a profile's budget may not reach: the command line too."""
+    if not CALIBRATIONS.exists():
+        say("calibrating the host")
+        subprocess.run([*DYNADVISE, "calibrate", "-q"], env=environment(), check=True,
+                       stdout=subprocess.DEVNULL)  # fmt: skip
 
 
 @contextmanager
@@ -321,6 +335,7 @@ def measure(
     profile_options: Sequence[str],
 ) -> None:
     until = time.monotonic() + minutes * 60 if minutes else float("inf")
+    calibrate()
     full_speed_s = quickest_s(10.0)
     while True:
         left = list(pending(names, repeats, quick=quick))

@@ -13,18 +13,16 @@ from figures import (
     by_change_of_speed,
     by_the_others,
     choice,
-    class_of,
     errors,
     errors_by,
     least_errors,
     least_errors_at_known_speed,
-    memory_rows,
     quantile,
-    reliability,
     rule_of_thumb,
     spread,
 )
 from random_recipes import JOBS, LEADING, recipe
+from reliability import class_of, memory_rows, reliability
 
 
 def run(configuration: str, wall_s: float, workload: str = "w", method: str = "m") -> Run:
