@@ -91,6 +91,9 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
         not_included=exclusions(saved.description, saved.workload, items.count),
         resources_measured=saved.workload.resources_measured,
         partition=saved.description.partition,
+        branches={
+            op.handle: items.samples - len(op.skipped) for op in saved.workload.ops if op.skipped
+        },
     )
 
 

@@ -128,6 +128,7 @@ class WorkloadSummary:
         not_included: Parts of the job whose seconds the predicted totals do not hold.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
         partition: That was measured; None where the job is not partitioned.
+        branches: Handle of an op that some items skip to how many measured items took it.
     """
 
     items: int
@@ -145,6 +146,7 @@ class WorkloadSummary:
     not_included: tuple[Exclusion, ...] = ()
     resources_measured: bool = True
     partition: str | None = None
+    branches: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

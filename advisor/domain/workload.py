@@ -292,6 +292,7 @@ class OpProfile:
         limited_calls: Later calls in a process whose math libraries compute on one thread only;
             empty where the op computes on no more than one core anyway.
         resource_init_cpu_s: CPU seconds of starting the resources; None where they are not known.
+        skipped: Measured items that skip the op, as an earlier op did not give what it takes.
         forked_rss_bytes: Of ``base_rss_bytes``, what a forked process does not share with the one
             that it was forked from; 0 where no process was forked.
     """
@@ -307,6 +308,7 @@ class OpProfile:
     unpicklable: str | None = None
     limited_calls: tuple[ItemSample, ...] = ()
     resource_init_cpu_s: float | None = None
+    skipped: tuple[int, ...] = ()
     forked_rss_bytes: int = 0
 
     @property

@@ -62,10 +62,12 @@ def survey_tree(request: SurveyRequest) -> Survey:
 def _survey_item(opened: Session, item: int, records: Sequence[_OpRecord]) -> None:
     """Call the chain on one item; an op that failed is not called again."""
     results: dict[str, Mapping[str, object]] = {}
-    for place, record in enumerate(records):
+    places = {record.op.handle: place for place, record in enumerate(records)}
+    for op in opened.reached(results):
+        place, before = places[op.handle], set(sys.modules)
+        record = records[place]
         if record.failed is not None:
             return
-        op, before = record.op, set(sys.modules)
         try:
             row = opened.inputs_of(op, item, results)
             call = opened.measure(op, row, item)

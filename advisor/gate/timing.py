@@ -106,7 +106,7 @@ def _inputs_for(request: TimingRequest, opened: Session) -> Inputs:
     inputs: Inputs = {op.handle: [] for op in opened.chain}
     for item in range(len(opened.drawn.positions)):
         results: dict[str, Mapping[str, object]] = {}
-        for op in opened.chain:
+        for op in opened.reached(results):
             row = opened.inputs_of(op, item, results)
             inputs[op.handle].append(row)
             results[op.handle] = opened.call(op, row, item)

@@ -137,10 +137,10 @@ def results_alone(scouted: Scouted) -> dict[int, list[Parts]]:
 
 def peak_bytes(scouted: Scouted) -> int:
     """Most memory that an item took beyond its process's own."""
-    return max(sample.peak_rss_bytes for run in scouted.typical for sample in run.samples)
+    return max(sample.peak_rss_bytes for run in scouted.typical for sample in run.samples.values())
 
 
 def cores_busy(runs: Sequence[ChainRun]) -> float:
     """CPU over wall clock of the calls."""
     wall_s = sum(run.wall_s for run in runs)
-    return sum(sample.cpu_s for run in runs for sample in run.samples) / max(wall_s, 1e-9)
+    return sum(run.cpu_s for run in runs) / max(wall_s, 1e-9)

@@ -68,7 +68,7 @@ def profile_items(order: HotspotOrder) -> HotspotResult:
         sampler.start(inspect.currentframe())
         for item in order.items:
             results: dict[str, Mapping[str, object]] = {}
-            for op in opened.chain:
+            for op in opened.reached(results):
                 inputs = opened.inputs_of(op, item, results)
                 results[op.handle] = opened.call(op, inputs, item)
                 serialize(results[op.handle])

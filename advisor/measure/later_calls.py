@@ -116,7 +116,7 @@ def unevenness(runs: Sequence[ChainRun]) -> float:
     """
     by_item: dict[int, list[float]] = {}
     for run in runs:
-        by_item.setdefault(run.item, []).append(sum(sample.cpu_s for sample in run.samples))
+        by_item.setdefault(run.item, []).append(run.cpu_s)
     over_median = [
         cpu_s / max(statistics.median(calls), 1e-9)
         for calls in by_item.values()

@@ -124,11 +124,12 @@ def _op_profile(campaign: Campaign, place: int, mapped: MappedOp) -> OpProfile:
 
     def samples(runs: Sequence[ChainRun]) -> tuple[ItemSample, ...]:
         """Numbered by their place among all items."""
-        positions = scouted.drawn.positions
-        own = (run.samples[place] for run in runs)
+        own = (run.samples[mapped.handle] for run in runs if mapped.handle in run.samples)
         return tuple(replace(sample, item=positions[sample.item]) for sample in own)
 
-    reasons = (run.unpicklable[place] for run in (scouted.first, *campaign.later))
+    positions = scouted.drawn.positions
+    every = (*campaign.first, *campaign.preloaded, *campaign.later)
+    reasons = (run.unpicklable.get(mapped.handle) for run in (scouted.first, *campaign.later))
     reason = next(filter(None, reasons), None)
     unpicklable = f"output {reason}" if reason else None
     if place == 0:
@@ -146,5 +147,8 @@ def _op_profile(campaign: Campaign, place: int, mapped: MappedOp) -> OpProfile:
         unsafe_modules=preloadable.unsafe if place == 0 else {},
         unpicklable=unpicklable,
         limited_calls=samples(campaign.limited),
+        skipped=tuple(
+            sorted({positions[run.item] for run in every if mapped.handle not in run.samples})
+        ),
         forked_rss_bytes=campaign.forked_rss_bytes,
     )

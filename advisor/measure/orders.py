@@ -63,17 +63,32 @@ class DrawnItems:
 
 @dataclass(frozen=True, slots=True)
 class ChainRun:
-    """One run of the whole chain on one item: a sample an op, in order, and what it gave."""
+    """One run of the chain on one item: a sample per op that it reached, and what it gave.
+
+    Attributes:
+        samples: By the handle of the op, in order.
+        unpicklable: Handle of an op to the reason why its outputs cannot be pickled.
+    """
 
     item: int
-    samples: tuple[ItemSample, ...]
-    unpicklable: tuple[str | None, ...] = ()
+    samples: Mapping[str, ItemSample]
+    unpicklable: Mapping[str, str] = field(default_factory=dict)
     result: Parts = field(default_factory=dict)
 
     @property
     def wall_s(self) -> float:
         """Seconds of all calls of the chain."""
-        return sum(sample.wall_s for sample in self.samples)
+        return sum(sample.wall_s for sample in self.samples.values())
+
+    @property
+    def cpu_s(self) -> float:
+        """CPU seconds of all calls of the chain."""
+        return sum(sample.cpu_s for sample in self.samples.values())
+
+    @property
+    def output_bytes(self) -> int:
+        """Of the last op that it reached."""
+        return list(self.samples.values())[-1].output_bytes
 
 
 @dataclass(frozen=True, slots=True)

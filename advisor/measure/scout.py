@@ -37,7 +37,7 @@ def scout(order: ScoutOrder) -> Scouted:
         outputs = {first_item: value}
         later: list[ChainRun] = []
         ran, repeatable = {first_item}, not order.each_once
-        kept_bytes = first.samples[-1].output_bytes
+        kept_bytes = first.output_bytes
         for item in _later_items(order, count, first_item):
             spent = sum(run.wall_s for run in later)
             again = any(run.item == item for run in later)
@@ -53,7 +53,7 @@ def scout(order: ScoutOrder) -> Scouted:
                 break
             ran.add(item)
             later.append(run)
-            kept_bytes += run.samples[-1].output_bytes
+            kept_bytes += run.output_bytes
             if order.collect and kept_bytes < _COLLECT_BYTES:
                 outputs[item] = value
         collect_s = None

@@ -134,9 +134,38 @@ class Session:
     def call_chain(self, item: int) -> object:
         """Run the whole chain on an item, unmeasured; what the last op gave."""
         results: dict[str, Mapping[str, object]] = {}
-        for op in self.chain:
+        for op in self.reached(results):
             results[op.handle] = self.call(op, self.inputs_of(op, item, results), item)
-        return _given(results[self.chain[-1].handle])
+        return self._given(results)
+
+    def reached(self, results: Mapping[str, Mapping[str, object]]) -> Iterator[MappedOp]:
+        """The ops that a run would call for an item, in order.
+
+        As in Dagster, an op is skipped where an output that it takes was not given, or where the op
+        that gives it was skipped.
+
+        Args:
+            results: Outputs by name of the ops called so far, by handle; filled by the caller.
+        """
+        skipped: set[str] = set()
+        for op in self.chain:
+            sources = op.sources.values()
+            if any(h in skipped or name not in results.get(h, {name}) for h, name in sources):
+                skipped.add(op.handle)
+            else:
+                yield op
+
+    def _given(self, results: Mapping[str, Mapping[str, object]]) -> object:
+        """What an item gave: outputs of the ops called whose results no other of the chain takes.
+
+        The value alone, where it is one.
+        """
+        taken = {handle for op in self.chain for handle, _ in op.sources.values()}
+        ends = {handle: given for handle, given in results.items() if handle not in taken}
+        if len(ends) != 1:
+            return ends
+        (outputs,) = ends.values()
+        return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
     def inputs_of(
         self, op: MappedOp, item: int, results: Mapping[str, Mapping[str, object]]
@@ -159,32 +188,33 @@ class Session:
             with recording(), meter.measuring() as reading:
                 yield reading
 
-        calls: list[MeasuredCall] = []
-        samples: list[ItemSample] = []
         results: dict[str, Mapping[str, object]] = {}
-        for place, op in enumerate(self.chain):
+        samples: dict[str, ItemSample] = {}
+        unpicklable: dict[str, str] = {}
+        before: MappedOp | None = None
+        for op in self.reached(results):
             with recording(), clocked() as loading:
                 inputs = self.inputs_of(op, item, results)
             load_s, io_wait_s = loading.wall_s, max(0.0, loading.wall_s - loading.cpu_s)
-            if place > 0 and calls[-1].unpicklable is None:
-                before = self.chain[place - 1]
+            if before is not None and before.handle not in unpicklable:
                 loaded_s = self.io_times.of(before, item)[1]
                 load_s += loaded_s
                 io_wait_s += loaded_s * self.io_times.wait_share(before)
             call = self.measure(op, inputs, item, clock)
             store_s = 0.0
             if call.unpicklable is None:
-                self._store(op, call.outputs, item, loaded=place + 1 < len(self.chain))
+                self._store(op, call.outputs, item, loaded=op is not self.chain[-1])
                 store_s = self.io_times.of(op, item)[0]
                 io_wait_s += store_s * self.io_times.wait_share(op)
-            calls.append(call)
-            sample = replace(call.sample, load_s=load_s, store_s=store_s, io_wait_s=io_wait_s)
-            samples.append(sample)
-            results[op.handle] = call.outputs
-        value = _next_value(self.chain[-1], calls[-1].outputs)
-        reasons = tuple(call.unpicklable for call in calls)
-        parts = parts_of(_given(calls[-1].outputs))
-        return ChainRun(item, tuple(samples), reasons, parts), value
+            else:
+                unpicklable[op.handle] = call.unpicklable
+            samples[op.handle] = replace(
+                call.sample, load_s=load_s, store_s=store_s, io_wait_s=io_wait_s
+            )
+            results[op.handle], before = call.outputs, op
+        last = self.chain[-1]
+        value = _next_value(last, results[last.handle]) if last.handle in results else None
+        return ChainRun(item, samples, unpicklable, parts_of(self._given(results))), value
 
     def _store(
         self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
@@ -203,11 +233,6 @@ def _next_value(op: MappedOp, outputs: Mapping[str, object]) -> object:
     if len(outputs) == 1:
         return next(iter(outputs.values()))
     return outputs.get(op.outputs[0]) if op.outputs else None
-
-
-def _given(outputs: Mapping[str, object]) -> object:
-    """What an op gave: the value of its only output, or all of them by name."""
-    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
 def failure_in_words(error: BaseException, label: str | None = None) -> str:

@@ -35,8 +35,9 @@ class Stage:
 
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
     later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
-    waits. ``held_s`` is how long an
-    asynchronous op held its event loop; None where that was not measured.
+    waits. ``held_s`` is how long an asynchronous op held its event loop; None where that was not
+    measured. ``taken`` tells which items take the op, whose seconds are 0 for the others; None:
+    all do.
     """
 
     wall_s: FloatArray
@@ -48,6 +49,12 @@ class Stage:
     resources: ExtraCost = ExtraCost()
     held_s: FloatArray | None = None
     io_wait_share: float = 0.0
+    taken: NDArray[np.bool_] | None = None
+
+    @property
+    def share(self) -> float:
+        """The share of the items that take this op."""
+        return 1.0 if self.taken is None else float(self.taken.mean())
 
     @property
     def loop_s(self) -> FloatArray:
@@ -166,7 +173,11 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
     calls = _as_later(profile, first, preloaded)
     everything = [sample for samples in calls.values() for sample in samples]
 
+    taken = np.array([item not in profile.skipped for item in order])
+
     def mean(item: int, name: str) -> float:
+        if item in profile.skipped:
+            return 0.0
         return fmean(getattr(sample, name) for sample in calls.get(item, everything))
 
     def column(name: str) -> FloatArray:
@@ -182,6 +193,7 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         resources=_resources(profile),
         held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
         io_wait_share=_io_wait_share(everything),
+        taken=None if taken.all() else taken,
     )
 
 

@@ -43,14 +43,15 @@ class StepWork:
 class RunPlan:
     """The steps of a run: what comes before, the mapped chains, what collects.
 
-    ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``. ``total_items`` is the size of the
-    real run where only its first items are simulated: bookkeeping grows with it. ``stage_pools``
+    ``mapped[i][k]`` is stage ``k`` of item (or batch) ``i``; None where the item skips it.
+    ``total_items`` is the size of the real run where only its first items are simulated:
+    bookkeeping grows with it. ``stage_pools``
     names the pool of each stage (none where it is shorter), ``pool_limits`` the pools' slots;
     ``tag_limits`` are the executor's.
     """
 
     before: tuple[StepWork, ...]
-    mapped: Sequence[Sequence[StepWork]]
+    mapped: Sequence[Sequence[StepWork | None]]
     after: tuple[StepWork, ...]
     depth_first: bool = False
     total_items: int | None = None

@@ -137,9 +137,9 @@ def call_kind(candidate: Candidate) -> CallKind:
     return "preloaded" if candidate.is_warm else "first"
 
 
-def stages_of(candidate: Candidate, setting: Setting) -> int:
-    """Steps of an item's chain: a batch runs it whole in one."""
-    return 1 if candidate.is_batched else len(setting.items.stages)
+def stages_of(candidate: Candidate, setting: Setting) -> float:
+    """Steps of an item's chain, on average: a batch runs it whole in one."""
+    return 1 if candidate.is_batched else sum(stage.share for stage in setting.items.stages)
 
 
 def ends_transfer_s(setting: Setting) -> tuple[float, float]:

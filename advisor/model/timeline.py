@@ -102,7 +102,9 @@ class MultiprocessRun:
     # -- children ---------------------------------------------------------------------------
     def _work_of(self, item: int, stage: int) -> StepWork:
         if item >= 0:
-            return self.plan.mapped[item][stage]
+            work = self.plan.mapped[item][stage]
+            assert work is not None, "a skipped stage is not launched"
+            return work
         return self.plan.before[stage] if item == BEFORE else self.plan.after[stage]
 
     def _pieces(self, work: StepWork) -> list[Piece]:
@@ -283,8 +285,11 @@ class MultiprocessRun:
 
     def _mapped_succeeded(self, child: _Child) -> None:
         self.mapped_left -= 1
-        following = (child.item, child.stage + 1)
-        if child.stage + 1 < self.stages:
+        stage, chain = child.stage + 1, self.plan.mapped[child.item]
+        while stage < self.stages and chain[stage] is None:
+            self.mapped_left, stage = self.mapped_left - 1, stage + 1
+        following = (child.item, stage)
+        if stage < self.stages:
             if self.plan.depth_first:
                 self.runnable.appendleft(following)
             else:

@@ -129,6 +129,7 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
     facts.append(f"{size(work.input_bytes)} in and {size(work.output_bytes)} out")
     facts.append(f"{size(work.peak_rss_bytes)} of memory at its peak")
     of_partition = f" of partition {work.partition!r}" if work.partition else ""
+    branches = ", ".join(f"{items} took {op!r}" for op, items in work.branches.items())
     lines: list[Text] = [
         (
             f"{count(work.items, 'item')} of {spread(work.wall_s)}, {wording.KIND[work.kind]}; "
@@ -136,6 +137,8 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
         ),
         "; ".join(facts) + ".",
     ]
+    if branches:
+        lines.append(f"Branches, of the {count(work.samples, 'measured item')}: {branches}.")
     for spot in work.hotspots[:3]:
         where = Span(spot.where, code=True)
         lines.append((f"{percent(spot.share)} of the time in ", where, f" ({spot.category})"))

@@ -176,3 +176,58 @@ own_flow = flow.to_job("own_flow", resource_defs=_DB, config=WHOLE)
 mapped_flow = flow.to_job("mapped_flow", resource_defs=_DB, config=by_size)
 
 defs = dg.Definitions(jobs=[plain_flow, own_flow, mapped_flow], executor=dg.in_process_executor)
+
+
+# --- branches ---
+
+
+@dg.op(out=dg.DynamicOut(int))
+def five():
+    """Fan out."""
+    for n in range(5):
+        yield dg.DynamicOutput(n, mapping_key=f"n{n}")
+
+
+@dg.op(out={"even": dg.Out(is_required=False), "odd": dg.Out(is_required=False)})
+def sort(n: int):
+    """Gives one of two outputs, and for 4 none."""
+    if n < 4:
+        yield dg.Output(n, output_name="odd" if n % 2 else "even")
+
+
+@dg.op
+def on_even(n):
+    """One branch."""
+    return ("even", n)
+
+
+@dg.op
+def on_odd(n):
+    """The other."""
+    return ("odd", n)
+
+
+@dg.op
+def after_odd(given):
+    """What follows a branch."""
+    return (*given, "after")
+
+
+@dg.graph(out={"evens": dg.GraphOut(), "odds": dg.GraphOut()})
+def either_way(n):
+    """Two ends."""
+    even, odd = sort(n)
+    return {"evens": on_even(even), "odds": after_odd(on_odd(odd))}
+
+
+@dg.op
+def both(evens: list, odds: list):
+    """Collect each branch by itself."""
+    return [*evens, *odds]
+
+
+@dg.job
+def branches():
+    """Items take one of two branches, or none."""
+    evens, odds = five().map(either_way)
+    both(evens.collect(), odds.collect())

@@ -11,6 +11,7 @@ from dagster import DagsterInstance, JobDefinition
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError
+from advisor.measure.meter import Meter
 from advisor.measure.orders import Assignment
 from advisor.measure.session import Session, session
 
@@ -102,3 +103,18 @@ def test_a_part_of_a_job_takes_its_part_of_the_run_config(name, run_config, open
         with opened(spelled, run_config=run_config, job=job) as calls:
             assert values(calls) == ["60 here", "62 here"]
             assert calls.assignment.description.executor.executor == "in_process"
+
+
+def test_what_is_not_yielded_skips_what_follows(opened) -> None:
+    run = loaded_job("branches").job.execute_in_process()
+    steps = {event.step_key for event in run.all_events if event.is_step_success}
+    with opened("branches") as calls:
+        called, given = set(), []
+        for item, key in enumerate(calls.drawn.keys):
+            measured, _ = calls.measure_chain(item, Meter())
+            called |= {f"{handle}[{key}]" for handle in measured.samples}
+            given.append(calls.call_chain(item))
+    assert called == {step for step in steps if "[" in step}
+    assert [value for value in given if value] == [
+        ("even", 0), ("odd", 1, "after"), ("even", 2), ("odd", 3, "after"),
+    ]  # fmt: skip

@@ -198,7 +198,7 @@ def test_connections_are_counted():
 
 
 def chain_run(item, cpu_s, wall_s=None):
-    return ChainRun(item, (make_sample(item, cpu_s=cpu_s, wall_s=wall_s or cpu_s),))
+    return ChainRun(item, {"op": make_sample(item, cpu_s=cpu_s, wall_s=wall_s or cpu_s)})
 
 
 def test_unevenness_is_of_like_items_that_compute():

@@ -89,7 +89,8 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
 
 def _least_s(candidate: Candidate, setting: Setting) -> float:
     items = setting.items
-    own_s = setting.overhead.in_process.step_s * len(items.stages) + float(items.cpu_s.mean())
+    steps = sum(stage.share for stage in items.stages)
+    own_s = setting.overhead.in_process.step_s * steps + float(items.cpu_s.mean())
     return items.count * max(own_s, float(items.wall_s.mean()) / candidate.max_concurrent)
 
 

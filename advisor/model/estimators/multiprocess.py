@@ -86,7 +86,7 @@ def _batches(
 
 def _mapped_steps(
     candidate: Candidate, simulations: Simulations, order: np.ndarray
-) -> Sequence[Sequence[StepWork]]:
+) -> Sequence[Sequence[StepWork | None]]:
     if candidate.is_batched:
         return _batches(candidate, simulations, order)
     stages, call = simulations.setting.items.stages, call_kind(candidate)
@@ -94,6 +94,8 @@ def _mapped_steps(
     chains = {
         index: [
             _step([c[index] for c in seconds], (each,), each.first_call_extra(call))
+            if each.taken is None or each.taken[index]
+            else None
             for each, seconds in columns
         ]
         for index in set(order.tolist())
