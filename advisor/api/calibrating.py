@@ -52,15 +52,17 @@ def target_of(workload: WorkloadOptions) -> TargetReference:
     )
 
 
-def subject_of(target: TargetReference | None) -> CalibrationSubject:
-    """This host, for the user's kind of instance and code."""
+def subject_of(
+    target: TargetReference | None, scratch_postgres: str | None = None
+) -> CalibrationSubject:
+    """This host, for the user's kind of instance and code, or on a Postgres server."""
     from advisor.dagster_bridge.instances import user_instance_kind
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.machine import host_facts
 
     return CalibrationSubject(
         facts=host_facts(),
-        instance=user_instance_kind(),
+        instance=user_instance_kind().on_postgres(scratch_postgres),
         target=target,
     )
 
@@ -183,6 +185,7 @@ def calibrate_host(
     workload: WorkloadOptions | None = None,
     *,
     recalibrate: bool = False,
+    scratch_postgres: str | None = None,
     progress: Progress | None = None,
 ) -> CalibrationOutcome:
     """Measure this host alone, or read its calibration from the cache.
@@ -190,6 +193,7 @@ def calibrate_host(
     Args:
         workload: What the calibration imports, as the steps of its job will; None: Dagster alone.
         recalibrate: Whether to measure again though a calibration is cached.
+        scratch_postgres: As that of `MeasureOptions`.
         progress: Told what is being done.
     """
     from advisor.measure.cheaper_steps import with_cheaper_steps
@@ -201,7 +205,7 @@ def calibrate_host(
         target = target_of(workload)
         import_target(target)
     begun = time.monotonic()
-    subject = subject_of(target)
+    subject = subject_of(target, scratch_postgres)
     host = calibrated_host(
         subject,
         recalibrate=recalibrate,

@@ -76,7 +76,7 @@ def profile(
     asked = _profile_request(request, discovery)
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
-        subject = subject_of(description.target)
+        subject = subject_of(description.target, request.measure.scratch_postgres)
         budget = Budget(request.measure.budget_s)
         tell = budget.on_bar(progress or silent)
         steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
@@ -130,7 +130,8 @@ def plan(request: ProfileOptions) -> list[str]:
 
     discovery = _discovered(request, silent)
     errors = static_errors(discovery)
-    host_s = _calibration_s(request, subject_of(discovery.description.target))
+    server = request.measure.scratch_postgres
+    host_s = _calibration_s(request, subject_of(discovery.description.target, server))
     if not host_s:
         host = "The host's calibration is used; more runs are added where they matter."
     elif host_s < CALIBRATION_S:
@@ -178,7 +179,8 @@ def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
     run_config = read_run_config(request.workload.run_config)
     target = target_of(request.workload)
     progress(f"importing {target.spelled}", 0.0)
-    return discover_target(target, run_config, request.workload)
+    found = discover_target(target, run_config, request.workload)
+    return replace(found, instance=found.instance.on_postgres(request.measure.scratch_postgres))
 
 
 def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:

@@ -15,6 +15,7 @@ from advisor.domain.options import WorkloadOptions
 @click.argument("target", metavar="[TARGET]", required=False)
 @options.job_option
 @click.option("--recalibrate", is_flag=True, help="Measure again, cached or not.")
+@options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
 @options.working_directory_option
 @pass_state
@@ -24,6 +25,7 @@ def command(
     target: str | None,
     job: str | None,
     recalibrate: bool,
+    scratch_postgres: str | None,
     form: str,
     output: Path | None,
     working_directory: Path | None,
@@ -39,7 +41,12 @@ def command(
     if target is not None:
         workload = WorkloadOptions(target, job, working_directory=working_directory)
     with state.progress() as progress:
-        outcome = calibrate_host(workload, recalibrate=recalibrate, progress=progress)
+        outcome = calibrate_host(
+            workload,
+            recalibrate=recalibrate,
+            scratch_postgres=scratch_postgres,
+            progress=progress,
+        )
     host, overhead = outcome.host, outcome.overhead
     table = tuple((row.items, row.crossings) for row in outcome.break_even)
     from advisor.cli.showing import show

@@ -191,6 +191,13 @@ run_config_option = click.option(
     help="Dagster run config (YAML) for ops and resources.",
 )
 
+scratch_postgres_option = click.option(
+    "--scratch-postgres",
+    metavar="URL",
+    envvar="DYNADVISE_SCRATCH_POSTGRES",
+    help="Calibrate on this Postgres server, in a database that is made for it and dropped; "
+    "without it, on SQLite. DYNADVISE_SCRATCH_POSTGRES keeps the password off the command line.",
+)
 working_directory_option = click.option(
     "-d",
     "--working-directory",
@@ -271,6 +278,7 @@ measure_options = grouped(
         "--flamegraph", type=FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
     ),
     click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
+    scratch_postgres_option,
 )
 
 #: For what the advice is: `items` and the machine, the objective, what may change.

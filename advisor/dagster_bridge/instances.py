@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import yaml
+
+from advisor.dagster_bridge.scratch_database import scratch_database
 
 _KEPT_SECTIONS = ("compute_logs", "python_logs", "retention")
 """Sections of the user's ``dagster.yaml`` that change what a step costs and are safe to copy."""
@@ -30,11 +33,22 @@ class InstanceKind:
         storage: ``sqlite``, ``postgres``, ``mysql`` or ``other``: the user's event storage.
         settings: Sections of the user's configuration that a temporary instance takes over.
         note: Why the temporary instance cannot be of the same kind; None where it can.
+        scratch_postgres: URL of a Postgres server, on which each temporary instance has a database
+            of its own; None: it is on SQLite.
     """
 
     storage: str
     settings: Mapping[str, object]
     note: str | None = None
+    scratch_postgres: str | None = None
+
+    def on_postgres(self, url: str | None) -> InstanceKind:
+        """The same with its temporary instances on a Postgres server; as it is without a URL."""
+        if url is None:
+            return self
+        # Another storage's name: what was measured on SQLite for it stays apart in the cache.
+        name = f"postgres at {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+        return replace(self, storage=name, note=None, scratch_postgres=url)
 
 
 def user_instance_kind(home: Path | None = None) -> InstanceKind:
@@ -95,11 +109,15 @@ def storage_of(settings: Mapping[str, object]) -> str:
 @contextmanager
 def temporary_instance_home(kind: InstanceKind | None = None) -> Iterator[Path]:
     """A ``DAGSTER_HOME`` of the same kind as the user's, gone afterwards."""
+    kind = kind or InstanceKind("sqlite", {})
     home = Path(tempfile.mkdtemp(prefix="dynadvise-home-"))
-    settings: dict[str, object] = {"telemetry": {"enabled": False}}
-    settings.update((kind or InstanceKind("sqlite", {})).settings)
+    settings: dict[str, object] = {"telemetry": {"enabled": False}, **kind.settings}
     try:
-        (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
-        yield home
+        with ExitStack() as stack:
+            if kind.scratch_postgres is not None:
+                url = stack.enter_context(scratch_database(kind.scratch_postgres))
+                settings["storage"] = {"postgres": {"postgres_url": url}}
+            (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
+            yield home
     finally:
         shutil.rmtree(home, ignore_errors=True)

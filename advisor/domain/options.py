@@ -83,6 +83,8 @@ class MeasureOptions:
         item_timeout_s: Longest that one item may take before it counts as hung.
         flamegraph: Where to write pyinstrument's HTML.
         recalibrate: Whether to measure the host again though a calibration is cached.
+        scratch_postgres: URL of a Postgres server on which the host is calibrated, in a database
+            that is made for it and dropped; None: on SQLite.
         precision: Half the width that the advised way's interval shall have at most, over its
             median; None: what the machine's noise allows without further runs.
         fast: Whether to end with the first answer.
@@ -98,6 +100,7 @@ class MeasureOptions:
     item_timeout_s: float = 300.0
     flamegraph: Path | None = None
     recalibrate: bool = False
+    scratch_postgres: str | None = None
     precision: float | None = None
     fast: bool = False
     spend_budget: bool = False
