@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from dagster import AssetsDefinition, GraphDefinition, JobDefinition, OpDefinition
 
@@ -150,7 +149,7 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
     """Graphs and ops of the location's modules that fan out and that no job or asset uses."""
     held = [
         (module, name, value)
-        for module in _modules(place)
+        for module in place.modules
         for name, value in list(vars(sys.modules[module]).items())
         if isinstance(value, (GraphDefinition, OpDefinition))
     ]
@@ -176,18 +175,3 @@ def _module_place(place: Place, module: str) -> Place:
         return place
     own = replace(place.reference, spelled=module, module=module, file=None, attribute=None)
     return replace(place, reference=own, module=sys.modules[module])
-
-
-def _modules(place: Place) -> list[str]:
-    """The location's module and the others of its package, or beside it where it has none."""
-    name = place.module.__name__
-    package = f"{name.partition('.')[0]}."
-    own = [module for module in sys.modules if module.startswith(package) and "." in name]
-    folder = Path(place.reference.working_directory)
-    files = {module: getattr(value, "__file__", None) for module, value in sys.modules.items()}
-    beside = [
-        module
-        for module, file in files.items()
-        if "." not in module and file and Path(file).parent == folder
-    ]
-    return list(dict.fromkeys([name, *own, *beside]))

@@ -135,6 +135,8 @@ def _of_job(
         graph_outputs=graph_outputs(graph),
         of_assets=job.is_asset_job,
         is_called=loaded.is_called,
+        asset_from=loaded.asset_from,
+        definitions_name=loaded.pointer.attribute if loaded.asset_from and loaded.pointer else None,
         pickles=has_default_io_manager(job)
         and all(output.io_manager_key == "io_manager" for output in stored),
         nested_fan_outs=tuple(

@@ -203,6 +203,8 @@ class WorkloadDescription:
         other_ops: Handles of further ops of the job, outside of any fan-out.
         other_fan_outs: Handles of further ops that fan out.
         is_called: Whether the target's name is a callable that makes the job.
+        asset_from: Module and variable that hold the asset, where the target is its key.
+        definitions_name: Variable of the target's module that holds its definitions, likewise.
         partition: The partition to run; None where the job is not partitioned.
     """
 
@@ -230,6 +232,8 @@ class WorkloadDescription:
     other_ops: tuple[str, ...] = ()
     other_fan_outs: tuple[str, ...] = ()
     is_called: bool = False
+    asset_from: tuple[str, str] | None = None
+    definitions_name: str | None = None
     partition: str | None = None
 
 

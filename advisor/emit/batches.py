@@ -11,7 +11,15 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
-from advisor.emit.imports import JobImport, asset_import, from_import, job_import, user_module
+from advisor.emit.imports import (
+    JobImport,
+    asset_import,
+    asset_name,
+    defined_elsewhere,
+    from_import,
+    job_import,
+    user_module,
+)
 from advisor.emit.items_form import (
     READING,
     described_as_job,
@@ -136,6 +144,12 @@ def _general_module(
     """The lines that name the user's ops, around the code that fits every job."""
     description = request.description
     is_asset = description.kind == "asset"
+    around = defined_elsewhere(description) if is_asset else ""
+    if around and shared["process"] and any(op.resource_keys for op in description.mapped):
+        raise DynadviseError(
+            "Worker processes need the asset's resources, which another module defines.",
+            hint="Put them into a module of their own, and on the asset: resource_defs=...",
+        )
     fields = {
         "fan_out": list(plan.fan_out),
         "chain": plan.chain,
@@ -158,7 +172,8 @@ def _general_module(
         executor=executor_lines(request, "dg."),
         runtime_code=runtime_code(),
         plan=[(name, literal(value, 1)) for name, value in fields.items() if value],
-        asset=f"{description.target.attribute}_batched" if is_asset else None,
+        asset=f"{imported.name}_batched" if is_asset else None,
+        around=around,
         job_name=quoted(batched_job_name(description)),
         **shared,
     )
@@ -188,7 +203,7 @@ def batched_job_name(description: WorkloadDescription) -> str:
         DynadviseError: The job's name is not one in Python.
     """
     if description.kind == "asset":
-        return f"{identifier(description.target.attribute or '', 'The asset')}_batched_job"
+        return f"{asset_name(description)}_batched_job"
     name = description.job_name or description.mapped[0].name
     return f"{identifier(name, 'The job')}_batched"
 
@@ -248,8 +263,16 @@ def _prose(request: EmitRequest, name: str) -> list[str]:
             " between the mapped ops are left out. When an item fails, the others of its batch"
             " still run, then the step fails and names the keys of those that failed."
         ),
-        _launch(candidate.launch),
+        _replacing(name) if request.description.kind == "asset" else _launch(candidate.launch),
     ]
+
+
+def _replacing(asset: str) -> str:
+    return (
+        f"In your Definitions, put {asset}_batched in the place of {asset}, and add"
+        f" {asset}_batched_job: with both assets, Dagster refuses to load (Duplicate asset key)."
+        f" Where assets are collected from modules, leave {asset} out of what is collected."
+    )
 
 
 def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step: bool) -> list[str]:

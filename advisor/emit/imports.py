@@ -62,6 +62,11 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     attribute = target.attribute
     if description.kind == "op":
         return _found_by_name(module, name, bound)
+    if description.kind == "asset":
+        raise DynadviseError(
+            f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
+            hint="Emit `run-config`, `batch` or `workers` for it, or move the graph into a job.",
+        )
     if target.job is not None or attribute is None:
         job = quoted(target.job or name)
         if attribute is not None:
@@ -72,11 +77,6 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         binding = f"{_first('definitions', condition)}\n{bound} = definitions.get_job_def({job})"
         return JobImport(module, line, binding, name)
     attribute = dotted(attribute, "The target")
-    if description.kind == "asset":
-        raise DynadviseError(
-            f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
-            hint="Emit `run-config`, `batch` or `workers` for it, or move the graph into a job.",
-        )
     outer = attribute.partition(".")[0]
     if description.kind == "graph":
         line = import_line(module, outer, outer if "." in attribute else "original_graph")
@@ -90,16 +90,45 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     return JobImport(module, import_line(module, attribute, bound), "", name)
 
 
+def asset_name(description: WorkloadDescription) -> str:
+    """The variable that holds the target, a graph-backed asset.
+
+    Raises:
+        DynadviseError: It has none, or its name is not one in Python.
+    """
+    target = description.target
+    if target.asset is not None and description.asset_from is None:
+        raise DynadviseError(
+            f"No module has a name for the asset {target.asset}, so that no code can import it.",
+            hint="Give it one where it is made: orders = make_asset(...), and profile again.",
+        )
+    held = description.asset_from[1] if description.asset_from else target.attribute
+    return identifier(held or "", "The asset")
+
+
 def asset_import(description: WorkloadDescription) -> JobImport:
     """The lines that bind the user's graph-backed asset, and the resources of its module.
 
     Raises:
         DynadviseError: A name is not one in Python.
     """
-    module = user_module(description)
-    name = identifier(description.target.attribute or "", "The asset")
-    binding = f"original_asset = user_code.{name}\n{resources_of_module()}"
+    name, held = asset_name(description), description.asset_from
+    module = dotted(held[0], "The module") if held else user_module(description)
+    binding = f"original_asset = user_code.{name}"
+    if not defined_elsewhere(description):
+        binding += f"\n{resources_of_module()}"
     return JobImport(module, import_of(module), binding, name)
+
+
+def defined_elsewhere(description: WorkloadDescription) -> str:
+    """The import of the definitions that hold the asset, where another module has them.
+
+    They will import the emitted module, which can therefore import them only later.
+    """
+    held, name = description.asset_from, description.definitions_name
+    if held is None or name is None or held[0] == user_module(description):
+        return ""
+    return import_line(user_module(description), identifier(name, "The definitions"), "around")
 
 
 def resources_of_module() -> str:

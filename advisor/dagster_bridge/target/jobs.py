@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from itertools import chain
 
@@ -88,7 +90,8 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
                 job = whole.get_subset(asset_selection=keys)
                 paths = tuple(tuple(key.path) for key in sorted(keys))
                 pointer = JobPointer(definitions.attribute, whole.name, paths)
-                return place.loaded("asset", job, pointer)
+                loaded = place.loaded("asset", job, pointer)
+                return replace(loaded, asset_from=_variable_of(place, asset))
         name = f"materialize_{asset.node_def.name}"
         unresolved = define_asset_job(name, selection=AssetSelection.assets(*keys))
         job = Definitions(assets=[asset], jobs=[unresolved]).resolve_job_def(name)
@@ -97,6 +100,23 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
             f"Asset '{asset.node_def.name}' cannot be made a job.", details=last_frames(error)
         ) from error
     return place.loaded("asset", job, JobPointer(None, job.name))
+
+
+def _variable_of(place: Place, asset: AssetsDefinition) -> tuple[str, str] | None:
+    """Module and variable that hold an asset that was named by its key.
+
+    One in another module than the definitions' own comes first: that one can be imported before
+    the definitions are made.
+    """
+    if place.reference.asset is None:
+        return None
+    held = [
+        (module, name)
+        for module in place.modules
+        for name, value in list(vars(sys.modules[module]).items())
+        if isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
+    ]
+    return min(held, key=lambda at: (at[0] == place.module.__name__, at), default=None)
 
 
 def jobs_around(place: Place) -> Iterator[LoadedTarget]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -42,6 +44,7 @@ class LoadedTarget:
         resource_defs: The resources that its ops may need, by key.
         pointer: From where a child process gets the job again.
         is_called: Whether the target's name is a callable that makes the job.
+        asset_from: Module and variable that hold the asset, where the target is its key.
     """
 
     reference: TargetReference
@@ -55,6 +58,7 @@ class LoadedTarget:
     resource_defs: Mapping[str, ResourceDefinition] = field(default_factory=dict)
     pointer: JobPointer | None = None
     is_called: bool = False
+    asset_from: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,21 @@ class Place:
         if self.maker is not None and inspect.signature(self.maker).parameters:
             return None
         return self.reference.attribute
+
+    @property
+    def modules(self) -> list[str]:
+        """The module, and those loaded of its package, or beside it where it has none."""
+        name = self.module.__name__
+        package = f"{name.partition('.')[0]}."
+        own = [module for module in sys.modules if module.startswith(package) and "." in name]
+        folder = Path(self.reference.working_directory)
+        files = {module: getattr(value, "__file__", None) for module, value in sys.modules.items()}
+        beside = [
+            module
+            for module, file in files.items()
+            if "." not in module and file and Path(file).parent == folder
+        ]
+        return list(dict.fromkeys([name, *own, *beside]))
 
     def loaded(self, kind: TargetKind, job: JobDefinition, pointer: JobPointer) -> LoadedTarget:
         """A target with a job."""
