@@ -45,7 +45,7 @@ def api(monkeypatch):
         __import__(package)
         monkeypatch.setattr(sys.modules[package], name, sys.modules[module], raising=False)
 
-    def profile(request, progress, announce):
+    def profile(request, progress, announce, watch=None):
         asked.profile = request
         announce("Will run op 'process_chunk' on up to 3 items.")
         progress("measuring", 0.5)
@@ -68,7 +68,7 @@ def api(monkeypatch):
         asked.emit = (kind, max_connections)
         return f"# {kind}"
 
-    def calibrate_host(workload, *, recalibrate, progress):
+    def calibrate_host(workload, *, recalibrate, scratch_postgres, progress):
         asked.calibrate, asked.recalibrate = workload, recalibrate
         rows = tuple(BreakEvenRow(n, make_advice().break_even) for n in (10, 100, 1000))
         return CalibrationOutcome(make_host_profile(), make_overhead(), rows)
