@@ -256,6 +256,7 @@ class ItemSample:
         connections: Most network connections held at once during the call.
         loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
             instead of awaiting. None where the op is not asynchronous or it was not measured.
+        grown_rss_bytes: Peak resident memory above what the process held right before the call.
         errors_logged: Log records of level ERROR or above during the call, of any logger;
             Dagster's own make two of one message.
     """
@@ -273,6 +274,7 @@ class ItemSample:
     loop_s: float | None = None
     errors_logged: int = 0
     io_wait_s: float = 0.0
+    grown_rss_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

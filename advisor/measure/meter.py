@@ -25,6 +25,7 @@ _LOOK_SHARE = 0.1  # of the time gone so far, between two looks: 1 ms of looks i
 class Reading:
     """One call, measured. ``peak_rss_bytes`` is absolute, children included.
 
+    ``grown_rss_bytes`` is what of it was not there before the call.
     ``wall_s`` is without ``delayed_s``, in which the call could have run but other programs had
     the cores: it is what the call takes on a machine that is not busy.
     """
@@ -33,6 +34,7 @@ class Reading:
     delayed_s: float = 0.0
     cpu_s: float = 0.0
     peak_rss_bytes: int = 0
+    grown_rss_bytes: int = 0
     connections: int = 0
 
 
@@ -198,7 +200,7 @@ class Meter:
     def measuring(self) -> Iterator[Reading]:
         """Measure the block; the reading is complete when the block has ended."""
         self._children_peak = self._connections = 0
-        self._own_peak = resident_bytes(os.getpid())
+        before_bytes = self._own_peak = resident_bytes(os.getpid())
         self._looking_s = 0.0
         stop = threading.Event()
         watcher = threading.Thread(target=self._watch, args=(stop,), daemon=True)
@@ -222,6 +224,7 @@ class Meter:
             watcher.join()
             self._look(thorough=True)
             reading.peak_rss_bytes = self._own_peak + self._children_peak
+            reading.grown_rss_bytes = max(0, reading.peak_rss_bytes - before_bytes)
             reading.connections = self._connections
 
 

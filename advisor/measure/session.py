@@ -123,6 +123,7 @@ class Session:
             wall_s=max(0.0, reading.wall_s - empty_call_s),
             cpu_s=max(0.0, reading.cpu_s - empty_call_s),
             peak_rss_bytes=max(0, reading.peak_rss_bytes - self.base_rss_bytes),
+            grown_rss_bytes=reading.grown_rss_bytes,
             input_bytes=pickled_bytes(inputs)[0],
             output_bytes=output_bytes,
             connections=reading.connections,

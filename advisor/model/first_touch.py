@@ -23,6 +23,9 @@ def first_touch_s(candidate: Candidate, setting: Setting) -> float:
     items = setting.items
     if not items.first_touch_byte_s:
         return 0.0
+    # not what imports left in the process: workers of a step have that in common
+    items = replace(items, peak_rss_bytes=items.grown_rss_bytes + items.input_bytes)
+    setting = replace(setting, items=items)
     alone = replace(items, input_bytes=0, output_bytes=0, between_bytes=0)
     kind = candidate.worker_kind
     calls = replace(candidate, workers_in_op=1, worker_kind=None) if kind == "thread" else candidate

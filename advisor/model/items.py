@@ -86,6 +86,7 @@ class Items:
     collect_s: float = 0.0
     peak_rss_bytes: int = 0
     base_rss_bytes: int = 0
+    grown_rss_bytes: int = 0
     forked_rss_bytes: int = 0
     first_touch_byte_s: float = 0.0
     input_bytes: int = 0
@@ -224,6 +225,9 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         collect_s=profile.collect_s or 0.0,  # how it grows with the items is not known
         peak_rss_bytes=max((sample.peak_rss_bytes for sample in every), default=0),
         base_rss_bytes=max((op.base_rss_bytes for op in profile.ops), default=0),
+        grown_rss_bytes=max(
+            (s.grown_rss_bytes for op in profile.ops for s in op.later_calls), default=0
+        ),
         forked_rss_bytes=max((op.forked_rss_bytes for op in profile.ops), default=0),
         first_touch_byte_s=profile.first_touch_byte_s,
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),

@@ -9,6 +9,10 @@ from __future__ import annotations
 from advisor.domain.candidate import Candidate
 from advisor.model.setting import Setting
 
+RETAINED_BYTES = 64 << 20
+"""What an allocator may keep of earlier calls, so that a later one is not seen to take it: twice
+the largest threshold of glibc's malloc (mallopt(3), M_MMAP_THRESHOLD)."""
+
 
 def peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
     """Resident bytes at the fullest moment of a run, all its processes together."""
@@ -50,7 +54,8 @@ def _workers_bytes(candidate: Candidate, setting: Setting) -> int:
     workers = min(candidate.workers_in_op, _batch(candidate, setting))
     call = max(0, items.peak_rss_bytes - items.input_bytes - items.output_bytes)
     if candidate.worker_kind != "process":
-        return workers * call
+        grown = max(items.grown_rss_bytes, RETAINED_BYTES) if items.grown_rss_bytes else call
+        return call + (workers - 1) * min(call, grown)  # imports are there once for all threads
     values = items.input_bytes + items.output_bytes  # its own beside those of the step
     return _process_bytes(setting) + workers * (_forked_bytes(setting) + values + call)
 

@@ -35,3 +35,10 @@ def test_what_a_forked_child_shares_with_its_parent_is_counted_once():
         os.waitpid(child, 0)
     resident = reading.peak_rss_bytes
     assert len(ballast) + own < resident < 2 * len(ballast)
+
+
+def test_what_a_call_adds_is_told_from_what_was_there():
+    held = bytearray(b"x" * (100 << 20))
+    with Meter().measuring() as reading:
+        added = bytearray(b"y" * (50 << 20))
+    assert len(added) <= reading.grown_rss_bytes < len(held) < reading.peak_rss_bytes

@@ -17,7 +17,10 @@ SLOW = 2e-9
 
 
 def of(value_bytes: int, peak_bytes: int, items: int) -> Setting:
-    return setting(value_bytes, peak_bytes, items, first_touch_byte_s=SLOW)
+    grown_bytes = peak_bytes - value_bytes  # the input was there before the call
+    return setting(
+        value_bytes, peak_bytes, items, first_touch_byte_s=SLOW, grown_rss_bytes=grown_bytes
+    )
 
 
 ARRAYS = of(32 * MB, 96 * MB, 10)
@@ -48,6 +51,12 @@ def test_what_first_calls_pay_is_not_paid_again():
     assert first_touch_s(WARM_8, much) < 1e-5  # each of its processes makes a first call
     threads = replace(IN_PROCESS, batch_size=6, workers_in_op=6, worker_kind="thread")
     assert first_touch_s(threads, much) == pytest.approx(SLOW * 5 * 1500 * MB, rel=0.01)
+
+
+def test_what_imports_left_in_a_process_is_not_paid_for_each_thread():
+    waiting = setting(10, 200 * MB, 64, first_touch_byte_s=SLOW, grown_rss_bytes=0)
+    threads = replace(IN_PROCESS, batch_size=64, workers_in_op=64, worker_kind="thread")
+    assert first_touch_s(threads, waiting) < 1e-4
 
 
 def test_the_interval_holds_a_run_whose_memory_was_used_lately_and_one_whose_was_not():

@@ -70,6 +70,15 @@ def test_a_forked_step_takes_what_it_does_not_share():
     assert peak_memory_bytes(SPAWN_8, seen) == peak_memory_bytes(SPAWN_8, whole)
 
 
+def test_threads_have_their_imports_in_common():
+    threads = replace(IN_PROCESS, batch_size=32, workers_in_op=32, worker_kind="thread")
+    importing = setting(10, 400 * MB, 32, grown_rss_bytes=1 * MB)
+    assert peak_memory_bytes(threads, importing) < BASE + 400 * MB + 32 * 70 * MB
+    filling = setting(10, 400 * MB, 32, grown_rss_bytes=390 * MB)
+    assert peak_memory_bytes(threads, filling) > 32 * 390 * MB
+    assert peak_memory_bytes(threads, setting(10, 400 * MB, 32)) > 32 * 390 * MB  # not known
+
+
 def test_fifteen_percent_of_the_memory_stay_free_unless_told_otherwise():
     headroom = AdviseOptions().memory_headroom
     tight = setting(100, 13 << 30, 4)  # 13.1 of 15 GiB would fit
