@@ -27,13 +27,16 @@ if TYPE_CHECKING:
     from advisor.measure.campaign import Part
     from advisor.measure.progress import Progress
 
+CALIBRATE_S = 60.0
+"""That ``calibrate`` takes at most, about."""
+
 MOST_MOMENTS = 3
 """Further tiny runs of one method in one profile."""
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
 
-CALIBRATION_S, MODULE_S = 40.0, 13.0
-"""About what a calibration takes, and one for a further module on the same host."""
+CALIBRATION_S, MODULE_S = 20.0, 13.0
+"""About what a first calibration takes, and one for a further module on the same host."""
 
 
 def target_of(workload: WorkloadOptions) -> TargetReference:
@@ -98,7 +101,7 @@ def _keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
 
 
 def calibrated_host(
-    subject: CalibrationSubject, *, recalibrate: bool, budget_s: float, progress: Progress
+    subject: CalibrationSubject, *, recalibrate: bool, progress: Progress
 ) -> HostProfile:
     """The cached calibration, or a new one, which is cached.
 
@@ -114,7 +117,7 @@ def calibrated_host(
     if not recalibrate and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
     host = for_module(subject, shared, on_progress=progress) if shared else None
-    return _keep(subject, host or calibrate(subject, budget_s=budget_s, on_progress=progress))
+    return _keep(subject, host or calibrate(subject, on_progress=progress))
 
 
 @dataclass
@@ -134,19 +137,23 @@ class HostCalibration:
         return fit_overhead(self.profile)
 
     def open_parts(self, methods: Sequence[str]) -> list[Part]:
-        """One more run of each of the methods, at this moment."""
-        from advisor.measure.calibration import expected_s, longest_ago_first
+        """A first run of each method that is only estimated, one more of each of ``methods``."""
+        from advisor.measure.calibration import longest_ago_first
 
         return [
-            self._part(PartKind.MOMENT, probe, expected_s(probe, self.profile))
+            self._part(PartKind.METHOD if estimated else PartKind.MOMENT, probe)
             for probe in longest_ago_first(self.profile)
-            if probe.method in methods and self._attempts[probe.method] < MOST_MOMENTS
+            if (estimated := probe.method in self.overhead.estimated) or probe.method in methods
+            if self._attempts[probe.method] < (1 if estimated else MOST_MOMENTS)
         ]
 
-    def _part(self, kind: PartKind, probe: Probe, cost_s: float) -> Part:
+    def _part(self, kind: PartKind, probe: Probe) -> Part:
+        from advisor.measure.calibration import expected_s
         from advisor.measure.campaign import Part
 
-        name = f"one more tiny run: {probe.method.replace('_', ' ')}"
+        which = "a" if kind is PartKind.METHOD else "one more"
+        name = f"{which} tiny run: {probe.method.replace('_', ' ')}"
+        cost_s = expected_s(probe, self.profile)
         return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
 
     def _run(self, probe: Probe) -> None:
@@ -196,6 +203,7 @@ def calibrate_host(
         scratch_postgres: As that of `MeasureOptions`.
         progress: Told what is being done.
     """
+    from advisor.measure.calibration import completed
     from advisor.measure.cheaper_steps import with_cheaper_steps
     from advisor.measure.progress import silent
     from advisor.model.fit import fit_overhead
@@ -206,13 +214,10 @@ def calibrate_host(
         import_target(target)
     begun = time.monotonic()
     subject = subject_of(target, scratch_postgres)
-    host = calibrated_host(
-        subject,
-        recalibrate=recalibrate,
-        budget_s=60.0 - (time.monotonic() - begun),
-        progress=progress or silent,
-    )
-    left_s = 60.0 - (time.monotonic() - begun)
-    cheaper = with_cheaper_steps(subject, host, budget_s=left_s, progress=progress or silent)
-    host = host if cheaper is host else _keep(subject, cheaper)
+    tell = progress or silent
+    host = calibrated_host(subject, recalibrate=recalibrate, progress=tell)
+    for further in (completed, with_cheaper_steps):
+        left_s = CALIBRATE_S - (time.monotonic() - begun)
+        more = further(subject, host, budget_s=left_s, on_progress=tell)
+        host = host if more is host else _keep(subject, more)
     return CalibrationOutcome(host, fit_overhead(host), break_even_rows(host))

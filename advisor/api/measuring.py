@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from advisor.api.interrupts import deferred_interrupt
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, MeasureOptions
@@ -114,7 +115,8 @@ class Measuring:
 
     def _while_it_matters(self, found: Found) -> StopReason:
         while True:
-            part = self._next(found)
+            with deferred_interrupt():
+                part = self._next(found)
             if isinstance(part, StopReason):
                 if not self._check_preload(found):
                     return part
@@ -197,8 +199,9 @@ class Measuring:
         return searched(measured, self.options)
 
     def _found(self) -> Found:
-        found = self._search(self.measured())
-        self._tell(found)
+        with deferred_interrupt():
+            found = self._search(self.measured())
+            self._tell(found)
         return found
 
     def _tell(self, found: Found, part: str = "", gain_s: float = 0.0) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +17,7 @@ from advisor.api.calibrating import (
     target_of,
 )
 from advisor.api.discovering import config_refusal, discover_target, static_errors
+from advisor.api.interrupts import deferred_interrupt
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import ProfileError, TargetError
@@ -83,7 +83,7 @@ def profile(
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
         host = HostCalibration(
-            subject, _calibrated(request, subject, budget.left_s, tell), lambda: budget.cut_off_s
+            subject, _calibrated(request, subject, tell), lambda: budget.cut_off_s
         )
         earlier = _earlier(request, host.profile, description)
         measuring = Measuring(
@@ -97,28 +97,14 @@ def profile(
         if earlier:
             measuring.go_on_from(earlier.workload)
         end = measuring.until_settled()
-        with _uninterrupted():
+        with deferred_interrupt(dropped=True):
             measured = measuring.measured()
             saved = with_advice(measured, advise(measured, request.advise))
         if end.reason is StopReason.SETTLED and _may_settle(request, description):
             with suppress(KeyboardInterrupt):
                 saved = settled(saved, request.advise, discovery.run_config, budget, tell)
-    with _uninterrupted():
+    with deferred_interrupt(dropped=True):
         return _saved(request, replace(saved, advice=_checked(saved, discovery, end)))
-
-
-@contextmanager
-def _uninterrupted() -> Iterator[None]:
-    """Without Ctrl-C for the second that the end takes: it would lose what was measured."""
-    try:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    except ValueError:  # not the main thread, which gets no Ctrl-C
-        yield
-        return
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def plan(request: ProfileOptions) -> list[str]:
@@ -138,7 +124,7 @@ def plan(request: ProfileOptions) -> list[str]:
         host = "The host is known; what depends on this module takes one tiny Dagster run, "
         host += f"about {seconds(host_s)}."
     else:
-        host = "The host is measured first: 5 tiny Dagster runs of our own ops, "
+        host = "The host is measured first: 2 tiny Dagster runs of our own ops, "
         host += f"about {seconds(host_s)}."
     asked = _profile_request(request, discovery)
     return [*errors, *_plan(request, asked).would(), host]
@@ -224,12 +210,11 @@ def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> floa
 
 
 def _calibrated(
-    request: ProfileOptions, subject: CalibrationSubject, budget_s: float, progress: Progress
+    request: ProfileOptions, subject: CalibrationSubject, progress: Progress
 ) -> HostProfile:
     return calibrated_host(
         subject,
         recalibrate=request.measure.recalibrate,
-        budget_s=budget_s,
         progress=lambda message, _share: progress(f"measuring this host: {message}", None),
     )
 

@@ -39,6 +39,7 @@ from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
 from advisor.model.setting import Setting
 from advisor.model.stopping import Found
+from advisor.model.uncertainty import calibrated_as
 from advisor.model.ways import (
     Obstacles,
     WaysToRun,
@@ -256,6 +257,7 @@ def _notes(
         *(excluded.sentence for excluded in summary.not_included),
         *_left_out(measured),
         *_unmeasured(measured),
+        *_estimated(measured, result),
         *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
     )
 
@@ -287,6 +289,17 @@ def _left_out(saved: Measured) -> list[str]:
 def _unmeasured(saved: Measured) -> list[str]:
     return [
         f"Could not be measured: {name} ({why})." for name, why in saved.host.unmeasured.items()
+    ]
+
+
+def _estimated(measured: Measured, result: SearchResult) -> list[str]:
+    """Methods that are shown beside the advice, though they were not run on this host."""
+    shown = {calibrated_as(way.candidate) for way in (result.current, result.default) if way}
+    return [
+        f"{method} was not run on this host: its figures are estimated from the warm forkserver's, "
+        "since it could not win. `dynadvise calibrate` runs it."
+        for method in measured.overhead.estimated
+        if method in shown
     ]
 
 

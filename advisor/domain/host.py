@@ -301,6 +301,8 @@ class OverheadModel:
         noise: Log standard deviation of one second of computing on this host, whose cores may be
             shared; of ``n`` seconds it is ``noise / sqrt(n)``.
         measured_cpu_s: CPU seconds of the calibration runs, by method.
+        estimated: Those of ``multiprocess`` that were not run, since they could not win at their
+            best: for comparison, never advised.
     """
 
     execute_in_process: InProcessOverhead
@@ -316,6 +318,7 @@ class OverheadModel:
     noise: float = 0.0
     measured_cpu_s: Mapping[str, float] = field(default_factory=dict)
     transfer_s: float = 0.0
+    estimated: tuple[str, ...] = ()
 
     def spread(self, cpu_s: float) -> float:
         """Relative standard deviation of what computes for ``cpu_s`` seconds, run to run."""

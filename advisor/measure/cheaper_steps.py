@@ -36,7 +36,7 @@ MOST_ROUNDS = 3
 
 
 def with_cheaper_steps(
-    subject: CalibrationSubject, host: HostProfile, *, budget_s: float, progress: Progress
+    subject: CalibrationSubject, host: HostProfile, *, budget_s: float, on_progress: Progress
 ) -> HostProfile:
     """The calibration with what cheaper steps would save, where that is not known yet.
 
@@ -54,7 +54,7 @@ def with_cheaper_steps(
             if len(homes) < 2 or time.monotonic() - began + RUN_S * len(homes) > budget_s:
                 break
             for what, home in homes.items():
-                progress("cheaper steps: logs and storage", done / MOST_ROUNDS)
+                on_progress("cheaper steps: logs and storage", done / MOST_ROUNDS)
                 found = _step_s(subject, host, home)
                 if found is not None:
                     seen.setdefault(what, []).append(found)

@@ -90,7 +90,8 @@ def start_methods(overhead: OverheadModel, preload: tuple[str, ...]) -> tuple[Ca
     }
     if preload:
         ways["warm_forkserver"] = replace(ways["forkserver"], preload_modules=preload)
-    return tuple(way for name, way in ways.items() if name in overhead.multiprocess)
+    calibrated = set(overhead.multiprocess).difference(overhead.estimated)
+    return tuple(way for name, way in ways.items() if name in calibrated)
 
 
 def _parallel(

@@ -22,6 +22,7 @@ from advisor.domain.host import (
     OverheadModel,
     user_import_in,
 )
+from advisor.model.estimated_methods import estimated_methods
 from advisor.model.run_overhead import (
     at_pace,
     in_process_overhead,
@@ -200,6 +201,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
             )
+    estimates = estimated_methods(multiprocess, host.unmeasured)
     in_process = _fit_serial(host, "in_process")
     bare = _fit_serial(host, "execute_in_process")
     if in_process is None and bare is None:
@@ -215,7 +217,8 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     return OverheadModel(
         execute_in_process=replace(bare, step_growth_s=inner_turn_s),
         in_process=replace(in_process, step_growth_s=inner_turn_s, claim_s=host.claim_s),
-        multiprocess=multiprocess,
+        multiprocess={**multiprocess, **estimates},
+        estimated=tuple(estimates),
         cli_start_s=_cli_start_s(host, in_process),
         store_byte_s=store_byte_s,
         load_byte_s=load_byte_s,

@@ -16,7 +16,7 @@ import numpy as np
 from advisor.domain.advice import Objective, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import MultiprocessOverhead, OverheadModel
+from advisor.domain.host import OverheadModel
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import PartKind, Unknown
@@ -28,6 +28,7 @@ from advisor.domain.workload import (
     WorkerKind,
     WorkloadProfile,
 )
+from advisor.model.estimated_methods import at_best
 from advisor.model.items import Items, items_of
 from advisor.model.prediction import Predictor
 from advisor.model.pruning import score
@@ -45,7 +46,7 @@ Z = 1.645
 """Standard deviations that bound 90 %."""
 
 _DRAWS = 400
-_SAME = Comparison(Agreement.SAME, "")
+_SAME, _NOT_COMPARED = Comparison(Agreement.SAME, ""), Agreement.NOT_COMPARED
 _WORKER_KINDS: dict[PartKind, WorkerKind] = {
     PartKind.THREADS: "thread",
     PartKind.PROCESSES: "process",
@@ -152,9 +153,15 @@ def _regret_s(
 
 
 def _probed(measured: Measured, unknown: Unknown) -> Measured:
-    """So many in parallel work, give the same results, and do not slow each other."""
-    probe = ConcurrencyProbe(_WORKER_KINDS[unknown.kind], unknown.workers, 1.0, comparison=_SAME)
+    """So many in parallel work, give the same results, and do not slow each other.
+
+    Where an earlier probe found nothing to compare, this one finds nothing either.
+    """
     workload = measured.workload
+    seen = (each.comparison for each in workload.probes if each.failed is None)
+    comparison = next((each for each in seen if each.agreement is _NOT_COMPARED), _SAME)
+    kind = _WORKER_KINDS[unknown.kind]
+    probe = ConcurrencyProbe(kind, unknown.workers, 1.0, comparison=comparison)
     return replace(measured, workload=replace(workload, probes=(*workload.probes, probe)))
 
 
@@ -184,30 +191,12 @@ def _one_thread(measured: Measured, _unknown: Unknown) -> Measured:
 
 
 def _calibrated(measured: Measured, unknown: Unknown) -> Measured:
-    """A method whose steps cost as little as those of the cheapest that is known."""
-    overhead = measured.overhead
-    known = overhead.multiprocess.values()
-    cheapest = min(known, key=lambda each: each.step_s, default=None) or _least_steps(overhead)
-    best = replace(cheapest, server_start_s=0.0) if unknown.method == "spawn" else cheapest
-    methods = {**overhead.multiprocess, unknown.method: best}
-    return replace(measured, overhead=replace(overhead, multiprocess=methods))
-
-
-def _least_steps(overhead: OverheadModel) -> MultiprocessOverhead:
-    """Steps in processes of their own that cost no more than those in one process."""
-    serial = overhead.in_process
-    return MultiprocessOverhead(
-        start_s=serial.start_s,
-        server_start_s=0.0,
-        boot_s=0.0,
-        prepare_s=0.0,
-        load_s=0.0,
-        finish_s=serial.step_s,
-        exit_s=0.0,
-        fan_out_output_s=serial.fan_out_output_s,
-        collect_input_s=serial.collect_input_s,
-        end_s=serial.end_s,
-    )
+    """A method that is only estimated so far charges the least that it may."""
+    overhead, method = measured.overhead, unknown.method
+    best = {**overhead.multiprocess, method: at_best(overhead.multiprocess[method])}
+    estimated = tuple(each for each in overhead.estimated if each != method)
+    changed = replace(overhead, multiprocess=best, estimated=estimated)
+    return replace(measured, overhead=changed)
 
 
 _BEST: dict[PartKind, Callable[[Measured, Unknown], Measured]] = {

@@ -81,9 +81,7 @@ def subject(module: str | None) -> calibration.CalibrationSubject:
 
 
 def host_for(module: str | None, *, recalibrate: bool = False) -> HostProfile:
-    return calibrating.calibrated_host(
-        subject(module), recalibrate=recalibrate, budget_s=60.0, progress=silent
-    )
+    return calibrating.calibrated_host(subject(module), recalibrate=recalibrate, progress=silent)
 
 
 def test_a_second_module_is_not_measured_from_nothing(measured):
@@ -146,7 +144,6 @@ def test_a_calibration_of_version_1_is_read_where_no_module_was_in_it(
     calibrating.calibrated_host(
         subject(module),
         recalibrate=False,
-        budget_s=60.0,
         progress=lambda message, _share: told.append(message),
     )
     assert measured.full == ([module] if is_read else [module, module])

@@ -31,7 +31,7 @@ def measure(kind: InstanceKind, budget_s: float) -> HostProfile:
     host = make_host_profile()
     subject = CalibrationSubject(host.facts, kind, None)
     return measured.with_cheaper_steps(
-        subject, host, budget_s=budget_s, progress=lambda *_said: None
+        subject, host, budget_s=budget_s, on_progress=lambda *_said: None
     )
 
 

@@ -208,6 +208,17 @@ def test_a_constant_needs_no_further_sample():
     assert not is_wide(measured, search(measured).result.recommendation, ASKED, None)
 
 
+def test_where_results_cannot_be_compared_one_probe_is_enough():
+    truth, nothing = waiting(0.5), Comparison(reason="the result is None")
+    measured = measured_more(scouted(truth), truth, Unknown(PartKind.THREADS, 2))
+    (probe,) = measured.workload.probes
+    probed = replace(measured.workload, probes=(replace(probe, comparison=nothing),))
+    measured = replace(measured, workload=probed)
+    threads = [u for u in parts(measured, truth) if u.kind is PartKind.THREADS]
+    stakes = stakes_of(measured, search(measured), threads, search, ASKED)
+    assert stakes.settled
+
+
 def test_what_waits_for_half_a_second_is_tried_in_threads_first():
     measured = scouted(waiting(0.5))
     left = {u.kind: u for u in parts(measured, waiting(0.5))}.values()

@@ -10,12 +10,13 @@ from advisor.measure.calibration.cache_rules import (
     pooled,
     without_module,
 )
-from advisor.measure.calibration.passes import calibrate, for_module, with_run
+from advisor.measure.calibration.passes import calibrate, completed, for_module, with_run
 from advisor.measure.calibration.subject import CalibrationSubject
 
 __all__ = [
     "CalibrationSubject",
     "calibrate",
+    "completed",
     "expected_s",
     "for_module",
     "longest_ago_first",

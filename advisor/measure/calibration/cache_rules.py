@@ -12,7 +12,7 @@ from advisor.domain.host import (
     HostProfile,
     PreloadList,
 )
-from advisor.measure.calibration.subject import REFRESH_PASS, Probe
+from advisor.measure.calibration.subject import RUNS, Probe
 
 KEPT_RUNS = 12
 """Runs kept of each kind: the host's speed drifts, and the mean over time predicts better."""
@@ -76,7 +76,7 @@ def longest_ago_first(host: HostProfile) -> list[Probe]:
     last_s: dict[str, float] = {}
     for run in host.runs:
         last_s[run.method] = max(run.started_at_s, last_s.get(run.method, 0.0))
-    return sorted(REFRESH_PASS, key=lambda probe: last_s.get(probe.method, 0.0))
+    return sorted(RUNS, key=lambda probe: last_s.get(probe.method, 0.0))
 
 
 def newest(runs: Sequence[CalibrationRun]) -> tuple[CalibrationRun, ...]:
@@ -100,12 +100,16 @@ def newest_scaling(moments: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
     return tuple(reversed(newest_first))
 
 
+UNKNOWN_S = 8.0
+"""That a tiny run takes whose like was not run here: one spawned item, about."""
+
+
 def expected_s(probe: Probe, host: HostProfile) -> float:
     """How long such a run took before, its process's start included."""
     start = 2.0
     before = [r for r in host.runs if r.method == probe.method and r.max_concurrent == 1]
     if not before:
-        return 20.0
+        return UNKNOWN_S
     last = before[-1]
     return start + last.wall_s * (probe.items + 2) / (last.items + 2)
 

@@ -9,31 +9,34 @@ from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.domain.errors import DynadviseError
-from advisor.domain.host import SERIAL_METHODS, CalibrationRun, CpuScaling, HostProfile
+from advisor.domain.host import SERIAL_METHODS, CalibrationRun, HostProfile
 from advisor.measure.calibration.cache_rules import (
     PROOF_SLACK,
     boot_s,
+    expected_s,
     newest,
     newest_scaling,
     step_start_s,
     with_proof,
 )
-from advisor.measure.calibration.subject import FULL_PASS, PROOF, CalibrationSubject, Probe
-from advisor.measure.calibration.tiny_runs import TinyRuns, named
+from advisor.measure.calibration.subject import (
+    FIRST_RUNS,
+    PROOF,
+    RUNS,
+    CalibrationSubject,
+    Probe,
+)
+from advisor.measure.calibration.tiny_runs import COMMAND_LINE, TinyRuns, named
 from advisor.measure.preload import StepImports
 
 Progress = Callable[[str, float], None]
 
 
-def calibrate(
-    subject: CalibrationSubject, *, budget_s: float = 60.0, on_progress: Progress | None = None
-) -> HostProfile:
-    """Measure this host from nothing.
+def calibrate(subject: CalibrationSubject, *, on_progress: Progress | None = None) -> HostProfile:
+    """Measure of this host, from nothing, what any advice needs; `completed` measures the rest.
 
     Args:
         subject: What to measure for.
-        budget_s: The runs stop being added when this is nearly used up; one run of each method
-            is always tried.
         on_progress: Called with what is measured and the share that is done.
 
     Raises:
@@ -47,21 +50,16 @@ def calibrate(
         tiny.derive()
         preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
         runs: list[CalibrationRun] = []
-        scaling: list[CpuScaling] = []
-        for index, probe in enumerate(FULL_PASS):
-            tell(f"a tiny run: {named(probe)}", 0.15 + 0.65 * index / len(FULL_PASS))
+        for index, probe in enumerate(FIRST_RUNS):
+            tell(f"a tiny run: {named(probe)}", 0.3 + 0.2 * index)
             runs.extend(tiny.run(probe, preload.modules))
-            if index % 2 == 0:
-                scaling.extend(tiny.cpu_scaling())
-        tell("storing, bookkeeping, command line", 0.85)
-        cli_start_s = None
-        if time.monotonic() - begun < budget_s - 5:
-            cli_start_s = tiny.cli_start_s()
-        else:
-            tiny.unmeasured["command line"] = "the budget was used up"
+        if not any(run.method == "warm_forkserver" for run in runs):  # nothing to estimate from
+            for probe in RUNS[-2:]:
+                tell(f"a tiny run: {named(probe)}", 0.6)
+                runs.extend(tiny.run(probe, preload.modules))
+        tell("storing and bookkeeping", 0.8)
         storing, growth = tiny.bookkeeping()
-        process_start_s = tiny.process_start_s(preload)
-        claim_s = tiny.claim_s()
+        scaling, process_start_s = tiny.cpu_scaling(), tiny.process_start_s(preload)
     if not runs:
         raise _not_one_run(tiny.unmeasured)
     return HostProfile(
@@ -71,8 +69,8 @@ def calibrate(
         preload=with_proof(preload, runs),
         runs=tuple(runs),
         storing=storing,
-        cpu_scaling=tuple(scaling),
-        cli_start_s=cli_start_s,
+        cpu_scaling=scaling,
+        cli_start_s=None,
         base_rss_bytes=tiny.base_rss_bytes,
         cost_s=time.monotonic() - begun,
         calibrated_at=_now(),
@@ -83,7 +81,49 @@ def calibrate(
         user_rss_bytes=tiny.imports.user_rss_bytes,
         user_roots=tiny.imports.users,
         user_preloaded=subject.is_preloaded,
+    )
+
+
+def completed(
+    subject: CalibrationSubject,
+    host: HostProfile,
+    *,
+    budget_s: float,
+    on_progress: Progress | None = None,
+) -> HostProfile:
+    """A calibration with the methods that were not run yet, the command line and a pool's claim.
+
+    What needs more than is left of ``budget_s`` is left for the next time.
+    """
+    tell = on_progress or (lambda _message, _share: None)
+    begun, unmeasured = time.monotonic(), dict(host.unmeasured)
+    seen = {*(run.method for run in host.runs), *unmeasured}
+    missing = [probe for probe in RUNS if probe.method not in seen and named(probe) not in seen]
+    if not missing and (host.cli_start_s is not None or COMMAND_LINE in unmeasured):
+        return host
+    runs: list[CalibrationRun] = []
+    with temporary_instance_home(subject.instance) as home:
+        tiny = TinyRuns(subject, str(home), unmeasured)
+        tiny.imports = StepImports((), host.user_roots, host.user_import_s)
+        for index, probe in enumerate(missing):
+            if time.monotonic() - begun + expected_s(probe, host) > budget_s:
+                continue
+            tell(f"a tiny run: {named(probe)}", 0.5 + 0.1 * index)
+            runs.extend(tiny.run(probe, host.preload.modules))
+        tell("command line, pools, cores", 0.9)
+        scaling, claim_s = tiny.cpu_scaling(), tiny.claim_s()
+        cli_start_s = host.cli_start_s if host.cli_start_s is not None else tiny.cli_start_s()
+    every = newest([*host.runs, *runs])
+    return replace(
+        host,
+        runs=every,
+        preload=with_proof(host.preload, every),
+        cpu_scaling=newest_scaling([*host.cpu_scaling, *scaling]),
+        cli_start_s=cli_start_s,
         claim_s=claim_s,
+        unmeasured=unmeasured,
+        cost_s=host.cost_s + time.monotonic() - begun,
+        calibrated_at=_now(),
     )
 
 

@@ -30,6 +30,9 @@ ITEM_WAIT_S = 0.2
 because log watchers die early and the processor's caches stay warm."""
 
 RUN_TIMEOUT_S = 120.0
+COMMAND_LINE = "command line"
+"""The name under which it is among what could not be measured."""
+
 STORED_BYTES = (1_000, 1_000_000, 16_000_000)
 GROWTH_ITEMS = (50, 400, 1600)
 
@@ -193,7 +196,7 @@ class TinyRuns:
         try:
             return command_line_s(self.home)
         except CommandLineError as error:
-            self.unmeasured["command line"] = str(error)
+            self.unmeasured[COMMAND_LINE] = str(error)
             return None
 
 

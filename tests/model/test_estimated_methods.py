@@ -1,0 +1,53 @@
+"""Methods that a calibration did not run are estimated: shown, advised only once they were run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from factories import make_multiprocess_overhead, make_overhead, make_saved_profile
+
+from advisor.api.recommend import advise, searched
+from advisor.domain.options import AdviseOptions
+from advisor.domain.stopping import PartKind, Unknown
+from advisor.model.estimated_methods import estimated_methods
+from advisor.model.stopping import stakes_of
+
+ASKED = AdviseOptions()
+
+
+def search(measured):
+    return searched(measured, ASKED)
+
+
+def measured_without_spawn():
+    overhead = replace(make_overhead(), estimated=("spawn", "forkserver"))
+    return replace(make_saved_profile(), overhead=overhead, verifications=())
+
+
+def test_a_spawned_step_imports_what_the_warm_forkserver_imports_once():
+    warm = make_multiprocess_overhead(server_start_s=2.0, boot_s=0.1, exit_s=0.05)
+    found = estimated_methods({"warm_forkserver": warm}, failed=("forkserver",))
+    assert list(found) == ["spawn"]
+    assert found["spawn"].boot_s == 0.1 + 0.95 * 2.0
+    assert found["spawn"].server_start_s == 0.0
+
+
+def test_an_estimated_method_is_compared_with_and_said_so():
+    advice = advise(measured_without_spawn(), ASKED, snippets=False)
+    assert advice.default is not None
+    assert advice.default.candidate.start_method == "spawn"
+    assert any("spawn was not run on this host" in note for note in advice.notes)
+    spawned = {w.candidate for w in advice.candidates if w.candidate.start_method == "spawn"}
+    assert {replace(way, launch="execute_job") for way in spawned} == {advice.default.candidate}
+
+
+def test_it_is_run_only_where_it_could_win():
+    measured = measured_without_spawn()
+    spawn = Unknown(PartKind.METHOD, method="spawn")
+    stakes = stakes_of(measured, search(measured), [spawn], search, ASKED)
+    assert stakes.settled
+    cheap = make_multiprocess_overhead(server_start_s=0.0)
+    methods = {**measured.overhead.multiprocess, "spawn": cheap}
+    measured = replace(measured, overhead=replace(measured.overhead, multiprocess=methods))
+    stakes = stakes_of(measured, search(measured), [spawn], search, ASKED)
+    assert stakes.gains_s[spawn] > 0
