@@ -101,13 +101,18 @@ def _keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
 
 
 def calibrated_host(
-    subject: CalibrationSubject, *, recalibrate: bool, progress: Progress
+    subject: CalibrationSubject,
+    *,
+    recalibrate: bool,
+    progress: Progress,
+    left_s: Callable[[], float] = lambda: math.inf,
 ) -> HostProfile:
     """The cached calibration, or a new one, which is cached.
 
     Where this host is known for other modules, only what depends on the module is measured.
     """
     from advisor.measure.calibration import calibrate, for_module, pooled
+    from advisor.measure.calibration.cache_rules import UNKNOWN_S
 
     shared = None if recalibrate else _cached(subject.without_module())
     known = None if recalibrate else _cached(subject)
@@ -117,7 +122,11 @@ def calibrated_host(
     if not recalibrate and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
     host = for_module(subject, shared, on_progress=progress) if shared else None
-    return _keep(subject, host or calibrate(subject, on_progress=progress))
+    if host is None:
+        host = calibrate(subject, left_s=left_s, on_progress=progress)
+        if left_s() <= UNKNOWN_S:
+            return host  # cut short: the next profile begins anew
+    return _keep(subject, host)
 
 
 @dataclass

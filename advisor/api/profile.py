@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from advisor.domain.standing import Standing
     from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
+    from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.planned_calls import ExecutionPlan
     from advisor.measure.profile_request import ProfileRequest
@@ -83,7 +84,7 @@ def profile(
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
         host = HostCalibration(
-            subject, _calibrated(request, subject, tell), lambda: budget.cut_off_s
+            subject, _calibrated(request, subject, budget, tell), lambda: budget.cut_off_s
         )
         earlier = _earlier(request, host.profile, description)
         measuring = Measuring(
@@ -210,11 +211,12 @@ def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> floa
 
 
 def _calibrated(
-    request: ProfileOptions, subject: CalibrationSubject, progress: Progress
+    request: ProfileOptions, subject: CalibrationSubject, budget: Budget, progress: Progress
 ) -> HostProfile:
     return calibrated_host(
         subject,
         recalibrate=request.measure.recalibrate,
+        left_s=lambda: budget.left_s,
         progress=lambda message, _share: progress(f"measuring this host: {message}", None),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -9,9 +10,18 @@ from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.domain.errors import DynadviseError
-from advisor.domain.host import SERIAL_METHODS, CalibrationRun, HostProfile
+from advisor.domain.host import (
+    SERIAL_METHODS,
+    CalibrationRun,
+    CpuScaling,
+    HostProfile,
+    PlanGrowth,
+    PreloadList,
+    StorageSample,
+)
 from advisor.measure.calibration.cache_rules import (
     PROOF_SLACK,
+    UNKNOWN_S,
     boot_s,
     expected_s,
     newest,
@@ -20,23 +30,28 @@ from advisor.measure.calibration.cache_rules import (
     with_proof,
 )
 from advisor.measure.calibration.subject import (
-    FIRST_RUNS,
     PROOF,
     RUNS,
     CalibrationSubject,
     Probe,
 )
-from advisor.measure.calibration.tiny_runs import COMMAND_LINE, TinyRuns, named
+from advisor.measure.calibration.tiny_runs import COMMAND_LINE, RUN_TIMEOUT_S, TinyRuns, named
 from advisor.measure.preload import StepImports
 
 Progress = Callable[[str, float], None]
 
 
-def calibrate(subject: CalibrationSubject, *, on_progress: Progress | None = None) -> HostProfile:
+def calibrate(
+    subject: CalibrationSubject,
+    *,
+    left_s: Callable[[], float] = lambda: math.inf,
+    on_progress: Progress | None = None,
+) -> HostProfile:
     """Measure of this host, from nothing, what any advice needs; `completed` measures the rest.
 
     Args:
         subject: What to measure for.
+        left_s: Seconds that are left; after them only what no advice can do without is measured.
         on_progress: Called with what is measured and the share that is done.
 
     Raises:
@@ -46,20 +61,34 @@ def calibrate(subject: CalibrationSubject, *, on_progress: Progress | None = Non
     begun = time.monotonic()
     with temporary_instance_home(subject.instance) as home:
         tiny = TinyRuns(subject, str(home), {})
-        tell("deriving the warm preload list", 0.0)
-        tiny.derive()
-        preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
         runs: list[CalibrationRun] = []
-        for index, probe in enumerate(FIRST_RUNS):
-            tell(f"a tiny run: {named(probe)}", 0.3 + 0.2 * index)
-            runs.extend(tiny.run(probe, preload.modules))
-        if not any(run.method == "warm_forkserver" for run in runs):  # nothing to estimate from
-            for probe in RUNS[-2:]:
-                tell(f"a tiny run: {named(probe)}", 0.6)
+
+        def goes_on() -> bool:
+            tiny.timeout_s = min(RUN_TIMEOUT_S, left_s())
+            return left_s() > UNKNOWN_S
+
+        def run(probe: Probe, share: float, preload: PreloadList) -> None:
+            if not runs or goes_on():
+                tell(f"a tiny run: {named(probe)}", share)
                 runs.extend(tiny.run(probe, preload.modules))
-        tell("storing and bookkeeping", 0.8)
-        storing, growth = tiny.bookkeeping()
-        scaling, process_start_s = tiny.cpu_scaling(), tiny.process_start_s(preload)
+
+        run(Probe("in_process", 16), 0.0, PreloadList(()))
+        preload = PreloadList(())
+        if goes_on():
+            tell("deriving the warm preload list", 0.2)
+            tiny.derive()
+            preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
+            run(Probe("warm_forkserver", 3), 0.5, preload)
+        if not any(run.method == "warm_forkserver" for run in runs):  # nothing to estimate from
+            run(Probe("spawn", 1), 0.7, preload)
+        storing: tuple[StorageSample, ...] = ()
+        growth: tuple[PlanGrowth, ...] = ()
+        scaling: tuple[CpuScaling, ...] = ()
+        process_start_s = 0.5
+        if goes_on():
+            tell("storing, bookkeeping, cores", 0.8)
+            storing, growth = tiny.bookkeeping()
+            scaling, process_start_s = tiny.cpu_scaling(), tiny.process_start_s(preload)
     if not runs:
         raise _not_one_run(tiny.unmeasured)
     return HostProfile(

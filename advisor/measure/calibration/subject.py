@@ -52,9 +52,5 @@ RUNS = (
 )
 """One of each method, about 20 s on 2 cores."""
 
-FIRST_RUNS = (Probe("in_process", 16), Probe("warm_forkserver", 3))
-"""What any advice needs; the other methods are estimated from these until they could win."""
-
-
 PROOF = Probe("warm_forkserver", 2)
 """What a further module is tried with."""
