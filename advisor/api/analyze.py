@@ -104,8 +104,9 @@ def profile_from_runs(
         description = earlier.description if earlier else job_of(past.runs[0], past.rows[0].target)
     # A profile that was itself read from runs measured nothing.
     measured = earlier.workload if earlier and earlier.workload.op_executions else None
-    workload = workload_from_runs(past.runs, measured=measured)
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    host = earlier.host if earlier else host_of(past.runs, host_facts(), now)
+    workload = workload_from_runs(past.runs, measured=measured, cores=host.facts.cpus)
     profile = Measured(
         description=description,
         workload=replace(
@@ -113,7 +114,7 @@ def profile_from_runs(
             measured_at=now,
             notes=tuple(spelled_out(note, description) for note in workload.notes),
         ),
-        host=earlier.host if earlier else host_of(past.runs, host_facts(), now),
+        host=host,
         overhead=overhead_model_from_runs(past.runs, earlier.overhead if earlier else None),
         verifications=earlier.verifications if earlier else (),
     )

@@ -21,6 +21,7 @@ from advisor.domain.host import (
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
+from advisor.history.crowding import ALONE, computing_share, crowds_of, stretch
 from advisor.history.statistics import spread_or_zero
 from advisor.model.run_overhead import (
     in_process_overhead,
@@ -47,6 +48,10 @@ CPU_UNKNOWN = (
     "An item's CPU time and memory are not known, a log does not tell them: the model takes its "
     "time as CPU work and its memory as 0, so the advice promises nothing that threads or more "
     "processes than cores would have to keep. `dynadvise profile TARGET` measures them."
+)
+CROWDED = (
+    "More steps than cores were at work: what they made each other longer is taken off where steps "
+    "that were alone, or an earlier profile, tell how much of a step computes."
 )
 FROM_MEASURED = "The share of CPU work, memory and bytes of an item are the earlier profile's."
 
@@ -143,7 +148,10 @@ def _serial(
 
 
 def workload_from_runs(
-    runs: Sequence[ObservedRun], measured: WorkloadProfile | None = None
+    runs: Sequence[ObservedRun],
+    measured: WorkloadProfile | None = None,
+    *,
+    cores: float | None = None,
 ) -> WorkloadProfile:
     """The workload as runs show it: one sample a successful mapped step.
 
@@ -151,6 +159,8 @@ def workload_from_runs(
         runs: Of one job, newest first.
         measured: An earlier measurement of it, for what a log does not tell: the share of an
             item that is CPU work, its memory, its bytes.
+        cores: Of the machine where they ran: more steps than that made each other longer, which
+            is taken off. None: not known.
 
     Raises:
         DynadviseError: No mapped step succeeded.
@@ -169,9 +179,12 @@ def workload_from_runs(
             hint=f"Mapped ops in them: {', '.join(ops)}" if ops else "They have no mapped steps.",
         )
     earlier = {profile.handle: profile for profile in measured.ops} if measured else {}
+    crowds = {run.run_id: crowds_of(run, cores) for run in runs} if cores else {}
     profiles = tuple(
-        _op_profile(handle, steps, keys, earlier.get(handle)) for handle, steps in chain.items()
+        _op_profile(handle, steps, keys, earlier.get(handle), crowds)
+        for handle, steps in chain.items()
     )
+    crowded = max((c for of in crowds.values() for c in of.values()), default=1.0) > ALONE
     fan_outs = [first for run in runs if (first := fan_out_step(run)) is not None]
     before_first = spans_s(fan_outs, "inputs_s", "first_output_s")
     collects = [step for run in runs for step in collect_steps(run)]
@@ -190,6 +203,7 @@ def workload_from_runs(
         notes=(
             f"Read from {len(runs)} past runs ({samples} steps); nothing was run.",
             *((FROM_MEASURED,) if earlier else (CPU_UNKNOWN,)),
+            *((CROWDED,) if crowded else ()),
         ),
     )
 
@@ -205,14 +219,22 @@ def _op_profile(
     steps: Sequence[tuple[ObservedRun, ObservedStep]],
     keys: dict[str, int],
     earlier: OpProfile | None,
+    crowds: Mapping[str, Mapping[str, float]],
 ) -> OpProfile:
     typical = _typical(earlier)
+
+    def crowd(run: ObservedRun, step: ObservedStep) -> float:
+        return crowds.get(run.run_id, {}).get(step.step_key, 1.0)
+
+    share = computing_share([(crowd(run, step), step) for run, step in steps])
+    if share is None and typical is not None and typical.wall_s > 0:
+        share = min(1.0, typical.cpu_s / typical.wall_s)
     first: list[ItemSample] = []
     preloaded: list[ItemSample] = []
     later: list[ItemSample] = []
     begun: set[str] = set()
     for run, step in sorted(steps, key=lambda pair: (pair[0].run_id, begin_s(pair[1]) or 0.0)):
-        sample = _sample(step, keys, typical)
+        sample = _sample(step, keys, typical, stretch(crowd(run, step), share or 0.0))
         if sample is None:
             continue
         if run.executor == "in_process":
@@ -246,11 +268,12 @@ def _typical(earlier: OpProfile | None) -> ItemSample | None:
 
 
 def _sample(
-    step: ObservedStep, keys: dict[str, int], typical: ItemSample | None
+    step: ObservedStep, keys: dict[str, int], typical: ItemSample | None, stretched: float
 ) -> ItemSample | None:
     wall_s = compute_s(step)
     if wall_s is None:
         return None
+    wall_s /= stretched
     return ItemSample(
         item=keys[str(step.mapping_key)],
         key=None,
