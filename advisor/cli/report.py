@@ -1,4 +1,4 @@
-"""``dynadvise report PROFILE -o report.html``."""
+"""``dynadvise report A [B] -o report.html``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,32 @@ from advisor.cli.context import CommandContext, pass_state
 
 
 @click.command("report")
-@options.profile_argument
+@click.argument("profile", metavar="PROFILE")
+@click.argument("other", metavar="[OTHER]", required=False)
 @options.output_option
+@click.option("--open", "show_it", is_flag=True, help="Open the page in a browser (needs -o).")
 @options.profiles_option
 @pass_state
-def command(state: CommandContext, profile: str, output: Path | None, profiles: Path) -> None:
-    """Make one HTML page of PROFILE that needs nothing from elsewhere."""
+def command(
+    state: CommandContext,
+    *,
+    profile: str,
+    other: str | None,
+    output: Path | None,
+    show_it: bool,
+    profiles: Path,
+) -> None:
+    r"""Make one page of PROFILE, with sliders and charts, that needs nothing from elsewhere.
+
+    With OTHER the two profiles are compared.
+
+    \b
+    Example: dynadvise report my_module:my_job -o report.html --open
+    """
+    options.refuse(show_it and output is None, "--open needs a file.", "Name it: -o report.html")
     saved = options.read_profile(profile, profiles)
+    every = [saved, *([options.read_profile(other, profiles)] if other else [])]
+    from advisor.api.report_page import page_of
     from advisor.render.advice import report_document
     from advisor.render.html import to_html
 
@@ -26,4 +45,6 @@ def command(state: CommandContext, profile: str, output: Path | None, profiles: 
     )
     title = f"{saved.advice.target}: how to run it"
     footer = f"Written by dynadvise {saved.dynadvise_version} at {saved.written_at}."
-    state.write(to_html(document, title, footer), output)
+    state.write(to_html(document, title, footer, [page_of(each) for each in every]), output)
+    if show_it and output is not None:
+        click.launch(str(output))

@@ -1,0 +1,112 @@
+"""What the report's page shows and computes with, from a saved profile; nothing is run."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.options import AdviseOptions
+from advisor.domain.quantities import count, percent, seconds, size
+from advisor.domain.trial import Trial
+
+if TYPE_CHECKING:
+    from advisor.model.setting import Setting
+    from advisor.store import SavedProfile
+
+
+def page_of(saved: SavedProfile) -> dict[str, Any]:
+    """The profile as plain values: its model's scenario, its ways, its texts."""
+    from advisor.emit.run_config import path_of
+    from advisor.model.measured_setting import setting_of
+    from advisor.model.scenario import scenario_of
+
+    advice, executor = saved.advice, saved.description.executor
+    host = advice.host
+    options = AdviseOptions(
+        items=advice.workload.items, cores=host.cpus, memory_bytes=host.memory_bytes
+    )
+    setting = setting_of(saved, options)
+    predictions = _predictions(advice)
+    warm = [p.candidate.preload_modules for p in predictions if p.candidate.is_warm]
+    kinds = {p.candidate.executor: p.candidate for p in predictions}
+    return {
+        "title": f"{advice.target}, {saved.written_at[:10]}",
+        "target": advice.target,
+        "workload": _workload(advice),
+        "item_s": advice.workload.wall_s.median,
+        "sure": _how_sure(advice),
+        "scenario": scenario_of(setting),
+        "preload": list(warm[0]) if warm else [],
+        "ways": [_way(each, advice, setting) for each in predictions],
+        "runs": _runs(saved),
+        "paths": {name: path_of(each, executor) for name, each in kinds.items()},
+        "user_config": dict(executor.user_config) if executor else {},
+        "run_config": advice.snippets.run_config or "",
+        "code": advice.snippets.python if advice.recommendation.candidate.needs_code else "",
+    }
+
+
+def _predictions(advice: Advice) -> list[Prediction]:
+    """Every way once: the named ones first."""
+    named = (advice.recommendation, advice.config_only, advice.current, advice.default)
+    every = [each for each in (*named, *advice.candidates) if each is not None]
+    return list({each.candidate: each for each in reversed(every)}.values())[::-1]
+
+
+def _way(prediction: Prediction, advice: Advice, setting: Setting) -> dict[str, Any]:
+    from advisor.model.scenario import is_ported
+
+    candidate = prediction.candidate
+    now = advice.current or advice.default
+    roles = (("now", now), ("config", advice.config_only), ("best", advice.recommendation))
+    return {
+        **{k: v for k, v in asdict(candidate).items() if k != "preload_modules"},
+        "warm": candidate.is_warm,
+        "label": candidate.label,
+        "needs_code": candidate.needs_code,
+        "allowed": prediction.allowed,
+        "tried": prediction.trial is Trial.TRIED,
+        "ported": is_ported(candidate, setting),
+        "correction": setting.correction.get(candidate.kind, 1.0),
+        "predicted_s": asdict(prediction.makespan_s),
+        "peak_memory_bytes": prediction.peak_memory_bytes,
+        "costs": list(prediction.costs),
+        "roles": [name for name, each in roles if each and each.candidate == candidate],
+    }
+
+
+def _workload(advice: Advice) -> str:
+    work, host = advice.workload, advice.host
+    waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
+    left_out = ", ".join(each.sentence for each in work.not_included)
+    return (
+        f"{count(work.items, 'item')} of {seconds(work.wall_s.median)}, {percent(waiting)} waiting "
+        f"({work.samples} measured). {count(host.cpus, 'core')}, {size(host.memory_bytes)}. "
+        f"{left_out}"
+    ).strip()
+
+
+def _how_sure(advice: Advice) -> list[str]:
+    best = advice.recommendation
+    told = [
+        f"P(fastest) of the advised way: {percent(best.p_best)} of the resampled draws.",
+        f"Expected regret: {percent(best.expected_regret)}.",
+        f"{advice.workload.samples} of {count(advice.workload.items, 'item')} measured.",
+    ]
+    told += [limit.evidence for limit in advice.limits if limit.evidence]
+    told += [finding.message for finding in advice.warnings]
+    return [*told, *advice.cautions]
+
+
+def _runs(saved: SavedProfile) -> list[dict[str, Any]]:
+    return [
+        {
+            "label": each.candidate.label,
+            "executor": each.candidate.executor,
+            "batch_size": each.candidate.batch_size,
+            "max_concurrent": each.candidate.max_concurrent,
+            "seconds": [run.wall_s for run in each.runs if run.failed is None],
+        }
+        for each in saved.verifications
+    ]

@@ -1,0 +1,79 @@
+"""What the page's model needs of a setting, as plain values: `advisor/render/page/sim.js`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+from advisor.domain.candidate import Candidate
+from advisor.model.contention import IN_PROCESS
+from advisor.model.items import Stage, reference_order
+from advisor.model.setting import Setting
+
+ROUNDS = 2_000
+"""Length of the sequence that stands for any number of items; it is repeated beyond."""
+
+
+def scenario_of(setting: Setting) -> dict[str, Any]:
+    """The setting as the page takes it."""
+    items, contention, machine = setting.items, setting.contention, setting.machine
+    others = replace(items, exact=False)
+    return {
+        "cores": machine.cores,
+        "memory_bytes": machine.memory_bytes,
+        "memory_headroom": machine.memory_headroom,
+        "base_rss_bytes": machine.base_rss_bytes,
+        "before_steps": setting.before_steps,
+        "after_steps": setting.after_steps,
+        "depth_first": setting.depth_first,
+        "cpu_scaling": [asdict(each) for each in setting.overhead.cpu_scaling],
+        "overhead": {
+            key: value
+            for key, value in asdict(setting.overhead).items()
+            if key not in {"cpu_scaling", "drift", "moments", "noise", "measured_cpu_s"}
+        },
+        "contention": {
+            "alone_s": contention.alone_s,
+            "cpu_s": contention.cpu_s,
+            "thread_points": contention.thread_points,
+            "process_points": contention.process_points,
+            "gives_up_lock": contention.gives_up_lock,
+            "in_process": IN_PROCESS,
+        },
+        "items": {
+            "count": items.count,
+            "samples": items.samples,
+            "order": reference_order(items, items.count).tolist(),
+            "rounds": reference_order(others, ROUNDS).tolist(),
+            "stages": [_stage(stage) for stage in items.stages],
+            "fan_out_item_s": items.fan_out_s / max(1, items.count),
+            **{
+                name: getattr(items, name)
+                for name in (
+                    "upstream_s", "collect_s", "peak_rss_bytes", "base_rss_bytes",
+                    "forked_rss_bytes", "first_touch_byte_s", "input_bytes", "output_bytes",
+                    "between_bytes",
+                )
+            },
+        },
+    }  # fmt: skip
+
+
+def is_ported(candidate: Candidate, setting: Setting) -> bool:
+    """Whether the page can predict the candidate anew: it knows neither pools nor tag limits."""
+    limited = setting.pool_limits or setting.tag_limits.steps
+    kept = candidate.op_threads is None and candidate.executor in {"in_process", "multiprocess"}
+    return kept and not (limited and candidate.executor == "multiprocess")
+
+
+def _stage(stage: Stage) -> dict[str, Any]:
+    columns = {
+        "wall": stage.wall_s,
+        "cpu": stage.cpu_s,
+        "load": stage.load_s,
+        "store": stage.store_s,
+    }
+    return {
+        **{name: values.tolist() for name, values in columns.items()},
+        **{name: asdict(getattr(stage, name)) for name in ("first", "preloaded", "resources")},
+    }

@@ -1,0 +1,526 @@
+// The model of advisor/model in the page: the same formulas and the same event-driven simulation,
+// held against it by golden cases (tests/render/test_page_model.py). Not here: pools, tag limits,
+// and limits of an item's own threads.
+"use strict";
+
+const TICK_S = 0.02, SMALLEST_S = 0.005, BEFORE = -1, AFTER = -2;
+const FEW_STEPS = 80, MANY_STEPS = 200, SIMULATED_ITEMS = 1000;
+
+class Heap {
+  constructor() { this.a = []; }
+  get top() { return this.a[0]; }
+  static before(x, y) { return x.at < y.at || (x.at === y.at && x.sequence < y.sequence); }
+  push(entry) {
+    const a = this.a;
+    let i = a.push(entry) - 1;
+    while (i > 0) {
+      const up = (i - 1) >> 1;
+      if (!Heap.before(a[i], a[up])) break;
+      [a[i], a[up]] = [a[up], a[i]];
+      i = up;
+    }
+  }
+  pop() {
+    const a = this.a, first = a[0], last = a.pop();
+    if (a.length) {
+      a[0] = last;
+      for (let i = 0; ;) {
+        let least = i;
+        for (const child of [2 * i + 1, 2 * i + 2])
+          if (child < a.length && Heap.before(a[child], a[least])) least = child;
+        if (least === i) break;
+        [a[i], a[least]] = [a[least], a[i]];
+        i = least;
+      }
+    }
+    return first;
+  }
+}
+
+// advisor/model/processor_sharing.py
+class Sharing {
+  constructor(cores) {
+    Object.assign(this, {
+      now: 0, cpuUsed: 0, cores, threads: 0, slowsComputing: 1, slowsWaiting: 1, pace: 1,
+      computed: 0, waited: 0, computing: new Heap(), waiting: new Heap(), sequence: 0,
+    });
+  }
+  compute(cpu, threads, then) {
+    this.cpuUsed += cpu;
+    this.runnable(threads);
+    this.computing.push({ at: this.computed + cpu / threads, sequence: ++this.sequence, threads, then });
+  }
+  wait(seconds, then) {
+    this.waiting.push({ at: this.waited + seconds, sequence: ++this.sequence, then });
+  }
+  slow(computing, waiting) {
+    this.slowsComputing = computing;
+    this.slowsWaiting = waiting;
+    this.runnable(0);
+  }
+  runnable(more) {
+    this.threads += more;
+    const crowd = this.threads / this.cores;
+    this.pace = crowd > 1 ? this.slowsComputing * crowd : this.slowsComputing;
+  }
+  next() {
+    const woken = this.waiting.top
+      ? this.now + (this.waiting.top.at - this.waited) * this.slowsWaiting : Infinity;
+    const done = this.computing.top
+      ? this.now + (this.computing.top.at - this.computed) * this.pace : Infinity;
+    return done < woken ? [done, true] : [woken, false];
+  }
+  advanceTo(until) {
+    const passed = until - this.now;
+    this.computed += passed / this.pace;
+    this.waited += passed / this.slowsWaiting;
+    this.now = until;
+  }
+  happen(limit = Infinity) {
+    const [at, computed] = this.next();
+    if (at > limit || at === Infinity) {
+      if (limit < Infinity) this.advanceTo(limit);
+      return false;
+    }
+    const passed = at - this.now;
+    this.now = at;
+    let entry;
+    if (computed) {
+      this.waited += passed / this.slowsWaiting;
+      entry = this.computing.pop();
+      this.computed = entry.at;
+      this.runnable(-entry.threads);
+    } else {
+      this.computed += passed / this.pace;
+      entry = this.waiting.pop();
+      this.waited = entry.at;
+    }
+    entry.then();
+    return true;
+  }
+}
+
+// advisor/model/event_loop.py: when each chain is complete.
+function simulateLoop(chains, maxConcurrent, slower, atOnce) {
+  const sharing = new Sharing(atOnce), ended = new Array(chains.length).fill(0);
+  const runnable = chains.map((_, item) => [item, 0]);
+  let head = 0, active = 0, slowedBy = 0;
+  const fill = () => {
+    while (head < runnable.length && active < maxConcurrent) {
+      const [item, stage] = runnable[head++];
+      const work = chains[item][stage];
+      active++;
+      sharing.compute(work.before, 1, () =>
+        sharing.wait(work.wait, () =>
+          sharing.compute(work.after, 1, () => {
+            active--;
+            if (stage + 1 < chains[item].length) runnable.push([item, stage + 1]);
+            else ended[item] = sharing.now;
+            fill();
+          })));
+    }
+    if (active !== slowedBy) {
+      slowedBy = active;
+      const [waiting, computing] = slower(active);
+      sharing.slow(computing, waiting);
+    }
+  };
+  fill();
+  while (sharing.happen());
+  return ended;
+}
+
+function takingTurns(wall, cpu) {
+  const busy = Math.min(wall, cpu);
+  return { before: busy / 2, wait: wall - busy, after: busy / 2 };
+}
+
+// advisor/model/timeline.py
+class MultiprocessRun {
+  constructor(overhead, plan, cores, maxConcurrent, stretch, drawn) {
+    Object.assign(this, {
+      o: overhead, plan, max: maxConcurrent, stretch, bars: drawn ? [] : null, lanes: [],
+      sharing: new Sharing(cores), factors: new Map(), piecesOf: new Map(), items: plan.mapped.length,
+      runnable: [], head: 0, parentCpu: 0, debt: 0, working: 0,
+      serverStarted: overhead.server_start_s <= 0,
+    });
+    this.total = plan.total || this.items;
+    this.stages = this.items ? plan.mapped[0].length : 0;
+    this.left = this.items * this.stages;
+    this.turn = overhead.parent_step_s / 12;
+  }
+  workOf(item, stage) {
+    if (item >= 0) return this.plan.mapped[item][stage];
+    return item === BEFORE ? this.plan.before[stage] : this.plan.after[stage];
+  }
+  pieces(work) {
+    const o = this.o;
+    const prepare = o.prepare_s + o.plan_item_s * this.total + work.resources;
+    const load = o.load_s + work.load + o.collect_input_s * Math.max(0, work.inputs - 1);
+    const piece = (cpu, phase, messages = 0, wait = 0, threads = 1) =>
+      ({ cpu, phase, messages, wait, threads });
+    const outputs = Array.from({ length: Math.max(0, work.outputs - 1) },
+      () => piece(o.fan_out_output_s, "store", 2));
+    return [
+      piece(o.boot_s, "start", 1),
+      piece(prepare, "start", 4, work.resourcesWait),
+      piece(load, "store", 2 * Math.max(1, work.inputs)),
+      piece(work.first, "work", 0, work.firstWait),
+      piece(work.cpu, "work", 0, work.wait, work.threads),
+      ...outputs,
+      piece(o.finish_s + work.store, "store", 4),
+      piece(o.exit_s, "exit"),
+    ];
+  }
+  nextPiece(child) {
+    const sharing = this.sharing;
+    while (child.next < child.pieces.length) {
+      const piece = child.pieces[child.next];
+      let { cpu, wait } = piece;
+      if (piece.phase === "work") {
+        this.working++;
+        if (!this.factors.has(this.working)) this.factors.set(this.working, this.stretch(this.working));
+        cpu *= this.factors.get(this.working);
+        wait *= this.factors.get(this.working);
+      }
+      child.entered = sharing.now;
+      const done = () => { this.finishPiece(child); this.nextPiece(child); };
+      if (cpu > 0) {
+        sharing.compute(cpu, piece.threads, () => (wait > 0 ? sharing.wait(wait, done) : done()));
+        return;
+      }
+      if (wait > 0) { sharing.wait(wait, done); return; }
+      this.finishPiece(child);
+    }
+    child.exited = true;
+  }
+  finishPiece(child) {
+    const piece = child.pieces[child.next];
+    if (piece.phase === "work") this.working--;
+    if (this.bars && this.sharing.now > child.entered)
+      this.bars.push([child.lane, child.entered, this.sharing.now, piece.phase, child.item]);
+    child.queued += piece.messages;
+    child.next++;
+    child.allSent = child.next >= child.pieces.length - 1;
+  }
+  spend(cpu) {
+    this.debt += cpu;
+    if (this.debt >= SMALLEST_S) {
+      this.parentCpu += this.debt;
+      this.waitFor(this.debt);
+      this.debt = 0;
+    }
+  }
+  waitFor(cpu) {
+    let done = false;
+    this.sharing.compute(cpu, 1, () => { done = true; });
+    while (!done) this.sharing.happen();
+  }
+  makeRunnable(item, stage, stages) {
+    if (stage < stages) this.runnable.push([item, stage]);
+    return stage < stages;
+  }
+  afterSerial(stage) {
+    if (this.makeRunnable(BEFORE, stage, this.plan.before.length)) return;
+    if (this.items) for (let i = 0; i < this.items; i++) this.runnable.push([i, 0]);
+    else this.makeRunnable(AFTER, 0, this.plan.after.length);
+  }
+  succeeded(child) {
+    if (child.item === BEFORE) this.afterSerial(child.stage + 1);
+    else if (child.item === AFTER) this.makeRunnable(AFTER, child.stage + 1, this.plan.after.length);
+    else {
+      this.left--;
+      if (child.stage + 1 < this.stages) {
+        const following = [child.item, child.stage + 1];
+        if (this.plan.depthFirst) this.runnable.splice(this.head, 0, following);
+        else this.runnable.push(following);
+      }
+      if (this.left === 0) this.makeRunnable(AFTER, 0, this.plan.after.length);
+    }
+  }
+  visit(child) {
+    if (child.state === 0) { child.state = 1; this.spend(this.turn); return false; }
+    if (child.state === 1) {
+      child.state = 2;
+      if (!this.serverStarted) { this.serverStarted = true; this.waitFor(this.o.server_start_s); }
+      const work = this.workOf(child.item, child.stage);
+      if (!this.piecesOf.has(work)) this.piecesOf.set(work, this.pieces(work));
+      child.pieces = this.piecesOf.get(work);
+      this.nextPiece(child);
+    }
+    const limit = this.sharing.now + TICK_S;
+    while (!child.queued) if (!this.sharing.happen(limit)) return false;
+    child.queued--;
+    this.spend(this.turn);
+    if (!child.allSent || child.queued > 1) return false;
+    if (!child.handled) { child.handled = true; this.succeeded(child); }
+    if (child.queued) return false;
+    while (!child.exited) this.sharing.happen();
+    this.lanes[child.lane] = false;
+    return true;
+  }
+  skipAhead(active) {
+    if (active.some((child) => child.queued || child.state < 2)) return;
+    const round = TICK_S * active.length, ahead = this.sharing.next()[0] - this.sharing.now;
+    if (round < ahead && ahead < Infinity)
+      this.sharing.advanceTo(this.sharing.now + Math.floor(ahead / round) * round);
+  }
+  run() {
+    this.spend(this.o.start_s);
+    this.afterSerial(0);
+    let active = [];
+    while (active.length || this.head < this.runnable.length) {
+      while (active.length < this.max && this.head < this.runnable.length) {
+        const [item, stage] = this.runnable[this.head++];
+        let lane = this.lanes.indexOf(false);
+        if (lane < 0) lane = this.lanes.push(true) - 1;
+        this.lanes[lane] = true;
+        active.push({ item, stage, lane, pieces: [], next: 0, state: 0, queued: 0 });
+      }
+      this.skipAhead(active);
+      const queued = this.runnable.length - this.head;
+      if (queued) this.spend(this.o.turn_item_s * (queued + (this.total - this.items) / 2));
+      active = active.filter((child) => !this.visit(child));
+    }
+    this.spend(this.o.end_s);
+    return this.sharing.now;
+  }
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+const mean = (values) => (values.length ? sum(values) / values.length : 0);
+
+// A scenario with the sliders' values: what advisor/model/setting.py and items.py make of them.
+class Model {
+  constructor(scenario, { items, scale = 1, cores, memory_bytes } = {}) {
+    const s = scenario, m = s.items;
+    this.s = s;
+    this.count = items ?? m.count;
+    this.cores = cores ?? s.cores;
+    this.memory = memory_bytes ?? s.memory_bytes;
+    this.stages = m.stages.map((stage) => ({
+      ...stage, wall: stage.wall.map((x) => x * scale), cpu: stage.cpu.map((x) => x * scale),
+    }));
+    const totals = (name) => m.stages[0].wall.map((_, i) => sum(this.stages.map((x) => x[name][i])));
+    this.wall = totals("wall");
+    this.cpu = totals("cpu");
+    this.fanOut = m.fan_out_item_s * this.count;
+    this.order = this.orderOf(this.count);
+    this.alone = s.contention.alone_s * scale;
+    this.aloneCpu = s.contention.cpu_s * scale;
+    const busy = s.cpu_scaling.filter((x) => x.workers > 1 && x.workers <= this.cores);
+    const widest = busy.reduce((best, x) => (best && best.workers >= x.workers ? best : x), null);
+    this.capacity = widest
+      ? Math.max(1, this.cores / Math.max(1, widest.slowdown)) : this.cores;
+  }
+  orderOf(length) {
+    const m = this.s.items;
+    if (length === m.count) return m.order;
+    return Array.from({ length }, (_, i) => m.rounds[i % m.rounds.length]);
+  }
+  // advisor/model/contention.py
+  between(points, workers) {
+    if (!points.length || workers <= 1) return 1;
+    const counts = [1], slowed = [1];
+    for (const [n, x] of points) {
+      counts.push(n);
+      slowed.push(Math.max(x, slowed[slowed.length - 1]));
+    }
+    const log = Math.log, last = counts.length - 1;
+    if (workers <= counts[last]) {
+      const i = Math.max(1, counts.findIndex((n) => workers <= n));
+      const at = (log(workers) - log(counts[i - 1])) / (log(counts[i]) - log(counts[i - 1]));
+      return Math.exp(log(slowed[i - 1]) + at * (log(slowed[i]) - log(slowed[i - 1])));
+    }
+    const slope = Math.min(1, (log(slowed[last]) - log(slowed[last - 1])) / (log(counts[last]) - log(counts[last - 1])));
+    return slowed[last] * (workers / counts[last]) ** slope;
+  }
+  outside(items) {
+    const { thread_points: threads, process_points: processes, in_process } = this.s.contention;
+    const last = Math.max(1, ...processes.map(([n]) => n));
+    if (this.between(threads, last) > in_process * this.between(processes, last))
+      return this.between(processes, items);
+    return this.between([...processes, ...threads.filter(([n]) => n > last)], items);
+  }
+  beyond(kind, workers) {
+    return kind === "process" ? this.outside(workers) : this.between(this.s.contention.thread_points, workers);
+  }
+  turnsAt(kind) {
+    if (kind === "thread" && !this.s.contention.gives_up_lock) return 1;
+    return Math.max(1, this.capacity / Math.max(1, this.aloneCpu / Math.max(this.alone, 1e-9)));
+  }
+  // advisor/model/batches.py
+  batches(way, limit) {
+    const size = way.batch_size, kind = way.worker_kind;
+    const workers = Math.min(way.workers_in_op, size), order = this.order.slice(0, limit);
+    const starts = [];
+    for (let first = 0; first < order.length; first += size) starts.push(first);
+    if (workers <= 1 || !kind)
+      return starts.map((first) => sum(order.slice(first, first + size).map((i) => this.wall[i])));
+    const chains = this.wall.map((wall, i) => [takingTurns(wall, this.cpu[i])]);
+    const slows = (n) => { const x = this.beyond(kind, n); return n ? [x, x] : [1, 1]; };
+    return starts.map((first) => {
+      const batch = order.slice(first, first + size);
+      const shown = batch.slice(0, Math.max(SIMULATED_ITEMS, 4 * workers));
+      const ended = simulateLoop(shown.map((i) => chains[i]), workers, slows, this.turnsAt(kind));
+      const ratio = sum(batch.map((i) => this.wall[i])) / Math.max(1e-12, sum(shown.map((i) => this.wall[i])));
+      return Math.max(...ended) * ratio;
+    });
+  }
+  transfers(way, order) {
+    const stages = this.stages, first = stages[0].load, last = stages[stages.length - 1].store;
+    const single = first.map((x, i) => x + last[i]);
+    const fixed = Math.min(this.s.overhead.transfer_s, mean(single)), moved = [];
+    for (let at = 0; at < order.length; at += way.batch_size)
+      moved.push(fixed + sum(order.slice(at, at + way.batch_size).map((i) => Math.max(0, single[i] - fixed))));
+    return moved;
+  }
+  workerStart(way) {
+    if (way.worker_kind !== "process") return { cpu: 0, wait: 0 };
+    const extras = this.stages.flatMap((stage) => [stage.first, stage.resources]);
+    const rounds = Math.max(1, way.workers_in_op / this.capacity);
+    return {
+      cpu: this.s.overhead.process_start_s + rounds * sum(extras.map((x) => x.cpu_s)),
+      wait: sum(extras.map((x) => x.wait_s)),
+    };
+  }
+  firstCalls(way, stages, call) {
+    if (way.worker_kind === "process" || call === "later") return { cpu: 0, wait: 0 };
+    return { cpu: sum(stages.map((x) => x[call].cpu_s)), wait: sum(stages.map((x) => x[call].wait_s)) };
+  }
+  isBatched(way) { return way.batch_size > 1 || way.workers_in_op > 1; }
+  steps(way) { return Math.ceil(this.count / way.batch_size); }
+  endsTransfer() {
+    const m = this.s.items, o = this.s.overhead;
+    return [
+      o.store_byte_s * m.input_bytes * this.count,
+      this.s.after_steps ? o.load_byte_s * m.output_bytes * this.count : 0,
+    ];
+  }
+  // advisor/model/estimators/serial.py
+  serial(way) {
+    const s = this.s, m = s.items, bare = way.launch === "execute_in_process";
+    const o = bare ? s.overhead.execute_in_process : s.overhead.in_process;
+    const stages = this.isBatched(way) ? 1 : this.stages.length, steps = this.steps(way);
+    const step = o.step_s + o.step_growth_s * steps * stages;
+    let coordinate = step * (steps * stages + s.before_steps + 1 + s.after_steps) + o.fan_out_output_s * steps;
+    if (s.after_steps) coordinate += o.collect_input_s * steps;
+    let moved = 0;
+    if (!bare) {
+      moved = sum(this.endsTransfer());
+      if (this.isBatched(way)) moved += sum(this.transfers(way, this.order));
+      else moved += sum(this.order.map((i) => sum(this.stages.map((x) => x.load[i] + x.store[i]))));
+    }
+    const first = this.firstCalls(way, this.stages, "first"), started = this.workerStart(way);
+    const items = Math.min(way.workers_in_op, way.batch_size) > 1
+      ? sum(this.batches(way, this.count)) : sum(this.order.map((i) => this.wall[i]));
+    const own = this.fanOut + m.upstream_s + m.collect_s + first.cpu + first.wait
+      + sum(this.stages.map((x) => x.resources.cpu_s + x.resources.wait_s));
+    const launch = o.start_s + o.end_s + steps * (started.cpu + started.wait);
+    return { seconds: own + items + launch + moved + coordinate, before: launch + this.fanOut + m.upstream_s, items };
+  }
+  // advisor/model/estimators/multiprocess.py
+  isWarm(way) { return way.start_method === "forkserver" && way.preload_modules.length > 0; }
+  overheadOf(way) {
+    const key = way.start_method === "forkserver" ? (this.isWarm(way) ? "warm_forkserver" : "forkserver") : "spawn";
+    const price = this.s.overhead.multiprocess[key];
+    if (!this.isWarm(way)) return price;
+    const wall = (x) => x.cpu_s + x.wait_s;
+    const imported = sum(this.stages.map((x) => wall(x.first) - Math.min(wall(x.first), wall(x.preloaded))));
+    return { ...price, server_start_s: price.server_start_s + imported };
+  }
+  step(wall, cpu, load, store, stages, first) {
+    const threads = wall > 0 ? Math.max(1, cpu / wall) : 1;
+    return {
+      cpu, wait: Math.max(0, wall - cpu / threads), threads, load, store,
+      first: first.cpu, firstWait: first.wait, outputs: 0, inputs: 0,
+      resources: sum(stages.map((x) => x.resources.cpu_s)),
+      resourcesWait: sum(stages.map((x) => x.resources.wait_s)),
+    };
+  }
+  mapped(way, order) {
+    const call = this.isWarm(way) ? "preloaded" : "first";
+    if (!this.isBatched(way)) {
+      const chains = new Map();
+      for (const i of order) if (!chains.has(i)) chains.set(i, this.stages.map((x) =>
+        this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call))));
+      return order.map((i) => chains.get(i));
+    }
+    const started = this.workerStart(way), extra = this.firstCalls(way, this.stages, call);
+    const first = { cpu: started.cpu + extra.cpu, wait: started.wait + extra.wait };
+    const walls = this.batches(way, order.length), moved = this.transfers(way, order);
+    return walls.map((wall, n) => {
+      const batch = order.slice(n * way.batch_size, (n + 1) * way.batch_size);
+      const half = moved[n] / 2;
+      return [this.step(wall, sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first)];
+    });
+  }
+  timeline(way, steps, drawn = false) {
+    const s = this.s, m = s.items, order = this.order.slice(0, steps * way.batch_size);
+    const mapped = this.mapped(way, order), share = order.length / this.count;
+    const [stored, loaded] = this.endsTransfer();
+    const plain = (cpu, changes = {}) => ({
+      cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
+      resourcesWait: 0, outputs: 0, inputs: 0, ...changes,
+    });
+    const upstream = plain(m.upstream_s / Math.max(1, s.before_steps));
+    const before = [...new Array(s.before_steps).fill(upstream),
+      plain(this.fanOut * share, { store: share * stored, outputs: mapped.length })];
+    const after = s.after_steps
+      ? [plain(m.collect_s * share, { load: share * loaded, inputs: mapped.length }),
+        ...new Array(s.after_steps - 1).fill(plain(0))] : [];
+    const alone = this.outside(way.workers_in_op);
+    const run = new MultiprocessRun(
+      this.overheadOf(way),
+      { before, mapped, after, depthFirst: s.depth_first || way.depth_first, total: this.steps(way) },
+      this.capacity, way.max_concurrent, (working) => this.outside(way.workers_in_op * working) / alone, drawn,
+    );
+    return { seconds: run.run(), bars: run.bars };
+  }
+  multiprocess(way) {
+    const steps = this.steps(way);
+    if (steps <= 2 * MANY_STEPS) return this.timeline(way, steps).seconds;
+    const few = this.timeline(way, FEW_STEPS).seconds, many = this.timeline(way, MANY_STEPS).seconds;
+    return many + ((many - few) / (MANY_STEPS - FEW_STEPS)) * (steps - MANY_STEPS);
+  }
+  // Seconds of one way, and the memory that it needs.
+  estimate(way) {
+    const alone = way.executor === "multiprocess" ? this.multiprocess(way) : this.serial(way).seconds;
+    const start = way.launch === "cli" ? this.s.overhead.cli_start_s || 0 : 0;
+    return (alone + this.firstTouch(way)) * (way.correction ?? 1) + start;
+  }
+  // advisor/model/first_touch.py, memory.py
+  firstTouch(way) {
+    const m = this.s.items;
+    if (!m.first_touch_byte_s) return 0;
+    const calls = way.worker_kind === "thread" ? { ...way, workers_in_op: 1, worker_kind: null } : way;
+    const called = this.peak(calls, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
+    const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
+    const stored = way.launch === "execute_in_process" ? 0 : this.count * (m.input_bytes + between + m.output_bytes);
+    return m.first_touch_byte_s * (Math.max(0, this.peak(way) - called) + stored);
+  }
+  peak(way, m = this.s.items) {
+    const base = this.s.base_rss_bytes, whole = Math.max(m.base_rss_bytes, base, 1);
+    const forked = Math.min(m.forked_rss_bytes || whole, whole), batch = Math.min(way.batch_size, this.count);
+    const workers = Math.min(way.workers_in_op, batch);
+    const call = Math.max(0, m.peak_rss_bytes - m.input_bytes - m.output_bytes);
+    const working = way.worker_kind === "process"
+      ? whole + workers * (forked + m.input_bytes + m.output_bytes + call) : workers * call;
+    if (way.launch === "execute_in_process") {
+      const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
+      return whole + this.count * (m.input_bytes + between + m.output_bytes) + working;
+    }
+    const fanning = ((this.isBatched(way) ? this.count : 1) + batch) * m.input_bytes;
+    const collecting = this.s.after_steps ? (this.count + batch) * m.output_bytes : 0;
+    const ends = Math.max(fanning, collecting);
+    const step = Math.max(batch * (m.input_bytes + m.output_bytes) + working,
+      batch * (m.input_bytes + 2 * m.output_bytes), 2 * batch * m.input_bytes);
+    if (way.executor === "in_process") return whole + Math.max(ends, step);
+    const steps = Math.min(way.max_concurrent, this.steps(way));
+    const warm = this.isWarm(way), child = warm ? forked : whole;
+    return Math.max(base, 1) + (warm ? whole : 0) + Math.max(child + ends, steps * (child + step));
+  }
+  fits(way) { return this.peak(way) <= this.memory * (1 - this.s.memory_headroom); }
+}
+
+if (typeof module !== "undefined") module.exports = { Model };
