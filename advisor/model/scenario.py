@@ -60,9 +60,11 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
 
 
 def is_ported(candidate: Candidate, setting: Setting) -> bool:
-    """Whether the page can predict the candidate anew: it knows neither pools nor tag limits."""
+    """Whether the page can predict the candidate anew: no pools, tag limits, or branches."""
     limited = setting.pool_limits or setting.tag_limits.steps
+    branching = any(stage.taken is not None for stage in setting.items.stages)
     kept = candidate.op_threads is None and candidate.executor in {"in_process", "multiprocess"}
+    kept = kept and not branching
     return kept and not (limited and candidate.executor == "multiprocess")
 
 
@@ -74,6 +76,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
         "store": stage.store_s,
     }
     return {
+        "io_wait_share": stage.io_wait_share,
         **{name: values.tolist() for name, values in columns.items()},
         **{name: asdict(getattr(stage, name)) for name in ("first", "preloaded", "resources")},
     }

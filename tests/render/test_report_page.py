@@ -7,7 +7,10 @@ import shutil
 from dataclasses import replace
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
+from click.testing import CliRunner
 from factories import make_saved_profile
+from playwright.sync_api import expect, sync_playwright
 
 from advisor import store
 from advisor.cli import cli
@@ -25,8 +28,6 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this ma
 
 @pytest.fixture(scope="module")
 def browser():
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
@@ -35,8 +36,6 @@ def browser():
 
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
-    from click.testing import CliRunner
-
     folder = tmp_path_factory.mktemp("report")
     first = store.write(make_saved_profile(), folder / "profiles")
     other = make_saved_profile()
@@ -84,8 +83,6 @@ def test_it_is_small_and_loads_nothing(page_file):
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_message_no_fault_of_access_no_sideways_scrolling(opened, width, scheme):
-    from axe_playwright_python.sync_playwright import Axe
-
     page, messages = opened(viewport={"width": width, "height": 900}, color_scheme=scheme)
     assert messages == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -104,7 +101,7 @@ def test_the_sliders_move_the_figures_to_the_models(opened):
     page.locator("#slider-items").evaluate(
         "(slider) => { slider.value = 900; slider.dispatchEvent(new Event('input')); }"
     )
-    page.wait_for_function("document.body.dataset.drawn > 1")
+    expect(page.locator("body")).not_to_have_attribute("data-drawn", "1")
     assert page.locator("#timeline").inner_html() != before
     assert "items=" in page.evaluate("location.hash")
     page.click("#as-measured")
@@ -115,7 +112,7 @@ def test_the_sliders_move_the_figures_to_the_models(opened):
 def test_the_config_at_the_sliders_is_copied(opened):
     page, _ = opened(permissions=["clipboard-read", "clipboard-write"])
     page.locator("#copy-config button").click()
-    page.wait_for_function("document.querySelector('#copy-config button').textContent === 'Copied'")
+    expect(page.locator("#copy-config button")).to_have_text("Copied")
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.locator("#config").inner_text()
     assert copied.startswith("execution:")
@@ -134,7 +131,7 @@ def test_two_profiles_are_compared_and_hostile_names_stay_text(opened):
     page, messages = opened("two.html")
     assert page.locator("#comparison thead button").count() == 2
     page.locator("#comparison thead button").nth(1).click()
-    page.wait_for_function("document.getElementById('target').textContent === '</script>x'")
+    expect(page.locator("#target")).to_have_text("</script>x")
     assert messages == []
 
 

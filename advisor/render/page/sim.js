@@ -155,21 +155,23 @@ class MultiprocessRun {
   }
   pieces(work) {
     const o = this.o;
-    const prepare = o.prepare_s + o.plan_item_s * this.total + work.resources;
-    const load = o.load_s + work.load + o.collect_input_s * Math.max(0, work.inputs - 1);
     const piece = (cpu, phase, messages = 0, wait = 0, threads = 1) =>
       ({ cpu, phase, messages, wait, threads });
-    const outputs = Array.from({ length: Math.max(0, work.outputs - 1) },
-      () => piece(o.fan_out_output_s, "store", 2));
+    const own = (seconds, phase, messages, moved = 0, wait = 0) => piece(
+      seconds * (1 - o.wait_share) + moved * (1 - work.ioWait), phase, messages,
+      wait + seconds * o.wait_share + moved * work.ioWait);
+    const prepared = own(o.prepare_s, "start", 4, 0, work.resourcesWait);
+    prepared.cpu += o.plan_item_s * this.total + work.resources;
+    const load = o.load_s + o.collect_input_s * Math.max(0, work.inputs - 1);
     return [
-      piece(o.boot_s, "start", 1),
-      piece(prepare, "start", 4, work.resourcesWait),
-      piece(load, "store", 2 * Math.max(1, work.inputs)),
+      own(o.boot_s, "start", 1),
+      prepared,
+      own(load, "store", 2 * Math.max(1, work.inputs), work.load),
       piece(work.first, "work", 0, work.firstWait),
       piece(work.cpu, "work", 0, work.wait, work.threads),
-      ...outputs,
-      piece(o.finish_s + work.store, "store", 4),
-      piece(o.exit_s, "exit"),
+      ...Array.from({ length: Math.max(0, work.outputs - 1) }, () => own(o.fan_out_output_s, "store", 2)),
+      own(o.finish_s, "store", 4, work.store),
+      own(o.exit_s, "exit", 0),
     ];
   }
   nextPiece(child) {
@@ -207,13 +209,13 @@ class MultiprocessRun {
     this.debt += cpu;
     if (this.debt >= SMALLEST_S) {
       this.parentCpu += this.debt;
-      this.waitFor(this.debt);
+      this.block(this.debt);
       this.debt = 0;
     }
   }
-  waitFor(cpu) {
+  block(cpu, wait = 0) {
     let done = false;
-    this.sharing.compute(cpu, 1, () => { done = true; });
+    this.sharing.compute(cpu, 1, () => this.sharing.wait(wait, () => { done = true; }));
     while (!done) this.sharing.happen();
   }
   makeRunnable(item, stage, stages) {
@@ -239,10 +241,15 @@ class MultiprocessRun {
     }
   }
   visit(child) {
-    if (child.state === 0) { child.state = 1; this.spend(this.turn); return false; }
+    if (child.state === 0) {
+      child.state = 1;
+      this.spend(this.turn);
+      if (this.o.parent_wait_s > 0) this.block(0, this.o.parent_wait_s);
+      return false;
+    }
     if (child.state === 1) {
       child.state = 2;
-      if (!this.serverStarted) { this.serverStarted = true; this.waitFor(this.o.server_start_s); }
+      if (!this.serverStarted) { this.serverStarted = true; this.block(this.o.server_start_s); }
       const work = this.workOf(child.item, child.stage);
       if (!this.piecesOf.has(work)) this.piecesOf.set(work, this.pieces(work));
       child.pieces = this.piecesOf.get(work);
@@ -298,9 +305,11 @@ class Model {
     this.count = items ?? m.count;
     this.cores = cores ?? s.cores;
     this.memory = memory_bytes ?? s.memory_bytes;
-    this.stages = m.stages.map((stage) => ({
-      ...stage, wall: stage.wall.map((x) => x * scale), cpu: stage.cpu.map((x) => x * scale),
-    }));
+    const busy = s.cpu_scaling.filter((x) => x.workers > 1 && x.workers <= this.cores);
+    const widest = busy.reduce((best, x) => (best && best.workers >= x.workers ? best : x), null);
+    this.capacity = Math.max(1, widest
+      ? Math.max(1, this.cores / Math.max(1, widest.slowdown)) : this.cores);
+    this.stages = m.stages.map((stage) => this.onCores(stage, scale));
     const totals = (name) => m.stages[0].wall.map((_, i) => sum(this.stages.map((x) => x[name][i])));
     this.wall = totals("wall");
     this.cpu = totals("cpu");
@@ -308,10 +317,13 @@ class Model {
     this.order = this.orderOf(this.count);
     this.alone = s.contention.alone_s * scale;
     this.aloneCpu = s.contention.cpu_s * scale;
-    const busy = s.cpu_scaling.filter((x) => x.workers > 1 && x.workers <= this.cores);
-    const widest = busy.reduce((best, x) => (best && best.workers >= x.workers ? best : x), null);
-    this.capacity = widest
-      ? Math.max(1, this.cores / Math.max(1, widest.slowdown)) : this.cores;
+  }
+  // advisor/model/other_cores.py, from one core on: an item's own threads have fewer cores.
+  onCores(stage, scale) {
+    const threads = stage.wall.map((wall, i) => Math.max(1, stage.cpu[i] / Math.max(wall, 1e-12)));
+    const wall = stage.wall.map((x, i) => scale
+      * (Math.max(0, x - stage.cpu[i] / threads[i]) + stage.cpu[i] / Math.min(threads[i], this.capacity)));
+    return { ...stage, wall, cpu: stage.cpu.map((x) => x * scale) };
   }
   orderOf(length) {
     const m = this.s.items;
@@ -434,6 +446,7 @@ class Model {
     return {
       cpu, wait: Math.max(0, wall - cpu / threads), threads, load, store,
       first: first.cpu, firstWait: first.wait, outputs: 0, inputs: 0,
+      ioWait: Math.max(...stages.map((x) => x.io_wait_share)),
       resources: sum(stages.map((x) => x.resources.cpu_s)),
       resourcesWait: sum(stages.map((x) => x.resources.wait_s)),
     };
@@ -461,7 +474,7 @@ class Model {
     const [stored, loaded] = this.endsTransfer();
     const plain = (cpu, changes = {}) => ({
       cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
-      resourcesWait: 0, outputs: 0, inputs: 0, ...changes,
+      resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, ...changes,
     });
     const upstream = plain(m.upstream_s / Math.max(1, s.before_steps));
     const before = [...new Array(s.before_steps).fill(upstream),
