@@ -8,13 +8,15 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, TypeVar
 
 from advisor.domain.advice import Change, Environment, Objective
+from advisor.domain.cluster import DESCRIBED, Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.nearest import nearest
 from advisor.domain.options import MEMORY_HEADROOM
 
+T = TypeVar("T")
 FailOn = Literal["error", "warning", "note"]
 
 _TABLE = "tool.dynadvise"
@@ -40,6 +42,7 @@ class Settings:
         inputs: Target to file (relative to pyproject.toml) or ``module:callable``.
         items: Items in production, by target; the key ``*`` holds for all others.
         hosts: Described machines by name.
+        clusters: Described clusters by name.
         fail_on: The least severity that fails the gate.
         max_regression: Largest accepted slowdown, as a fraction.
         max_regret: Largest accepted expected regret of the committed configuration, likewise.
@@ -66,6 +69,7 @@ class Settings:
     objective: Objective | None = None
     change: Change | None = None
     environment: Environment | None = None
+    clusters: Mapping[str, Cluster] = field(default_factory=dict)
 
     def inputs_of(self, target: str) -> str | None:
         """The sample inputs of a target, a file's path made absolute; None where not set."""
@@ -85,14 +89,27 @@ class Settings:
         Raises:
             ConfigurationError: There is none of that name.
         """
-        if name in self.hosts:
-            return self.hosts[name]
-        known = ", ".join(self.hosts) or "none"
+        return self._described(
+            "host", self.hosts, name, f'[{_TABLE}.hosts] {name} = {{cores = 8, memory = "32GiB"}}'
+        )
+
+    def cluster(self, name: str) -> Cluster:
+        """The described cluster ``name``.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
+        example = f'[{_TABLE}.clusters.{name}] executor = "k8s", quota = {{cpu = 32}}, start = "8s"'
+        return self._described("cluster", self.clusters, name, example)
+
+    def _described(self, kind: str, table: Mapping[str, T], name: str, example: str) -> T:
+        if name in table:
+            return table[name]
         raise ConfigurationError(
-            f"There is no host {name!r} in [{_TABLE}.hosts]; known: {known}.",
+            f"There is no {kind} {name!r} in [{_TABLE}.{kind}s]; known: "
+            f"{', '.join(table) or 'none'}.",
             where=str(self.path) if self.path else None,
-            hint=_nearest(name, self.hosts)
-            or f'Describe it: [{_TABLE}.hosts] {name} = {{cores = 8, memory = "32GiB"}}',
+            hint=_nearest(name, table) or f"Describe it: {example}",
         )
 
 
@@ -174,6 +191,7 @@ class _Reader:
             "inputs": ("inputs", self._inputs),
             "items": ("items", self._items),
             "hosts": ("hosts", self._hosts),
+            "clusters": ("clusters", self._clusters),
             "fail-on": ("fail_on", self._one_of("error", "warning", "note")),
             "max-regression": ("max_regression", self._fraction),
             "max-regret": ("max_regret", self._fraction),
@@ -294,6 +312,64 @@ class _Reader:
         memory_bytes = self._memory(facts["memory"]) if "memory" in facts else None
         counted = self._count("cpu-count", facts["cpu-count"]) if "cpu-count" in facts else None
         return DescribedHost(cores, memory_bytes, counted)
+
+    def _clusters(self, key: str, value: Any) -> Mapping[str, Cluster]:
+        if not isinstance(value, dict):
+            self._expected(key, value, "a table, name to a table of the cluster")
+        return {name: self._cluster(name, facts) for name, facts in value.items()}
+
+    def _cluster(self, name: str, facts: Any) -> Cluster:
+        """One cluster; each of its figures is the user's."""
+        if not isinstance(facts, dict) or "executor" not in facts:
+            self._expected(name, facts, 'a table with executor = "k8s", ...')
+        readers: dict[str, tuple[str, Callable[[str, Any], Any]]] = {
+            "executor": (
+                "executor",
+                self._one_of(*DESCRIBED),
+            ),
+            "start": ("start_s", self._duration),
+            "launch": ("launch_s", self._duration),
+            "poll": ("poll_s", self._duration),
+            "run-start": ("run_start_s", self._duration),
+            "slots": ("slots", self._count),
+            "db-connections": ("db_connections", self._count),
+            "runs-at-once": ("runs_at_once", self._count),
+        }
+        nested: dict[str, dict[str, tuple[str, Callable[[str, Any], Any]]]] = {
+            "quota": {
+                "cpu": ("cpu", self._positive),
+                "memory": ("memory_bytes", self._size),
+                "pods": ("pods", self._count),
+            },
+            "run-pod": {
+                "cpu": ("run_pod_cpu", self._positive),
+                "memory": ("run_pod_memory_bytes", self._size),
+            },
+            "step-pod": {
+                "cpu-limit": ("step_cpu", self._positive),
+                "max-memory": ("step_memory_bytes", self._size),
+            },
+        }
+        place = f"[{_TABLE}.clusters.{name}"
+        self._only_known(facts, (*readers, *nested), f"{place}]")
+        values = {own: read(k, facts[k]) for k, (own, read) in readers.items() if k in facts}
+        for part, inner in nested.items():
+            table = facts.get(part, {})
+            if not isinstance(table, dict):
+                self._expected(part, table, f"a table with {', '.join(inner)}")
+            self._only_known(table, inner, f"{place}.{part}]")
+            values |= {own: read(k, table[k]) for k, (own, read) in inner.items() if k in table}
+        return Cluster(name=name, sources=dict.fromkeys(values, "yours"), **values)
+
+    def _size(self, _key: str, value: Any) -> int:
+        return self._memory(value)
+
+    def _duration(self, key: str, value: Any) -> float:
+        matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(ms|s|m|min)?\s*", str(value))
+        if isinstance(value, bool) or matched is None:
+            self._expected(key, value, 'a duration such as "8s", "500ms" or "2m"')
+        scale = {"ms": 0.001, "m": 60.0, "min": 60.0}.get(matched[2] or "s", 1.0)
+        return float(matched[1]) * scale
 
     def _memory(self, value: Any) -> int:
         try:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from advisor.api.cluster_advice import caution, refuse_other_executor, with_start_times
 from advisor.api.emitting import snippets_of
 from advisor.domain.advice import (
     Advice,
@@ -19,7 +20,6 @@ from advisor.domain.advice import (
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import target_name, target_words
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.exclusions import exclusions
@@ -66,6 +66,7 @@ def _obstacles(description: WorkloadDescription) -> Obstacles:
 
 def _predictor(measured: Measured, options: AdviseOptions) -> tuple[Predictor, WaysToRun]:
     """What predicts for the options, and the ways that it may choose from."""
+    refuse_other_executor(measured.description.executor, options.cluster)
     setting = setting_of(measured, options)
     ways = ways_to_run(measured, options, setting, _obstacles(measured.description))
     return Predictor(with_own_ways(setting, measured, ways)), ways
@@ -98,9 +99,11 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     )
 
 
-def _cautions(summary: WorkloadSummary, description: WorkloadDescription) -> tuple[str, ...]:
-    own = unmodelled(description.executor)
-    cautions = (own,) if own else ()
+def _cautions(
+    summary: WorkloadSummary, measured: Measured, options: AdviseOptions
+) -> tuple[str, ...]:
+    elsewhere = caution(measured.description.executor, options.cluster)
+    cautions = (elsewhere,) if elsewhere else ()
     if not summary.errors_logged:
         return cautions
     logged = f"{summary.errors_logged} of {summary.samples} measured items logged an error"
@@ -142,6 +145,7 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     predictor, ways = _predictor(measured, options)
     result = _in_words(_search(measured, options, predictor, ways), predictor.setting, measured)
     advice = _advice_of(result, predictor, ways, measured, options)
+    advice = with_start_times(advice, predictor.setting, measured, options)
     return replace(advice, snippets=snippets_of(measured, advice)) if snippets else advice
 
 
@@ -238,7 +242,7 @@ def _advice_of(
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        cautions=_cautions(summary, measured.description),
+        cautions=_cautions(summary, measured, options),
         own_way=ways.own,
     )
 

@@ -310,6 +310,12 @@ advise_options = grouped(
     ),
     click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
     click.option(
+        "--cluster",
+        "cluster_name",
+        metavar="NAME",
+        help="Advise for a cluster of [tool.dynadvise.clusters.NAME].",
+    ),
+    click.option(
         "--change",
         type=click.Choice(["config", "code"]),
         default=setting("change", "code"),
@@ -416,6 +422,11 @@ def for_target(state: CommandContext, advise: AdviseOptions, target: str) -> Adv
             memory_bytes=advise.memory_bytes or host.memory_bytes,
             cpu_count=advise.cpu_count or host.cpu_count,
         )
+    if advise.cluster_name:
+        cluster = settings.cluster(advise.cluster_name)
+        cores = advise.cores or cluster.run_pod_cpu
+        memory_bytes = advise.memory_bytes or cluster.run_pod_memory_bytes
+        advise = replace(advise, cluster=cluster, cores=cores, memory_bytes=memory_bytes)
     return replace(advise, items=advise.items or settings.items_of(target))
 
 

@@ -12,6 +12,7 @@ from advisor.cli import options
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate, Executor, Launch
+from advisor.domain.cluster import BY_WORKERS, DELEGATING, DESCRIBED
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import StartMethod, WorkerKind
 
@@ -55,10 +56,9 @@ class _Changes:
     ),
     click.option(
         "--executor",
-        type=click.Choice(
-            ["in_process", "multiprocess", "async", "k8s", "docker", "celery", "celery_k8s"]
-        ),
-        help="Without --as, a configuration of its own with Dagster's defaults.",
+        type=click.Choice(["in_process", "multiprocess", "async", *DESCRIBED]),
+        help="Without --as, a configuration of its own with Dagster's defaults. Those that start a "
+        "pod, container or task per step need --cluster.",
     ),
     click.option("--start-method", type=click.Choice(["spawn", "forkserver"])),
     click.option("--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."),
@@ -183,8 +183,10 @@ def _named(advice: Advice, name: str | None) -> Candidate:
 
 def _default_concurrency(saved: SavedProfile, executor: str, advise: AdviseOptions) -> int:
     """What Dagster takes where ``max_concurrent`` is not set."""
-    if executor == "async":
-        return saved.advice.workload.items  # no limit at all
+    if executor in BY_WORKERS and advise.cluster and advise.cluster.slots:
+        return advise.cluster.slots
+    if executor == "async" or executor in DELEGATING:
+        return _items(saved, advise.items)  # no limit at all
     here = saved.host.facts.cpu_count
     return advise.default_concurrent(here) if executor != "in_process" else 1
 

@@ -119,6 +119,16 @@ class BreakEven:
 
 
 @dataclass(frozen=True, slots=True)
+class StartTimeRow:
+    """The best way on a cluster where a pod takes so long to start, beside the run's own pod."""
+
+    start_s: float
+    candidate: Candidate
+    makespan_s: float
+    in_run_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadSummary:
     """The measured workload as the advice shows it (an item is its whole mapped chain).
 
@@ -197,6 +207,9 @@ class Advice:
         tie: Whether the recommendation was chosen as the simpler of a near tie.
         current: The job's own executor and config; None for a bare op, and where there is no
             model of it.
+        start_times: What is best by the start time of a pod, where that is not known.
+        start_crossing_s: The start time from which the run's own pod is as fast; None: there is
+            none within reason, or the start time is known.
         own_way: The same without a prediction, also where there is no model of it.
         default: Dagster's default (multiprocess, spawn, ``cpu_count``), for comparison.
         cautions: What must be read before the advice is followed.
@@ -234,6 +247,8 @@ class Advice:
     untried: Prediction | None = None
     own_way: Candidate | None = None
     measuring: MeasuringEnd | None = None
+    start_times: tuple[StartTimeRow, ...] = ()
+    start_crossing_s: float | None = None
 
     @property
     def runner_up(self) -> Prediction | None:

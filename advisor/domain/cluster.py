@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
 from advisor.domain.workload import ExecutorSetting
 
 UNITS = {
@@ -16,14 +19,91 @@ UNITS = {
 """By executor, what it starts for each step; ``delegating`` is one of an unknown step handler."""
 
 DELEGATING = frozenset(UNITS)
+DESCRIBED = tuple(kind for kind in UNITS if kind != "delegating")
+"""Those that a cluster can be described with."""
 
 BY_WORKERS = frozenset({"celery", "celery_k8s"})
 """Executors with no ``max_concurrent``: the slots of their workers limit the steps in parallel."""
 
+POLL_S = 1.0
+"""Sleep between two turns of the parent's loop: ``DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS``
+of Dagster's StepDelegatingExecutor, and ``TICK_SECONDS`` of dagster-celery."""
+
+START_TIMES_S = (1.0, 5.0, 15.0, 60.0)
+"""Start times of a pod to compare where none is known."""
+
+LAUNCH_S = 0.1
+"""Assumed for one call of the cluster's API, where nothing tells it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """What a cluster has and what it charges for a step, as far as it is known.
+
+    Attributes:
+        name: In ``[tool.dynadvise.clusters]``; empty where it is not described.
+        executor: One of `UNITS`.
+        cpu: CPUs that all step pods may request; under docker and celery, the cores that the host
+            has for all steps.
+        memory_bytes: Memory that they may request.
+        pods: Most of them.
+        run_pod_cpu, run_pod_memory_bytes: Of the pod in which the run's own process is.
+        step_cpu: CPU limit of a step's pod; None: as many as the run's pod has.
+        step_memory_bytes: Most memory that a step's pod may have.
+        start_s: From the launch of a step, room provided, until its Python starts: schedule,
+            pull and start.
+        launch_s: What the parent takes to launch one step, one after another.
+        poll_s: The parent's sleep between two turns.
+        run_start_s: From the launch of a run until its process begins.
+        slots: Steps that the workers of the queue can run in parallel (Celery).
+        db_connections: Most that its database allows.
+        runs_at_once: Runs in parallel that share the quota.
+        sources: By attribute, where its figure is from, in words.
+    """
+
+    name: str
+    executor: str
+    cpu: float | None = None
+    memory_bytes: int | None = None
+    pods: int | None = None
+    run_pod_cpu: float | None = None
+    run_pod_memory_bytes: int | None = None
+    step_cpu: float | None = None
+    step_memory_bytes: int | None = None
+    start_s: float | None = None
+    launch_s: float | None = None
+    poll_s: float = POLL_S
+    run_start_s: float = 0.0
+    slots: int | None = None
+    db_connections: int | None = None
+    runs_at_once: int = 1
+    sources: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def unit(self) -> str:
+        """What it starts for each step."""
+        return UNITS[self.executor]
+
+    @property
+    def shared_cores(self) -> float | None:
+        """Cores of one host that all steps share; None where each has its own."""
+        return self.cpu if self.executor in ("docker", "celery") else None
+
+    def room(self, request_cpu: float, request_bytes: int) -> int | None:
+        """Steps that fit in parallel with these requests; None: nothing known limits them."""
+        limits = [self.slots, self.pods]
+        if self.shared_cores is None and self.cpu:
+            limits.append(int(self.cpu / max(request_cpu, 1e-3)))
+        if self.memory_bytes and request_bytes:
+            limits.append(self.memory_bytes // request_bytes)
+        known = [max(1, limit // self.runs_at_once) for limit in limits if limit is not None]
+        return min(known, default=None)
+
+
 _ELSEWHERE = (
     "the times below are those of one machine, as if the steps ran in the run's own {place}; "
     "start of each {unit}, queue and quota are not modelled. "
-    "`dynadvise analyze` learns them from past runs"
+    "Describe the cluster in [tool.dynadvise.clusters.NAME] and give --cluster NAME"
 )
 
 

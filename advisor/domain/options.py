@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.domain.advice import Change, Environment, Objective
+from advisor.domain.cluster import Cluster
 
 MEMORY_HEADROOM = 0.15
 """Share of the memory that the advice leaves free: peaks are known from a few calls, and other
@@ -50,6 +51,8 @@ class AdviseOptions:
         cpu_count: What ``multiprocessing.cpu_count()`` says there, which is Dagster's default
             ``max_concurrent``; None: its cores.
         host: Name of the described machine in ``[tool.dynadvise.hosts]``, for display.
+        cluster_name: Name of the described cluster in ``[tool.dynadvise.clusters]``.
+        cluster: What is described there.
     """
 
     items: int | None = None
@@ -62,6 +65,8 @@ class AdviseOptions:
     max_connections: int | None = None
     host: str | None = None
     cpu_count: int | None = None
+    cluster_name: str | None = None
+    cluster: Cluster | None = None
 
     def default_concurrent(self, cpu_count_here: int) -> int:
         """Steps in parallel where Dagster's config sets none, on the machine asked about."""

@@ -33,6 +33,11 @@ def peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
     return parent + max(child + ends, steps * (child + step))
 
 
+def step_peak_bytes(candidate: Candidate, setting: Setting) -> int:
+    """Resident bytes of one mapped step in a process of its own, at its fullest moment."""
+    return _process_bytes(setting) + _mapped_step_bytes(candidate, setting)
+
+
 def _process_bytes(setting: Setting) -> int:
     """A process with the user's code and resources loaded."""
     return max(setting.items.base_rss_bytes, setting.machine.base_rss_bytes, 1)

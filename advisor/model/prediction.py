@@ -13,6 +13,7 @@ import numpy as np
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import NoModelError
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
@@ -30,8 +31,14 @@ class Predictor:
         self.setting = setting
         self._simulations = Simulations(setting)
         self._limited = Simulations(setting.limited) if setting.limited else self._simulations
+        # Threads in a step have the cores of its pod, not those of the run's.
+        limit = setting.cluster and setting.cluster.step_cpu
+        pod = replace(setting.machine, cores=limit) if limit else setting.machine
+        self._in_pods = Simulations(replace(setting, machine=pod)) if limit else self._simulations
 
     def _of(self, candidate: Candidate) -> Simulations:
+        if candidate.executor in DELEGATING:
+            return self._in_pods
         return self._simulations if candidate.op_threads is None else self._limited
 
     @property
@@ -57,8 +64,15 @@ class Predictor:
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
         alone = model_of(candidate).estimate(candidate, simulations)
+        if setting.cluster is not None:
+            start_s += setting.cluster.run_start_s
+        if candidate.executor in DELEGATING:
+            return alone.scaled(factor, start_s)
         speed = speed_of(setting.machine.cores)
         alone = replace(alone, core_seconds=alone.core_seconds * speed)
+        if setting.cluster is not None:  # the run's pod is held for all of it
+            held = alone.makespan_s * min(1.0, setting.machine.cores)
+            alone = replace(alone, core_seconds=max(held, alone.core_seconds))
         touch_s = first_touch_s(candidate, setting)
         return alone.with_first_touch(touch_s).scaled(factor, start_s)
 

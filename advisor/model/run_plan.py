@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
+from typing import TypeVar
 
 from advisor.domain.tag_limits import TagLimits
+
+T = TypeVar("T", bound="Timeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +90,7 @@ class Timeline:
         """CPU of all processes."""
         return self.child_cpu_s + self.parent_cpu_s
 
-    def extrapolated(self, fewer: Timeline, span: int, further: int) -> Timeline:
+    def extrapolated(self: T, fewer: T, span: int, further: int) -> T:
         """The timeline with ``further`` more steps, at the pace since one with ``span`` fewer."""
         pairs = zip(astuple(self), astuple(fewer), strict=True)
-        return Timeline(*(many + (many - few) / span * further for many, few in pairs))
+        return type(self)(*(many + (many - few) / span * further for many, few in pairs))

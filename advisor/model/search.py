@@ -17,12 +17,14 @@ from advisor.domain.advice import (
     Rejection,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import NoAdviceError
 from advisor.domain.quantities import percent, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
 from advisor.model.code_change import pays
 from advisor.model.estimate import Estimate
+from advisor.model.memory import step_peak_bytes
 from advisor.model.prediction import Predictor
 from advisor.model.pruning import scores, simulate_all
 from advisor.model.setting import Setting, pools_of, steps_at_once, tag_limits_of
@@ -108,10 +110,23 @@ def _crowding(candidate: Candidate, setting: Setting) -> str | None:
     return None
 
 
+def _pod_misfit(candidate: Candidate, setting: Setting) -> str | None:
+    """Why a step does not fit the pods of the cluster."""
+    need = step_peak_bytes(candidate, setting)
+    have = setting.cluster and setting.cluster.step_memory_bytes
+    if not have or need <= have:
+        return None
+    return f"needs {size(need)} in a step, its pod may have {size(have)}"
+
+
 def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) -> str | None:
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have, headroom = setting.machine.memory_bytes, setting.machine.memory_headroom
-    if have and estimate.peak_memory_bytes > have * (1.0 - headroom):
+    if estimate.candidate.executor in DELEGATING:
+        misfit = _pod_misfit(estimate.candidate, setting)
+        if misfit is not None:
+            return misfit
+    elif have and estimate.peak_memory_bytes > have * (1.0 - headroom):
         free = f", of which {percent(headroom)} stay free" if headroom else ""
         return f"needs {size(estimate.peak_memory_bytes)}, the host has {size(have)}{free}"
     held = _connections(estimate.candidate, setting, constraints)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import Cluster
 from advisor.domain.errors import NoModelError
 from advisor.domain.host import CpuScaling, MultiprocessOverhead, OverheadModel, overhead_key
 from advisor.domain.tag_limits import TagLimits
@@ -38,6 +39,7 @@ class Setting:
         stage_pools: Pool of each mapped op; those in ``pool_limits`` are limited.
         holding_stages: Which of them hold connections; empty where unknown.
         limited: The same with one thread per item; None where that was not measured.
+        cluster: What runs the steps of the executors that start a pod for each; None: unknown.
     """
 
     items: Items
@@ -54,6 +56,7 @@ class Setting:
     tag_limits: TagLimits = field(default_factory=TagLimits)
     holding_stages: tuple[bool, ...] = ()
     limited: Setting | None = None
+    cluster: Cluster | None = None
     limits: Limits = NOTHING_PROBED
 
     def under(self, candidate: Candidate) -> Setting:

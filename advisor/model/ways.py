@@ -18,6 +18,7 @@ from advisor.domain.workload import (
     WorkloadProfile,
 )
 from advisor.model.candidates import LOOP_CONCURRENT, WorkerChoice, all_candidates, on_event_loop
+from advisor.model.cluster_ways import cluster_candidates
 from advisor.model.own_threads import with_one_thread
 from advisor.model.setting import Setting, items_cap
 
@@ -66,6 +67,9 @@ def ways_to_run(
     candidates = _candidates(
         measured, options, setting, processes=cannot is None, loop=no_loop is None
     )
+    if cannot is None and setting.cluster is not None:
+        cap = items_cap(setting, options.max_connections, connections_held(measured.workload))
+        candidates += cluster_candidates(setting, cap)
     impossible = _ruled_out(on_event_loop(setting.items.count), no_loop)
     if cannot is not None:
         every = _candidates(measured, options, setting, processes=True, loop=False)
@@ -78,13 +82,15 @@ def ways_to_run(
     executor = _executor_there(measured, options)
     current = current_candidate(executor, preload, loop=no_loop is None)
     default: Candidate | None = default_candidate(measured, options)
-    own = current or own_candidate(executor, setting.items.count)
+    own = current or own_candidate(executor, setting)
+    if own is not None and own.executor in {way.executor for way in candidates}:
+        current = own
     if unmodelled(executor):
         default = None
     if cannot is not None or "spawn" not in measured.overhead.multiprocess:
         default = None
         current = current if current and current.executor != "multiprocess" else None
-    if measured.overhead.cli_start_s is not None:
+    if measured.overhead.cli_start_s is not None and setting.cluster is None:
         plain = (Candidate("execute_job", "in_process"), default, current)
         candidates += tuple(
             replace(way, launch="cli") for way in dict.fromkeys(plain) if way is not None
@@ -182,14 +188,14 @@ def preload_list(measured: Measured) -> tuple[str, ...]:
     return tuple(module for module in modules if module not in measured.workload.unsafe_modules)
 
 
-def own_candidate(executor: ExecutorSetting | None, items: int) -> Candidate | None:
+def own_candidate(executor: ExecutorSetting | None, setting: Setting) -> Candidate | None:
     """The job's own way under an executor that may have no model; None for all others."""
     if executor is None or executor.executor in ("in_process", "multiprocess"):
         return None
+    workers = setting.cluster and setting.cluster.slots
+    slots = executor.max_concurrent or workers or setting.items.count
     kind = executor.executor if executor.executor in get_args(Executor) else "other"
-    return Candidate(
-        "execute_job", cast("Executor", kind), max_concurrent=executor.max_concurrent or items
-    )
+    return Candidate("execute_job", cast("Executor", kind), max_concurrent=slots)
 
 
 def current_candidate(

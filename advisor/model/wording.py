@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.executor_loop import refill_lag_s
 from advisor.domain.host import HostProfile
 from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.work_kind import CPU_SHARE, kind_of
 from advisor.model.estimators import model_of
+from advisor.model.estimators.delegating import pod_sentence
 from advisor.model.setting import Setting, pools_of, tag_limits_of
 
 LAG_STEPS, SLOWED, FIRST_CALL_SHARE, FIRST_CALL_S, BLOCKS_S = 12, 1.05, 0.1, 0.02, 0.005
@@ -46,6 +48,8 @@ def reasons(
         said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
         said.extend(_pool_sentences(prediction, setting))
         said.extend(_tag_sentences(candidate, setting))
+    if candidate.executor in DELEGATING:
+        said.append(pod_sentence(candidate, setting))
     if candidate.executor == "async":
         said.append(_loop_sentence(candidate, setting, each))
     if prediction.first_result_s is not None:

@@ -57,6 +57,7 @@ def advice_document(
             Heading(Span(advice.target, code=True), level=1),
             *([Paragraph(advice.cautions, "warn")] if advice.cautions else []),
             _headline(advice, evidence),
+            *_start_times(advice),
             *_workload(advice),
             *_ways(advice, ways),
             *_reasons(advice),
@@ -109,6 +110,27 @@ def _headline(advice: Advice, evidence: bool) -> Headline:
     elif definition:
         lines.append(f"It needs a {definition}.")
     return Headline(head.what, tuple(lines), "good" if head.sure else "warn")
+
+
+def _start_times(advice: Advice) -> tuple[Block, ...]:
+    """What is best on the cluster by the start time of a pod, where that is not known."""
+    rows = tuple(
+        Row((seconds(row.start_s), row.candidate.label, seconds(row.makespan_s)))
+        for row in advice.start_times
+    )
+    if not rows:
+        return ()
+    in_run_s, crossing_s = seconds(advice.start_times[0].in_run_s), advice.start_crossing_s
+    ends = "at no start time below 10 minutes"
+    if crossing_s is not None:
+        ends = f"once a start takes {seconds(crossing_s)}" if crossing_s else "at any start time"
+    columns = (Column("a start takes"), Column("best way", left=True), Column("predicted"))
+    sentence = f"In the run's own process it takes {in_run_s}, which is faster {ends}."
+    return (
+        Heading("On the cluster, by the start time of a step (not known)"),
+        Table(columns, rows),
+        Paragraph((sentence,)),
+    )
 
 
 def _definition_change(advice: Advice) -> str:

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.executor.step_delegating import (
@@ -24,6 +26,9 @@ FIELDS = {
     "poll_s": dg.Field(float, default_value=1.0),
     "fault": dg.Field(str, is_required=False),
 }
+
+
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
 
 
 class QueueStepHandler(StepHandler):
@@ -50,7 +55,12 @@ class QueueStepHandler(StepHandler):
     def _run(self, arguments) -> None:
         with self.room:
             time.sleep(self.config["start_s"])
-            subprocess.run(arguments, check=False, stdout=subprocess.DEVNULL, env={**os.environ})
+            subprocess.run(
+                [sys.executable, "-m", *arguments],
+                env=ENVIRONMENT,
+                check=False,
+                stdout=subprocess.DEVNULL,
+            )
 
     def check_step_health(self, step_handler_context):
         return CheckStepHealthResult.healthy()

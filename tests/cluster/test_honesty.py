@@ -55,7 +55,7 @@ def test_current_never_vanishes() -> None:
         refuse_elsewhere(asked.candidate)
     with pytest.raises(DynadviseError) as refused:
         predict(saved, asked.candidate, AdviseOptions())
-    assert "analyze" in str(refused.value)
+    assert "--cluster NAME" in str(refused.value)
 
 
 @pytest.mark.parametrize("kind", ["python", "batch", "workers"])

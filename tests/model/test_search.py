@@ -363,9 +363,9 @@ def test_a_resource_that_waits_to_start_takes_no_core_from_other_steps() -> None
 
 def test_what_there_is_no_model_of_is_refused_with_what_there_is() -> None:
     setting = setting_for(profile(0.5, 0.001, 8))
-    with pytest.raises(NoModelError, match="no model of its executor") as pods:
+    with pytest.raises(NoModelError, match="no cluster with the k8s executor") as pods:
         Predictor(setting).estimate(Candidate("execute_job", "k8s"))
-    assert "Executors with a model: in_process, multiprocess, async." in pods.value.hint
+    assert "--cluster NAME" in pods.value.hint
     spawn = {"spawn": OVERHEAD.multiprocess["spawn"]}
     uncalibrated = replace(setting, overhead=replace(OVERHEAD, multiprocess=spawn))
     with pytest.raises(NoModelError, match="the host's calibration has no such method") as warm:

@@ -7,12 +7,19 @@ from collections.abc import Mapping
 from advisor.domain.candidate import Candidate, Executor
 from advisor.domain.errors import NoModelError
 from advisor.model.estimate import ExecutorModel
-from advisor.model.estimators import event_loop, multiprocess, serial
+from advisor.model.estimators import delegating, event_loop, multiprocess, serial
 
 MODELS: Mapping[Executor, ExecutorModel] = {
     "in_process": serial.MODEL,
     "multiprocess": multiprocess.MODEL,
     "async": event_loop.MODEL,
+    "k8s": delegating.MODEL,
+    "docker": delegating.MODEL,
+    "celery": delegating.MODEL,
+    "celery_k8s": delegating.MODEL,
+    "ecs": delegating.MODEL,
+    "ray": delegating.MODEL,
+    "delegating": delegating.MODEL,
 }
 
 

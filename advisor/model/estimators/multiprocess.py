@@ -113,7 +113,8 @@ def _overhead(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
     return replace(price, server_start_s=price.server_start_s + imported_s)
 
 
-def _plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunPlan:
+def run_plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunPlan:
+    """The first ``limit`` mapped steps, what comes before them, and what collects."""
     setting = simulations.setting
     items = setting.items
     order = simulations.reference[: limit * candidate.batch_size]
@@ -145,7 +146,7 @@ def _timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Tim
     if key not in simulations.timelines:
         simulations.timelines[key] = simulate(
             _overhead(candidate, setting),
-            _plan(candidate, simulations, steps),
+            run_plan(candidate, simulations, steps),
             cores=setting.capacity,
             max_concurrent=candidate.max_concurrent,
             stretch=setting.contention.among_steps(candidate.workers_in_op),

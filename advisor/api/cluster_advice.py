@@ -1,0 +1,86 @@
+"""What an advice says of the cluster that a job runs on: what is known, and from where."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from advisor.domain.advice import Advice
+from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
+from advisor.domain.errors import ConfigurationError
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+from advisor.domain.quantities import seconds, size
+from advisor.domain.trial import Trial
+from advisor.domain.workload import ExecutorSetting
+from advisor.model.candidates import allowed_in
+from advisor.model.cluster_ways import by_start_time
+from advisor.model.setting import Setting
+
+
+def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | None) -> None:
+    """Raise where a job on one kind of cluster shall be advised for another kind.
+
+    Raises:
+        ConfigurationError: The executors differ.
+    """
+    runs_on = executor.executor if executor else ""
+    if cluster is None or runs_on not in DELEGATING or runs_on in ("delegating", cluster.executor):
+        return
+    raise ConfigurationError(
+        f"The cluster {cluster.name!r} is described with the {cluster.executor} executor, the job "
+        f"runs on the {runs_on} executor.",
+        hint=f'Describe another: [tool.dynadvise.clusters.NAME] executor = "{runs_on}".',
+    )
+
+
+def caution(executor: ExecutorSetting | None, cluster: Cluster | None) -> str:
+    """The first line: what the job runs on, and which figures of it are known; or nothing."""
+    if cluster is None or cluster.start_s is None:
+        return unmodelled(executor)
+    runs_on = f"{executor.class_name}" if executor else "no executor of its own"
+
+    def source(name: str, otherwise: str = "assumed") -> str:
+        return cluster.sources.get(name, otherwise)
+
+    launch_s = LAUNCH_S if cluster.launch_s is None else cluster.launch_s
+    figures = [
+        f"a {cluster.unit} starts in {seconds(cluster.start_s)} ({source('start_s')})",
+        f"a launch takes the parent {seconds(launch_s)} ({source('launch_s')})",
+        f"the parent looks every {seconds(cluster.poll_s)} ({source('poll_s', 'the default')})",
+        "Python and your code boot as on this host (calibrated)",
+    ]
+    if cluster.cpu:
+        what = "cores for all steps" if cluster.shared_cores else "CPUs of quota"
+        figures.append(f"{cluster.cpu:g} {what}")
+    if cluster.memory_bytes:
+        figures.append(f"{size(cluster.memory_bytes)} of quota")
+    missing = "" if cluster.cpu or cluster.pods or cluster.slots else "; its quota is not known"
+    return (
+        f"For the cluster {cluster.name!r} ({cluster.executor} executor; the job has {runs_on}): "
+        f"{', '.join(figures)}{missing}."
+    )
+
+
+def with_start_times(
+    advice: Advice, setting: Setting, measured: Measured, options: AdviseOptions
+) -> Advice:
+    """The advice with what is best by the start time of a pod, where that is not known."""
+    executor = measured.description.executor
+    runs_on = options.cluster.executor if options.cluster else executor and executor.executor
+    known = options.cluster is not None and options.cluster.start_s is not None
+    if known or runs_on not in DELEGATING or "spawn" not in measured.overhead.multiprocess:
+        return advice
+    slots = executor.max_concurrent if executor else None
+    cluster = options.cluster or Cluster("", str(runs_on), pods=slots)
+    in_run = [way for way in advice.candidates if way.allowed and way.trial is Trial.TRIED]
+    rows, crossing_s = by_start_time(
+        setting,
+        cluster,
+        min(way.makespan_s.median for way in in_run or [advice.recommendation]),
+        lambda way: (
+            allowed_in(way, options.environment)
+            and (options.change == "code" or not way.needs_code)
+            and setting.limits.verdict(way).trial.considered
+        ),
+    )
+    return replace(advice, start_times=rows, start_crossing_s=crossing_s)

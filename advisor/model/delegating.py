@@ -1,0 +1,263 @@
+"""The timeline of executors that hand each step to a pod, container or task: a simulation.
+
+The parent is the loop of Dagster's ``StepDelegatingExecutor`` (k8s, docker, ECS, Ray): each turn it
+reads the events that came, launches steps one after another while fewer than ``max_concurrent``
+run, and sleeps. That of ``dagster_celery`` submits all steps that are ready to the queue, and its
+workers are the room. A step that is launched waits for room, starts, boots, loads, works and
+stores; its room is free at once, its slot when the parent sees the end.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from advisor.model.processor_sharing import ProcessorSharing
+from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.tag_slots import TagSlots
+
+AMPLE = 1e6
+"""Cores of a cluster, where steps do not share those of one host."""
+
+_Step = tuple[int, int]
+_BEFORE, _AFTER = -1, -2
+
+
+@dataclass(frozen=True, slots=True)
+class StepPrice:
+    """What a step costs beside its work, in seconds.
+
+    Attributes:
+        launch_s: The parent's, one step after another.
+        start_s: From the launch, room provided, to the start of Python.
+        boot_cpu_s: CPU of Python, Dagster, the user's code and the plan, until the op starts.
+        load_s, store_s: CPU of loading and storing tiny values.
+        fan_out_output_s, collect_input_s: CPU of each further output and input.
+        exit_s: From the last event until the room is free.
+        poll_s: The parent's sleep between two turns.
+        begin_s: From the run's start to the first launch.
+        cpu_limit: CPUs that a step may use; None: no limit.
+    """
+
+    launch_s: float
+    start_s: float
+    boot_cpu_s: float
+    load_s: float
+    store_s: float
+    fan_out_output_s: float
+    collect_input_s: float
+    exit_s: float
+    poll_s: float
+    begin_s: float
+    cpu_limit: float | None = None
+
+    def computing_s(self, cpu_s: float, threads: float = 1.0) -> float:
+        """Wall seconds of computing under the limit, nothing else on the core."""
+        limit = threads if self.cpu_limit is None else min(threads, self.cpu_limit)
+        return cpu_s / limit
+
+    @property
+    def step_s(self) -> float:
+        """One step beside its work, alone, to the poll at which its end is seen."""
+        own_s = self.computing_s(self.boot_cpu_s + self.load_s + self.store_s)
+        return self.launch_s + self.start_s + own_s + self.poll_s / 2
+
+
+@dataclass(frozen=True, slots=True)
+class PodTimeline(Timeline):
+    """A timeline with what its pods held.
+
+    Attributes:
+        pod_s: Seconds from start to end, summed over all pods.
+        pending_s: Seconds that steps waited for room, summed.
+    """
+
+    pod_s: float = 0.0
+    pending_s: float = 0.0
+
+
+class DelegatingRun:
+    """One simulated run.
+
+    Args:
+        price: What a step costs.
+        plan: The steps.
+        max_concurrent: Steps that the parent keeps launched in parallel; None: all that are ready.
+        room: Steps for which there is room in parallel; None: no limit.
+        cores: Cores of one host that all steps share; None: each step has its own.
+    """
+
+    def __init__(
+        self,
+        price: StepPrice,
+        plan: RunPlan,
+        *,
+        max_concurrent: int | None,
+        room: int | None,
+        cores: float | None = None,
+    ) -> None:
+        self.price, self.plan = price, plan
+        self.max_concurrent = max_concurrent or AMPLE
+        self.room = room or AMPLE
+        self.shares_cores = cores is not None
+        self.sharing = ProcessorSharing(cores or AMPLE)
+        self.tags = TagSlots(plan.tag_limits)
+        self.runnable: deque[_Step] = deque()
+        self.running = self.in_room = 0
+        self.pending: deque[tuple[_Step, float]] = deque()
+        self.ended: list[_Step] = []
+        # A stage that an item skips is no step.
+        self.chains = [[work for work in chain if work is not None] for chain in plan.mapped]
+        self.mapped_left = sum(map(len, self.chains))
+        self.left = self.mapped_left + len(plan.before) + len(plan.after)
+        self.work_s = self.launch_s = self.serialize_s = 0.0
+        self.pod_s = self.pending_s = self.first_result_s = 0.0
+
+    def run(self) -> PodTimeline:
+        """Simulate the whole run."""
+        self._pass(self.price.begin_s)
+        self._after_serial(0)
+        while self.left:
+            ended, self.ended = self.ended, []
+            for step in ended:
+                self._succeeded(step)
+            self._launch_all()
+            self._pass(self.price.poll_s)
+        slots = max(1, min(self.max_concurrent, self.room, len(self.plan.mapped)))
+        return PodTimeline(
+            makespan_s=self.sharing.now_s,
+            child_cpu_s=self.sharing.cpu_used_s,
+            parent_cpu_s=0.0,
+            work_s=self.work_s / slots,
+            launch_s=self.launch_s / slots,
+            serialize_s=self.serialize_s / slots,
+            first_result_s=self.first_result_s,
+            pod_s=self.pod_s,
+            pending_s=self.pending_s,
+        )
+
+    # -- the parent -------------------------------------------------------------------------
+    def _pass(self, seconds: float) -> None:
+        """Let time go by; all that goes on meanwhile happens."""
+        until_s = self.sharing.now_s + seconds
+        while self.sharing.happen(until_s):
+            pass
+
+    def _launch_all(self) -> None:
+        passed_over: list[_Step] = []
+        while self.runnable and self.running < self.max_concurrent:
+            step = self.runnable.popleft()
+            if self.tags.is_full(step):
+                passed_over.append(step)
+                continue
+            self.tags.take(step)
+            self.running += 1
+            self._pass(self.price.launch_s)
+            self.pending.append((step, self.sharing.now_s))
+            self._admit()
+        self.runnable.extendleft(reversed(passed_over))
+
+    def _succeeded(self, step: _Step) -> None:
+        """The parent has read a step's success: what depends on it may be launched."""
+        item, stage = step
+        self.left -= 1
+        self.running -= 1
+        self.tags.free(step)
+        if item == _BEFORE:
+            self._after_serial(stage + 1)
+        elif item == _AFTER:
+            self._ready(_AFTER, stage + 1, len(self.plan.after))
+        else:
+            self.mapped_left -= 1
+            if not self._ready(item, stage + 1, len(self.chains[item])):
+                self.first_result_s = self.first_result_s or self.sharing.now_s
+            if not self.mapped_left:
+                self._ready(_AFTER, 0, len(self.plan.after))
+
+    def _ready(self, item: int, stage: int, stages: int) -> bool:
+        """Add the next step of a chain; False where the chain is done."""
+        if stage >= stages:
+            return False
+        add = self.runnable.appendleft if self.plan.depth_first else self.runnable.append
+        add((item, stage))
+        return True
+
+    def _after_serial(self, stage: int) -> None:
+        if self._ready(_BEFORE, stage, len(self.plan.before)):
+            return
+        self.runnable.extend((item, 0) for item in range(len(self.plan.mapped)))
+        if not self.mapped_left:
+            self._ready(_AFTER, 0, len(self.plan.after))
+
+    # -- steps ------------------------------------------------------------------------------
+    def _admit(self) -> None:
+        """Give room to the steps that wait for it, first come first served."""
+        while self.pending and self.in_room < self.room:
+            step, since_s = self.pending.popleft()
+            self.in_room += 1
+            self.pending_s += self.sharing.now_s - since_s
+            self._begin(step)
+
+    def _work_of(self, step: _Step) -> StepWork:
+        item, stage = step
+        if item >= 0:
+            return self.chains[item][stage]
+        return self.plan.before[stage] if item == _BEFORE else self.plan.after[stage]
+
+    def _begin(self, step: _Step) -> None:
+        """Start, boot, load, work, store, exit: each stretch begins where the last one ended."""
+        price, work, begun_s = self.price, self._work_of(step), self.sharing.now_s
+        moving = 1.0 - work.io_wait_share
+        load_s = (
+            price.load_s + work.load_s * moving + price.collect_input_s * max(0, work.inputs - 1)
+        )
+        store_s = (
+            price.store_s
+            + work.store_s * moving
+            + price.fan_out_output_s * max(0, work.outputs - 1)
+        )
+        stretches = [
+            ("launch_s", price.start_s + work.resources_wait_s, 0.0, 1.0),
+            ("launch_s", 0.0, price.boot_cpu_s + work.resources_s, 1.0),
+            ("serialize_s", work.load_s * work.io_wait_share, load_s, 1.0),
+            ("work_s", work.first_wait_s, work.first_s, 1.0),
+            ("work_s", 0.0, work.cpu_s, work.threads),
+            ("work_s", work.wait_s, 0.0, 1.0),
+            ("serialize_s", work.store_s * work.io_wait_share, store_s, 1.0),
+        ]
+
+        def following(place: int) -> None:
+            if place == len(stretches):
+                self.ended.append(step)
+                self.sharing.wait(price.exit_s, lambda: self._leave(begun_s))
+                return
+            phase, wait_s, cpu_s, threads = stretches[place]
+            entered_s = self.sharing.now_s
+
+            def done() -> None:
+                setattr(self, phase, getattr(self, phase) + self.sharing.now_s - entered_s)
+                following(place + 1)
+
+            self._stretch(wait_s, cpu_s, threads, done)
+
+        following(0)
+
+    def _stretch(
+        self, wait_s: float, cpu_s: float, threads: float, done: Callable[[], None]
+    ) -> None:
+        if wait_s > 0:
+            self.sharing.wait(wait_s, lambda: self._stretch(0.0, cpu_s, threads, done))
+        elif cpu_s <= 0:
+            done()
+        elif self.shares_cores:
+            limit = self.price.cpu_limit
+            self.sharing.compute(cpu_s, threads if limit is None else min(threads, limit), done)
+        else:
+            self.sharing.cpu_used_s += cpu_s
+            self.sharing.wait(self.price.computing_s(cpu_s, threads), done)
+
+    def _leave(self, begun_s: float) -> None:
+        self.pod_s += self.sharing.now_s - begun_s
+        self.in_room -= 1
+        self._admit()

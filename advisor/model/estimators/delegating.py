@@ -1,0 +1,213 @@
+"""Executors that hand each step to a pod, container or task of a described cluster."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from advisor.domain.advice import Breakdown
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
+from advisor.domain.errors import NoModelError
+from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.quantities import seconds
+from advisor.model.batches import drawn_batch_seconds, least_work_s
+from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
+from advisor.model.estimate import Estimate, ExecutorModel
+from advisor.model.estimators.multiprocess import run_plan
+from advisor.model.items import FloatArray
+from advisor.model.memory import peak_memory_bytes, step_peak_bytes
+from advisor.model.scheduling import list_schedule
+from advisor.model.setting import Setting, stages_of, steps_at_once
+from advisor.model.simulations import Simulations
+
+FEW_STEPS, MANY_STEPS = 500, 1000
+"""Longer runs are simulated at these sizes and extrapolated."""
+
+REQUEST_STEP, LEAST_REQUEST = 0.25, 0.25
+"""CPU requests are advised in quarters of a CPU."""
+
+MEMORY_MARGIN = 1.2
+"""Memory request over the measured peak of a step."""
+
+CLI_S = 0.4
+"""CPU of `dagster api execute_step` beyond a spawned process: its command line and the serialized
+plan. 0.3 to 0.5 s on one 2-core machine, Dagster 1.13."""
+
+
+def cluster_of(candidate: Candidate, setting: Setting) -> Cluster:
+    """The cluster that a candidate's steps run on, with a known start time.
+
+    Raises:
+        NoModelError: None is described for its executor, or its start time is not known.
+    """
+    cluster = setting.cluster
+    executor = candidate.executor
+    if cluster is None or cluster.executor != executor:
+        raise NoModelError(
+            f"There is no prediction of '{candidate.label}': no cluster with the {executor} "
+            "executor is described.",
+            hint=f'Describe it, [tool.dynadvise.clusters.NAME] executor = "{executor}", and give '
+            "--cluster NAME.",
+        )
+    if cluster.start_s is None:
+        raise NoModelError(
+            f"There is no prediction of '{candidate.label}': how long a {cluster.unit} takes to "
+            "start is not known.",
+            hint=f'Set start = "8s" in [tool.dynadvise.clusters.{cluster.name}], or learn it: '
+            "dynadvise analyze --pods pods.json.",
+        )
+    return cluster
+
+
+def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
+    """What a step costs there: the cluster's part, and this host's CPU seconds for the rest.
+
+    Raises:
+        NoModelError: As `cluster_of`, or this host's spawn is not calibrated.
+    """
+    cluster, host = cluster_of(candidate, setting), _calibrated(candidate, setting)
+    in_worker = candidate.executor == "celery"  # forked from one that has imported everything
+    boot_s = host.prepare_s + host.plan_item_s * candidate.steps(setting.items.count)
+    return StepPrice(
+        launch_s=LAUNCH_S if cluster.launch_s is None else cluster.launch_s,
+        start_s=cluster.start_s or 0.0,
+        boot_cpu_s=boot_s + (0.0 if in_worker else host.boot_s + CLI_S),
+        load_s=host.load_s,
+        store_s=host.finish_s,
+        fan_out_output_s=host.fan_out_output_s,
+        collect_input_s=host.collect_input_s,
+        exit_s=0.0 if in_worker else host.exit_s,
+        poll_s=cluster.poll_s,
+        begin_s=host.start_s,
+        cpu_limit=cluster.step_cpu,
+    )
+
+
+def _calibrated(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
+    methods = setting.overhead.multiprocess
+    warm = methods.get("warm_forkserver") if candidate.executor == "celery" else None
+    host = warm or methods.get("spawn")
+    if host is None:
+        raise NoModelError(
+            f"There is no prediction of '{candidate.label}': this host's calibration has no "
+            "spawned process, which tells how long Python and your code take to boot.",
+            hint="`dynadvise calibrate` measures it.",
+        )
+    return host
+
+
+def request_cpu(candidate: Candidate, setting: Setting) -> float:
+    """CPUs to request for a step: its mean use from boot to end, in quarters."""
+    price, items = step_price(candidate, setting), setting.items
+    batch = candidate.batch_size / max(1, candidate.workers_in_op)
+    cpu_s = price.boot_cpu_s + candidate.batch_size * float(items.cpu_s.mean())
+    wall_s = price.computing_s(price.boot_cpu_s) + batch * float(items.wall_s.mean())
+    use = cpu_s / max(wall_s, 1e-6)
+    quarters = math.ceil(use / REQUEST_STEP - 0.1)  # a tenth of a step is no reason for more
+    request = max(LEAST_REQUEST, quarters * REQUEST_STEP)
+    return request if price.cpu_limit is None else min(request, price.cpu_limit)
+
+
+def room_of(candidate: Candidate, setting: Setting) -> int | None:
+    """Steps of the candidate for which the cluster has room in parallel; None: no limit known."""
+    request_bytes = int(MEMORY_MARGIN * step_peak_bytes(candidate, setting))
+    return cluster_of(candidate, setting).room(request_cpu(candidate, setting), request_bytes)
+
+
+def _simulated(candidate: Candidate, simulations: Simulations, steps: int) -> PodTimeline:
+    setting = simulations.setting
+    cluster = cluster_of(candidate, setting)
+    by_workers = candidate.executor in BY_WORKERS
+    run = DelegatingRun(
+        step_price(candidate, setting),
+        run_plan(candidate, simulations, steps),
+        max_concurrent=None if by_workers else candidate.max_concurrent,
+        room=candidate.max_concurrent if by_workers else room_of(candidate, setting),
+        cores=cluster.shared_cores,
+    )
+    return run.run()
+
+
+def _timeline(candidate: Candidate, simulations: Simulations) -> PodTimeline:
+    steps = candidate.steps(simulations.setting.items.count)
+    if steps <= 2 * MANY_STEPS:
+        return _simulated(candidate, simulations, steps)
+    few = _simulated(candidate, simulations, FEW_STEPS)
+    many = _simulated(candidate, simulations, MANY_STEPS)
+    return many.extrapolated(few, MANY_STEPS - FEW_STEPS, steps - MANY_STEPS)
+
+
+def _draws_s(candidate: Candidate, simulations: Simulations, makespan_s: float) -> FloatArray:
+    setting = simulations.setting
+    step_s = step_price(candidate, setting).step_s * stages_of(candidate, setting)
+    length = simulations.drawn.shape[1]
+    slots = max(1, min(_in_parallel(candidate, setting), length))
+
+    def seconds(order: np.ndarray) -> FloatArray:
+        walls_s = setting.items.wall_s[order]
+        if candidate.is_batched:
+            walls_s = drawn_batch_seconds(candidate, setting, order)
+        return list_schedule(walls_s + step_s, slots)
+
+    return simulations.draws_s(makespan_s, seconds)
+
+
+def _in_parallel(candidate: Candidate, setting: Setting) -> int:
+    room = None if candidate.executor in BY_WORKERS else room_of(candidate, setting)
+    slots = steps_at_once(candidate, setting)
+    return slots if room is None else min(slots, room)
+
+
+def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
+    """A candidate's estimate; its cost is what its pods request, for as long as they are held.
+
+    Raises:
+        NoModelError: As `step_price`.
+    """
+    setting = simulations.setting
+    timeline = _timeline(candidate, simulations)
+    makespan_s = timeline.makespan_s
+    parts_s = (timeline.work_s, timeline.launch_s, timeline.serialize_s)
+    scale = min(1.0, makespan_s / max(sum(parts_s), 1e-9))
+    work_s, launch_s, serialize_s = (part_s * scale for part_s in parts_s)
+    idle_s = max(0.0, makespan_s - work_s - launch_s - serialize_s)
+    run_pod_s = makespan_s * min(1.0, setting.machine.cores)
+    return Estimate(
+        candidate,
+        makespan_s,
+        _draws_s(candidate, simulations, makespan_s),
+        Breakdown(work_s, launch_s, serialize_s, idle_s, 0.0),
+        timeline.pod_s * request_cpu(candidate, setting) + run_pod_s,
+        peak_memory_bytes(candidate, setting),
+    )
+
+
+def pod_sentence(candidate: Candidate, setting: Setting) -> str:
+    """Where the seconds of a step go beside its work, and what limits how many run."""
+    price, cluster = step_price(candidate, setting), cluster_of(candidate, setting)
+    limit = "" if price.cpu_limit is None else f" under a limit of {price.cpu_limit:g} CPU"
+    boot_s = seconds(price.computing_s(price.boot_cpu_s))
+    room = room_of(candidate, setting)
+    short = room is not None and room < candidate.max_concurrent
+    return (
+        f"a {cluster.unit} starts in {seconds(price.start_s)} "
+        f"({cluster.sources.get('start_s', 'assumed')}), Python and your code boot in "
+        f"{boot_s}{limit}, and its end is seen up to {seconds(price.poll_s)} later"
+        + (f"; there is room for {room} in parallel, the others are pending" if short else "")
+    )
+
+
+def _least_s(candidate: Candidate, setting: Setting) -> float:
+    price = step_price(candidate, setting)
+    steps = candidate.steps(setting.items.count)
+    slots = min(_in_parallel(candidate, setting), steps)
+    plain = 1 + setting.before_steps + setting.after_steps
+    alone_s = price.start_s + price.computing_s(price.boot_cpu_s)
+    return plain * alone_s + (steps * alone_s + least_work_s(candidate, setting)) / slots
+
+
+MODEL = ExecutorModel(
+    estimate, _least_s, lambda candidate, setting: step_price(candidate, setting).step_s
+)

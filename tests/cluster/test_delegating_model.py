@@ -1,0 +1,176 @@
+"""The timeline of a pod per step, against arithmetic and against Dagster's own loop."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from dagster import DagsterInstance, execute_job, reconstructable
+from factories import make_description, make_saved_profile
+from standin_jobs import queue_job
+
+from advisor.api.recommend import predict, recommend
+from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.dagster_bridge.recorded_instance import open_instance_read_only
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import Cluster
+from advisor.domain.errors import ConfigurationError
+from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import ExecutorSetting
+from advisor.model.delegating import DelegatingRun, StepPrice
+from advisor.model.run_plan import RunPlan, StepWork
+from advisor.model.run_statistics import mapped_steps
+from advisor.settings import load
+
+NOTHING = StepPrice(0, 0, 0, 0, 0, 0, 0, 0, poll_s=1.0, begin_s=0)
+PROD = Cluster("prod", "k8s", cpu=8, step_cpu=1.0, start_s=8.0)
+ON_K8S = ExecutorSetting("k8s", "k8s_job_executor", max_concurrent=16, effective_max_concurrent=16)
+PODS = Candidate("execute_job", "k8s", max_concurrent=16)
+
+
+def makespan(items, price=NOTHING, *, stages=1, cpu_s=0.0, **limits):
+    step = StepWork(cpu_s, wait_s=0.0 if cpu_s else 2.0)
+    plan = RunPlan((), [[step] * stages] * items, ())
+    return DelegatingRun(price, plan, **{"max_concurrent": None, "room": None, **limits}).run()
+
+
+def test_launches_are_serial_and_an_end_is_seen_at_the_next_poll() -> None:
+    price = replace(NOTHING, launch_s=0.5, start_s=3.0, poll_s=1.0)
+    # The fourth step is launched at 2.0 and ends at 7.0: polls are at 3, 4, ... and one sleep ends.
+    assert makespan(4, price).makespan_s == pytest.approx(8.0)
+
+
+def test_a_slot_stays_taken_until_the_poll_and_room_does_not() -> None:
+    assert makespan(8, max_concurrent=2, room=None).makespan_s == pytest.approx(9.0)
+    slow_poll = replace(NOTHING, poll_s=5.0)
+    slots = makespan(8, slow_poll, max_concurrent=2)
+    room = makespan(8, slow_poll, room=2)
+    assert slots.makespan_s == pytest.approx(4 * 5.0 + 0.0, abs=5.0)
+    assert room.makespan_s < slots.makespan_s
+    assert room.pending_s > 0 == slots.pending_s
+
+
+def test_more_slots_than_room_gain_nothing() -> None:
+    assert makespan(40, max_concurrent=40, room=4).makespan_s == pytest.approx(
+        makespan(40, max_concurrent=4, room=4).makespan_s, rel=0.1
+    )
+
+
+def test_a_chain_is_as_many_steps_as_ops() -> None:
+    one, three = makespan(6, max_concurrent=2), makespan(6, stages=3, max_concurrent=2)
+    assert three.makespan_s == pytest.approx(3 * one.makespan_s, rel=0.15)
+    assert three.pod_s == pytest.approx(3 * one.pod_s)
+
+
+def test_containers_of_one_host_share_its_cores_and_a_limit_slows_the_boot() -> None:
+    alone = makespan(1, cpu_s=4.0, cores=1.0).makespan_s
+    assert makespan(3, cpu_s=4.0, cores=1.0).makespan_s == pytest.approx(3 * alone, rel=0.2)
+    assert makespan(3, cpu_s=4.0).makespan_s == pytest.approx(alone)
+    half = replace(NOTHING, boot_cpu_s=3.0, cpu_limit=0.5)
+    assert makespan(1, half).makespan_s - makespan(1).makespan_s == pytest.approx(6.0)
+
+
+def saved_on_k8s(items: int = 200):
+    saved = make_saved_profile()
+    return replace(
+        saved,
+        description=make_description(executor=ON_K8S),
+        workload=replace(saved.workload, items=items),
+    )
+
+
+def test_predict_knows_the_cluster_and_refuses_what_it_does_not_with_the_way_out() -> None:
+    saved, batched = saved_on_k8s(), replace(PODS, batch_size=10)
+    options = AdviseOptions(cluster=PROD)
+    single_s, batched_s = (predict(saved, c, options).makespan_s.median for c in (PODS, batched))
+    assert batched_s < single_s / 2
+    for cluster, way_out in ((None, "--cluster NAME"), (replace(PROD, start_s=None), "start = ")):
+        with pytest.raises(ConfigurationError) as refused:
+            predict(saved, PODS, AdviseOptions(cluster=cluster))
+        assert way_out in str(refused.value)
+    docker = replace(PROD, executor="docker")
+    with pytest.raises(ConfigurationError, match="runs on the k8s executor"):
+        recommend(saved, AdviseOptions(cluster=docker))
+
+
+def test_with_a_cluster_current_is_predicted_and_its_figures_are_labelled() -> None:
+    cluster = replace(PROD, sources={"start_s": "yours"})
+    advice = recommend(saved_on_k8s(), AdviseOptions(cluster=cluster))
+    assert advice.current is not None
+    assert advice.current.candidate == PODS
+    assert "a pod starts in 8.0 s (yours)" in advice.cautions[0]
+    assert "a launch takes the parent 0.10 s (assumed)" in advice.cautions[0]
+    assert not advice.start_times
+
+
+def test_an_unknown_start_time_gives_a_table_and_no_number() -> None:
+    advice = recommend(saved_on_k8s(), AdviseOptions(cluster=replace(PROD, start_s=None)))
+    assert [row.start_s for row in advice.start_times] == [1.0, 5.0, 15.0, 60.0]
+    spans = [row.makespan_s for row in advice.start_times]
+    assert spans == sorted(spans)
+    assert advice.current is None
+    assert all(way.candidate.executor != "k8s" for way in advice.candidates)
+
+
+def test_cost_is_what_pods_request_for_as_long_as_they_are_held() -> None:
+    saved, options = saved_on_k8s(), AdviseOptions(cluster=PROD)
+    short, long = (replace(options, cluster=replace(PROD, start_s=s)) for s in (1.0, 30.0))
+    few = replace(PODS, batch_size=50)
+    assert predict(saved, PODS, long).core_seconds > 2 * predict(saved, PODS, short).core_seconds
+    assert predict(saved, few, long).core_seconds < predict(saved, PODS, long).core_seconds / 5
+
+
+def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.write_text(
+        "[tool.dynadvise.clusters.prod]\n"
+        'executor = "k8s"\n'
+        'quota = { cpu = 32, memory = "128GiB", pods = 60 }\n'
+        'run-pod = { cpu = 2, memory = "4GiB" }\n'
+        'step-pod = { cpu-limit = 0.5, max-memory = "8GiB" }\n'
+        'start = "500ms"\nrun-start = "2m"\ndb-connections = 100\nruns-at-once = 4\n'
+    )
+    cluster = load(tmp_path).cluster("prod")
+    assert (cluster.start_s, cluster.run_start_s, cluster.cpu, cluster.step_cpu) == (
+        0.5,
+        120,
+        32,
+        0.5,
+    )
+    assert cluster.room(0.5, 2**30) == 15  # 60 pods over 4 runs
+    assert cluster.sources["start_s"] == "yours"
+    for line, named in (("strat = 1", "Did you mean 'start'"), ("quota = { cpus = 3 }", "'cpu'")):
+        file.write_text(f'[tool.dynadvise.clusters.prod]\nexecutor = "k8s"\n{line}\n')
+        with pytest.raises(ConfigurationError) as refused:
+            load(tmp_path)
+        assert named in str(refused.value)
+        assert "pyproject.toml:3" in str(refused.value)
+
+
+def observed(home: Path, job, items: int, **config: object):
+    """One run of the stand-in, read as ``analyze`` reads it."""
+    home.mkdir()
+    run_config = {
+        "execution": {"config": config},
+        "ops": {"split": {"config": {"items": items}}, "wait_item": {"config": {"item_s": 0.5}}},
+    }
+    with (
+        DagsterInstance.local_temp(str(home)) as instance,
+        execute_job(reconstructable(job), instance=instance, run_config=run_config) as result,
+    ):
+        assert result.success
+    source = open_instance_read_only(home)
+    return read_run(source, list_runs(source)[0].run_id)
+
+
+def test_dagsters_own_loop_is_never_faster_than_its_timeline(tmp_path: Path) -> None:
+    """With nothing but what was scripted the timeline is a floor, however loaded the machine is."""
+    run = observed(tmp_path / "home", queue_job, 2, max_concurrent=2, start_s=1.0, room=1)
+    plan = RunPlan((StepWork(0.0),), [[StepWork(0.0, wait_s=0.5)]] * 2, (StepWork(0.0),))
+    price = replace(NOTHING, start_s=1.0)
+    floor = DelegatingRun(price, plan, max_concurrent=2, room=1).run()
+    assert run.executor == "delegating"
+    assert len(mapped_steps(run)) == 2
+    assert run.end_s >= floor.makespan_s - 1.0  # it ends with the last poll's sleep, after the log
+    assert floor.makespan_s > 4 * 1.0 + 2 * 0.5  # four starts one after another, two items
