@@ -42,7 +42,7 @@ class Children:
         notes: What came up so far, for the user.
         run_identity: Of the run that all calls seem to be of.
         first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
-            get than memory that was, as first seen; None before.
+            get than memory that was.
     """
 
     request: ProfileRequest
@@ -52,7 +52,7 @@ class Children:
     executions: int = 0
     notes: Notes = field(default_factory=Notes)
     run_identity: RunIdentity = field(default_factory=RunIdentity)
-    first_touch_byte_s: float | None = None
+    first_touch_byte_s: float = 0.0
 
     @property
     def assignment(self) -> Assignment:
@@ -123,9 +123,14 @@ class Children:
     def touch_memory(self, wanted_bytes: int) -> None:
         """Before items that need much memory: what was not used lately is slow to get."""
         if wanted_bytes >= MUCH_MEMORY_BYTES:
-            touched = self.run("machine:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
-            if self.first_touch_byte_s is None and isinstance(touched.value, float):
-                self.first_touch_byte_s = touched.value
+            self.run("first_touch:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
+
+    def touch_for_the_first_time(self, wanted_bytes: int) -> None:
+        """The same, and see how slow that is."""
+        size_bytes = min(wanted_bytes, self.memory_bytes // 4)
+        touched = self.run("first_touch:first_touch_byte_s", size_bytes)
+        if isinstance(touched.value, float):
+            self.first_touch_byte_s = touched.value
 
     def failed_again(self, failure: ChildFailure) -> None:
         """Note that a call failed whose like had run before."""

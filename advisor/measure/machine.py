@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import math
-import mmap
 import multiprocessing
 import os
 import platform
 import re
-import time
 from functools import lru_cache
 from pathlib import Path
 
@@ -18,28 +15,6 @@ from advisor.domain.host import HostFacts
 
 # cgroup v1 says "no limit" as the largest page-aligned signed 64-bit number
 _NO_LIMIT_BYTES = 1 << 60
-
-
-def touch_memory(size_bytes: int) -> float:
-    """Use so much memory, and give it back; how much slower the first touch was, in seconds a byte.
-
-    A virtual machine that hands free memory back to its host (free page reporting) gets it again
-    page by page, three times slower or more. What is timed right after this does not pay for it,
-    as a run that follows others does not; a run that comes after a pause pays the difference.
-    """
-    if size_bytes <= 0 or not hasattr(mmap, "MAP_POPULATE"):
-        return 0.0
-    first_s, again_s = _touched_s(size_bytes), _touched_s(size_bytes)
-    return max(0.0, first_s - again_s) / size_bytes
-
-
-def _touched_s(size_bytes: int) -> float:
-    """Seconds to get so much memory; none where the system does not give it."""
-    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | mmap.MAP_POPULATE
-    began_s = time.perf_counter()
-    with contextlib.suppress(OSError), mmap.mmap(-1, size_bytes, flags=flags):
-        return time.perf_counter() - began_s
-    return 0.0
 
 
 def _read(path: Path) -> str:

@@ -114,7 +114,7 @@ def measured_workload(campaign: Campaign) -> WorkloadProfile:
         measured_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         notes=tuple(campaign.children.notes),
         limited_probes=tuple(campaign.limited_probes),
-        first_touch_byte_s=campaign.children.first_touch_byte_s or 0.0,
+        first_touch_byte_s=campaign.children.first_touch_byte_s,
     )
 
 

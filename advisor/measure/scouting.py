@@ -38,7 +38,7 @@ def scout(
     began_s = time.monotonic()
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
     progress("drawing the samples, first and later calls", None)
-    children.touch_memory(UNKNOWN_PEAK_BYTES)
+    children.touch_for_the_first_time(UNKNOWN_PEAK_BYTES)
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
