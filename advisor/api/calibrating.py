@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import math
 import time
-from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.api.discovering import import_target
 from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.host import HostProfile
 from advisor.domain.options import WorkloadOptions
-from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
@@ -23,15 +20,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from advisor.measure.calibration import CalibrationSubject
-    from advisor.measure.calibration.subject import Probe
-    from advisor.measure.campaign import Part
     from advisor.measure.progress import Progress
 
 CALIBRATE_S = 60.0
 """That ``calibrate`` takes at most, about."""
-
-MOST_MOMENTS = 3
-"""Further tiny runs of one method in one profile."""
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
 
@@ -72,9 +64,9 @@ def subject_of(
 
 def calibration_s(subject: CalibrationSubject) -> float:
     """About how long a calibration for the user's code will take: nothing where it is cached."""
-    if _cached(subject) is not None:
+    if cached(subject) is not None:
         return 0.0
-    return MODULE_S if _cached(subject.without_module()) is not None else CALIBRATION_S
+    return MODULE_S if cached(subject.without_module()) is not None else CALIBRATION_S
 
 
 def _path(subject: CalibrationSubject) -> Path:
@@ -83,18 +75,19 @@ def _path(subject: CalibrationSubject) -> Path:
     return cache_path(subject.facts, subject.instance.storage, subject.user_module)
 
 
-def _cached(subject: CalibrationSubject) -> HostProfile | None:
+def cached(subject: CalibrationSubject) -> HostProfile | None:
+    """The calibration that was kept of a host; None where there is none that can be used."""
     from advisor.host_store import read_host
 
     return read_host(_path(subject))
 
 
-def _keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
+def keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
     """Cache a calibration, and what it says of this host for other modules."""
     from advisor.host_store import write_host
     from advisor.measure.calibration import pooled, without_module
 
-    kept = pooled(host, _cached(subject.without_module()))
+    kept = pooled(host, cached(subject.without_module()))
     for of in (subject.without_module(), subject):
         write_host(_path(of), kept if of.target else without_module(kept))
     return kept
@@ -114,8 +107,8 @@ def calibrated_host(
     from advisor.measure.calibration import calibrate, for_module, pooled
     from advisor.measure.calibration.cache_rules import UNKNOWN_S
 
-    shared = None if recalibrate else _cached(subject.without_module())
-    known = None if recalibrate else _cached(subject)
+    shared = None if recalibrate else cached(subject.without_module())
+    known = None if recalibrate else cached(subject)
     if known is not None:
         found = known.cheaper_steps or (shared.cheaper_steps if shared else ())
         return replace(pooled(known, shared), cheaper_steps=found)
@@ -126,52 +119,7 @@ def calibrated_host(
         host = calibrate(subject, left_s=left_s, on_progress=progress)
         if left_s() <= UNKNOWN_S:
             return host  # cut short: the next profile begins anew
-    return _keep(subject, host)
-
-
-@dataclass
-class HostCalibration:
-    """The host's calibration while a profile is made: more runs of a method where they matter."""
-
-    subject: CalibrationSubject
-    profile: HostProfile
-    cut_off_s: Callable[[], float] = lambda: math.inf
-    _attempts: Counter[str] = field(default_factory=Counter)
-
-    @cached_property
-    def overhead(self) -> OverheadModel:
-        """Fitted to the calibration as it is."""
-        from advisor.model.fit import fit_overhead
-
-        return fit_overhead(self.profile)
-
-    def open_parts(self, methods: Sequence[str]) -> list[Part]:
-        """A first run of each method that is only estimated, one more of each of ``methods``."""
-        from advisor.measure.calibration import longest_ago_first
-
-        return [
-            self._part(PartKind.METHOD if estimated else PartKind.MOMENT, probe)
-            for probe in longest_ago_first(self.profile)
-            if (estimated := probe.method in self.overhead.estimated) or probe.method in methods
-            if self._attempts[probe.method] < (1 if estimated else MOST_MOMENTS)
-        ]
-
-    def _part(self, kind: PartKind, probe: Probe) -> Part:
-        from advisor.measure.calibration import expected_s
-        from advisor.measure.campaign import Part
-
-        which = "a" if kind is PartKind.METHOD else "one more"
-        name = f"{which} tiny run: {probe.method.replace('_', ' ')}"
-        cost_s = expected_s(probe, self.profile)
-        return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
-
-    def _run(self, probe: Probe) -> None:
-        from advisor.measure.calibration import with_run
-
-        self._attempts[probe.method] += 1
-        more = with_run(self.subject, self.profile, probe, timeout_s=self.cut_off_s())
-        self.profile = _keep(self.subject, more)
-        vars(self).pop("overhead", None)
+    return keep(subject, host)
 
 
 def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
@@ -228,5 +176,5 @@ def calibrate_host(
     for further in (completed, with_cheaper_steps):
         left_s = CALIBRATE_S - (time.monotonic() - begun)
         more = further(subject, host, budget_s=left_s, on_progress=tell)
-        host = host if more is host else _keep(subject, more)
+        host = host if more is host else keep(subject, more)
     return CalibrationOutcome(host, fit_overhead(host), break_even_rows(host))

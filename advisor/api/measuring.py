@@ -39,7 +39,7 @@ from advisor.model.stopping import (
 )
 
 if TYPE_CHECKING:
-    from advisor.api.calibrating import HostCalibration
+    from advisor.api.host_calibration import HostCalibration
     from advisor.domain.verification import Verification
     from advisor.domain.workload import WorkloadProfile
 

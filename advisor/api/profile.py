@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
     CALIBRATION_S,
-    HostCalibration,
-    calibrated_host,
     calibration_s,
     subject_of,
     target_of,
 )
 from advisor.api.discovering import config_refusal, discover_target, static_errors
+from advisor.api.host_calibration import host_calibration
 from advisor.api.interrupts import deferred_interrupt
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
@@ -34,7 +33,6 @@ if TYPE_CHECKING:
     from advisor.domain.standing import Standing
     from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
-    from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.planned_calls import ExecutionPlan
     from advisor.measure.profile_request import ProfileRequest
@@ -83,9 +81,7 @@ def profile(
         steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
-        host = HostCalibration(
-            subject, _calibrated(request, subject, budget, tell), lambda: budget.cut_off_s
-        )
+        host = host_calibration(subject, budget, tell, recalibrate=request.measure.recalibrate)
         earlier = _earlier(request, host.profile, description)
         measuring = Measuring(
             campaign,
@@ -122,8 +118,8 @@ def plan(request: ProfileOptions) -> list[str]:
     if not host_s:
         host = "The host's calibration is used; more runs are added where they matter."
     elif host_s < CALIBRATION_S:
-        host = "The host is known; what depends on this module takes one tiny Dagster run, "
-        host += f"about {seconds(host_s)}."
+        host = "The host is known; where processes could win, this module takes one tiny Dagster "
+        host += f"run more, about {seconds(host_s)}."
     else:
         host = "The host is measured first: 2 tiny Dagster runs of our own ops, "
         host += f"about {seconds(host_s)}."
@@ -208,17 +204,6 @@ def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bo
 
 def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> float:
     return CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
-
-
-def _calibrated(
-    request: ProfileOptions, subject: CalibrationSubject, budget: Budget, progress: Progress
-) -> HostProfile:
-    return calibrated_host(
-        subject,
-        recalibrate=request.measure.recalibrate,
-        left_s=lambda: budget.left_s,
-        progress=lambda message, _share: progress(f"measuring this host: {message}", None),
-    )
 
 
 def _earlier(

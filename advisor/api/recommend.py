@@ -300,8 +300,8 @@ def _estimated(measured: Measured, result: SearchResult) -> list[str]:
     """Methods that are shown beside the advice, though they were not run on this host."""
     shown = {calibrated_as(way.candidate) for way in (result.current, result.default) if way}
     return [
-        f"{method} was not run on this host: its figures are estimated from the warm forkserver's. "
-        "`dynadvise calibrate` runs it."
+        f"{method} was not run with this code on this host: its figures are estimated. "
+        "`dynadvise calibrate TARGET` runs it."
         for method in measured.overhead.estimated
         if method in shown
     ]

@@ -29,6 +29,10 @@ class PartKind(str, Enum):
     HOT_SPOTS = "hot spots under pyinstrument"
 
 
+MODULE = "module"
+"""Instead of a method: all of them, with the user's module in their steps."""
+
+
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """What one part would tell.

@@ -19,7 +19,7 @@ from advisor.domain.errors import NoModelError
 from advisor.domain.host import OverheadModel
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
-from advisor.domain.stopping import PartKind, Unknown
+from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import (
     ConcurrencyProbe,
@@ -191,11 +191,15 @@ def _one_thread(measured: Measured, _unknown: Unknown) -> Measured:
 
 
 def _calibrated(measured: Measured, unknown: Unknown) -> Measured:
-    """A method that is only estimated so far charges the least that it may."""
-    overhead, method = measured.overhead, unknown.method
-    best = {**overhead.multiprocess, method: at_best(overhead.multiprocess[method])}
-    estimated = tuple(each for each in overhead.estimated if each != method)
-    changed = replace(overhead, multiprocess=best, estimated=estimated)
+    """A method that is only estimated so far, or all of them, charge the least that they may."""
+    overhead = measured.overhead
+    run = overhead.estimated if unknown.method == MODULE else (unknown.method,)
+    best = {method: at_best(overhead.multiprocess[method]) for method in run}
+    changed = replace(
+        overhead,
+        multiprocess={**overhead.multiprocess, **best},
+        estimated=tuple(each for each in overhead.estimated if each not in run),
+    )
     return replace(measured, overhead=changed)
 
 

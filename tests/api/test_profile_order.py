@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from advisor.api import host_calibration
 from advisor.api import profile as profiling
 from advisor.domain.errors import UserCodeError
 from advisor.domain.options import MeasureOptions, ProfileOptions, WorkloadOptions
@@ -27,7 +28,7 @@ def test_an_op_that_raises_is_told_before_the_host_is_calibrated(tmp_path, monke
     def calibrate(*_arguments: object, **_options: object) -> object:
         pytest.fail("the host was calibrated for an op that does not work")
 
-    monkeypatch.setattr(profiling, "calibrated_host", calibrate)
+    monkeypatch.setattr(host_calibration, "calibrated_host", calibrate)
     options = ProfileOptions(
         WorkloadOptions("raising_op:divide", inputs="numbers.json", working_directory=tmp_path),
         measure=MeasureOptions(recalibrate=True),

@@ -36,7 +36,7 @@ def test_an_estimated_method_is_compared_with_and_said_so():
     advice = advise(measured_without_spawn(), ASKED, snippets=False)
     assert advice.default is not None
     assert advice.default.candidate.start_method == "spawn"
-    assert any("spawn was not run on this host" in note for note in advice.notes)
+    assert any("spawn was not run with this code" in note for note in advice.notes)
     spawned = {w.candidate for w in advice.candidates if w.candidate.start_method == "spawn"}
     assert {replace(way, launch="execute_job") for way in spawned} == {advice.default.candidate}
 

@@ -1,0 +1,112 @@
+"""The host's calibration while a profile is made: what is known, what may be worth adding."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+from advisor.api.calibrating import MODULE_S, cached, calibrated_host, keep
+from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.stopping import MODULE, PartKind, Unknown
+from advisor.measure.budget import Budget
+from advisor.measure.campaign import Part
+
+if TYPE_CHECKING:
+    from advisor.measure.calibration import CalibrationSubject
+    from advisor.measure.calibration.subject import Probe
+    from advisor.measure.progress import Progress
+
+MOST_MOMENTS = 3
+"""Further tiny runs of one method in one profile."""
+
+
+@dataclass
+class HostCalibration:
+    """What is known of the host, and the parts that may be added.
+
+    Attributes:
+        profile: What is known; of other modules where this one was not calibrated.
+        module_is_known: Whether what depends on the user's module is in it. Until then its steps
+            are only estimated: as if the module took no time to import.
+    """
+
+    subject: CalibrationSubject
+    profile: HostProfile
+    budget: Budget
+    progress: Progress
+    module_is_known: bool = True
+    _attempts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def overhead(self) -> OverheadModel:
+        """Fitted to the calibration as it is."""
+        from advisor.model.fit import fit_overhead
+
+        overhead = fit_overhead(self.profile)
+        if self.module_is_known:
+            return overhead
+        return replace(overhead, estimated=tuple(overhead.multiprocess))
+
+    def open_parts(self, methods: Sequence[str]) -> list[Part]:
+        """A first run of each method that is only estimated, one more of each of ``methods``."""
+        from advisor.measure.calibration import longest_ago_first
+
+        if not self.module_is_known:
+            tells = Unknown(PartKind.METHOD, method=MODULE)
+            tried = self._attempts[MODULE]
+            part = Part("steps with this module", tells, MODULE_S, self._measure_module)
+            return [] if tried else [part]
+        estimated = self.overhead.estimated
+        return [
+            self._part(PartKind.METHOD if probe.method in estimated else PartKind.MOMENT, probe)
+            for probe in longest_ago_first(self.profile)
+            if probe.method in (*estimated, *methods)
+            if self._attempts[probe.method] < (1 if probe.method in estimated else MOST_MOMENTS)
+        ]
+
+    def _part(self, kind: PartKind, probe: Probe) -> Part:
+        from advisor.measure.calibration import expected_s
+
+        which = "a" if kind is PartKind.METHOD else "one more"
+        name = f"{which} tiny run: {probe.method.replace('_', ' ')}"
+        cost_s = expected_s(probe, self.profile)
+        return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
+
+    def _run(self, probe: Probe) -> None:
+        from advisor.measure.calibration import with_run
+
+        self._attempts[probe.method] += 1
+        timeout_s = self.budget.cut_off_s
+        more = with_run(self.subject, self.profile, probe, timeout_s=timeout_s)
+        self.profile = keep(self.subject, more)
+
+    def _measure_module(self) -> None:
+        self._attempts[MODULE] += 1
+        self.profile = _calibrated(self.subject, self.budget, self.progress)
+        self.module_is_known = True
+
+
+def host_calibration(
+    subject: CalibrationSubject, budget: Budget, progress: Progress, *, recalibrate: bool
+) -> HostCalibration:
+    """What is known of the host; a host that is not known at all is calibrated."""
+    shared = cached(subject.without_module())
+    if shared is not None and cached(subject) is None and not recalibrate:
+        host = replace(shared, user_module=subject.user_module)
+        return HostCalibration(subject, host, budget, progress, module_is_known=False)
+    host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
+    return HostCalibration(subject, host, budget, progress)
+
+
+def _calibrated(
+    subject: CalibrationSubject, budget: Budget, progress: Progress, *, recalibrate: bool = False
+) -> HostProfile:
+    return calibrated_host(
+        subject,
+        recalibrate=recalibrate,
+        left_s=lambda: budget.left_s,
+        progress=lambda message, _share: progress(f"measuring this host: {message}", None),
+    )
