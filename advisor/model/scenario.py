@@ -8,10 +8,24 @@ from typing import Any
 from advisor.domain.candidate import Candidate
 from advisor.model.contention import IN_PROCESS
 from advisor.model.items import Stage, reference_order
+from advisor.model.memory import RETAINED_BYTES
 from advisor.model.setting import Setting
 
 ROUNDS = 2_000
 """Length of the sequence that stands for any number of items; it is repeated beyond."""
+
+_PLAIN = (
+    "upstream_s",
+    "collect_s",
+    "peak_rss_bytes",
+    "base_rss_bytes",
+    "forked_rss_bytes",
+    "grown_rss_bytes",
+    "first_touch_byte_s",
+    "input_bytes",
+    "output_bytes",
+    "between_bytes",
+)
 
 
 def scenario_of(setting: Setting) -> dict[str, Any]:
@@ -46,17 +60,11 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
             "order": reference_order(items, items.count).tolist(),
             "rounds": reference_order(others, ROUNDS).tolist(),
             "stages": [_stage(stage) for stage in items.stages],
+            "retained_bytes": RETAINED_BYTES,
             "fan_out_item_s": items.fan_out_s / max(1, items.count),
-            **{
-                name: getattr(items, name)
-                for name in (
-                    "upstream_s", "collect_s", "peak_rss_bytes", "base_rss_bytes",
-                    "forked_rss_bytes", "first_touch_byte_s", "input_bytes", "output_bytes",
-                    "between_bytes",
-                )
-            },
+            **{name: getattr(items, name) for name in _PLAIN},
         },
-    }  # fmt: skip
+    }
 
 
 def is_ported(candidate: Candidate, setting: Setting) -> bool:

@@ -34,11 +34,20 @@ def with_payload(saved):
     """Values of 3 MB, an op that computes on two cores at first, and resources that wait."""
     (op, *others) = saved.workload.ops
     calls = tuple(
-        replace(call, input_bytes=3_000_000, output_bytes=2_000_000, load_s=0.02, store_s=0.03)
+        replace(
+            call,
+            input_bytes=3_000_000,
+            output_bytes=2_000_000,
+            load_s=0.02,
+            store_s=0.03,
+            grown_rss_bytes=90_000_000,
+            peak_rss_bytes=150_000_000,
+        )
         for call in op.later_calls
     )
     op = replace(op, later_calls=calls, resource_init_s=0.2, resource_init_cpu_s=0.05)
-    return replace(saved, workload=replace(saved.workload, ops=(op, *others)))
+    workload = replace(saved.workload, ops=(op, *others), first_touch_byte_s=2e-10)
+    return replace(saved, workload=workload)
 
 
 def way_of(candidate, setting):

@@ -504,21 +504,24 @@ class Model {
   }
   // advisor/model/first_touch.py, memory.py
   firstTouch(way) {
-    const m = this.s.items;
-    if (!m.first_touch_byte_s) return 0;
+    const s = this.s.items;
+    if (!s.first_touch_byte_s) return 0;
+    const m = { ...s, peak_rss_bytes: s.grown_rss_bytes + s.input_bytes };
     const calls = way.worker_kind === "thread" ? { ...way, workers_in_op: 1, worker_kind: null } : way;
     const called = this.peak(calls, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
     const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
     const stored = way.launch === "execute_in_process" ? 0 : this.count * (m.input_bytes + between + m.output_bytes);
-    return m.first_touch_byte_s * (Math.max(0, this.peak(way) - called) + stored);
+    return m.first_touch_byte_s * (Math.max(0, this.peak(way, m) - called) + stored);
   }
   peak(way, m = this.s.items) {
     const base = this.s.base_rss_bytes, whole = Math.max(m.base_rss_bytes, base, 1);
     const forked = Math.min(m.forked_rss_bytes || whole, whole), batch = Math.min(way.batch_size, this.count);
     const workers = Math.min(way.workers_in_op, batch);
     const call = Math.max(0, m.peak_rss_bytes - m.input_bytes - m.output_bytes);
+    const grown = m.grown_rss_bytes ? Math.max(m.grown_rss_bytes, m.retained_bytes) : call;
     const working = way.worker_kind === "process"
-      ? whole + workers * (forked + m.input_bytes + m.output_bytes + call) : workers * call;
+      ? whole + workers * (forked + m.input_bytes + m.output_bytes + call)
+      : call + (workers - 1) * Math.min(call, grown);
     if (way.launch === "execute_in_process") {
       const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
       return whole + this.count * (m.input_bytes + between + m.output_bytes) + working;
