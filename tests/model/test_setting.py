@@ -24,6 +24,7 @@ from advisor.domain.host import CpuScaling
 from advisor.domain.options import AdviseOptions
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import ConcurrencyProbe, OpProfile
+from advisor.model.estimators import multiprocess
 from advisor.model.measured_setting import setting_of
 from advisor.model.prediction import Predictor
 from advisor.model.ways import default_candidate
@@ -144,3 +145,16 @@ def test_what_waits_for_storage_is_overlapped_by_slots():
 
     assert computed_s > 45
     assert waited_s < 30
+
+
+@pytest.mark.parametrize("slots", [12, 16, 24, 32])
+def test_a_long_run_is_extrapolated_by_whole_waves(slots, monkeypatch):
+    """1,000 steps of 60 s, 16 in parallel: 5 % too long where 200 is no multiple of the slots."""
+    waits = tuple(make_sample(i, wall_s=60.0, cpu_s=0.0) for i in range(4))
+    op = OpProfile("process_chunk", (), (), waits)
+    workload = make_workload_profile(items=1000, ops=(op,), probes=())
+    saved = make_saved_profile(workload=workload, verifications=())
+    way = replace(WARM_8, max_concurrent=slots)
+    extrapolated_s = seconds(saved, way)
+    monkeypatch.setattr(multiprocess, "MANY_STEPS", 1000)
+    assert extrapolated_s == pytest.approx(seconds(saved, way), rel=0.01)

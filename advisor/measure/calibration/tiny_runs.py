@@ -34,7 +34,7 @@ COMMAND_LINE = "command line"
 """The name under which it is among what could not be measured."""
 
 STORED_BYTES = (1_000, 1_000_000, 16_000_000)
-GROWTH_ITEMS = (50, 400, 1600)
+GROWTH_ITEMS = (50, 400, 1600, 6400)
 
 
 def named(probe: Probe) -> str:

@@ -37,7 +37,7 @@ from advisor.model.simulations import Simulations
 from advisor.model.timeline import simulate
 
 FEW_STEPS, MANY_STEPS = 80, 200
-"""Longer runs are simulated at these sizes and extrapolated; exact once the slots are busy."""
+"""Longer runs are simulated at about these sizes and extrapolated from wave to wave."""
 
 
 def _step(seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost) -> StepWork:
@@ -155,12 +155,16 @@ def _timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Tim
 
 
 def _whole_timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
-    """The timeline of all steps; of a long run, extrapolated."""
-    if steps <= 2 * MANY_STEPS:
+    """The timeline of all steps; of a long run, extrapolated by whole waves of its slots."""
+    slots = max(1, steps_at_once(candidate, simulations.setting))
+    span = slots * -(-(MANY_STEPS - FEW_STEPS) // slots)
+    least = max(MANY_STEPS, span + slots)
+    length = least + (steps - least) % slots
+    if steps <= 2 * length:
         return _timeline(candidate, simulations, steps)
-    few = _timeline(candidate, simulations, FEW_STEPS)
-    many = _timeline(candidate, simulations, MANY_STEPS)
-    return many.extrapolated(few, MANY_STEPS - FEW_STEPS, steps - MANY_STEPS)
+    few = _timeline(candidate, simulations, length - span)
+    many = _timeline(candidate, simulations, length)
+    return many.extrapolated(few, span, steps - length)
 
 
 def _breakdown(timeline: Timeline, fixed_s: float, slots: int) -> Breakdown:
