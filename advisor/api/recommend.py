@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.util import find_spec
+from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -93,6 +94,11 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
         not_included=exclusions(saved.description, saved.workload, items.count),
         resources_measured=saved.workload.resources_measured,
         partition=saved.description.partition,
+        events=sum(
+            fmean(call.events for call in op.calls) * stage.share
+            for op, stage in zip(saved.workload.ops, items.stages, strict=True)
+            if op.calls
+        ),
         branches={
             op.handle: items.samples - len(op.skipped) for op in saved.workload.ops if op.skipped
         },

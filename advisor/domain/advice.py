@@ -138,6 +138,8 @@ class WorkloadSummary:
         not_included: Parts of the job whose seconds the predicted totals do not hold.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
         partition: That was measured; None where the job is not partitioned.
+        events: That an item has Dagster record on average (materializations, observations, log
+            lines, further outputs, hooks), beside every step's own: events, not work.
         branches: Handle of an op that some items skip to how many measured items took it.
     """
 
@@ -157,6 +159,7 @@ class WorkloadSummary:
     resources_measured: bool = True
     partition: str | None = None
     branches: Mapping[str, int] = field(default_factory=dict)
+    events: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

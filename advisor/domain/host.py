@@ -198,6 +198,10 @@ def user_import_in(
     return (import_s, 0.0) if preloads.get(method) else (0.0, import_s)
 
 
+EVENTS_PER_OUTPUT = 2
+"""STEP_OUTPUT and HANDLED_OUTPUT, which are what a further output costs."""
+
+
 @dataclass(frozen=True, slots=True)
 class InProcessOverhead:
     """What an in-process run charges beside the work (seconds).
@@ -216,6 +220,11 @@ class InProcessOverhead:
     step_growth_s: float = 0.0
     claim_s: float = CLAIM_S
     wait_share: float = 0.0
+
+    @property
+    def event_s(self) -> float:
+        """Recording one event."""
+        return self.fan_out_output_s / EVENTS_PER_OUTPUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +267,11 @@ class MultiprocessOverhead:
     claim_s: float = CLAIM_S
     wait_share: float = 0.0
     parent_wait_s: float = 0.0
+
+    @property
+    def event_s(self) -> float:
+        """Recording one event."""
+        return self.fan_out_output_s / EVENTS_PER_OUTPUT
 
     @property
     def refill_s(self) -> float:

@@ -259,6 +259,9 @@ class ItemSample:
         grown_rss_bytes: Peak resident memory above what the process held right before the call.
         errors_logged: Log records of level ERROR or above during the call, of any logger;
             Dagster's own make two of one message.
+        events: Events that a run records for the call beside those of every step: what the op
+            yields and logs, lines of ``context.log``, further outputs, hooks.
+        asset_events: Materializations and observations among them.
     """
 
     item: int
@@ -273,6 +276,8 @@ class ItemSample:
     connections: int = 0
     loop_s: float | None = None
     errors_logged: int = 0
+    events: int = 0
+    asset_events: int = 0
     io_wait_s: float = 0.0
     grown_rss_bytes: int = 0
 

@@ -29,7 +29,7 @@ from advisor.measure.results import parts_of
 from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:
-    from advisor.dagster_bridge.invocation import Invocation
+    from advisor.dagster_bridge.invocation import Invocation, PreparedCall
     from advisor.dagster_bridge.target import LoadedTarget
 
 Clock = Callable[[], contextlib.AbstractContextManager[Reading]]
@@ -96,7 +96,14 @@ class Session:
         self, op: MappedOp, inputs: Mapping[str, object], item: int, clock: Clock = clocked
     ) -> tuple[dict[str, object], Reading]:
         """Call one op under a clock, watched for a hang: what it gives, and what it takes."""
-        prepared = self.invocation.prepare(op, inputs, self.drawn.keys[item])
+        return self._run(self._prepared(op, inputs, item), op, item, clock)
+
+    def _prepared(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> PreparedCall:
+        return self.invocation.prepare(op, inputs, self.drawn.keys[item])
+
+    def _run(
+        self, prepared: PreparedCall, op: MappedOp, item: int, clock: Clock
+    ) -> tuple[dict[str, object], Reading]:
         self.executions += 1
         self._watch(op, item)
         with clock() as reading:
@@ -113,7 +120,8 @@ class Session:
         empty_call_s = self.empty_call_s  # before the first call, which would pay for its imports
         held_s()
         errors_before = self.errors.count
-        outputs, reading = self.timed(op, inputs, item, clock)
+        prepared = self._prepared(op, inputs, item)
+        outputs, reading = self._run(prepared, op, item, clock)
         self.delayed_s += reading.delayed_s
         self.measured_s += reading.wall_s + reading.delayed_s
         output_bytes, reason = pickled_bytes(outputs)
@@ -129,6 +137,8 @@ class Session:
             connections=reading.connections,
             loop_s=held_s(),
             errors_logged=self.errors.count - errors_before,
+            events=prepared.events.count,
+            asset_events=prepared.events.of_assets,
         )
         return MeasuredCall(sample, outputs, reason)
 

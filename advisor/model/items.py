@@ -15,6 +15,12 @@ from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 FloatArray = NDArray[np.float64]
 CallKind = Literal["first", "preloaded", "later"]
 
+ASSET_EVENT = 2.6
+"""Recording a materialization or an observation over recording a log line, in CPU seconds.
+
+It writes the asset's own tables too: 9.3 and 3.6 ms on SQLite, Dagster 1.13, 400 events of each.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class ExtraCost:
@@ -37,7 +43,8 @@ class Stage:
     later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
     waits. ``held_s`` is how long an asynchronous op held its event loop; None where that was not
     measured. ``taken`` tells which items take the op, whose seconds are 0 for the others; None:
-    all do.
+    all do. ``events`` a call has Dagster record on average, beside every step's own; one of an
+    asset counts as `ASSET_EVENT`.
     """
 
     wall_s: FloatArray
@@ -50,6 +57,7 @@ class Stage:
     held_s: FloatArray | None = None
     io_wait_share: float = 0.0
     taken: NDArray[np.bool_] | None = None
+    events: float = 0.0
 
     @property
     def share(self) -> float:
@@ -104,6 +112,11 @@ class Items:
     def cpu_s(self) -> FloatArray:
         """CPU of an item's whole chain (shape: samples)."""
         return np.asarray(np.sum([stage.cpu_s for stage in self.stages], axis=0))
+
+    @property
+    def events(self) -> float:
+        """Events that an item has Dagster record on average, beside every step's own."""
+        return sum(stage.events * stage.share for stage in self.stages)
 
     @property
     def calls(self) -> dict[int, tuple[float, float]]:
@@ -195,6 +208,7 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
         io_wait_share=_io_wait_share(everything),
         taken=None if taken.all() else taken,
+        events=_events(everything),
     )
 
 
@@ -236,6 +250,10 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         numbers=tuple(order),
         between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
+
+
+def _events(calls: Sequence[ItemSample]) -> float:
+    return fmean(c.events + (ASSET_EVENT - 1.0) * c.asset_events for c in calls) if calls else 0.0
 
 
 def _mean_bytes(profile: OpProfile, name: str) -> int:

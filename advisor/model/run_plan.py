@@ -25,6 +25,7 @@ class StepWork:
             work: computing, and then waiting.
         resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
         outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
+        events: That its ops have Dagster record, beside the step's own.
         inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
     """
 
@@ -39,6 +40,7 @@ class StepWork:
     resources_s: float = 0.0
     resources_wait_s: float = 0.0
     outputs: int = 0
+    events: float = 0.0
     inputs: int = 0
 
 

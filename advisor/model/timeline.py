@@ -122,6 +122,7 @@ class MultiprocessRun:
         prepared = own(o.prepare_s, "launch", 4, wait_s=work.resources_wait_s)
         load_s = o.load_s + o.collect_input_s * max(0, work.inputs - 1)
         output = own(o.fan_out_output_s, "serialize", 2)
+        events = own(o.event_s * work.events, "serialize", round(work.events))
         return [
             own(o.boot_s, "launch", 1),
             prepared._replace(cpu_s=prepared.cpu_s + plan_s + work.resources_s),
@@ -129,6 +130,7 @@ class MultiprocessRun:
             Piece(work.first_s, "work", 0, work.first_wait_s),
             Piece(work.cpu_s, "work", 0, work.wait_s, work.threads),
             *[output] * (work.outputs - 1),
+            *[events] * (work.events > 0),
             own(o.finish_s, "serialize", 4, moved_s=work.store_s),
             own(o.exit_s, "launch", 0),
         ]

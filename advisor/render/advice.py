@@ -139,6 +139,10 @@ def _definition_change(advice: Advice) -> str:
     return f"change of the job's definition ({count(lines, 'line')})" if lines else ""
 
 
+_MANY_EVENTS = 5
+"""Events per item beside every step's own, from which they are worth a line: a step has 12."""
+
+
 def _workload(advice: Advice) -> tuple[Block, ...]:
     work = advice.workload
     if not work.resources_measured:
@@ -159,6 +163,11 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
         ),
         "; ".join(facts) + ".",
     ]
+    if work.events >= _MANY_EVENTS:
+        lines.append(
+            f"{work.events:.0f} events per item, which Dagster records (materializations, "
+            "observations, log lines, further outputs, hooks): events, not work."
+        )
     if branches:
         lines.append(f"Branches, of the {count(work.samples, 'measured item')}: {branches}.")
     for spot in work.hotspots[:3]:

@@ -231,3 +231,66 @@ def branches():
     """Items take one of two branches, or none."""
     evens, odds = five().map(either_way)
     both(evens.collect(), odds.collect())
+
+
+# --- what Dagster records for an op ---
+
+
+@dg.success_hook
+def on_success(_context):
+    """Called by a run."""
+
+
+@dg.op
+def silent(n: int) -> int:
+    """Nothing beside its step's own events."""
+    return n
+
+
+@dg.op
+def logging_events(context: dg.OpExecutionContext, n: int) -> int:
+    """Through the context."""
+    context.log_event(dg.AssetMaterialization(asset_key="a"))
+    context.log_event(dg.AssetObservation(asset_key="a"))
+    context.log_event(dg.ExpectationResult(success=True))
+    return n
+
+
+@dg.op
+def yielding_events(n: int):
+    """Beside its output."""
+    yield dg.AssetMaterialization(asset_key="b")
+    yield dg.AssetMaterialization(asset_key="c")
+    yield dg.Output(n, metadata={"n": n})
+
+
+@dg.op(out={"a": dg.Out(), "b": dg.Out(), "c": dg.Out()})
+def giving_three(n: int):
+    """Each output is given and stored."""
+    return n, n, n
+
+
+@dg.job
+def recorded():
+    """Events of every kind."""
+    items = two()
+    items.map(silent)
+    items.map(logging_events)
+    items.map(yielding_events)
+    items.map(giving_three)
+    items.map(silent.alias("hooked").with_hooks({on_success}))
+
+
+@dg.op
+def three_lines(context: dg.OpExecutionContext, n: int) -> int:
+    """Logs through the context."""
+    context.log.debug("one")
+    context.log.info("two")
+    context.log.warning("three")
+    return n
+
+
+@dg.job
+def by_line():
+    """Logs."""
+    two().map(three_lines)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -118,3 +119,22 @@ def test_what_is_not_yielded_skips_what_follows(opened) -> None:
     assert [value for value in given if value] == [
         ("even", 0), ("odd", 1, "after"), ("even", 2), ("odd", 3, "after"),
     ]  # fmt: skip
+
+
+def test_events_are_counted_as_a_run_records_them(opened) -> None:
+    run = loaded_job("recorded").job.execute_in_process()
+    events = Counter(event.step_key for event in run.all_events if event.step_key)
+    expected = {"silent": 0, "logging_events": 3, "yielding_events": 2, "giving_three": 4}
+    with opened("recorded") as calls:
+        measured, _ = calls.measure_chain(0, Meter())
+    counted = {handle: sample.events for handle, sample in measured.samples.items()}
+    assert counted == {**expected, "hooked": 1}
+    of_run = {op: events[f"{op}[n0]"] - events["silent[n0]"] for op in counted}
+    assert counted == of_run
+    assert measured.samples["logging_events"].asset_events == 2
+
+
+def test_lines_of_the_context_log_are_events(opened) -> None:
+    with opened("by_line") as calls:
+        measured, _ = calls.measure_chain(0, Meter())
+    assert measured.samples["three_lines"].events == 3

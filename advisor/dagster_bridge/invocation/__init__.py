@@ -1,6 +1,6 @@
 """Call the user's ops directly, outside of a run."""
 
-from advisor.dagster_bridge.invocation.calls import item_inputs
+from advisor.dagster_bridge.invocation.calls import PreparedCall, item_inputs
 from advisor.dagster_bridge.invocation.io_managers import CannotStoreError
 from advisor.dagster_bridge.invocation.opening import (
     CannotInvokeError,
@@ -13,6 +13,7 @@ __all__ = [
     "CannotInvokeError",
     "CannotStoreError",
     "Invocation",
+    "PreparedCall",
     "import_instances",
     "item_inputs",
     "open_invocation",

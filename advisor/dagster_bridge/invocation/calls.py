@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import AsyncIterator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from dagster import DynamicOutput, OpDefinition, Output
 
 from advisor.dagster_bridge.awaiting import run_to_end
+from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
+from advisor.dagster_bridge.private import DirectOpExecutionContext
 from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
 from advisor.dagster_bridge.target import JOBS
 from advisor.domain.errors import TargetError
@@ -23,6 +25,8 @@ class PreparedCall:
     function: Callable[[], Any]
     op: OpDefinition | None
     close: Callable[[], None] = lambda: None
+    context: DirectOpExecutionContext | None = None
+    events: RecordedEvents = field(default_factory=RecordedEvents)
 
     def run(self) -> dict[str, object]:
         """Execute the user's code to its end; outputs by name.
@@ -33,7 +37,12 @@ class PreparedCall:
             returned = exhausted(self.function())
         finally:
             self.close()
-        return _outputs_by_name(self.op, returned)
+        outputs = _outputs_by_name(self.op, returned)
+        if self.context is not None:
+            self.events.add(self.context.get_events())
+            self.events.add(returned if isinstance(returned, list) else ())
+            self.events.add_outputs(len(outputs))
+        return outputs
 
 
 def exhausted(returned: object) -> object:

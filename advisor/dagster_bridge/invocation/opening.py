@@ -26,6 +26,7 @@ from dagster import (
 from advisor.dagster_bridge.invocation.calls import PreparedCall
 from advisor.dagster_bridge.invocation.context import call_context
 from advisor.dagster_bridge.invocation.io_managers import StepValues
+from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
 from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
 from advisor.dagster_bridge.partitions import add_partition, key_for_context, run_tags
 from advisor.dagster_bridge.plan import (
@@ -33,7 +34,11 @@ from advisor.dagster_bridge.plan import (
     effective_run_config,
     resolved_run_config,
 )
-from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, ResolvedRunConfig
+from advisor.dagster_bridge.private import (
+    ConfiguredDefinitionConfigSchema,
+    NodeHandle,
+    ResolvedRunConfig,
+)
 from advisor.dagster_bridge.structure import compute_function
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_path import calling_user_code
@@ -140,7 +145,16 @@ class Invocation:
         )
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
-        return PreparedCall(lambda: definition(context, **inputs), definition, close=opened.close)
+        events = RecordedEvents(self._hooks(reference.handle))
+        events.listen_to(context.log)
+        return PreparedCall(
+            lambda: definition(context, **inputs), definition, opened.close, context, events
+        )
+
+    def _hooks(self, handle: str) -> int:
+        """Hooks on an op: a run records of each that it was called, or not."""
+        job = self.loaded.job
+        return len(job.get_all_hooks_for_handle(NodeHandle.from_string(handle))) if job else 0
 
     def empty_call_s(self) -> float:
         """Seconds of a call that does nothing: what calling an op charges beside its own work.

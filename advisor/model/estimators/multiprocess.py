@@ -40,13 +40,16 @@ FEW_STEPS, MANY_STEPS = 80, 200
 """Longer runs are simulated at about these sizes and extrapolated from wave to wave."""
 
 
-def _step(seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost) -> StepWork:
+def _step(
+    seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost, events: float
+) -> StepWork:
     """A step that calls the ops of ``stages``; one that computes on several cores has threads.
 
     Args:
         seconds: Wall clock, CPU, loading and storing.
         stages: Whose resources it starts.
         first: What comes before: first calls, and starting workers.
+        events: That its calls have Dagster record.
     """
     wall_s, cpu_s, load_s, store_s = map(float, seconds)
     threads = max(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
@@ -57,6 +60,7 @@ def _step(seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost) -
         load_s=load_s,
         store_s=store_s,
         io_wait_share=max(stage.io_wait_share for stage in stages),
+        events=events,
         first_s=first.cpu_s,
         first_wait_s=first.wait_s,
         resources_s=sum(stage.resources.cpu_s for stage in stages),
@@ -73,6 +77,7 @@ def _batches(
     started = worker_start(candidate, setting)
     extra = step_extra(candidate, stages, call_kind(candidate))
     first = ExtraCost(started.cpu_s + extra.cpu_s, started.wait_s + extra.wait_s)
+    events = setting.items.events * candidate.batch_size
     columns = (
         batch_seconds(candidate, simulations, len(order)),
         batch_makespans(setting.items.cpu_s[order][None, :], candidate.batch_size, 1)[0],
@@ -80,7 +85,8 @@ def _batches(
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        [_step((wall_s, cpu_s, half_s, half_s), stages, first)] for wall_s, cpu_s, half_s in rows
+        [_step((wall_s, cpu_s, half_s, half_s), stages, first, events)]
+        for wall_s, cpu_s, half_s in rows
     ]
 
 
@@ -93,7 +99,7 @@ def _mapped_steps(
     columns = [(each, (each.wall_s, each.cpu_s, each.load_s, each.store_s)) for each in stages]
     chains = {
         index: [
-            _step([c[index] for c in seconds], (each,), each.first_call_extra(call))
+            _step([c[index] for c in seconds], (each,), each.first_call_extra(call), each.events)
             if each.taken is None or each.taken[index]
             else None
             for each, seconds in columns

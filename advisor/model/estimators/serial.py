@@ -37,6 +37,7 @@ def _coordinate_s(candidate: Candidate, setting: Setting) -> float:
     step_s = overhead.step_s + overhead.step_growth_s * steps * stages
     total_s = step_s * (steps * stages + plain)
     total_s += overhead.fan_out_output_s * steps
+    total_s += overhead.event_s * setting.items.events * setting.items.count
     if setting.after_steps:
         total_s += overhead.collect_input_s * steps
     if candidate.launch != "execute_in_process":
