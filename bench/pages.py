@@ -21,6 +21,7 @@ from recorded import (
     choices,
     commits,
     costs,
+    environment,
     expected_regrets,
     gather,
     group_of,
@@ -193,6 +194,14 @@ def write_report(*, predict_again: bool) -> None:
     say(f"Written: {PAGE.relative_to(ROOT)}, {DATA.relative_to(ROOT)}")
 
 
+def asked(found: Recorded) -> str:
+    """What the advice was for, and the seeds of the random workloads."""
+    where = sorted({environment(profile) for profile in found.profiles.values()})
+    seeds = sorted({name.split("_")[1] for name in found.names if group_of(name) == UNSEEN})
+    drawn = f"The random workloads are of seed {' and '.join(seeds)}. " if seeds else ""
+    return f"Advice is for `--environment {' and '.join(where)}`. {drawn}"
+
+
 def quiet_starts(names: Sequence[str]) -> str:
     """How many runs and profiles began in a quiet moment, in words; of older records nothing."""
     asked = [r["quiet"] for r in records() if r["workload"] in names and "quiet" in r]
@@ -230,7 +239,7 @@ def _write_page(
         f"Dagster {facts.dagster_version}. No configuration below was used for calibration; "
         f"the host was calibrated at {moments[0]} to {moments[-1]} moments. "
         "In each pass every workload was profiled anew, right before its runs. "
-        f"{quiet_starts(found.names)}"
+        f"{asked(found)}{quiet_starts(found.names)}"
         f"{_WHEN[found.predicted_again]} The ablation is by today's model."
     )
     sureness = "Every configuration was run once: the machine's own spread is not in this table."
