@@ -10,7 +10,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from ablation import JOIN, without
+from ablation import JOIN, MECHANISMS, without
 from baseline import closed_form_s
 from pydantic import TypeAdapter
 
@@ -111,3 +111,10 @@ def test_each_large_mechanism_is_needed(mechanism: str) -> None:
     whole = np.median(np.abs(errors()))
     without = np.median(np.abs(errors(mechanism)))
     assert without > 1.3 * whole
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS)
+def test_every_mechanism_of_the_ablation_can_be_switched_off(mechanism: str) -> None:
+    way, setting, _ = next(case for case in cases() if case[0].executor == "multiprocess")
+    with without(mechanism, setting) as changed:
+        assert Predictor(changed).estimate(way).makespan_s > 0
