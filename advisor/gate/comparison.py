@@ -51,13 +51,11 @@ class LookPlan:
         slower_levels: One-sided level of "is slower" at each look for a single op of the family
             (0: this look cannot say so, too few sign patterns for its level).
         fine_levels: One-sided level of "is less than the limit slower" at each look.
-        ops: Size of the family over which ``slower_levels`` are shared.
     """
 
     looks: tuple[int, ...]
     slower_levels: tuple[float, ...]
     fine_levels: tuple[float, ...]
-    ops: int
 
     @property
     def max_pairs(self) -> int:
@@ -114,34 +112,31 @@ class _Look:
         return float(np.partition(self.subset_means, place)[place])
 
 
-def plan_looks(
-    max_pairs: int = 20, ops: int = 1, *, false_alarm: float = FALSE_ALARM, missed: float = MISSED
-) -> LookPlan:
+def plan_looks(max_pairs: int = 20, ops: int = 1) -> LookPlan:
     """Plan the looks for at most ``max_pairs`` pairs and a family of ``ops`` ops.
 
     Raises:
         ValueError: ``max_pairs`` pairs can never show a slowdown at this false-alarm rate; the
             message names the smallest number that can.
     """
-    fewest = fewest_pairs(ops, false_alarm=false_alarm)
+    fewest = fewest_pairs(ops)
     if max_pairs < fewest:
         message = (
             f"{max_pairs} pairs cannot show a slowdown of {ops} op{'s' if ops != 1 else ''} at "
-            f"a false-alarm rate of {percent(false_alarm)}; at least {fewest} are needed"
+            f"a false-alarm rate of {percent(FALSE_ALARM)}; at least {fewest} are needed"
         )
         raise ValueError(message)
     looks = tuple(sorted({max(1, round(share * max_pairs)) for share in _LOOK_SHARES}))
     return LookPlan(
         looks=looks,
-        slower_levels=_levels(looks, false_alarm / ops),
-        fine_levels=_levels(looks, missed),
-        ops=ops,
+        slower_levels=_levels(looks, FALSE_ALARM / ops),
+        fine_levels=_levels(looks, MISSED),
     )
 
 
-def fewest_pairs(ops: int, *, false_alarm: float = FALSE_ALARM) -> int:
-    """Fewest pairs whose sign patterns can reject at ``false_alarm`` shared by ``ops`` ops."""
-    return math.ceil(math.log2(max(1, ops) / false_alarm))
+def fewest_pairs(ops: int) -> int:
+    """Fewest pairs whose sign patterns can reject at the false-alarm rate shared by so many ops."""
+    return math.ceil(math.log2(max(1, ops) / FALSE_ALARM))
 
 
 def _levels(looks: Sequence[int], error: float) -> tuple[float, ...]:
@@ -215,19 +210,19 @@ def _judge(
     """What a look says; what an earlier one was certain of stays so."""
     low, high = look.lower(level_slower), look.upper(level_fine)
     certain = before.certainly_slower or low > 0.0
+    return _concluded(look.estimate, low, high, len(look.log_ratios), limit, certain=certain)
+
+
+def _concluded(
+    estimate: float, low: float, high: float, pairs: int, limit: float, *, certain: bool
+) -> Comparison:
+    """The comparison that an estimate and its bounds (logarithms) amount to."""
     outcome: Outcome = "open"
-    if certain and look.estimate > limit:
+    if certain and estimate > limit:
         outcome = "slower"
     elif high < limit:
         outcome = "fine"
-    return Comparison(
-        outcome=outcome,
-        certainly_slower=certain,
-        ratio=math.exp(look.estimate),
-        low=math.exp(low),
-        high=math.exp(high),
-        pairs=len(look.log_ratios),
-    )
+    return Comparison(outcome, certain, math.exp(estimate), math.exp(low), math.exp(high), pairs)
 
 
 def _unjudged(pairs: Sequence[float]) -> Comparison:
@@ -346,17 +341,4 @@ def compare_with_past(
     low = estimate - float(t.isf(FALSE_ALARM, max(1, count - 1))) * error
     high = estimate + float(t.isf(MISSED, max(1, count - 1))) * error
     limit = math.log1p(max_regression)
-    certain = low > 0
-    outcome: Outcome = "open"
-    if certain and estimate > limit:
-        outcome = "slower"
-    elif high < limit:
-        outcome = "fine"
-    return Comparison(
-        outcome=outcome,
-        certainly_slower=certain,
-        ratio=math.exp(estimate),
-        low=math.exp(low),
-        high=math.exp(min(high, 700.0)),
-        pairs=count,
-    )
+    return _concluded(estimate, low, min(high, 700.0), count, limit, certain=low > 0)
