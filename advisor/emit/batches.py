@@ -167,6 +167,7 @@ def _general_module(
         "batch.py.j2",
         _prose(request, imported.name),
         thread_limit(request),
+        plain=None,
         job=imported.lines,
         imports=sorted_imports(filter(None, imports)),
         executor=executor_lines(request, "dg."),

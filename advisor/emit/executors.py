@@ -57,6 +57,7 @@ def emit_environments(request: EmitRequest) -> str:
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),
         configurable=bool(config),
+        kept=False,
         in_test=literal(in_test),
     )  # fmt: skip
 
