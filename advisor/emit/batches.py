@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from statistics import correlation
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
@@ -18,7 +19,6 @@ from advisor.emit.imports import (
     defined_elsewhere,
     from_import,
     job_import,
-    user_module,
 )
 from advisor.emit.items_form import (
     READING,
@@ -245,7 +245,7 @@ def _plain_module(
         _plain_prose(request, name, plain, one_step=not batched),
         thread_limit(request),
         imports=sorted_imports(imports),
-        job=plain.imports or from_import(user_module(request.description), plain.imported),
+        job=plain.imports,
         executor=executor_lines(request),
         plain=plain,
         **shared,
@@ -368,9 +368,6 @@ def sizes_foretell(request: EmitRequest) -> bool:
     calls = request.workload.ops[0].later_calls
     sizes = [float(call.input_bytes) for call in calls]
     walls = [call.wall_s for call in calls]
-    if len(calls) < 6 or len(set(sizes)) < 3 or max(walls) < 1.5 * min(walls):
+    if len(calls) < 6 or len(set(sizes)) < 3 or max(walls) <= 1.5 * min(walls):
         return False
-    mean_size, mean_wall = sum(sizes) / len(sizes), sum(walls) / len(walls)
-    both = sum((s - mean_size) * (w - mean_wall) for s, w in zip(sizes, walls, strict=True))
-    own = sum((s - mean_size) ** 2 for s in sizes) * sum((w - mean_wall) ** 2 for w in walls)
-    return own > 0 and both / own**0.5 >= 0.9
+    return correlation(sizes, walls) >= 0.9

@@ -158,7 +158,6 @@ def items_form(
     mapped = f"{splitting}().map({batching})"
     body = f"{batching}({splitting}())" if one_step else f"{RESULTS}({mapped}.collect())"
     return PlainForm(
-        imported=(),
         functions=functions,
         fan_out_head=f"def {splitting}():",
         fan_out_call=f"    outputs = {READING}()",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from advisor.domain.graph import GraphNode
 from advisor.domain.workload import WorkerKind, WorkloadDescription
 from advisor.emit.graph_plan import BatchedGraph, in_order
+from advisor.emit.imports import from_import, user_module
 from advisor.emit.source_text import WIDTH, quoted
 
 _INDENT = "    "
@@ -33,7 +34,6 @@ class PlainForm:
     """Names and lines of the short form.
 
     Attributes:
-        imported: The user's ops, by their names in the user's module.
         functions: Lines that take the functions from their ops.
         fan_out_head: ``def`` line of the op that fans out; ``fan_out_call``: its first statement.
         batch_head: ``def`` line of the op that runs the items of a step.
@@ -42,11 +42,10 @@ class PlainForm:
         call: Statement that runs one item where there are no workers.
         collecting: One entry a collecting op: its name as a literal, ``def`` line and statement.
         body: Lines of the job.
+        imports: Lines that import what it needs of the user's.
         reading: Lines that read the items of a bare op or function; empty for a job.
-        imports: Lines that import what it needs; empty: those for ``imported``.
     """
 
-    imported: tuple[str, ...]
     functions: str
     fan_out_head: str
     fan_out_call: str
@@ -56,8 +55,8 @@ class PlainForm:
     call: str
     collecting: tuple[tuple[str, str, str], ...]
     body: str
+    imports: str
     reading: str = ""
-    imports: str = ""
 
 
 def plain_form(
@@ -81,7 +80,7 @@ def plain_form(
     writer = _Writer(plan, nodes, one_step=one_step, kind=kind)
     if writer.fixed and kind == "process":
         return None  # they would be pickled once an item
-    form = writer.form()
+    form = writer.form(user_module(description))
     return form if writer.names_are_apart(f"{description.job_name}_batched") else None
 
 
@@ -130,12 +129,11 @@ class _Writer:
         self.batching = f"{self.chained}_{on}"
         self.replaced = [plan.fan_out[0], *plan.chain, *(() if one_step else plan.collected)]
 
-    def form(self) -> PlainForm:
+    def form(self, module: str) -> PlainForm:
         fan_out = self.nodes[self.plan.fan_out[0]]
         variables = dict.fromkeys(self.nodes[name].variable for name in self.replaced)
         callee, arguments = self._call_of_an_item()
         return PlainForm(
-            imported=tuple(sorted({node.variable for node in self.nodes.values()})),
             functions="\n".join(
                 _assigned(f"call_{name}", f"{name}.__wrapped__") for name in variables
             ),
@@ -151,6 +149,7 @@ class _Writer:
             call=_statement(3, f"result = {callee}(", arguments),
             collecting=() if self.one_step else tuple(map(self._collecting, self.plan.collected)),
             body="\n".join(self._body()),
+            imports=from_import(module, sorted({node.variable for node in self.nodes.values()})),
         )
 
     def names_are_apart(self, job: str) -> bool:
