@@ -14,6 +14,7 @@ from advisor.api.interrupts import deferred_interrupt
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, MeasureOptions
+from advisor.domain.quantities import percent
 from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.campaign import Campaign, Part
@@ -30,6 +31,7 @@ from advisor.model.continuing import continued, is_alike, worked
 from advisor.model.stopping import (
     Found,
     Stakes,
+    half_width,
     is_wide,
     methods_of,
     needed_workers,
@@ -119,10 +121,19 @@ class Measuring:
                 part = self._next(found)
             if isinstance(part, StopReason):
                 if not self._check_preload(found):
+                    self._note_precision(found)
                     return part
             else:
                 self._begin(part, found)
             found = self._found()
+
+    def _note_precision(self, found: Found) -> None:
+        asked, reached = self.asked.precision, half_width(found.result.recommendation)
+        if asked is not None and reached > asked:
+            self.campaign.children.notes.add(
+                f"The advised way is predicted within {percent(reached)}; --precision asks for "
+                f"{percent(asked)}, which no part that is left can give."
+            )
 
     def _next(self, found: Found) -> Part | StopReason:
         """The part that can save the most; why there is none, where there is none."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
+from threading import Thread
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
@@ -79,6 +82,7 @@ def profile(
         budget = Budget(request.measure.budget_s)
         tell = budget.on_bar(progress or silent)
         steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
+        Thread(target=_import_model, daemon=True).start()
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
         host = host_calibration(subject, budget, tell, recalibrate=request.measure.recalibrate)
@@ -91,7 +95,7 @@ def profile(
             verifications=earlier.verifications if earlier else (),
             watch=watch,
         )
-        if earlier:
+        if earlier and _same_inputs(earlier.description, description):
             measuring.go_on_from(earlier.workload)
         end = measuring.until_settled()
         with deferred_interrupt(dropped=True):
@@ -102,6 +106,12 @@ def profile(
                 saved = settled(saved, request.advise, discovery.run_config, budget, tell)
     with deferred_interrupt(dropped=True):
         return _saved(request, replace(saved, advice=_checked(saved, discovery, end)))
+
+
+def _import_model() -> None:
+    """What fits the model takes a second to import: done while the first child imports too."""
+    with suppress(ImportError):
+        import_module("sklearn.linear_model")
 
 
 def plan(request: ProfileOptions) -> list[str]:
@@ -220,6 +230,12 @@ def _earlier(
     before = [op.reference.source_hash for op in earlier.description.mapped]
     now = [op.reference.source_hash for op in description.mapped]
     return earlier if before == now and None not in now else None
+
+
+def _same_inputs(before: WorkloadDescription, now: WorkloadDescription) -> bool:
+    """Whether an earlier profile ran the ops on what they are run on now."""
+    asked = attrgetter("inputs", "run_config_file", "partition", "fan_out")
+    return bool(asked(before) == asked(now))
 
 
 def _checked(saved: SavedProfile, discovery: Discovery, end: MeasuringEnd) -> Advice:

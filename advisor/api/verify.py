@@ -19,6 +19,7 @@ from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
+from advisor.domain.stopping import StopReason
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
 from advisor.measure.progress import Progress, silent
 from advisor.measure.workspace import workspace
@@ -85,7 +86,11 @@ def _profile_of(
     if path.exists():
         return store.read(path)
     request = ProfileOptions(options.workload, profiles=options.profiles)
-    return profile(request, progress, announce).saved
+    outcome = profile(request, progress, announce)
+    end = outcome.advice.measuring
+    if end is not None and end.reason is StopReason.INTERRUPTED:
+        raise KeyboardInterrupt
+    return outcome.saved
 
 
 def _for_partition(saved: SavedProfile, partition: str | None) -> SavedProfile:
