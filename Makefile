@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format docs dist bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures bench-diagnoses docs-codes clean
+	bench-gates-fixtures bench-diagnoses bench-scripted bench-storages bench-own-calibration docs-codes clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -34,6 +34,8 @@ help:
 	@echo 'make bench-gates real gates of unchanged and of slowed code, into docs/gates.md, for half'
 	@echo '             an hour; it resumes. A part of it: GATES=20 SLOW=5 MINUTES=10. bench-gates-'
 	@echo '             fixtures adds 20 pairs an op to the recording that the tests replay (4 min)'
+	@echo 'make bench-scripted  Dagster own parent loop with scripted children, 16 to 64 in parallel, up'
+	@echo '             to 10,000 items, into docs/scripted-children.md; it resumes. ITEMS=1000: no more'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -91,6 +93,9 @@ bench-gates: $(INSTALLED_DEV)
 	$(BIN)/python bench/gates.py measure $(if $(GATES),--gates $(GATES)) \
 		$(if $(SLOW),--slow $(SLOW)) $(if $(MINUTES),--minutes $(MINUTES))
 	$(BIN)/python bench/gates.py report
+
+bench-scripted: $(INSTALLED_DEV)
+	$(BIN)/python bench/scripted_children.py $(if $(ITEMS),--most-items $(ITEMS))
 
 bench-gates-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python bench/gates.py record
