@@ -235,7 +235,7 @@ def _plain_module(
     names += ["Permissive"] if whole_config(request) else []
     imports = ["from traceback import format_exception", from_import("dagster", sorted(names))]
     imports += [line for sign, line in _SIGNS.items() if sign in plain.run_item + plain.reading]
-    imports += ["import math"] if batched else []
+    imports += [f"import {name}" for name in ("itertools", "math", "random") if batched]
     imports += ["import multiprocessing"] if process else []
     if process or shared["thread"]:
         pool = "ProcessPoolExecutor" if process else "ThreadPoolExecutor"

@@ -17,14 +17,14 @@ _INDENT = "    "
 GLOBAL_NAMES = frozenset({
     "BATCH_SIZE", "DESCRIPTION", "DynamicOut", "DynamicOutput", "EXECUTOR_CONFIG", "Exception",
     "Failure", "PRELOADED", "Permissive", "ProcessPoolExecutor", "ThreadPoolExecutor", "WORKERS",
-    "advised_executor", "enumerate", "format_exception", "in_process_executor", "in_order", "job",
-    "len", "list", "math", "multiprocess_executor", "multiprocessing", "op", "range", "run_item",
-    "sorted", "type", "zip",
+    "advised_executor", "enumerate", "format_exception", "in_process_executor", "in_order",
+    "itertools", "job", "len", "list", "math", "multiprocess_executor", "multiprocessing", "op",
+    "random", "range", "run_item", "sorted", "type", "zip",
 })  # fmt: skip
 LOCAL_NAMES = frozenset({
-    "batch", "batches", "count", "error", "failed", "future", "futures", "items", "key", "named",
-    "output", "outputs", "place", "pool", "processes", "result", "results", "shown", "start",
-    "value", "why",
+    "batch", "batches", "count", "dealer", "error", "failed", "future", "futures", "item", "items",
+    "key", "named", "number", "output", "outputs", "place", "pool", "processes", "result",
+    "results", "rounds", "shown", "start", "value", "why",
 })  # fmt: skip
 _OF_THE_JOB = frozenset({"batch", "items", "one_step", "results"})
 

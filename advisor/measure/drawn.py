@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+import random
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 PICKLE_PROTOCOL = 4
 """Dagster's (``dagster._utils.PICKLE_PROTOCOL``)."""
+
+PLACES_SEED = 0
+"""Every child that draws the items anew takes the same."""
 
 
 @dataclass
@@ -52,14 +57,14 @@ def drawn_items(
     if drawn is not None and drawn.unpicklable is None:
         return drawn, ItemInputs(workspace)
     samples = _draw(assignment, loaded)
-    places = spread(len(samples.items), assignment.samples)
+    chosen = places(len(samples.items), assignment.samples, PLACES_SEED)
     if assignment.first_items:
-        places = list(range(len(places)))
-    samples = replace(samples, items=[samples.items[place] for place in places])
+        chosen = list(range(len(chosen)))
+    samples = replace(samples, items=[samples.items[place] for place in chosen])
     if drawn is None:
         drawn = DrawnItems(
             total=samples.total_items,
-            positions=tuple(places),
+            positions=tuple(chosen),
             keys=tuple(item.key for item in samples.items),
             fan_out_s=samples.fan_out_s,
             upstream_s=samples.upstream_s,
@@ -99,13 +104,16 @@ def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     return samples
 
 
-def spread(total: int, wanted: int) -> list[int]:
-    """Places of ``wanted`` items, evenly spread over ``total``."""
+def places(total: int, wanted: int, seed: int) -> list[int]:
+    """Places of ``wanted`` items among ``total``: a random one in each of as many equal strata.
+
+    So no end of the list counts more than its share, and no period of it is met by chance alone.
+    """
     if wanted >= total:
         return list(range(total))
-    if wanted == 1:
-        return [total // 2]
-    return sorted({round(place * (total - 1) / (wanted - 1)) for place in range(wanted)})
+    rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
+    edges = [total * stratum // wanted for stratum in range(wanted + 1)]
+    return [rng.randrange(low, high) for low, high in itertools.pairwise(edges)]
 
 
 def _write(workspace: Path, samples: DrawnSamples) -> str | None:

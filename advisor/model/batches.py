@@ -11,12 +11,13 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.workload import WorkerKind
 from advisor.model.event_loop import simulate_loop, taking_turns
 from advisor.model.items import CallKind, ExtraCost, FloatArray, Stage
+from advisor.model.listing import Calls, in_batches
 from advisor.model.scheduling import batch_makespans
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
 
 SIMULATED_ITEMS = 1000
-"""Longer batches are simulated so far, and their workers keep that pace."""
+"""Longer batches are thinned to so many, and their workers keep that pace."""
 
 
 def worker_start(candidate: Candidate, setting: Setting) -> ExtraCost:
@@ -60,45 +61,54 @@ def least_work_s(candidate: Candidate, setting: Setting) -> float:
     return items.count * float(items.wall_s.mean()) * factor / workers
 
 
-def drawn_batch_seconds(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
-    """Least seconds of each batch over ``order`` (shape: draws x items), for the draws' spread.
+def drawn_batch_seconds(
+    candidate: Candidate, simulations: Simulations, lists: Calls, limit: int | None = None
+) -> FloatArray:
+    """Least seconds of the first batches (shape: lists x batches), for the draws' spread.
 
     What a batch takes is simulated by `batch_seconds`, which is too slow for each draw.
     """
+    setting = simulations.setting
     items = setting.items
-    walls = np.atleast_2d(items.wall_s[order])
-    size = min(candidate.batch_size, order.shape[-1])
-    workers = min(candidate.workers_in_op, size)
+    batches = simulations.dealt(candidate.steps(items.count))[:limit]
+    walls = in_batches(items.wall_s[lists], batches)
+    workers = min(candidate.workers_in_op, batches.shape[1])
     if workers <= 1 or candidate.worker_kind is None:
-        return batch_makespans(walls, size, 1)
-    scheduled = batch_makespans(walls, size, workers, in_step_factor(candidate, setting))
-    computing = np.atleast_2d(np.minimum(items.cpu_s, items.wall_s)[order])
+        return batch_makespans(walls)
+    scheduled = batch_makespans(walls, workers, in_step_factor(candidate, setting))
+    computing = in_batches(np.minimum(items.cpu_s, items.wall_s)[lists], batches).sum(axis=-1)
     at_once = setting.contention.takes_turns_at(candidate.worker_kind, setting.capacity)
-    return np.asarray(np.maximum(scheduled, batch_makespans(computing, size, 1) / at_once))
+    return np.asarray(np.maximum(scheduled, computing / at_once))
 
 
-def batch_seconds(candidate: Candidate, simulations: Simulations, limit: int) -> FloatArray:
-    """Seconds of each batch of the first ``limit`` items, its workers at work (shape: batches)."""
-    size, kind = candidate.batch_size, candidate.worker_kind
-    workers = min(candidate.workers_in_op, size)
-    order = simulations.reference[:limit]
+def batch_seconds(
+    candidate: Candidate, simulations: Simulations, limit: int | None = None
+) -> FloatArray:
+    """Seconds of each of the first ``limit`` batches, its workers at work (shape: batches)."""
+    items, kind = simulations.setting.items, candidate.worker_kind
+    batches = simulations.dealt(candidate.steps(items.count))[:limit]
+    workers = min(candidate.workers_in_op, batches.shape[1])
     if workers <= 1 or kind is None:
-        walls = simulations.setting.items.wall_s[order]
-        return np.asarray(batch_makespans(walls[None], size, 1)[0])
-    key = kind, workers, size, len(order)
+        return of_batches(items.wall_s, simulations, batches)
+    key = kind, workers, batches.shape[1], len(batches)
     if key not in simulations.batches:
-        seconds = _simulated(simulations.setting, order, size, kind, workers)
-        simulations.batches[key] = seconds
+        calls = [simulations.reference[batch[batch >= 0]] for batch in batches]
+        simulations.batches[key] = _simulated(simulations.setting, calls, kind, workers)
     return simulations.batches[key]
 
 
-def _simulated(
-    setting: Setting, order: np.ndarray, size: int, kind: WorkerKind, workers: int
-) -> FloatArray:
-    """Seconds of each batch over ``order`` (shape: batches).
+def of_batches(seconds: FloatArray, simulations: Simulations, batches: Calls) -> FloatArray:
+    """The sum over each batch of the reference list (shape: batches) of a figure of the calls."""
+    return np.asarray(in_batches(seconds[simulations.reference][None], batches)[0].sum(axis=-1))
 
-    The workers wait beside each other and take turns at computing. Long batches are simulated at
-    their start and extrapolated.
+
+def _simulated(
+    setting: Setting, batches: Sequence[Calls], kind: WorkerKind, workers: int
+) -> FloatArray:
+    """Seconds of each batch (shape: batches).
+
+    The workers wait beside each other and take turns at computing. Long batches are thinned, and
+    extrapolated at the pace between two such lengths.
     """
     items, contention = setting.items, setting.contention
     slows = cache(contention.among(kind))
@@ -107,25 +117,34 @@ def _simulated(
     calls = zip(walls.tolist(), items.cpu_s.tolist(), strict=True)
     chains = [[taking_turns(wall_s, cpu_s)] for wall_s, cpu_s in calls]
 
-    def seconds(first: int) -> float:
-        batch = order[first : first + size]
-        shown = batch[: max(SIMULATED_ITEMS, 4 * workers)]
-        timeline = simulate_loop(
+    def simulated_s(shown: Calls) -> float:
+        return simulate_loop(
             [chains[index] for index in shown],
             max_concurrent=workers,
             slows_waiting=slows,
             slows_computing=slows,
             at_once=at_once,
-        )
-        return timeline.makespan_s * float(walls[batch].sum() / max(walls[shown].sum(), 1e-12))
+        ).makespan_s
 
-    return np.array([seconds(first) for first in range(0, len(order), size)])
+    def seconds(batch: Calls) -> float:
+        most = max(SIMULATED_ITEMS, 4 * workers)
+        if len(batch) <= most:
+            return simulated_s(batch)
+        many, few = (batch[np.arange(n) * len(batch) // n] for n in (most, most // 2))
+        many_s, work_s = simulated_s(many), float(walls[many].sum())
+        pace = (many_s - simulated_s(few)) / max(work_s - float(walls[few].sum()), 1e-12)
+        return many_s + pace * (float(walls[batch].sum()) - work_s)
+
+    return np.array([seconds(batch) for batch in batches])
 
 
-def batch_transfers_s(candidate: Candidate, setting: Setting, order: np.ndarray) -> FloatArray:
+def batch_transfers_s(
+    candidate: Candidate, simulations: Simulations, limit: int | None = None
+) -> FloatArray:
     """Loading and storing of each batch (shape: batches): every byte, and the fixed part once."""
+    setting = simulations.setting
     stages = setting.items.stages
     single_s = stages[0].load_s + stages[-1].store_s
     fixed_s = min(setting.overhead.transfer_s, float(single_s.mean()))
-    growing = np.maximum(0.0, single_s - fixed_s)[order][None, :]
-    return np.asarray(fixed_s + batch_makespans(growing, candidate.batch_size, 1)[0])
+    batches = simulations.dealt(candidate.steps(setting.items.count))[:limit]
+    return fixed_s + of_batches(np.maximum(0.0, single_s - fixed_s), simulations, batches)

@@ -31,9 +31,9 @@ PRECISION = 0.02
 
 def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
     """``count`` equal items without payload, as a workload to ask about."""
-    one, nothing = np.array([wall_s]), np.zeros(1)
-    stage = Stage(wall_s=one, cpu_s=one * cpu_share, load_s=nothing, store_s=nothing)
-    return Items(count, samples=1, exact=count == 1, stages=(stage,))
+    walls_s, nothing = np.full(count, wall_s), np.zeros(count)
+    stage = Stage(wall_s=walls_s, cpu_s=walls_s * cpu_share, load_s=nothing, store_s=nothing)
+    return Items(count, samples=count, stages=(stage,), known=tuple(range(count)))
 
 
 def _methods(

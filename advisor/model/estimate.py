@@ -26,6 +26,16 @@ class Estimate:
     peak_memory_bytes: int
     pool_wait_s: float = 0.0
 
+    def at_median(self) -> Estimate:
+        """The estimate with the median of its draws for the makespan: its items' work differs."""
+        median_s = float(np.median(self.draws_s))
+        work_s = self.breakdown_s.work_s + median_s - self.makespan_s
+        return replace(
+            self,
+            makespan_s=median_s,
+            breakdown_s=replace(self.breakdown_s, work_s=max(0.0, work_s)),
+        )
+
     def scaled(self, factor: float, start_s: float) -> Estimate:
         """The estimate times a factor, plus a start that only computes."""
         parts_s = Breakdown(*(part_s * factor for part_s in astuple(self.breakdown_s)))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from statistics import fmean
 from typing import Literal
 
@@ -21,6 +21,13 @@ ASSET_EVENT = 2.6
 It writes the asset's own tables too: 9.3 and 3.6 ms on SQLite, Dagster 1.13, 400 events of each.
 """
 
+MOST_CALLS = 20
+"""Calls of an item that are drawn from."""
+
+FEWEST_REPEATS, STEADY, ALIKE = 4, 0.1, 0.5
+"""Items are alike where so many repeated calls or more, whose seconds differ by this share of their
+mean at least, hold so much of the variance of all calls."""
+
 
 @dataclass(frozen=True, slots=True)
 class ExtraCost:
@@ -37,7 +44,7 @@ class ExtraCost:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One op of the mapped chain; arrays hold one entry a measured item.
+    """One op of the mapped chain; arrays hold one entry a call.
 
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
     later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
@@ -76,19 +83,27 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Items:
-    """The workload's items: ``count`` of them, ``samples`` measured, one array entry a sample.
+    """The workload's items: ``count`` of them, ``samples`` measured.
 
-    ``between_bytes`` is the largest of the results that an op of the chain hands to the next.
+    Arrays hold ``calls_each`` calls of each measured item, one item after another, so that means
+    over them are means over items. Where calls of one item differ as much as those of different
+    items do, items are alike: each call then stands for itself, at no place.
 
-    ``exact`` is True where the samples are all the items there are, in order. ``measured_cpu_s``
-    is the CPU of all measured calls: what the items' own CPU is known from. ``numbers`` are the
-    workload's items that the samples are of.
+    Attributes:
+        places: Where in the list the measured items are, ascending, from 0 to 1; empty: unknown.
+        known: Numbers of the ``count`` items that were measured; empty where the list to advise
+            for is another one. ``exact`` is True where these are all of them.
+        measured_cpu_s: CPU of all measured calls: what the items' own CPU is known from.
+        between_bytes: The largest of the results that an op of the chain hands to the next.
     """
 
     count: int
     samples: int
-    exact: bool
     stages: tuple[Stage, ...]
+    calls_each: int = 1
+    places: tuple[float, ...] = ()
+    known: tuple[int, ...] = ()
+    calls: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     fan_out_s: float = 0.0
     upstream_s: float = 0.0
     collect_s: float = 0.0
@@ -101,16 +116,20 @@ class Items:
     output_bytes: int = 0
     between_bytes: int = 0
     measured_cpu_s: float = 0.0
-    numbers: tuple[int, ...] = ()
+
+    @property
+    def exact(self) -> bool:
+        """Whether every item was measured."""
+        return len(self.known) == self.count
 
     @property
     def wall_s(self) -> FloatArray:
-        """An item's whole chain, one after another (shape: samples)."""
+        """An item's whole chain, one after another (shape: calls)."""
         return np.asarray(np.sum([stage.wall_s for stage in self.stages], axis=0))
 
     @property
     def cpu_s(self) -> FloatArray:
-        """CPU of an item's whole chain (shape: samples)."""
+        """CPU of an item's whole chain (shape: calls)."""
         return np.asarray(np.sum([stage.cpu_s for stage in self.stages], axis=0))
 
     @property
@@ -119,10 +138,9 @@ class Items:
         return sum(stage.events * stage.share for stage in self.stages)
 
     @property
-    def calls(self) -> dict[int, tuple[float, float]]:
-        """Item to wall and CPU seconds of its whole chain."""
-        pairs = zip(self.wall_s.tolist(), self.cpu_s.tolist(), strict=True)
-        return dict(zip(self.numbers, pairs, strict=True))
+    def mean_wall_s(self) -> FloatArray:
+        """Of each measured item (of each call, where items are alike), in the list's order."""
+        return np.asarray(self.wall_s.reshape(-1, self.calls_each).mean(axis=1))
 
     @property
     def first_extra_s(self) -> float:
@@ -179,24 +197,86 @@ def _resources(profile: OpProfile) -> ExtraCost:
     return ExtraCost(cpu_s=cpu_s, wait_s=wall_s - cpu_s)
 
 
-def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
+def _first_extras(profile: OpProfile) -> tuple[ExtraCost, ExtraCost]:
+    """What first calls cost beyond later ones, and first calls after a preload."""
     first = _extra(profile.first_calls, profile.later_calls)
     preloaded = _extra(profile.preloaded_first_calls, profile.later_calls)
     if not profile.preloaded_first_calls or preloaded.wall_s > first.wall_s:
         preloaded = first
-    calls = _as_later(profile, first, preloaded)
-    everything = [sample for samples in calls.values() for sample in samples]
+    return first, preloaded
 
-    taken = np.array([item not in profile.skipped for item in order])
 
-    def mean(item: int, name: str) -> float:
-        if item in profile.skipped:
-            return 0.0
-        return fmean(getattr(sample, name) for sample in calls.get(item, everything))
+@dataclass(frozen=True, slots=True)
+class _Calls:
+    """Calls of the whole chain by item: one list of calls an op, alike in length."""
+
+    by_item: Mapping[int, tuple[tuple[ItemSample, ...], ...]]
+
+    def walls_s(self) -> list[FloatArray]:
+        """Seconds of each call of the chain, one array an item."""
+        return [
+            np.sum([[call.wall_s for call in op] for op in ops], axis=0)
+            for ops in self.by_item.values()
+        ]
+
+    def are_alike(self) -> bool:
+        """Whether calls of one item differ as much as those of different items do."""
+        walls = self.walls_s()
+        repeats = sum(len(each) - 1 for each in walls)
+        every = np.concatenate(walls)
+        if len(walls) < 2 or repeats < FEWEST_REPEATS:
+            return False
+        if float(every.std()) < STEADY * float(every.mean()):
+            return False
+        within = sum(float(((each - each.mean()) ** 2).sum()) for each in walls) / repeats
+        return within > ALIKE * float(every.var(ddof=1))
+
+    def apart(self) -> _Calls:
+        """Each call as an item of its own."""
+        single = [
+            tuple((op[turn],) for op in ops)
+            for ops in self.by_item.values()
+            for turn in range(len(ops[0]))
+        ]
+        return _Calls(dict(enumerate(single)))
+
+    def columns(self, op: int, name: str, calls_each: int) -> FloatArray:
+        """A figure of an op, ``calls_each`` times an item, with the item's own mean."""
+        rows = []
+        for ops in self.by_item.values():
+            seen = np.array([getattr(call, name) for call in ops[op]], dtype=float)
+            row = seen[np.arange(calls_each) * len(seen) // calls_each]
+            rows.append(row * (seen.mean() / row.mean()) if row.mean() > 0 else row)
+        return np.concatenate(rows)
+
+
+NOT_TAKEN = ItemSample(-1, None, 0.0, 0.0, 0, 0, 0, loop_s=0.0)
+"""The call of an op that an item skips."""
+
+
+def _calls_of(profile: WorkloadProfile, order: Sequence[int]) -> _Calls:
+    by_op = [_as_later(op, *_first_extras(op)) for op in profile.ops]
+    every = [[call for calls in op.values() for call in calls] for op in by_op]
+    found = {}
+    for item in order:
+        taken = [item not in op.skipped for op in profile.ops]
+        ops = [op.get(item) or all_calls for op, all_calls in zip(by_op, every, strict=True)]
+        length = min((len(calls) for calls, takes in zip(ops, taken, strict=True) if takes))
+        found[item] = tuple(
+            tuple(calls[:length]) if takes else (NOT_TAKEN,) * length
+            for calls, takes in zip(ops, taken, strict=True)
+        )
+    return _Calls(found)
+
+
+def _stage(profile: OpProfile, op: int, calls: _Calls, calls_each: int) -> Stage:
+    first, preloaded = _first_extras(profile)
 
     def column(name: str) -> FloatArray:
-        return np.array([mean(item, name) for item in order], dtype=float)
+        return calls.columns(op, name, calls_each)
 
+    taken = np.array([ops[op][0] is not NOT_TAKEN for ops in calls.by_item.values()])
+    every = [call for ops in calls.by_item.values() for call in ops[op] if call is not NOT_TAKEN]
     return Stage(
         wall_s=column("wall_s"),
         cpu_s=column("cpu_s"),
@@ -205,10 +285,10 @@ def _stage(profile: OpProfile, order: Sequence[int]) -> Stage:
         first=first,
         preloaded=preloaded,
         resources=_resources(profile),
-        held_s=None if any(s.loop_s is None for s in everything) else column("loop_s"),
-        io_wait_share=_io_wait_share(everything),
-        taken=None if taken.all() else taken,
-        events=_events(everything),
+        held_s=None if any(call.loop_s is None for call in every) else column("loop_s"),
+        io_wait_share=_io_wait_share(every),
+        taken=None if taken.all() else np.repeat(taken, calls_each),
+        events=_events(every),
     )
 
 
@@ -227,13 +307,25 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     count = profile.items if count is None else count
     every = [sample for op in profile.ops for sample in op.calls]
     order = sorted({sample.item for sample in every})
+    calls = _calls_of(profile, order)
+    means = {item: _means(ops) for item, ops in calls.by_item.items()}
+    alike = calls.are_alike()
+    if alike:
+        calls = calls.apart()
+    calls_each = min(MOST_CALLS, max(len(ops[0]) for ops in calls.by_item.values()))
+    # Without a fan-out, fewer inputs than items are examples, at no place of the list.
+    length = profile.fan_out_items or (count if len(order) == count else 0)
+    placed = not alike and length > order[-1]
     per_output = (profile.fan_out_s or 0.0) / max(1, profile.fan_out_items)
     last = profile.ops[-1]
     return Items(
         count=count,
         samples=len(order),
-        exact=len(order) == count and order == list(range(count)),
-        stages=tuple(_stage(op, order) for op in profile.ops),
+        stages=tuple(_stage(op, k, calls, calls_each) for k, op in enumerate(profile.ops)),
+        calls_each=calls_each,
+        places=tuple((item + 0.5) / length for item in order) if placed else (),
+        known=tuple(order) if placed and length == count else (),
+        calls={} if alike else means,
         fan_out_s=per_output * count,
         upstream_s=profile.upstream_s,
         collect_s=profile.collect_s or 0.0,  # how it grows with the items is not known
@@ -247,7 +339,6 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),
-        numbers=tuple(order),
         between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
 
@@ -256,36 +347,12 @@ def _events(calls: Sequence[ItemSample]) -> float:
     return fmean(c.events + (ASSET_EVENT - 1.0) * c.asset_events for c in calls) if calls else 0.0
 
 
+def _means(ops: Sequence[Sequence[ItemSample]]) -> tuple[float, float]:
+    """Mean wall and CPU seconds of an item's chain."""
+    wall_s = sum(fmean(call.wall_s for call in op) for op in ops)
+    return wall_s, sum(fmean(call.cpu_s for call in op) for op in ops)
+
+
 def _mean_bytes(profile: OpProfile, name: str) -> int:
     calls = profile.calls
     return round(fmean(getattr(sample, name) for sample in calls)) if calls else 0
-
-
-def reference_order(items: Items, length: int) -> NDArray[np.intp]:
-    """Sample indices that stand for the first ``length`` items (shape: length).
-
-    The items themselves where all were measured; otherwise whole shuffled rounds of the samples,
-    so that any stretch has close to the samples' mean.
-    """
-    if items.exact or items.samples == 1:
-        return np.asarray(np.arange(length) % items.samples, dtype=np.intp)
-    rng = np.random.default_rng(12345)
-    rounds = -(-length // items.samples)
-    order = [rng.permutation(items.samples) for _ in range(rounds)]
-    return np.asarray(np.concatenate(order)[:length], dtype=np.intp)
-
-
-def drawn_orders(items: Items, length: int, draws: int) -> NDArray[np.intp]:
-    """Resampled items, common to all candidates (shape: draws x length).
-
-    A Bayesian bootstrap (Rubin 1981): each draw weights the samples by a Dirichlet(1) vector, so
-    few samples give wide intervals. Where every item was measured, the items are as they are.
-    """
-    if items.exact:
-        return np.tile(reference_order(items, length), (draws, 1))
-    rng = np.random.default_rng(67890)
-    weights = rng.dirichlet(np.ones(items.samples), size=draws)
-    uniform = rng.random((draws, length))
-    cumulative = np.cumsum(weights, axis=1)
-    rows = [np.searchsorted(cumulative[d], uniform[d]) for d in range(draws)]
-    return np.asarray(np.minimum(np.array(rows), items.samples - 1), dtype=np.intp)

@@ -1,8 +1,9 @@
 """From a candidate to its prediction: makespan with interval, breakdown, memory, core-seconds.
 
-A candidate is simulated once on a reference sequence of items. The spread over items comes from
-list scheduling of resampled items, common to all candidates (common random numbers), around that
-one simulation; the spread of the host and of the model itself is added as factors.
+A candidate is simulated once, on a reference list of all items. The spread over items comes from
+list scheduling of whole lists as they may be, common to all candidates (common random numbers),
+around that one simulation; what few measured items leave open, and the spread of the host and of
+the model itself, are factors.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class Predictor:
 
     @property
     def reference(self) -> np.ndarray:
-        """Sample indices that stand for the items of the whole run."""
+        """Calls that stand for the items of the whole run."""
         return self._simulations.reference
 
     def estimate(self, candidate: Candidate) -> Estimate:
@@ -63,7 +64,7 @@ class Predictor:
         setting = simulations.setting
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
-        alone = model_of(candidate).estimate(candidate, simulations)
+        alone = model_of(candidate).estimate(candidate, simulations).at_median()
         if setting.cluster is not None:
             start_s += setting.cluster.run_start_s
         if candidate.executor in DELEGATING:
@@ -80,7 +81,7 @@ class Predictor:
         """The domain's form of an estimate."""
         return Prediction(
             candidate=estimate.candidate,
-            makespan_s=interval(estimate, self._simulations),
+            makespan_s=interval(estimate, self.setting),
             breakdown_s=estimate.breakdown_s,
             peak_memory_bytes=estimate.peak_memory_bytes,
             core_seconds=estimate.core_seconds,

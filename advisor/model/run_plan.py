@@ -92,7 +92,8 @@ class Timeline:
         """CPU of all processes."""
         return self.child_cpu_s + self.parent_cpu_s
 
-    def extrapolated(self: T, fewer: T, span: int, further: int) -> T:
-        """The timeline with ``further`` more steps, at the pace since one with ``span`` fewer."""
-        pairs = zip(astuple(self), astuple(fewer), strict=True)
-        return type(self)(*(many + (many - few) / span * further for many, few in pairs))
+    @classmethod
+    def weighted(cls: type[T], parts: Sequence[tuple[T, float]]) -> T:
+        """The sum of timelines, each times its weight."""
+        rows = [[value * weight for value in astuple(each)] for each, weight in parts]
+        return cls(*map(sum, zip(*rows, strict=True)))

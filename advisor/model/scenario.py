@@ -7,7 +7,8 @@ from typing import Any
 
 from advisor.domain.candidate import Candidate
 from advisor.model.contention import IN_PROCESS
-from advisor.model.items import Stage, reference_order
+from advisor.model.items import Stage
+from advisor.model.listing import reference_list
 from advisor.model.memory import RETAINED_BYTES
 from advisor.model.setting import Setting
 
@@ -31,7 +32,7 @@ _PLAIN = (
 def scenario_of(setting: Setting) -> dict[str, Any]:
     """The setting as the page takes it."""
     items, contention, machine = setting.items, setting.contention, setting.machine
-    others = replace(items, exact=False)
+    others = replace(items, count=ROUNDS, known=())
     return {
         "cores": machine.cores,
         "memory_bytes": machine.memory_bytes,
@@ -57,8 +58,8 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
         "items": {
             "count": items.count,
             "samples": items.samples,
-            "order": reference_order(items, items.count).tolist(),
-            "rounds": reference_order(others, ROUNDS).tolist(),
+            "order": reference_list(items).tolist(),
+            "rounds": reference_list(others).tolist(),
             "stages": [_stage(stage) for stage in items.stages],
             "retained_bytes": RETAINED_BYTES,
             "fan_out_item_s": items.fan_out_s / max(1, items.count),

@@ -6,8 +6,26 @@ import numpy as np
 
 from advisor.model.items import FloatArray
 
+FEW_STEPS, MANY_STEPS = 100, 400
+"""Longer runs are simulated at these sizes, or somewhat above, and extrapolated; exact once the
+slots are busy."""
+
 LONG = 1024
-"""Above so many items greedy scheduling is within half a longest item of its lower bound."""
+"""Items at the end that are scheduled one by one; workers are as good as level before."""
+
+
+def simulated_sizes(steps: int, slots: int) -> tuple[tuple[int, float], ...]:
+    """Sizes to simulate for a run of so many steps, each with its weight in the sum.
+
+    Long runs are extrapolated from two shorter ones that are whole waves of the slots apart.
+    """
+    waves = (steps - FEW_STEPS) // slots
+    if steps <= 2 * MANY_STEPS or waves < 2:
+        return ((steps, 1.0),)
+    few = steps - waves * slots
+    many = steps - min((steps - MANY_STEPS) // slots, waves - 1) * slots
+    further = (steps - many) / (many - few)
+    return ((few, -further), (many, 1.0 + further))
 
 
 def list_schedule(durations_s: FloatArray, workers: int) -> FloatArray:
@@ -27,39 +45,29 @@ def list_schedule(durations_s: FloatArray, workers: int) -> FloatArray:
         return np.asarray(durations_s.sum(axis=-1))
     if workers >= items:
         return np.asarray(durations_s.max(axis=-1))
-    if items > LONG:
-        longest = durations_s.max(axis=-1)
-        return np.asarray(durations_s.sum(axis=-1) / workers + 0.5 * longest * (1 - 1 / workers))
     flat = durations_s.reshape(-1, items)
-    free = np.zeros((flat.shape[0], workers))
+    before = max(0, items - max(LONG, 4 * workers))
+    free = np.repeat(flat[:, :before].sum(axis=1, keepdims=True) / workers, workers, axis=1)
     rows = np.arange(flat.shape[0])
-    for item in range(items):
+    for item in range(before, items):
         chosen = free.argmin(axis=1)
         free[rows, chosen] += flat[:, item]
     return np.asarray(free.max(axis=1).reshape(durations_s.shape[:-1]))
 
 
-def batch_makespans(
-    durations_s: FloatArray, batch_size: int, workers: int, slowdown: float = 1.0
-) -> FloatArray:
-    """Seconds of each batch of ``batch_size`` consecutive items on ``workers`` in a step.
+def batch_makespans(durations_s: FloatArray, workers: int = 1, slowdown: float = 1.0) -> FloatArray:
+    """Seconds of each batch on ``workers`` in a step.
 
     Args:
-        durations_s: Items alone, shape (draws, items).
-        batch_size: Items in a batch; the last one may be smaller.
+        durations_s: Items alone, shape (lists, batches, rounds); 0 where a batch has none.
         workers: Workers inside the step.
         slowdown: Of an item with all workers busy. It bounds the throughput, and so the batch
             as a whole; near its end fewer workers are busy and items run faster again.
 
     Returns:
-        Shape (draws, batches).
+        Shape (lists, batches).
     """
-    draws, items = durations_s.shape
-    batches = -(-items // batch_size)
-    padded = np.zeros((draws, batches * batch_size))
-    padded[:, :items] = durations_s
-    grouped = padded.reshape(draws, batches, batch_size)
-    scheduled = list_schedule(grouped, workers)
+    scheduled = list_schedule(durations_s, workers)
     if workers <= 1 or slowdown <= 1.0:
         return scheduled
-    return np.asarray(np.maximum(scheduled, grouped.sum(axis=-1) * slowdown / workers))
+    return np.asarray(np.maximum(scheduled, durations_s.sum(axis=-1) * slowdown / workers))

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 
 import numpy as np
 
 from advisor.domain.workload import WorkerKind
-from advisor.model.items import FloatArray, drawn_orders, reference_order
+from advisor.model.items import FloatArray
+from advisor.model.listing import Calls, dealt, drawn_lists, is_certain, reference_list
 from advisor.model.run_plan import Timeline
 from advisor.model.sampling_error import mean_factors
 from advisor.model.setting import Setting
 
-DRAWN_ITEMS = 256
-"""Items in a draw; the spread of a longer run is scaled from these (it shrinks as 1/sqrt(n))."""
-
-LEAST_SHARE = 0.05
-"""A draw is at least this share of the simulated makespan: a longer run's scaled deviations
-could else make it negative."""
+DRAWN_ITEMS, FEWEST_LISTS = 50_000, 8
+"""Items in all drawn lists together, and the fewest lists: those of a long run differ little, and
+each is used for several draws of the items' mean."""
 
 
 class Simulations:
@@ -26,19 +24,22 @@ class Simulations:
 
     Attributes:
         timelines: Simulated multiprocess runs, by candidate and number of steps.
-        batches: Seconds of each simulated batch, by workers, their number, size and items.
+        batches: Seconds of each simulated batch, by workers, their number, size and batches.
     """
 
     def __init__(self, setting: Setting) -> None:
         self.setting = setting
         self.timelines: dict[tuple[object, int], Timeline] = {}
         self.batches: dict[tuple[WorkerKind, int, int, int], FloatArray] = {}
+        self._dealt: dict[int, Calls] = {}
+        self._thinned: dict[int, Calls] = {}
 
     @cached_property
-    def drawn(self) -> np.ndarray:
-        """Resampled item indices (shape: draws x min(items, DRAWN_ITEMS))."""
-        items = self.setting.items
-        return drawn_orders(items, min(items.count, DRAWN_ITEMS), self.setting.draws)
+    def drawn(self) -> Calls:
+        """Whole lists as they may be (shape: lists x items)."""
+        items, draws = self.setting.items, self.setting.draws
+        lists = min(draws, max(FEWEST_LISTS, DRAWN_ITEMS // items.count))
+        return drawn_lists(items, 1 if is_certain(items) else lists)
 
     @cached_property
     def mean_factors(self) -> FloatArray:
@@ -46,22 +47,43 @@ class Simulations:
         return mean_factors(self.setting.items, self.setting.draws)
 
     @cached_property
-    def reference(self) -> np.ndarray:
-        """The reference sequence of the whole run."""
-        return reference_order(self.setting.items, self.setting.items.count)
+    def reference(self) -> Calls:
+        """The list that is simulated."""
+        return reference_list(self.setting.items)
 
-    def draws_s(self, makespan_s: float, seconds: Callable[[np.ndarray], FloatArray]) -> FloatArray:
-        """Makespans of the draws (shape: draws), around that of the reference sequence.
+    def thinned(self, length: int) -> Calls:
+        """A shorter list that stands for the whole one."""
+        if length >= self.setting.items.count:
+            return self.reference
+        if length not in self._thinned:
+            self._thinned[length] = reference_list(self.setting.items, length)
+        return self._thinned[length]
 
-        Deviations of a sum grow with the root of its length when all items are drawn afresh, and
-        with the length itself as far as the samples' mean is unknown: the bootstrap carries both,
-        and the larger is kept.
+    def dealt(self, batches: int) -> Calls:
+        """Items of each of so many batches (shape: batches x rounds)."""
+        if batches not in self._dealt:
+            self._dealt[batches] = dealt(self.setting.items.count, batches)
+        return self._dealt[batches]
+
+    def draws_s(
+        self,
+        makespan_s: float,
+        work_s: float,
+        seconds: Callable[[Calls, int | None], FloatArray],
+        sizes: Sequence[tuple[int | None, float]] = ((None, 1.0),),
+    ) -> FloatArray:
+        """Makespans of the draws (shape: draws), around the one that was simulated.
 
         Args:
-            makespan_s: As simulated over the reference sequence.
-            seconds: Roughly what the mapped part takes over sequences (shape: rows x items).
+            makespan_s: As simulated.
+            work_s: The part of it that grows with the items' seconds.
+            seconds: Roughly what the mapped part takes over lists (shape: lists x items), or so
+                many steps of them.
+            sizes: Steps that were simulated, each with its weight; None: all of them.
         """
-        length = self.drawn.shape[1]
-        moved_s = seconds(self.drawn) - seconds(self.reference[None, :length])[0]
-        draws_s = makespan_s + moved_s * (self.setting.items.count / length)
-        return np.asarray(np.maximum(draws_s, LEAST_SHARE * makespan_s))
+        simulated_s = sum(
+            weight * float(seconds(self.reference[None], steps)[0]) for steps, weight in sizes
+        )
+        moved_s = seconds(self.drawn, None) - simulated_s
+        growing_s = np.resize(np.maximum(work_s + moved_s, 1e-9), self.setting.draws)
+        return np.asarray(makespan_s - work_s + growing_s * self.mean_factors)

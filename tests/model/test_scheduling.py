@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from advisor.model.event_loop import simulate_loop, taking_turns
+from advisor.model.listing import dealt, in_batches
 from advisor.model.scheduling import batch_makespans, list_schedule
 
 
@@ -33,17 +34,20 @@ def test_many_items_are_within_a_percent_of_the_exact_schedule() -> None:
     assert longer == pytest.approx(exact, rel=0.06)
 
 
-def test_batches_hold_consecutive_items_and_the_last_may_be_smaller() -> None:
-    durations = np.array([[1.0, 2.0, 3.0, 4.0, 5.0]])
-    assert batch_makespans(durations, 2, 1).tolist() == [[3.0, 7.0, 5.0]]
-    assert batch_makespans(durations, 5, 5).tolist() == [[5.0]]
+def test_batches_are_dealt_by_rounds_and_some_hold_an_item_less() -> None:
+    batches = dealt(5, 2)
+    assert sorted(batches[batches >= 0].tolist()) == [0, 1, 2, 3, 4]
+    assert [set(batches[:, turn]) for turn in (0, 1)] == [{0, 1}, {2, 3}]
+    durations = in_batches(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]), batches)
+    assert batch_makespans(durations).sum() == 15.0
+    assert batch_makespans(in_batches(np.ones((1, 5)), dealt(5, 1)), 5).tolist() == [[1.0]]
 
 
 def test_a_slowdown_bounds_the_throughput_of_a_batch_not_its_last_item() -> None:
-    durations = np.ones((1, 20))
+    durations = np.ones((1, 1, 20))
     # 16 threads on one interpreter lock: as long as one after another, not two rounds of 16.
-    assert batch_makespans(durations, 20, 16, slowdown=16.0).tolist() == [[20.0]]
-    assert batch_makespans(durations, 20, 20, slowdown=1.0).tolist() == [[1.0]]
+    assert batch_makespans(durations, 16, slowdown=16.0).tolist() == [[20.0]]
+    assert batch_makespans(durations, 20, slowdown=1.0).tolist() == [[1.0]]
 
 
 @pytest.mark.parametrize(

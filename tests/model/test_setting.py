@@ -24,7 +24,7 @@ from advisor.domain.host import CpuScaling
 from advisor.domain.options import AdviseOptions
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import ConcurrencyProbe, OpProfile
-from advisor.model.estimators import multiprocess
+from advisor.model import scheduling
 from advisor.model.measured_setting import setting_of
 from advisor.model.prediction import Predictor
 from advisor.model.ways import default_candidate
@@ -156,5 +156,5 @@ def test_a_long_run_is_extrapolated_by_whole_waves(slots, monkeypatch):
     saved = make_saved_profile(workload=workload, verifications=())
     way = replace(WARM_8, max_concurrent=slots)
     extrapolated_s = seconds(saved, way)
-    monkeypatch.setattr(multiprocess, "MANY_STEPS", 1000)
+    monkeypatch.setattr(scheduling, "MANY_STEPS", 1000)
     assert extrapolated_s == pytest.approx(seconds(saved, way), rel=0.01)

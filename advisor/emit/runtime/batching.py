@@ -9,9 +9,11 @@ What is taken of Dagster: documented classes, and what their constructors were g
 import asyncio
 import functools
 import inspect
+import itertools
 import math
 import multiprocessing.util
 import pickle
+import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextvars import copy_context
@@ -111,13 +113,19 @@ class BatchPlan:
         return bool(self.configured) and [*self.configured] != [self.batched]
 
     def in_batches(self, items: Sequence[Any]) -> list[Sequence[Any]]:
-        """The items dealt out in turn, so that neighbours of like length part ways."""
+        """The items dealt by rounds, each in an order of its own."""
         if self.batch_size is None:
             return [items] if items else []
         count = math.ceil(len(items) / self.batch_size)
-        if not self.longest_first:
-            return [items[start::count] for start in range(count)]
         batches: list[list[Any]] = [[] for _ in range(count)]
+        if not self.longest_first:
+            dealer = random.Random(0)  # noqa: S311
+            rounds = (dealer.sample(range(count), count) for _ in items)
+            for item, batch in zip(
+                items, itertools.chain.from_iterable(rounds), strict=False
+            ):
+                batches[batch].append(item)
+            return [*batches]
         loads = [0] * count
         sized = [(len(pickle.dumps(item[-1])), item) for item in items]
         for size, item in sorted(sized, key=lambda entry: -entry[0]):

@@ -4,26 +4,20 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
 from advisor.domain.errors import NoModelError
 from advisor.domain.host import MultiprocessOverhead
 from advisor.domain.quantities import seconds
-from advisor.model.batches import drawn_batch_seconds, least_work_s
+from advisor.model.batches import least_work_s
 from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
 from advisor.model.estimate import Estimate, ExecutorModel
-from advisor.model.estimators.multiprocess import run_plan
-from advisor.model.items import FloatArray
+from advisor.model.estimators.multiprocess import run_plan, scheduled_draws
 from advisor.model.memory import peak_memory_bytes, step_peak_bytes
-from advisor.model.scheduling import list_schedule
+from advisor.model.scheduling import simulated_sizes
 from advisor.model.setting import Setting, stages_of, steps_at_once
 from advisor.model.simulations import Simulations
-
-FEW_STEPS, MANY_STEPS = 500, 1000
-"""Longer runs are simulated at these sizes and extrapolated."""
 
 REQUEST_STEP, LEAST_REQUEST = 0.25, 0.25
 """CPU requests are advised in quarters of a CPU."""
@@ -130,30 +124,6 @@ def _simulated(candidate: Candidate, simulations: Simulations, steps: int) -> Po
     return run.run()
 
 
-def _timeline(candidate: Candidate, simulations: Simulations) -> PodTimeline:
-    steps = candidate.steps(simulations.setting.items.count)
-    if steps <= 2 * MANY_STEPS:
-        return _simulated(candidate, simulations, steps)
-    few = _simulated(candidate, simulations, FEW_STEPS)
-    many = _simulated(candidate, simulations, MANY_STEPS)
-    return many.extrapolated(few, MANY_STEPS - FEW_STEPS, steps - MANY_STEPS)
-
-
-def _draws_s(candidate: Candidate, simulations: Simulations, makespan_s: float) -> FloatArray:
-    setting = simulations.setting
-    step_s = step_price(candidate, setting).step_s * stages_of(candidate, setting)
-    length = simulations.drawn.shape[1]
-    slots = max(1, min(_in_parallel(candidate, setting), length))
-
-    def seconds(order: np.ndarray) -> FloatArray:
-        walls_s = setting.items.wall_s[order]
-        if candidate.is_batched:
-            walls_s = drawn_batch_seconds(candidate, setting, order)
-        return list_schedule(walls_s + step_s, slots)
-
-    return simulations.draws_s(makespan_s, seconds)
-
-
 def _in_parallel(candidate: Candidate, setting: Setting) -> int:
     room = None if candidate.executor in BY_WORKERS else room_of(candidate, setting)
     slots = steps_at_once(candidate, setting)
@@ -167,7 +137,12 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
         NoModelError: As `step_price`.
     """
     setting = simulations.setting
-    timeline = _timeline(candidate, simulations)
+    slots = _in_parallel(candidate, setting)
+    sizes = simulated_sizes(candidate.steps(setting.items.count), slots)
+    timeline = PodTimeline.weighted(
+        [(_simulated(candidate, simulations, size), weight) for size, weight in sizes]
+    )
+    step_s = step_price(candidate, setting).step_s * stages_of(candidate, setting)
     makespan_s = timeline.makespan_s
     parts_s = (timeline.work_s, timeline.launch_s, timeline.serialize_s)
     scale = min(1.0, makespan_s / max(sum(parts_s), 1e-9))
@@ -177,7 +152,7 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     return Estimate(
         candidate,
         makespan_s,
-        _draws_s(candidate, simulations, makespan_s),
+        scheduled_draws(candidate, simulations, timeline, sizes, slots=slots, step_s=step_s),
         Breakdown(work_s, launch_s, serialize_s, idle_s, 0.0),
         timeline.pod_s * request_cpu(candidate, setting) + run_pod_s,
         peak_memory_bytes(candidate, setting),

@@ -11,16 +11,11 @@ from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.estimators import serial
 from advisor.model.event_loop import LoopWork, simulate_loop
 from advisor.model.items import FloatArray, Stage
+from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
-from advisor.model.scheduling import list_schedule
+from advisor.model.scheduling import list_schedule, simulated_sizes
 from advisor.model.setting import Setting, steps_at_once
 from advisor.model.simulations import Simulations
-
-FEW_ITEMS, MANY_ITEMS = 80, 200
-"""Longer runs are simulated at these sizes and extrapolated ..."""
-
-FEW_WAVES, MANY_WAVES = 2, 4
-"""... or at so many times the steps in parallel, where that is more."""
 
 
 def _loop_work(stage: Stage, index: int, step_s: float) -> LoopWork:
@@ -41,23 +36,20 @@ def _loop_seconds(candidate: Candidate, simulations: Simulations) -> tuple[float
     count, stages, slots = items.count, items.stages, steps_at_once(candidate, setting)
     step_s = overhead.step_s + overhead.step_growth_s * count * len(stages)
     chains = [
-        [_loop_work(stage, index, step_s) for stage in stages] for index in range(items.samples)
+        [_loop_work(stage, index, step_s) for stage in stages] for index in range(len(items.wall_s))
     ]
 
     def run(limit: int) -> float:
         return simulate_loop(
-            [chains[index] for index in simulations.reference[:limit]],
+            [chains[index] for index in simulations.thinned(limit)],
             max_concurrent=slots,
             slows_waiting=setting.contention.among("thread"),
         ).makespan_s
 
     alone_s = [sum(work.before_s + work.wait_s + work.after_s for work in each) for each in chains]
     serial_s = float(np.array(alone_s)[simulations.reference].sum())
-    few, many = max(FEW_ITEMS, FEW_WAVES * slots), max(MANY_ITEMS, MANY_WAVES * slots)
-    if count <= 2 * many:
-        return run(count), serial_s
-    low_s, high_s = run(few), run(many)
-    return high_s + (high_s - low_s) / (many - few) * (count - many), serial_s
+    together_s = sum(weight * run(steps) for steps, weight in simulated_sizes(count, slots))
+    return together_s, serial_s
 
 
 def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
@@ -68,21 +60,26 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     in_turn = serial.estimate(alike, simulations)
     together_s, serial_s = _loop_seconds(candidate, simulations)
     makespan_s = in_turn.makespan_s - serial_s + together_s
-    slots = max(1, min(candidate.max_concurrent, simulations.drawn.shape[1]))
+    slots = steps_at_once(candidate, setting)
     held_s = np.sum([stage.loop_s for stage in items.stages], axis=0)
     wait_s = items.wall_s - held_s
 
-    def seconds(order: np.ndarray) -> FloatArray:
-        return np.asarray(list_schedule(wait_s[order], slots) + held_s[order].sum(axis=-1))
+    def seconds(lists: Calls, limit: int | None) -> FloatArray:
+        if limit is not None:
+            lists = simulations.thinned(limit)[None]
+        return np.asarray(list_schedule(wait_s[lists], slots) + held_s[lists].sum(axis=-1))
 
     parts = in_turn.breakdown_s
     others_s = parts.launch_s + parts.serialize_s + parts.coordinate_s
+    work_s = max(0.0, makespan_s - others_s)
     return replace(
         in_turn,
         candidate=candidate,
         makespan_s=makespan_s,
-        draws_s=simulations.draws_s(makespan_s, seconds),
-        breakdown_s=replace(parts, work_s=max(0.0, makespan_s - others_s)),
+        draws_s=simulations.draws_s(
+            makespan_s, work_s, seconds, simulated_sizes(items.count, slots)
+        ),
+        breakdown_s=replace(parts, work_s=work_s),
         peak_memory_bytes=peak_memory_bytes(candidate, setting),
     )
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import MultiprocessOverhead
@@ -15,14 +13,16 @@ from advisor.model.batches import (
     batch_transfers_s,
     drawn_batch_seconds,
     least_work_s,
+    of_batches,
     step_extra,
     worker_start,
 )
 from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.items import ExtraCost, FloatArray, Stage
+from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
-from advisor.model.scheduling import batch_makespans, list_schedule
+from advisor.model.scheduling import MANY_STEPS, list_schedule, simulated_sizes
 from advisor.model.setting import (
     Setting,
     call_kind,
@@ -36,8 +36,8 @@ from advisor.model.setting import (
 from advisor.model.simulations import Simulations
 from advisor.model.timeline import simulate
 
-FEW_STEPS, MANY_STEPS = 80, 200
-"""Longer runs are simulated at about these sizes and extrapolated from wave to wave."""
+Sizes = Sequence[tuple[int, float]]
+"""Steps that are simulated, and the weight of each such run."""
 
 
 def _step(
@@ -68,35 +68,35 @@ def _step(
     )
 
 
-def _batches(
-    candidate: Candidate, simulations: Simulations, order: np.ndarray
-) -> list[list[StepWork]]:
-    """The steps of a batched candidate over ``order``: one stage that runs the whole chain."""
+def _batches(candidate: Candidate, simulations: Simulations, limit: int) -> list[list[StepWork]]:
+    """The first steps of a batched candidate: one stage that runs the whole chain."""
     setting = simulations.setting
-    stages = setting.items.stages
+    items = setting.items
     started = worker_start(candidate, setting)
-    extra = step_extra(candidate, stages, call_kind(candidate))
+    extra = step_extra(candidate, items.stages, call_kind(candidate))
     first = ExtraCost(started.cpu_s + extra.cpu_s, started.wait_s + extra.wait_s)
-    events = setting.items.events * candidate.batch_size
+    events = items.events * candidate.batch_size
+    dealt = simulations.dealt(candidate.steps(items.count))[:limit]
     columns = (
-        batch_seconds(candidate, simulations, len(order)),
-        batch_makespans(setting.items.cpu_s[order][None, :], candidate.batch_size, 1)[0],
-        batch_transfers_s(candidate, setting, order) / 2,
+        batch_seconds(candidate, simulations, limit),
+        of_batches(items.cpu_s, simulations, dealt),
+        batch_transfers_s(candidate, simulations, limit) / 2,
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        [_step((wall_s, cpu_s, half_s, half_s), stages, first, events)]
+        [_step((wall_s, cpu_s, half_s, half_s), items.stages, first, events)]
         for wall_s, cpu_s, half_s in rows
     ]
 
 
 def _mapped_steps(
-    candidate: Candidate, simulations: Simulations, order: np.ndarray
+    candidate: Candidate, simulations: Simulations, limit: int
 ) -> Sequence[Sequence[StepWork | None]]:
     if candidate.is_batched:
-        return _batches(candidate, simulations, order)
+        return _batches(candidate, simulations, limit)
     stages, call = simulations.setting.items.stages, call_kind(candidate)
     columns = [(each, (each.wall_s, each.cpu_s, each.load_s, each.store_s)) for each in stages]
+    calls = simulations.thinned(limit).tolist()
     chains = {
         index: [
             _step([c[index] for c in seconds], (each,), each.first_call_extra(call), each.events)
@@ -104,9 +104,9 @@ def _mapped_steps(
             else None
             for each, seconds in columns
         ]
-        for index in set(order.tolist())
+        for index in set(calls)
     }
-    return [chains[index] for index in order.tolist()]
+    return [chains[index] for index in calls]
 
 
 def _overhead(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
@@ -123,9 +123,8 @@ def run_plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunP
     """The first ``limit`` mapped steps, what comes before them, and what collects."""
     setting = simulations.setting
     items = setting.items
-    order = simulations.reference[: limit * candidate.batch_size]
-    mapped = _mapped_steps(candidate, simulations, order)
-    share = len(order) / items.count
+    mapped = _mapped_steps(candidate, simulations, limit)
+    share = len(mapped) / candidate.steps(items.count)
     stored_s, loaded_s = (share * moved_s for moved_s in ends_transfer_s(setting))
     upstream = StepWork(items.upstream_s / max(1, setting.before_steps))
     fan_out = StepWork(items.fan_out_s * share, store_s=stored_s, outputs=len(mapped))
@@ -160,19 +159,6 @@ def _timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Tim
     return simulations.timelines[key]
 
 
-def _whole_timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
-    """The timeline of all steps; of a long run, extrapolated by whole waves of its slots."""
-    slots = max(1, steps_at_once(candidate, simulations.setting))
-    span = slots * -(-(MANY_STEPS - FEW_STEPS) // slots)
-    least = max(MANY_STEPS, span + slots)
-    length = least + (steps - least) % slots
-    if steps <= 2 * length:
-        return _timeline(candidate, simulations, steps)
-    few = _timeline(candidate, simulations, length - span)
-    many = _timeline(candidate, simulations, length)
-    return many.extrapolated(few, span, steps - length)
-
-
 def _breakdown(timeline: Timeline, fixed_s: float, slots: int) -> Breakdown:
     """The makespan by what a slot does.
 
@@ -192,8 +178,10 @@ def _breakdown(timeline: Timeline, fixed_s: float, slots: int) -> Breakdown:
     )
 
 
-def _draws_s(candidate: Candidate, simulations: Simulations, makespan_s: float) -> FloatArray:
-    """Makespans of the draws: the simulation, moved by what list scheduling says of each draw."""
+def _draws_s(
+    candidate: Candidate, simulations: Simulations, timeline: Timeline, sizes: Sizes
+) -> FloatArray:
+    """Makespans of the draws; what computes has its share of the cores."""
     setting = simulations.setting
     items = setting.items
     extra_s = sum(
@@ -201,18 +189,45 @@ def _draws_s(candidate: Candidate, simulations: Simulations, makespan_s: float) 
         for stage in items.stages
     )
     step_s = _overhead(candidate, setting).step_s * stages_of(candidate, setting) + extra_s
-    length = simulations.drawn.shape[1]
-    steps = max(1, length // min(candidate.batch_size, length))
-    slots = max(1, min(steps_at_once(candidate, setting), steps))
+    slots = min(steps_at_once(candidate, setting), candidate.steps(items.count))
     share = float(items.cpu_s.mean()) / max(1e-9, float(items.wall_s.mean()))
     crowd = max(1.0, slots * min(1.0, share) / setting.capacity)
+    return scheduled_draws(
+        candidate, simulations, timeline, sizes, slots=slots, step_s=step_s, crowd=crowd
+    )
 
-    def seconds(order: np.ndarray) -> FloatArray:
-        batched = candidate.is_batched
-        each_s = drawn_batch_seconds(candidate, setting, order) if batched else items.wall_s[order]
+
+def scheduled_draws(
+    candidate: Candidate,
+    simulations: Simulations,
+    timeline: Timeline,
+    sizes: Sizes,
+    *,
+    slots: int,
+    step_s: float,
+    crowd: float = 1.0,
+) -> FloatArray:
+    """Makespans of the draws: the simulation, moved by what list scheduling says of each draw.
+
+    Args:
+        candidate: The way to run.
+        simulations: With the lists.
+        timeline: As simulated.
+        sizes: Of what was simulated.
+        slots: Steps in parallel.
+        step_s: What a step costs beside its work.
+        crowd: Times as long as alone that the work of a step takes.
+    """
+    walls_s = simulations.setting.items.wall_s
+
+    def seconds(lists: Calls, limit: int | None) -> FloatArray:
+        if candidate.is_batched:
+            each_s = drawn_batch_seconds(candidate, simulations, lists, limit)
+        else:
+            each_s = walls_s[lists if limit is None else simulations.thinned(limit)[None]]
         return list_schedule(each_s * crowd + step_s, slots)
 
-    return simulations.draws_s(makespan_s, seconds)
+    return simulations.draws_s(timeline.makespan_s, timeline.work_s, seconds, sizes)
 
 
 def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
@@ -224,12 +239,15 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     setting = simulations.setting
     overhead = _overhead(candidate, setting)
     steps = candidate.steps(setting.items.count)
-    timeline = _whole_timeline(candidate, simulations, steps)
+    sizes = simulated_sizes(steps, steps_at_once(candidate, setting))
+    timeline = Timeline.weighted(
+        [(_timeline(candidate, simulations, size), weight) for size, weight in sizes]
+    )
     fixed_s = overhead.start_s + overhead.end_s + overhead.server_start_s
     return Estimate(
         candidate,
         timeline.makespan_s,
-        _draws_s(candidate, simulations, timeline.makespan_s),
+        _draws_s(candidate, simulations, timeline, sizes),
         _breakdown(timeline, fixed_s, min(steps_at_once(candidate, setting), steps)),
         timeline.core_seconds,
         peak_memory_bytes(candidate, setting),

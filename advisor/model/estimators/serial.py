@@ -19,6 +19,7 @@ from advisor.model.batches import (
 )
 from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.items import FloatArray
+from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.setting import Setting, ends_transfer_s, pools_of, stages_of
 from advisor.model.simulations import Simulations
@@ -53,7 +54,7 @@ def _moved_s(candidate: Candidate, simulations: Simulations) -> float:
     setting, reference = simulations.setting, simulations.reference
     stages = setting.items.stages
     if candidate.is_batched:
-        moved_s = batch_transfers_s(candidate, setting, reference)
+        moved_s = batch_transfers_s(candidate, simulations)
     else:
         moved_s = np.sum([stage.load_s + stage.store_s for stage in stages], axis=0)[reference]
     return float(moved_s.sum()) + sum(ends_transfer_s(setting))
@@ -62,7 +63,7 @@ def _moved_s(candidate: Candidate, simulations: Simulations) -> float:
 def _items_s(candidate: Candidate, simulations: Simulations) -> float:
     items = simulations.setting.items
     if min(candidate.workers_in_op, candidate.batch_size) > 1:
-        return float(batch_seconds(candidate, simulations, items.count).sum())
+        return float(batch_seconds(candidate, simulations).sum())
     return float(items.wall_s[simulations.reference].sum())
 
 
@@ -90,8 +91,10 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     parts = _breakdown(candidate, simulations)
     makespan_s = float(sum(astuple(parts)))
 
-    def seconds(order: np.ndarray) -> FloatArray:
-        return np.asarray(drawn_batch_seconds(candidate, setting, order).sum(axis=-1))
+    def seconds(lists: Calls, _limit: int | None) -> FloatArray:
+        if candidate.workers_in_op <= 1:
+            return np.asarray(items.wall_s[lists].sum(axis=-1))
+        return np.asarray(drawn_batch_seconds(candidate, simulations, lists).sum(axis=-1))
 
     # Everything computes but the items, the starts of their workers, and what waits for storage.
     cpu_s = overhead.start_s + overhead.end_s + parts.coordinate_s
@@ -102,7 +105,7 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     return Estimate(
         candidate,
         makespan_s,
-        simulations.draws_s(makespan_s, seconds),
+        simulations.draws_s(makespan_s, _items_s(candidate, simulations), seconds),
         parts,
         cpu_s,
         peak_memory_bytes(candidate, setting),

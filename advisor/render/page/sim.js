@@ -4,7 +4,7 @@
 "use strict";
 
 const TICK_S = 0.02, SMALLEST_S = 0.005, BEFORE = -1, AFTER = -2;
-const FEW_STEPS = 80, MANY_STEPS = 200, SIMULATED_ITEMS = 1000;
+const FEW_STEPS = 100, MANY_STEPS = 400, SIMULATED_ITEMS = 1000;
 
 class Heap {
   constructor() { this.a = []; }
@@ -361,31 +361,39 @@ class Model {
     if (kind === "thread" && !this.s.contention.gives_up_lock) return 1;
     return Math.max(1, this.capacity / Math.max(1, this.aloneCpu / Math.max(this.alone, 1e-9)));
   }
+  // advisor/model/listing.py; dealt in turn, as the page does not draw the order of the rounds.
+  thinned(length) {
+    if (length >= this.count) return this.order;
+    return Array.from({ length }, (_, i) => this.order[Math.floor((i + 0.5) * this.count / length)]);
+  }
+  dealt(way, limit = Infinity) {
+    const count = this.steps(way);
+    return Array.from({ length: Math.min(limit, count) }, (_, n) => this.order.filter((_, i) => i % count === n));
+  }
   // advisor/model/batches.py
   batches(way, limit) {
-    const size = way.batch_size, kind = way.worker_kind;
-    const workers = Math.min(way.workers_in_op, size), order = this.order.slice(0, limit);
-    const starts = [];
-    for (let first = 0; first < order.length; first += size) starts.push(first);
-    if (workers <= 1 || !kind)
-      return starts.map((first) => sum(order.slice(first, first + size).map((i) => this.wall[i])));
+    const kind = way.worker_kind, dealt = this.dealt(way, limit);
+    const workers = Math.min(way.workers_in_op, dealt[0].length);
+    const total = (calls) => sum(calls.map((i) => this.wall[i]));
+    if (workers <= 1 || !kind) return dealt.map(total);
     const chains = this.wall.map((wall, i) => [takingTurns(wall, this.cpu[i])]);
     const slows = (n) => { const x = this.beyond(kind, n); return n ? [x, x] : [1, 1]; };
-    return starts.map((first) => {
-      const batch = order.slice(first, first + size);
-      const shown = batch.slice(0, Math.max(SIMULATED_ITEMS, 4 * workers));
-      const ended = simulateLoop(shown.map((i) => chains[i]), workers, slows, this.turnsAt(kind));
-      const ratio = sum(batch.map((i) => this.wall[i])) / Math.max(1e-12, sum(shown.map((i) => this.wall[i])));
-      return Math.max(...ended) * ratio;
+    const run = (calls) =>
+      Math.max(...simulateLoop(calls.map((i) => chains[i]), workers, slows, this.turnsAt(kind)));
+    return dealt.map((batch) => {
+      const most = Math.max(SIMULATED_ITEMS, 4 * workers);
+      if (batch.length <= most) return run(batch);
+      const [many, few] = [most, Math.floor(most / 2)].map((length) =>
+        Array.from({ length }, (_, i) => batch[Math.floor(i * batch.length / length)]));
+      const whole = run(many), work = total(many);
+      return whole + (whole - run(few)) / Math.max(1e-12, work - total(few)) * (total(batch) - work);
     });
   }
-  transfers(way, order) {
+  transfers(way, limit) {
     const stages = this.stages, first = stages[0].load, last = stages[stages.length - 1].store;
     const single = first.map((x, i) => x + last[i]);
-    const fixed = Math.min(this.s.overhead.transfer_s, mean(single)), moved = [];
-    for (let at = 0; at < order.length; at += way.batch_size)
-      moved.push(fixed + sum(order.slice(at, at + way.batch_size).map((i) => Math.max(0, single[i] - fixed))));
-    return moved;
+    const fixed = Math.min(this.s.overhead.transfer_s, mean(single));
+    return this.dealt(way, limit).map((batch) => fixed + sum(batch.map((i) => Math.max(0, single[i] - fixed))));
   }
   workerStart(way) {
     if (way.worker_kind !== "process") return { cpu: 0, wait: 0 };
@@ -420,12 +428,12 @@ class Model {
     let moved = 0;
     if (!bare) {
       moved = sum(this.endsTransfer());
-      if (this.isBatched(way)) moved += sum(this.transfers(way, this.order));
+      if (this.isBatched(way)) moved += sum(this.transfers(way));
       else moved += sum(this.order.map((i) => sum(this.stages.map((x) => x.load[i] + x.store[i]))));
     }
     const first = this.firstCalls(way, this.stages, "first"), started = this.workerStart(way);
     const items = Math.min(way.workers_in_op, way.batch_size) > 1
-      ? sum(this.batches(way, this.count)) : sum(this.order.map((i) => this.wall[i]));
+      ? sum(this.batches(way)) : sum(this.order.map((i) => this.wall[i]));
     const own = this.fanOut + m.upstream_s + m.collect_s + first.cpu + first.wait
       + sum(this.stages.map((x) => x.resources.cpu_s + x.resources.wait_s));
     const launch = o.start_s + o.end_s + steps * (started.cpu + started.wait);
@@ -451,26 +459,25 @@ class Model {
       resourcesWait: sum(stages.map((x) => x.resources.wait_s)),
     };
   }
-  mapped(way, order) {
+  mapped(way, limit) {
     const call = this.isWarm(way) ? "preloaded" : "first";
     if (!this.isBatched(way)) {
-      const chains = new Map();
+      const chains = new Map(), order = this.thinned(limit);
       for (const i of order) if (!chains.has(i)) chains.set(i, this.stages.map((x) =>
         this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call))));
       return order.map((i) => chains.get(i));
     }
     const started = this.workerStart(way), extra = this.firstCalls(way, this.stages, call);
     const first = { cpu: started.cpu + extra.cpu, wait: started.wait + extra.wait };
-    const walls = this.batches(way, order.length), moved = this.transfers(way, order);
-    return walls.map((wall, n) => {
-      const batch = order.slice(n * way.batch_size, (n + 1) * way.batch_size);
+    const walls = this.batches(way, limit), moved = this.transfers(way, limit);
+    return this.dealt(way, limit).map((batch, n) => {
       const half = moved[n] / 2;
-      return [this.step(wall, sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first)];
+      return [this.step(walls[n], sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first)];
     });
   }
   timeline(way, steps, drawn = false) {
-    const s = this.s, m = s.items, order = this.order.slice(0, steps * way.batch_size);
-    const mapped = this.mapped(way, order), share = order.length / this.count;
+    const s = this.s, m = s.items;
+    const mapped = this.mapped(way, steps), share = mapped.length / this.steps(way);
     const [stored, loaded] = this.endsTransfer();
     const plain = (cpu, changes = {}) => ({
       cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
@@ -492,9 +499,12 @@ class Model {
   }
   multiprocess(way) {
     const steps = this.steps(way);
-    if (steps <= 2 * MANY_STEPS) return this.timeline(way, steps).seconds;
-    const few = this.timeline(way, FEW_STEPS).seconds, many = this.timeline(way, MANY_STEPS).seconds;
-    return many + ((many - few) / (MANY_STEPS - FEW_STEPS)) * (steps - MANY_STEPS);
+    const waves = Math.floor((steps - FEW_STEPS) / way.max_concurrent);
+    if (steps <= 2 * MANY_STEPS || waves < 2) return this.timeline(way, steps).seconds;
+    const few = steps - waves * way.max_concurrent;
+    const many = steps - Math.min(Math.floor((steps - MANY_STEPS) / way.max_concurrent), waves - 1) * way.max_concurrent;
+    const fewer = this.timeline(way, few).seconds, more = this.timeline(way, many).seconds;
+    return more + (more - fewer) / (many - few) * (steps - many);
   }
   // Seconds of one way, and the memory that it needs.
   estimate(way) {
