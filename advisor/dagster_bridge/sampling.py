@@ -32,6 +32,7 @@ from advisor.dagster_bridge.private import (
     FromMultipleSources,
     FromStepOutput,
 )
+from advisor.dagster_bridge.source_hash import source_location
 from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
 from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
@@ -169,7 +170,7 @@ def _call(
     try:
         outputs = prepared.run()
     except (Exception, SystemExit) as error:
-        raise _raised(op.name, error) from error
+        raise _raised([op.handle], invocation.loaded, error) from error
     return outputs, time.perf_counter() - started
 
 
@@ -186,14 +187,20 @@ def _step_seconds(result: Any) -> dict[str, float]:
     }
 
 
-def _raised(names: str, error: BaseException) -> UserCodeError:
-    location = user_location(error)
-    raised = type(root_cause(error)).__name__
+def _raised(handles: Sequence[str], loaded: LoadedTarget, error: BaseException) -> UserCodeError:
+    """Which of the ops failed, at the user's line, or else at the op's own."""
+    failed = getattr(error, "step_key", None) or handles[-1]
+    function = compute_function(loaded.ops[failed]) if failed in loaded.ops else None
+    location = user_location(error) or (source_location(function) if function else None)
+    cause = type(root_cause(error))
+    hint = "Correct the op, or give sample items with --inputs."
+    if cause.__module__.partition(".")[0] == "dagster":
+        hint = "If it works in a run, give sample items with --inputs FILE or module:callable."
     return UserCodeError(
-        f"'{names}' raised {raised} while the samples were drawn.",
+        f"'{failed}' raised {cause.__name__} while the samples were drawn.",
         where=str(location) if location else None,
         details=last_frames(error),
-        hint="Correct the op, or give sample items with --inputs.",
+        hint=hint,
     )
 
 
@@ -273,7 +280,7 @@ class _Upstream:
                 hint="Give sample items with --inputs FILE or --inputs module:callable.",
             ) from error
         except (Exception, SystemExit) as error:
-            raise _raised(", ".join(handles), error) from error
+            raise _raised(handles, self.loaded, error) from error
         return self._result
 
     def inputs_of(self, step: Any, only: Sequence[str] | None = None) -> dict[str, object]:

@@ -136,7 +136,7 @@ def _of_job(
         of_assets=job.is_asset_job,
         is_called=loaded.is_called,
         asset_from=loaded.asset_from,
-        definitions_name=loaded.pointer.attribute if loaded.asset_from and loaded.pointer else None,
+        definitions_name=_definitions_name(loaded),
         pickles=has_default_io_manager(job)
         and all(output.io_manager_key == "io_manager" for output in stored),
         nested_fan_outs=tuple(
@@ -144,6 +144,12 @@ def _of_job(
             for handle, skipped in nested_fan_outs(plan, loaded.ops).items()
         ),
     )
+
+
+def _definitions_name(loaded: LoadedTarget) -> str | None:
+    """The variable of the definitions, where the target is a job's name or an asset's key."""
+    named = loaded.reference.attribute is None and loaded.pointer is not None
+    return loaded.pointer.attribute if named and loaded.pointer else None
 
 
 def _fans_out(op: OpDefinition) -> bool:

@@ -204,7 +204,8 @@ class WorkloadDescription:
         other_fan_outs: Handles of further ops that fan out.
         is_called: Whether the target's name is a callable that makes the job.
         asset_from: Module and variable that hold the asset, where the target is its key.
-        definitions_name: Variable of the target's module that holds its definitions, likewise.
+        definitions_name: Variable of the target's module that holds its definitions, where the
+            target is a job's name or an asset's key.
         partition: The partition to run; None where the job is not partitioned.
     """
 

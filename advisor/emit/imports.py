@@ -69,12 +69,18 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
         )
     if target.job is not None or attribute is None:
         job = quoted(target.job or name)
-        if attribute is not None:
-            line = import_line(module, identifier(attribute, "The target"), "definitions")
-            return JobImport(module, line, f"{bound} = definitions.get_job_def({job})", name)
+        held = attribute or description.definitions_name
+        if held is not None:
+            line = import_line(module, identifier(held, "The definitions"), "definitions")
+            loaded = "loaded = definitions() if callable(definitions) else definitions"
+            return JobImport(
+                module, line, f"{loaded}\n{bound} = loaded.resolve_job_def({job})", name
+            )
         line = import_of(module)
         condition = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
-        binding = f"{_first('definitions', condition)}\n{bound} = definitions.get_job_def({job})"
+        binding = (
+            f"{_first('definitions', condition)}\n{bound} = definitions.resolve_job_def({job})"
+        )
         return JobImport(module, line, binding, name)
     attribute = dotted(attribute, "The target")
     outer = attribute.partition(".")[0]

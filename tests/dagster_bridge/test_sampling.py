@@ -220,3 +220,46 @@ def test_a_callable_that_raises_is_the_users(tmp_path: Path, monkeypatch) -> Non
     with pytest.raises(UserCodeError) as failed:
         read_inputs("bad_samples:make", target("plain_function")[1], tmp_path)
     assert failed.value.where == f"{tmp_path / 'bad_samples.py'}:3"
+
+
+def test_the_op_that_failed_is_blamed_and_never_for_what_dagster_lacks(tmp_path) -> None:
+    (tmp_path / "blamed.py").write_text(
+        """
+import dagster as dg
+
+@dg.op
+def fine():
+    return 1
+
+@dg.op
+def torn(one):
+    if one == 1:
+        raise ValueError("of the user's")
+
+@dg.op(out=dg.DynamicOut())
+def fan(given):
+    raise dg.DagsterInvariantViolationError("only in a run")
+
+@dg.op
+def work(item):
+    return item
+
+@dg.job
+def before_job():
+    fan(torn(fine())).map(work)
+
+@dg.job
+def itself_job():
+    fan(fine()).map(work)
+"""
+    )
+    for job, op, line, advice in (
+        ("before_job", "torn", 11, "Correct the op"),
+        ("itself_job", "fan", 15, "If it works in a run, give sample items"),
+    ):
+        loaded = load_target(parse_target(f"blamed.py:{job}", working_directory=tmp_path))
+        with pytest.raises(UserCodeError) as failed:
+            draw_samples(loaded, describe(loaded), None, None)
+        assert failed.value.what.startswith(f"'{op}' raised")
+        assert failed.value.where == f"{tmp_path / 'blamed.py'}:{line}"
+        assert failed.value.hint.startswith(advice)

@@ -175,6 +175,13 @@ def test_error_for_the_user_keeps_its_kind():
     assert caught.value.hint == "Did you mean 'process'?"
 
 
+def test_the_env_file_of_the_current_folder_is_read_as_by_dagster(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / ".env").write_text("COLOUR='light green'  # for EnvVar('COLOUR')\n")
+    assert child("where_am_i").value[1] == "light green"
+    assert child("where_am_i", environment={"COLOUR": "red"}).value[1] == "red"
+
+
 def test_folder_and_environment(tmp_path):
     result = child("where_am_i", working_directory=tmp_path, environment={"COLOUR": "red"})
     assert result.value == (str(tmp_path), "red")

@@ -22,11 +22,18 @@ class Workload:
     collects: str
     gives: list[object]
     listed: str = ""
-    needs: str = ""
+    kind: str = "batch"
+    partition: str | None = None
 
     @property
     def path(self) -> Path:
         return HERE / self.folder
+
+    @property
+    def pasted(self) -> tuple[str, ...]:
+        """Names that the job of the emitted module may have."""
+        name = self.commands[0].split()[0].rpartition(":")[2]
+        return (f"{name}_batched",)
 
 
 PROJECTS = (
@@ -50,6 +57,7 @@ PROJECTS = (
         (1, 1),
         "gather",
         ["tuesday 0", "tuesday 1", "tuesday 2"],
+        partition="tuesday",
     ),
     Workload(
         "env_weather",

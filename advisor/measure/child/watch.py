@@ -124,7 +124,12 @@ class _Watched:
             stderr=subprocess.PIPE,
             pass_fds=(self.lifeline,),
             start_new_session=True,
-            env={**os.environ, "PYTHONPATH": _python_path(environment), **environment},
+            env={
+                **os.environ,
+                **_env_file(),
+                "PYTHONPATH": _python_path(environment),
+                **environment,
+            },
         )
         try:
             # For both directions, so that it has no end while the child lives.
@@ -264,6 +269,15 @@ class _Watched:
             stdout_tail=_text(self.output.get("stdout", b"")),
             stderr_tail=stderr,
         )
+
+
+def _env_file() -> dict[str, str]:
+    """What Dagster's own commands add to the environment: the ``.env`` of the current folder."""
+    if not Path(".env").is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
 
 
 def _python_path(environment: Mapping[str, str]) -> str:
