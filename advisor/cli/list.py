@@ -60,6 +60,9 @@ def command(
     )
 
 
+WRONG = 2  # of the contract's exit status: nothing could be loaded
+
+
 def show_listing(
     state: CommandContext,
     project: str | None,
@@ -92,6 +95,8 @@ def show_listing(
         document=lambda: listing_document(listing),
         as_json=lambda: listing_to_json(listing),
     )
+    if all(location.error for location in listing.locations):
+        click.get_current_context().exit(WRONG)
 
 
 def or_list(command: Callable[..., None]) -> Callable[..., None]:

@@ -65,7 +65,7 @@ def _job_names(place: Place) -> list[str]:
 
 def _job(place: Place, name: str) -> Callable[[], LoadedTarget | None]:
     if place.definitions is None:
-        return lambda: load_target(_attribute(place.reference, name))
+        return _loader(place, name)
     return lambda: named_job(_spelled(place, name), name)
 
 
