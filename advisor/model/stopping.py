@@ -34,10 +34,14 @@ from advisor.model.prediction import Predictor
 from advisor.model.pruning import score
 from advisor.model.sampling_error import mean_factors
 from advisor.model.search import SearchResult
-from advisor.model.uncertainty import LEAST_ITEMS_CPU_S, MODEL_SD, calibrated_as
+from advisor.model.uncertainty import LEAST_ITEMS_CPU_S, calibrated_as
 
 REGRET = 0.03
 """Share of the makespan that a decision may lose by stopping early: a near tie of the search."""
+
+WIDE_SD = 0.1
+"""Relative standard deviation of the items' mean from which more samples are taken: above it they
+widen the interval more than the model's own error and the machine's noise do together."""
 
 FLOOR_S = 0.3
 """Seconds of a run that no part is measured for, whatever share of the makespan they are."""
@@ -297,8 +301,12 @@ def _with_ops(measured: Measured, changed: Callable[[OpProfile], OpProfile]) -> 
 def sampling_log(measured: Measured, options: AdviseOptions) -> float:
     """Half the 90 % interval of the items' mean, as a logarithm: few samples, a noisy machine."""
     items = items_of(measured.workload, options.items)
-    factors = np.log(np.quantile(mean_factors(items, _DRAWS), [0.05, 0.95]))
-    return hypot(float(np.abs(factors).max()), _noise_log(items, measured.overhead))
+    return hypot(_spread_log(items), _noise_log(items, measured.overhead))
+
+
+def _spread_log(items: Items) -> float:
+    """The same, where the machine computes at one speed."""
+    return float(np.abs(np.log(np.quantile(mean_factors(items, _DRAWS), [0.05, 0.95]))).max())
 
 
 def _noise_log(items: Items, overhead: OverheadModel) -> float:
@@ -319,12 +327,11 @@ def is_wide(
 ) -> bool:
     """Whether the advised way's interval is wider than asked.
 
-    Not asked: whether the samples alone widen it more than the model's own error does, which no
-    measuring makes smaller.
+    Not asked: whether the items differ so much that few of them tell little of their mean.
     """
     if precision is not None:
         return half_width(advised) > precision
-    return sampling_log(measured, options) > Z * MODEL_SD
+    return _spread_log(items_of(measured.workload, options.items)) > Z * WIDE_SD
 
 
 def half_width(advised: Prediction) -> float:
