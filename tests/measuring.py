@@ -18,15 +18,18 @@ from advisor.measure.workspace import workspace
 
 
 def profile_workload(request: ProfileRequest, budget_s=60.0, progress=silent) -> WorkloadProfile:
-    """All that can be measured of it, as far as the budget goes, as ``--spend-budget`` does."""
+    """Each kind of part once, as far as the budget goes."""
     budget = Budget(budget_s)
     with workspace():
         campaign = scout(request, budget, budget.on_bar(progress), steady_se=0.0)
-        while part := next((p for p in parts_of(campaign) if budget.fits(p.cost_s, p.name)), None):
+        while part := next((p for p in new_parts(campaign) if budget.fits(p.cost_s, p.name)), None):
             begin(campaign, part)
         note_what_is_less_certain(campaign)
         return measured_workload(campaign)
 
 
-def parts_of(campaign):
-    return [*hotspot_calls(campaign), *open_parts(campaign)]
+def new_parts(campaign):
+    """Parts of a kind that was not begun; of those with one thread, each."""
+    begun = {(tells.kind, tells.method) for tells in campaign.attempts}
+    parts = [*hotspot_calls(campaign), *open_parts(campaign)]
+    return [part for part in parts if (part.tells.kind, part.tells.method) not in begun]

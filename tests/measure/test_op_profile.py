@@ -47,7 +47,7 @@ def two_stage(counted):
                 measure_collect=True,
                 flamegraph=counted.parent / "flame.html",
             ),
-            budget_s=600.0,
+            budget_s=200.0,
             progress=lambda message, share: told.append((message, share)),
         )
     assert told
@@ -215,7 +215,7 @@ def test_unevenness_is_of_like_items_that_compute():
 
 @pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")
 def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
-    profile = profile_workload(request("uses_cores", samples=2), budget_s=600.0)
+    profile = profile_workload(request("uses_cores", samples=2), budget_s=200.0)
     (op,) = profile.ops
     if cores_used(op.later_calls) < OWN_THREADS + 0.4:  # it may have shown less when it was judged
         pytest.skip("this machine is too busy to compute on several cores")
