@@ -77,7 +77,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     wall = items.wall_s
     low, middle, high = (float(q) for q in np.quantile(wall, [0.1, 0.5, 0.9]))
     cpu = float(items.cpu_s.mean())
-    calls = (call for op in saved.workload.ops for call in op.calls)
+    calls = [call for op in saved.workload.ops for call in op.calls]
     return WorkloadSummary(
         items=items.count,
         samples=items.samples,
@@ -99,6 +99,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
             for op, stage in zip(saved.workload.ops, items.stages, strict=True)
             if op.calls
         ),
+        retried=len({call.item for call in calls if call.attempts > 1}),
         branches={
             op.handle: items.samples - len(op.skipped) for op in saved.workload.ops if op.skipped
         },

@@ -138,6 +138,7 @@ class WorkloadSummary:
         not_included: Parts of the job whose seconds the predicted totals do not hold.
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
         partition: That was measured; None where the job is not partitioned.
+        retried: How many measured items failed at first and gave their result at a retry.
         events: That an item has Dagster record on average (materializations, observations, log
             lines, further outputs, hooks), beside every step's own: events, not work.
         branches: Handle of an op that some items skip to how many measured items took it.
@@ -160,6 +161,7 @@ class WorkloadSummary:
     partition: str | None = None
     branches: Mapping[str, int] = field(default_factory=dict)
     events: float = 0.0
+    retried: int = 0
 
 
 @dataclass(frozen=True, slots=True)

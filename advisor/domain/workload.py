@@ -263,6 +263,8 @@ class ItemSample:
         events: Events that a run records for the call beside those of every step: what the op
             yields and logs, lines of ``context.log``, further outputs, hooks.
         asset_events: Materializations and observations among them.
+        attempts: How often the op was called until it gave its result: its seconds are those of
+            all attempts, without the delay between them and without the step's new start.
     """
 
     item: int
@@ -279,6 +281,7 @@ class ItemSample:
     errors_logged: int = 0
     events: int = 0
     asset_events: int = 0
+    attempts: int = 1
     io_wait_s: float = 0.0
     grown_rss_bytes: int = 0
 

@@ -109,6 +109,7 @@ class Session:
         with clock() as reading:
             outputs = prepared.run()
         unwatch()
+        self.executions += prepared.events.attempts - 1
         return outputs, reading
 
     def measure(
@@ -139,6 +140,7 @@ class Session:
             errors_logged=self.errors.count - errors_before,
             events=prepared.events.count,
             asset_events=prepared.events.of_assets,
+            attempts=prepared.events.attempts,
         )
         return MeasuredCall(sample, outputs, reason)
 

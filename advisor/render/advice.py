@@ -168,6 +168,12 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
             f"{work.events:.0f} events per item, which Dagster records (materializations, "
             "observations, log lines, further outputs, hooks): events, not work."
         )
+    if work.retried:
+        lines.append(
+            f"{work.retried} of {count(work.samples, 'measured item')} failed at first and worked "
+            "at a retry: all attempts are counted, the delay between them and the step's new "
+            "start are not. In batches, a failed item makes Dagster retry its whole batch."
+        )
     if branches:
         lines.append(f"Branches, of the {count(work.samples, 'measured item')}: {branches}.")
     for spot in work.hotspots[:3]:

@@ -294,3 +294,48 @@ def three_lines(context: dg.OpExecutionContext, n: int) -> int:
 def by_line():
     """Logs."""
     two().map(three_lines)
+
+
+# --- retries ---
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=2, delay=100))
+def fails_once(context: dg.OpExecutionContext, n: int) -> str:
+    """Fails now and then."""
+    if n == 1 and context.retry_number == 0:
+        raise ConnectionError("again, please")
+    return f"{n} after {context.retry_number}"
+
+
+@dg.op
+def asks_again(context: dg.OpExecutionContext, given: str) -> str:
+    """Asks for a retry itself."""
+    if context.retry_number < 2:
+        raise dg.RetryRequested(max_retries=2)
+    return f"{given}, {context.retry_number}"
+
+
+@dg.job
+def retried():
+    """Works at a retry."""
+    two().map(lambda n: asks_again(fails_once(n)))
+
+
+@dg.op
+def fails(n: int):
+    """At every attempt that the job's policy allows."""
+    raise ValueError(n)
+
+
+@dg.op(retry_policy=dg.RetryPolicy(max_retries=5))
+def gives_up(n: int):
+    """Says that no retry helps."""
+    raise dg.Failure(str(n), allow_retries=False)
+
+
+@dg.job(op_retry_policy=dg.RetryPolicy(max_retries=1))
+def failing():
+    """Does not work."""
+    items = two()
+    items.map(fails)
+    items.map(gives_up)

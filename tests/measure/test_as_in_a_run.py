@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import run_shapes
-from dagster import DagsterInstance, JobDefinition
+from dagster import DagsterInstance, Failure, JobDefinition
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -138,3 +138,20 @@ def test_lines_of_the_context_log_are_events(opened) -> None:
     with opened("by_line") as calls:
         measured, _ = calls.measure_chain(0, Meter())
     assert measured.samples["three_lines"].events == 3
+
+
+def test_an_op_that_fails_now_and_then_is_retried_as_in_a_run(opened) -> None:
+    with opened("retried") as calls:
+        assert values(calls) == ["0 after 0, 2", "1 after 1, 2"]
+        measured, _ = calls.measure_chain(1, Meter())
+    assert [sample.attempts for sample in measured.samples.values()] == [2, 3]
+
+
+@pytest.mark.parametrize(("op", "attempts"), [("fails", 2), ("gives_up", 1)])
+def test_no_more_retries_are_made_than_in_a_run(op: str, attempts: int, opened) -> None:
+    with opened("failing") as calls:
+        mapped = next(each for each in calls.chain if each.handle == op)
+        prepared = calls.invocation.prepare(mapped, {"n": 0})
+        with pytest.raises((ValueError, Failure)):
+            prepared.run()
+    assert prepared.events.attempts == attempts

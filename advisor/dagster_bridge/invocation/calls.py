@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from dagster import DynamicOutput, OpDefinition, Output
+from dagster import DynamicOutput, OpDefinition, Output, RetryRequested
 
 from advisor.dagster_bridge.awaiting import run_to_end
 from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
@@ -20,21 +20,35 @@ from advisor.domain.workload import MappedOp
 
 @dataclass(frozen=True, slots=True)
 class PreparedCall:
-    """A call with everything built around it: ``run`` is the user's code alone."""
+    """A call with everything built around it: ``run`` is the user's code alone.
+
+    Attributes:
+        events: What it has Dagster record, its attempts included.
+        again: Prepares the next attempt, which a run would make after a failure.
+        policy_retries: How many the op's retry policy allows.
+    """
 
     function: Callable[[], Any]
     op: OpDefinition | None
     close: Callable[[], None] = lambda: None
     context: DirectOpExecutionContext | None = None
     events: RecordedEvents = field(default_factory=RecordedEvents)
+    again: Callable[[], PreparedCall] | None = None
+    policy_retries: int = 0
 
     def run(self) -> dict[str, object]:
         """Execute the user's code to its end; outputs by name.
 
-        A dynamic output is a dict from mapping key to value.
+        A dynamic output is a dict from mapping key to value. Where the op fails and a run would
+        retry it, it is called again at once: the policy's delay is left out.
         """
         try:
             returned = exhausted(self.function())
+        except Exception as error:
+            if self.again is None or self.events.attempts > self._retries_after(error):
+                raise
+            self.events.attempts += 1
+            return self.again().run()
         finally:
             self.close()
         outputs = _outputs_by_name(self.op, returned)
@@ -43,6 +57,12 @@ class PreparedCall:
             self.events.add(returned if isinstance(returned, list) else ())
             self.events.add_outputs(len(outputs))
         return outputs
+
+    def _retries_after(self, error: Exception) -> int:
+        """How many retries a run makes in all after such a failure."""
+        if isinstance(error, RetryRequested):
+            return error.max_retries
+        return self.policy_retries if getattr(error, "allow_retries", True) else 0
 
 
 def exhausted(returned: object) -> object:

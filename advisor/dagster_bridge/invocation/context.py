@@ -18,19 +18,21 @@ from advisor.dagster_bridge.private import DirectOpExecutionContext
 
 
 def call_context(
-    run: DagsterRun, job: JobDefinition | None, **arguments: Any
+    run: DagsterRun, job: JobDefinition | None, retry_number: int, **arguments: Any
 ) -> DirectOpExecutionContext:
     """A context to call an op with, ``arguments`` as of ``build_op_context``.
 
     Args:
         run: What the op is told of its run.
         job: Its job, where there is one.
+        retry_number: 0 for the first attempt.
         arguments: Resources, config, instance, partition and mapping key.
     """
     context = build_op_context(run_tags=run.tags, **arguments)
     context.__class__ = _CallContext
     context.__dict__["call_run"] = run
     context.__dict__["call_job"] = job
+    context.__dict__["call_retry_number"] = retry_number
     return context
 
 
@@ -81,5 +83,5 @@ class _CallContext(DirectOpExecutionContext):
 
     @property
     def retry_number(self) -> int:
-        """A call is a first attempt."""
-        return 0
+        """Of this attempt."""
+        return int(self.__dict__["call_retry_number"])

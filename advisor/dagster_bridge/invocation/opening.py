@@ -131,12 +131,25 @@ class Invocation:
                 "so that it cannot be called outside of a run."
             )
         self.start_resources()
+        events = RecordedEvents(self._hooks(reference.handle))
+        return self._attempt(reference, inputs, key, events)
+
+    def _attempt(
+        self,
+        reference: OpReference,
+        inputs: Mapping[str, object],
+        key: str | None,
+        events: RecordedEvents,
+    ) -> PreparedCall:
+        """The next attempt of a call."""
+        definition = self.ops[reference.handle]
         resources = dict(self._started or {})
         required = set(definition.required_resource_keys)
         resources.update(self.resources.started(required - set(resources)))
         context = call_context(
             self.run,
             self.loaded.job,
+            events.attempts - 1,
             resources=as_definitions({name: resources[name] for name in required}),
             config=self._op_config(reference, definition),
             instance=self.resources.instance,
@@ -145,11 +158,23 @@ class Invocation:
         )
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
-        events = RecordedEvents(self._hooks(reference.handle))
         events.listen_to(context.log)
         return PreparedCall(
-            lambda: definition(context, **inputs), definition, opened.close, context, events
+            lambda: definition(context, **inputs),
+            definition,
+            opened.close,
+            context,
+            events,
+            again=lambda: self._attempt(reference, inputs, key, events),
+            policy_retries=self._policy_retries(reference.handle),
         )
+
+    def _policy_retries(self, handle: str) -> int:
+        """How often a run retries an op that fails."""
+        job, definition = self.loaded.job, self.ops[handle]
+        of_job = job.get_retry_policy_for_handle(NodeHandle.from_string(handle)) if job else None
+        policy = of_job or definition.retry_policy
+        return policy.max_retries if policy else 0
 
     def _hooks(self, handle: str) -> int:
         """Hooks on an op: a run records of each that it was called, or not."""

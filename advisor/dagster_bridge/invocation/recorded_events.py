@@ -18,11 +18,12 @@ class RecordedEvents(logging.Handler):
     Attributes:
         count: All events, log lines included, beside those that every step has.
         of_assets: Materializations and observations among them.
+        attempts: How often the op was called: more than once where it failed and was retried.
     """
 
     def __init__(self, hooks: int = 0) -> None:
         super().__init__()
-        self.count, self.of_assets = hooks, 0
+        self.count, self.of_assets, self.attempts = hooks, 0, 1
 
     def emit(self, _record: logging.LogRecord) -> None:
         """A line of ``context.log``."""
