@@ -2,10 +2,33 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from advisor.domain.advice import Advice, Prediction, Snippets
-from advisor.domain.cluster import unmodelled
+from advisor.domain.cluster import DELEGATING, Cluster, unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+
+ON_CLUSTERS = {
+    "k8s-run-config": ("k8s",),
+    "k8s-tags": ("k8s", "celery_k8s"),
+    "helm-values": ("k8s", "celery_k8s"),
+    "docker-run-config": ("docker",),
+    "celery": ("celery", "celery_k8s"),
+    "ecs": ("ecs",),
+    "run-queue": (),
+}
+"""By kind, the executors that it is for; none: any."""
+
+_OF_EXECUTOR = {
+    "k8s": "k8s-run-config",
+    "docker": "docker-run-config",
+    "celery": "celery",
+    "celery_k8s": "celery",
+    "ecs": "ecs",
+    "ray": "run-queue",
+}
 
 CODE_KINDS = ("batch", "workers")
 """Kinds that are written for a way to run that changes the user's code."""
@@ -30,8 +53,52 @@ def _snippet(
     return emit(kind, request)
 
 
+def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster | None) -> str:
+    """A snippet for the best way on the kind's executor, else for the job's own way there.
+
+    Raises:
+        DynadviseError: Neither the advice nor the job has anything to do with that executor.
+    """
+    from advisor.emit import EmitRequest, emit
+    from advisor.model.measured_setting import setting_of
+    from advisor.model.step_sizing import step_sizing
+
+    wanted = ON_CLUSTERS[kind]
+    ways = [advice.recommendation, advice.config_only, *advice.candidates]
+    fitting = [way for way in ways if way.allowed and way.candidate.executor in wanted]
+    prediction, own = next(iter(fitting), None), advice.own_way
+    if prediction is None and own is not None and own.executor in wanted:
+        prediction = replace(advice.recommendation, candidate=own)
+    elif not wanted:
+        prediction = advice.recommendation
+    if prediction is None:
+        raise DynadviseError(
+            f"There is nothing to emit as {kind}: neither the job nor the advice is for the "
+            f"executor {' or '.join(wanted)}.",
+            hint=f'Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "{wanted[0]}", '
+            "and give --cluster NAME.",
+        )
+    options = AdviseOptions(items=advice.workload.items, cluster=cluster)
+    sizing = step_sizing(prediction.candidate, setting_of(measured, options))
+    if not measured.workload.resources_measured:
+        sizing = replace(sizing, peak_bytes=0)
+    request = EmitRequest(
+        measured.description,
+        advice,
+        prediction,
+        measured.workload,
+        predicted=bool(fitting) or not wanted,
+        sizing=sizing,
+    )
+    return emit(kind, request)
+
+
 def snippet_as(
-    kind: str, measured: Measured, advice: Advice, max_connections: int | None = None
+    kind: str,
+    measured: Measured,
+    advice: Advice,
+    max_connections: int | None = None,
+    cluster: Cluster | None = None,
 ) -> str:
     """A snippet of the advice in any form.
 
@@ -43,10 +110,13 @@ def snippet_as(
         measured: What the advice is from.
         advice: Its recommendation is emitted, or its best way that needs no code.
         max_connections: Most items in parallel that may hold a database connection.
+        cluster: What the advice is for.
 
     Raises:
         DynadviseError: There is no such kind, or it does not fit the workload.
     """
+    if kind in ON_CLUSTERS:
+        return _on_cluster(kind, measured, advice, cluster)
     chosen = advice.recommendation
     candidate = chosen.candidate
     too_much = candidate.is_batched if kind == "python" else candidate.needs_code
@@ -55,7 +125,7 @@ def snippet_as(
     return _snippet(measured, advice, kind, chosen, max_connections)
 
 
-def snippets_of(measured: Measured, advice: Advice) -> Snippets:
+def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = None) -> Snippets:
     """Code for the recommendation, and the config that needs no code."""
     from advisor.emit import EmitRequest
     from advisor.emit.definition import executor_definition, is_fixed
@@ -73,6 +143,9 @@ def snippets_of(measured: Measured, advice: Advice) -> Snippets:
     if advice.current is None and unmodelled(measured.description.executor):
         return Snippets(python=python if candidate.needs_code else "")  # nothing to configure
     pasted = advice.config_only
+    if pasted.candidate.executor in DELEGATING:
+        own = _OF_EXECUTOR[pasted.candidate.executor]
+        return Snippets(python=python, run_config=_on_cluster(own, measured, advice, cluster))
     keeps = advice.current is not None and advice.current.candidate == pasted.candidate
     if not keeps and is_fixed(pasted.candidate, measured.description.executor):
         request = EmitRequest(measured.description, advice, pasted, measured.workload)

@@ -153,7 +153,11 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     result = _in_words(_search(measured, options, predictor, ways), predictor.setting, measured)
     advice = _advice_of(result, predictor, ways, measured, options)
     advice = with_start_times(advice, predictor.setting, measured, options)
-    return replace(advice, snippets=snippets_of(measured, advice)) if snippets else advice
+    return (
+        replace(advice, snippets=snippets_of(measured, advice, options.cluster))
+        if snippets
+        else advice
+    )
 
 
 def searched(measured: Measured, options: AdviseOptions) -> Found:

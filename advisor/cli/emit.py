@@ -41,5 +41,5 @@ def command(
     from advisor.api.recommend import recommend
 
     advice = recommend(saved, advise, snippets=False)
-    text = snippet_as(kind, saved, advice, advise.max_connections)
+    text = snippet_as(kind, saved, advice, advise.max_connections, advise.cluster)
     state.write(text if text.endswith("\n") else text + "\n", output)

@@ -39,6 +39,13 @@ EMIT_KINDS = (
     "instrument",
     "monitor",
     "troubleshooting",
+    "k8s-run-config",
+    "k8s-tags",
+    "helm-values",
+    "docker-run-config",
+    "celery",
+    "ecs",
+    "run-queue",
 )
 
 

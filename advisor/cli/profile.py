@@ -87,7 +87,9 @@ def command(
     if emit:
         from advisor.api.emitting import snippet_as
 
-        emitted = snippet_as(emit, outcome.saved, outcome.advice, advise.max_connections)
+        emitted = snippet_as(
+            emit, outcome.saved, outcome.advice, advise.max_connections, advise.cluster
+        )
     from advisor.cli.showing import show_advice
 
     show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)

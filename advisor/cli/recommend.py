@@ -42,5 +42,5 @@ def command(
     if emit:
         from advisor.api.emitting import snippet_as
 
-        emitted = snippet_as(emit, saved, advice, advise.max_connections)
+        emitted = snippet_as(emit, saved, advice, advise.max_connections, advise.cluster)
     show_advice(state, advice, form, output, emitted=emitted)

@@ -125,3 +125,43 @@ def unmodelled(setting: ExecutorSetting | None) -> str:
         many = "as many steps in parallel as its workers have slots"
     place = unit if unit in ("pod", "container") else "process"
     return f"{named}, {many}): {_ELSEWHERE.format(place=place, unit=unit)}."
+
+
+_MIB = 2**20
+_ROUND_BYTES = 64 * _MIB
+REQUEST_MARGIN, LIMIT_MARGIN = 1.2, 1.5
+"""Memory request and limit over the measured peak of a step: a pod above its limit is killed."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepSizing:
+    """What a step asks of its pod, container or task.
+
+    Attributes:
+        cpu: CPUs in its mean use from boot to end.
+        peak_bytes: The peak of its process; 0 where memory was not measured.
+        cluster: Where it is described.
+    """
+
+    cpu: float
+    peak_bytes: int
+    cluster: Cluster | None = None
+
+    @property
+    def request_bytes(self) -> int:
+        """Memory to request."""
+        return _rounded_up(self.peak_bytes * REQUEST_MARGIN)
+
+    @property
+    def limit_bytes(self) -> int:
+        """Memory above which it may be killed."""
+        return _rounded_up(self.peak_bytes * LIMIT_MARGIN)
+
+
+def _rounded_up(size_bytes: float) -> int:
+    return -int(-size_bytes // _ROUND_BYTES) * _ROUND_BYTES
+
+
+def mebibytes(size_bytes: int) -> int:
+    """In whole MiB, as the settings of clusters take it."""
+    return size_bytes // _MIB

@@ -15,6 +15,15 @@ from advisor.emit.batches import (
     emit_workers,
     obstacle_to_batches,
 )
+from advisor.emit.cluster_config import (
+    emit_celery,
+    emit_docker_run_config,
+    emit_ecs,
+    emit_helm_values,
+    emit_k8s_run_config,
+    emit_k8s_tags,
+    emit_run_queue,
+)
 from advisor.emit.executors import emit_async, emit_environments
 from advisor.emit.instance_config import emit_dagster_yaml
 from advisor.emit.observing import emit_instrument, emit_monitor
@@ -36,6 +45,13 @@ _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
     "instrument": emit_instrument,
     "monitor": emit_monitor,
     "troubleshooting": emit_troubleshooting,
+    "k8s-run-config": emit_k8s_run_config,
+    "k8s-tags": emit_k8s_tags,
+    "helm-values": emit_helm_values,
+    "docker-run-config": emit_docker_run_config,
+    "celery": emit_celery,
+    "ecs": emit_ecs,
+    "run-queue": emit_run_queue,
 }
 
 KINDS: tuple[str, ...] = tuple(_EMITTERS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import unmodelled
+from advisor.domain.cluster import StepSizing, unmodelled
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 
 
@@ -21,6 +21,7 @@ class EmitRequest:
         predicted: Whether ``prediction``'s figures are those of its candidate; False for a
             candidate that the model has not seen.
         max_connections: Most items at once that may hold a database connection.
+        sizing: What a step of the chosen way asks of its pod, container or task.
     """
 
     description: WorkloadDescription
@@ -29,6 +30,7 @@ class EmitRequest:
     workload: WorkloadProfile | None = None
     predicted: bool = True
     max_connections: int | None = None
+    sizing: StepSizing | None = None
 
     @property
     def chosen(self) -> Prediction:

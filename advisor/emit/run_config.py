@@ -38,7 +38,7 @@ def emit_run_config(request: EmitRequest) -> str:
     lines += [comment(note)] if note else []
     lines += [comment(note) for note in _notes(request)]
     tree = run_config_values(request)
-    written = _yaml(tree, reasons_for(request), 0) if tree else ["{}"]
+    written = yaml_lines(tree, reasons_for(request), 0) if tree else ["{}"]
     return above_yaml("\n".join([*lines, *written]) + "\n", request)
 
 
@@ -107,7 +107,7 @@ def _notes(request: EmitRequest) -> list[str]:
     return notes
 
 
-def _yaml(tree: object, reasons: Mapping[str, str], depth: int) -> list[str]:
+def yaml_lines(tree: object, reasons: Mapping[str, str], depth: int) -> list[str]:
     """Block-style YAML with the reason of a key above it."""
     assert isinstance(tree, Mapping)
     lead = "  " * depth
@@ -116,7 +116,7 @@ def _yaml(tree: object, reasons: Mapping[str, str], depth: int) -> list[str]:
         if key in reasons:
             lines += [lead + line for line in comment(reasons[key]).splitlines()]
         if isinstance(value, Mapping) and value:
-            lines += [f"{lead}{key}:", *_yaml(value, reasons, depth + 1)]
+            lines += [f"{lead}{key}:", *yaml_lines(value, reasons, depth + 1)]
         elif isinstance(value, list) and value:
             lines += [f"{lead}{key}:", *(f"{lead}  - {_scalar(entry)}" for entry in value)]
         else:

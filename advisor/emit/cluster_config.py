@@ -1,0 +1,274 @@
+"""What pods, containers and tasks need to have set: run config, tags, Helm values, worker commands.
+
+Key names are those of dagster-k8s, -docker, -aws and -celery 0.29, of docker-py, and of the
+official Helm chart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from advisor.domain.cluster import LIMIT_MARGIN, POLL_S, REQUEST_MARGIN, StepSizing, mebibytes
+from advisor.domain.errors import DynadviseError
+from advisor.domain.quantities import seconds, size
+from advisor.emit.request import EmitRequest
+from advisor.emit.run_config import yaml_lines
+from advisor.emit.source_text import comment
+from advisor.emit.wording import decision, user_config
+
+SHORT_POLL_S, SHORT_STEP_S = 0.3, 20.0
+"""The parent's sleep that is advised where a step works for less than the second."""
+
+FARGATE = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4097, 1024)),
+    1024: tuple(range(2048, 8193, 1024)),
+    2048: tuple(range(4096, 16385, 1024)),
+    4096: tuple(range(8192, 30721, 1024)),
+    8192: tuple(range(16384, 61441, 4096)),
+    16384: tuple(range(32768, 122881, 8192)),
+}
+"""Legal pairs of CPU units and memory in MiB of an AWS Fargate task."""
+
+Tree = dict[str, object]
+
+
+def _sizing(request: EmitRequest) -> StepSizing:
+    sizing = request.sizing
+    if sizing is None or not sizing.peak_bytes:
+        raise DynadviseError(
+            "What a step needs is not known: its memory was not measured.",
+            hint="`dynadvise profile TARGET` measures it; a log of past runs does not tell it.",
+        )
+    return sizing
+
+
+def _written(request: EmitRequest, tree: Tree, reasons: Mapping[str, str], *notes: str) -> str:
+    head = [comment(text) for text in (decision(request), *_code_note(request), *notes)]
+    return "\n".join([*head, *yaml_lines(tree, reasons, 0)]) + "\n"
+
+
+def _code_note(request: EmitRequest) -> tuple[str, ...]:
+    if not request.candidate.is_batched:
+        return ()
+    note = (
+        "The batches and threads are in code (`dynadvise emit PROFILE --as batch`); this is the"
+        " configuration of the job that it makes."
+    )
+    return (note,)
+
+
+def _reasons(request: EmitRequest) -> dict[str, str]:
+    """By key; keys are named once in each snippet, or mean the same."""
+    sizing, candidate = _sizing(request), request.candidate
+    cluster = sizing.cluster
+    steps = candidate.steps(request.advice.workload.items)
+    together = f"{candidate.max_concurrent} x {sizing.cpu:g} CPU"
+    quota = f", of {cluster.cpu:g} in the quota" if cluster and cluster.cpu else ""
+    peak = size(sizing.peak_bytes)
+    return {
+        "max_concurrent": f"{steps} steps, so many in parallel: {together} requested{quota}. Unset,"
+        " all start at once. It counts the steps of one run.",
+        "requests": f"CPU: a step's mean use from boot to end. Memory: its measured peak, {peak},"
+        f" x {REQUEST_MARGIN:g}.",
+        "limits": f"Memory: the peak x {LIMIT_MARGIN:g}; above it the step is killed. No CPU limit:"
+        " it would slow the imports of every step.",
+        "per_step_k8s_config": "By the op's name, without a mapping key.",
+        "nano_cpus": f"{sizing.cpu:g} CPU, by docker-py's name.",
+        "mem_limit": f"The measured peak, {peak}, x {LIMIT_MARGIN:g}; above it it is killed.",
+        "auto_remove": "A removed container takes the cause of a failed step with it.",
+        "retries": "Yours, as it is now.",
+        "tag_concurrency_limits": "Yours, as it is now.",
+        "cpu": "A legal Fargate pair for the step's mean use and its measured peak.",
+    }
+
+
+def _resources(sizing: StepSizing) -> Tree:
+    requests = {"cpu": f"{round(sizing.cpu * 1000)}m"}
+    memory = f"{mebibytes(sizing.request_bytes)}Mi"
+    limit = f"{mebibytes(sizing.limit_bytes)}Mi"
+    return {"requests": {**requests, "memory": memory}, "limits": {"memory": limit}}
+
+
+def _container(sizing: StepSizing) -> Tree:
+    return {"container_config": {"resources": _resources(sizing)}}
+
+
+def _own(request: EmitRequest) -> Tree:
+    setting = request.description.executor
+    own = user_config(request.candidate, setting)
+    fixed = setting.fixed_by_code if setting else ()
+    return {key: value for key, value in own.items() if key not in fixed}
+
+
+def _executor(request: EmitRequest, config: Tree) -> Tree:
+    """The executor's part of run config, without what the job's code fixes."""
+    limit: Tree = {"max_concurrent": request.candidate.max_concurrent}
+    setting = request.description.executor
+    fixed = setting.fixed_by_code if setting else ()
+    whole = {**limit, **config, **_own(request)}
+    return {"execution": {"config": {k: v for k, v in whole.items() if k not in fixed}}}
+
+
+def emit_k8s_run_config(request: EmitRequest) -> str:
+    """Run config of ``k8s_job_executor``: slots, and what the mapped ops' pods request."""
+    sizing = _sizing(request)
+    ops = [op.reference.node_path[-1] for op in request.description.mapped]
+    config: Tree = {"per_step_k8s_config": {op: _container(sizing) for op in ops}}
+    if request.candidate.is_batched:  # its ops have other names
+        config = {"step_k8s_config": _container(sizing)}
+    return _written(request, _executor(request, config), _reasons(request))
+
+
+def emit_k8s_tags(request: EmitRequest) -> str:
+    """The same as tags of the ops, for those who own the code."""
+    resources = _resources(_sizing(request))
+    ops = ", ".join(op.name for op in request.description.mapped)
+    reasons = _reasons(request)
+    return "\n".join([
+        comment(decision(request)),
+        comment(f"For the op{'s' if ', ' in ops else ''} {ops}: @op(tags=K8S_CONFIG). On a @job"
+                " the same tag reaches only the run's own pod, not the steps."),
+        comment(f"{reasons['requests']} {reasons['limits']}"),
+        "K8S_CONFIG = {",
+        f'    "dagster-k8s/config": {{"container_config": {{"resources": {resources!r}}}}},'
+        .replace("'", '"'),
+        "}",
+        "",
+    ])  # fmt: skip
+
+
+def emit_helm_values(request: EmitRequest) -> str:
+    """A fragment of the official chart's values: pods of runs, poll, pull policy, queue of runs."""
+    sizing = _sizing(request)
+    cluster = sizing.cluster
+    launcher: Tree = {"imagePullPolicy": "IfNotPresent", "resources": _resources(sizing)}
+    poll_s = _poll_s(request)
+    if poll_s < POLL_S:
+        launcher["envVars"] = [f"DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS={poll_s:g}"]
+    tree: Tree = {"runLauncher": {"type": "K8sRunLauncher", "config": {"k8sRunLauncher": launcher}}}
+    if cluster and cluster.runs_at_once > 1:
+        queue: Tree = {"maxConcurrentRuns": cluster.runs_at_once}
+        coordinator = {"enabled": True, "type": "QueuedRunCoordinator"}
+        coordinator["config"] = {"queuedRunCoordinator": queue}
+        tree["dagsterDaemon"] = {"runCoordinator": coordinator}
+    reasons = _reasons(request) | {
+        "imagePullPolicy": "The chart's Always asks the registry before each pod; give images"
+        " unique tags.",
+        "resources": "Of the run's pod; the pods of steps inherit it where their op sets none.",
+        "envVars": f"The parent looks every {POLL_S:g} s by default; a step works for"
+        f" {seconds(_step_s(request))}.",
+        "maxConcurrentRuns": "As many runs as your description says share the quota.",
+    }
+    return _written(
+        request,
+        tree,
+        reasons,
+        "No Helm value sets an executor's max_concurrent: it is in the run config"
+        " (`dynadvise emit PROFILE --as k8s-run-config`) or in the job's code.",
+    )
+
+
+def _step_s(request: EmitRequest) -> float:
+    candidate = request.candidate
+    in_turn = -(-candidate.batch_size // candidate.workers_in_op)
+    return request.advice.workload.wall_s.median * in_turn
+
+
+def _poll_s(request: EmitRequest) -> float:
+    return SHORT_POLL_S if _step_s(request) < SHORT_STEP_S else POLL_S
+
+
+def emit_docker_run_config(request: EmitRequest) -> str:
+    """Run config of ``docker_executor``, and the run launcher's block in a comment."""
+    sizing = _sizing(request)
+    kwargs: Tree = {
+        "nano_cpus": round(sizing.cpu * 1e9),
+        "mem_limit": f"{mebibytes(sizing.limit_bytes)}m",
+        "auto_remove": False,
+    }
+    launcher: Tree = {
+        "run_launcher": {
+            "module": "dagster_docker",
+            "class": "DockerRunLauncher",
+            "config": {"container_kwargs": {"auto_remove": False}},
+        }
+    }
+    block = "\n".join(f"#   {line}" for line in yaml_lines(launcher, {}, 0))
+    text = _written(request, _executor(request, {"container_kwargs": kwargs}), _reasons(request))
+    return f"{text}# In dagster.yaml, beside your image, networks and env_vars:\n{block}\n"
+
+
+def emit_celery(request: EmitRequest) -> str:
+    """The workers' command, the ops' tags and the Helm queue: nothing else limits the steps."""
+    candidate = request.candidate
+    slots = candidate.max_concurrent
+    tree: Tree = {
+        "runLauncher": {
+            "type": "CeleryK8sRunLauncher",
+            "config": {
+                "celeryK8sRunLauncher": {
+                    "workerQueues": [
+                        {"name": "dagster", "replicaCount": 1},
+                        {
+                            "name": "fanout",
+                            "replicaCount": 1,
+                            "configSource": {"worker_concurrency": slots},
+                        },
+                    ]
+                }
+            },
+        }
+    }
+    tags = '{"dagster-celery/queue": "fanout"}'
+    ops = ", ".join(op.name for op in request.description.mapped)
+    worker = "dagster-celery worker start -A dagster_celery.app -y celery.yaml -q fanout"
+    return _written(
+        request,
+        tree,
+        {"workerQueues": f"{slots} slots of the queue are all that limits the steps in parallel."},
+        "The executor has no max_concurrent. A queue of their own keeps these steps from holding up"
+        f" others: @op(tags={tags}) on {ops}, with workers started by:",
+    ).replace(
+        "runLauncher:",
+        f"#   {worker} -- --concurrency={slots}\n# Under Helm instead:\nrunLauncher:",
+        1,
+    )
+
+
+def emit_ecs(request: EmitRequest) -> str:
+    """Run config of ``ecs_executor``, with a legal Fargate pair of CPU and memory."""
+    cpu, memory = fargate_pair(_sizing(request))
+    note = "Run tasks and step tasks share the account's limit of tasks and of RunTask calls."
+    tree = _executor(request, {"cpu": cpu, "memory": memory})
+    return _written(request, tree, _reasons(request), note)
+
+
+def fargate_pair(sizing: StepSizing) -> tuple[int, int]:
+    """The smallest legal CPU units and MiB for a step.
+
+    Raises:
+        DynadviseError: There is none.
+    """
+    need = mebibytes(sizing.request_bytes)
+    for units, memories in FARGATE.items():
+        fitting = [memory for memory in memories if memory >= need]
+        if units >= sizing.cpu * 1024 and fitting:
+            return units, fitting[0]
+    raise DynadviseError(
+        f"No Fargate task has {sizing.cpu:g} CPUs and {need} MiB.",
+        hint="Smaller batches or fewer threads in a step need less.",
+    )
+
+
+def emit_run_queue(request: EmitRequest) -> str:
+    """``dagster.yaml``: how many runs share the cluster."""
+    cluster = request.sizing.cluster if request.sizing else None
+    runs = cluster.runs_at_once if cluster else 1
+    tree: Tree = {"concurrency": {"runs": {"max_concurrent_runs": runs}}}
+    steps = request.candidate.max_concurrent
+    reasons = {
+        "max_concurrent_runs": f"{runs} x {steps} steps in parallel: max_concurrent counts the"
+        " steps of one run, a pool those of all runs.",
+    }
+    return _written(request, tree, reasons)

@@ -1,0 +1,190 @@
+"""What is emitted for clusters is taken by the libraries whose settings it is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dagster as dg
+import pytest
+import yaml
+from factories import make_description, make_saved_profile
+
+from advisor.api.emitting import snippet_as, snippets_of
+from advisor.api.recommend import recommend
+from advisor.domain.cluster import Cluster, StepSizing
+from advisor.domain.errors import DynadviseError
+from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import ExecutorSetting
+from advisor.emit.cluster_config import FARGATE, fargate_pair
+
+OWN = {"retries": {"disabled": {}}, "tag_concurrency_limits": [{"key": "db", "limit": 2}]}
+# The keys of the official chart's values that are emitted, by their place; the chart's own schema
+# lets unknown ones pass, and Helm drops them without a word.
+CHART = {
+    "runLauncher": {
+        "type": "",
+        "config": {
+            "k8sRunLauncher": {"imagePullPolicy": "", "resources": "any", "envVars": ""},
+            "celeryK8sRunLauncher": {"workerQueues": ("name", "replicaCount", "configSource")},
+        },
+    },
+    "dagsterDaemon": {
+        "runCoordinator": {
+            "enabled": "",
+            "type": "",
+            "config": {"queuedRunCoordinator": {"maxConcurrentRuns": ""}},
+        }
+    },
+}
+
+
+def unknown_keys(values: object, known: object, place: str = "") -> list[str]:
+    if isinstance(values, dict) and isinstance(known, dict):
+        found = [f"{place}.{key}" for key in values if key not in known]
+        for key in values.keys() & known.keys():
+            found += unknown_keys(values[key], known[key], f"{place}.{key}")
+        return found
+    if isinstance(values, list) and isinstance(known, tuple):
+        return [f"{place}.{key}" for each in values for key in each if key not in known]
+    return []
+
+
+def saved_on(executor: str, **changes: object):
+    slots = None if executor == "celery" else 4
+    setting = ExecutorSetting(
+        executor, f"{executor}_executor", max_concurrent=slots, user_config=OWN
+    )
+    saved = make_saved_profile(description=make_description(executor=replace(setting, **changes)))
+    return replace(saved, workload=replace(saved.workload, items=200))
+
+
+def cluster_with(executor: str, **changes: object) -> Cluster:
+    described = Cluster("prod", executor, cpu=8, start_s=0.2, runs_at_once=2, slots=8)
+    return replace(described, **changes)
+
+
+def emitted(kind: str, executor: str, **changes: object) -> str:
+    saved, cluster = saved_on(executor), cluster_with(executor, **changes)
+    options = AdviseOptions(cluster=cluster, change="config")
+    return snippet_as(kind, saved, recommend(saved, options), None, cluster)
+
+
+def job_on(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
+    @dg.op
+    def one() -> int:
+        return 1
+
+    @dg.job(executor_def=executor)
+    def on_cluster() -> None:
+        one()
+
+    return on_cluster
+
+
+def test_run_config_for_kubernetes_is_taken_by_dagster() -> None:
+    k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
+    text = emitted("k8s-run-config", "k8s")
+    config = yaml.safe_load(text)
+    dg.validate_run_config(job_on(k8s.k8s_job_executor), config)
+    executor = config["execution"]["config"]
+    assert executor["max_concurrent"] <= 4  # eight slots and CPUs are shared by two runs
+    assert executor.items() >= OWN.items()
+    resources = executor["per_step_k8s_config"]["process_chunk"]["container_config"]["resources"]
+    assert resources["requests"]["cpu"].endswith("m")
+    assert int(resources["requests"]["memory"][:-2]) <= int(resources["limits"]["memory"][:-2])
+    assert "cpu" not in resources["limits"]
+    for reason in ("All start at once", "measured peak", "op's name"):
+        assert reason.lower() in " ".join(text.replace("#", " ").split()).lower()
+
+
+def test_tags_for_kubernetes_are_taken_by_dagster() -> None:
+    k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
+    namespace: dict[str, dict[str, object]] = {}
+    exec(emitted("k8s-tags", "k8s"), namespace)
+
+    @dg.op(tags=namespace["K8S_CONFIG"])
+    def tagged() -> None:
+        pass
+
+    parsed = k8s.job.get_user_defined_k8s_config(tagged.tags)
+    assert parsed.container_config["resources"]["requests"]
+
+
+def test_run_config_for_docker_is_taken_by_dagster_and_by_docker_py() -> None:
+    docker = pytest.importorskip("dagster_docker", reason="pip install 'dynadvise[docker]'")
+    from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
+
+    text = emitted("docker-run-config", "docker", slots=None)
+    config = yaml.safe_load(text)
+    dg.validate_run_config(job_on(docker.docker_executor), config)
+    kwargs = config["execution"]["config"]["container_kwargs"]
+    assert set(kwargs) <= {*RUN_CREATE_KWARGS, *RUN_HOST_CONFIG_KWARGS}
+    assert kwargs["auto_remove"] is False
+    assert "DockerRunLauncher" in text
+
+
+def test_run_config_for_ecs_is_taken_by_dagster() -> None:
+    ecs = pytest.importorskip("dagster_aws.ecs", reason="pip install dagster-aws")
+    config = yaml.safe_load(emitted("ecs", "ecs"))
+    dg.validate_run_config(job_on(ecs.ecs_executor), config)
+    executor = config["execution"]["config"]
+    assert executor["memory"] in FARGATE[executor["cpu"]]
+
+
+def test_a_fargate_pair_is_legal_and_large_enough_or_refused() -> None:
+    assert fargate_pair(StepSizing(0.25, 100 * 2**20)) == (256, 512)
+    assert fargate_pair(StepSizing(0.25, 3 * 2**30)) == (512, 4096)
+    with pytest.raises(DynadviseError, match="No Fargate task"):
+        fargate_pair(StepSizing(17, 2**30))
+
+
+def test_helm_values_have_only_keys_of_the_chart() -> None:
+    text = emitted("helm-values", "k8s")
+    values = yaml.safe_load(text)
+    assert unknown_keys(values, CHART) == []
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    assert launcher["envVars"] == ["DAGSTER_STEP_DELEGATING_EXECUTOR_SLEEP_SECONDS=0.3"]
+    assert "No Helm value sets an executor's max_concurrent" in " ".join(
+        text.replace("#", "").split()
+    )
+
+
+def test_celery_gets_a_queue_of_its_own_with_as_many_slots() -> None:
+    text = emitted("celery", "celery")
+    values = yaml.safe_load(text)
+    assert unknown_keys(values, CHART) == []
+    queues = values["runLauncher"]["config"]["celeryK8sRunLauncher"]["workerQueues"]
+    assert {queue["name"] for queue in queues} == {"dagster", "fanout"}
+    assert queues[1]["configSource"] == {"worker_concurrency": 8}
+    assert "-q fanout -- --concurrency=8" in text
+    assert '"dagster-celery/queue": "fanout"' in text
+
+
+def test_the_run_queue_is_taken_by_dagster() -> None:
+    from dagster._config import Shape, validate_config
+    from dagster._core.instance.config import dagster_instance_config_schema
+
+    config = yaml.safe_load(emitted("run-queue", "k8s"))
+    assert config["concurrency"]["runs"]["max_concurrent_runs"] == 2
+    assert validate_config(Shape(dagster_instance_config_schema()), config).success
+
+
+def test_the_advice_itself_carries_the_clusters_run_config() -> None:
+    saved = saved_on("k8s")
+    cluster = cluster_with("k8s", run_start_s=0.0)
+    advice = recommend(saved, AdviseOptions(cluster=cluster, change="config"))
+    on_pods = next(p for p in advice.candidates if p.candidate.executor == "k8s" and p.allowed)
+    snippets = snippets_of(saved, replace(advice, config_only=on_pods), cluster)
+    assert "per_step_k8s_config" in snippets.run_config
+
+
+def test_what_cannot_be_emitted_is_refused_with_the_way_out() -> None:
+    saved = make_saved_profile()
+    with pytest.raises(DynadviseError) as refused:
+        snippet_as("k8s-run-config", saved, recommend(saved, AdviseOptions()))
+    assert "--cluster NAME" in str(refused.value)
+    unmeasured = saved_on("k8s")
+    workload = replace(unmeasured.workload, resources_measured=False)
+    unmeasured = replace(unmeasured, workload=workload)
+    with pytest.raises(DynadviseError, match="memory was not measured"):
+        snippet_as("k8s-run-config", unmeasured, recommend(unmeasured, AdviseOptions()))
