@@ -339,3 +339,32 @@ def failing():
     items = two()
     items.map(fails)
     items.map(gives_up)
+
+
+# --- resources ---
+
+STARTED: list[str] = []
+
+
+class Counted(dg.ConfigurableResource):
+    """Tells when it is started and ended."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """Started."""
+        STARTED.append("start")
+
+    def teardown_after_execution(self, context: dg.InitResourceContext) -> None:
+        """Ended."""
+        STARTED.append("end")
+
+
+@dg.op
+def with_resource(n: int, counted: Counted) -> int:
+    """Uses it."""
+    return n
+
+
+@dg.job(resource_defs={"counted": Counted()})
+def resourceful():
+    """Its mapped op alone needs a resource."""
+    two().map(with_resource)

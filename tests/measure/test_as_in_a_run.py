@@ -155,3 +155,11 @@ def test_no_more_retries_are_made_than_in_a_run(op: str, attempts: int, opened) 
         with pytest.raises((ValueError, Failure)):
             prepared.run()
     assert prepared.events.attempts == attempts
+
+
+def test_a_resource_is_started_by_the_ops_that_need_it_and_once_a_process(opened) -> None:
+    run_shapes.STARTED.clear()
+    with opened("resourceful") as calls:
+        assert values(calls) == [0, 1]
+        assert run_shapes.STARTED == ["start"]
+    assert run_shapes.STARTED == ["start", "end"]

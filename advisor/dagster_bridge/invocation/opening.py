@@ -130,7 +130,8 @@ class Invocation:
                 f"Op '{reference.name}' was not made of a decorated function, "
                 "so that it cannot be called outside of a run."
             )
-        self.start_resources()
+        if isinstance(op, MappedOp):  # else only those of the op itself, as its own step does
+            self.start_resources()
         events = RecordedEvents(self._hooks(reference.handle))
         return self._attempt(reference, inputs, key, events)
 
