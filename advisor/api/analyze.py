@@ -34,12 +34,14 @@ class AnalyzeOptions(Selection):
         profiles_dir: Where profiles live.
         save: Whether to write a profile from the runs.
         items: Items in production for the saved profile's advice.
+        pods: The pods of the runs, as ``kubectl get pods -o json`` prints them.
     """
 
     profile: str | None = None
     profiles_dir: Path = Path("profiles")
     save: bool = False
     items: int | None = None
+    pods: Path | None = None
 
 
 @workspace()
@@ -53,9 +55,11 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     from advisor import store
     from advisor.history.delegated import delegated_ways
     from advisor.history.learning import overhead_from_runs
+    from advisor.history.pods import read_pods
     from advisor.history.run_analysis import analyze_run
     from advisor.history.statistics import op_statistics
 
+    pods = read_pods(options.pods) if options.pods else None
     past = read_runs(options)
     saved = _profile_of(options, past.runs[0].job)
     overhead = saved.overhead if saved else None
@@ -66,8 +70,13 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         combined=op_statistics(past.runs),
         overhead=overhead_from_runs(past.runs),
         drift=_drift(past.runs, saved),
-        notes=(*past.unread, *_notes(past.runs, saved)),
+        notes=(
+            *(pods.sentences if pods else ()),
+            *past.unread,
+            *_notes(past.runs, saved),
+        ),
         ways=delegated_ways(past.runs),
+        pods=pods,
     )
     if not options.save:
         return analysis

@@ -9,6 +9,7 @@ from advisor.domain.cluster import DELEGATING, Cluster, unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.trial import Trial
 
 ON_CLUSTERS = {
     "k8s-run-config": ("k8s",),
@@ -66,6 +67,7 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     wanted = ON_CLUSTERS[kind]
     ways = [advice.recommendation, advice.config_only, *advice.candidates]
     fitting = [way for way in ways if way.allowed and way.candidate.executor in wanted]
+    fitting.sort(key=lambda way: way.trial is not Trial.TRIED)  # tried ways first, best first
     prediction, own = next(iter(fitting), None), advice.own_way
     if prediction is None and own is not None and own.executor in wanted:
         prediction = replace(advice.recommendation, candidate=own)

@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
+@click.option(
+    "--pods",
+    type=options.EXISTING_FILE,
+    metavar="FILE",
+    help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, OOMKilled.",
+)
 @click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs.")
 @click.option(
     "--items", type=options.COUNT, metavar="N", help="Items in production, for --save's advice."
@@ -50,6 +56,7 @@ def command(
     form: str,
     output: Path | None,
     profiles: Path,
+    pods: Path | None,
     save: bool,
     items: int | None,
 ) -> None:
@@ -71,6 +78,7 @@ def command(
         profiles_dir=profiles,
         save=save,
         items=items,
+        pods=pods,
     )
     analysis = analyze(request)
     if analysis.saved_to:

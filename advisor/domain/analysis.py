@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from advisor.domain.cluster import PodTimes
 from advisor.domain.finding import Severity
 from advisor.domain.host import InProcessOverhead, MultiprocessOverhead
 from advisor.domain.observed import RunStatus
@@ -338,6 +339,7 @@ class Analysis:
         drift: Against a saved profile; None without one.
         ways: Other ways under k8s, docker or celery, best first; empty without such runs.
         saved_to: The profile that ``--save`` wrote.
+        pods: What ``--pods`` told; None without it.
     """
 
     instance: str
@@ -348,3 +350,4 @@ class Analysis:
     notes: tuple[str, ...] = ()
     saved_to: str | None = None
     ways: tuple[DelegatedWay, ...] = ()
+    pods: PodTimes | None = None

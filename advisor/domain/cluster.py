@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from advisor.domain.quantities import Spread, spread
 from advisor.domain.workload import ExecutorSetting
 
 UNITS = {
@@ -125,6 +126,43 @@ def unmodelled(setting: ExecutorSetting | None) -> str:
         many = "as many steps in parallel as its workers have slots"
     place = unit if unit in ("pod", "container") else "process"
     return f"{named}, {many}): {_ELSEWHERE.format(place=place, unit=unit)}."
+
+
+@dataclass(frozen=True, slots=True)
+class PodTimes:
+    """What pods tell of their cluster.
+
+    Attributes:
+        pods: How many were looked at.
+        pending_s: From a pod's creation until a node had room for it.
+        start_s: From then until its container ran: pull and start.
+        restarts: Of containers, in all.
+        killed_for_memory: Containers above their memory limit (OOMKilled).
+    """
+
+    pods: int
+    pending_s: Spread
+    start_s: Spread
+    restarts: int
+    killed_for_memory: int
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What it means, and the line to paste."""
+        times = (
+            f"{self.pods} pods: pending {spread(self.pending_s)}, then pull and start "
+            f"{spread(self.start_s)}. For [tool.dynadvise.clusters.NAME]: start = "
+            f'"{self.start_s.median:.1f}s".'
+        )
+        said = [times]
+        if self.killed_for_memory:
+            said.append(
+                f"{self.killed_for_memory} containers were killed above their memory limit "
+                "(OOMKilled): raise it, or take fewer threads in a step."
+            )
+        if self.restarts:
+            said.append(f"Containers were restarted {self.restarts} times.")
+        return tuple(said)
 
 
 _MIB = 2**20

@@ -79,7 +79,6 @@ def _reasons(request: EmitRequest) -> dict[str, str]:
         "auto_remove": "A removed container takes the cause of a failed step with it.",
         "retries": "Yours, as it is now.",
         "tag_concurrency_limits": "Yours, as it is now.",
-        "cpu": "A legal Fargate pair for the step's mean use and its measured peak.",
     }
 
 
@@ -241,7 +240,8 @@ def emit_ecs(request: EmitRequest) -> str:
     cpu, memory = fargate_pair(_sizing(request))
     note = "Run tasks and step tasks share the account's limit of tasks and of RunTask calls."
     tree = _executor(request, {"cpu": cpu, "memory": memory})
-    return _written(request, tree, _reasons(request), note)
+    pair = "A legal Fargate pair for the step's mean use and its measured peak."
+    return _written(request, tree, _reasons(request) | {"cpu": pair}, note)
 
 
 def fargate_pair(sizing: StepSizing) -> tuple[int, int]:

@@ -1,0 +1,77 @@
+"""What pods tell of a cluster, from ``kubectl get pods -o json``: waits, starts, kills."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from advisor.domain.cluster import PodTimes
+from advisor.domain.errors import ConfigurationError
+from advisor.history.statistics import spread_or_zero
+
+
+def read_pods(path: Path) -> PodTimes:
+    """The times of the pods in a file.
+
+    Raises:
+        ConfigurationError: It is not what ``kubectl get pods -o json`` prints, or no pod in it
+            has started.
+    """
+    hint = "kubectl get pods -l dagster/run-id=RUN_ID -o json > pods.json"
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        pods = document.get("items", [document])
+        times = [_times(pod) for pod in pods]
+        statuses = [status for pod in pods for status in _statuses(pod)]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"{path} is not a list of pods: {type(error).__name__}: {error}.", hint=hint
+        ) from None
+    started = [each for each in times if each is not None]
+    if not started:
+        raise ConfigurationError(f"No pod in {path} has started.", hint=hint)
+    return PodTimes(
+        pods=len(pods),
+        pending_s=spread_or_zero([pending_s for pending_s, _ in started]),
+        start_s=spread_or_zero([start_s for _, start_s in started]),
+        restarts=sum(int(status.get("restartCount", 0)) for status in statuses),
+        killed_for_memory=sum(_killed_for_memory(status) for status in statuses),
+    )
+
+
+def _times(pod: Mapping[str, Any]) -> tuple[float, float] | None:
+    """Seconds until a node had room for it, and from then until its container ran."""
+    created_s = _unix(pod["metadata"]["creationTimestamp"])
+    scheduled = [
+        _unix(each["lastTransitionTime"])
+        for each in pod["status"].get("conditions", ())
+        if each["type"] == "PodScheduled" and each["status"] == "True"
+    ]
+    running = [at for status in _statuses(pod) if (at := _started(status)) is not None]
+    if not scheduled or not running:
+        return None
+    return max(0.0, scheduled[0] - created_s), max(0.0, min(running) - scheduled[0])
+
+
+def _statuses(pod: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(pod["status"].get("containerStatuses", ()))
+
+
+def _states(status: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    for when in ("lastState", "state"):
+        yield from (status.get(when) or {}).values()
+
+
+def _started(status: Mapping[str, Any]) -> float | None:
+    return next((_unix(s["startedAt"]) for s in _states(status) if s.get("startedAt")), None)
+
+
+def _killed_for_memory(status: Mapping[str, Any]) -> bool:
+    return any(state.get("reason") == "OOMKilled" for state in _states(status))
+
+
+def _unix(moment: str) -> float:
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()

@@ -1,0 +1,52 @@
+"""Pods as ``kubectl get pods -o json`` prints them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from advisor.domain.errors import ConfigurationError
+from advisor.history.pods import read_pods
+
+
+def pod(scheduled: str, started: str | None, **last: str) -> dict[str, object]:
+    state = {"running": {"startedAt": f"2026-11-12T10:00:{started}Z"}} if started else {}
+    return {
+        "metadata": {"creationTimestamp": "2026-11-12T10:00:00Z"},
+        "status": {
+            "conditions": [
+                {
+                    "type": "PodScheduled",
+                    "status": "True",
+                    "lastTransitionTime": f"2026-11-12T10:00:{scheduled}Z",
+                }
+            ],
+            "containerStatuses": [
+                {"restartCount": len(last), "state": state, "lastState": {"terminated": last}}
+            ],
+        },
+    }
+
+
+def test_pending_and_start_are_told_apart_and_what_was_killed(tmp_path: Path) -> None:
+    file = tmp_path / "pods.json"
+    pods = [pod("01", "09"), pod("20", "28"), pod("02", "10", reason="OOMKilled"), pod("05", None)]
+    file.write_text(json.dumps({"items": pods}))
+    times = read_pods(file)
+    assert (times.pods, times.restarts, times.killed_for_memory) == (4, 1, 1)
+    assert times.start_s.median == pytest.approx(8.0)
+    assert times.pending_s.median == pytest.approx(2.0)
+    said = " ".join(times.sentences)
+    assert 'start = "8.0s"' in said
+    assert "OOMKilled" in said
+
+
+@pytest.mark.parametrize("text", ["{}", "[1]", "no JSON", '{"items": []}'])
+def test_what_is_no_list_of_pods_is_refused_with_the_command(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "pods.json"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as refused:
+        read_pods(file)
+    assert "kubectl get pods" in str(refused.value)
