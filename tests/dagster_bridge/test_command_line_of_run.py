@@ -48,6 +48,18 @@ def test_without_dg_the_older_command_executes_it(target, place, monkeypatch):
     assert command[1:] == ["-m", "dagster", "job", "execute", *place, "-c", "c.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("dg", "words"),
+    [(True, ["--partition", "a"]), (False, ["--tags", '{"dagster/partition": "a"}'])],
+)
+def test_a_partition_is_named_to_either_command(dg, words, monkeypatch):
+    monkeypatch.setattr(runs, "has_dg", lambda: dg)
+
+    command = command_line(BY_ATTRIBUTE, Path("c.yaml"), lambda: "nightly_job", "a")
+
+    assert command[command.index(words[0]) :][:2] == words
+
+
 def test_the_command_finds_an_instance_that_has_its_tables(tmp_path, monkeypatch):
     """As a user's has: making them took a quarter of the command's time."""
     home = tmp_path / "home"

@@ -22,6 +22,18 @@ def key_of(context: dg.OpExecutionContext, n: int) -> str:
     return f"{context.partition_key} {tag} {context.get_mapping_key()} {n}"
 
 
+@dg.op
+def place_of(context: dg.OpExecutionContext, n: int) -> str:
+    """Where it stands in the job."""
+    return f"{context.op.name} {context.node_handle} {context.job_name} {n}"
+
+
+@dg.job
+def placed():
+    """Asks for its place."""
+    two().map(place_of.alias("here"))
+
+
 @dg.job(partitions_def=DAYS, tags={"team": "a"})
 def by_key():
     """Partitioned."""

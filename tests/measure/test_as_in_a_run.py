@@ -163,3 +163,8 @@ def test_a_resource_is_started_by_the_ops_that_need_it_and_once_a_process(opened
         assert values(calls) == [0, 1]
         assert run_shapes.STARTED == ["start"]
     assert run_shapes.STARTED == ["start", "end"]
+
+
+def test_an_op_knows_its_place_in_the_job(opened) -> None:
+    with opened("placed") as calls:
+        assert values(calls) == values_of_run(loaded_job("placed").job, "here")

@@ -14,17 +14,18 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.partitions import partitions_of
-from advisor.dagster_bridge.private import DirectOpExecutionContext
+from advisor.dagster_bridge.private import DirectOpExecutionContext, NodeHandle
 
 
 def call_context(
-    run: DagsterRun, job: JobDefinition | None, retry_number: int, **arguments: Any
+    run: DagsterRun, job: JobDefinition | None, handle: str, retry_number: int, **arguments: Any
 ) -> DirectOpExecutionContext:
     """A context to call an op with, ``arguments`` as of ``build_op_context``.
 
     Args:
         run: What the op is told of its run.
         job: Its job, where there is one.
+        handle: The op's step key without a mapping key.
         retry_number: 0 for the first attempt.
         arguments: Resources, config, instance, partition and mapping key.
     """
@@ -32,6 +33,7 @@ def call_context(
     context.__class__ = _CallContext
     context.__dict__["call_run"] = run
     context.__dict__["call_job"] = job
+    context.__dict__["call_handle"] = NodeHandle.from_string(handle)
     context.__dict__["call_retry_number"] = retry_number
     return context
 
@@ -72,6 +74,16 @@ class _CallContext(DirectOpExecutionContext):
         """Its job, where there is one."""
         job = self.__dict__["call_job"]
         return cast("JobDefinition", job) if job is not None else super().job_def
+
+    @property
+    def node_handle(self) -> NodeHandle:
+        """Where the op stands in the job's graph."""
+        return cast("NodeHandle", self.__dict__["call_handle"])
+
+    @property
+    def op(self) -> Any:
+        """The op as it stands there, with its name in the graph."""
+        return self.job_def.get_node(self.node_handle)
 
     @property
     def partition_time_window(self) -> TimeWindow:

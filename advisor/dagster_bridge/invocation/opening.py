@@ -150,6 +150,7 @@ class Invocation:
         context = call_context(
             self.run,
             self.loaded.job,
+            reference.handle,
             events.attempts - 1,
             resources=as_definitions({name: resources[name] for name in required}),
             config=self._op_config(reference, definition),
