@@ -347,6 +347,7 @@ class ConcurrencyProbe:
         comparison: Whether the items gave what each gives alone.
         evidence: The message of what was raised, or the results that differ. It may hold secrets:
             it is shown on the terminal and never saved.
+        error: Relative standard error of ``slowdown``, by how its calls differ from each other.
     """
 
     worker_kind: WorkerKind
@@ -356,6 +357,7 @@ class ConcurrencyProbe:
     items: tuple[tuple[int, ...], ...] = ()
     comparison: Comparison = NOT_COMPARED
     evidence: str = ""
+    error: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ drifts does not pass for contention.
 from __future__ import annotations
 
 import itertools
+import math
 import statistics
 import time
 from collections.abc import Mapping, Sequence
@@ -115,8 +116,9 @@ class _Passes:
         if self.order.passes_alone > 1 and (failed := self.pass_alone()):
             return self._failed(workers, failed, "afterwards")
         drift = self._drift()
-        expected_s = sum(self._alone_s(entry.item, drift) for entry in together)
-        slowdown = sum(entry.wall_s for entry in together) / expected_s
+        alone_s = [self._alone_s(entry.item, drift) for entry in together]
+        walls_s = [entry.wall_s for entry in together]
+        slowdown = sum(walls_s) / sum(alone_s)
         given = [(entry.item, entry.result) for entry in together]
         verdict = compare(self.results, given, self.again)
         comparison = verdict.comparison
@@ -124,7 +126,13 @@ class _Passes:
             place = self.order.drawn.positions[comparison.item]
             comparison = replace(comparison, item=place)
         return ConcurrencyProbe(
-            self.order.kind, workers, slowdown, None, lists, comparison, verdict.evidence
+            self.order.kind,
+            workers,
+            slowdown,
+            items=lists,
+            comparison=comparison,
+            evidence=verdict.evidence,
+            error=ratio_error(walls_s, alone_s),
         )
 
     def _failed(self, workers: int, entry: Timed, when: str) -> ConcurrencyProbe:
@@ -180,10 +188,22 @@ def _tuples(value: Any) -> Any:
     return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
+def ratio_error(walls_s: Sequence[float], alone_s: Sequence[float]) -> float:
+    """Relative standard error of a ratio of sums, by its parts' residuals."""
+    ratio = sum(walls_s) / sum(alone_s)
+    off = [wall - ratio * alone for wall, alone in zip(walls_s, alone_s, strict=True)]
+    freedom = len(off) / max(1, len(off) - 1)
+    return math.sqrt(freedom * sum(each**2 for each in off)) / max(1e-9, sum(walls_s))
+
+
 def harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
-    """Whether the last probe failed, gave other results, or got less done than one before."""
+    """Whether the last probe failed, gave other results, or got less done than one before.
+
+    Less by more than two standard errors: that items differ by themselves is no harm.
+    """
     last = probes[-1]
     if last.failed or last.comparison.agreement is Agreement.DIFFERS:
         return True
-    done = [probe.workers / probe.slowdown for probe in probes if probe.slowdown > 0]
-    return done[-1] < _LESS_DONE * max(done)
+    good = [probe for probe in probes if probe.slowdown > 0]
+    done = max(probe.workers / probe.slowdown * math.exp(-2 * probe.error) for probe in good)
+    return last.workers / last.slowdown * math.exp(2 * last.error) < _LESS_DONE * done

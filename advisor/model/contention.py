@@ -29,6 +29,8 @@ LOCK_SD = 0.06
 """What a probe of items that mostly wait must differ by before it tells that Python's lock is given
 up: its few items may not be typical, and the queue's waits are means."""
 
+CALLS_SDS = 2.0
+"""Standard errors, by how the calls of a probe differ, that are no contention."""
 
 IN_PROCESS = 1.15
 """Times as slow as among processes, from which threads slow each other in their process alone."""
@@ -176,9 +178,12 @@ def _beyond(
     points = []
     for probe, turns in zip(probes, explained, strict=True):
         error = float(np.log(max(1.0, probe.slowdown) / turns.in_step))
-        sd = PROBE_SD * (1.0 - waiting / turns.in_step)
+        sd = PROBE_SD * (1.0 - waiting / turns.in_step) + CALLS_SDS * probe.error
         points.append((probe.workers, float(np.exp(max(0.0, error - sd)))))
-    return tuple(sorted(points))
+    points.sort()
+    # What fewer workers showed, and more of them did not, is none: contention grows.
+    least = np.minimum.accumulate([slowed for _, slowed in reversed(points)] or [1.0])[::-1]
+    return tuple((n, float(slowed)) for (n, _), slowed in zip(points, least, strict=False))
 
 
 def fit_contention(

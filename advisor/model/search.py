@@ -246,7 +246,7 @@ def _evaluated(
         raise _no_advice("no way to run fits the environment")
     leading = leading or allowed
     core_seconds = np.array([estimate.core_seconds for estimate in fits])[:, None]
-    makespans_s = noisy_draws(fits, predictor.setting.draws)
+    makespans_s = noisy_draws(fits, predictor.setting)
     draws = scores(constraints.objective, makespans_s, core_seconds)
     best_of_draw = draws[[estimate.candidate in leading for estimate in fits]].min(axis=0)
     ways = []
@@ -259,7 +259,8 @@ def _evaluated(
             expected_regret=max(0.0, float(np.mean(row / best_of_draw) - 1.0)),
             allowed=candidate in allowed,
         )
-        ways.append(_Scored(prediction, float(row.mean()), leads))
+        own = scores(constraints.objective, estimate.draws_s, np.array(estimate.core_seconds))
+        ways.append(_Scored(prediction, float(own.mean()), leads))
     return sorted(ways, key=lambda way: way.score)
 
 

@@ -15,8 +15,10 @@ from advisor.model.estimate import Estimate
 from advisor.model.items import FloatArray
 from advisor.model.setting import Setting
 
-MODEL_SD = 0.07
-"""Relative standard deviation of the model's own error, as `make bench` found it."""
+PLAIN_SD, BATCHED_SD = 0.07, 0.12
+"""Relative standard deviation of the model's own error for ways with an item in a step, and for
+batched ones: what the median errors of the published passes of ``make bench`` (5.7 and 9.1 %) leave
+beside the host's noise."""
 
 COMMON_SD, OWN_SD = 0.87, 0.5
 """Parts of that error: three quarters of the variance are common to the ways of one method."""
@@ -28,8 +30,8 @@ NORMALS_PER_DRAW = 10
 """Draws of the host's and the model's error for each draw of the items."""
 
 
-def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
-    """Draws with the model's own error, for comparing candidates (shape: candidates x draws).
+def noisy_draws(estimates: Sequence[Estimate], setting: Setting) -> FloatArray:
+    """Draws with all errors of the intervals, for comparing ways (shape: candidates x draws).
 
     Neighbours (one method at other concurrency) err alike: three quarters of the variance is
     common to a method. A candidate's error depends on itself alone, so that leaving another one
@@ -37,15 +39,16 @@ def noisy_draws(estimates: Sequence[Estimate], draws: int) -> FloatArray:
     """
 
     def normal(name: str) -> FloatArray:
-        return np.random.default_rng(crc32(name.encode())).standard_normal(draws)
+        drawn = np.random.default_rng(crc32(name.encode())).standard_normal(setting.draws)
+        return np.asarray((drawn - drawn.mean()) / drawn.std())  # no name is luckier than others
 
     ways = [each.candidate.without_command_line for each in estimates]
     families = {way.family: normal(way.family) for way in ways}
     rows = []
     for each, way in zip(estimates, ways, strict=True):
         own = normal(f"{way.label} itself")
-        error = MODEL_SD * (COMMON_SD * families[way.family] + OWN_SD * own)
-        rows.append(each.draws_s * np.exp(error))
+        error = COMMON_SD * families[way.family] + OWN_SD * own
+        rows.append(each.draws_s * np.exp(relative_sd(each, setting) * error))
     return np.array(rows)
 
 
@@ -56,7 +59,8 @@ def relative_sd(estimate: Estimate, setting: Setting) -> float:
     calibration that the overhead is known from, and in the calls that the items are known from.
     """
     overhead, items = setting.overhead, setting.items
-    fixed = MODEL_SD**2 + overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
+    own_sd = BATCHED_SD if estimate.candidate.is_batched else PLAIN_SD
+    fixed = own_sd**2 + overhead.drift**2 * (1.0 + 1.0 / max(1, overhead.moments))
     makespan, used = max(estimate.makespan_s, 1e-9), estimate.core_seconds
     at_once = max(1.0, used / makespan)
     own = min(used, float(items.cpu_s.mean()) * items.count)
