@@ -36,7 +36,6 @@ from advisor.model.stopping import (
     methods_of,
     needed_workers,
     next_unknown,
-    sampling_log,
     stakes_of,
 )
 
@@ -131,8 +130,8 @@ class Measuring:
         asked, reached = self.asked.precision, half_width(found.result.recommendation)
         if asked is not None and reached > asked:
             self.campaign.children.notes.add(
-                f"The advised way is predicted within {percent(reached)}; --precision asks for "
-                f"{percent(asked)}, which no part that is left can give."
+                f"The advised way's interval is within {percent(reached)} of its median; "
+                f"--precision asks for {percent(asked)}."
             )
 
     def _next(self, found: Found) -> Part | StopReason:
@@ -148,14 +147,15 @@ class Measuring:
         stakes = stakes_of(measured, found, list(widest), self._search, self.options)
         stakes = self._narrowing(stakes, measured, found)
         costs_s = {unknown: part.cost_s for unknown, part in widest.items()}
+        spent = self.campaign.budget.is_over
         while (unknown := next_unknown(stakes, costs_s)) is not None:
             part = self._at_workers(parts, unknown, stakes)
             if fits(part.cost_s, part.name):
                 self._gain_s = stakes.gains_s[unknown] or stakes.together_s
                 return part
             gains_s = {each: gain for each, gain in stakes.gains_s.items() if each != unknown}
-            stakes = replace(stakes, gains_s=gains_s)
-        if self.campaign.budget.left_out:
+            stakes, spent = replace(stakes, gains_s=gains_s), True
+        if spent:
             return StopReason.BUDGET
         self.skipped = tuple(part.name for part in parts)
         return StopReason.SETTLED
@@ -165,7 +165,7 @@ class Measuring:
         advised = found.result.recommendation
         if not is_wide(measured, advised, self.options, self.asked.precision):
             return stakes
-        unsure_s = sampling_log(measured, self.options) * advised.makespan_s.median
+        unsure_s = half_width(advised) * advised.makespan_s.median
         gains_s = {
             unknown: max(gain_s, unsure_s if unknown.kind in self._narrows else 0.0)
             for unknown, gain_s in stakes.gains_s.items()
