@@ -36,6 +36,8 @@ help:
 	@echo '             fixtures adds 20 pairs an op to the recording that the tests replay (4 min)'
 	@echo 'make bench-scripted  Dagster own parent loop with scripted children, 16 to 64 in parallel, up'
 	@echo '             to 10,000 items, into docs/scripted-children.md; it resumes. ITEMS=1000: no more'
+	@echo 'make bench-storages  Postgres behind a slow network and a slow IO manager, predicted beside real'
+	@echo 'make bench-own-calibration  does the model reproduce its own calibration on 0.5 to 2 cores'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -96,6 +98,12 @@ bench-gates: $(INSTALLED_DEV)
 
 bench-scripted: $(INSTALLED_DEV)
 	$(BIN)/python bench/scripted_children.py $(if $(ITEMS),--most-items $(ITEMS))
+
+bench-storages: $(INSTALLED_DEV)
+	$(BIN)/python bench/storages.py
+
+bench-own-calibration: $(INSTALLED_DEV)
+	$(BIN)/python bench/own_calibration.py
 
 bench-gates-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python bench/gates.py record
