@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import multiprocessing
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -121,10 +123,18 @@ class Session:
         empty_call_s = self.empty_call_s  # before the first call, which would pay for its imports
         held_s()
         errors_before = self.errors.count
-        prepared = self._prepared(op, inputs, item)
+        prepared, running = self._prepared(op, inputs, item), _children()
         outputs, reading = self._run(prepared, op, item, clock)
         self.delayed_s += reading.delayed_s
         self.measured_s += reading.wall_s + reading.delayed_s
+        if any(not child.daemon for child in _children() - running):
+            note = (
+                f"Op {op.handle!r} leaves a process of multiprocessing running: a step's process "
+            )
+            note += (
+                "does not end before it, and the run stands still. Join it, or make it a daemon."
+            )
+            self.notes[note] = None
         output_bytes, reason = pickled_bytes(outputs)
         sample = ItemSample(
             item=item,
@@ -239,6 +249,11 @@ class Session:
         except Exception as error:  # noqa: BLE001 - what an IO manager raises outside of a run
             reason = error.what if isinstance(error, CannotStoreError) else failure_in_words(error)
             self.notes[f"Storing was not measured: {reason}"] = None
+
+
+def _children() -> set[BaseProcess]:
+    """Processes that this one started through multiprocessing."""
+    return set(multiprocessing.active_children())
 
 
 def _next_value(op: MappedOp, outputs: Mapping[str, object]) -> object:

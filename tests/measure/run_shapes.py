@@ -1,5 +1,7 @@
 """Jobs whose ops ask for what surrounds them in a run."""
 
+import multiprocessing
+import time
 from datetime import datetime
 
 import dagster as dg
@@ -380,3 +382,28 @@ def with_resource(n: int, counted: Counted) -> int:
 def resourceful():
     """Its mapped op alone needs a resource."""
     two().map(with_resource)
+
+
+# --- processes ---
+
+
+@dg.op
+def leaves_a_process(n: int) -> int:
+    """Joins nothing."""
+    multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,)).start()
+    return n
+
+
+@dg.op
+def joins_its_process(n: int) -> int:
+    """As it should be."""
+    process = multiprocessing.get_context("fork").Process(target=time.sleep, args=(0.01,))
+    process.start()
+    process.join()
+    return n
+
+
+@dg.job
+def with_processes():
+    """One op leaves a process."""
+    two().map(lambda n: joins_its_process(leaves_a_process(n)))

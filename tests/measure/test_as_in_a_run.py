@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import Counter
 from pathlib import Path
 
@@ -168,3 +169,15 @@ def test_a_resource_is_started_by_the_ops_that_need_it_and_once_a_process(opened
 def test_an_op_knows_its_place_in_the_job(opened) -> None:
     with opened("placed") as calls:
         assert values(calls) == values_of_run(loaded_job("placed").job, "here")
+
+
+def test_an_op_that_leaves_a_process_is_named(opened) -> None:
+    with opened("with_processes") as calls:
+        try:
+            calls.measure_chain(0, Meter())
+        finally:
+            for child in multiprocessing.active_children():
+                child.kill()
+                child.join()
+        (note,) = calls.notes
+    assert "'leaves_a_process' leaves a process" in note
