@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.domain.workload import MappedOp
 
 if TYPE_CHECKING:
@@ -77,13 +78,13 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
     def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
             nonlocal waiting_s
-            started, cpu_s = time.perf_counter(), time.process_time()
+            started, before_s = time.perf_counter(), _busy_s()
             try:
                 return original(*arguments)
             finally:
                 wall_s = time.perf_counter() - started
                 spent[method] += wall_s
-                waiting_s += max(0.0, wall_s - (time.process_time() - cpu_s))
+                waiting_s += max(0.0, wall_s - (_busy_s() - before_s))
 
         return call
 
@@ -98,3 +99,8 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
         for manager in managers:
             for method in _METHODS:
                 manager.__dict__.pop(method, None)
+
+
+def _busy_s() -> float:
+    """Seconds that this process has computed, or was ready to while others had the cores."""
+    return time.process_time() + delayed_by_others_s()

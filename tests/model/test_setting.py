@@ -158,3 +158,15 @@ def test_a_long_run_is_extrapolated_by_whole_waves(slots, monkeypatch):
     extrapolated_s = seconds(saved, way)
     monkeypatch.setattr(scheduling, "MANY_STEPS", 1000)
     assert extrapolated_s == pytest.approx(seconds(saved, way), rel=0.01)
+
+
+def test_what_an_io_manager_waits_for_is_overlapped_by_slots():
+    def predicted_s(io_wait_s: float) -> float:
+        call = {"wall_s": 0.1, "cpu_s": 0.0, "load_s": 0.5, "store_s": 0.5, "io_wait_s": io_wait_s}
+        calls = tuple(make_sample(i, **call) for i in range(32))
+        op = OpProfile("process_chunk", (), (), calls)
+        workload = make_workload_profile(items=32, ops=(op,), probes=())
+        return seconds(make_saved_profile(workload=workload, verifications=()), WARM_8)
+
+    assert predicted_s(0.0) > 16  # 32 s of computing on two cores
+    assert predicted_s(1.0) < 12
