@@ -357,6 +357,10 @@ emit_option = click.option(
     help=f"Snippet to print with the advice: {', '.join(EMIT_KINDS)}.",
 )
 
+details_option = click.option(
+    "--details", is_flag=True, help="Everything that is known, not one screen."
+)
+
 instance_option = click.option(
     "--instance",
     type=FOLDER,

@@ -42,7 +42,7 @@ from advisor.domain.options import AdviseOptions
 @options.advise_options
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
-@click.option("--details", is_flag=True, help="Every cut that was considered.")
+@options.details_option
 @pass_state
 def command(
     state: CommandContext,

@@ -38,6 +38,7 @@ from advisor.domain.stopping import StopReason
     help="Call no op: learn from the job's newest K runs in --instance.",
 )
 @options.instance_option
+@options.details_option
 @pass_state
 @or_list
 def command(
@@ -54,6 +55,7 @@ def command(
     yes: bool,
     from_runs: int | None,
     instance: Path | None,
+    details: bool,
 ) -> None:
     """Measure TARGET on sample inputs and advise how to run it.
 
@@ -92,7 +94,17 @@ def command(
         )
     from advisor.cli.showing import show_advice
 
-    show_advice(state, outcome.advice, form, output, path=outcome.path, emitted=emitted)
+    show_advice(
+        state,
+        outcome.advice,
+        form,
+        output,
+        measured=outcome.saved,
+        asked=advise,
+        details=details,
+        path=outcome.path,
+        emitted=emitted,
+    )
     end = outcome.advice.measuring
     if end is not None and end.reason is StopReason.INTERRUPTED:
         raise KeyboardInterrupt

@@ -17,6 +17,7 @@ from advisor.domain.options import AdviseOptions
 @options.output_options("text", "json", "markdown")
 @options.emit_option
 @options.profiles_option
+@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -27,6 +28,7 @@ def command(
     output: Path | None,
     emit: str | None,
     profiles: Path,
+    details: bool,
 ) -> None:
     """Advise again from PROFILE: other items, another machine, another objective.
 
@@ -43,4 +45,6 @@ def command(
         from advisor.api.emitting import snippet_as
 
         emitted = snippet_as(emit, saved, advice, advise.max_connections, advise.cluster)
-    show_advice(state, advice, form, output, emitted=emitted)
+    show_advice(
+        state, advice, form, output, measured=saved, asked=advise, details=details, emitted=emitted
+    )

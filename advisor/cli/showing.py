@@ -9,7 +9,9 @@ from typing import Any
 
 from advisor.cli.context import CommandContext
 from advisor.domain.advice import Advice
-from advisor.render.document import Document
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+from advisor.render.document import Code, Details, Document
 
 
 def show(
@@ -48,23 +50,54 @@ def show_advice(
     form: str,
     output: Path | None,
     *,
+    measured: Measured,
+    asked: AdviseOptions,
+    details: bool = False,
     path: Path | None = None,
     emitted: str | None = None,
 ) -> None:
-    """Render an advice and write it.
+    """Render an advice and write it: one screen, and in Markdown the rest folded below it.
 
-    ``path`` is where its profile was saved, ``emitted`` a snippet to show instead of the
-    advice's own.
+    Args:
+        state: The command's context.
+        advice: The advice.
+        form: ``text``, ``json`` or ``markdown``.
+        output: A file; None: stdout.
+        measured: What the advice is from, and ``asked`` what it is for.
+        asked: See ``measured``.
+        details: Whether to show everything that is known.
+        path: Where its profile was saved.
+        emitted: A snippet that was asked for.
     """
-    from advisor.render.advice import advice_document
     from advisor.render.forms.documents import advice_to_json
+
+    def document() -> Document:
+        from advisor.api.pictures import pictures_of
+        from advisor.domain.command_line import target_words
+        from advisor.render.advice import advice_document
+        from advisor.render.screen import screen_document
+
+        evidence = form == "text" and output is None
+        whole = advice_document(advice, path=path, emitted=emitted, evidence=evidence)
+        if details:
+            return whole
+        saved = f" Saved: {path}." if path else ""
+        screen = screen_document(
+            advice,
+            pictures_of(measured, advice, asked),
+            target=target_words(measured.description),
+            more=f"All ways, reasons and limits: --details, --format json.{saved}",
+            evidence=evidence,
+            titled=form == "markdown",
+        )
+        pasted = (Code(emitted),) if emitted else ()
+        folded = (Details("Details", whole.blocks),) if form == "markdown" else ()
+        return Document((*screen.blocks, *pasted, *folded))
 
     show(
         state,
         form,
         output,
-        document=lambda: advice_document(
-            advice, path=path, emitted=emitted, evidence=form == "text" and output is None
-        ),
+        document=document,
         as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
     )

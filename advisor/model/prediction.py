@@ -37,7 +37,8 @@ class Predictor:
         pod = replace(setting.machine, cores=limit) if limit else setting.machine
         self._in_pods = Simulations(replace(setting, machine=pod)) if limit else self._simulations
 
-    def _of(self, candidate: Candidate) -> Simulations:
+    def simulations_of(self, candidate: Candidate) -> Simulations:
+        """What was drawn and simulated for ways like the candidate."""
         if candidate.executor in DELEGATING:
             return self._in_pods
         return self._simulations if candidate.op_threads is None else self._limited
@@ -60,7 +61,7 @@ class Predictor:
                 "in the run queue and its run worker's start are not measured.",
                 hint="--launch execute_job predicts the run itself, from its start.",
             )
-        simulations = self._of(candidate)
+        simulations = self.simulations_of(candidate)
         setting = simulations.setting
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
@@ -100,4 +101,4 @@ class Predictor:
     def first_result_s(self, candidate: Candidate) -> float | None:
         """When the first item's whole chain is done; None for steps on an event loop."""
         first_result_s = model_of(candidate).first_result_s
-        return first_result_s and first_result_s(candidate, self._of(candidate))
+        return first_result_s and first_result_s(candidate, self.simulations_of(candidate))

@@ -51,7 +51,7 @@ class StepState(IntEnum):
 
 
 @dataclass(slots=True, eq=False)
-class _Child:
+class StepProcess:
     """One step's process: the pieces still to come, and its queue to the parent."""
 
     item: int
@@ -66,8 +66,22 @@ class _Child:
     entered_s: float = 0.0
 
 
+def no_contention(_working: int) -> float:
+    """Items that do not disturb each other."""
+    return 1.0
+
+
 class MultiprocessRun:
-    """One simulated run of the multiprocess executor."""
+    """One run of the multiprocess executor, to be simulated.
+
+    Args:
+        overhead: The host's price of a step under one start method.
+        plan: The steps.
+        cores: Effective cores (may be fractional under a cgroup quota).
+        max_concurrent: Steps in parallel.
+        stretch: Factor on a step's work when so many steps work in parallel, beyond what sharing
+            the cores explains (a lock, memory bandwidth, a remote that throttles).
+    """
 
     def __init__(
         self,
@@ -76,7 +90,7 @@ class MultiprocessRun:
         *,
         cores: float,
         max_concurrent: int,
-        stretch: Callable[[int], float],
+        stretch: Callable[[int], float] = no_contention,
     ) -> None:
         self.overhead = overhead
         self.plan = plan
@@ -135,7 +149,7 @@ class MultiprocessRun:
             own(o.exit_s, "launch", 0),
         ]
 
-    def _launch(self, child: _Child) -> None:
+    def _launch(self, child: StepProcess) -> None:
         work = self._work_of(child.item, child.stage)
         if work not in self.pieces_of:
             self.pieces_of[work] = self._pieces(work)
@@ -149,7 +163,7 @@ class MultiprocessRun:
         factor = self.factors[self.working]
         return piece.cpu_s * factor, piece.wait_s * factor
 
-    def _next_piece(self, child: _Child) -> None:
+    def _next_piece(self, child: StepProcess) -> None:
         """Begin the child's next piece; pieces that take no time are passed at once."""
         sharing = self.sharing
         while child.next_piece < len(child.pieces):
@@ -168,17 +182,17 @@ class MultiprocessRun:
             self._finish_piece(child)
         child.exited = True
 
-    def _computed(self, child: _Child, wait_s: float) -> None:
+    def _computed(self, child: StepProcess, wait_s: float) -> None:
         if wait_s > 0:
             self.sharing.wait(wait_s, partial(self._piece_done, child))
         else:
             self._piece_done(child)
 
-    def _piece_done(self, child: _Child) -> None:
+    def _piece_done(self, child: StepProcess) -> None:
         self._finish_piece(child)
         self._next_piece(child)
 
-    def _finish_piece(self, child: _Child) -> None:
+    def _finish_piece(self, child: StepProcess) -> None:
         piece = child.pieces[child.next_piece]
         self.phase_s[piece.phase] += self.sharing.now_s - child.entered_s
         if piece.phase == "work":
@@ -244,20 +258,20 @@ class MultiprocessRun:
         self.runnable.extendleft(reversed(passed_over))
         return found
 
-    def _fill(self, active: list[_Child]) -> None:
+    def _fill(self, active: list[StepProcess]) -> None:
         """Claim steps for the free slots."""
         while len(active) < self.max_concurrent:
             step = self._next_step()
             if step is not None:
                 self.tags.take(step)
-                active.append(_Child(*step, []))
+                active.append(StepProcess(*step, []))
             elif not active and self.pools.waiting:
                 while self.sharing.happen(self.pools.next_due_s()):
                     pass
             else:
                 return
 
-    def _step_succeeded(self, child: _Child) -> None:
+    def _step_succeeded(self, child: StepProcess) -> None:
         """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
         self.tags.free((child.item, child.stage))
         pool = self._pool_of(child.item, child.stage)
@@ -285,7 +299,7 @@ class MultiprocessRun:
         else:
             self._make_runnable(AFTER, 0, len(self.plan.after))
 
-    def _mapped_succeeded(self, child: _Child) -> None:
+    def _mapped_succeeded(self, child: StepProcess) -> None:
         self.mapped_left -= 1
         stage, chain = child.stage + 1, self.plan.mapped[child.item]
         while stage < self.stages and chain[stage] is None:
@@ -301,14 +315,14 @@ class MultiprocessRun:
         if self.mapped_left == 0:
             self._make_runnable(AFTER, 0, len(self.plan.after))
 
-    def _start(self, child: _Child) -> None:
+    def _start(self, child: StepProcess) -> None:
         """The parent starts a step's process, and before the first one the forkserver."""
         if not self.server_started:
             self.server_started = True
             self._block(self.overhead.server_start_s)
         self._launch(child)
 
-    def _visit(self, child: _Child) -> bool:
+    def _visit(self, child: StepProcess) -> bool:
         """One ``next()`` on a step's iterator; True when the step is finished."""
         if child.state == StepState.CLAIMED:
             child.state = StepState.ANNOUNCED
@@ -335,12 +349,12 @@ class MultiprocessRun:
         self._join(child)
         return True
 
-    def _join(self, child: _Child) -> None:
+    def _join(self, child: StepProcess) -> None:
         """The parent blocks until a finished step's process has exited."""
         while not child.exited:
             self.sharing.happen()
 
-    def _skip_ahead(self, active: list[_Child]) -> None:
+    def _skip_ahead(self, active: list[StepProcess]) -> None:
         """While every started step is quiet, whole rounds of polls change nothing: skip them."""
         if any(child.queued or child.state < StepState.STARTED for child in active):
             return
@@ -357,7 +371,7 @@ class MultiprocessRun:
         """Simulate the whole run."""
         self._spend(self.overhead.start_s)
         self._after_serial(0)
-        active: list[_Child] = []
+        active: list[StepProcess] = []
         while active or self.runnable or self.pools.waiting:
             self._fill(active)
             self._skip_ahead(active)
@@ -379,31 +393,3 @@ class MultiprocessRun:
             first_result_s=self.first_result_s,
             pool_wait_s=self.pools.empty_s,
         )
-
-
-def no_contention(_working: int) -> float:
-    """Items that do not disturb each other."""
-    return 1.0
-
-
-def simulate(
-    overhead: MultiprocessOverhead,
-    plan: RunPlan,
-    *,
-    cores: float,
-    max_concurrent: int,
-    stretch: Callable[[int], float] = no_contention,
-) -> Timeline:
-    """Simulate one multiprocess run.
-
-    Args:
-        overhead: The host's price of a step under one start method.
-        plan: The steps.
-        cores: Effective cores (may be fractional under a cgroup quota).
-        max_concurrent: Steps at once.
-        stretch: Factor on a step's work when so many steps work at once, beyond what sharing
-            the cores explains (a lock, memory bandwidth, a remote that throttles).
-    """
-    return MultiprocessRun(
-        overhead, plan, cores=cores, max_concurrent=max_concurrent, stretch=stretch
-    ).run()

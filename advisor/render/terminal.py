@@ -59,7 +59,7 @@ class _Page:
 
     def show(self, block: Block) -> None:  # noqa: C901, PLR0912 - a case for each kind of block
         apart = isinstance(self._previous, doc.Table | doc.Code)
-        if apart and isinstance(block, doc.Paragraph | doc.ListBlock | doc.Note):
+        if apart and not isinstance(block, doc.Heading | doc.Headline):
             self._print("")
         if not isinstance(block, doc.Details):
             self._previous = block
@@ -104,8 +104,9 @@ class _Page:
     def _table(self, table: doc.Table) -> None:
         roomy = self._width >= ROOMY
         # A rule under the head would be as long as the longest line.
-        head = box.SIMPLE_HEAD if self._wrap else None
-        grid = Grid(box=head, show_edge=False, header_style="dim")
+        titled = any(column.title for column in table.columns)
+        head = box.SIMPLE_HEAD if self._wrap and titled else None
+        grid = Grid(box=head, show_edge=False, header_style="dim", show_header=titled)
         grid.padding = (0, 1) if roomy else 0
         places = [i for i, column in enumerate(table.columns) if roomy or not column.roomy]
         for column in (table.columns[place] for place in places):

@@ -103,20 +103,25 @@ def _spared_code(advice: Advice) -> Prediction | None:
 
 def _certainty(advice: Advice) -> str:
     """How sure the choice is, then what was seen to fail and what was not tried."""
-    return " ".join((_choice(advice), *_trials(advice)))
+    return " ".join((choice(advice), *_trials(advice)))
 
 
 def _trials(advice: Advice) -> list[str]:
-    said = [limit_in_words(limit) for limit in advice.limits if limit.harm is not None]
-    untried = advice.untried
-    if untried is not None:
-        how = f"{untried.candidate.label} might be faster ({seconds(untried.makespan_s.median)})"
-        why = ""
-        if untried.trial is Trial.NOT_CHECKED:
-            kind = untried.candidate.worker_kind or "thread"
-            why = next((f" ({each.unchecked})" for each in advice.limits if each.kind == kind), "")
-        said.append(f"{how}: {untried.trial.value}{why}.")
-    return said
+    harmful = [limit_in_words(limit) for limit in advice.limits if limit.harm is not None]
+    return [*harmful, *untried(advice)]
+
+
+def untried(advice: Advice) -> list[str]:
+    """The way that might be faster, and why it does not lead; empty where there is none."""
+    way = advice.untried
+    if way is None:
+        return []
+    how = f"{way.candidate.label} might be faster ({seconds(way.makespan_s.median)})"
+    why = ""
+    if way.trial is Trial.NOT_CHECKED:
+        kind = way.candidate.worker_kind or "thread"
+        why = next((f" ({each.unchecked})" for each in advice.limits if each.kind == kind), "")
+    return [f"{how}: {way.trial.value}{why}."]
 
 
 def limit_in_words(limit: WorkerLimit) -> str:
@@ -128,7 +133,8 @@ def limit_in_words(limit: WorkerLimit) -> str:
     return f"{limit.harmed_at} {names} failed ({limit.reason}){fewer}."
 
 
-def _choice(advice: Advice) -> str:
+def choice(advice: Advice) -> str:
+    """How sure the choice is."""
     best = advice.recommendation
     best_in = f"best in {percent(best.p_best)} of the resampled draws"
     regret = f"on average {percent(best.expected_regret)} slower than the best of each draw"

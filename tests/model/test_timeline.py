@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from advisor.domain.host import MultiprocessOverhead
 from advisor.model.run_plan import RunPlan, StepWork
-from advisor.model.timeline import simulate
+from advisor.model.timeline import MultiprocessRun
 
 FREE = MultiprocessOverhead(
     start_s=0.0,
@@ -37,6 +37,10 @@ SPAWN = MultiprocessOverhead(
     collect_input_s=0.008,
     end_s=0.03,
 )
+
+
+def simulate(overhead, plan, **options):
+    return MultiprocessRun(overhead, plan, **options).run()
 
 
 def plan(*works: StepWork) -> RunPlan:

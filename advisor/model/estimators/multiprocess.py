@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeVar
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
@@ -34,7 +35,9 @@ from advisor.model.setting import (
     tag_limits_of,
 )
 from advisor.model.simulations import Simulations
-from advisor.model.timeline import simulate
+from advisor.model.timeline import MultiprocessRun
+
+Run = TypeVar("Run", bound=MultiprocessRun)
 
 Sizes = Sequence[tuple[int, float]]
 """Steps that are simulated, and the weight of each such run."""
@@ -144,18 +147,28 @@ def run_plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunP
     )
 
 
+def simulated_run(
+    candidate: Candidate,
+    simulations: Simulations,
+    steps: int,
+    kind: type[Run] = MultiprocessRun,  # type: ignore[assignment]
+) -> Run:
+    """A run of a candidate's first ``steps`` mapped steps, to be simulated."""
+    setting = simulations.setting
+    return kind(
+        _overhead(candidate, setting),
+        run_plan(candidate, simulations, steps),
+        cores=setting.capacity,
+        max_concurrent=candidate.max_concurrent,
+        stretch=setting.contention.among_steps(candidate.workers_in_op),
+    )
+
+
 def _timeline(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
     """The simulated run of a candidate's first ``steps`` mapped steps."""
-    setting = simulations.setting
     key = candidate.without_command_line, steps
     if key not in simulations.timelines:
-        simulations.timelines[key] = simulate(
-            _overhead(candidate, setting),
-            run_plan(candidate, simulations, steps),
-            cores=setting.capacity,
-            max_concurrent=candidate.max_concurrent,
-            stretch=setting.contention.among_steps(candidate.workers_in_op),
-        )
+        simulations.timelines[key] = simulated_run(candidate, simulations, steps).run()
     return simulations.timelines[key]
 
 

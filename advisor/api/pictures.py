@@ -1,0 +1,29 @@
+"""The simulated runs of the ways that an advice names."""
+
+from __future__ import annotations
+
+from advisor.domain.advice import Advice
+from advisor.domain.errors import NoModelError
+from advisor.domain.measured import Measured
+from advisor.domain.options import AdviseOptions
+from advisor.domain.picture import RunPicture
+
+
+def pictures_of(measured: Measured, advice: Advice, options: AdviseOptions) -> list[RunPicture]:
+    """Now, config only and best, each simulated once more; without those that have no model."""
+    from advisor.model.measured_setting import setting_of
+    from advisor.model.pictures import picture_of
+    from advisor.model.prediction import Predictor
+
+    predictor = Predictor(setting_of(measured, options))
+    now = advice.current or advice.default
+    named = (("now", now), ("config only", advice.config_only), ("best", advice.recommendation))
+    pictures = []
+    for name, way in named:
+        if way is None:
+            continue
+        try:
+            pictures.append(picture_of(name, way.candidate, predictor))
+        except NoModelError:
+            continue
+    return pictures

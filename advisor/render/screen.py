@@ -1,0 +1,211 @@
+"""The answer on one screen: three ways on one axis, why, price, how certain, what next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from advisor.domain.advice import Advice, Breakdown, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.picture import BarPhase, RunPicture
+from advisor.domain.quantities import count, interval, percent, seconds, size
+from advisor.render import wording
+from advisor.render.document import (
+    Block,
+    Code,
+    Column,
+    Document,
+    Heading,
+    Headline,
+    Paragraph,
+    Row,
+    Span,
+    Table,
+)
+
+WIDTH = 62
+"""Columns of the chart."""
+MOST_CERTAIN = 300
+"""Characters of what is said of the certainty: four lines."""
+_COMMENT_FROM = 46
+"""Longest command beside which a comment fits on 79 columns."""
+MOST_ROWS = 2
+"""Rows of one way in it; more slots are folded, the busiest of them shown."""
+_SYMBOLS: dict[BarPhase, str] = {"start": "░", "work": "█", "store": "▒", "exit": "▒"}
+
+
+def screen_document(
+    advice: Advice,
+    pictures: Sequence[RunPicture] = (),
+    *,
+    target: str,
+    more: str,
+    evidence: bool = False,
+    titled: bool = False,
+) -> Document:
+    """The screen.
+
+    Args:
+        advice: What is advised.
+        pictures: Simulated runs of the named ways, as far as there are.
+        target: The target as commands spell it.
+        more: Where everything else is, as a sentence.
+        evidence: Whether values and messages of the user's may be shown, as on a terminal.
+        titled: Whether the verdict stands above, as a title: for a comment that is read alone.
+    """
+    blocks: list[Block] = []
+    if advice.cautions:
+        blocks.append(Paragraph(advice.cautions, "warn"))
+    named = _named(advice)
+    if titled:
+        blocks.append(Heading(_verdict(advice), 3))
+    blocks += [Headline(_workload(advice)), _ways(named)]
+    if chart := _chart(named, pictures):
+        blocks.append(Code(chart))
+    blocks += [_facts(advice, evidence), Code(_next(advice, target, more))]
+    return Document(tuple(blocks))
+
+
+def _named(advice: Advice) -> list[tuple[str, Prediction]]:
+    """Now, config only, best: each once, under the names of all that it is."""
+    now = advice.current or advice.default
+    named = [("NOW", now), ("CONFIG ONLY", advice.config_only), ("BEST", advice.recommendation)]
+    ways: dict[Candidate, tuple[list[str], Prediction]] = {}
+    for name, way in named:
+        if way is not None:
+            ways.setdefault(way.candidate, ([], way))[0].append(name)
+    return [(names[-1], way) for names, way in ways.values()]
+
+
+def _verdict(advice: Advice) -> str:
+    best, now = advice.recommendation, advice.current or advice.default
+    if now is None or now.candidate == best.candidate:
+        return f"{advice.target}: {best.candidate.label}, {seconds(best.makespan_s.median)}"
+    gain = now.makespan_s.median / max(best.makespan_s.median, 1e-9)
+    times = f"{seconds(now.makespan_s.median)} -> {seconds(best.makespan_s.median)}"
+    return f"{advice.target}: {gain:.2g}x faster ({times}) with {best.candidate.label}"
+
+
+def _workload(advice: Advice) -> str:
+    work = advice.workload
+    waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
+    known = f", {percent(waiting)} waiting" if work.resources_measured else ""
+    measured = f" ({work.samples} measured)" if work.samples < work.items else ""
+    machine = f"{count(advice.host.cpus, 'core')}, {size(advice.host.memory_bytes)}"
+    each = seconds(work.wall_s.median)
+    what = f"{count(work.items, 'item')} of {each}{known}{measured}"
+    return f"{advice.target.rpartition(':')[2]}: {what}. {machine}."
+
+
+def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
+    slow = named[0][1].makespan_s.median
+    rows = []
+    for place, (name, way) in enumerate(named):
+        predicted, _, limits = interval(way.makespan_s).partition(" (")
+        ratio = slow / way.makespan_s.median if way.makespan_s.median > 0 else 1.0
+        gain = f"{ratio:.2g}x" if place and name else ""
+        label = way.candidate.label + (" (changes the code)" if way.candidate.needs_code else "")
+        cells = (name, label, predicted, limits.rstrip(")"), gain)
+        rows.append(Row(cells, "good" if "BEST" in name else "", strong="BEST" in name))
+    columns = (
+        Column("", left=True),
+        Column("how to run", left=True, wrap=True),
+        Column("time"),
+        Column("90 %"),
+        Column("faster"),
+    )
+    return Table(columns, tuple(rows))
+
+
+def _chart(named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPicture]) -> str:
+    """The runs on one axis, a row per slot; of a long run its parts in one row."""
+    drawn = {each.candidate: each for each in pictures if each.share >= 1.0}
+    longest_s = max(way.makespan_s.median for _, way in named)
+    if longest_s <= 0:
+        return ""
+    lines = []
+    for name, way in named:
+        picture = drawn.get(way.candidate)
+        share = way.makespan_s.median / longest_s
+        rows = _slots(picture, longest_s) if picture else [_parts(way.breakdown_s, share)]
+        lines += [f"{name if not place else '':<12}{row}" for place, row in enumerate(rows)]
+    lines.append(f"{'':<12}░ step starts   █ your code   ▒ store, events, exit")
+    return "\n".join(lines)
+
+
+def _slots(picture: RunPicture, longest_s: float) -> list[str]:
+    slots = 1 + max((bar.slot for bar in picture.bars), default=0)
+    fold = -(-slots // MOST_ROWS)
+    rows = [[" "] * WIDTH for _ in range(-(-slots // fold))]
+    # What is drawn last is seen: the work.
+    for phases in (("exit",), ("store",), ("start",), ("work",)):
+        for bar in picture.bars:
+            if bar.phase in phases:
+                first = int(bar.begin_s / longest_s * WIDTH)
+                last = max(first + 1, round(bar.end_s / longest_s * WIDTH))
+                cells = rows[bar.slot // fold]
+                cells[first:last] = _SYMBOLS[bar.phase] * (min(last, WIDTH) - first)
+    return ["".join(row).rstrip() for row in rows]
+
+
+def _parts(parts: Breakdown, share: float) -> str:
+    """The parts of a makespan one after the other, in their proportions."""
+    shown = (
+        ("░", parts.launch_s),
+        ("█", parts.work_s),
+        ("▒", parts.serialize_s + parts.coordinate_s),
+        ("·", parts.idle_s),
+    )
+    total_s = sum(part_s for _, part_s in shown) or 1.0
+    return "".join(symbol * round(part_s / total_s * share * WIDTH) for symbol, part_s in shown)
+
+
+def _facts(advice: Advice, evidence: bool) -> Table:
+    best = advice.recommendation
+    price = "; ".join(best.costs) or "none: a pasted config is all"
+    rows = [("Why", best.reasons[0])] if best.reasons else []
+    rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence)))]
+    columns = (Column("", left=True), Column("", left=True, wrap=True))
+    named = ((Span(f"{name:<8}", strong=True), _sentence(text)) for name, text in rows)
+    return Table(columns, tuple(map(Row, named)))
+
+
+def _certain(advice: Advice, evidence: bool) -> list[str]:
+    """How sure, what did harm, what is not included or tried: as many of these as fit."""
+    sentences = [wording.choice(advice)]
+    sentences += [wording.limit_in_words(each) for each in advice.limits if each.harm is not None]
+    sentences += [each.evidence for each in advice.limits if each.evidence and evidence]
+    if advice.workload.not_included:
+        parts = ", ".join(part.name for part in advice.workload.not_included)
+        sentences.append(f"Not included: {parts}.")
+    sentences += wording.untried(advice)
+    if advice.warnings:
+        codes = ", ".join(dict.fromkeys(finding.code for finding in advice.warnings))
+        sentences.append(f"{count(len(advice.warnings), 'warning')}: {codes}.")
+    kept = [
+        each
+        for place, each in enumerate(sentences)
+        if len(" ".join(sentences[: place + 1])) <= MOST_CERTAIN or place == 0
+    ]
+    return kept if len(kept) == len(sentences) else [*kept, "More: --details."]
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!")) else f"{text}."
+
+
+def _next(advice: Advice, target: str, more: str) -> str:
+    """The next commands, which run as they are printed."""
+    best = advice.recommendation.candidate
+    commands = [(f"dynadvise emit {target} --as run-config", "the config to paste")]
+    if best.needs_code:
+        kind = "workers" if best.workers_in_op > 1 else "batch" if best.batch_size > 1 else "python"
+        commands.append((f"dynadvise emit {target} --as {kind}", "the changed job"))
+    if advice.next_measurement is not None:
+        commands.insert(0, (advice.next_measurement.command, "to be more certain"))
+    commands.append((f"dynadvise verify {target}", "real runs beside these predictions"))
+    commands.append((f"dynadvise report {target} -o page.html", "timelines, all ways, sliders"))
+    width = max(len(command) for command, _ in commands)
+    fits = width <= _COMMENT_FROM
+    lines = [f"{command:<{width}}  # {why}" if fits else command for command, why in commands]
+    return "\n".join((*lines, f"# {more}"))

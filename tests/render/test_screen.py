@@ -1,0 +1,68 @@
+"""The answer fits one screen, and what it prints as commands runs."""
+
+from __future__ import annotations
+
+import shlex
+
+import pytest
+from click.testing import CliRunner
+from factories import make_saved_profile
+
+from advisor import store
+from advisor.api.pictures import pictures_of
+from advisor.api.recommend import recommend
+from advisor.cli import cli
+from advisor.domain.options import AdviseOptions
+from advisor.render.screen import screen_document
+from advisor.render.terminal import to_text
+
+
+@pytest.fixture(scope="module")
+def saved():
+    return make_saved_profile()
+
+
+def screen(saved, **options):
+    asked = AdviseOptions(**options)
+    advice = recommend(saved, asked, snippets=False)
+    pictures = pictures_of(saved, advice, asked)
+    document = screen_document(advice, pictures, target="shop.chunks:process_all", more="More.")
+    return to_text(document, width=79)
+
+
+@pytest.mark.parametrize("options", [{}, {"items": 5000}, {"change": "config"}, {"items": 1}])
+def test_the_answer_is_one_screen(saved, options):
+    lines = screen(saved, **options).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 79
+
+
+def test_the_three_ways_stand_on_one_axis(saved):
+    text = screen(saved)
+    rows = {line.split()[0]: line[12:] for line in text.splitlines() if set(line) & set("░█▒")}
+    longest = max(len(row.rstrip()) for row in rows.values())
+    best, now = len(rows["BEST"].rstrip()), len(rows["NOW"].rstrip())
+    advice = recommend(saved, AdviseOptions(), snippets=False)
+    expected = advice.recommendation.makespan_s.median / advice.current.makespan_s.median
+    assert now == longest
+    assert best / now == pytest.approx(expected, abs=2 / longest)
+
+
+def test_what_it_prints_to_be_typed_is_typed(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store.write(saved, tmp_path / "profiles")
+    outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target])
+    typed = [line for line in outcome.stdout.splitlines() if line.startswith("dynadvise ")]
+    run = [shlex.split(line, comments=True)[1:] for line in typed]
+    assert {words[0] for words in run} >= {"emit", "report", "verify"}
+    for words in run:
+        if words[0] in {"emit", "report"}:
+            assert CliRunner().invoke(cli, words).exit_code == 0
+
+
+def test_details_show_everything(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store.write(saved, tmp_path / "profiles")
+    outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, "--details"])
+    for heading in ("Workload", "Ways to run on", "Floors", "Why "):
+        assert heading in outcome.stdout
