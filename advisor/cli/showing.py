@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -73,7 +74,7 @@ def show_advice(
 
     def document() -> Document:
         from advisor.api.pictures import pictures_of
-        from advisor.domain.command_line import target_words
+        from advisor.domain.command_line import target_name, target_words
         from advisor.render.advice import advice_document
         from advisor.render.screen import screen_document
 
@@ -86,6 +87,7 @@ def show_advice(
             advice,
             pictures_of(measured, advice, asked),
             target=target_words(measured.description),
+            profile=shlex.quote(target_name(measured.description.target)),
             more=f"All ways, reasons and limits: --details, --format json.{saved}",
             evidence=evidence,
             titled=form == "markdown",

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.picture import Bar, BarPhase, RunPicture
-from advisor.model.estimators.multiprocess import MANY_STEPS, simulated_run
+from advisor.model.estimators.multiprocess import simulated_run
 from advisor.model.prediction import Predictor
+from advisor.model.scheduling import MANY_STEPS
 from advisor.model.simulations import Simulations
 from advisor.model.timeline import MultiprocessRun, Phase, StepProcess
 
@@ -30,6 +32,8 @@ def picture_of(name: str, candidate: Candidate, predictor: Predictor) -> RunPict
         run = simulated_run(candidate, simulations, shown, _DrawnRun)
         run.run()
         bars = tuple(run.bars)
+    elif candidate.executor in DELEGATING:
+        bars, shown = (), 0
     else:
         bars, shown = tuple(_serial(estimate.makespan_s, candidate, simulations)), steps
     return RunPicture(name, candidate, bars, estimate.makespan_s, shown / max(1, steps))

@@ -38,6 +38,7 @@ def screen_document(
     pictures: Sequence[RunPicture] = (),
     *,
     target: str,
+    profile: str,
     more: str,
     evidence: bool = False,
     titled: bool = False,
@@ -47,7 +48,8 @@ def screen_document(
     Args:
         advice: What is advised.
         pictures: Simulated runs of the named ways, as far as there are.
-        target: The target as commands spell it.
+        target: The target as commands that load it spell it.
+        profile: The profile as commands that read it spell it.
         more: Where everything else is, as a sentence.
         evidence: Whether values and messages of the user's may be shown, as on a terminal.
         titled: Whether the verdict stands above, as a title: for a comment that is read alone.
@@ -61,7 +63,7 @@ def screen_document(
     blocks += [Headline(_workload(advice)), _ways(named)]
     if chart := _chart(named, pictures):
         blocks.append(Code(chart))
-    blocks += [_facts(advice, evidence), Code(_next(advice, target, more))]
+    blocks += [_facts(advice, evidence), Code(_next(advice, target, profile, more))]
     return Document(tuple(blocks))
 
 
@@ -194,17 +196,17 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!")) else f"{text}."
 
 
-def _next(advice: Advice, target: str, more: str) -> str:
+def _next(advice: Advice, target: str, profile: str, more: str) -> str:
     """The next commands, which run as they are printed."""
     best = advice.recommendation.candidate
-    commands = [(f"dynadvise emit {target} --as run-config", "the config to paste")]
+    commands = [(f"dynadvise emit {profile} --as run-config", "the config to paste")]
     if best.needs_code:
         kind = "workers" if best.workers_in_op > 1 else "batch" if best.batch_size > 1 else "python"
-        commands.append((f"dynadvise emit {target} --as {kind}", "the changed job"))
+        commands.append((f"dynadvise emit {profile} --as {kind}", "the changed job"))
     if advice.next_measurement is not None:
         commands.insert(0, (advice.next_measurement.command, "to be more certain"))
     commands.append((f"dynadvise verify {target}", "real runs beside these predictions"))
-    commands.append((f"dynadvise report {target} -o page.html", "timelines, all ways, sliders"))
+    commands.append((f"dynadvise report {profile} -o page.html", "timelines, all ways, sliders"))
     width = max(len(command) for command, _ in commands)
     fits = width <= _COMMENT_FROM
     lines = [f"{command:<{width}}  # {why}" if fits else command for command, why in commands]

@@ -26,7 +26,7 @@ def screen(saved, **options):
     asked = AdviseOptions(**options)
     advice = recommend(saved, asked, snippets=False)
     pictures = pictures_of(saved, advice, asked)
-    document = screen_document(advice, pictures, target="shop.chunks:process_all", more="More.")
+    document = screen_document(advice, pictures, target="m:j", profile="m:j", more="More.")
     return to_text(document, width=79)
 
 
