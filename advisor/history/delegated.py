@@ -27,6 +27,9 @@ MOST_STEPS = 2_000
 TIE = 0.03
 """Ways within this share of the best are near ties: smaller batches come first."""
 
+ON_SHARED_CORES = ("docker", "celery")
+"""More steps in parallel than were seen share the cores of the same hosts: not promised to help."""
+
 FEWEST_STEPS = 3
 """Observed steps from which something can be resampled."""
 
@@ -51,15 +54,20 @@ def delegated_ways(runs: Sequence[ObservedRun], *, seed: int = 0) -> tuple[Deleg
         return ()
     tails = [tail for run in like for tail in tails_s(run)] or [0.0]
     items, slots = item_count(newest), parallelism(newest).slots
+    ops = len({step.op for step in mapped_steps(newest)})
+    numbers = {max(1, slots // 2), slots}
+    if newest.executor not in ON_SHARED_CORES:
+        numbers.add(2 * slots)
     outside_s = max(0.0, makespan(newest) - parallelism(newest).window_s)
     generator = np.random.default_rng(seed)
     ways: list[DelegatedWay] = []
     for batch in (size for size in BATCHES if size == 1 or size <= items):
-        steps = math.ceil(items / batch)
+        # Items one by one pass the chain's ops in a step each; a batch passes it whole in one.
+        steps, calls = (items * ops, 1) if batch == 1 else (math.ceil(items / batch), batch * ops)
         shape = (DRAWS, min(steps, MOST_STEPS))
         durations = _resampled(around, shape, generator) + _resampled(tails, shape, generator)
-        durations += _work_s(work, batch, shape, generator)
-        for at_once in sorted({slots, 2 * slots}):
+        durations += _work_s(work, calls, shape, generator)
+        for at_once in sorted(numbers):
             spans = list_schedule(durations, min(at_once, shape[1])) * (steps / shape[1])
             low, median, high = np.percentile(spans + outside_s, (5, 50, 95))
             ways.append(

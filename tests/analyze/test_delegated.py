@@ -25,6 +25,29 @@ def test_short_items_in_slow_pods_want_batches() -> None:
     assert ways[0].predicted_s.median < now.predicted_s.median / 5
 
 
+def test_each_op_of_a_chain_is_a_step_of_its_own() -> None:
+    run = make_observed([2.0] * 30, slots=3, launch_s=8.0, tail_s=1.0, executor="k8s")
+    mapped = iter(range(30))
+    steps = tuple(
+        replace(step, op=f"op{(n := next(mapped)) % 3}", mapping_key=f"k{n // 3}")
+        if step.mapping_key
+        else step
+        for step in run.steps
+    )
+    chain = replace(run, steps=steps)
+    now = next(way for way in delegated_ways([chain]) if way.current)
+    assert now.pods == 30  # ten items, three ops
+    assert now.predicted_s.median == pytest.approx(chain.end_s, rel=0.05)
+    batched = next(way for way in delegated_ways([chain]) if way.batch_size == 10)
+    assert batched.pods == 1
+    assert batched.predicted_s.median > 30 * 2.0  # one step works through the whole chains
+
+
+def test_more_containers_of_one_host_are_not_promised_to_help() -> None:
+    run = make_observed([2.0] * 30, slots=4, launch_s=8.0, executor="docker")
+    assert {way.max_concurrent for way in delegated_ways([run])} == {2, 4}
+
+
 def test_long_items_want_none() -> None:
     run = make_observed([600.0] * 40, slots=4, launch_s=20.0, executor="docker")
     assert delegated_ways([run])[0].batch_size == 1
