@@ -67,8 +67,8 @@ class Measuring:
     host: HostCalibration
     options: AdviseOptions
     asked: MeasureOptions
-    verifications: tuple[Verification, ...] = ()
     watch: Watch = lambda _standing: None
+    verifications: tuple[Verification, ...] = ()
     skipped: tuple[str, ...] = ()
     _earlier: WorkloadProfile | None = None
     _gain_s: float = 0.0

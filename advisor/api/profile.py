@@ -86,17 +86,11 @@ def profile(
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
         host = host_calibration(subject, budget, tell, recalibrate=request.measure.recalibrate)
-        earlier = _earlier(request, host.profile, description)
-        measuring = Measuring(
-            campaign,
-            host,
-            request.advise,
-            request.measure,
-            verifications=earlier.verifications if earlier else (),
-            watch=watch,
-        )
-        if earlier and _same_inputs(earlier.description, description):
-            measuring.go_on_from(earlier.workload)
+        measuring = Measuring(campaign, host, request.advise, request.measure, watch)
+        if earlier := _earlier(request, host.profile, description):
+            measuring.verifications = earlier.verifications
+            if _same_inputs(earlier.description, description):
+                measuring.go_on_from(earlier.workload)
         end = measuring.until_settled()
         with deferred_interrupt(dropped=True):
             measured = measuring.measured()

@@ -61,26 +61,12 @@ def calibrate(
     begun = time.monotonic()
     with temporary_instance_home(subject.instance) as home:
         tiny = TinyRuns(subject, str(home), {})
-        runs: list[CalibrationRun] = []
 
         def goes_on() -> bool:
             tiny.timeout_s = min(RUN_TIMEOUT_S, left_s())
             return left_s() > UNKNOWN_S
 
-        def run(probe: Probe, share: float, preload: PreloadList) -> None:
-            if not runs or goes_on():
-                tell(f"a tiny run: {named(probe)}", share)
-                runs.extend(tiny.run(probe, preload.modules))
-
-        run(Probe("in_process", 16), 0.0, PreloadList(()))
-        preload = PreloadList(())
-        if goes_on():
-            tell("deriving the warm preload list", 0.2)
-            tiny.derive()
-            preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
-            run(Probe("warm_forkserver", 3), 0.5, preload)
-        if not any(run.method == "warm_forkserver" for run in runs):  # nothing to estimate from
-            run(Probe("spawn", 1), 0.7, preload)
+        preload, runs = _first_runs(tiny, goes_on, tell)
         storing: tuple[StorageSample, ...] = ()
         growth: tuple[PlanGrowth, ...] = ()
         scaling: tuple[CpuScaling, ...] = ()
@@ -111,6 +97,26 @@ def calibrate(
         user_roots=tiny.imports.users,
         user_preloaded=subject.is_preloaded,
     )
+
+
+def _first_runs(
+    tiny: TinyRuns, goes_on: Callable[[], bool], tell: Progress
+) -> tuple[PreloadList, list[CalibrationRun]]:
+    """A run in process, and one under the warm forkserver; spawned where that one failed."""
+    preload = PreloadList(())
+    in_process, warm, spawned = Probe("in_process", 16), Probe("warm_forkserver", 3), RUNS[-1]
+    tell(f"a tiny run: {named(in_process)}", 0.0)
+    runs = tiny.run(in_process, ())
+    if not goes_on():
+        return preload, runs
+    tell("deriving the warm preload list", 0.2)
+    tiny.derive()
+    preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
+    for probe in (warm, spawned):
+        if goes_on() and not any(run.method == warm.method for run in runs):
+            tell(f"a tiny run: {named(probe)}", 0.5)
+            runs += tiny.run(probe, preload.modules)
+    return preload, runs
 
 
 def completed(
