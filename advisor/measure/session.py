@@ -130,8 +130,6 @@ class Session:
         if any(not child.daemon for child in _children() - running):
             note = (
                 f"Op {op.handle!r} leaves a process of multiprocessing running: a step's process "
-            )
-            note += (
                 "does not end before it, and the run stands still. Join it, or make it a daemon."
             )
             self.notes[note] = None
