@@ -13,7 +13,7 @@ class Workload:
     """A job or asset of a project.
 
     ``listed`` is what the user types after ``dynadvise list``; ``commands`` are the targets that
-    it must name; the first of them is measured. ``gives`` is the output of the op ``collects``.
+    it must name; ``target`` is measured. ``gives`` is the output of the op ``collects``.
     """
 
     folder: str
@@ -24,16 +24,16 @@ class Workload:
     listed: str = ""
     kind: str = "batch"
     partition: str | None = None
+    measured: str = ""
 
     @property
     def path(self) -> Path:
         return HERE / self.folder
 
     @property
-    def pasted(self) -> tuple[str, ...]:
-        """Names that the job of the emitted module may have."""
-        name = self.commands[0].split()[0].rpartition(":")[2]
-        return (f"{name}_batched",)
+    def target(self) -> str:
+        """What is measured: the first of the commands, or what no list can find."""
+        return self.measured or self.commands[0]
 
 
 PROJECTS = (
@@ -102,5 +102,6 @@ PROJECTS = (
         "publish",
         ["x: 1.5", "y: 1.5", "z: 1.5"],
         listed="container.py",
+        measured="container.py:Container.job",
     ),
 )

@@ -17,6 +17,7 @@ from dagster import (
     define_asset_job,
 )
 
+from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
 from advisor.dagster_bridge.target.loaded import JobPointer, LoadedTarget, Place
 from advisor.dagster_bridge.user_frames import last_frames
@@ -46,7 +47,8 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
     if place.repository and place.repository.has_job(job.name):
         defined = place.repository.get_job(job.name)
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
-            return defined_job(place, job.name)
+            by_name = isinstance(job, JobDefinition) and _lacks_resources(job)
+            return defined_job(place.named(job=job.name) if by_name else place, job.name)
     if isinstance(job, JobDefinition):
         return place.loaded("job", job, JobPointer(place.attribute, job.name))
     values = vars(place.module).values()
@@ -58,6 +60,12 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
             f"Asset job '{job.name}' cannot be resolved.", details=last_frames(error)
         ) from error
     return place.loaded("job", resolved, JobPointer(None, job.name))
+
+
+def _lacks_resources(job: JobDefinition) -> bool:
+    """Whether only definitions complete it, so that code must take it from there."""
+    ops = ops_by_handle(job).values()
+    return not {key for op in ops for key in op.required_resource_keys} <= set(job.resource_defs)
 
 
 def job_of_graph(place: Place, graph: GraphDefinition, attribute: str | None) -> LoadedTarget:
