@@ -37,7 +37,7 @@ def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFix
     with caplog.at_level(logging.WARNING):
         child = run_in_child(
             "advisor.measure.scout:scout",
-            ScoutOrder(assignment, 20.0, 60.0, False, 0, 0),
+            ScoutOrder(assignment, 20.0, 60.0, 0.0, False, 0, 0),
             timeout_s=120,
         )
     assert child.failure is None
