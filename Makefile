@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format docs dist bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures bench-diagnoses bench-scripted bench-storages bench-own-calibration docs-codes clean
+	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration docs-codes clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -38,6 +38,8 @@ help:
 	@echo '             to 10,000 items, into docs/scripted-children.md; it resumes. ITEMS=1000: no more'
 	@echo 'make bench-storages  Postgres behind a slow network and a slow IO manager, predicted beside real'
 	@echo 'make bench-own-calibration  does the model reproduce its own calibration on 0.5 to 2 cores'
+	@echo 'make bench-distributed  a pod per step: the timeline beside real runs of a stand-in, into'
+	@echo '             docs/distributed.md; it resumes (10 minutes on a quiet machine)'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -110,6 +112,10 @@ bench-gates-fixtures: $(INSTALLED_DEV)
 
 bench-diagnoses: $(INSTALLED_DEV)
 	$(BIN)/python bench/diagnoses.py
+
+bench-distributed: $(INSTALLED_DEV)
+	$(BIN)/python bench/distributed.py measure
+	$(BIN)/python bench/distributed.py report
 
 docs-codes: $(INSTALLED)
 	$(BIN)/python bench/codes.py

@@ -13,7 +13,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import yaml_lines
-from advisor.emit.source_text import comment
+from advisor.emit.source_text import comment, literal
 from advisor.emit.wording import decision, user_config
 
 SHORT_POLL_S, SHORT_STEP_S = 0.3, 20.0
@@ -121,7 +121,7 @@ def emit_k8s_run_config(request: EmitRequest) -> str:
 
 def emit_k8s_tags(request: EmitRequest) -> str:
     """The same as tags of the ops, for those who own the code."""
-    resources = _resources(_sizing(request))
+    config = {"dagster-k8s/config": _container(_sizing(request))}
     ops = ", ".join(op.name for op in request.description.mapped)
     reasons = _reasons(request)
     return "\n".join([
@@ -129,10 +129,7 @@ def emit_k8s_tags(request: EmitRequest) -> str:
         comment(f"For the op{'s' if ', ' in ops else ''} {ops}: @op(tags=K8S_CONFIG). On a @job"
                 " the same tag reaches only the run's own pod, not the steps."),
         comment(f"{reasons['requests']} {reasons['limits']}"),
-        "K8S_CONFIG = {",
-        f'    "dagster-k8s/config": {{"container_config": {{"resources": {resources!r}}}}},'
-        .replace("'", '"'),
-        "}",
+        f"K8S_CONFIG = {literal(config)}",
         "",
     ])  # fmt: skip
 

@@ -100,7 +100,9 @@ def test_run_config_for_kubernetes_is_taken_by_dagster() -> None:
 def test_tags_for_kubernetes_are_taken_by_dagster() -> None:
     k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
     namespace: dict[str, dict[str, object]] = {}
-    exec(emitted("k8s-tags", "k8s"), namespace)
+    text = emitted("k8s-tags", "k8s")
+    exec(text, namespace)
+    assert max(map(len, text.splitlines())) <= 100
 
     @dg.op(tags=namespace["K8S_CONFIG"])
     def tagged() -> None:
