@@ -97,8 +97,15 @@ def _steps(overhead: OverheadModel) -> Section:
         "What a step takes beside its work, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in methods)),
         tuple(rows) if methods else (),
-        (serial, pooled),
+        (*_estimated(overhead), serial, pooled),
     )
+
+
+def _estimated(overhead: OverheadModel) -> tuple[str, ...]:
+    """Which columns no run of this host is behind."""
+    names = [name for key, name in _METHODS if key in overhead.estimated]
+    sentence = f"Not run yet, estimated from the warm forkserver's run: {', '.join(names)}."
+    return (sentence,) if names else ()
 
 
 def _step_s(method: MultiprocessOverhead) -> float:

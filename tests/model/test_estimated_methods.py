@@ -11,6 +11,8 @@ from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.model.estimated_methods import estimated_methods
 from advisor.model.stopping import stakes_of
+from advisor.render.host import host_document
+from advisor.render.terminal import to_text
 
 ASKED = AdviseOptions()
 
@@ -39,6 +41,12 @@ def test_an_estimated_method_is_compared_with_and_said_so():
     assert any("spawn was not run with this code" in note for note in advice.notes)
     spawned = {w.candidate for w in advice.candidates if w.candidate.start_method == "spawn"}
     assert {replace(way, launch="execute_job") for way in spawned} == {advice.default.candidate}
+
+
+def test_the_hosts_table_says_which_columns_are_estimated():
+    measured = measured_without_spawn()
+    text = to_text(host_document(measured.host, measured.overhead, ()))
+    assert "estimated from the warm forkserver's run: spawn, forkserver." in " ".join(text.split())
 
 
 def test_it_is_run_only_where_it_could_win():
