@@ -174,6 +174,9 @@ def _facts(advice: Advice, evidence: bool) -> Table:
 def _certain(advice: Advice, evidence: bool) -> list[str]:
     """How sure, what did harm, what is not included or tried: as many of these as fit."""
     sentences = [wording.choice(advice)]
+    if advice.measuring is not None:
+        ended = wording.ENDED_SHORT[advice.measuring.reason]
+        sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."
     sentences += [wording.limit_in_words(each) for each in advice.limits if each.harm is not None]
     sentences += [each.evidence for each in advice.limits if each.evidence and evidence]
     if advice.workload.not_included:

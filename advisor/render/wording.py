@@ -210,6 +210,14 @@ ENDED: dict[StopReason, str] = {
 }
 """Why measuring ended, in words that follow what it took."""
 
+ENDED_SHORT: dict[StopReason, str] = {
+    StopReason.SETTLED: "Settled",
+    StopReason.BUDGET: "Out of budget",
+    StopReason.NOTHING_LEFT: "All measured",
+    StopReason.INTERRUPTED: "Interrupted",
+}
+"""The same where there is little room; the time follows."""
+
 
 def other_machine(advice: Advice) -> str:
     """The machine that the advice is for."""

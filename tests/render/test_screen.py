@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -13,6 +14,7 @@ from advisor.api.pictures import pictures_of
 from advisor.api.recommend import recommend
 from advisor.cli import cli
 from advisor.domain.options import AdviseOptions
+from advisor.domain.stopping import MeasuringEnd, StopReason
 from advisor.render.screen import screen_document
 from advisor.render.terminal import to_text
 
@@ -66,3 +68,11 @@ def test_details_show_everything(saved, tmp_path, monkeypatch):
     outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, "--details"])
     for heading in ("Workload", "Ways to run on", "Floors", "Why "):
         assert heading in outcome.stdout
+
+
+def test_the_screen_says_why_measuring_ended(saved):
+    end = MeasuringEnd(StopReason.SETTLED, 9.4)
+    ended = replace(saved, advice=replace(saved.advice, measuring=end))
+    text = screen(ended)
+    assert "Settled after 9.4 s." in " ".join(text.split())
+    assert len(text.splitlines()) <= 25
