@@ -33,7 +33,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "calibrate": (
         "advisor.cli.calibrate:command",
-        "Measure this host alone: what each way to run charges.",
+        "Measure the overhead of each executor on this machine.",
     ),
     "recommend": (
         "advisor.cli.recommend:command",
@@ -53,7 +53,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "analyze": (
         "advisor.cli.analyze:command",
-        "Learn from runs that a Dagster instance holds.",
+        "Analyze past runs of a Dagster instance.",
     ),
     "scan": (
         "advisor.cli.scan:command",

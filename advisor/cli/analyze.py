@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @click.option(
     "--profile",
     metavar="PROFILE",
-    help="Lay the runs beside this profile's predictions (default: the job's own profile).",
+    help="Compare the runs with this profile's predictions (default: the job's own profile).",
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option

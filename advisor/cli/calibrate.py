@@ -30,7 +30,7 @@ def command(
     output: Path | None,
     working_directory: Path | None,
 ) -> None:
-    """Measure what each way to run charges on this host, by tiny real Dagster runs.
+    """Measure the overhead of each executor on this machine, by tiny real Dagster runs.
 
     With TARGET its module is imported in them, as it will be in the steps of its job. What is
     measured is kept and used again until the host, Python, Dagster or the storage changes.

@@ -292,7 +292,7 @@ measure_options = grouped(
 advise_options = grouped(
     "advise",
     AdviseOptions,
-    click.option("--items", type=COUNT, metavar="N", help="How many items production has."),
+    click.option("--items", type=COUNT, metavar="N", help="Number of items in production."),
     click.option("--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."),
     click.option(
         "--memory",

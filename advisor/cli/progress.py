@@ -106,7 +106,7 @@ def standing_table(standing: Standing) -> Group:
     table = Table(box=None, pad_edge=False)
     table.add_column("way to run, so far", no_wrap=True, overflow="ellipsis")
     table.add_column("predicted (90 %)", justify="right", no_wrap=True)
-    table.add_column("best in", justify="right", no_wrap=True)
+    table.add_column("P(fastest)", justify="right", no_wrap=True)
     for place, way in enumerate(standing.leading):
         tried = "" if place == 0 else "dim"
         cells = (way.candidate.label, interval(way.makespan_s), percent(way.p_best))

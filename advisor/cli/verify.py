@@ -107,7 +107,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
     lines = [
         (
             f"{plan.runs} real {runs} of {of} ({took}): all of its ops, {ops} for each of "
-            f"{plan.items} items, with whatever they do outside."
+            f"{plan.items} items, including their side effects."
         ),
     ]
     times = "" if plan.repeats == 1 else f", {plan.repeats} times"

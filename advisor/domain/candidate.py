@@ -87,17 +87,17 @@ class Candidate:
     @property
     def label(self) -> str:
         """The whole way in one line, for people."""
-        parts = [self.method]
+        parts = [self.method.replace("warm forkserver", "forkserver with preload")]
         if self.executor != "in_process":
-            parts.append(f"{self.max_concurrent} at once")
+            parts.append(f"max_concurrent {self.max_concurrent}")
         if self.batch_size > 1:
             parts.append(f"batches of {self.batch_size}")
         if self.workers_in_op > 1:
             plural = "processes" if self.worker_kind == "process" else "threads"
-            parts.append(f"{self.workers_in_op} {plural} in a step")
+            parts.append(f"{self.workers_in_op} {plural} per step")
         if self.depth_first:
             parts.append("depth first")
         if self.op_threads is not None:
             plural = "thread" if self.op_threads == 1 else "threads"
-            parts.append(f"{self.op_threads} {plural} an item")
+            parts.append(f"{self.op_threads} {plural} per item")
         return ", ".join(parts)

@@ -111,12 +111,12 @@ def count(number: float, singular: str, plural: str | None = None) -> str:
 
 
 def faster(slow: Interval, quick: Interval) -> str:
-    """How much faster: ``18 times as fast``, ``1.3 times as fast``, ``as fast``."""
+    """The speed-up: ``18x faster than``, ``1.3x faster than``, ``as fast as``."""
     ratio = slow.median / quick.median if quick.median > 0 else math.inf
     if not math.isfinite(ratio):
-        return "far faster"
+        return "far faster than"
     if 0.95 <= ratio < 1.05:
-        return "as fast"
+        return "as fast as"
     if ratio < 0.95:
-        return f"{1 / ratio:.2g} times as slow"
-    return f"{ratio:.0f} times as fast" if ratio >= 9.5 else f"{ratio:.2g} times as fast"
+        return f"{1 / ratio:.2g}x slower than"
+    return f"{ratio:.0f}x faster than" if ratio >= 9.5 else f"{ratio:.2g}x faster than"

@@ -31,7 +31,7 @@ def speed_up(request: EmitRequest) -> str:
     factor = before.makespan_s.median / request.chosen.makespan_s.median
     if factor < 1.05:
         return f"as long as {words} ({seconds(before.makespan_s.median)})"
-    return f"{factor:.1f} times as fast as {words} ({seconds(before.makespan_s.median)})"
+    return f"{factor:.1f}x faster than {words} ({seconds(before.makespan_s.median)})"
 
 
 def decision(request: EmitRequest) -> str:
@@ -40,7 +40,8 @@ def decision(request: EmitRequest) -> str:
     workload, span = advice.workload, chosen.makespan_s
     date = advice.advised_at[:10]
     measured = (
-        f"Run as: {request.candidate.label}. Decided by dynadvise{f' on {date}' if date else ''}"
+        f"Run as: {request.candidate.label}."
+        f" Recommended by dynadvise{f' on {date}' if date else ''}"
         f" from {workload.items} items of {seconds(workload.wall_s.median)} each"
         f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
     )

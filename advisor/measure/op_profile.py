@@ -88,7 +88,7 @@ def note_what_is_less_certain(campaign: Campaign) -> None:
         )
     if budget.left_out:
         notes.add(
-            f"Left out, since the budget of {seconds(budget.asked_s)} was spent: "
+            f"Not measured (time budget of {seconds(budget.asked_s)} used up): "
             f"{', '.join(dict.fromkeys(budget.left_out))}. A larger --budget measures it."
         )
 

@@ -46,7 +46,7 @@ def noisy_draws(estimates: Sequence[Estimate], setting: Setting) -> FloatArray:
     families = {way.family: normal(way.family) for way in ways}
     rows = []
     for each, way in zip(estimates, ways, strict=True):
-        own = normal(f"{way.label} itself")
+        own = normal(f"{way} itself")
         error = COMMON_SD * families[way.family] + OWN_SD * own
         rows.append(each.draws_s * np.exp(relative_sd(each, setting) * error))
     return np.array(rows)

@@ -34,14 +34,14 @@ def reasons(
     each = model_of(candidate).step_s(candidate, setting)
     in_turn = -(-candidate.batch_size // candidate.workers_in_op)
     share = percent(each / max(wall * in_turn, 1e-9))
-    subject = "a batch" if candidate.batch_size > 1 else "an item"
+    subject = "a batch's" if candidate.batch_size > 1 else "an item's"
     said.append(
-        f"a step costs {seconds(each)} beside the work here, {share} of what {subject} takes"
+        f"overhead per step {seconds(each)} ({share} of {subject} own time)"
         + (f"; {steps} steps in all" if candidate.batch_size > 1 and steps > 1 else "")
     )
     if candidate.is_warm and host.preload.boot_before_s > 0:
         said.append(
-            f"the preload list lowers a step's boot from {seconds(host.preload.boot_before_s)} "
+            f"preload_modules cuts the start of a step from {seconds(host.preload.boot_before_s)} "
             f"to {seconds(host.preload.boot_after_s)} (measured)"
         )
     if candidate.executor == "multiprocess":
@@ -59,7 +59,7 @@ def reasons(
     extra = items.first_extra_s
     if extra > max(FIRST_CALL_SHARE * wall, FIRST_CALL_S):
         paid = "once" if candidate.executor in ("in_process", "async") else "in every step"
-        said.append(f"the first call in a process costs {seconds(extra)} more, paid {paid}")
+        said.append(f"the first call in a process takes {seconds(extra)} more, {paid}")
     return tuple(said)
 
 
@@ -67,8 +67,8 @@ def _work_sentence(wall_s: float, cpu_s: float) -> str:
     share = min(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
     words = {
         "waiting": "items mostly wait, so many can overlap on few cores",
-        "cpu": "items mostly compute, so no more than one a core gets ahead",
-        "mixed": "items compute and wait in turn, so somewhat more of them than cores pay off",
+        "cpu": "items mostly compute, so more than one item per core does not help",
+        "mixed": "items compute and wait in turn, so somewhat more items than cores help",
     }
     return (
         f"an item takes {seconds(wall_s)}, {percent(share)} of it computing: "
@@ -82,16 +82,17 @@ def _concurrency_sentences(
     said = []
     cores = setting.machine.cores
     if candidate.max_concurrent >= steps > 1:
-        said.append(f"all {steps} steps run at once")
+        said.append(f"all {steps} steps run in parallel")
     elif candidate.max_concurrent > cores and cpu_share < CPU_SHARE:
         said.append(
-            f"{candidate.max_concurrent} at once on {cores:g} cores: while some wait, others start"
+            f"max_concurrent {candidate.max_concurrent} on {cores:g} cores: "
+            "while some wait, others start"
         )
     if candidate.max_concurrent >= LAG_STEPS:
         lag = seconds(refill_lag_s(candidate.max_concurrent))
         said.append(
-            "the executor takes one event a step and turn, so refilling a slot lags by up to "
-            f"{lag} at {candidate.max_concurrent} steps at once"
+            "the executor handles one event per step per loop, so a free slot can wait up to "
+            f"{lag} for its next step at max_concurrent {candidate.max_concurrent}"
         )
     return said
 
@@ -99,7 +100,7 @@ def _concurrency_sentences(
 def _tag_sentences(candidate: Candidate, setting: Setting) -> list[str]:
     limits = tag_limits_of(candidate, setting)
     return [
-        f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
+        f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run in parallel"
         for name, most in limits.steps.items()
     ]
 
@@ -112,19 +113,19 @@ def _pool_sentences(prediction: Prediction, setting: Setting) -> list[str]:
     if prediction.pool_wait_s > 0:
         waited = seconds(prediction.pool_wait_s)
         return [f"the pool {names} is short of slots: they stand empty for {waited} in all"]
-    return [f"no more at once than the pool {names} has, so that no step waits for one"]
+    return [f"no more in parallel than the pool {names} has, so that no step waits for one"]
 
 
 def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     kind = candidate.worker_kind or "thread"
     slowdown = setting.contention.slowdown(kind, candidate.workers_in_op, setting.capacity)
     names = "threads" if kind == "thread" else "processes"
-    source = "probed" if kind in setting.contention.probed else "assumed: it was not probed"
+    source = "measured" if kind in setting.contention.probed else "assumed, not measured"
     if slowdown < SLOWED:
-        return f"{candidate.workers_in_op} {names} at once hardly slow each other ({source})"
+        return f"{candidate.workers_in_op} {names} in parallel: almost no slowdown ({source})"
     return (
-        f"{candidate.workers_in_op} {names} at once slow each item by a factor of {slowdown:.1f} "
-        f"({source}), and are still ahead"
+        f"{candidate.workers_in_op} {names} in parallel: {slowdown:.1f}x slower per item "
+        f"({source}), but faster overall"
     )
 
 
@@ -149,8 +150,9 @@ def _loop_sentence(candidate: Candidate, setting: Setting, each_s: float) -> str
             " something in it blocks instead of awaiting"
         )
     return (
-        f"{candidate.max_concurrent} steps at once share one event loop: what they await overlaps; "
-        f"an item holds the loop for {seconds(each_s * len(stages) + own)}, one at a time"
+        f"{candidate.max_concurrent} steps in parallel share one event loop: "
+        "what they await overlaps; an item holds the loop for "
+        f"{seconds(each_s * len(stages) + own)}, one at a time"
         f"{blocked}"
     )
 
@@ -162,8 +164,8 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
         said.append("no run is recorded, and the job's executor and IO manager are ignored")
     if candidate.batch_size > 1:
         said.append(
-            "logs, retries and re-execution are a batch's, not an item's: one failed item fails "
-            f"its batch of {candidate.batch_size}"
+            "logs, retries and re-execution work per batch, no longer per item: one failed item "
+            f"fails its batch of {candidate.batch_size}"
         )
     if candidate.worker_kind == "thread":
         said.append(

@@ -98,14 +98,14 @@ def _headline(advice: Advice, evidence: bool) -> Headline:
     lines += [Span(f"Seen in parallel: {each}.", tone="warn") for each in seen]
     definition = _definition_change(advice)
     if head.needs_code:
-        costs = f" What it costs: {'; '.join(head.costs)}." if head.costs else ""
-        lines.append(f"It needs a change of code.{costs}")
+        costs = f" Trade-offs: {'; '.join(head.costs)}." if head.costs else ""
+        lines.append(f"Requires a code change.{costs}")
         pasted = advice.config_only
         gain = ""
         if advice.current and advice.current.candidate != pasted.candidate:
-            gain = f", {faster(advice.current.makespan_s, pasted.makespan_s)} as the job as it is"
+            gain = f", {faster(advice.current.makespan_s, pasted.makespan_s)} now"
         label = Span(pasted.candidate.label, strong=True)
-        instead = f"With a {definition}" if definition else "Without a change of code"
+        instead = f"With a {definition}" if definition else "Config only"
         lines.append((f"{instead}: ", label, f": {interval(pasted.makespan_s)}{gain}"))
     elif definition:
         lines.append(f"It needs a {definition}.")
@@ -151,9 +151,9 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
         return (Heading("Workload"), Paragraph((sentence,)), ListBlock(advice.notes))
     facts = [f"CPU {seconds(work.cpu_s)} per item"]
     if work.first_call_extra_s > 0.01 * max(work.wall_s.median, 0.01):
-        facts.append(f"{seconds(work.first_call_extra_s)} more in a fresh process")
-    facts.append(f"{size(work.input_bytes)} in and {size(work.output_bytes)} out")
-    facts.append(f"{size(work.peak_rss_bytes)} of memory at its peak")
+        facts.append(f"{seconds(work.first_call_extra_s)} more for the first call in a process")
+    facts.append(f"input {size(work.input_bytes)}, output {size(work.output_bytes)}")
+    facts.append(f"peak memory {size(work.peak_rss_bytes)}")
     of_partition = f" of partition {work.partition!r}" if work.partition else ""
     branches = ", ".join(f"{items} took {op!r}" for op, items in work.branches.items())
     lines: list[Text] = [
@@ -192,13 +192,13 @@ def _ways(advice: Advice, limit: int) -> tuple[Block, ...]:
         Column("work"),
         Column("overhead"),
         Column("memory", roomy=True),
-        Column("best in"),
+        Column("P(fastest)"),
     ]
     if advice.objective != "time":
         columns.append(Column("core-seconds"))
     rows = tuple(_way(advice, prediction, scale, len(columns)) for prediction in shown)
     blocks: list[Block] = [
-        Heading(f"Ways to run on {wording.other_machine(advice)}"),
+        Heading(f"Configurations on {wording.other_machine(advice)}"),
         Table(tuple(columns), rows),
     ]
     if (more := len(advice.candidates) - len(shown)) > 0:
@@ -244,10 +244,10 @@ def _rejected(advice: Advice) -> tuple[Block, ...]:
     if not advice.rejected:
         return ()
     lines = [f"{r.candidate.label}: {r.reason}" for r in telling_rejections(advice)]
-    short = [f"Rejected: {line}" for line in lines[:3]]
+    short = [f"Not considered: {line}" for line in lines[:3]]
     if (rest := len(advice.rejected) - len(short)) > 0:
-        short.append(f"{count(rest, 'more way')} rejected, see --format json.")
-    summary = f"{count(len(advice.rejected), 'way')} rejected"
+        short.append(f"{count(rest, 'more way')} not considered, see --format json.")
+    summary = f"{count(len(advice.rejected), 'way')} not considered"
     return (Details(summary, (ListBlock(tuple(lines[:_REJECTIONS])),), (Note(tuple(short)),)),)
 
 
@@ -276,15 +276,15 @@ def _next(advice: Advice) -> tuple[Block, ...]:
     if measurement is None:
         return ()
     command = Span(measurement.command, code=True, strong=True)
-    return (Heading("What would settle it"), Paragraph((measurement.what, command)))
+    return (Heading("To be more certain"), Paragraph((measurement.what, command)))
 
 
 def _limits(advice: Advice) -> tuple[Block, ...]:
     floors = advice.floors
     sentence = (
-        f"The longest item takes {seconds(floors.critical_path_s)}; the CPU work spread over all "
-        f"cores {seconds(floors.perfect_parallel_s)}; one item after another, without any "
-        f"overhead, {seconds(floors.serial_s)}."
+        f"Longest item {seconds(floors.critical_path_s)}; perfect parallelism "
+        f"{seconds(floors.perfect_parallel_s)}; sequential without overhead "
+        f"{seconds(floors.serial_s)}."
     )
     blocks: tuple[Block, ...] = (Paragraph((sentence,)),)
     if advice.break_even:
@@ -293,7 +293,7 @@ def _limits(advice: Advice) -> tuple[Block, ...]:
             Heading(f"Break-even on this host, for {count(advice.workload.items, 'item')}", 3),
             ListBlock(rows),
         )
-    return (Details("Floors", blocks),)
+    return (Details("Lower bounds", blocks),)
 
 
 def _snippets(advice: Advice, emitted: str | None) -> tuple[Block, ...]:

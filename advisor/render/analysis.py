@@ -60,7 +60,7 @@ def analysis_document(analysis: Analysis) -> Document:
         blocks.append(Heading(f"Phases of a step, {way}: median (10th to 90th percentile)"))
         blocks.append(_phases_table([op for op in analysis.combined if op.way == way]))
     if lessons := _lessons(analysis.overhead):
-        blocks.append(Heading("What these runs teach of the place where they ran"))
+        blocks.append(Heading("Overheads learned from these runs"))
         blocks += [ListBlock(lessons), ListBlock(analysis.overhead.notes, "quiet")]
     blocks += _ways(analysis.ways)
     if (drift := analysis.drift) is not None:
@@ -80,7 +80,7 @@ def _run(run: RunAnalysis) -> list[Block]:
         Timeline(run.bars, run.totals.makespan_s),
     ]
     if not run.diagnoses:
-        blocks.append(Paragraph(("Nothing in it stands out.",), "good"))
+        blocks.append(Paragraph(("No problem found.",), "good"))
     for diagnosis in run.diagnoses:
         code = Span(
             f"{diagnosis.code} {diagnosis.severity}: ", strong=True, tone=TONES[diagnosis.severity]
@@ -244,7 +244,7 @@ def _lessons(overhead: ObservedOverhead) -> tuple[str, ...]:
     """What the runs teach of the place where they ran."""
     lines: list[str] = []
     if overhead.in_process is not None:
-        lines.append(f"in process: {seconds(overhead.in_process.step_s)} a step beside its work")
+        lines.append(f"in process: {seconds(overhead.in_process.step_s)} of overhead per step")
     for method, found in overhead.multiprocess.items():
         lines.append(
             f"multiprocess, {method.replace('_', ' ')}: launch {seconds(found.boot_s)}, prepare "

@@ -94,7 +94,7 @@ def _steps(overhead: OverheadModel) -> Section:
         "slot and give it back."
     )
     return _section(
-        "What a step takes beside its work, one step at a time (multiprocess)",
+        "Overhead per step, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in methods)),
         tuple(rows) if methods else (),
         (*_estimated(overhead), serial, pooled),
@@ -135,8 +135,8 @@ def _cheaper(host: HostProfile) -> Section:
         for step in host.cheaper_steps
     )
     return _section(
-        "Cheaper steps: what one takes beside its work, as it is and so",
-        ("with", "as it is", "so", "runs of each"),
+        "Options that reduce step overhead",
+        ("option", "now", "with this option", "runs of each"),
         rows,
         () if rows else ("Not measured, for lack of time; `dynadvise calibrate` does it.",),
     )

@@ -47,7 +47,7 @@ def plan_document(plan: BackfillPlan, *, every: bool = False) -> Document:
 
 
 def _verdict(plan: BackfillPlan, best: RunCut) -> str:
-    gain = f", {faster(plan.now.makespan_s, best.makespan_s)} as now" if plan.now else ""
+    gain = f", {faster(plan.now.makespan_s, best.makespan_s)} now" if plan.now else ""
     return (
         f"{count(best.runs, 'run')} of {count(best.partitions_per_run, 'partition')}, "
         f"{best.runs_at_once} in parallel: {interval(best.makespan_s)}{gain}."

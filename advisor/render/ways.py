@@ -28,7 +28,7 @@ def marks(advice: Advice, prediction: Prediction) -> list[str]:
         names.remove("config only")
     if not prediction.allowed:
         names.append(
-            f"not for {advice.environment}" if advice.environment != "dev" else "not asked"
+            f"not for {advice.environment}" if advice.environment != "dev" else "dev/test only"
         )
     if prediction.trial is not Trial.TRIED:
         names.append(prediction.trial.value)

@@ -64,14 +64,14 @@ def _compared(advice: Advice) -> list[str]:
     best = advice.recommendation
     others: list[tuple[str, Prediction]] = []
     if advice.current and advice.current.candidate != best.candidate:
-        others.append(("the job as it is", advice.current))
+        others.append(("now", advice.current))
     if advice.default and advice.default.candidate != best.candidate:
         if others and advice.default.candidate == others[0][1].candidate:
-            others = [("the job as it is, Dagster's default", advice.default)]
+            others = [("now, Dagster's default", advice.default)]
         else:
             others.append(("Dagster's default", advice.default))
     return [
-        f"{faster(other.makespan_s, best.makespan_s)} as {name} "
+        f"{faster(other.makespan_s, best.makespan_s)} {name} "
         f"({other.candidate.label}): {interval(other.makespan_s)}"
         for name, other in others
     ]
@@ -136,8 +136,10 @@ def limit_in_words(limit: WorkerLimit) -> str:
 def choice(advice: Advice) -> str:
     """How sure the choice is."""
     best = advice.recommendation
-    best_in = f"best in {percent(best.p_best)} of the resampled draws"
-    regret = f"on average {percent(best.expected_regret)} slower than the best of each draw"
+    best_in = f"fastest in {percent(best.p_best)} of the resampled runs"
+    regret = (
+        f"expected regret {percent(best.expected_regret)} (time lost if another is really best)"
+    )
     spared = _spared_code(advice)
     if advice.tie and spared is not None:
         gain_s = best.makespan_s.median - spared.makespan_s.median
@@ -146,18 +148,18 @@ def choice(advice: Advice) -> str:
             f"{seconds(best.makespan_s.median)}, too little for a change of code."
         )
     if advice.tie:
-        return f"A near tie, of which this is the simplest way: {regret}."
+        return f"Several ways are within 3 %; this is the simplest: {regret}."
     if advice.untried is not None:
         best_in += ", of the ways that were tried"
     if _is_sure(advice):
-        return f"Sure: {best_in}."
+        return f"Certain: {best_in}."
     if best.p_best >= 0.6:
         return f"Likely: {best_in}; {regret}."
     return f"Not sure: {best_in}; {regret}."
 
 
 KIND = {
-    "waiting": "mostly waiting (network, disk, a remote)",
+    "waiting": "mostly waiting for I/O",
     "cpu": "CPU work",
     "mixed": "CPU work and waiting",
 }
@@ -175,8 +177,11 @@ def reasons(advice: Advice) -> list[tuple[str, tuple[str, ...]]]:
 def break_even(row: BreakEven) -> str:
     """One break-even in words."""
     if row.item_s is None:
-        return f"{row.to_method} never beats {row.from_method} here"
-    return f"{row.to_method} beats {row.from_method} from {seconds(row.item_s)} an item"
+        return f"{row.to_method} is never faster than {row.from_method} here"
+    return (
+        f"{row.to_method} is faster than {row.from_method} when an item takes more than "
+        f"{seconds(row.item_s)}"
+    )
 
 
 def breakdown(parts: Breakdown) -> tuple[tuple[str, float, str], ...]:

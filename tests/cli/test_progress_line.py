@@ -37,6 +37,8 @@ with state.progress() as progress:
     state.warn("slow disk")
 """
 
+ADVISED = "multiprocess, forkserver with preload, max_concurrent 8"
+
 
 def test_a_message_does_not_stand_in_the_progress_line():
     ours, theirs = pty.openpty()
@@ -82,7 +84,7 @@ def test_the_table_shows_what_leads_and_what_the_next_part_can_change():
     console = Console(width=100, file=io.StringIO(), color_system=None)
     console.print(standing_table(standing("8 items in parallel as threads", 3.7)))
     text = console.file.getvalue()
-    assert "warm forkserver, 8 at once" in text
+    assert "forkserver with preload, max_concurrent 8" in text
     assert "0.80 s (0.74 to 0.88)" in text
     assert (
         "now: 8 items in parallel as threads (can gain 3.7 s of a run at most); 9 of at most 60 s"
@@ -99,6 +101,6 @@ def test_without_a_terminal_each_phase_is_a_line():
     lines("8 items in parallel as threads", 0.2)
     assert said == [
         "drawing the samples",
-        "after 9.2 s: multiprocess, warm forkserver, 8 at once: 0.80 s (0.74 to 0.88)",
+        f"after 9.2 s: {ADVISED}: 0.80 s (0.74 to 0.88)",
         "8 items in parallel as threads",
     ]

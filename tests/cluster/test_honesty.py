@@ -100,7 +100,7 @@ def test_a_run_that_died_in_its_launcher_is_told_from_its_log(tmp_path: Path) ->
     assert "unexpected keyword argument 'cpus'" in cause.message
     text = to_text(analysis_document(analysis))
     assert "nano_cpus" in text
-    assert "Nothing in it stands out" not in text
+    assert "No problem found" not in text
 
 
 def test_what_no_log_tells_is_said_to_be_unknown() -> None:

@@ -66,5 +66,5 @@ def test_the_text_says_that_the_jobs_definition_changes_and_shows_the_lines():
     text = to_text(advice_document(advice))
 
     assert "change of the job's definition (2 lines)" in text
-    assert "Without a change of code" not in text
+    assert "Config only" not in text
     assert "advised_executor = x" in text

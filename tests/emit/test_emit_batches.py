@@ -189,7 +189,7 @@ def test_worker_processes_of_a_multi_threaded_op_get_one_thread_each(tmp_path):
 def test_batch_emits_the_best_batched_way_where_the_advice_is_another(tmp_path):
     request = request_for(describe_job("emit_seed_job", "seed_job"), SPAWN)
 
-    assert "8 threads in a step" in " ".join(emit("batch", request).split())
+    assert "8 threads per step" in " ".join(emit("batch", request).split())
 
 
 def test_workers_say_that_no_way_has_any():

@@ -120,7 +120,7 @@ def test_run_config_carries_date_figures_and_a_reason_for_each_setting():
     header = " ".join(line.lstrip("# ") for line in text.split("execution:")[0].splitlines())
     assert "2026-01-02" in header
     assert "8 items of 0.50 s" in header
-    assert "3.5 times as fast as the job as it is configured now" in header
+    assert "3.5x faster than the job as it is configured now" in header
     lines = text.splitlines()
     for key in ("max_concurrent:", "start_method:", "preload_modules:"):
         place = next(i for i, line in enumerate(lines) if line.strip().startswith(key))

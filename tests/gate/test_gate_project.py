@@ -125,7 +125,7 @@ def test_a_config_made_wrong_fails_and_the_printed_one_passes(gate, tmp_path):
     (target,) = json.loads(result.stdout)["targets"]
     assert {timing["verdict"] for timing in target["timings"]} == {"PASS"}
     (regret,) = [f for f in target["findings"] if f["code"] == "DYN105"]
-    assert "multiprocess, spawn, 2 at once" in regret["message"]
+    assert "multiprocess, spawn, max_concurrent 2" in regret["message"]
     assert "the limit is 15 %" in regret["message"]
 
     snippet = regret["remedy"].partition("\n")[2]

@@ -59,7 +59,7 @@ def test_the_headline_says_what_the_code_would_have_saved() -> None:
     ).certainty
 
     assert said == (
-        "Keep your code: in_process executor, batches of 8, 8 threads in a step would save 0.50 s "
+        "Keep your code: in_process executor, batches of 8, 8 threads per step would save 0.50 s "
         "of 0.90 s, too little for a change of code."
     )
 
@@ -79,5 +79,5 @@ def test_a_change_that_was_never_tried_is_not_called_too_little() -> None:
         )
     ).certainty
 
-    assert "8 threads in a step might be faster (1.0 s): not tried." in certainty
+    assert "8 threads per step might be faster (1.0 s): not tried." in certainty
     assert "batches of 8 would save 0.20 s of 9.0 s, too little" in certainty

@@ -66,7 +66,7 @@ def test_details_show_everything(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store.write(saved, tmp_path / "profiles")
     outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, "--details"])
-    for heading in ("Workload", "Ways to run on", "Floors", "Why "):
+    for heading in ("Workload", "Configurations on", "Lower bounds", "Why "):
         assert heading in outcome.stdout
 
 
