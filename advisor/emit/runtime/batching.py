@@ -119,7 +119,7 @@ class BatchPlan:
         count = math.ceil(len(items) / self.batch_size)
         batches: list[list[Any]] = [[] for _ in range(count)]
         if not self.longest_first:
-            dealer = random.Random(0)  # noqa: S311
+            dealer = random.Random(0)
             rounds = (dealer.sample(range(count), count) for _ in items)
             for item, batch in zip(
                 items, itertools.chain.from_iterable(rounds), strict=False
