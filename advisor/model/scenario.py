@@ -86,6 +86,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     }
     return {
         "io_wait_share": stage.io_wait_share,
+        "events": stage.events,
         **{name: values.tolist() for name, values in columns.items()},
         **{name: asdict(getattr(stage, name)) for name in ("first", "preloaded", "resources")},
     }

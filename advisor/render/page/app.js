@@ -79,12 +79,17 @@ function fitted(way) {
   const batches = Math.ceil(count / way.batch_size);
   return { ...way, batch_size: Math.ceil(state.items / batches) };
 }
+// The page's list of items is not drawn; what the drawing changes at the measured point is kept.
+function anchored(model, at, way) {
+  way.anchor ??= way.predicted_s.median / new Model(profile.scenario, asMeasured()).estimate(way);
+  return model.estimate(at) * way.anchor;
+}
 function evaluate() {
   const model = new Model(profile.scenario, state);
   const same = !changed();
   ways = profile.ways.map((way) => {
     if (!way.ported || same) return { ...way, ...way.predicted_s, at: same ? way : null, fits: true };
-    const at = fitted(way), estimated = model.estimate(at), factor = estimated / way.predicted_s.median;
+    const at = fitted(way), estimated = anchored(model, at, way), factor = estimated / way.predicted_s.median;
     return {
       ...way, at, median: estimated, low: way.predicted_s.low * factor, high: way.predicted_s.high * factor,
       peak_memory_bytes: model.peak(at), fits: model.fits(at), label: way.label,
@@ -315,7 +320,7 @@ function drawConcurrency({ model }) {
     const way = profile.ways.find((w) => w.ported && w.executor === "multiprocess" && w.launch === "execute_job" && w.batch_size === 1 && of(w));
     if (!way) return null;
     const { low, median, high } = way.predicted_s;
-    return { name, points: counts.map((n) => { const s = model.estimate({ ...way, max_concurrent: n }); return [n, s, s * low / median, s * high / median]; }) };
+    return { name, points: counts.map((n) => { const s = anchored(model, { ...way, max_concurrent: n }, way); return [n, s, s * low / median, s * high / median]; }) };
   }).filter(Boolean);
   const serial = ways.find((way) => way.executor === "in_process" && way.launch === "execute_job" && way.batch_size === 1);
   if (serial) lines.push({ name: "in_process", points: counts.map((n) => [n, serial.median]) });
@@ -329,7 +334,7 @@ function drawDurations({ now, config, best }) {
   if (serial && !named.some(([, way]) => way.label === serial.label)) named.push(["in_process", { ...serial, at: fitted(serial) }]);
   const scales = Array.from({ length: MOST_POINTS }, (_, i) => 10 ** (-2 + (4 * i) / (MOST_POINTS - 1)));
   const models = scales.map((scale) => new Model(profile.scenario, { ...state, scale }));
-  const lines = named.map(([name, way]) => ({ name, points: scales.map((scale, i) => [scale * profile.item_s, models[i].estimate(way.at)]) }));
+  const lines = named.map(([name, way]) => ({ name, points: scales.map((scale, i) => [scale * profile.item_s, anchored(models[i], way.at, way)]) }));
   const crossings = [];
   for (let a = 0; a < lines.length; a++) for (let b = a + 1; b < lines.length; b++)
     for (let i = 1; i < scales.length; i++) {

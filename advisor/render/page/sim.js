@@ -169,6 +169,7 @@ class MultiprocessRun {
       own(load, "store", 2 * Math.max(1, work.inputs), work.load),
       piece(work.first, "work", 0, work.firstWait),
       piece(work.cpu, "work", 0, work.wait, work.threads),
+      ...(work.events > 0 ? [own(o.fan_out_output_s / 2 * work.events, "store", Math.round(work.events))] : []),
       ...Array.from({ length: Math.max(0, work.outputs - 1) }, () => own(o.fan_out_output_s, "store", 2)),
       own(o.finish_s, "store", 4, work.store),
       own(o.exit_s, "exit", 0),
@@ -299,7 +300,7 @@ const mean = (values) => (values.length ? sum(values) / values.length : 0);
 
 // A scenario with the sliders' values: what advisor/model/setting.py and items.py make of them.
 class Model {
-  constructor(scenario, { items, scale = 1, cores, memory_bytes } = {}) {
+  constructor(scenario, { items, scale = 1, cores, memory_bytes, lists = {}, deals = {} } = {}) {
     const s = scenario, m = s.items;
     this.s = s;
     this.count = items ?? m.count;
@@ -313,7 +314,9 @@ class Model {
     const totals = (name) => m.stages[0].wall.map((_, i) => sum(this.stages.map((x) => x[name][i])));
     this.wall = totals("wall");
     this.cpu = totals("cpu");
+    this.events = sum(m.stages.map((stage) => stage.events));
     this.fanOut = m.fan_out_item_s * this.count;
+    Object.assign(this, { lists, deals });
     this.order = this.orderOf(this.count);
     this.alone = s.contention.alone_s * scale;
     this.aloneCpu = s.contention.cpu_s * scale;
@@ -327,6 +330,7 @@ class Model {
   }
   orderOf(length) {
     const m = this.s.items;
+    if (this.lists[length]) return this.lists[length];
     if (length === m.count) return m.order;
     return Array.from({ length }, (_, i) => m.rounds[i % m.rounds.length]);
   }
@@ -361,19 +365,22 @@ class Model {
     if (kind === "thread" && !this.s.contention.gives_up_lock) return 1;
     return Math.max(1, this.capacity / Math.max(1, this.aloneCpu / Math.max(this.alone, 1e-9)));
   }
-  // advisor/model/listing.py; dealt in turn, as the page does not draw the order of the rounds.
+  // advisor/model/listing.py, save that nothing is drawn here: lists and deals may be given.
   thinned(length) {
     if (length >= this.count) return this.order;
+    if (this.lists[length]) return this.lists[length];
     return Array.from({ length }, (_, i) => this.order[Math.floor((i + 0.5) * this.count / length)]);
   }
   dealt(way, limit = Infinity) {
-    const count = this.steps(way);
-    return Array.from({ length: Math.min(limit, count) }, (_, n) => this.order.filter((_, i) => i % count === n));
+    const count = this.steps(way), given = this.deals[count];
+    return Array.from({ length: Math.min(limit, count) }, (_, n) => (given
+      ? given[n].filter((place) => place >= 0).map((place) => this.order[place])
+      : this.order.filter((_, i) => i % count === n)));
   }
   // advisor/model/batches.py
   batches(way, limit) {
     const kind = way.worker_kind, dealt = this.dealt(way, limit);
-    const workers = Math.min(way.workers_in_op, dealt[0].length);
+    const workers = Math.min(way.workers_in_op, Math.ceil(this.count / this.steps(way)));
     const total = (calls) => sum(calls.map((i) => this.wall[i]));
     if (workers <= 1 || !kind) return dealt.map(total);
     const chains = this.wall.map((wall, i) => [takingTurns(wall, this.cpu[i])]);
@@ -425,6 +432,7 @@ class Model {
     const step = o.step_s + o.step_growth_s * steps * stages;
     let coordinate = step * (steps * stages + s.before_steps + 1 + s.after_steps) + o.fan_out_output_s * steps;
     if (s.after_steps) coordinate += o.collect_input_s * steps;
+    coordinate += o.fan_out_output_s / 2 * this.events * this.count;
     let moved = 0;
     if (!bare) {
       moved = sum(this.endsTransfer());
@@ -449,11 +457,11 @@ class Model {
     const imported = sum(this.stages.map((x) => wall(x.first) - Math.min(wall(x.first), wall(x.preloaded))));
     return { ...price, server_start_s: price.server_start_s + imported };
   }
-  step(wall, cpu, load, store, stages, first) {
+  step(wall, cpu, load, store, stages, first, events) {
     const threads = wall > 0 ? Math.max(1, cpu / wall) : 1;
     return {
       cpu, wait: Math.max(0, wall - cpu / threads), threads, load, store,
-      first: first.cpu, firstWait: first.wait, outputs: 0, inputs: 0,
+      first: first.cpu, firstWait: first.wait, outputs: 0, inputs: 0, events,
       ioWait: Math.max(...stages.map((x) => x.io_wait_share)),
       resources: sum(stages.map((x) => x.resources.cpu_s)),
       resourcesWait: sum(stages.map((x) => x.resources.wait_s)),
@@ -464,7 +472,7 @@ class Model {
     if (!this.isBatched(way)) {
       const chains = new Map(), order = this.thinned(limit);
       for (const i of order) if (!chains.has(i)) chains.set(i, this.stages.map((x) =>
-        this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call))));
+        this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call), x.events)));
       return order.map((i) => chains.get(i));
     }
     const started = this.workerStart(way), extra = this.firstCalls(way, this.stages, call);
@@ -472,7 +480,7 @@ class Model {
     const walls = this.batches(way, limit), moved = this.transfers(way, limit);
     return this.dealt(way, limit).map((batch, n) => {
       const half = moved[n] / 2;
-      return [this.step(walls[n], sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first)];
+      return [this.step(walls[n], sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first, this.events * way.batch_size)];
     });
   }
   timeline(way, steps, drawn = false) {
@@ -481,7 +489,7 @@ class Model {
     const [stored, loaded] = this.endsTransfer();
     const plain = (cpu, changes = {}) => ({
       cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
-      resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, ...changes,
+      resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, events: 0, ...changes,
     });
     const upstream = plain(m.upstream_s / Math.max(1, s.before_steps));
     const before = [...new Array(s.before_steps).fill(upstream),
