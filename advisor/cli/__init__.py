@@ -41,11 +41,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "predict": (
         "advisor.cli.predict:command",
-        "Predict one configuration's wall clock; nothing is run.",
+        "Predict one configuration's run time; nothing is run.",
     ),
     "verify": (
         "advisor.cli.verify:command",
-        "Run the job for real: measured beside predicted.",
+        "Run the job for real: measured and predicted times.",
     ),
     "check": (
         "advisor.cli.check:command",
@@ -80,6 +80,26 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Print the JSON Schema of --format json.",
     ),
 }
+
+
+#: Title, commands and an example of each part of ``dynadvise --help``.
+PARTS: tuple[tuple[str, str, str], ...] = (
+    (
+        "Measure and advise",
+        "list profile recommend predict verify emit report plan",
+        "dynadvise profile my_module:my_job --inputs samples.json",
+    ),
+    (
+        "Look at past runs",
+        "scan analyze",
+        "dynadvise analyze --instance ~/dagster_home --job my_job",
+    ),
+    (
+        "Guard and set up",
+        "check init calibrate schema",
+        "dynadvise check my_module:my_job --base origin/main",
+    ),
+)
 
 
 class LazyGroup(click.Group):
@@ -117,14 +137,21 @@ class LazyGroup(click.Group):
             ctx.fail(f"No such command {name!r}. Did you mean {near[0]!r}?")
         return super().resolve_command(ctx, args)
 
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The commands, which are what is looked for, and then the options."""
+        self.format_commands(ctx, formatter)
+        click.Command.format_options(self, ctx, formatter)
+
     def format_commands(
         self,
         ctx: click.Context,  # noqa: ARG002
         formatter: click.HelpFormatter,
     ) -> None:
-        """The list of commands in ``--help``, without importing them."""
-        with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+        """The commands in their parts, without importing them."""
+        for title, names, example in PARTS:
+            with formatter.section(title):
+                formatter.write_dl([(f"{name:<9}", COMMANDS[name][1]) for name in names.split()])
+                formatter.write_text(f"Example: {example}")
 
     def main(
         self,

@@ -7,42 +7,55 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 
 if TYPE_CHECKING:
     from advisor.domain.analysis import Analysis
 
 
-@click.command("analyze")
+@sections.command("analyze", "--instance ~/dagster_home --job my_job --last 20")
 @options.instance_option
-@click.option(
-    "--run",
-    "run_ids",
-    metavar="ID",
-    multiple=True,
-    help="A run, by its id or how it begins; may be repeated (default: the newest run).",
+@sections.section(
+    sections.RUNS,
+    click.option(
+        "--run",
+        "run_ids",
+        metavar="ID",
+        multiple=True,
+        help="A run, by its id or how it begins; may be repeated (default: the newest run).",
+    ),
+    click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's)."),
+    click.option(
+        "--last", type=options.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
+    ),
 )
-@click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's).")
-@click.option(
-    "--last", type=options.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
-)
-@click.option(
-    "--profile",
-    metavar="PROFILE",
-    help="Compare the runs with this profile's predictions (default: the job's own profile).",
+@sections.section(
+    sections.PLACES,
+    click.option(
+        "--profile",
+        metavar="PROFILE",
+        help="Compare the runs with this profile's predictions (default: the job's own profile).",
+    ),
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
-@click.option(
-    "--pods",
-    type=options.EXISTING_FILE,
-    metavar="FILE",
-    help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, OOMKilled.",
+@sections.section(
+    sections.RUNS,
+    click.option(
+        "--pods",
+        type=options.EXISTING_FILE,
+        metavar="FILE",
+        help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, "
+        "OOMKilled.",
+    ),
 )
-@click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs.")
-@click.option(
-    "--items", type=options.COUNT, metavar="N", help="Items in production, for --save's advice."
+@sections.section(
+    sections.OUTPUT,
+    click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs."),
+    click.option(
+        "--items", type=options.COUNT, metavar="N", help="Items in production, for --save's advice."
+    ),
 )
 @pass_state
 def command(

@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import WorkloadOptions
 
 
-@click.command("calibrate")
+@sections.command("calibrate", "my_module:my_job")
 @click.argument("target", metavar="[TARGET]", required=False)
 @options.job_option
-@click.option("--recalibrate", is_flag=True, help="Measure again, cached or not.")
+@sections.section(
+    sections.EFFORT,
+    click.option("--recalibrate", is_flag=True, help="Measure again, cached or not."),
+)
 @options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
 @options.working_directory_option

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
 from advisor.domain.options import AdviseOptions
@@ -49,74 +49,92 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         return names
 
 
-@click.command("check")
+@sections.command("check", "my_module:my_job --base origin/main")
 @options.grouped(
     "check",
     CheckOptions,
     click.argument("targets", nargs=-1, metavar="[TARGET]..."),
     options.job_option,
-    click.option("--base", metavar="REF", help="Compare with this git revision (origin/main)."),
-    click.option("--static", is_flag=True, help="Static rules alone: import, call no op."),
-    click.option(
-        "--fail-on",
-        "failing",
-        type=_FailOn(),
-        metavar="SEVERITY|CODES",
-        default=options.setting("fail_on"),
-        help="Findings that fail the gate: error (default), warning, note, or codes "
-        "(DYN106,DYN107).",
+    sections.section(
+        sections.MEASURED,
+        click.option("--base", metavar="REF", help="Compare with this git revision (origin/main)."),
+        click.option("--static", is_flag=True, help="Static rules alone: import, call no op."),
     ),
-    click.option(
-        "--max-regression",
-        type=options.FRACTION,
-        metavar="FRACTION",
-        default=options.setting("max_regression"),
-        help="Largest accepted slowdown of an op (default: 10%).",
+    sections.section(
+        sections.GATE,
+        click.option(
+            "--fail-on",
+            "failing",
+            type=_FailOn(),
+            metavar="SEVERITY|CODES",
+            default=options.setting("fail_on"),
+            help="Findings that fail the gate: error (default), warning, note, or codes "
+            "(DYN106,DYN107).",
+        ),
+        click.option(
+            "--max-regression",
+            type=options.FRACTION,
+            metavar="FRACTION",
+            default=options.setting("max_regression"),
+            help="Largest accepted slowdown of an op (default: 10%).",
+        ),
+        click.option(
+            "--max-regret",
+            type=options.FRACTION,
+            metavar="FRACTION",
+            default=options.setting("max_regret"),
+            help="How much slower than the best the job's own configuration may be (default: 15%).",
+        ),
     ),
-    click.option(
-        "--max-regret",
-        type=options.FRACTION,
-        metavar="FRACTION",
-        default=options.setting("max_regret"),
-        help="How much slower than the best the job's own configuration may be (default: 15%).",
-    ),
-    click.option(
-        "--pairs",
-        type=options.COUNT,
-        default=DEFAULT_PAIRS,
-        show_default=True,
-        metavar="N",
-        help="Most pairs of base and head to time; clear cases need fewer.",
-    ),
-    click.option(
-        "--samples",
-        type=options.COUNT,
-        default=DEFAULT_SAMPLES,
-        show_default=True,
-        metavar="K",
-        help="Call the ops on at most K items.",
+    sections.section(
+        sections.EFFORT,
+        click.option(
+            "--pairs",
+            type=options.COUNT,
+            default=DEFAULT_PAIRS,
+            show_default=True,
+            metavar="N",
+            help="Most pairs of base and head to time; clear cases need fewer.",
+        ),
+        click.option(
+            "--samples",
+            type=options.COUNT,
+            default=DEFAULT_SAMPLES,
+            show_default=True,
+            metavar="K",
+            help="Call the ops on at most K items.",
+        ),
     ),
     options.run_config_option,
-    click.option(
-        "--item-timeout",
-        "item_timeout_s",
-        type=options.NUMBER,
-        default=300.0,
-        metavar="SECONDS",
-        help="A call that takes longer counts as hung (default: 300).",
+    sections.section(
+        sections.EFFORT,
+        click.option(
+            "--item-timeout",
+            "item_timeout_s",
+            type=options.NUMBER,
+            default=300.0,
+            metavar="SECONDS",
+            help="A call that takes longer counts as hung (default: 300).",
+        ),
+        click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs."),
     ),
-    click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs."),
     options.profiles_option_as("profiles_dir"),
     options.working_directory_option,
 )
-@click.option(
-    "--inputs",
-    "spelled_inputs",
-    metavar="FILE|MODULE:CALLABLE",
-    help="Sample inputs, for a single TARGET.",
+@sections.section(
+    sections.MEASURED,
+    click.option(
+        "--inputs",
+        "spelled_inputs",
+        metavar="FILE|MODULE:CALLABLE",
+        help="Sample inputs, for a single TARGET.",
+    ),
 )
-@click.option("--strict", is_flag=True, help="Exit with 3 where the gate could not decide.")
-@click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
+@sections.section(
+    sections.GATE,
+    click.option("--strict", is_flag=True, help="Exit with 3 where the gate could not decide."),
+    click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
+)
 @options.output_options(*FORMATS)
 @pass_state
 def command(

@@ -6,20 +6,23 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions
 
 
-@click.command("emit")
+@sections.command("emit", "my_module:my_job --as run-config -o run.yaml")
 @options.profile_argument
-@click.option(
-    "--as",
-    "kind",
-    type=click.Choice(options.EMIT_KINDS),
-    required=True,
-    metavar="KIND",
-    help=f"What to emit: {', '.join(options.EMIT_KINDS)}.",
+@sections.section(
+    sections.OUTPUT,
+    click.option(
+        "--as",
+        "kind",
+        type=click.Choice(options.EMIT_KINDS),
+        required=True,
+        metavar="KIND",
+        help=f"What to emit: {', '.join(options.EMIT_KINDS)}.",
+    ),
 )
 @options.advise_options
 @options.output_option

@@ -7,22 +7,29 @@ from pathlib import Path
 
 import click
 
+from advisor.cli import sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.errors import ConfigurationError
 
 
-@click.command("init")
+@sections.command("init", "my_module:my_job --dry-run")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@click.option("--pre-commit/--no-pre-commit", default=True, help="Add the pre-commit entry.")
-@click.option("--ci/--no-ci", default=True, help="Add the GitHub workflow.")
-@click.option("-y", "--yes", is_flag=True, help="Write without asking.")
-@click.option("--dry-run", is_flag=True, help="Show the change; write nothing.")
-@click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="A folder of the project (default: the current one).",
+@sections.section(
+    sections.OUTPUT,
+    click.option("--pre-commit/--no-pre-commit", default=True, help="Add the pre-commit entry."),
+    click.option("--ci/--no-ci", default=True, help="Add the GitHub workflow."),
+    click.option("-y", "--yes", is_flag=True, help="Write without asking."),
+    click.option("--dry-run", is_flag=True, help="Show the change; write nothing."),
+)
+@sections.section(
+    sections.PLACES,
+    click.option(
+        "-d",
+        "--working-directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="A folder of the project (default: the current one).",
+    ),
 )
 @pass_state
 def command(

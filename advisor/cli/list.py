@@ -10,17 +10,20 @@ from typing import Any
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.errors import UnnamedTargetError
 from advisor.domain.options import ProfilesOptions, WorkloadOptions
 
 
-@click.command("list")
+@sections.command("list", "")
 @click.argument("project", metavar="[PROJECT]", required=False)
-@click.option("-m", "--module-name", metavar="MODULE", help="A module with definitions.")
-@click.option("-f", "--python-file", metavar="FILE", help="A file with definitions.")
-@click.option("-w", "--workspace", metavar="FILE", help="A workspace.yaml.")
+@sections.section(
+    sections.MEASURED,
+    click.option("-m", "--module-name", metavar="MODULE", help="A module with definitions."),
+    click.option("-f", "--python-file", metavar="FILE", help="A file with definitions."),
+    click.option("-w", "--workspace", metavar="FILE", help="A workspace.yaml."),
+)
 @options.working_directory_option
 @options.instance_option
 @options.output_options("text", "json", "markdown")
@@ -39,13 +42,10 @@ def command(
     output: Path | None,
     profiles: Path,
 ) -> None:
-    r"""List what fans out in PROJECT, with the command that measures it.
+    """List what fans out in PROJECT, with the command that measures it.
 
     PROJECT is a folder (default: the current one), a module, a file or a workspace.yaml; a folder's
     project is found as by Dagster's own tools. Your code is imported, no op is run.
-
-    \b
-    Example: dynadvise list
     """
     named = [each for each in (project, module_name, python_file, workspace) if each]
     options.refuse(len(named) > 1, "Name one project.")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from advisor.cli.context import CommandContext
+from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLACES, section
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import (
     AdviseOptions,
@@ -166,13 +167,16 @@ def setting(name: str, otherwise: object = None) -> Callable[[], Any]:
 
 def profiles_option_as(name: str) -> Callable[[F], F]:
     """``--profiles`` as the argument ``name``."""
-    return click.option(
-        "--profiles",
-        name,
-        type=FOLDER,
-        metavar="DIR",
-        default=setting("profiles"),
-        help="Where profiles live (default: profiles/).",
+    return section(
+        PLACES,
+        click.option(
+            "--profiles",
+            name,
+            type=FOLDER,
+            metavar="DIR",
+            default=setting("profiles"),
+            help="Folder of the profiles (default: profiles/).",
+        ),
     )
 
 
@@ -182,53 +186,70 @@ profiles_options = grouped(
     "profiles",
     ProfilesOptions,
     profiles_option_as("folder"),
-    click.option("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
+    section(
+        PLACES,
+        click.option("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
+    ),
 )
 
-job_option = click.option(
-    "--job", metavar="NAME", help="The job, where TARGET is a module with Definitions."
+job_option = section(
+    MEASURED,
+    click.option("--job", metavar="NAME", help="The job, where TARGET is a module of Definitions."),
 )
-
-asset_option = click.option("--asset", metavar="KEY", help="The asset, likewise, by its key (a/b).")
-
-run_config_option = click.option(
-    "--run-config",
-    type=EXISTING_FILE,
-    metavar="FILE",
-    help="Dagster run config (YAML) for ops and resources.",
+asset_option = section(
+    MEASURED,
+    click.option("--asset", metavar="KEY", help="The asset, likewise, by its key (a/b)."),
 )
-
-scratch_postgres_option = click.option(
-    "--scratch-postgres",
-    metavar="URL",
-    envvar="DYNADVISE_SCRATCH_POSTGRES",
-    help="Calibrate on this Postgres server, in a database that is made for it and dropped; "
-    "without it, on SQLite. DYNADVISE_SCRATCH_POSTGRES keeps the password off the command line.",
+run_config_option = section(
+    MEASURED,
+    click.option(
+        "--run-config",
+        type=EXISTING_FILE,
+        metavar="FILE",
+        help="Dagster run config (YAML) for ops and resources.",
+    ),
 )
-working_directory_option = click.option(
-    "-d",
-    "--working-directory",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    metavar="DIR",
-    help="Importable folder (default: the current one).",
+scratch_postgres_option = section(
+    MANNER,
+    click.option(
+        "--scratch-postgres",
+        metavar="URL",
+        envvar="DYNADVISE_SCRATCH_POSTGRES",
+        help="Calibrate on this Postgres server, in a database that is made for it and dropped; "
+        "without it, on SQLite. DYNADVISE_SCRATCH_POSTGRES keeps the password off the command "
+        "line.",
+    ),
+)
+working_directory_option = section(
+    PLACES,
+    click.option(
+        "-d",
+        "--working-directory",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        metavar="DIR",
+        help="Importable folder (default: the current one).",
+    ),
 )
 
 workload_options = grouped(
     "workload",
     WorkloadOptions,
-    click.argument("target", metavar="TARGET", required=False, default=""),
-    job_option,
-    asset_option,
-    click.option(
-        "--inputs",
-        metavar="FILE|MODULE:CALLABLE",
-        help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
-    ),
-    run_config_option,
-    click.option(
-        "--partition",
-        metavar="KEY",
-        help="Partition to run, of a partitioned job (default: the last).",
+    section(
+        MEASURED,
+        click.argument("target", metavar="TARGET", required=False, default=""),
+        job_option,
+        asset_option,
+        click.option(
+            "--inputs",
+            metavar="FILE|MODULE:CALLABLE",
+            help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
+        ),
+        run_config_option,
+        click.option(
+            "--partition",
+            metavar="KEY",
+            help="Partition to run, of a partitioned job (default: the last).",
+        ),
     ),
     working_directory_option,
 )
@@ -236,55 +257,63 @@ workload_options = grouped(
 measure_options = grouped(
     "measure",
     MeasureOptions,
-    click.option("--samples", type=COUNT, metavar="K", help="Run at most K items."),
-    click.option(
-        "--budget",
-        "budget_s",
-        type=NUMBER,
-        metavar="SECONDS",
-        default=setting("budget_s", MeasureOptions().budget_s),
-        help="The most that the measuring may take in all (default: 60).",
+    section(
+        EFFORT,
+        click.option("--samples", type=COUNT, metavar="K", help="Run at most K items."),
+        click.option(
+            "--budget",
+            "budget_s",
+            type=NUMBER,
+            metavar="SECONDS",
+            default=setting("budget_s", MeasureOptions().budget_s),
+            help="The most that the measuring may take in all (default: 60).",
+        ),
+        click.option(
+            "--precision",
+            type=SHARE,
+            metavar="SHARE",
+            help="Measure until the advised way's interval is within this share of its median "
+            "(15%).",
+        ),
+        click.option("--fast", is_flag=True, help="A first answer only, without hot spots."),
+        click.option(
+            "--spend-budget",
+            is_flag=True,
+            help="Use the whole budget (default: end when the advice is settled).",
+        ),
+        click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
     ),
-    click.option(
-        "--precision",
-        type=SHARE,
-        metavar="SHARE",
-        help="Measure until the advised way's interval is within this share of its median (15%).",
+    section(
+        MANNER,
+        click.option(
+            "--allow-side-effects/--no-allow-side-effects",
+            default=None,
+            help="Whether ops may run more than once: --no runs no op twice, each item at most "
+            "once.",
+        ),
+        click.option(
+            "--measure-collect",
+            is_flag=True,
+            help="Run the collecting op too, on the sampled outputs (default: never).",
+        ),
+        click.option(
+            "--setup",
+            metavar="MODULE:CALLABLE",
+            help="Called before the measured calls, in their process.",
+        ),
+        click.option("--teardown", metavar="MODULE:CALLABLE", help="Called after them."),
+        click.option(
+            "--item-timeout",
+            "item_timeout_s",
+            type=NUMBER,
+            metavar="SECONDS",
+            default=MeasureOptions().item_timeout_s,
+            help="An item that takes longer counts as hung (default: 300).",
+        ),
+        click.option(
+            "--flamegraph", type=FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
+        ),
     ),
-    click.option("--fast", is_flag=True, help="A first answer only, without hot spots."),
-    click.option(
-        "--spend-budget",
-        is_flag=True,
-        help="Use the whole budget (default: end when the advice is settled).",
-    ),
-    click.option(
-        "--allow-side-effects/--no-allow-side-effects",
-        default=None,
-        help="Whether ops may run more than once: --no runs no op twice, each item at most once.",
-    ),
-    click.option(
-        "--measure-collect",
-        is_flag=True,
-        help="Run the collecting op too, on the sampled outputs (default: never).",
-    ),
-    click.option(
-        "--setup",
-        metavar="MODULE:CALLABLE",
-        help="Called before the measured calls, in their process.",
-    ),
-    click.option("--teardown", metavar="MODULE:CALLABLE", help="Called after them."),
-    click.option(
-        "--item-timeout",
-        "item_timeout_s",
-        type=NUMBER,
-        metavar="SECONDS",
-        default=MeasureOptions().item_timeout_s,
-        help="An item that takes longer counts as hung (default: 300).",
-    ),
-    click.option(
-        "--flamegraph", type=FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
-    ),
-    click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
     scratch_postgres_option,
 )
 
@@ -292,80 +321,91 @@ measure_options = grouped(
 advise_options = grouped(
     "advise",
     AdviseOptions,
-    click.option("--items", type=COUNT, metavar="N", help="Number of items in production."),
-    click.option("--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."),
-    click.option(
-        "--memory",
-        "memory_bytes",
-        type=SIZE,
-        metavar="SIZE",
-        help="... and with so much memory (8GiB).",
-    ),
-    click.option(
-        "--memory-headroom",
-        type=SHARE,
-        metavar="FRACTION",
-        default=setting("memory_headroom"),
-        help="Share of the memory that the advice leaves free (default: 15%).",
-    ),
-    click.option(
-        "--cpu-count",
-        type=COUNT,
-        metavar="N",
-        help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
-        "fewer than its node's (default: N of --cores).",
-    ),
-    click.option("--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."),
-    click.option(
-        "--cluster",
-        "cluster_name",
-        metavar="NAME",
-        help="Advise for a cluster of [tool.dynadvise.clusters.NAME].",
-    ),
-    click.option(
-        "--change",
-        type=click.Choice(["config", "code"]),
-        default=setting("change", "code"),
-        help="What the advice may ask for: a pasted config, or a change of code too "
-        "(default: code, with the config-only advice beside it).",
-    ),
-    click.option(
-        "--objective",
-        type=click.Choice(["time", "cost", "balanced"]),
-        default=setting("objective", "time"),
-        help="Wall clock (default), core-seconds, or a weighting of both.",
-    ),
-    click.option(
-        "--environment",
-        type=click.Choice(["dev", "test", "prod"]),
-        default=setting("environment", "prod"),
-        help="Where it will run, which decides the ways that may be advised (default: prod).",
-    ),
-    click.option(
-        "--max-connections",
-        type=COUNT,
-        metavar="N",
-        default=setting("max_connections"),
-        help="Limit on concurrent items that hold a database connection.",
+    section(
+        ADVISED,
+        click.option("--items", type=COUNT, metavar="N", help="Number of items in production."),
+        click.option(
+            "--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."
+        ),
+        click.option(
+            "--memory",
+            "memory_bytes",
+            type=SIZE,
+            metavar="SIZE",
+            help="... and with so much memory (8GiB).",
+        ),
+        click.option(
+            "--memory-headroom",
+            type=SHARE,
+            metavar="FRACTION",
+            default=setting("memory_headroom"),
+            help="Share of the memory that the advice leaves free (default: 15%).",
+        ),
+        click.option(
+            "--cpu-count",
+            type=COUNT,
+            metavar="N",
+            help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
+            "fewer than its node's (default: N of --cores).",
+        ),
+        click.option(
+            "--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."
+        ),
+        click.option(
+            "--cluster",
+            "cluster_name",
+            metavar="NAME",
+            help="Advise for a cluster of [tool.dynadvise.clusters.NAME].",
+        ),
+        click.option(
+            "--change",
+            type=click.Choice(["config", "code"]),
+            default=setting("change", "code"),
+            help="What the advice may ask for: a pasted config, or a change of code too "
+            "(default: code, with the config-only advice beside it).",
+        ),
+        click.option(
+            "--objective",
+            type=click.Choice(["time", "cost", "balanced"]),
+            default=setting("objective", "time"),
+            help="Run time (default), core-seconds, or a weighting of both.",
+        ),
+        click.option(
+            "--environment",
+            type=click.Choice(["dev", "test", "prod"]),
+            default=setting("environment", "prod"),
+            help="Where it will run, which decides the ways that may be advised (default: prod).",
+        ),
+        click.option(
+            "--max-connections",
+            type=COUNT,
+            metavar="N",
+            default=setting("max_connections"),
+            help="Limit on concurrent items that hold a database connection.",
+        ),
     ),
 )
 
-emit_option = click.option(
-    "--emit",
-    type=click.Choice(EMIT_KINDS),
-    metavar="KIND",
-    help=f"Snippet to print with the advice: {', '.join(EMIT_KINDS)}.",
+emit_option = section(
+    OUTPUT,
+    click.option(
+        "--emit",
+        type=click.Choice(EMIT_KINDS),
+        metavar="KIND",
+        help=f"Snippet to print with the advice: {', '.join(EMIT_KINDS)}.",
+    ),
 )
-
-details_option = click.option(
-    "--details", is_flag=True, help="Everything that is known, not one screen."
+details_option = section(
+    OUTPUT, click.option("--details", is_flag=True, help="Print everything, not one screen.")
 )
-
-instance_option = click.option(
-    "--instance",
-    type=FOLDER,
-    metavar="DIR",
-    help="Folder of the Dagster instance (default: DAGSTER_HOME).",
+instance_option = section(
+    PLACES,
+    click.option(
+        "--instance",
+        type=FOLDER,
+        metavar="DIR",
+        help="Folder of the Dagster instance (default: DAGSTER_HOME).",
+    ),
 )
 
 
@@ -405,11 +445,14 @@ def output_options(*formats: str) -> Callable[[F], F]:
         show_default=True,
         help="Form of the output.",
     )
-    return lambda command: form(output_option(command))
+    return section(OUTPUT, form, output_option)
 
 
-output_option = click.option(
-    "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE instead of stdout."
+output_option = section(
+    OUTPUT,
+    click.option(
+        "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE instead of stdout."
+    ),
 )
 
 

@@ -6,38 +6,44 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions
 
 
-@click.command("plan")
+@sections.command("plan", "my_module:my_job --partitions 365 --items 40")
 @options.profile_argument
-@click.option(
-    "--partitions",
-    type=options.COUNT,
-    metavar="P",
-    required=True,
-    help="Partitions of the backfill; --items counts those of one partition.",
-)
-@click.option(
-    "--runs-at-once", type=options.COUNT, metavar="K", help="Most runs in parallel (default: 16)."
-)
-@click.option(
-    "--run-start",
-    "run_start_s",
-    type=options.NUMBER,
-    metavar="SECONDS",
-    help="From a run's dequeuing until its job begins (default: as measured on the host).",
-)
-@click.option(
-    "--dequeue-interval",
-    "dequeue_interval_s",
-    type=options.NUMBER,
-    metavar="SECONDS",
-    default=5.0,
-    show_default=True,
-    help="How often the daemon looks at the queue of runs.",
+@sections.section(
+    sections.ADVISED,
+    click.option(
+        "--partitions",
+        type=options.COUNT,
+        metavar="P",
+        required=True,
+        help="Partitions of the backfill; --items counts those of one partition.",
+    ),
+    click.option(
+        "--runs-at-once",
+        type=options.COUNT,
+        metavar="K",
+        help="Most runs in parallel (default: 16).",
+    ),
+    click.option(
+        "--run-start",
+        "run_start_s",
+        type=options.NUMBER,
+        metavar="SECONDS",
+        help="From a run's dequeuing until its job begins (default: as measured on the host).",
+    ),
+    click.option(
+        "--dequeue-interval",
+        "dequeue_interval_s",
+        type=options.NUMBER,
+        metavar="SECONDS",
+        default=5.0,
+        show_default=True,
+        help="How often the daemon looks at the queue of runs.",
+    ),
 )
 @options.advise_options
 @options.output_options("text", "json", "markdown")
@@ -58,12 +64,9 @@ def command(
     profiles: Path,
     details: bool,
 ) -> None:
-    r"""Choose how many partitions a run takes, and how many runs and steps run in parallel.
+    """Choose how many partitions a run takes, and how many runs and steps run in parallel.
 
     PROFILE is a target that was profiled, or a profile's file. Nothing is run.
-
-    \b
-    Example: dynadvise plan my_module:my_job --partitions 365 --items 40
     """
     saved = options.read_profile(profile, profiles)
     advise = options.for_target(state, advise, saved.advice.target)

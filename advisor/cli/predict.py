@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate, Executor, Launch
@@ -19,6 +19,7 @@ from advisor.domain.workload import StartMethod, WorkerKind
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
+_EXECUTORS = ("in_process", "multiprocess", "async", *DESCRIBED)
 _NAMED = ("advised", "current", "default", "config-only")
 
 
@@ -39,44 +40,53 @@ class _Changes:
     depth_first: bool | None
 
 
-@click.command("predict")
+@sections.command("predict", "my_module:my_job --max-concurrent 8")
 @options.profile_argument
 @options.grouped(
     "changes",
     _Changes,
-    click.option(
-        "--as",
-        "named",
-        type=click.Choice(_NAMED),
-        help="A configuration that the profile's advice names (default: advised); "
-        "the options below change it.",
-    ),
-    click.option(
-        "--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"])
-    ),
-    click.option(
-        "--executor",
-        type=click.Choice(["in_process", "multiprocess", "async", *DESCRIBED]),
-        help="Without --as, a configuration of its own with Dagster's defaults. Those that start a "
-        "pod, container or task per step need --cluster.",
-    ),
-    click.option("--start-method", type=click.Choice(["spawn", "forkserver"])),
-    click.option("--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."),
-    click.option(
-        "--no-preload",
-        is_flag=True,
-        help="Forkserver without the preload list derived for this host.",
-    ),
-    click.option("--max-concurrent", type=options.COUNT, metavar="N", help="Steps at once."),
-    click.option("--batch-size", type=options.COUNT, metavar="N", help="Items in a step."),
-    click.option(
-        "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
-    ),
-    click.option("--worker-kind", type=click.Choice(["thread", "process"])),
-    click.option(
-        "--depth-first/--breadth-first",
-        default=None,
-        help="Order of a chain of mapped ops (dagster/priority tags).",
+    sections.section(
+        sections.CONFIGURATION,
+        click.option(
+            "--as",
+            "named",
+            type=click.Choice(_NAMED),
+            help="A configuration that the profile's advice names (default: advised); "
+            "the options below change it.",
+        ),
+        click.option(
+            "--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"])
+        ),
+        click.option(
+            "--executor",
+            type=click.Choice(_EXECUTORS),
+            metavar="NAME",
+            help="Without --as, a configuration of its own with Dagster's defaults: "
+            f"{', '.join(_EXECUTORS)}. Those that start a pod, container or task per step need "
+            "--cluster.",
+        ),
+        click.option("--start-method", type=click.Choice(["spawn", "forkserver"])),
+        click.option(
+            "--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."
+        ),
+        click.option(
+            "--no-preload",
+            is_flag=True,
+            help="Forkserver without the preload list derived for this host.",
+        ),
+        click.option(
+            "--max-concurrent", type=options.COUNT, metavar="N", help="Steps in parallel."
+        ),
+        click.option("--batch-size", type=options.COUNT, metavar="N", help="Items per step."),
+        click.option(
+            "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
+        ),
+        click.option("--worker-kind", type=click.Choice(["thread", "process"])),
+        click.option(
+            "--depth-first/--breadth-first",
+            default=None,
+            help="Order of a chain of mapped ops (dagster/priority tags).",
+        ),
     ),
 )
 @options.advise_options
@@ -93,7 +103,7 @@ def command(
     output: Path | None,
     profiles: Path,
 ) -> None:
-    """Predict the wall clock of one configuration, with interval and breakdown."""
+    """Predict the run time of one configuration, with interval and breakdown. Nothing is run."""
     saved = options.read_profile(profile, profiles)
     advise = options.for_target(state, advise, saved.advice.target)
     candidate = _candidate(saved, changes, advise)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
 from advisor.cli.list import or_list
@@ -20,22 +20,27 @@ from advisor.domain.options import (
 from advisor.domain.stopping import StopReason
 
 
-@click.command("profile")
+@sections.command("profile", "my_module:my_job --inputs samples.json")
 @options.workload_options
 @options.measure_options
 @options.advise_options
 @options.output_options("text", "json", "markdown")
 @options.emit_option
 @options.profiles_options
-@click.option(
-    "--dry-run", is_flag=True, help="Say what would be run, how often, and measured; run nothing."
-)
-@click.option("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly.")
-@click.option(
-    "--from-runs",
-    type=options.COUNT,
-    metavar="K",
-    help="Call no op: learn from the job's newest K runs in --instance.",
+@sections.section(
+    sections.MANNER,
+    click.option(
+        "--dry-run",
+        is_flag=True,
+        help="Say what would be run, how often, and measured; run nothing.",
+    ),
+    click.option("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly."),
+    click.option(
+        "--from-runs",
+        type=options.COUNT,
+        metavar="K",
+        help="Call no op: learn from the job's newest K runs in --instance.",
+    ),
 )
 @options.instance_option
 @options.details_option

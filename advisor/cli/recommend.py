@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import click
-
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions
 
 
-@click.command("recommend")
+@sections.command("recommend", "my_module:my_job --items 500 --cores 8")
 @options.profile_argument
 @options.advise_options
 @options.output_options("text", "json", "markdown")

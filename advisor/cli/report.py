@@ -6,15 +6,18 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 
 
-@click.command("report")
+@sections.command("report", "my_module:my_job -o report.html --open")
 @click.argument("profile", metavar="PROFILE")
 @click.argument("other", metavar="[OTHER]", required=False)
 @options.output_option
-@click.option("--open", "show_it", is_flag=True, help="Open the page in a browser (needs -o).")
+@sections.section(
+    sections.OUTPUT,
+    click.option("--open", "show_it", is_flag=True, help="Open the page in a browser (needs -o)."),
+)
 @options.profiles_option
 @pass_state
 def command(
@@ -26,12 +29,9 @@ def command(
     show_it: bool,
     profiles: Path,
 ) -> None:
-    r"""Make one page of PROFILE, with sliders and charts, that needs nothing from elsewhere.
+    """Make one page of PROFILE, with sliders and charts, that needs nothing from elsewhere.
 
     With OTHER the two profiles are compared.
-
-    \b
-    Example: dynadvise report my_module:my_job -o report.html --open
     """
     options.refuse(show_it and output is None, "--open needs a file.", "Name it: -o report.html")
     saved = options.read_profile(profile, profiles)

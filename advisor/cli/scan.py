@@ -6,27 +6,30 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 
 
-@click.command("scan")
+@sections.command("scan", "--instance ~/dagster_home --days 7")
 @options.instance_option
-@click.option(
-    "--days",
-    type=click.FloatRange(min=0, min_open=True),
-    metavar="D",
-    default=30.0,
-    show_default=True,
-    help="How far back.",
-)
-@click.option(
-    "--last",
-    type=options.COUNT,
-    metavar="K",
-    default=10,
-    show_default=True,
-    help="Logs to read per job, the newest ones.",
+@sections.section(
+    sections.RUNS,
+    click.option(
+        "--days",
+        type=click.FloatRange(min=0, min_open=True),
+        metavar="D",
+        default=30.0,
+        show_default=True,
+        help="How far back.",
+    ),
+    click.option(
+        "--last",
+        type=options.COUNT,
+        metavar="K",
+        default=10,
+        show_default=True,
+        help="Logs to read per job, the newest ones.",
+    ),
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
@@ -41,12 +44,9 @@ def command(
     output: Path | None,
     profiles: Path,
 ) -> None:
-    r"""List every job of an instance: runs, hours, overhead, and what config alone would save.
+    """List every job of an instance: runs, hours, overhead, and what config alone would save.
 
     The instance is opened for reading only, and no code of yours is run.
-
-    \b
-    Example: dynadvise scan --instance ~/dagster_home --days 7
     """
     from advisor.api.scan import ScanOptions, scan
     from advisor.cli.showing import show

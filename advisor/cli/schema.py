@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 
 #: As in :data:`advisor.render.forms.table.DOCUMENTS`, which is not imported for --help.
@@ -23,7 +23,7 @@ NAMES = (
 )
 
 
-@click.command("schema")
+@sections.command("schema", "analysis -o analysis.schema.json")
 @click.argument("name", metavar="[NAME]", type=click.Choice(NAMES), default="advice")
 @options.output_option
 @pass_state

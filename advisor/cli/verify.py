@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options
+from advisor.cli import options, sections
 from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
@@ -17,37 +17,55 @@ if TYPE_CHECKING:
     from advisor.api.verify import VerifyOutcome, VerifyPlan
 
 
-@click.command("verify")
+@sections.command("verify", "my_module:my_job --repeats 5")
 @options.workload_options
-@click.option(
-    "--configurations",
-    metavar="LIST",
-    default="advised,config-only,current,default",
-    show_default=True,
-    help="What to run, separated by commas: advised, config-only, current, default, runner-up, "
-    "grid, or ways such as execute_in_process, spawn:2, warm:4, "
-    "warm:4:depth-first, async:16, in_process:batch=8:threads=8, cli-spawn:2.",
+@sections.section(
+    sections.CONFIGURATION,
+    click.option(
+        "--configurations",
+        metavar="LIST",
+        default="advised,config-only,current,default",
+        show_default=True,
+        help="What to run, separated by commas: advised, config-only, current, default, runner-up, "
+        "grid, or ways such as execute_in_process, spawn:2, warm:4, "
+        "warm:4:depth-first, async:16, in_process:batch=8:threads=8, cli-spawn:2.",
+    ),
 )
-@click.option(
-    "--repeats", type=options.COUNT, metavar="N", default=3, show_default=True, help="Runs of each."
+@sections.section(
+    sections.EFFORT,
+    click.option(
+        "--repeats",
+        type=options.COUNT,
+        metavar="N",
+        default=3,
+        show_default=True,
+        help="Runs of each.",
+    ),
 )
-@click.option("--setup", metavar="MODULE:CALLABLE", help="Called before each run, in its process.")
-@click.option(
-    "--run-timeout",
-    "run_timeout_s",
-    type=options.NUMBER,
-    metavar="SECONDS",
-    help="A run that takes longer is ended (default: ten times what is predicted).",
+@sections.section(
+    sections.MANNER,
+    click.option(
+        "--setup", metavar="MODULE:CALLABLE", help="Called before each run, in its process."
+    ),
+    click.option(
+        "--run-timeout",
+        "run_timeout_s",
+        type=options.NUMBER,
+        metavar="SECONDS",
+        help="A run that takes longer is ended (default: ten times what is predicted).",
+    ),
+    click.option("--seed", type=int, metavar="N", default=0, help="Of the order of the runs."),
+    click.option(
+        "--yes/--no",
+        "--allow-side-effects/--no-allow-side-effects",
+        "agreed",
+        default=None,
+        help="Run without asking, or not at all (default: ask on a terminal).",
+    ),
+    click.option(
+        "--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing."
+    ),
 )
-@click.option("--seed", type=int, metavar="N", default=0, help="Of the order of the runs.")
-@click.option(
-    "--yes/--no",
-    "--allow-side-effects/--no-allow-side-effects",
-    "agreed",
-    default=None,
-    help="Run without asking, or not at all (default: ask on a terminal).",
-)
-@click.option("--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing.")
 @options.output_options("text", "json", "markdown")
 @options.profiles_options
 @pass_state
@@ -66,7 +84,7 @@ def command(
     output: Path | None,
     profiles: ProfilesOptions,
 ) -> None:
-    """Run TARGET's job for real, in several ways, and lay the times beside the predictions.
+    """Run TARGET's job for real, in several ways, and compare with the predictions.
 
     Each run has a process and a temporary Dagster instance of its own; yours is not touched.
     The ways take turns. Where TARGET has no profile yet, it is profiled first. Of a bare op or a

@@ -64,7 +64,7 @@ def api(monkeypatch):
         asked.predict = (candidate, options)
         return make_prediction(candidate)
 
-    def snippet_as(kind, measured, advice, max_connections):
+    def snippet_as(kind, measured, advice, max_connections, cluster=None):
         asked.emit = (kind, max_connections)
         return f"# {kind}"
 
@@ -95,7 +95,7 @@ def run(*arguments, **extra):
 def test_profile_prints_the_advice_and_nothing_else_on_stdout(api):
     result = run("profile", "shop.chunks:process_all")
     assert result.exit_code == 0
-    assert result.stdout.startswith("  shop.chunks:process_all: 8 items")
+    assert result.stdout.startswith("  process_all: 8 items")
     assert "Saved: profiles/h/t.json" in result.stdout
     assert result.stderr.startswith("Will run op 'process_chunk' on up to 3 items.")
     assert "\x1b" not in result.stdout

@@ -14,7 +14,7 @@ import pytest
 from factories import make_saved_profile
 
 from advisor import store
-from advisor.cli import COMMANDS
+from advisor.cli import COMMANDS, cli
 
 HEAVY = ("dagster", "sklearn", "scipy", "numpy", "pydantic", "rich", "jinja2", "pyinstrument")
 RUN = "from advisor.cli import cli; cli.main(prog_name='dynadvise')"
@@ -66,6 +66,9 @@ def test_help_lists_every_command_without_importing_one():
     for name, (_, line) in COMMANDS.items():
         assert f"\n  {name}" in text
         assert line.split()[0] in text
+    titles = [line for line in text.splitlines() if line.endswith(":") and line[0] != " "]
+    assert titles == ["Measure and advise:", "Look at past runs:", "Guard and set up:", "Options:"]
+    assert text.count("\n  Example: dynadvise ") == 3
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -76,6 +79,22 @@ def test_every_command_has_help(name):
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith(f"Usage: dynadvise {name}")
     assert "--color" in result.stdout
+    assert max(map(len, result.stdout.splitlines())) <= 79
+    # What a command has of its own stands in sections above what all commands have.
+    _, general = result.stdout.split("\nMessages and help:\n")
+    options = [line.split()[0].rstrip(",") for line in general.splitlines() if line[2] == "-"]
+    assert options == ["--color", "-q", "-v", "-h"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_example_in_the_help_is_a_whole_command(name):
+    """It fits in a line, to be copied, and the command takes its arguments."""
+    lines = dynadvise(name, "--help").stdout.splitlines()
+    (example,) = (line for line in lines if "Example:" in line)
+    words = example.removeprefix("  Example: ").split()
+    assert words[:2] == ["dynadvise", name]
+    with cli.get_command(None, name).make_context(name, words[2:]) as context:
+        assert context.params
 
 
 def test_schema_and_version():
