@@ -49,6 +49,7 @@ class Settings:
         profiles: Where profiles live (relative to pyproject.toml).
         ignore: Codes of findings that are not reported.
         max_connections: Most items at once that may hold a database connection.
+        max_rate: Items per second that the service behind them allows.
         memory_headroom: Share of the memory that the advice leaves free.
         budget_s: Most seconds that measuring may take.
     """
@@ -64,6 +65,7 @@ class Settings:
     profiles: Path = Path("profiles")
     ignore: tuple[str, ...] = ()
     max_connections: int | None = None
+    max_rate: float | None = None
     memory_headroom: float = MEMORY_HEADROOM
     budget_s: float | None = None
     objective: Objective | None = None
@@ -198,6 +200,7 @@ class _Reader:
             "profiles": ("profiles", self._folder),
             "ignore": ("ignore", self._names),
             "max-connections": ("max_connections", self._count),
+            "max-rate": ("max_rate", self._positive),
             "memory-headroom": ("memory_headroom", self._share),
             "budget": ("budget_s", self._positive),
             "objective": ("objective", self._one_of("time", "cost", "balanced")),

@@ -21,6 +21,7 @@ max-regret = "5%"
 profiles = "perf"
 ignore = ["DYN003"]
 max-connections = 5
+max-rate = 20
 memory-headroom = "20%"
 budget = 30
 
@@ -48,7 +49,7 @@ def test_everything_is_read(tmp_path):
     )
     assert settings.profiles == tmp_path / "perf"
     assert settings.ignore == ("DYN003",)
-    assert (settings.max_connections, settings.memory_headroom) == (5, 0.2)
+    assert (settings.max_connections, settings.max_rate, settings.memory_headroom) == (5, 20, 0.2)
     assert settings.budget_s == 30
 
 
@@ -116,6 +117,7 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path, line, named, hint):
         'max-regret = "much"',
         "profiles = 3",
         "max-connections = 0",
+        "max-rate = 0",
         "memory-headroom = 1",
         "budget = 0",
         "hosts = 3",

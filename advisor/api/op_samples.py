@@ -67,6 +67,9 @@ def on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile
     saved = dataclasses.replace(saved, workload=dataclasses.replace(saved.workload, items=items))
     given = saved.advice
     asked = AdviseOptions(
-        objective=given.objective, change=given.change, environment=given.environment
+        objective=given.objective,
+        change=given.change,
+        environment=given.environment,
+        max_rate=given.max_rate,
     )
     return dataclasses.replace(saved, advice=recommend(saved, asked))

@@ -125,6 +125,7 @@ def _share(saved: SavedProfile, advise: AdviseOptions, items: int, at_once: int)
         cores=(advise.cores or facts.cpus) / at_once,
         memory_bytes=(advise.memory_bytes or facts.memory_bytes) // at_once,
         max_connections=max(1, connections // at_once) if connections else None,
+        max_rate=advise.max_rate and advise.max_rate / at_once,
     )
 
 
@@ -161,7 +162,7 @@ _NOT_INCLUDED = "Not included: what the daemon and the code server need."
 
 
 def _notes(saved: SavedProfile, best: RunCut) -> tuple[str, ...]:
-    notes = ["Each run gets an equal share of the cores, memory and connections.", _NOT_INCLUDED]
+    notes = ["Each run gets an equal share of cores, memory, connections and rate.", _NOT_INCLUDED]
     if best.partitions_per_run > 1 and saved.description.kind != "asset":
         notes.append(
             "BackfillPolicy is for assets; a job's backfill makes one run per partition, so its "

@@ -255,6 +255,7 @@ def _advice_of(
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         cautions=_cautions(summary, measured, options),
         own_way=ways.own,
+        max_rate=options.max_rate,
     )
 
 

@@ -111,7 +111,7 @@ def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
     for known in (*named, *advice.candidates) if not saved.verifications else ():
         if known is not None and known.candidate == candidate:
             return known
-    return predict(saved, candidate, AdviseOptions())
+    return predict(saved, candidate, AdviseOptions(max_rate=advice.max_rate))
 
 
 def _store(saved: SavedProfile, verifications: Sequence[Verification], profiles_dir: Path) -> Path:

@@ -198,6 +198,7 @@ def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | No
             objective=settings.objective or "time",
             environment=settings.environment or "prod",
             max_connections=settings.max_connections,
+            max_rate=settings.max_rate,
             memory_headroom=settings.memory_headroom,
         ),
     )

@@ -52,6 +52,7 @@ class Prediction:
         costs: What it costs the user besides time.
         reasons: Why it is as fast or slow as it is, in a user's words.
         pool_wait_s: Seconds of it in which a pool's slot stands empty though a step waits for it.
+        rate_wait_s: Seconds of it in which nothing runs, since ``--max-rate`` allows no more.
         first_result_s: When the first item has passed its whole chain; None where a chain of
             mapped ops has one op, or its order was not looked at.
         intermediate_bytes: Results that wait for the chain's next op at once, at most.
@@ -69,6 +70,7 @@ class Prediction:
     costs: tuple[str, ...] = ()
     reasons: tuple[str, ...] = ()
     pool_wait_s: float = 0.0
+    rate_wait_s: float = 0.0
     first_result_s: float | None = None
     intermediate_bytes: int = 0
     trial: Trial = Trial.TRIED
@@ -220,6 +222,7 @@ class Advice:
         cautions: What must be read before the advice is followed.
         limits: How many workers were seen to work, by kind, as far as they were probed.
         untried: The best way that may be faster but was not tried, or not checked.
+        max_rate: Items per second that the advice keeps to; None: no limit.
         measuring: How the measuring ended; None where nothing was measured for it.
     """
 
@@ -254,6 +257,7 @@ class Advice:
     measuring: MeasuringEnd | None = None
     start_times: tuple[StartTimeRow, ...] = ()
     start_crossing_s: float | None = None
+    max_rate: float | None = None
 
     @property
     def runner_up(self) -> Prediction | None:

@@ -54,6 +54,11 @@ def command(
     return " ".join(["dynadvise", name, words, *map(shlex.quote, options)])
 
 
+def rate_option(max_rate: float | None) -> str:
+    """The option of a command that profiles, with a space before it; empty where there is none."""
+    return f" --max-rate {max_rate:g}" if max_rate else ""
+
+
 def emit_command(description: WorkloadDescription, kind: str) -> str:
     """``dynadvise emit`` of the target's saved profile."""
     return shlex.join(["dynadvise", "emit", target_name(description.target), "--as", kind])

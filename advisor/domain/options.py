@@ -48,6 +48,7 @@ class AdviseOptions:
         memory_headroom: Share of it that the advice leaves free.
         max_connections: Most items in parallel that may hold a database connection; None: no
             limit.
+        max_rate: Items per second that the service behind the op allows; None: no limit.
         cpu_count: What ``multiprocessing.cpu_count()`` says there, which is Dagster's default
             ``max_concurrent``; None: its cores.
         host: Name of the described machine in ``[tool.dynadvise.hosts]``, for display.
@@ -63,6 +64,7 @@ class AdviseOptions:
     change: Change = "code"
     environment: Environment = "prod"
     max_connections: int | None = None
+    max_rate: float | None = None
     host: str | None = None
     cpu_count: int | None = None
     cluster_name: str | None = None

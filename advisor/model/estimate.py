@@ -25,6 +25,7 @@ class Estimate:
     core_seconds: float
     peak_memory_bytes: int
     pool_wait_s: float = 0.0
+    rate_wait_s: float = 0.0
 
     def at_median(self) -> Estimate:
         """The estimate with the median of its draws for the makespan: its items' work differs."""
@@ -45,6 +46,7 @@ class Estimate:
             draws_s=self.draws_s * factor + start_s,
             breakdown_s=replace(parts_s, launch_s=parts_s.launch_s + start_s),
             core_seconds=self.core_seconds * factor + start_s,
+            rate_wait_s=self.rate_wait_s * factor,
         )
 
     def with_first_touch(self, touch_s: float) -> Estimate:

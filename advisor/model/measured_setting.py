@@ -52,6 +52,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
         before_steps=len(description.upstream),
         after_steps=1 if bare else len(description.collects) + description.other_steps,
         depth_first=_depth_first(description),
+        max_rate=options.max_rate,
         cluster=options.cluster,
         limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
     )

@@ -20,6 +20,7 @@ from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
 from advisor.model.other_cores import speed_of
+from advisor.model.rate import at_rate
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
 from advisor.model.uncertainty import interval
@@ -66,6 +67,7 @@ class Predictor:
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
         alone = model_of(candidate).estimate(candidate, simulations).at_median()
+        alone = at_rate(alone, setting, factor)
         if setting.cluster is not None:
             start_s += setting.cluster.run_start_s
         if candidate.executor in DELEGATING:
@@ -87,6 +89,7 @@ class Predictor:
             peak_memory_bytes=estimate.peak_memory_bytes,
             core_seconds=estimate.core_seconds,
             pool_wait_s=estimate.pool_wait_s,
+            rate_wait_s=estimate.rate_wait_s,
             trial=self.setting.limits.verdict(estimate.candidate).trial,
         )
 

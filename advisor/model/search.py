@@ -18,6 +18,7 @@ from advisor.domain.advice import (
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
+from advisor.domain.command_line import rate_option
 from advisor.domain.errors import NoAdviceError
 from advisor.domain.quantities import percent, size
 from advisor.domain.trial import Trial
@@ -27,6 +28,7 @@ from advisor.model.estimate import Estimate
 from advisor.model.memory import step_peak_bytes
 from advisor.model.prediction import Predictor
 from advisor.model.pruning import scores, simulate_all
+from advisor.model.rate import keeps_busy
 from advisor.model.setting import Setting, pools_of, steps_at_once, tag_limits_of
 from advisor.model.uncertainty import noisy_draws
 
@@ -185,7 +187,8 @@ def search(
     always = {*named, *(way for way in candidates if way.executor == "async")}
 
     def may_lead(way: Candidate) -> bool:
-        return _may_advise(way, constraints) and verdicts[way].trial is Trial.TRIED
+        tried = verdicts[way].trial is Trial.TRIED
+        return tried and _may_advise(way, constraints) and keeps_busy(way, setting)
 
     pruned = simulate_all(
         considered,
@@ -212,7 +215,7 @@ def search(
         candidates=tuple(predictions.values()),
         rejected=(*pruned.rejected, *refused),
         tie=choice.tie,
-        next_measurement=_trial_of(untried) or _next_measurement(choice.way, ways),
+        next_measurement=_trial_of(untried, setting) or _next_measurement(choice.way, ways),
         untried=untried,
     )
 
@@ -303,7 +306,7 @@ def _is_better(way: _Scored, than: _Scored) -> bool:
     return way.score < (1.0 - TIE) * than.score
 
 
-def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
+def _trial_of(untried: Prediction | None, setting: Setting) -> NextMeasurement | None:
     """The probe of a way that may be faster, where more time may be all that it lacks."""
     if untried is None or untried.trial is not Trial.NOT_TRIED:
         return None
@@ -312,7 +315,7 @@ def _trial_of(untried: Prediction | None) -> NextMeasurement | None:
             f"try '{untried.candidate.label}', which runs items repeatedly: that it works, and how "
             "fast, is assumed so far"
         ),
-        command="dynadvise profile TARGET --budget BUDGET",
+        command=f"dynadvise profile TARGET --budget BUDGET{rate_option(setting.max_rate)}",
     )
 
 

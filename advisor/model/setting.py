@@ -39,6 +39,7 @@ class Setting:
         stage_pools: Pool of each mapped op; those in ``pool_limits`` are limited.
         holding_stages: Which of them hold connections; empty where unknown.
         limited: The same with one thread per item; None where that was not measured.
+        max_rate: Items per second that the service behind them allows; None: no limit.
         cluster: What runs the steps of the executors that start a pod for each; None: unknown.
     """
 
@@ -56,6 +57,7 @@ class Setting:
     tag_limits: TagLimits = field(default_factory=TagLimits)
     holding_stages: tuple[bool, ...] = ()
     limited: Setting | None = None
+    max_rate: float | None = None
     cluster: Cluster | None = None
     limits: Limits = NOTHING_PROBED
 

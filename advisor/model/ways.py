@@ -20,6 +20,7 @@ from advisor.domain.workload import (
 from advisor.model.candidates import LOOP_CONCURRENT, WorkerChoice, all_candidates, on_event_loop
 from advisor.model.cluster_ways import cluster_candidates
 from advisor.model.own_threads import with_one_thread
+from advisor.model.rate import most_fed
 from advisor.model.setting import Setting, items_cap
 
 
@@ -122,7 +123,8 @@ def _candidates(
     measured: Measured, options: AdviseOptions, setting: Setting, *, processes: bool, loop: bool
 ) -> tuple[Candidate, ...]:
     """All candidates, and where threads of an item's own matter, those with one thread per item."""
-    cap = items_cap(setting, options.max_connections, connections_held(measured.workload))
+    held = items_cap(setting, options.max_connections, connections_held(measured.workload))
+    cap = min(filter(None, (held, most_fed(setting))), default=None)
 
     def candidates(of: Setting, *, loop: bool) -> tuple[Candidate, ...]:
         return all_candidates(

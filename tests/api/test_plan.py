@@ -57,6 +57,13 @@ def test_limits_hold_over_all_runs():
         assert way.peak_memory_bytes <= saved.host.facts.memory_bytes
 
 
+def test_a_service_sees_all_runs_together():
+    options = PlanOptions(12, AdviseOptions(items=4, max_rate=0.5), run_start_s=1.0)
+    outcome = plan(make_saved_profile(), options)
+    assert {way.runs_at_once for way in outcome.cuts} > {1, 2}
+    assert all(way.makespan_s.median >= 12 * 4 / 0.5 for way in outcome.cuts)
+
+
 @pytest.fixture
 def planned(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

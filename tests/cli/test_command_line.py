@@ -109,7 +109,8 @@ def test_profile_hands_every_option_on(api, folder):
         "--budget", "7.5", "--run-config", "run.yaml", "--cores", "1.5", "--memory", "8GiB",
         "--memory-headroom", "20%",
         "--change", "config", "--objective", "cost", "--environment", "prod",
-        "--max-connections", 4, "--emit", "run-config", "--profiles", "perf", "--no-save",
+        "--max-connections", 4, "--max-rate", 20, "--emit", "run-config",
+        "--profiles", "perf", "--no-save",
         "--no-allow-side-effects", "--setup", "m:up", "--teardown", "m:down",
         "--item-timeout", 5, "--flamegraph", "f.html", "--recalibrate", "-d", ".",
     )  # fmt: skip
@@ -121,7 +122,7 @@ def test_profile_hands_every_option_on(api, folder):
     assert workload.run_config == Path("run.yaml")
     assert (advise.cores, advise.memory_bytes, advise.memory_headroom) == (1.5, 8 * 2**30, 0.2)
     assert (advise.change, advise.objective, advise.environment) == ("config", "cost", "prod")
-    assert advise.max_connections == 4
+    assert (advise.max_connections, advise.max_rate) == (4, 20.0)
     assert (profiles.folder, profiles.save) == (Path("perf"), False)
     assert measure.allow_side_effects is False
     assert (measure.setup, measure.teardown) == ("m:up", "m:down")
@@ -132,14 +133,16 @@ def test_profile_hands_every_option_on(api, folder):
 
 def test_flag_over_pyproject_over_default(api, folder):
     (folder / "pyproject.toml").write_text(
-        "[tool.dynadvise]\nitems = 40\nmax-connections = 3\nbudget = 20\nprofiles = 'p'\n"
+        "[tool.dynadvise]\nitems = 40\nmax-connections = 3\nmax-rate = 2.5\n"
+        "budget = 20\nprofiles = 'p'\n"
         'inputs = {"m:op" = "samples.json"}\n'
         'hosts = {big = {cores = 16, memory = "64GiB"}}\n'
     )
     (folder / "samples.json").write_text("[1]")
     run("profile", "m:op", "--items", "7", "--host", "big", "--cores", "4")
     request, advise = api.profile, api.profile.advise
-    assert (advise.items, advise.max_connections, request.measure.budget_s) == (7, 3, 20)
+    assert (advise.items, advise.max_connections, advise.max_rate) == (7, 3, 2.5)
+    assert request.measure.budget_s == 20
     assert (advise.cores, advise.memory_bytes, advise.host) == (4, 64 * 2**30, "big")
     assert request.workload.inputs == str(folder / "samples.json")
     assert request.profiles.folder == folder / "p"
@@ -161,6 +164,7 @@ def test_flag_over_pyproject_over_default(api, folder):
         ["--memory", "lots"],
         ["--memory", "0"],
         ["--max-connections", "0"],
+        ["--max-rate", "0"],
         ["--memory-headroom", "100%"],
         ["--objective", "beauty"],
         ["--change", "all"],
