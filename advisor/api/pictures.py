@@ -10,7 +10,10 @@ from advisor.domain.picture import RunPicture
 
 
 def pictures_of(measured: Measured, advice: Advice, options: AdviseOptions) -> list[RunPicture]:
-    """Now, config only and best, each simulated once more; without those that have no model."""
+    """Now, config only and best, each simulated once more; without those that have no model.
+
+    One that is several of these has the last name.
+    """
     from advisor.model.measured_setting import setting_of
     from advisor.model.pictures import picture_of
     from advisor.model.prediction import Predictor
@@ -18,12 +21,11 @@ def pictures_of(measured: Measured, advice: Advice, options: AdviseOptions) -> l
     predictor = Predictor(setting_of(measured, options))
     now = advice.current or advice.default
     named = (("now", now), ("config only", advice.config_only), ("best", advice.recommendation))
+    names = {way.candidate: name for name, way in named if way is not None}
     pictures = []
-    for name, way in named:
-        if way is None:
-            continue
+    for candidate, name in names.items():
         try:
-            pictures.append(picture_of(name, way.candidate, predictor))
+            pictures.append(picture_of(name, candidate, predictor))
         except NoModelError:
             continue
     return pictures

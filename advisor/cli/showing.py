@@ -96,6 +96,13 @@ def show_advice(
         folded = (Details("Details", whole.blocks),) if form == "markdown" else ()
         return Document((*screen.blocks, *pasted, *folded))
 
+    if output is not None and output.suffix == ".svg":
+        from advisor.api.pictures import pictures_of
+        from advisor.render.timelines import timelines_svg
+
+        pictures = pictures_of(measured, advice, asked)
+        state.write(timelines_svg(pictures, f"{advice.target}: simulated runs"), output)
+        output = None
     show(
         state,
         form,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
@@ -76,3 +77,17 @@ def test_the_screen_says_why_measuring_ended(saved):
     text = screen(ended)
     assert "Settled after 9.4 s." in " ".join(text.split())
     assert len(text.splitlines()) <= 25
+
+
+def test_the_runs_are_a_picture_that_stands_alone(saved, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store.write(saved, tmp_path / "profiles")
+    outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, "-o", "runs.svg"])
+    assert outcome.exit_code == 0
+    picture = ElementTree.fromstring((tmp_path / "runs.svg").read_text())
+    texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
+    bars = [node for node in picture.iter() if node.get("class") == "work"]
+    assert texts[0].startswith("now: multiprocess, spawn")
+    assert "x faster" in texts[1]
+    assert len(bars) > saved.workload.items  # each item now, and those of the advised way
+    assert "how to run" in outcome.stdout
