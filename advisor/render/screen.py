@@ -30,6 +30,7 @@ _COMMENT_FROM = 46
 """Longest command beside which a comment fits on 79 columns."""
 MOST_ROWS = 2
 """Rows of one way in it; more slots are folded, the busiest of them shown."""
+_KEY = "░ starts  █ your code  ▒ store, exit"
 _SYMBOLS: dict[BarPhase, str] = {"start": "░", "work": "█", "store": "▒", "exit": "▒"}
 
 
@@ -130,8 +131,10 @@ def _chart(named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPictur
         share = way.makespan_s.median / longest_s
         rows = _slots(picture, longest_s) if picture else [_parts(way.breakdown_s, share)]
         lines += [f"{name if not place else '':<12}{row}" for place, row in enumerate(rows)]
-    lines.append(f"{'':<12}░ step starts   █ your code   ▒ store, events, exit")
-    return "\n".join(lines)
+    # Beside the last row, which is the shortest as a rule, where there is room.
+    room = 12 + WIDTH - len(_KEY)
+    last = lines.pop() if len(lines[-1]) < room else ""
+    return "\n".join((*lines, f"{last:<{room}}{_KEY}"))
 
 
 def _slots(picture: RunPicture, longest_s: float) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner
@@ -84,7 +84,7 @@ def test_the_runs_are_a_picture_that_stands_alone(saved, tmp_path, monkeypatch):
     store.write(saved, tmp_path / "profiles")
     outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, "-o", "runs.svg"])
     assert outcome.exit_code == 0
-    picture = ElementTree.fromstring((tmp_path / "runs.svg").read_text())
+    picture = ET.fromstring((tmp_path / "runs.svg").read_text())
     texts = [node.text for node in picture.iter() if node.tag.endswith("text")]
     bars = [node for node in picture.iter() if node.get("class") == "work"]
     assert texts[0].startswith("now: multiprocess, spawn")
