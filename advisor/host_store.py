@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 SCHEMA = "dynadvise/host"
-VERSION = 2
-"""Version 1 did not know what of a calibration is the user's module's: it is read where there was
-none, and made anew where there was."""
+VERSION = 3
+"""Version 1 did not know what of a calibration is the user's module's, version 2 not what building
+its definitions takes: they are read where there was none, and made anew where there was."""
 
 KEPT_DAYS = 7
 """An older calibration is made anew: packages and machines change."""
@@ -52,10 +52,10 @@ def read_host(path: Path) -> HostProfile | None:
     """The calibration at ``path``; None where there is none that can be used."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        if document.get("schema") != SCHEMA or document.get("version") not in (1, VERSION):
+        if document.get("schema") != SCHEMA or document.get("version") not in (1, 2, VERSION):
             return None
         host = _adapter().validate_python(document["host"])
-        if document["version"] == 1 and host.user_module is not None:
+        if document["version"] != VERSION and host.user_module is not None:
             return None
         calibrated = datetime.fromisoformat(host.calibrated_at)
     except (OSError, ValueError, KeyError, AttributeError, RecursionError):

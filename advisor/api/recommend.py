@@ -31,6 +31,7 @@ from advisor.domain.work_kind import kind_of
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit import obstacle_to_batches
 from advisor.model.break_even import crossings
+from advisor.model.building import building_remedy
 from advisor.model.cheaper_steps import cheaper_steps
 from advisor.model.items import Items
 from advisor.model.measured_setting import setting_of, with_own_ways
@@ -267,6 +268,7 @@ def _notes(
     summary: WorkloadSummary,
 ) -> tuple[str, ...]:
     return (
+        *building_remedy(measured.host, result.config_only, predictor),
         *remedies(measured.description, result.config_only, predictor),
         *cheaper_steps(measured.host, result.config_only, predictor.setting),
         *measured.workload.notes,

@@ -141,6 +141,15 @@ class CheaperStep:
     runs: int
 
 
+BUILDS_OF_STEP, BUILDS_OF_COMMAND = 2, 3
+"""How often a step's process builds the definitions of its code location (for its plan, and for its
+context), and what Dagster's command line adds to what the run itself does."""
+
+BUILDS_OF_RUN = {"in_process": 4, "multiprocess": 3}
+"""How often the process that calls ``execute_job`` does, by executor. All were counted on Dagster
+1.13.27."""
+
+
 @dataclass(frozen=True, slots=True)
 class HostProfile:
     """A calibration of one host, for one Python, Dagster, kind of storage and user module.
@@ -151,6 +160,10 @@ class HostProfile:
         unmeasured: What could not be measured, to the reason.
         user_import_s: Importing the user's module in a process that has all that a step of
             Dagster's imports.
+        user_build_s: Loading the job from that module as a step does, beyond what a preload list
+            can take away: building the definitions (a ``@definitions`` function, components), and
+            what a file that is no module computes.
+        user_rebuild_s: The same once more in the same process: what Dagster does not cache.
         user_rss_bytes: What that adds to the process.
         user_roots: What it asks to be imported; what is safe of it is in the preload list.
         cheaper_steps: What steps would save; empty where there was no time to measure it.
@@ -173,11 +186,18 @@ class HostProfile:
     plan_growth: tuple[PlanGrowth, ...] = ()
     process_start_s: float = 0.3
     user_import_s: float = 0.0
+    user_build_s: float = 0.0
+    user_rebuild_s: float = 0.0
     user_rss_bytes: int = 0
     user_roots: tuple[str, ...] = ()
     cheaper_steps: tuple[CheaperStep, ...] = ()
     user_preloaded: bool = False
     claim_s: float = CLAIM_S
+
+    @property
+    def step_build_s(self) -> float:
+        """Building the definitions in one step's process, preloaded or not."""
+        return self.user_build_s + (BUILDS_OF_STEP - 1) * self.user_rebuild_s
 
     @property
     def preloads(self) -> Mapping[CalibrationMethod, bool]:

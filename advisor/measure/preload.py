@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from advisor.domain.dagster_paths import MULTIPROCESS_EXECUTOR
 from advisor.domain.workload import TargetReference
+from advisor.measure.building import building_s
 from advisor.measure.import_trace import RootImport, traced_imports
 
 WORTH_S = 0.001
@@ -35,7 +36,8 @@ class StepImports:
     Attributes:
         dagsters: What any step imports.
         users: What the user's code asks for beside it.
-        user_import_s: How long importing the user's code took, after ``dagsters``.
+        user_import_s: How long importing ``users`` took, after ``dagsters``.
+        user_build_s, user_rebuild_s: Loading the job from there, and once more.
         user_rss_bytes: By how much the process grew.
     """
 
@@ -43,6 +45,8 @@ class StepImports:
     users: tuple[str, ...] = ()
     user_import_s: float = 0.0
     user_rss_bytes: int = 0
+    user_build_s: float = 0.0
+    user_rebuild_s: float = 0.0
 
 
 def derive_roots(request: DeriveRequest) -> StepImports:
@@ -65,11 +69,16 @@ def derive_roots(request: DeriveRequest) -> StepImports:
     with traced_imports() as asked:
         import_user_code(target.module, target.file, target.working_directory)
     took = time.perf_counter() - begun
+    own_s = max(0.0, took - sum(root.seconds_s for root in asked)) if target.file else 0.0
+    rss_bytes = max(0, process.memory_info().rss - grown)
+    build_s, rebuild_s = building_s(target)
     return StepImports(
         dagsters,
         tuple(root.module for root in _worth(asked)),
-        user_import_s=took,
-        user_rss_bytes=max(0, process.memory_info().rss - grown),
+        user_import_s=took - own_s,
+        user_rss_bytes=rss_bytes,
+        user_build_s=build_s + own_s,
+        user_rebuild_s=rebuild_s,
     )
 
 

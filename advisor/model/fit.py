@@ -14,6 +14,8 @@ from statistics import fmean
 import numpy as np
 
 from advisor.domain.host import (
+    BUILDS_OF_COMMAND,
+    BUILDS_OF_RUN,
     CalibrationRun,
     CpuScaling,
     HostProfile,
@@ -114,12 +116,16 @@ def unthrottled(wall_s: float, cpu_s: float, delayed_s: float, quota: float) -> 
 def _with_module(
     found: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
 ) -> MultiprocessOverhead:
-    """The phases of a run as they would be with the host's user module instead of the run's."""
+    """The phases of a run as they would be with the host's user module instead of the run's.
+
+    No tiny run builds definitions: it has a job of its own.
+    """
     server_s, step_s = user_import_in(run.method, host.user_import_s, host.preloads)
     return replace(
         found,
+        start_s=found.start_s + BUILDS_OF_RUN["multiprocess"] * host.user_rebuild_s,
         server_start_s=max(0.0, found.server_start_s + server_s - run.server_import_s),
-        prepare_s=max(0.0, found.prepare_s + step_s - run.step_import_s),
+        prepare_s=max(0.0, found.prepare_s + step_s - run.step_import_s) + host.step_build_s,
     )
 
 
@@ -213,10 +219,16 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     bare = bare or in_process
     assert in_process is not None
     assert bare is not None
+    built_s = BUILDS_OF_RUN["in_process"] * host.user_rebuild_s
     inner_turn_s = 2 * turn_item_s
     return OverheadModel(
         execute_in_process=replace(bare, step_growth_s=inner_turn_s),
-        in_process=replace(in_process, step_growth_s=inner_turn_s, claim_s=host.claim_s),
+        in_process=replace(
+            in_process,
+            start_s=in_process.start_s + built_s,
+            step_growth_s=inner_turn_s,
+            claim_s=host.claim_s,
+        ),
         multiprocess={**multiprocess, **estimates},
         estimated=tuple(estimates),
         cli_start_s=_cli_start_s(host, in_process),
@@ -251,9 +263,11 @@ def _fit_serial(host: HostProfile, method: str) -> InProcessOverhead | None:
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:
-    """The command's whole time less the one tiny step that it ran, and the user's import."""
+    """The command's whole time less the one tiny step that it ran, and the user's loading."""
     if host.cli_start_s is None:
         return None
     inside = in_process.start_s + in_process.step_s + in_process.end_s
     speed = min(1.0, host.facts.cpus)
-    return max(0.0, host.cli_start_s * speed - inside) + host.user_import_s
+    loading_s = host.user_import_s + host.user_build_s
+    loading_s += (BUILDS_OF_COMMAND - 1) * host.user_rebuild_s
+    return max(0.0, host.cli_start_s * speed - inside) + loading_s

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from advisor.domain.advice import BreakEven
+from advisor.domain.building import building
 from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Block, Document, Heading, Paragraph, plain_table
@@ -121,6 +122,7 @@ def _preload(host: HostProfile) -> Section:
         f"A step boots in {after} with it, in {before} with the default one.",
         f"{count(len(preload.modules), 'module')}: {', '.join(preload.modules)}",
     ]
+    notes += [f"{building(host)}."] if host.step_build_s else []
     notes += [f"Left out: {module}: {reason}" for module, reason in preload.left_out.items()]
     return _section("Warm preload list", notes=tuple(notes))
 

@@ -127,9 +127,10 @@ def test_a_module_whose_steps_are_unlike_the_others_is_measured_in_full(tmp_path
     assert stub.full == ["first", "odd"]
 
 
+@pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize(("module", "is_read"), [("first", False), (None, True)])
-def test_a_calibration_of_version_1_is_read_where_no_module_was_in_it(
-    measured, module, is_read, tmp_path
+def test_an_older_calibration_is_read_where_no_module_was_in_it(
+    measured, module, is_read, version, tmp_path
 ):
     host_for(module)
     for path in (tmp_path / "hosts").iterdir():
@@ -139,7 +140,7 @@ def test_a_calibration_of_version_1_is_read_where_no_module_was_in_it(
             continue
         for name in ("user_import_s", "user_rss_bytes", "user_roots"):
             del document["host"][name]
-        path.write_text(json.dumps({**document, "version": 1}))
+        path.write_text(json.dumps({**document, "version": version}))
     told: list[str] = []
     calibrating.calibrated_host(
         subject(module),

@@ -257,6 +257,21 @@ def test_a_forkserver_that_preloads_the_module_imports_it_once() -> None:
     assert overhead.server_start_s == pytest.approx(TRUE.server_start_s + 0.5, abs=0.005)
 
 
+@pytest.mark.parametrize("method", ["spawn", "forkserver", "warm_forkserver"])
+def test_building_the_definitions_is_paid_in_every_step_and_when_a_run_starts(method: str) -> None:
+    known = host(generated_run(4, TRUE, method), serial_run(4), cli_start_s=9.0)
+    plain = fit_overhead(known)
+    found = fit_overhead(replace(known, user_build_s=4.0, user_rebuild_s=3.0))
+    of, plainly = found.multiprocess[method], plain.multiprocess[method]
+    assert of.prepare_s == pytest.approx(plainly.prepare_s + 4.0 + 3.0)
+    assert of.server_start_s == plainly.server_start_s
+    assert of.start_s == pytest.approx(plainly.start_s + 3 * 3.0)
+    assert found.in_process.start_s == pytest.approx(plain.in_process.start_s + 4 * 3.0)
+    assert found.in_process.step_s == plain.in_process.step_s
+    assert found.execute_in_process == plain.execute_in_process
+    assert found.cli_start_s == pytest.approx(plain.cli_start_s + 4.0 + 2 * 3.0)
+
+
 def test_imports_of_other_modules_are_no_drift() -> None:
     runs = [replace(generated_run(4, TRUE), started_at_s=float(at)) for at in range(6)]
     alike = noise_of(runs)

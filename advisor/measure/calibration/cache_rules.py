@@ -37,6 +37,8 @@ def without_module(host: HostProfile) -> HostProfile:
         base_rss_bytes=max(0, host.base_rss_bytes - host.user_rss_bytes),
         process_start_s=max(0.05, host.process_start_s - host.user_import_s),
         user_import_s=0.0,
+        user_build_s=0.0,
+        user_rebuild_s=0.0,
         user_rss_bytes=0,
         user_roots=(),
         user_preloaded=False,

@@ -85,7 +85,9 @@ class TinyRuns:
         """Find out what a step's process imports."""
         request = DeriveRequest(self.subject.target, self.home)
         name = "warm preload list"
-        answer = self._answer(name, "advisor.measure.preload:derive_roots", request)
+        answer = self._answer(
+            name, "advisor.measure.preload:derive_roots", request, **FORK_CHECK_ENVIRONMENT
+        )
         if answer is not None:
             self.imports = cast("StepImports", answer)
 

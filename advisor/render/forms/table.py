@@ -94,6 +94,9 @@ class Calibration:
     calibrated_at: str
     cost_s: float
     preload: PreloadList
+    user_import_s: float
+    user_build_s: float
+    user_rebuild_s: float
     overhead: OverheadModel
     cheaper_steps: tuple[CheaperStep, ...]
     storing: tuple[StorageSample, ...]
