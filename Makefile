@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format docs dist bench bench-report bench-fixtures bench-ways bench-gates \
+.PHONY: help venv demo test lint format docs dist example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
 	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration docs-codes clean
 
 help:
@@ -27,6 +27,8 @@ help:
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
 	@echo 'make docs    the documentation as a site, in site/'
+	@echo 'make example-profiles'
+	@echo '             measure the profiles that profiles/ ships, and the picture of the README'
 	@echo 'make dist    wheel and sdist, checked, with the demo run from the wheel'
 	@echo 'make docs-codes  write docs/codes.md from the rules'
 	@echo 'make bench-diagnoses'
@@ -123,6 +125,10 @@ docs-codes: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --group docs
 	$(BIN)/python -m mkdocs build --strict --quiet
+
+example-profiles: $(INSTALLED)
+	$(BIN)/python bench/example_profiles.py
+	$(BIN)/dynadvise recommend advisor.examples.seed_chunks:seed_job -o docs/seed-job.svg
 
 dist: $(INSTALLED)
 	rm -rf dist
