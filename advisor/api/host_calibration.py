@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from advisor.measure.calibration.subject import Probe
     from advisor.measure.progress import Progress
 
+REBUILD_S = 0.1
+"""From here on building the definitions again is worth measuring before the first answer."""
+
 MOST_MOMENTS = 3
 """Further tiny runs of one method in one profile."""
 
@@ -90,11 +93,21 @@ class HostCalibration:
 
 
 def host_calibration(
-    subject: CalibrationSubject, budget: Budget, progress: Progress, *, recalibrate: bool
+    subject: CalibrationSubject,
+    budget: Budget,
+    progress: Progress,
+    *,
+    recalibrate: bool,
+    rebuild_s: float,
 ) -> HostCalibration:
-    """What is known of the host; a host that is not known at all is calibrated."""
+    """What is known of the host; a host that is not known at all is calibrated.
+
+    So is the module where loading the job once more takes ``rebuild_s``, which in process too is
+    charged to every run.
+    """
     shared = cached(subject.without_module())
-    if shared is not None and cached(subject) is None and not recalibrate:
+    waits = rebuild_s < REBUILD_S and not recalibrate
+    if shared is not None and cached(subject) is None and waits:
         host = replace(shared, user_module=subject.user_module)
         return HostCalibration(subject, host, budget, progress, module_is_known=False)
     host = _calibrated(subject, budget, progress, recalibrate=recalibrate)

@@ -85,7 +85,13 @@ def profile(
         Thread(target=_import_model, daemon=True).start()
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
-        host = host_calibration(subject, budget, tell, recalibrate=request.measure.recalibrate)
+        host = host_calibration(
+            subject,
+            budget,
+            tell,
+            recalibrate=request.measure.recalibrate,
+            rebuild_s=discovery.rebuild_s,
+        )
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         if earlier := _earlier(request, host.profile, description):
             measuring.verifications = earlier.verifications

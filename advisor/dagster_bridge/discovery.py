@@ -29,6 +29,7 @@ class Discovery:
     """The description, and what the static rules ask of the job and the user's instance.
 
     ``run_config`` is that of a run: the user's, else the partition's, else the job's own.
+    ``rebuild_s`` is how long loading the job takes once more, in a process that has loaded it.
     """
 
     description: WorkloadDescription
@@ -36,6 +37,7 @@ class Discovery:
     instance: InstanceKind
     job: JobFacts
     instance_facts: InstanceFacts | None
+    rebuild_s: float
 
 
 def discover(request: DiscoveryRequest) -> Discovery:
@@ -47,7 +49,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.plan import effective_run_config
     from advisor.dagster_bridge.structure import describe
-    from advisor.dagster_bridge.target import load_target
+    from advisor.dagster_bridge.target import load_s, load_target, reconstructable_of
 
     loaded = load_target(request.target)
     description = describe(loaded, request.run_config, request.partition)
@@ -66,6 +68,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
         instance=user_instance_kind(),
         job=job_facts(loaded, description, request.run_config),
         instance_facts=instance,
+        rebuild_s=load_s(reconstructable_of(loaded)) if loaded.pointer else 0.0,
     )
 
 

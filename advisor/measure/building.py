@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -22,11 +21,13 @@ def building_s(target: TargetReference) -> tuple[float, float]:
     Called in a process that has imported the target's module and built nothing of it. Both are 0
     where the target has no job.
     """
+    from advisor.dagster_bridge.target import load_s
+
     try:
         job = _built_elsewhere(target)
     except TargetError:
         return 0.0, 0.0
-    return _load_s(job), _load_s(job)
+    return load_s(job), load_s(job)
 
 
 def _built_elsewhere(target: TargetReference) -> ReconstructableJob:
@@ -43,10 +44,3 @@ def _built_elsewhere(target: TargetReference) -> ReconstructableJob:
             return pool.submit(reconstructable_job, target).result()
     except BrokenProcessPool:
         return reconstructable_job(target)
-
-
-def _load_s(job: ReconstructableJob) -> float:
-    """Past the cache of ``job.get_definition``, which a step's second load misses too."""
-    begun = time.perf_counter()
-    job.repository.get_definition().get_job(job.job_name)
-    return time.perf_counter() - begun

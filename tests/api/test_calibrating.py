@@ -9,11 +9,13 @@ import pytest
 from factories import make_host_profile
 
 from advisor.api import calibrating
+from advisor.api.host_calibration import host_calibration
 from advisor.domain.errors import TargetError
 from advisor.domain.host import HostProfile
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 from advisor.measure import calibration
+from advisor.measure.budget import Budget
 from advisor.measure.progress import silent
 
 NOW = "2099-01-01T00:00:00+00:00"
@@ -94,6 +96,18 @@ def test_a_second_module_is_not_measured_from_nothing(measured):
     assert second.preload.modules == ("sqlalchemy", "second")
     assert {run.started_at_s for run in first.runs} < {run.started_at_s for run in second.runs}
     assert calibrating.calibration_s(subject("second")) == 0.0
+
+
+@pytest.mark.parametrize(("rebuild_s", "is_known"), [(0.01, False), (4.0, True)])
+def test_a_module_whose_definitions_are_built_anew_is_measured_before_the_first_answer(
+    measured, rebuild_s, is_known
+):
+    host_for("first")
+    host = host_calibration(
+        subject("second"), Budget(60.0), silent, recalibrate=False, rebuild_s=rebuild_s
+    )
+    assert host.module_is_known is is_known
+    assert measured.adapted == (["second"] if is_known else [])
 
 
 def test_what_a_second_module_measured_helps_the_first(measured):

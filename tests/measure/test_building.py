@@ -10,6 +10,7 @@ from typing import cast
 import pytest
 from factories import make_host_profile
 
+from advisor.dagster_bridge.discovery import Discovery, DiscoveryRequest
 from advisor.dagster_bridge.runs import RunRequest, RunResult
 from advisor.dagster_bridge.target import parse_target
 from advisor.domain.host import BUILDS_OF_RUN, BUILDS_OF_STEP, HostProfile
@@ -118,6 +119,17 @@ def test_a_definitions_function_is_charged_to_every_step_as_a_real_run_pays_it(
     in_steps = [pids.count(pid) for pid in set(pids) if pid != pids[0]]
     assert in_steps == [BUILDS_OF_STEP] * len(run.steps)
     assert pids.count(pids[0]) >= BUILDS_OF_RUN["multiprocess"]  # and those of the caller's own
+
+
+def test_a_target_says_whether_its_definitions_are_built_anew(folder: Path) -> None:
+    target = target_in(folder, "lazy_defs:doubling")
+    answer = run_in_child(
+        "advisor.dagster_bridge.discovery:discover",
+        DiscoveryRequest(target),
+        timeout_s=100,
+        target=target,
+    )
+    assert cast("Discovery", answer.unwrap("importing")).rebuild_s >= BUILD_S
 
 
 def test_what_a_file_computes_is_paid_in_every_step_though_its_imports_are_preloaded(

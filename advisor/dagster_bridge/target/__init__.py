@@ -8,6 +8,7 @@ from advisor.dagster_bridge.target.loaded import LoadedTarget
 from advisor.dagster_bridge.target.loading import load_module
 from advisor.dagster_bridge.target.makers import JOBS
 from advisor.dagster_bridge.target.reconstruct import (
+    load_s,
     rebuild_job,
     reconstructable_job,
     reconstructable_of,
@@ -21,6 +22,7 @@ __all__ = [
     "LoadedTarget",
     "load_module",
     "load_place",
+    "load_s",
     "load_target",
     "parse_target",
     "rebuild_job",
