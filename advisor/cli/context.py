@@ -81,13 +81,8 @@ class CommandContext:
         if not encoding.lower().startswith("utf"):
             text = to_ascii(text)
         text = text.encode(encoding, "backslashreplace").decode(encoding)
-        try:
-            stream.write(text)
-            stream.flush()
-        except BrokenPipeError:
-            # `dynadvise ... | head`: quiet, and no second complaint when Python flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-            raise SystemExit(141) from None  # 128 + SIGPIPE, as other programs end
+        stream.write(text)
+        stream.flush()
 
     # --- stderr ------------------------------------------------------------------------------
 

@@ -14,10 +14,10 @@ import pytest
 from factories import make_saved_profile
 
 from advisor import store
-from advisor.cli import COMMANDS, cli
+from advisor.cli.group import COMMANDS, cli
 
 HEAVY = ("dagster", "sklearn", "scipy", "numpy", "pydantic", "rich", "jinja2", "pyinstrument")
-RUN = "from advisor.cli import cli; cli.main(prog_name='dynadvise')"
+RUN = "from advisor.cli import main; main()"
 
 
 def dynadvise(*arguments, **extra):
