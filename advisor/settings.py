@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NoReturn, TypeVar
+from typing import Any, Literal, NoReturn, TypeVar, get_args
 
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import DESCRIBED, Cluster
@@ -203,7 +203,7 @@ class _Reader:
             "max-rate": ("max_rate", self._positive),
             "memory-headroom": ("memory_headroom", self._share),
             "budget": ("budget_s", self._positive),
-            "objective": ("objective", self._one_of("time", "cost", "balanced")),
+            "objective": ("objective", self._one_of(*get_args(Objective))),
             "change": ("change", self._one_of("config", "code")),
             "environment": ("environment", self._one_of("dev", "test", "prod")),
         }

@@ -246,7 +246,10 @@ def _advice_of(
             cpu_share=min(1.0, share),
             preload=preload_list(measured),
         ),
-        notes=_notes(result, predictor, ways, measured, summary),
+        notes=(
+            *_notes(result, predictor, ways, measured, summary),
+            *([_RENTED] if options.objective == "cost" and not options.cluster else []),
+        ),
         tie=result.tie,
         limits=tuple(limit for limit in probed if limit.probed),
         untried=result.untried,
@@ -280,6 +283,10 @@ def _notes(
     )
 
 
+_RENTED = (
+    "Cost is the machine's cores for as long as the run holds them: on one machine it ranks like "
+    "time; --objective cost-cpu minimises CPU-seconds."
+)
 _ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
 
 

@@ -9,12 +9,13 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
 from advisor.cli.context import CommandContext
 from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLACES, section
+from advisor.domain.advice import Objective
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import (
     AdviseOptions,
@@ -366,9 +367,11 @@ advise_options = grouped(
         ),
         click.option(
             "--objective",
-            type=click.Choice(["time", "cost", "balanced"]),
+            type=click.Choice(get_args(Objective)),
             default=setting("objective", "time"),
-            help="Run time (default), core-seconds, or a weighting of both.",
+            help="Run time (default); cost: the cores held times the run's time, and what pods "
+            "request (on one machine it ranks like time); cost-cpu: CPU-seconds; balanced: time "
+            "and CPU-seconds.",
         ),
         click.option(
             "--environment",

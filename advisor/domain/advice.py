@@ -15,7 +15,7 @@ from advisor.domain.stopping import MeasuringEnd
 from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.workload import Hotspot, WorkKind
 
-Objective = Literal["time", "cost", "balanced"]
+Objective = Literal["time", "cost", "cost-cpu", "balanced"]
 Change = Literal["config", "code"]
 Environment = Literal["dev", "test", "prod"]
 
@@ -46,6 +46,8 @@ class Prediction:
         peak_memory_bytes: Resident bytes at the fullest moment: of all processes, their calls, and
             the values that they hold.
         core_seconds: CPU seconds used in all, parent and children.
+        rented_core_seconds: What is paid for: the machine's cores, and what pods request, for as
+            long as they are held; 0 in profiles of older versions.
         p_best: Share of resampled draws in which it is the best of all considered.
         expected_regret: Mean over the draws of (its makespan / the draw's best) - 1.
         allowed: Whether the environment and ``--change`` let the advice choose it.
@@ -64,6 +66,7 @@ class Prediction:
     breakdown_s: Breakdown
     peak_memory_bytes: int
     core_seconds: float
+    rented_core_seconds: float = 0.0
     p_best: float = 0.0
     expected_regret: float = 0.0
     allowed: bool = True

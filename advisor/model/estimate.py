@@ -9,6 +9,7 @@ import numpy as np
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.model.items import FloatArray
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
@@ -26,6 +27,16 @@ class Estimate:
     peak_memory_bytes: int
     pool_wait_s: float = 0.0
     rate_wait_s: float = 0.0
+
+    def rented_core_seconds(self, cores: float) -> float:
+        """What is paid for: the run's cores while it lasts, and beside them what pods request.
+
+        The estimate of a way with a pod for each step holds these pods and one core of the run's.
+        """
+        held = self.makespan_s * cores
+        if self.candidate.executor not in DELEGATING:
+            return held
+        return self.core_seconds + max(0.0, held - self.makespan_s)
 
     def at_median(self) -> Estimate:
         """The estimate with the median of its draws for the makespan: its items' work differs."""

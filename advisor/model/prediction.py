@@ -88,6 +88,7 @@ class Predictor:
             breakdown_s=estimate.breakdown_s,
             peak_memory_bytes=estimate.peak_memory_bytes,
             core_seconds=estimate.core_seconds,
+            rented_core_seconds=estimate.rented_core_seconds(self.setting.machine.cores),
             pool_wait_s=estimate.pool_wait_s,
             rate_wait_s=estimate.rate_wait_s,
             trial=self.setting.limits.verdict(estimate.candidate).trial,

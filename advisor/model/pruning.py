@@ -27,18 +27,26 @@ TIME_IN_COST = 0.05
 """Exponent of the makespan in the cost: of two ways that cost alike, the faster."""
 
 
-def scores(objective: Objective, makespan_s: FloatArray, core_seconds: FloatArray) -> FloatArray:
-    """What is minimised; ``balanced`` weights time and core-seconds alike (geometric mean)."""
+def scores(
+    objective: Objective, makespan_s: FloatArray, core_seconds: FloatArray, held_cores: FloatArray
+) -> FloatArray:
+    """What is minimised; ``balanced`` weights time and CPU-seconds alike (geometric mean).
+
+    ``held_cores`` are those that are paid for, on average over the run.
+    """
     if objective == "time":
         return makespan_s
     if objective == "cost":
+        return makespan_s * held_cores
+    if objective == "cost-cpu":
         return core_seconds * makespan_s**TIME_IN_COST
     return np.asarray(np.sqrt(makespan_s * core_seconds))
 
 
-def score(objective: Objective, makespan_s: float, core_seconds: float) -> float:
-    """`scores` of a single way."""
-    return float(scores(objective, np.array(makespan_s), np.array(core_seconds)))
+def score(objective: Objective, makespan_s: float, core_seconds: float, rented: float) -> float:
+    """`scores` of a single way; ``rented`` are the core-seconds that are paid for."""
+    held = rented / max(makespan_s, 1e-9)
+    return float(scores(objective, *map(np.asarray, (makespan_s, core_seconds, held))))
 
 
 def lower_bound_s(candidate: Candidate, setting: Setting) -> float:
@@ -70,7 +78,8 @@ class _Pruning:
         self._by_slots: dict[Candidate, list[tuple[int, float, float]]] = {}
 
     def _score(self, estimate: Estimate) -> float:
-        return score(self.objective, estimate.makespan_s, estimate.core_seconds)
+        rented = estimate.rented_core_seconds(self.setting.machine.cores)
+        return score(self.objective, estimate.makespan_s, estimate.core_seconds, rented)
 
     def simulated(self, estimate: Estimate) -> None:
         """Remember how a way does, whether it may be advised or not."""
@@ -92,10 +101,11 @@ class _Pruning:
             return None
         limit = PRUNE * self._score(rival)
         core = lower_core_seconds(candidate, self.setting)
-        if score(self.objective, bound_s, core) > limit:
+        rented = bound_s * self.setting.machine.cores
+        if score(self.objective, bound_s, core, rented) > limit:
             least = f"takes at least {seconds(bound_s)}"
             if self.objective != "time":
-                least += f" and {core:.1f} core-seconds"
+                least += f" and {rented if self.objective == 'cost' else core:.1f} core-seconds"
             reason = f"{least}; another way takes {seconds(rival.makespan_s)}"
             return Rejection(candidate, reason, RejectionKind.SLOWER)
         return self._past_best(candidate, limit)

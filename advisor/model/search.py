@@ -249,8 +249,9 @@ def _evaluated(
         raise _no_advice("no way to run fits the environment")
     leading = leading or allowed
     core_seconds = np.array([estimate.core_seconds for estimate in fits])[:, None]
+    held_cores = np.array([_held_cores(estimate, predictor.setting) for estimate in fits])[:, None]
     makespans_s = noisy_draws(fits, predictor.setting)
-    draws = scores(constraints.objective, makespans_s, core_seconds)
+    draws = scores(constraints.objective, makespans_s, core_seconds, held_cores)
     best_of_draw = draws[[estimate.candidate in leading for estimate in fits]].min(axis=0)
     ways = []
     for estimate, row in zip(fits, draws, strict=True):
@@ -262,9 +263,15 @@ def _evaluated(
             expected_regret=max(0.0, float(np.mean(row / best_of_draw) - 1.0)),
             allowed=candidate in allowed,
         )
-        own = scores(constraints.objective, estimate.draws_s, np.array(estimate.core_seconds))
+        used, held = estimate.core_seconds, _held_cores(estimate, predictor.setting)
+        own = scores(constraints.objective, estimate.draws_s, np.array(used), np.array(held))
         ways.append(_Scored(prediction, float(own.mean()), leads))
     return sorted(ways, key=lambda way: way.score)
+
+
+def _held_cores(estimate: Estimate, setting: Setting) -> float:
+    """Cores that are paid for, on average over the run."""
+    return estimate.rented_core_seconds(setting.machine.cores) / max(estimate.makespan_s, 1e-9)
 
 
 def _choice_of(ways: Sequence[_Scored]) -> _Choice:

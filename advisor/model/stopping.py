@@ -147,8 +147,10 @@ def _regret_s(
         stays = predictor.estimate(candidate)
     except NoModelError:
         return 0.0
-    least = score(objective, best.makespan_s.median, best.core_seconds)
-    regret = score(objective, stays.makespan_s, stays.core_seconds) / max(least, 1e-9) - 1.0
+    rented = stays.rented_core_seconds(predictor.setting.machine.cores)
+    least = score(objective, best.makespan_s.median, best.core_seconds, best.rented_core_seconds)
+    most = score(objective, stays.makespan_s, stays.core_seconds, rented)
+    regret = most / max(least, 1e-9) - 1.0
     regret_s = regret * best.makespan_s.median
     return regret_s if regret > REGRET and regret_s > FLOOR_S else 0.0
 

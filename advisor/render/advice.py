@@ -195,7 +195,8 @@ def _ways(advice: Advice, limit: int) -> tuple[Block, ...]:
         Column("P(fastest)"),
     ]
     if advice.objective != "time":
-        columns.append(Column("core-seconds"))
+        held = advice.objective == "cost"
+        columns.append(Column("core-seconds held" if held else "core-seconds"))
     rows = tuple(_way(advice, prediction, scale, len(columns)) for prediction in shown)
     blocks: list[Block] = [
         Heading(f"Configurations on {wording.other_machine(advice)}"),
@@ -219,10 +220,16 @@ def _way(advice: Advice, prediction: Prediction, scale: float, columns: int) -> 
         seconds(wording.overhead_s(prediction.breakdown_s)),
         size(prediction.peak_memory_bytes),
         percent(prediction.p_best),
-        f"{prediction.core_seconds:.3g}",
+        f"{_core_seconds(advice, prediction):.3g}",
     )
     tone: Tone = "good" if advised else ("" if prediction.allowed else "quiet")
     return Row(cells[:columns], tone, strong=advised, bars=_bars(prediction, scale))
+
+
+def _core_seconds(advice: Advice, prediction: Prediction) -> float:
+    """Those that are minimised: held, or computed in."""
+    held = advice.objective == "cost"
+    return prediction.rented_core_seconds if held else prediction.core_seconds
 
 
 def _bars(prediction: Prediction, scale: float) -> Bars:
@@ -340,7 +347,8 @@ def prediction_document(prediction: Prediction, target: str, items: int) -> Docu
     predicted = f"{interval(prediction.makespan_s)} for {count(items, 'item')}, 90 %"
     memory = (
         f"Memory at its peak {size(prediction.peak_memory_bytes)}; "
-        f"{prediction.core_seconds:.3g} core-seconds."
+        f"{prediction.core_seconds:.3g} core-seconds of CPU, "
+        f"{prediction.rented_core_seconds:.3g} held."
     )
     code = ("It needs a change of code.",) if prediction.candidate.needs_code else ()
     return Document(

@@ -121,6 +121,27 @@ def test_cost_is_what_pods_request_for_as_long_as_they_are_held() -> None:
     assert predict(saved, few, long).core_seconds < predict(saved, PODS, long).core_seconds / 5
 
 
+def test_a_pod_for_the_run_costs_its_cores_beside_what_the_steps_request() -> None:
+    saved = saved_on_k8s()
+    small, large = (AdviseOptions(cluster=PROD, cores=cores) for cores in (1.0, 4.0))
+    one, four = (predict(saved, PODS, options) for options in (small, large))
+    assert one.rented_core_seconds == one.core_seconds
+    beside = four.core_seconds + 3 * four.makespan_s.median
+    assert four.rented_core_seconds == pytest.approx(beside)
+    in_run = predict(saved, Candidate("execute_job", "in_process"), large)
+    assert in_run.rented_core_seconds == pytest.approx(4 * in_run.makespan_s.median)
+
+
+def test_cost_says_that_one_machine_ranks_like_time_and_a_cluster_does_not() -> None:
+    saved = saved_on_k8s()
+    alone = recommend(saved, AdviseOptions(objective="cost"), snippets=False)
+    assert any("on one machine it ranks like time" in note for note in alone.notes)
+    described = recommend(saved, AdviseOptions(objective="cost", cluster=PROD), snippets=False)
+    assert not any("ranks like time" in note for note in described.notes)
+    quick_on_many = score("cost", 10.0, 5.0, rented=100.0)
+    assert quick_on_many > score("cost", 30.0, 50.0, rented=60.0)
+
+
 def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None:
     file = tmp_path / "pyproject.toml"
     file.write_text(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import get_args
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from advisor.domain.advice import Objective
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoAdviceError, NoModelError
 from advisor.domain.host import CpuScaling, InProcessOverhead, MultiprocessOverhead, OverheadModel
@@ -203,12 +205,22 @@ def test_a_near_tie_goes_to_the_simpler_way() -> None:
         assert found.recommendation.makespan_s.median <= 1.04 * p.makespan_s.median
 
 
-def test_the_cost_objective_prefers_fewer_core_seconds() -> None:
+def test_the_objective_cost_cpu_prefers_fewer_core_seconds() -> None:
     workload = profile(1.0, 1.0, 12)
     quick = advise(workload, Constraints(objective="time")).recommendation
-    cheap = advise(workload, Constraints(objective="cost")).recommendation
+    cheap = advise(workload, Constraints(objective="cost-cpu")).recommendation
     assert cheap.core_seconds <= quick.core_seconds + LEAST_GAIN
     assert cheap.makespan_s.median >= quick.makespan_s.median
+
+
+@pytest.mark.parametrize("workload", [profile(1.0, 1.0, 12), profile(0.3, 0.01, 40)])
+def test_what_one_machine_costs_ranks_like_time(workload: WorkloadProfile) -> None:
+    quick, cheap = (advise(workload, Constraints(objective=o)) for o in ("time", "cost"))
+    assert cheap.recommendation.candidate == quick.recommendation.candidate
+    assert [p.candidate for p in cheap.candidates] == [p.candidate for p in quick.candidates]
+    for p in cheap.candidates:
+        assert p.rented_core_seconds == pytest.approx(2.0 * p.makespan_s.median)
+        assert p.core_seconds < p.rented_core_seconds
 
 
 def test_the_breakdown_adds_up_to_the_makespan() -> None:
@@ -270,7 +282,7 @@ def test_the_advice_is_never_predicted_slower_than_what_there_is(
     crowding=st.floats(1.0, 2.0),
     constraints=st.builds(
         Constraints,
-        objective=st.sampled_from(["time", "cost", "balanced"]),
+        objective=st.sampled_from(get_args(Objective)),
         change=st.sampled_from(["config", "code"]),
         environment=st.sampled_from(["dev", "prod"]),
         max_connections=st.sampled_from([None, 3]),
