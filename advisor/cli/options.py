@@ -386,13 +386,13 @@ advise_options = grouped(
             default=setting("max_connections"),
             help="Limit on concurrent items that hold a database connection.",
         ),
-    ),
-    click.option(
-        "--max-rate",
-        type=NUMBER,
-        metavar="N",
-        default=setting("max_rate"),
-        help="Items per second that the service behind the op allows.",
+        click.option(
+            "--max-rate",
+            type=NUMBER,
+            metavar="N",
+            default=setting("max_rate"),
+            help="Items per second that the service behind the op allows.",
+        ),
     ),
 )
 

@@ -19,6 +19,7 @@ from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import ExecutorSetting
 from advisor.model.delegating import DelegatingRun, StepPrice
+from advisor.model.pruning import score
 from advisor.model.run_plan import RunPlan, StepWork
 from advisor.model.run_statistics import mapped_steps
 from advisor.settings import load
