@@ -20,6 +20,7 @@ from advisor.domain.options import WorkloadOptions
 )
 @options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
+@options.details_option
 @options.working_directory_option
 @pass_state
 def command(
@@ -31,6 +32,7 @@ def command(
     scratch_postgres: str | None,
     form: str,
     output: Path | None,
+    details: bool,
     working_directory: Path | None,
 ) -> None:
     """Measure the overhead of each executor on this machine, by tiny real Dagster runs.
@@ -55,6 +57,7 @@ def command(
     from advisor.cli.showing import show
     from advisor.render.forms.documents import calibration_to_json
     from advisor.render.host import host_document
+    from advisor.render.host_screen import host_screen
 
     show(
         state,
@@ -62,4 +65,5 @@ def command(
         output,
         document=lambda: host_document(host, overhead, table),
         as_json=lambda: calibration_to_json(host, overhead, table),
+        screen=None if details else lambda: host_screen(host, overhead, table),
     )

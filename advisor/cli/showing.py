@@ -22,9 +22,19 @@ def show(
     *,
     document: Callable[[], Document],
     as_json: Callable[[], dict[str, Any]],
+    screen: Callable[[], Document] | None = None,
     wrap: bool = True,
 ) -> None:
     """Write ``document`` as text or Markdown, or ``as_json`` where ``form`` is json.
+
+    Args:
+        state: The command's context.
+        form: ``text``, ``json`` or ``markdown``.
+        output: A file; None: stdout.
+        document: Everything.
+        as_json: See ``document``.
+        screen: What is shown in its place, and in Markdown above it, folded.
+        wrap: Whether lines of text are broken.
 
     Raises:
         DynadviseError: The file cannot be written.
@@ -36,13 +46,17 @@ def show(
     elif form == "markdown":
         from advisor.render.markdown import to_markdown
 
-        text = to_markdown(document())
+        text = to_markdown(_folded(screen(), document()) if screen else document())
     else:
         from advisor.render.terminal import to_text
 
         color = state.color == "always" if output is not None else state.colored(sys.stdout)
-        text = to_text(document(), width=state.width, color=color, wrap=wrap)
+        text = to_text((screen or document)(), width=state.width, color=color, wrap=wrap)
     state.write(text, output)
+
+
+def _folded(screen: Document, whole: Document) -> Document:
+    return Document((*screen.blocks, Details("Details", whole.blocks)))
 
 
 def show_advice(
@@ -72,18 +86,20 @@ def show_advice(
     """
     from advisor.render.forms.documents import advice_to_json
 
+    evidence = form == "text" and output is None
+
     def document() -> Document:
+        from advisor.render.advice import advice_document
+
+        return advice_document(advice, path=path, emitted=emitted, evidence=evidence)
+
+    def screen() -> Document:
         from advisor.api.pictures import pictures_of
         from advisor.domain.command_line import target_name, target_words
-        from advisor.render.advice import advice_document
         from advisor.render.screen import screen_document
 
-        evidence = form == "text" and output is None
-        whole = advice_document(advice, path=path, emitted=emitted, evidence=evidence)
-        if details:
-            return whole
         saved = f" Saved: {path}." if path else ""
-        screen = screen_document(
+        shown = screen_document(
             advice,
             pictures_of(measured, advice, asked),
             target=target_words(measured.description),
@@ -92,9 +108,7 @@ def show_advice(
             evidence=evidence,
             titled=form == "markdown",
         )
-        pasted = (Code(emitted),) if emitted else ()
-        folded = (Details("Details", whole.blocks),) if form == "markdown" else ()
-        return Document((*screen.blocks, *pasted, *folded))
+        return Document((*shown.blocks, *((Code(emitted),) if emitted else ())))
 
     if output is not None and output.suffix == ".svg":
         from advisor.api.pictures import pictures_of
@@ -109,4 +123,5 @@ def show_advice(
         output,
         document=document,
         as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
+        screen=None if details else screen,
     )

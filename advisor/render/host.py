@@ -10,10 +10,10 @@ from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Block, Document, Heading, Paragraph, plain_table
 
-_METHODS = (
+METHODS = (
     ("spawn", "spawn"),
     ("forkserver", "forkserver"),
-    ("warm_forkserver", "warm forkserver"),
+    ("warm_forkserver", "forkserver with preload"),
 )
 _STEP_PHASES = (
     ("refill_s", "parent: takes the last events, starts the next step"),
@@ -78,13 +78,13 @@ def _machine(host: HostProfile) -> Section:
 
 def _steps(overhead: OverheadModel) -> Section:
     methods = [
-        (name, overhead.multiprocess[key]) for key, name in _METHODS if key in overhead.multiprocess
+        (name, overhead.multiprocess[key]) for key, name in METHODS if key in overhead.multiprocess
     ]
     rows = [
         (phase, *(seconds(getattr(method, field)) for _, method in methods))
         for field, phase in _STEP_PHASES
     ]
-    rows.append(("a step in all", *(seconds(_step_s(method)) for _, method in methods)))
+    rows.append(("per step, in all", *(seconds(step_s(method)) for _, method in methods)))
     serial = (
         f"In process a step takes {seconds(overhead.in_process.step_s)} "
         f"(in_process executor) or {seconds(overhead.execute_in_process.step_s)} "
@@ -98,33 +98,37 @@ def _steps(overhead: OverheadModel) -> Section:
         "Overhead per step, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in methods)),
         tuple(rows) if methods else (),
-        (*_estimated(overhead), serial, pooled),
+        (*estimated_in_words(overhead), serial, pooled),
     )
 
 
-def _estimated(overhead: OverheadModel) -> tuple[str, ...]:
+def estimated_in_words(overhead: OverheadModel) -> tuple[str, ...]:
     """Which columns no run of this host is behind."""
-    names = [name for key, name in _METHODS if key in overhead.estimated]
-    sentence = f"Not run yet, estimated from the warm forkserver's run: {', '.join(names)}."
+    names = [name for key, name in METHODS if key in overhead.estimated]
+    sentence = (
+        f"Not run yet, estimated from the run of forkserver with preload: {', '.join(names)}."
+    )
     return (sentence,) if names else ()
 
 
-def _step_s(method: MultiprocessOverhead) -> float:
+def step_s(method: MultiprocessOverhead) -> float:
+    """Overhead of one step, without a neighbour: the sum of its phases."""
     return sum(float(getattr(method, field)) for field, _ in _STEP_PHASES)
 
 
 def _preload(host: HostProfile) -> Section:
     preload = host.preload
     if not preload.modules:
-        return _section("Warm preload list", notes=("None could be derived.",))
-    after, before = seconds(preload.boot_after_s), seconds(preload.boot_before_s)
+        return _section("List of preload_modules", notes=("None could be derived.",))
+    before_s = preload.boot_before_s
+    default = f", in {seconds(before_s)} with Dagster's own" if before_s else ""
     notes = [
-        f"A step boots in {after} with it, in {before} with the default one.",
+        f"A step boots in {seconds(preload.boot_after_s)} with it{default}.",
         f"{count(len(preload.modules), 'module')}: {', '.join(preload.modules)}",
     ]
     notes += [f"{building(host)}."] if host.step_build_s else []
     notes += [f"Left out: {module}: {reason}" for module, reason in preload.left_out.items()]
-    return _section("Warm preload list", notes=tuple(notes))
+    return _section("List of preload_modules", notes=tuple(notes))
 
 
 def _cheaper(host: HostProfile) -> Section:
@@ -149,7 +153,7 @@ def _fixed(overhead: OverheadModel) -> Section:
         ("execute_in_process", seconds(overhead.execute_in_process.start_s)),
         ("in_process executor", seconds(overhead.in_process.start_s)),
     ]
-    for key, name in _METHODS:
+    for key, name in METHODS:
         if key in overhead.multiprocess:
             method = overhead.multiprocess[key]
             rows.append((f"multiprocess, {name}", seconds(method.start_s + method.server_start_s)))
@@ -169,7 +173,7 @@ def _storing(host: HostProfile) -> Section:
 def _scaling(overhead: OverheadModel) -> Section:
     rows = tuple((str(s.workers), f"{s.slowdown:.2f}") for s in overhead.cpu_scaling)
     return _section(
-        "CPU-bound processes at once: an item's seconds over its seconds alone",
+        "CPU-bound processes in parallel: seconds per item over the seconds of one alone",
         ("processes", "slowdown"),
         rows,
     )
@@ -178,20 +182,27 @@ def _scaling(overhead: OverheadModel) -> Section:
 def _crossings(by_items: tuple[tuple[int, tuple[BreakEven, ...]], ...]) -> Section:
     pairs = list(dict.fromkeys((b.from_method, b.to_method) for _, row in by_items for b in row))
     return _section(
-        "From which item duration on the second way beats the first",
+        "The second way is faster when an item takes more than",
         ("ways", *(f"{items:,} items" for items, _ in by_items)),
         tuple(
-            (f"{old} → {new}", *(_crossing(row, old, new) for _, row in by_items))
+            (f"{old} → {_named(new)}", *(_crossing(row, old, new) for _, row in by_items))
             for old, new in pairs
         ),
     )
 
 
+def _named(family: str) -> str:
+    return family.replace("warm forkserver", "forkserver with preload")
+
+
 def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
     matches: Iterator[BreakEven] = (b for b in row if (b.from_method, b.to_method) == (old, new))
     crossing = next(matches, None)
-    if crossing is None:
-        return ""
+    return "" if crossing is None else crossing_in_words(crossing)
+
+
+def crossing_in_words(crossing: BreakEven) -> str:
+    """The duration of an item from which the second way is faster."""
     return "never" if crossing.item_s is None else seconds(crossing.item_s)
 
 

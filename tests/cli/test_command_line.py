@@ -352,16 +352,25 @@ def test_report_writes_one_page(saved_path, folder):
     assert (folder / "report.html").read_text().startswith("<!doctype html>")
 
 
-def test_calibrate_prints_the_hosts_table(api):
-    result = run("calibrate", "m:op", "--recalibrate")
+def test_calibrate_answers_on_one_screen_and_in_full_with_details(api):
+    screen = run("calibrate", "m:op", "--recalibrate", env={"COLUMNS": "79"}).stdout
     assert api.calibrate.target == "m:op"
     assert api.recalibrate
-    for word in ("boot", "warm forkserver", "1,000 items", "command line", "storing", "slowdown"):
-        assert word.lower() in result.stdout.lower()
+    assert " ".join(screen.split()).startswith(
+        "Overhead per step: 1.8 s under spawn, 0.24 s under forkserver with preload, "
+        "45 ms in process. Processes pay from 0.40 s per item."
+    )
+    assert len(screen.splitlines()) <= 25
+    assert max(map(len, screen.splitlines())) <= 79
+    assert "ddtrace" not in screen
+    everything = run("calibrate", "m:op", "--details").stdout.lower()
+    for word in ("boot", "forkserver with preload", "1,000 items", "command line", "storing"):
+        assert word in everything
     document = json.loads(run("calibrate", "--format", "json").stdout)
     assert document["schema"] == "dynadvise/calibration"
     assert [row["items"] for row in document["break_even"]] == [10, 100, 1000]
-    assert "| 100 items" in run("calibrate", "--format", "markdown").stdout
+    page = run("calibrate", "--format", "markdown").stdout
+    assert page.index("Overhead per step") < page.index("<details>") < page.index("| 100 items")
 
 
 # --- how it ends -------------------------------------------------------------------------------

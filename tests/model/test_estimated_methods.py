@@ -46,7 +46,9 @@ def test_an_estimated_method_is_compared_with_and_said_so():
 def test_the_hosts_table_says_which_columns_are_estimated():
     measured = measured_without_spawn()
     text = to_text(host_document(measured.host, measured.overhead, ()))
-    assert "estimated from the warm forkserver's run: spawn, forkserver." in " ".join(text.split())
+    assert "estimated from the run of forkserver with preload: spawn, forkserver." in " ".join(
+        text.split()
+    )
 
 
 def test_it_is_run_only_where_it_could_win():
