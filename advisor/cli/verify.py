@@ -67,6 +67,7 @@ if TYPE_CHECKING:
     ),
 )
 @options.output_options("text", "json", "markdown")
+@options.details_option
 @options.profiles_options
 @pass_state
 def command(
@@ -82,6 +83,7 @@ def command(
     dry_run: bool,
     form: str,
     output: Path | None,
+    details: bool,
     profiles: ProfilesOptions,
 ) -> None:
     """Run TARGET's job for real, in several ways, and compare with the predictions.
@@ -110,7 +112,7 @@ def command(
     with state.progress() as progress:
         outcome = verify(request, progress, confirm=confirm, announce=announcing(state, answer))
     if outcome is not None:
-        _show(state, outcome, form, output)
+        _show(state, outcome, form, output, details=details)
 
 
 def announcement(plan: VerifyPlan) -> list[str]:
@@ -137,10 +139,13 @@ def announcement(plan: VerifyPlan) -> list[str]:
     return lines
 
 
-def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None) -> None:
+def _show(
+    state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None, *, details: bool
+) -> None:
     from advisor.cli.showing import show
     from advisor.render.forms.documents import verification_to_json
     from advisor.render.verification import verification_document
+    from advisor.render.verification_screen import verification_screen
 
     job, left_out = outcome.plan.job, outcome.plan.left_out
     verifications = outcome.verifications
@@ -150,6 +155,9 @@ def _show(state: CommandContext, outcome: VerifyOutcome, form: str, output: Path
         output,
         document=lambda: verification_document(verifications, job, left_out=left_out),
         as_json=lambda: verification_to_json(verifications, job, left_out=left_out),
+        screen=None
+        if details
+        else lambda: verification_screen(verifications, job, left_out=left_out),
     )
     if outcome.path is not None:
         state.say(

@@ -121,7 +121,7 @@ def verification_document(
             for row in rows
         ),
     )
-    title = Heading(f"{job}: real runs beside what was predicted{times}", level=1)
+    title = Heading(f"{job}: real runs and predictions{times}", level=1)
     lines = (*content_notes(verifications), *_notes(rows, left_out))
     return Document((title, table, ListBlock(lines)))
 
@@ -171,44 +171,59 @@ def _efficiency(row: VerifiedRow) -> str:
 
 
 def _cells(row: VerifiedRow) -> tuple[str, ...]:
-    name = f"{row.name}: {row.method}" if row.roles else row.method
+    name = labelled(row)
     if row.failed is not None:
-        return (name, "failed", "-", "-", "-", _predicted(row), "-")
+        return (name, "failed", "-", "-", "-", interval_of(row), "-")
     return (
         name,
         seconds(row.total_s),
         seconds(row.work_s),
         seconds(row.overhead_s),
         _efficiency(row),
-        _predicted(row),
+        interval_of(row),
         change(row.error) if row.error is not None else "-",
     )
 
 
-def _predicted(row: VerifiedRow) -> str:
+def labelled(row: VerifiedRow) -> str:
+    """A configuration by its parts in the advice and by how it ran."""
+    return f"{row.name}: {row.method}" if row.roles else row.method
+
+
+def interval_of(row: VerifiedRow) -> str:
+    """What was predicted, with its 90 % interval."""
     if row.predicted_s is None or row.low_s is None or row.high_s is None:
         return "-"
     return interval(Interval(row.predicted_s, row.low_s, row.high_s))
 
 
 def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
-    lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
-    lines += [f"{name} was left out: {reason}" for name, reason in left_out]
-    errors = [abs(row.error) for row in rows if row.error is not None]
-    runs = sum(row.runs for row in rows if row.predicted_s is not None)
-    if errors and runs:
-        inside = sum(row.inside for row in rows)
-        lines.append(
-            f"Predicted and measured differ by {percent(median(errors))} (median of "
-            f"{len(errors)}); {inside} of {runs} runs lie within the predicted interval."
-        )
+    lines = [*without_figures(rows, left_out), *accuracy(rows)]
     spreads = [row.most_s / row.least_s - 1.0 for row in rows if row.runs > 1 and row.least_s]
     if spreads:
         lines.append(
             f"Runs of the same configuration differ by {percent(median(spreads))} (median)."
         )
     lines.append(
-        "Work: wall clock in which at least one item was being computed (as predicted, where a run "
+        "Work: time in which at least one item was being computed (as predicted, where a run "
         "leaves no event log). Overhead: the rest."
     )
     return lines
+
+
+def without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
+    """What failed or was not run, and why."""
+    lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
+    return lines + [f"{name} was left out: {reason}" for name, reason in left_out]
+
+
+def accuracy(rows: Sequence[VerifiedRow]) -> list[str]:
+    """How far predicted and measured times differ, in one sentence; none without predictions."""
+    errors = [abs(row.error) for row in rows if row.error is not None]
+    runs = sum(row.runs for row in rows if row.predicted_s is not None)
+    if not errors or not runs:
+        return []
+    inside = sum(row.inside for row in rows)
+    differ = f"differ by {percent(median(errors))} (median of {len(errors)})"
+    within = f"{inside} of {runs} runs lie within the predicted interval"
+    return [f"Predicted and measured {differ}; {within}."]

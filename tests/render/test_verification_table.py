@@ -7,7 +7,7 @@ from typing import get_args
 
 import jsonschema
 import pytest
-from factories import IN_PROCESS, SPAWN_2, THREADS_8, make_verification
+from factories import IN_PROCESS, SPAWN_2, THREADS_8, WARM_8, make_verification
 
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import (
@@ -23,6 +23,7 @@ from advisor.render.forms.schema import schema_of
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 from advisor.render.verification import rows_of, verification_document
+from advisor.render.verification_screen import verification_screen
 
 
 def verification(name, candidate, walls, work=4.0, predicted=None, failed=None) -> Verification:
@@ -71,6 +72,55 @@ def test_text_shows_predicted_beside_measured():
     for figure in ("14 s", "4.0 s", "10 s", "0.3x (3x slower)", "(13 to 15)", "+0.4 %"):
         assert figure in line
     assert "4 of 5 runs lie within the predicted interval" in text
+
+
+NOW = verification("current", SPAWN_2, [14.0, 14.1], predicted=Interval(14.1, 13.0, 15.0))
+QUICK = replace(ADVISED, predicted_s=Interval(0.8, 0.74, 0.9))
+SLOW = verification("advised", WARM_8, [4.2, 4.1], predicted=Interval(4.1, 3.8, 4.3))
+OTHER = replace(ADVISED, roles=(), name="")
+
+
+@pytest.mark.parametrize(
+    ("verifications", "verdict"),
+    [
+        (
+            [QUICK, NOW],
+            (
+                "The advice held: 0.80 s measured, 0.80 s (0.74 to 0.90) predicted; "
+                "18x faster than now (14 s)."
+            ),
+        ),
+        (
+            [SLOW, OTHER],
+            (
+                "The advice did not hold: 4.2 s measured, 4.1 s (3.8 to 4.3) predicted; in_process "
+                "executor, batches of 8, 8 threads per step took 0.80 s."
+            ),
+        ),
+        # Runs of both lie among each other: none is known to be faster.
+        ([replace(SLOW, runs=QUICK.runs), OTHER], "The advice held: "),
+        (
+            [replace(BROKEN, roles=("advised",)), NOW],
+            "The advice did not hold: the advised configuration failed.",
+        ),
+        ([BROKEN], "Nothing could be compared: no run succeeded."),
+        ([OTHER], "Fastest: in_process executor, batches of 8, 8 threads per step, 0.80 s."),
+    ],
+)
+def test_the_verdict_says_whether_the_advice_held(verifications, verdict):
+    text = to_text(verification_screen(verifications, "shop_job"), width=79)
+    assert " ".join(text.split()).startswith(verdict)
+
+
+def test_verify_answers_on_one_screen_whatever_went_wrong():
+    many = [replace(BROKEN, name=f"broken {i}") for i in range(3)]
+    left_out = [(f"way {i}", "it cannot run here, for a reason of some length") for i in range(9)]
+    document = verification_screen([QUICK, *many, NOW], "shop_job", left_out=left_out)
+    lines = to_text(document, width=79).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 79
+    assert "8 more notes, work" in lines[-1]
+    assert "--details" in lines[-1]
 
 
 def test_markdown_cells_cannot_be_broken_by_a_message():

@@ -1,0 +1,86 @@
+"""Whether the advice held, on one screen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from advisor.domain.quantities import change, count, seconds
+from advisor.domain.verification import LeftOut, Verification
+from advisor.render.document import Column, Document, Headline, ListBlock, Note, Row, Table, Tone
+from advisor.render.verification import (
+    VerifiedRow,
+    accuracy,
+    content_notes,
+    interval_of,
+    labelled,
+    rows_of,
+    without_figures,
+)
+
+NEAR = 0.03
+"""Ways this close to the fastest are told apart neither by the advice nor here."""
+MOST_NOTES = 5
+
+_COLUMNS = (
+    Column("configuration", left=True, wrap=True),
+    *map(Column, ("measured", "predicted (90 %)", "error")),
+)
+
+
+def verification_screen(
+    verifications: Sequence[Verification], job: str, *, left_out: Sequence[LeftOut] = ()
+) -> Document:
+    """The verdict, measured and predicted time of each way, and what went wrong."""
+    rows = rows_of(verifications)
+    verdict, tone = _verdict(rows)
+    runs = max((row.runs for row in rows), default=0)
+    notes = [*content_notes(verifications), *without_figures(rows, left_out), *accuracy(rows)]
+    more = f"{count(len(notes) - MOST_NOTES, 'more note')}, w" if len(notes) > MOST_NOTES else "W"
+    of = f"{job}: medians of {count(runs, 'run')}" if runs > 1 else f"{job}: one run of each"
+    return Document(
+        (
+            Headline(verdict, (f"{of}.",), tone),
+            Table(_COLUMNS, tuple(_row(row, strong=row is rows[0]) for row in rows)),
+            ListBlock(tuple(notes[:MOST_NOTES])),
+            Note((f"{more}ork, overhead and efficiency: --details, --format json.",)),
+        )
+    )
+
+
+def _row(row: VerifiedRow, *, strong: bool) -> Row:
+    figures = (
+        "failed" if row.failed is not None else seconds(row.total_s),
+        interval_of(row),
+        "-" if row.error is None else change(row.error),
+    )
+    return Row((labelled(row), *figures), "bad" if row.failed is not None else "", strong)
+
+
+def _verdict(rows: Sequence[VerifiedRow]) -> tuple[str, Tone]:
+    """Whether the advised way was the fastest of those that ran, as far as runs can tell."""
+    measured = [row for row in rows if row.failed is None]
+    advised = next((row for row in rows if "advised" in row.roles), None)
+    if not measured:
+        return "Nothing could be compared: no run succeeded.", "bad"
+    fastest = measured[0]
+    if advised is None:
+        return f"Fastest: {labelled(fastest)}, {seconds(fastest.total_s)}.", ""
+    if advised.failed is not None:
+        return "The advice did not hold: the advised configuration failed.", "bad"
+    times = f"{seconds(advised.total_s)} measured"
+    if advised.predicted_s is not None:
+        times += f", {interval_of(advised)} predicted"
+    behind = advised.total_s / fastest.total_s - 1.0
+    if behind > NEAR and advised.least_s > fastest.most_s:
+        return (
+            f"The advice did not hold: {times}; {labelled(fastest)} took "
+            f"{seconds(fastest.total_s)}."
+        ), "bad"
+    return f"The advice held: {times}{_gain(advised, rows)}.", "good"
+
+
+def _gain(advised: VerifiedRow, rows: Sequence[VerifiedRow]) -> str:
+    now = next((row for row in rows if "current" in row.roles and row.failed is None), None)
+    if now is None or now is advised:
+        return ""
+    return f"; {now.total_s / advised.total_s:.2g}x faster than now ({seconds(now.total_s)})"
