@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     ),
 )
 @options.output_options("text", "json", "markdown")
+@options.details_option
 @options.profiles_option
 @sections.section(
     sections.RUNS,
@@ -68,6 +69,7 @@ def command(
     profile: str | None,
     form: str,
     output: Path | None,
+    details: bool,
     profiles: Path,
     pods: Path | None,
     save: bool,
@@ -96,12 +98,15 @@ def command(
     analysis = analyze(request)
     if analysis.saved_to:
         state.say(f"Profile saved: {analysis.saved_to}")
-    _show(state, analysis, form, output)
+    _show(state, analysis, form, output, details=details)
 
 
-def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | None) -> None:
+def _show(
+    state: CommandContext, analysis: Analysis, form: str, output: Path | None, *, details: bool
+) -> None:
     from advisor.cli.showing import show
     from advisor.render.analysis import analysis_document
+    from advisor.render.analysis_screen import analysis_screen
     from advisor.render.forms.documents import analysis_to_json
 
     if output is not None and output.suffix == ".svg":
@@ -113,6 +118,7 @@ def _show(state: CommandContext, analysis: Analysis, form: str, output: Path | N
         output,
         document=lambda: analysis_document(analysis),
         as_json=lambda: analysis_to_json(analysis),
+        screen=None if details else lambda: analysis_screen(analysis),
     )
 
 

@@ -45,8 +45,8 @@ SHOWN_WAYS = 8
 def analysis_document(analysis: Analysis) -> Document:
     """The whole analysis: the newest runs in full, tables of all."""
     blocks: list[Block] = [
-        Heading(_heading(analysis), level=1),
-        _runs_table(analysis.runs),
+        Heading(heading(analysis), level=1),
+        runs_table(analysis.runs),
         Note((_LEGEND,)),
     ]
     for run in analysis.runs[:SHOWN_IN_FULL]:
@@ -95,7 +95,7 @@ def _method_of(run: RunAnalysis) -> str:
     return run.executor + (f" ({run.start_method})" if run.start_method else "")
 
 
-def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
+def runs_table(runs: Sequence[RunAnalysis]) -> Table:
     """The seed's table, one row a run: method, total, work, overhead, efficiency."""
     rows = tuple(
         (
@@ -114,9 +114,9 @@ def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
     head = (
         "run",
         "method",
-        "at once",
+        "slots",
         "items",
-        "total",
+        "run time",
         "work",
         "overhead",
         "speed-up",
@@ -126,9 +126,9 @@ def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
 
 
 _LEGEND = (
-    "total: wall clock of the run; work: computing of all its steps, summed; overhead: total less "
-    "work (below 0 where steps at once more than pay for it); speed-up: work / total; efficiency: "
-    "speed-up / steps at once. In brackets: as many as were seen at once."
+    "work: time in your code, summed over all steps; overhead: run time minus work (below 0 where "
+    "running in parallel saves more than it costs); speed-up: work / run time; efficiency: "
+    "speed-up / slots. In brackets: the most slots seen in use."
 )
 
 
@@ -174,11 +174,11 @@ def _drift_table(drift: Drift) -> Table:
         ("started (UTC)", lambda point: when(point.started_at_s)[5:]),
         ("way", lambda point: point.way),
         ("items", lambda point: f"{point.items:,}"),
-        ("took", lambda point: seconds(point.observed_s)),
+        ("run time", lambda point: seconds(point.observed_s)),
         ("predicted (90 %)", lambda p: interval(p.predicted_s) if p.predicted_s else "-"),
         ("error", lambda p: "-" if p.error is None else change(p.error)),
         ("regret", lambda point: "-" if point.regret is None else percent(point.regret)),
-        ("an item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
+        ("work per item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
         ("overhead", lambda p: "-" if p.overhead_s is None else seconds(p.overhead_s)),
     ]
     told = [(name, [cell(point) for point in drift.points]) for name, cell in columns]
@@ -206,7 +206,7 @@ def _drift_sentences(drift: Drift) -> tuple[str, ...]:
             f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
             f"{percent(abs(drift.bias))}{inside}."
         )
-    lines += [_change(moment, drift.points) for moment in drift.changes]
+    lines += [change_in_words(moment, drift.points) for moment in drift.changes]
     if drift.changes and drift.median_error is not None:
         lines.append("The advice rests on what was before: `dynadvise profile TARGET` again.")
     if drift.thin:
@@ -220,12 +220,12 @@ def _drift_sentences(drift: Drift) -> tuple[str, ...]:
 
 
 def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
-    """Batches and steps at once under an executor that cannot be run here."""
+    """Batches and steps in parallel under an executor that cannot be run here."""
     if not ways:
         return []
     rows = [
         (
-            f"{way.executor}, {way.max_concurrent} at once"
+            f"{way.executor}, max_concurrent {way.max_concurrent}"
             + (f", batches of {way.batch_size}" if way.batch_size > 1 else "")
             + (" [now]" if way.current else ""),
             interval(way.predicted_s),
@@ -249,7 +249,7 @@ def _lessons(overhead: ObservedOverhead) -> tuple[str, ...]:
         lines.append(
             f"multiprocess, {method.replace('_', ' ')}: launch {seconds(found.boot_s)}, prepare "
             f"{seconds(found.prepare_s)}, load {seconds(found.load_s)}, store "
-            f"{seconds(found.finish_s)}, exit {seconds(found.exit_s)} a step"
+            f"{seconds(found.finish_s)}, exit {seconds(found.exit_s)} per step"
         )
     for executor, delegated in overhead.delegated.items():
         poll = delegated.poll_interval_s
@@ -263,8 +263,8 @@ def _lessons(overhead: ObservedOverhead) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _heading(analysis: Analysis) -> str:
-    """What was read."""
+def heading(analysis: Analysis) -> str:
+    """What was read, as a title."""
     jobs = sorted({run.job for run in analysis.runs})
     return f"{count(len(analysis.runs), 'run')} of {', '.join(jobs)} in {analysis.instance}"
 
@@ -284,8 +284,9 @@ def when(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
-def _change(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
-    what = "work of an item" if moment.quantity == "work" else "overhead of a step"
+def change_in_words(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
+    """What changed, at which run, from what to what, and what that did to the predictions."""
+    what = "work per item" if moment.quantity == "work" else "overhead per step"
     ratio = moment.after_s / moment.before_s if moment.before_s > 0 else float("inf")
     return (
         f"The {what} changed at run {moment.run_id[:SHORT_ID]}: from {seconds(moment.before_s)} to "

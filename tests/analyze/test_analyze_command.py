@@ -49,11 +49,25 @@ def test_the_newest_run_is_the_default(dynadvise) -> None:
     assert status == 0
     assert " ".join(out.split()).startswith("1 run of rows in ")
     assert "█" in out
-    assert "phase" in out
 
 
-def test_a_jobs_runs_as_text_with_chart_phases_and_diagnosis(dynadvise) -> None:
-    status, out, _ = dynadvise("--job", "chunks", "--last", "2")
+@pytest.mark.parametrize("arguments", [(), ("--job", "chunks")])
+def test_the_answer_is_one_screen_with_the_loss_its_cause_and_the_remedy(
+    dynadvise, monkeypatch: pytest.MonkeyPatch, arguments
+) -> None:
+    monkeypatch.setenv("COLUMNS", "79")
+    _, out, _ = dynadvise(*arguments)
+    assert len(out.splitlines()) <= 25
+    assert max(map(len, out.splitlines())) <= 79
+    verdict, cause, remedy = (out.index(word) for word in ("can be saved.", "RUN003", "Remedy:"))
+    assert verdict < cause < remedy < out.index("speed-up")
+    if arguments:
+        assert "28 s, of which up to 19 s can be saved." in " ".join(out.split())
+        assert "RUN003 warning, in 3 of 3 runs: " in out
+
+
+def test_details_hold_chart_phases_and_diagnosis_of_each_run(dynadvise) -> None:
+    status, out, _ = dynadvise("--job", "chunks", "--last", "2", "--details")
     assert status == 0
     assert "2 runs of chunks" in out
     for words in ("import and plan", "imports", "RUN003", "Remedy:", "Gain:", "efficiency"):
@@ -90,13 +104,13 @@ def test_json_holds_every_figure(dynadvise) -> None:
 def test_markdown_has_tables(dynadvise) -> None:
     status, out, _ = dynadvise("--format", "markdown")
     assert status == 0
-    assert out.startswith("## 1 run of rows")
-    assert "| phase |" in out
+    assert out.startswith("**1 run of rows")
+    assert out.index("Remedy:") < out.index("<details>") < out.index("| phase |")
 
 
 def test_a_run_by_the_beginning_of_its_id_and_its_chart_as_svg(dynadvise, tmp_path: Path) -> None:
     chart = tmp_path / "chart.svg"
-    status, out, _ = dynadvise("--run", "run-01", "-o", str(chart))
+    status, out, _ = dynadvise("--run", "run-01", "-o", str(chart), "--details")
     assert status == 0
     assert "Run run-01-a" in out
     root = ET.fromstring(chart.read_text())
@@ -130,7 +144,7 @@ def test_later_runs_are_laid_beside_the_saved_prediction(
     drift = json.loads(out)["drift"]
     assert all(point["predicted_s"] for point in drift["points"])
     assert drift["median_error"] is not None
-    text = dynadvise("--job", "chunks")[1]
+    text = dynadvise("--job", "chunks", "--details")[1]
     assert "Predictions of these runs erred by" in text
 
 

@@ -25,6 +25,7 @@ from markdown_it import MarkdownIt
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
+from advisor.render.analysis_screen import analysis_screen
 from advisor.render.document import Document
 from advisor.render.forms.documents import (
     advice_to_json,
@@ -38,10 +39,12 @@ from advisor.render.forms.encoding import json_text
 from advisor.render.gantt import gantt_svg
 from advisor.render.gate import gate_document
 from advisor.render.host import host_document
+from advisor.render.host_screen import host_screen
 from advisor.render.html import to_html
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 from advisor.render.verification import verification_document
+from advisor.render.verification_screen import verification_screen
 
 ROOT = Path("/repo")
 HOSTILE = {
@@ -93,8 +96,11 @@ def everything(text):
         report_document(advice, description, host, overhead, tuple(verifications)),
         prediction_document(prediction, text, 8),
         host_document(host, overhead, table),
+        host_screen(host, overhead, table),
         verification_document(verifications, text, left_out=left_out),
+        verification_screen(verifications, text, left_out=left_out),
         analysis_document(analysis),
+        analysis_screen(analysis),
         gate_document(gate, ROOT),
     )
     forms = (
