@@ -121,6 +121,17 @@ def _cautions(
     )
 
 
+def _rate_seen(setting: Setting) -> tuple[str, ...]:
+    """That calls were let through at a rate, and what to give once it is known for sure."""
+    rate = setting.rate
+    if rate is None or not rate.after_calls:
+        return ()
+    about = f"a rate limit of about {rate.per_s:.2g} items per second"
+    slower = f"after {rate.after_calls} calls each takes longer"
+    given = f"--max-rate {rate.per_s:.2g}, or the rate that you know"
+    return (f"{slower}: {about}, which the advice keeps to ({given}).",)
+
+
 def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = True) -> Advice:
     """Advise from a profile again, for its own machine and number of items or for others.
 
@@ -257,7 +268,7 @@ def _advice_of(
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        cautions=_cautions(summary, measured, options),
+        cautions=(*_cautions(summary, measured, options), *_rate_seen(setting)),
         own_way=ways.own,
         max_rate=options.max_rate,
     )

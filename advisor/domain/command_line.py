@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.workload import TargetReference, WorkloadDescription
 
 
@@ -54,9 +55,12 @@ def command(
     return " ".join(["dynadvise", name, words, *map(shlex.quote, options)])
 
 
-def rate_option(max_rate: float | None) -> str:
-    """The option of a command that profiles, with a space before it; empty where there is none."""
-    return f" --max-rate {max_rate:g}" if max_rate else ""
+def rate_option(rate: RateLimit | None) -> str:
+    """The option of a command that profiles, with a space before it; empty where there is none.
+
+    A rate that was seen is measured again, and not carried on.
+    """
+    return f" --max-rate {rate.per_s:g}" if rate and not rate.after_calls else ""
 
 
 def emit_command(description: WorkloadDescription, kind: str) -> str:

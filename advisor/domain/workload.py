@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Literal
 
 from advisor.domain.graph import GraphNode
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import NOT_COMPARED, Comparison
 
 TargetKind = Literal["op", "job", "graph", "asset", "function"]
@@ -348,6 +349,8 @@ class ConcurrencyProbe:
         evidence: The message of what was raised, or the results that differ. It may hold secrets:
             it is shown on the terminal and never saved.
         error: Relative standard error of ``slowdown``, by how its calls differ from each other.
+        rate: At which its calls, or those alone beside them, ended after some that took much less;
+            None: they went on as they began.
     """
 
     worker_kind: WorkerKind
@@ -358,6 +361,7 @@ class ConcurrencyProbe:
     comparison: Comparison = NOT_COMPARED
     evidence: str = ""
     error: float = 0.0
+    rate: RateLimit | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,15 @@ import itertools
 import math
 import statistics
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.parallel import ProbeOrder, Timed, Workers, processes, threads
+from advisor.measure.rate_limit import rate_limit
 from advisor.measure.results import Parts, compare
 from advisor.measure.supervisor import send_progress
 
@@ -49,6 +51,7 @@ class _Passes:
     alone: dict[int, list[float]] = field(default_factory=dict)
     results: dict[int, list[Parts]] = field(init=False)
     executions: int = 0
+    rate: RateLimit | None = None
 
     def __post_init__(self) -> None:
         self.results = {item: list(seen) for item, seen in self.order.results.items()}
@@ -79,6 +82,7 @@ class _Passes:
                 return entry
             walls.setdefault(entry.item, []).append(entry.wall_s)
             self.results.setdefault(entry.item, []).append(entry.result)
+        self._look_for_rate([timed], self.order.expected_s.__getitem__)
         for item, seen in walls.items():
             self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(seen)]
         return None
@@ -110,7 +114,8 @@ class _Passes:
             return self._failed(workers, failed, "alone")
         lists = self.lists(workers)
         self.executions += sum(map(len, lists))
-        together = [entry for each in self.workers.run(lists) for entry in each]
+        by_worker = self.workers.run(lists)
+        together = [entry for each in by_worker for entry in each]
         if raised := next((entry for entry in together if entry.failed), None):
             return self._failed(workers, raised, f"{workers} in parallel")
         if self.order.passes_alone > 1 and (failed := self.pass_alone()):
@@ -118,6 +123,7 @@ class _Passes:
         drift = self._drift()
         alone_s = [self._alone_s(entry.item, drift) for entry in together]
         walls_s = [entry.wall_s for entry in together]
+        self._look_for_rate(by_worker, lambda item: self._alone_s(item, drift))
         slowdown = sum(walls_s) / sum(alone_s)
         given = [(entry.item, entry.result) for entry in together]
         verdict = compare(self.results, given, self.again)
@@ -133,7 +139,15 @@ class _Passes:
             comparison=comparison,
             evidence=verdict.evidence,
             error=ratio_error(walls_s, alone_s),
+            rate=self.rate,
         )
+
+    def _look_for_rate(
+        self, by_worker: Sequence[Sequence[Timed]], alone_s: Callable[[int], float]
+    ) -> None:
+        """Whether calls were let through at a rate after a while; the first such finding stays."""
+        calls = [[(entry.wall_s, alone_s(entry.item)) for entry in each] for each in by_worker]
+        self.rate = self.rate or rate_limit(calls)
 
     def _failed(self, workers: int, entry: Timed, when: str) -> ConcurrencyProbe:
         evidence = f"{when}: {entry.evidence}"
@@ -180,8 +194,10 @@ def probe_of(message: Mapping[str, Any]) -> ConcurrencyProbe:
     """A probe as it was sent as progress."""
     sent = dict(message["comparison"], agreement=Agreement(message["comparison"]["agreement"]))
     comparison = Comparison(**{name: _tuples(value) for name, value in sent.items()})
-    rest = {name: _tuples(value) for name, value in message.items() if name != "comparison"}
-    return ConcurrencyProbe(**rest, comparison=comparison)
+    rate = RateLimit(**message["rate"]) if message["rate"] else None
+    nested = ("comparison", "rate")
+    rest = {name: _tuples(value) for name, value in message.items() if name not in nested}
+    return ConcurrencyProbe(**rest, comparison=comparison, rate=rate)
 
 
 def _tuples(value: Any) -> Any:

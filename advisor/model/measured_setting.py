@@ -11,6 +11,7 @@ import numpy as np
 from advisor.domain.errors import NoModelError
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import tag_limits
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription
@@ -52,7 +53,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
         before_steps=len(description.upstream),
         after_steps=1 if bare else len(description.collects) + description.other_steps,
         depth_first=_depth_first(description),
-        max_rate=options.max_rate,
+        rate=_rate(measured, options),
         cluster=options.cluster,
         limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
     )
@@ -64,6 +65,15 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
     if not corrected or not measured.verifications:
         return setting
     return replace(setting, correction=_corrections(measured.verifications, setting))
+
+
+def _rate(measured: Measured, options: AdviseOptions) -> RateLimit | None:
+    """What the user says that the service allows; else the least that a probe ran into."""
+    if options.max_rate:
+        return RateLimit(options.max_rate)
+    probes = (*measured.workload.probes, *measured.workload.limited_probes)
+    seen = [probe.rate for probe in probes if probe.rate is not None]
+    return min(seen, key=lambda rate: rate.per_s, default=None)
 
 
 def with_own_ways(setting: Setting, measured: Measured, ways: WaysToRun) -> Setting:

@@ -1,4 +1,4 @@
-"""The rate that the service behind the items allows (``--max-rate``): no way gets more done."""
+"""The rate that the service behind the items allows, given or seen: no way gets more done."""
 
 from __future__ import annotations
 
@@ -22,10 +22,11 @@ def at_rate(estimate: Estimate, setting: Setting, factor: float = 1.0) -> Estima
         setting: With the rate.
         factor: What the estimate is multiplied by later, which the service knows nothing of.
     """
-    if setting.max_rate is None:
+    rate = setting.rate
+    if rate is None:
         return estimate
     least_s = _before_and_after_s(estimate, setting)
-    least_s += setting.items.count / setting.max_rate / factor
+    least_s += max(0, setting.items.count - rate.after_calls) / rate.per_s / factor
     wait_s = max(0.0, least_s - estimate.makespan_s)
     parts_s = estimate.breakdown_s
     return replace(
@@ -39,9 +40,9 @@ def at_rate(estimate: Estimate, setting: Setting, factor: float = 1.0) -> Estima
 
 def most_fed(setting: Setting) -> int | None:
     """Most workers inside a step that the rate feeds; None where that is more than are tried."""
-    if setting.max_rate is None:
+    if setting.rate is None:
         return None
-    fed = math.floor(setting.max_rate * float(setting.items.wall_s.mean())) + 1
+    fed = math.floor(setting.rate.per_s * float(setting.items.wall_s.mean())) + 1
     return fed if fed <= max(WORKERS) else None
 
 
@@ -50,12 +51,12 @@ def keeps_busy(candidate: Candidate, setting: Setting) -> bool:
 
     An item takes its seconds and its part of a step's overhead, in which nothing is asked for.
     """
-    if setting.max_rate is None:
+    if setting.rate is None:
         return True
     workers = candidate.workers_in_op
     each_s = float(setting.items.wall_s.mean())
     each_s += model_of(candidate).step_s(candidate, setting) * workers / candidate.batch_size
-    return candidate.max_concurrent * workers <= setting.max_rate * each_s + 1
+    return candidate.max_concurrent * workers <= setting.rate.per_s * each_s + 1
 
 
 def _before_and_after_s(estimate: Estimate, setting: Setting) -> float:

@@ -322,7 +322,7 @@ def _trial_of(untried: Prediction | None, setting: Setting) -> NextMeasurement |
             f"try '{untried.candidate.label}', which runs items repeatedly: that it works, and how "
             "fast, is assumed so far"
         ),
-        command=f"dynadvise profile TARGET --budget BUDGET{rate_option(setting.max_rate)}",
+        command=f"dynadvise profile TARGET --budget BUDGET{rate_option(setting.rate)}",
     )
 
 

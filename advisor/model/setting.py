@@ -9,6 +9,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import NoModelError
 from advisor.domain.host import CpuScaling, MultiprocessOverhead, OverheadModel, overhead_key
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import TagLimits
 from advisor.model.contention import Contention
 from advisor.model.items import CallKind, Items
@@ -39,7 +40,7 @@ class Setting:
         stage_pools: Pool of each mapped op; those in ``pool_limits`` are limited.
         holding_stages: Which of them hold connections; empty where unknown.
         limited: The same with one thread per item; None where that was not measured.
-        max_rate: Items per second that the service behind them allows; None: no limit.
+        rate: At which the service behind the items lets them through; None: no limit.
         cluster: What runs the steps of the executors that start a pod for each; None: unknown.
     """
 
@@ -57,7 +58,7 @@ class Setting:
     tag_limits: TagLimits = field(default_factory=TagLimits)
     holding_stages: tuple[bool, ...] = ()
     limited: Setting | None = None
-    max_rate: float | None = None
+    rate: RateLimit | None = None
     cluster: Cluster | None = None
     limits: Limits = NOTHING_PROBED
 

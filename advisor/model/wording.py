@@ -39,9 +39,12 @@ def reasons(
         f"overhead per step {seconds(each)} ({share} of {subject} own time)"
         + (f"; {steps} steps in all" if candidate.batch_size > 1 and steps > 1 else "")
     )
-    if prediction.rate_wait_s > 0 and setting.max_rate:
-        rate = f"{setting.max_rate:g} items per second"
-        said.append(f"limited by --max-rate: {rate}; more in parallel brings nothing")
+    if prediction.rate_wait_s > 0 and setting.rate:
+        rate, seen = setting.rate, setting.rate.after_calls > 0
+        by = "by the rate that was seen" if seen else "by --max-rate"
+        said.append(
+            f"limited {by}: {rate.per_s:.3g} items per second; more in parallel brings nothing"
+        )
     if candidate.is_warm and host.preload.boot_before_s > 0:
         said.append(
             f"preload_modules cuts the start of a step from {seconds(host.preload.boot_before_s)} "

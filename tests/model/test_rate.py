@@ -11,6 +11,7 @@ from test_search import OVERHEAD, profile, setting_for
 from advisor.api.recommend import predict, recommend
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
+from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import WorkerLimit
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.limits import Limits
@@ -22,11 +23,11 @@ from advisor.model.wording import reasons
 ITEMS, ITEM_S, RATE = 200, 0.5, 20.0
 THREADS = Candidate("execute_job", "in_process", batch_size=ITEMS, worker_kind="thread")
 SERVICE = setting_for(profile(ITEM_S, 0.001, ITEMS))
-LIMITED = replace(SERVICE, max_rate=RATE)
+LIMITED = replace(SERVICE, rate=RateLimit(RATE))
 
 
 def advise(rate: float | None, service: Setting = SERVICE) -> SearchResult:
-    setting = replace(service, max_rate=rate)
+    setting = replace(service, rate=rate and RateLimit(rate))
     candidates = all_candidates(
         ITEMS,
         overhead=OVERHEAD,
