@@ -20,6 +20,8 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
 	@echo 'make test    run the tests (PYTEST_ARGS="-k text")'
+	@echo 'make test-matrix  part of the tests on each Python here, with the oldest and the newest'
+	@echo '             Dagster, into docs/test-matrix.md; needs uv. MATRIX="--python 3.10 -- tests/x"'
 	@echo 'make lint    ruff, mypy, import-linter, deptry'
 	@echo 'make bench   hold predictions against real runs, for hours; what is measured already is'
 	@echo '             not measured again. A part of it: WORKLOAD=name REPEATS=1 QUICK=1 MINUTES=30;'
@@ -65,6 +67,9 @@ demo: $(INSTALLED)
 
 test: $(INSTALLED_DEV)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-matrix: $(INSTALLED_DEV)
+	$(BIN)/python bench/matrix.py $(MATRIX)
 
 lint: $(INSTALLED_DEV)
 	$(BIN)/ruff check .
