@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.domain.host import BUILDS_OF_RUN, HostProfile
+from advisor.domain.host import BUILDS_OF_RUN, BUILDS_OF_STEP, HostProfile
 from advisor.domain.quantities import seconds
 
 
@@ -13,7 +13,8 @@ def building(host: HostProfile, *, in_steps: bool = True) -> str:
     if not in_steps:
         return (
             f"Dagster builds the definitions of {host.user_module} "
-            f"{BUILDS_OF_RUN['in_process']} times when a run starts, {again} each"
+            f"{BUILDS_OF_RUN['in_process']} times when a run starts ({again} each), and "
+            f"{BUILDS_OF_STEP} times in every step with a process of its own"
         )
     return (
         f"Every step builds the definitions of {host.user_module}, with a preload list or without "
