@@ -147,7 +147,7 @@ context), and what Dagster's command line adds to what the run itself does."""
 
 BUILDS_OF_RUN = {"in_process": 4, "multiprocess": 3}
 """How often the process that calls ``execute_job`` does, by executor. All were counted on Dagster
-1.13.27."""
+1.12.22 and 1.13.27."""
 
 
 @dataclass(frozen=True, slots=True)
