@@ -107,7 +107,7 @@ class _Page:
         titled = any(column.title for column in table.columns)
         head = box.SIMPLE_HEAD if self._wrap and titled else None
         grid = Grid(box=head, show_edge=False, header_style="dim", show_header=titled)
-        grid.padding = (0, 1) if roomy else 0
+        grid.padding = (0, 1) if roomy or not self._wrap else 0
         places = [i for i, column in enumerate(table.columns) if roomy or not column.roomy]
         for column in (table.columns[place] for place in places):
             grid.add_column(

@@ -24,7 +24,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
     return Cause(
         "note",
         message=(
-            f"A launch takes {seconds(boot_s)} with up to {facts.slots} steps at once, and "
+            f"A launch takes {seconds(boot_s)} with up to {facts.slots} steps in parallel, and "
             f"{seconds(alone_s)} alone: there are fewer cores than launches."
         ),
         evidence=(f"{steps} steps; launch and import alone as in the collecting step",),

@@ -65,10 +65,10 @@ def failures(facts: RunFacts) -> Iterator[tuple[str, Cause]]:
                 code,
                 Cause(
                     "error",
-                    message=f"{attempt_count(len(hit))} {what} ({at_once} at once).",
+                    message=f"{attempt_count(len(hit))} {what} ({at_once} in parallel).",
                     evidence=(
                         *distinct_errors(hit),
-                        f"{lost_s} of slot time lost; at most {at_once} held a slot at once",
+                        f"{lost_s} of slot time lost; at most {at_once} held a slot together",
                     ),
                     gain=failed_gain(facts, hit, "these attempts"),
                 ),

@@ -53,7 +53,8 @@ def diagnose(facts: RunFacts) -> Cause | None:
         evidence=(
             (
                 f"launch {seconds(op.median_s('launch'))}, import and plan "
-                f"{seconds(op.median_s('import and plan'))}, {steps} steps, {facts.slots} at once"
+                f"{seconds(op.median_s('import and plan'))}, {steps} steps, "
+                f"{facts.slots} in parallel"
             ),
             f"start method {run.start_method}"
             + (f" with {len(run.preload_modules or ())} preloaded modules" if preloaded else ""),

@@ -30,14 +30,14 @@ def diagnose(facts: RunFacts) -> Cause | None:
     return Cause(
         "warning",
         message=(
-            f"The run took {seconds(facts.makespan_s)} with up to {p.slots} steps at once; the "
+            f"The run took {seconds(facts.makespan_s)} with up to {p.slots} steps in parallel; the "
             f"work in it is {seconds(t.work_s)}: one after another in one process would have "
             "been faster."
         ),
         evidence=(
             (
-                f"an item's work takes {seconds(typical_s(facts.mapped, 'work'))}, getting it "
-                f"going {seconds(typical_s(facts.mapped, 'boot'))}"
+                f"per item: {seconds(typical_s(facts.mapped, 'work'))} of work, "
+                f"{seconds(typical_s(facts.mapped, 'boot'))} to start its step"
             ),
             (
                 f"{p.working_mean:.2f} steps at work on average, at most {p.working_peak}, "

@@ -40,7 +40,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
                 f"start {seconds(op.median_s('launch'))}, import and plan "
                 f"{seconds(op.median_s('import and plan'))}"
             ),
-            f"{op.attempts} steps, {facts.slots} at once",
+            f"{op.attempts} steps, {facts.slots} in parallel",
         ),
         remedy=f"Put about {batch} items into one step, or run the mapped part in one process.",
         gain=gain,

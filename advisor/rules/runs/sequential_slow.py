@@ -24,7 +24,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
     if warm:
         launch = duration("launch under a warm forkserver", warm.boot_s + warm.prepare_s)
         halved = duration("summed computing", work_s) / two - number("items", items) * launch / two
-        gain = gain_of(facts, halved, note=", for two at once", spreads_work=True)
+        gain = gain_of(facts, halved, note=", for two in parallel", spreads_work=True)
     else:
         # One step for all items also spares each its own load, store and events.
         own_s = own_code_s(facts.run) - own_code_s(facts.run, done) / 2
@@ -32,7 +32,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
             "the ops' own code, the items' half of it", own_s
         )
         gain = gain_of(
-            facts, left, at_most=True, note=", for two at once in one step", spreads_work=True
+            facts, left, at_most=True, note=", for two in parallel in one step", spreads_work=True
         )
     if work_s < MOST * facts.makespan_s or not facts.worth(gain.seconds):
         return None
@@ -46,10 +46,10 @@ def diagnose(facts: RunFacts) -> Cause | None:
         evidence=(
             (
                 f"computing {seconds(work_s)} in all, "
-                f"{seconds(typical_s(facts.mapped, 'compute'))} an item"
+                f"{seconds(typical_s(facts.mapped, 'compute'))} per item"
             ),
             f"slowest: {slowest.step_key} with {seconds(compute_s(slowest) or 0.0)}",
-            "never more than one step at once",
+            "never two steps in parallel",
         ),
         gain=gain,
     )

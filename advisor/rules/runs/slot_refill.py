@@ -41,7 +41,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
         "warning",
         message=(
             f"A freed slot stays empty for {seconds(median_s)} before the next step is "
-            f"launched, with {slots} steps at once."
+            f"launched, with {slots} steps in parallel."
         ),
         evidence=(
             (
@@ -52,7 +52,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
                 "the executor polls the event log about once a second and launches one by one"
                 if polling
                 else f"the parent's polls alone may take {seconds(refill_lag_s(slots))} at "
-                f"{slots} steps at once ({EVENTS_PER_STEP} events x {slots - 1} other steps x "
+                f"{slots} steps in parallel ({EVENTS_PER_STEP} events x {slots - 1} other steps x "
                 f"{TICK_S * 1000:.0f} ms)"
             ),
         ),
