@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from advisor.domain.host import HostFacts, HostProfile
 from advisor.store import write_whole
+from advisor.stored_json import fitted, parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -51,14 +52,14 @@ def _adapter() -> TypeAdapter[HostProfile]:
 def read_host(path: Path) -> HostProfile | None:
     """The calibration at ``path``; None where there is none that can be used."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse(path.read_text(encoding="utf-8"))
         if document.get("schema") != SCHEMA or document.get("version") not in (1, 2, VERSION):
             return None
-        host = _adapter().validate_python(document["host"])
+        host = fitted(_adapter(), document["host"])
         if document["version"] != VERSION and host.user_module is not None:
             return None
         calibrated = datetime.fromisoformat(host.calibrated_at)
-    except (OSError, ValueError, KeyError, AttributeError, RecursionError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError):
         return None
     age = datetime.now(timezone.utc) - calibrated
     return None if age > timedelta(days=KEPT_DAYS) else host

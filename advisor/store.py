@@ -10,7 +10,6 @@ import contextlib
 import functools
 import hashlib
 import json
-import math
 import os
 import re
 import secrets
@@ -27,6 +26,7 @@ from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
 from advisor.profile_migrations import MIGRATIONS
+from advisor.stored_json import UnfitError, fitted, parse
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -166,13 +166,12 @@ def read(path: Path) -> SavedProfile:
     """
     document = _document(path, _text(path))
     migrated = _migrate(path, document)
-    from pydantic import ValidationError
-
     try:
-        # Strict JSON mode: an array may fill a tuple, but "1" is no number and 1.5 no integer.
-        return _adapter().validate_json(json.dumps(migrated), strict=True)
-    except ValidationError as error:
-        raise _does_not_fit(path, error) from None
+        return fitted(_adapter(), migrated)
+    except UnfitError as error:
+        raise ProfileError(
+            f"{str(path)!r} is damaged: {error}.", where=f"{path}: {error.field}", hint=_RESTORE
+        ) from None
 
 
 @functools.cache
@@ -215,25 +214,16 @@ def _name_the_files(paths: list[Path]) -> str | None:
     return f"Profiles in it: {', '.join(map(str, paths[:3]))}" if paths else None
 
 
-def _finite(spelled: str) -> float:
-    value = float(spelled)
-    if not math.isfinite(value):
-        raise ValueError(f"{spelled} is not a finite number")
-    return value
-
-
 def _document(path: Path, text: str) -> dict[str, Any]:
     """Parse ``text``; what is no JSON object of ours is refused."""
     try:
-        document = json.loads(text, parse_float=_finite, parse_constant=_finite)
+        document = parse(text)
     except json.JSONDecodeError as error:
         raise ProfileError(
             f"{str(path)!r} is damaged: {error.msg}.",
             where=f"{path}:{error.lineno}:{error.colno}",
             hint=_RESTORE,
         ) from None
-    except RecursionError:
-        raise ProfileError(f"{str(path)!r} is not a profile: it is nested too deep.") from None
     except ValueError as error:
         raise ProfileError(f"{str(path)!r} is not a profile: {error}.") from None
     found = document.get("schema") if isinstance(document, dict) else None
@@ -278,19 +268,6 @@ def _migrate(path: Path, document: dict[str, Any]) -> dict[str, Any]:
             ) from None
         version += 1
     return document
-
-
-def _does_not_fit(path: Path, error: Any) -> ProfileError:
-    problems = error.errors(include_url=False, include_context=False)
-    first = problems[0]
-    field = ".".join(str(part) for part in first["loc"]) or "the whole"
-    more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
-    message = str(first["msg"])
-    return ProfileError(
-        f"{str(path)!r} is damaged: `{field}`: {message[:1].lower()}{message[1:]}{more}.",
-        where=f"{path}: {field}",
-        hint=_RESTORE,
-    )
 
 
 # --- writing ---------------------------------------------------------------------------------

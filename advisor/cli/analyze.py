@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     sections.OUTPUT,
     click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs."),
     click.option(
-        "--items", type=options.COUNT, metavar="N", help="Items in production, for --save's advice."
+        "--items", type=options.ITEMS, metavar="N", help="Items in production, for --save's advice."
     ),
 )
 @pass_state

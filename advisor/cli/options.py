@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import os
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +17,7 @@ from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLAC
 from advisor.domain.advice import Objective
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import (
+    MOST_ITEMS,
     AdviseOptions,
     MeasureOptions,
     ProfilesOptions,
@@ -51,8 +51,11 @@ EMIT_KINDS = (
 )
 
 
+_MOST = 1e9  # 30 years
+
+
 class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
-    """A finite number above 0."""
+    """A number above 0 that is no slip of the keyboard."""
 
     name = "number"
 
@@ -68,8 +71,8 @@ class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is not a number.", param, ctx)
-        if not (math.isfinite(number) and number > 0):
-            self.fail(f"{value} is not above 0.", param, ctx)
+        if not 0 < number <= _MOST:
+            self.fail(f"{value} is not above 0 and at most {_MOST:.0e}.", param, ctx)
         return number
 
 
@@ -123,7 +126,8 @@ class _Fraction(click.ParamType):  # type: ignore[type-arg]
 NUMBER = _Number()
 FRACTION, SHARE = _Fraction(10), _Fraction(1)
 SIZE = _Size()
-COUNT = click.IntRange(min=1)
+COUNT = click.IntRange(min=1, max=10**9)
+ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -324,7 +328,7 @@ advise_options = grouped(
     AdviseOptions,
     section(
         ADVISED,
-        click.option("--items", type=COUNT, metavar="N", help="Number of items in production."),
+        click.option("--items", type=ITEMS, metavar="N", help="Number of items in production."),
         click.option(
             "--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."
         ),

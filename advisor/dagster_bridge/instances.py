@@ -14,6 +14,8 @@ from pathlib import Path
 import yaml
 
 from advisor.dagster_bridge.scratch_database import scratch_database
+from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.domain.errors import ConfigurationError
 
 _KEPT_SECTIONS = ("compute_logs", "python_logs", "retention")
 """Sections of the user's ``dagster.yaml`` that change what a step costs and are safe to copy."""
@@ -62,9 +64,9 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     if home is None or not (home / "dagster.yaml").is_file():
         return InstanceKind("sqlite", {})
     try:
-        settings = yaml.safe_load((home / "dagster.yaml").read_text()) or {}
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} cannot be read: {error}")
+        settings = read_yaml(home / "dagster.yaml", str(home / "dagster.yaml")) or {}
+    except ConfigurationError as error:
+        return InstanceKind("sqlite", {}, error.what)
     if not isinstance(settings, dict):
         return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
     kept = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}

@@ -16,6 +16,7 @@ from advisor.dagster_bridge.executors import own_executor_config
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.dagster_bridge.user_frames import in_words
+from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import DynadviseError
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
@@ -55,8 +56,6 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
     Read from its files, which are not changed; a ``dagster.yaml`` that cannot be understood is
     left to Dagster's own message.
     """
-    import yaml
-
     named = os.environ.get("DAGSTER_HOME")
     folder = home or (Path(named) if named else None)
     if folder is None or not folder.is_dir():
@@ -64,8 +63,8 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
     settings: object = {}
     if (folder / "dagster.yaml").is_file():
         try:
-            settings = yaml.safe_load((folder / "dagster.yaml").read_text(encoding="utf-8")) or {}
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            settings = read_yaml(folder / "dagster.yaml", "dagster.yaml") or {}
+        except DynadviseError:
             return None
     if not isinstance(settings, Mapping):
         return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import ConfigurationError
 
 
@@ -16,21 +17,7 @@ def read_run_config(path: Path | None) -> Mapping[str, object] | None:
     """
     if path is None:
         return None
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"The run config {str(path)!r} cannot be read: {error}.", where=str(path)
-        ) from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or "it cannot be parsed"
-        raise ConfigurationError(
-            f"The run config {str(path)!r} is not YAML: {problem}.",
-            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
-        ) from None
+    content = read_yaml(path, f"The run config {str(path)!r}")
     if content is None:
         return {}
     if not isinstance(content, dict):

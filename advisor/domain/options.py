@@ -9,6 +9,10 @@ from pathlib import Path
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import Cluster
 
+MOST_ITEMS = 1_000_000
+"""Most items of one run that are predicted: a million take some 20 s and 450 MB, and Dagster's own
+plan grows with them."""
+
 MEMORY_HEADROOM = 0.15
 """Share of the memory that the advice leaves free: peaks are known from a few calls, and other
 programs need some."""

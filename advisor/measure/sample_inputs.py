@@ -8,11 +8,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from advisor.dagster_bridge.sampling import SampleItem
 from advisor.dagster_bridge.user_frames import last_frames, user_location
 from advisor.dagster_bridge.user_path import loading_user_code
+from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import MappedOp, WorkloadDescription
@@ -63,6 +62,8 @@ def _input_file(spec: str, working_directory: Path) -> Path:
 
 def _entries_of_file(path: Path) -> list[tuple[str, object]]:
     """Each entry with where it stands."""
+    if path.suffix in {".yaml", ".yml"}:
+        return _numbered(read_yaml(path, str(path)), str(path))
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
@@ -70,17 +71,13 @@ def _entries_of_file(path: Path) -> list[tuple[str, object]]:
     if path.suffix in {".jsonl", ".ndjson"}:
         return _json_lines(path, text)
     try:
-        content = yaml.safe_load(text) if path.suffix in {".yaml", ".yml"} else json.loads(text)
+        content = json.loads(text)
     except json.JSONDecodeError as error:
         raise TargetError(
             f"{path} is not JSON: {error.msg}.", where=f"{path}:{error.lineno}:{error.colno}"
         ) from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise TargetError(
-            f"{path} is not YAML: {getattr(error, 'problem', None) or 'it cannot be parsed'}.",
-            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
-        ) from error
+    except (RecursionError, ValueError) as error:
+        raise TargetError(f"{path} is not JSON: {str(error) or 'nested too deep'}.") from error
     return _numbered(content, str(path))
 
 

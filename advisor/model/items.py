@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.domain.errors import ConfigurationError
+from advisor.domain.options import MOST_ITEMS
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 
 FloatArray = NDArray[np.float64]
@@ -303,8 +305,16 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     Args:
         profile: What was measured.
         count: How many items to advise for; the profile's own number by default.
+
+    Raises:
+        ConfigurationError: There are none, or too many for one run.
     """
     count = profile.items if count is None else count
+    if not 1 <= count <= MOST_ITEMS:
+        raise ConfigurationError(
+            f"{count:,} items in one run cannot be predicted: 1 to {MOST_ITEMS:,} can.",
+            hint="Cut them into several runs: `dynadvise plan --partitions`." if count else None,
+        )
     every = [sample for op in profile.ops for sample in op.calls]
     order = sorted({sample.item for sample in every})
     calls = _calls_of(profile, order)

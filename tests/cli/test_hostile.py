@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 
 import pytest
+from click.testing import CliRunner
 from factories import make_saved_profile
 
 from advisor import store
+from advisor.cli import cli
+from advisor.dagster_bridge.event_log.rows import timestamp_s
+from advisor.dagster_bridge.run_config import read_run_config
+from advisor.domain.errors import ConfigurationError
 
 
 def shell(line, folder, **extra):
@@ -51,3 +57,77 @@ def test_lost_data_is_an_error_and_a_lost_message_is_none(tmp_path, line, status
     assert message in result.stderr
     assert "a fault in dynadvise" not in result.stderr
     assert "Traceback" not in result.stderr
+
+
+# --- numbers without sense -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ["--items", "1000000000"],
+        ["--items", "9" * 401],
+        ["--cores", "inf"],
+        ["--cores", "1e300"],
+        ["--max-connections", "9" * 401],
+        ["--memory", "9" * 401 + "GiB"],
+    ],
+)
+def test_more_than_a_machine_holds_is_refused_with_the_limit(tmp_path, asked):
+    path = tmp_path / "p.json"
+    store.write_to(make_saved_profile(), path)
+    result = CliRunner().invoke(cli, ["predict", str(path), *asked])
+    assert result.exit_code == 2
+    assert asked[0] in result.stderr
+    assert "a fault in dynadvise" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        ("workload.items", 10**12),
+        ("workload.items", 0),
+        ("workload.ops.0.first_calls.0.wall_s", -1.0),
+        ("workload.ops.0.first_calls.0.wall_s", 1e308),
+        ("workload.ops.0.first_calls.0.output_bytes", 10**400),
+        ("overhead.moments", 10**19),
+        ("overhead.store_byte_s", -1.0),
+        ("host.facts.cpu_count", 0),
+        ("host.facts.cpus", 0.0),
+        ("advice.recommendation.candidate.batch_size", 0),
+    ],
+)
+def test_a_profile_with_a_senseless_number_is_refused(tmp_path, place, value):
+    path = tmp_path / "p.json"
+    store.write_to(make_saved_profile(), path)
+    document = json.loads(path.read_text())
+    inner = document
+    *keys, last = (int(key) if key.isdigit() else key for key in place.split("."))
+    for key in keys:
+        inner = inner[key]
+    assert last in inner
+    inner[last] = value
+    path.write_text(json.dumps(document))
+    result = CliRunner().invoke(cli, ["predict", str(path)])
+    assert result.exit_code == 2
+    assert (place if last != "items" else "items in one run") in result.stderr
+    assert "a fault in dynadvise" not in result.stderr
+
+
+# --- YAML and SQLite -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "text", ["a: [", "a: 2020-99-99", "a: " + "9" * 5000, "[" * 5000, "a: !!binary xyz", "a: \0"]
+)
+def test_yaml_that_cannot_be_read_is_said(tmp_path, text):
+    path = tmp_path / "run.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"is not YAML|nested too deep") as raised:
+        read_run_config(path)
+    assert str(path) in raised.value.where
+
+
+@pytest.mark.parametrize("value", ["text", b"\xde\xad", None, 1e308, 2**63 - 1, "0001-01-01"])
+def test_a_time_that_none_wrote_is_unknown(value):
+    assert timestamp_s(value) == 0.0

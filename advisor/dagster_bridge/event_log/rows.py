@@ -13,6 +13,8 @@ from advisor.domain.workload import TargetReference
 
 SHORTEST_RUN_ID = 6  # characters by which a run may be named
 
+_LATEST_S = 253402300800.0  # the year 10000, which no datetime holds
+
 # The kinds of events whose payload is read: everything else is told by its columns.
 TOLD_BY_PAYLOAD = frozenset(
     {
@@ -93,12 +95,16 @@ def run_row_from_body(
 
 
 def timestamp_s(value: object) -> float:
-    """A timestamp column (UTC without a zone, as Dagster writes it) as Unix time."""
-    if isinstance(value, str):
-        value = datetime.fromisoformat(value)
-    if isinstance(value, datetime):
-        return value.replace(tzinfo=timezone.utc).timestamp()
-    return float(cast("float", value)) if value is not None else 0.0
+    """A timestamp column (UTC without a zone, as Dagster writes it) as Unix time; 0 for none."""
+    try:
+        if isinstance(value, str):
+            value = datetime.fromisoformat(value)
+        if isinstance(value, datetime):
+            value = value.replace(tzinfo=timezone.utc).timestamp()
+        at_s = float(cast("float", value or 0.0))
+    except (ValueError, TypeError, OverflowError):
+        return 0.0  # SQLite keeps any value in any column
+    return at_s if 0.0 <= at_s < _LATEST_S else 0.0
 
 
 def code_target(origin: object) -> TargetReference | None:
@@ -126,7 +132,7 @@ def json_object(text: str | None) -> Mapping[str, Any]:
     """The object that a JSON text holds; empty where it holds none."""
     try:
         return mapping(json.loads(text)) if text else {}
-    except ValueError:
+    except (ValueError, TypeError, RecursionError):
         return {}
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import DynadviseError
 
 
@@ -30,17 +31,10 @@ def instance_config(directory: Path) -> Mapping[str, Any]:
     Raises:
         DynadviseError: It is not a mapping in YAML.
     """
-    import yaml
-
     path = directory / "dagster.yaml"
     if not path.is_file():
         return {}
-    try:
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise DynadviseError(
-            "The instance's dagster.yaml cannot be read.", where=str(path), details=str(error)
-        ) from error
+    config = read_yaml(path, "The instance's dagster.yaml")
     if config is None:
         return {}
     if not isinstance(config, dict):

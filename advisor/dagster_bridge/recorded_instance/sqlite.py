@@ -72,11 +72,16 @@ class SqliteRecording:
         def rows(connection: sqlite3.Connection) -> list[RunRow]:
             found = connection.execute(query, (*values, last)).fetchall()
             return [
-                run_row_from_body(run_id, job, status, body, timestamp_s(created))
+                run_row_from_body(run_id, _text(job), _text(status), body, timestamp_s(created))
                 for run_id, job, status, body, created in found
+                if isinstance(run_id, str)
             ]
 
         return _read(self._places.runs, rows, table="runs", columns=_RUN_COLUMNS)
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
 
 
 def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
@@ -102,6 +107,7 @@ def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
             payload,
         )
         for storage_id, kind, at, step_key, payload in rows
+        if isinstance(step_key, str | None) and timestamp_s(at)
     ]
 
 

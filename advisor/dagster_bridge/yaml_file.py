@@ -1,0 +1,37 @@
+"""A YAML file of the user's, whatever stands in it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from advisor.domain.errors import ConfigurationError
+
+
+def read_yaml(path: Path, name: str) -> object:
+    """What the file holds.
+
+    Args:
+        path: The file.
+        name: What it is, as a sentence begins: "The run config 'run.yaml'".
+
+    Raises:
+        ConfigurationError: It cannot be read or is not YAML; the line is named where it is known.
+    """
+    import yaml
+
+    try:
+        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{name} cannot be read: {error}.", where=str(path)) from None
+    except RecursionError:
+        raise ConfigurationError(f"{name} is nested too deep.", where=str(path)) from None
+    # PyYAML lets a date 2020-99-99 or an integer of 5000 digits fail as Python does.
+    except (yaml.YAMLError, ValueError, TypeError, AttributeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        ours = isinstance(error, yaml.YAMLError)
+        problem = getattr(error, "problem", None) or ("it cannot be parsed" if ours else error)
+        raise ConfigurationError(
+            f"{name} is not YAML: {problem}.",
+            where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
+        ) from None
+    return content

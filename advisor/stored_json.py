@@ -1,0 +1,90 @@
+"""JSON of ours on disk (profiles, calibrations): read strictly, with numbers that can be."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+T = TypeVar("T")
+
+#: Largest number: 1 PB, or 30 million years.
+MOST = 1e15
+_AT_LEAST_ONE = frozenset(
+    {"cpu_count", "max_concurrent", "effective_max_concurrent", "batch_size", "workers"}
+    | {"workers_in_op", "moments"}
+)
+
+
+class UnfitError(ValueError):
+    """A value that is not one of ours.
+
+    Attributes:
+        field: Where it stands in the document, its keys joined by points.
+    """
+
+    def __init__(self, field: str, what: str) -> None:
+        super().__init__(f"`{field}`: {what}")
+        self.field = field
+
+
+def parse(text: str) -> Any:
+    """Parse a JSON text.
+
+    Raises:
+        ValueError: It is no JSON, nested too deep, or holds a number that is not finite.
+    """
+    try:
+        return json.loads(text, parse_float=_finite, parse_constant=_finite)
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def fitted(adapter: TypeAdapter[T], document: Any) -> T:
+    """What ``document`` describes.
+
+    Raises:
+        UnfitError: A value has another type, or cannot be: seconds below 0, no processor at all.
+    """
+    from pydantic import ValidationError
+
+    for place, what in _senseless(document, ()):
+        raise UnfitError(".".join(map(str, place)), what)
+    try:
+        # Strict JSON mode: an array may fill a tuple, but "1" is no number and 1.5 no integer.
+        return adapter.validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_context=False)
+        more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
+        field = ".".join(map(str, problems[0]["loc"])) or "the whole"
+        message = problems[0]["msg"]
+        raise UnfitError(field, f"{message[:1].lower()}{message[1:]}{more}") from None
+
+
+def _finite(spelled: str) -> float:
+    value = float(spelled)
+    if not math.isfinite(value):
+        raise ValueError(f"{spelled} is not a finite number")
+    return value
+
+
+def _senseless(value: Any, field: tuple[str | int, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
+    """The numbers that cannot be, with their places."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _senseless(inner, (*field, key))
+    elif isinstance(value, list):
+        for place, inner in enumerate(value):
+            yield from _senseless(inner, (*field, place))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        name = next((key for key in reversed(field) if isinstance(key, str)), "")
+        if abs(value) > MOST:
+            yield field, f"is larger than {MOST:.0e}"
+        elif value < 0 and name.endswith(("_s", "_bytes")):
+            yield field, "is below 0"
+        elif (value < 1 and name in _AT_LEAST_ONE) or (value <= 0 and name == "cpus"):
+            yield field, f"is {value:g}"
