@@ -12,7 +12,7 @@ from advisor.dagster_bridge.sampling import SampleItem
 from advisor.dagster_bridge.user_frames import last_frames, user_location
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.dagster_bridge.yaml_file import read_yaml
-from advisor.domain.errors import TargetError, UserCodeError
+from advisor.domain.errors import ConfigurationError, TargetError, UserCodeError
 from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import MappedOp, WorkloadDescription
 
@@ -63,7 +63,10 @@ def _input_file(spec: str, working_directory: Path) -> Path:
 def _entries_of_file(path: Path) -> list[tuple[str, object]]:
     """Each entry with where it stands."""
     if path.suffix in {".yaml", ".yml"}:
-        return _numbered(read_yaml(path, str(path)), str(path))
+        try:
+            return _numbered(read_yaml(path, str(path)), str(path))
+        except ConfigurationError as error:
+            raise TargetError(error.what, where=error.where) from None
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:

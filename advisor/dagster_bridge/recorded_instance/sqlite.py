@@ -104,7 +104,7 @@ def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
             kind,
             timestamp_s(at),
             keys.setdefault(step_key, step_key) if step_key is not None else None,
-            payload,
+            _text(payload),
         )
         for storage_id, kind, at, step_key, payload in rows
         if isinstance(step_key, str | None) and timestamp_s(at)
