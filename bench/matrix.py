@@ -10,6 +10,7 @@ import argparse
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -81,6 +82,8 @@ def main() -> None:
     parser.add_argument("--dagster", nargs="*", default=DAGSTERS)
     parser.add_argument("tests", nargs="*", default=TESTS)
     asked = parser.parse_args()
+    # Ignored in a shell's background, it would be in the tests that send it as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for version in asked.python:
         python = interpreter(version)
         if python is None:
