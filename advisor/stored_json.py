@@ -15,9 +15,10 @@ T = TypeVar("T")
 #: Largest number: 1 PB, or 30 million years.
 MOST = 1e15
 _AT_LEAST_ONE = frozenset(
-    {"cpu_count", "max_concurrent", "effective_max_concurrent", "batch_size", "workers"}
+    {"cpu_count", "effective_max_concurrent", "batch_size", "workers"}
     | {"workers_in_op", "moments"}
 )
+_USERS = frozenset({"user_config", "tag_concurrency_limits"})  # any value, as Dagster's own 0
 
 
 class UnfitError(ValueError):
@@ -76,6 +77,8 @@ def _senseless(value: Any, field: tuple[str | int, ...]) -> Iterator[tuple[tuple
     """The numbers that cannot be, with their places."""
     if isinstance(value, dict):
         for key, inner in value.items():
+            if key in _USERS:
+                continue
             yield from _senseless(inner, (*field, key))
     elif isinstance(value, list):
         for place, inner in enumerate(value):
