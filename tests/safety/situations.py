@@ -159,6 +159,21 @@ def too_many_requests(number):
         return number
 
 
+LOCK = threading.Lock()
+BUCKET = {"tokens": 10.0, "at": 0.0}
+
+
+def token_bucket(number):
+    """Ten calls are let through, then 20 per second."""
+    with LOCK:
+        now = time.monotonic()
+        filled = BUCKET["tokens"] + 20.0 * (now - BUCKET["at"])
+        BUCKET.update(tokens=min(10.0, filled) - 1, at=now)
+        wait_s = -BUCKET["tokens"] / 20.0
+    time.sleep(max(0.0, wait_s) + 0.02)
+    return number
+
+
 def too_many_connections(number):
     with at_work(2, RuntimeError("sorry, too many clients already")):
         return number

@@ -235,3 +235,20 @@ def test_the_jobs_own_way_is_not_advised_where_as_many_processes_failed():
     advice, _ = advice_for(probed("process", failed=2))
     assert advice.current.trial is Trial.FAILED
     assert advice.recommendation.candidate.max_concurrent == 1
+
+
+@pytest.mark.parametrize("passes_alone", [0, 1])
+def test_a_bucket_of_tokens_is_seen_and_kept_to(passes_alone, tmp_path):
+    """Emptied by threads, or by the calls alone before them."""
+    order = order_of("token_bucket", "thread", (4,), tmp_path / "bucket")
+    short_s = dict.fromkeys(range(ITEMS), 0.02)
+    order = replace(order, expected_s=short_s, passes_alone=passes_alone)
+    (probe,) = probed_in_a_child({"bucket": order})["bucket"]
+    assert probe.rate is not None
+    assert probe.rate.per_s == pytest.approx(20.0, rel=0.2)
+    saved = make_saved_profile()
+    saved = replace(saved, workload=replace(saved.workload, probes=(probe,)))
+    advice = recommend(saved, AdviseOptions(items=100), snippets=False)
+    assert "calls each takes longer: a rate limit of about 2" in advice.cautions[0]
+    least_s = (100 - probe.rate.after_calls) / probe.rate.per_s
+    assert advice.recommendation.makespan_s.median >= least_s
