@@ -15,7 +15,8 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format docs dist example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration docs-codes clean
+	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration bench-simulated \
+	docs-codes clean
 
 help:
 	@echo 'make demo    profile an example (EXAMPLE=module:job chooses which)'
@@ -42,6 +43,8 @@ help:
 	@echo '             to 10,000 items, into docs/scripted-children.md; it resumes. ITEMS=1000: no more'
 	@echo 'make bench-storages  Postgres behind a slow network and a slow IO manager, predicted beside real'
 	@echo 'make bench-own-calibration  does the model reproduce its own calibration on 0.5 to 2 cores'
+	@echo 'make bench-simulated  predictions from samples of synthetic lists beside the simulation of all'
+	@echo '             items, into docs/model-evidence.md (minutes, no real run)'
 	@echo 'make bench-distributed  a pod per step: the timeline beside real runs of a stand-in, into'
 	@echo '             docs/distributed.md; it resumes (10 minutes on a quiet machine)'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
@@ -113,6 +116,9 @@ bench-storages: $(INSTALLED_DEV)
 
 bench-own-calibration: $(INSTALLED_DEV)
 	$(BIN)/python bench/own_calibration.py
+
+bench-simulated: $(INSTALLED_DEV)
+	$(BIN)/python bench/simulated_calibration.py
 
 bench-gates-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python bench/gates.py record

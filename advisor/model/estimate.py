@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import astuple, dataclass, replace
 
 import numpy as np
@@ -75,6 +75,26 @@ class Estimate:
             breakdown_s=replace(parts_s, serialize_s=parts_s.serialize_s + touch_s),
             core_seconds=self.core_seconds + touch_s,
         )
+
+
+def mean_of(estimates: Sequence[Estimate]) -> Estimate:
+    """One candidate's estimate from several lists of its items."""
+    first = estimates[0]
+    if len(estimates) == 1:
+        return first
+
+    def mean(name: str) -> float:
+        return float(np.mean([getattr(each, name) for each in estimates]))
+
+    parts_s = np.mean([astuple(each.breakdown_s) for each in estimates], axis=0)
+    return replace(
+        first,
+        makespan_s=mean("makespan_s"),
+        draws_s=np.mean([each.draws_s for each in estimates], axis=0),
+        breakdown_s=Breakdown(*parts_s.tolist()),
+        core_seconds=mean("core_seconds"),
+        pool_wait_s=mean("pool_wait_s"),
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """From a candidate to its prediction: makespan with interval, breakdown, memory, core-seconds.
 
-A candidate is simulated once, on a reference list of all items. The spread over items comes from
+A candidate is simulated once, on a reference list of all items; on several drawn lists where few
+items differ, of which the mean is taken. The spread over items comes from
 list scheduling of whole lists as they may be, common to all candidates (common random numbers),
-around that one simulation; what few measured items leave open, and the spread of the host and of
+around that simulation; what few measured items leave open, and the spread of the host and of
 the model itself, are factors.
 """
 
@@ -16,7 +17,7 @@ from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import NoModelError
-from advisor.model.estimate import Estimate
+from advisor.model.estimate import Estimate, mean_of
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
 from advisor.model.other_cores import speed_of
@@ -66,7 +67,8 @@ class Predictor:
         setting = simulations.setting
         start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
         factor = self.setting.correction.get(candidate.kind, 1.0)
-        alone = model_of(candidate).estimate(candidate, simulations).at_median()
+        estimate = model_of(candidate).estimate
+        alone = mean_of([estimate(candidate, each) for each in simulations.of_lists]).at_median()
         alone = at_rate(alone, setting, factor)
         if setting.cluster is not None:
             start_s += setting.cluster.run_start_s

@@ -18,17 +18,23 @@ DRAWN_ITEMS, FEWEST_LISTS = 50_000, 8
 """Items in all drawn lists together, and the fewest lists: those of a long run differ little, and
 each is used for several draws of the items' mean."""
 
+FEW_ITEMS, FEW_LISTS, DIFFER = 40, 8, 0.1
+"""Up to so many items, so many drawn lists are simulated and not an even one, where what may be at
+one place differs by this share of the mean item: no order of few items is typical."""
+
 
 class Simulations:
     """The random numbers that all candidates have in common, and the results by what they are of.
 
     Attributes:
+        reference: Calls that stand for the items of the whole list; an even list by default.
         timelines: Simulated multiprocess runs, by candidate and number of steps.
         batches: Seconds of each simulated batch, by workers, their number, size and batches.
     """
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, reference: Calls | None = None) -> None:
         self.setting = setting
+        self.reference = reference_list(setting.items) if reference is None else reference
         self.timelines: dict[tuple[object, int], Timeline] = {}
         self.batches: dict[tuple[WorkerKind, int, int, int], FloatArray] = {}
         self._dealt: dict[int, Calls] = {}
@@ -47,9 +53,20 @@ class Simulations:
         return mean_factors(self.setting.items, self.setting.draws)
 
     @cached_property
-    def reference(self) -> Calls:
-        """The list that is simulated."""
-        return reference_list(self.setting.items)
+    def of_lists(self) -> Sequence[Simulations]:
+        """Those of which the mean is a candidate's estimate: one for each list simulated."""
+        items = self.setting.items
+        if items.count > FEW_ITEMS or is_certain(items):
+            return (self,)
+        walls_s = items.wall_s[self.drawn]
+        if walls_s.std(axis=0).max() < DIFFER * walls_s.mean():
+            return (self,)
+        return [self._of(drawn) for drawn in self.drawn[:FEW_LISTS]]
+
+    def _of(self, drawn: Calls) -> Simulations:
+        other = Simulations(self.setting, drawn)
+        other.drawn, other.mean_factors = self.drawn, self.mean_factors
+        return other
 
     def thinned(self, length: int) -> Calls:
         """A shorter list that stands for the whole one."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from simulated_calibration import EIGHT_STEPS, cells, setting_of, workload
+from simulated_calibration import EIGHT_STEPS, setting_of, workload
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ConcurrencyProbe
@@ -83,11 +83,3 @@ def test_no_way_is_luckier_than_another() -> None:
     off = rows.mean(axis=1) - np.log([predictor.estimate(way).makespan_s for way in ways])
     assert rows.shape == (2, DRAWS)
     assert np.abs(off).max() < 1e-3
-
-
-@pytest.mark.parametrize("items", [20, 200])
-@pytest.mark.parametrize("population", ["constant", "lognormal", "growing"])
-def test_the_truth_of_a_population_is_predicted(population, items) -> None:
-    for cell in cells(population, items, 8):
-        assert abs(cell.bias) < 0.03, cell
-        assert 0.80 < cell.coverage < 0.97, cell

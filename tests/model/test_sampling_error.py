@@ -7,12 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from factories import make_sample, make_saved_profile
+from simulated_calibration import workload
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
+from advisor.model.items import items_of
 from advisor.model.measured_setting import setting_of
 from advisor.model.prediction import Predictor
-from advisor.model.setting import Setting
+from advisor.model.sampling_error import mean_factors
+from advisor.model.setting import DRAWS, Setting
 
 ITEMS = 100
 IN_PROCESS = Candidate("execute_job", "in_process")
@@ -64,3 +67,11 @@ def test_few_items_give_wide_intervals_and_like_ones_soon_narrow_ones():
         low, high = bounds([2.0] * measured)
         widths[measured] = high / low
     assert widths[1] > 5 > 2 > widths[3] > widths[10] > widths[ITEMS]
+
+
+def test_few_long_items_among_short_ones_may_be_more_and_a_tail_of_short_ones_tells_little():
+    two_of_forty = [(item, 4.0 if item in (700, 1500) else 0.5) for item in range(0, 2000, 50)]
+    assert np.quantile(mean_factors(items_of(workload(2000, two_of_forty)), DRAWS), 0.95) > 1.5
+    seconds = np.random.default_rng(1).exponential(1.0, 120)
+    remote = items_of(workload(2000, [(16 * k, float(s)) for k, s in enumerate(seconds)]))
+    assert np.quantile(mean_factors(remote, DRAWS), 0.95) < 1.22
