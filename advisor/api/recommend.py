@@ -268,7 +268,11 @@ def _advice_of(
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        cautions=(*_cautions(summary, measured, options), *_rate_seen(setting)),
+        cautions=(
+            *_cautions(summary, measured, options),
+            *_rate_seen(setting),
+            *building_remedy(measured.host, result.config_only, predictor),
+        ),
         own_way=ways.own,
         max_rate=options.max_rate,
     )
@@ -282,7 +286,6 @@ def _notes(
     summary: WorkloadSummary,
 ) -> tuple[str, ...]:
     return (
-        *building_remedy(measured.host, result.config_only, predictor),
         *remedies(measured.description, result.config_only, predictor),
         *cheaper_steps(measured.host, result.config_only, predictor.setting),
         *measured.workload.notes,

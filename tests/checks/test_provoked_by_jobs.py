@@ -213,7 +213,7 @@ def commit_profile(folder):
     )
     own = Candidate("execute_job", "multiprocess", "spawn", max_concurrent=1)
     warm = Candidate("execute_job", "multiprocess", "forkserver", ("dagster",), 8)
-    current = make_prediction(own, 14.3, peak_memory_bytes=2**50)
+    current = make_prediction(own, 14.3, peak_memory_bytes=2**48)
     advised = make_prediction(warm)
     advice = make_advice(
         current=current,
@@ -236,6 +236,7 @@ def test_each_warning_is_told_of_the_job_that_provokes_it(project):
         capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
 
+    assert done.stdout, done.stderr
     told = {
         target["target"]: {finding["code"] for finding in target["findings"]}
         for target in json.loads(done.stdout)["targets"]

@@ -12,6 +12,7 @@ from emission import describe_job, request_for
 
 from advisor import emit as emit_package
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import StepSizing
 from advisor.emit import KINDS, emit
 from advisor.emit.runtime.batching import BatchPlan, Step, events_of, raise_failures
 from advisor.emit.runtime.rewiring import batched_job, run_config_of
@@ -229,6 +230,8 @@ def test_emitted_code_uses_public_names_of_dagster_alone(kind):
     if kind in ("python", "environments", "run-config"):
         way = Candidate("execute_job", "multiprocess", "spawn", depth_first=True)
 
-    source = emit(kind, request_for(describe_job("emit_chain_job", "chain_job"), way))
+    sizing = StepSizing(cpu=0.5, peak_bytes=200 << 20)
+    described = describe_job("emit_chain_job", "chain_job")
+    source = emit(kind, request_for(described, way, sizing=sizing))
 
     assert [name for name in PRIVATE if name in source] == []

@@ -80,7 +80,8 @@ def test_each_later_op_goes_before_the_earlier_ones():
 
 
 def test_run_config_says_that_the_order_needs_code():
-    text = " ".join(emit("run-config", request_for(described(), ONE_AT_A_TIME)).split())
+    text = emit("run-config", request_for(described(), ONE_AT_A_TIME))
+    text = " ".join(text.replace("#", "").split())
     assert "depth first" in text
     assert "dynadvise emit advisor.examples.two_stage:two_stage_job --as python" in text
 

@@ -83,4 +83,4 @@ def test_what_cannot_be_loaded_or_found_is_told(tmp_path, monkeypatch) -> None:
     shown = CliRunner().invoke(cli, ["list"])
     assert shown.exit_code == 2
     assert "ZeroDivisionError" in shown.stdout
-    assert "definitions.py:1" in shown.stdout
+    assert "definitions.py:1" in "".join(shown.stdout.split())
