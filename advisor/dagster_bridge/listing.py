@@ -74,7 +74,7 @@ def _assets(place: Place) -> list[str]:
     if place.definitions is None:
         return []
     assets = place.definitions.repository.assets_defs_by_key
-    keys = sorted(assets, key=lambda key: key.path, reverse=True)  # their own order is a set's
+    keys = sorted(assets, key=lambda key: tuple(key.path), reverse=True)  # not in a set's order
     by_asset = {id(assets[key].node_def): key.to_user_string() for key in keys}
     return [key for key in asset_keys(place) if key in by_asset.values()]
 
