@@ -14,6 +14,7 @@ import os
 import re
 import secrets
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -95,6 +96,16 @@ def profile_path(directory: Path, host_id: str, reference: TargetReference) -> P
 def existing_profiles(directory: Path) -> list[Path]:
     """All profiles below ``directory``, sorted; empty where it does not exist."""
     return sorted(path for path in directory.glob("*/*.json") if not path.name.startswith("."))
+
+
+def readable_profiles(directory: Path, most: int | None = None) -> Iterator[SavedProfile]:
+    """The first ``most`` profiles below ``directory`` (None: all) that can be read.
+
+    What is wrong with the others is told where one of them is named.
+    """
+    for path in existing_profiles(directory)[:most]:
+        with contextlib.suppress(ProfileError):
+            yield read(path)
 
 
 def find_profile(spelled: str, directory: Path) -> Path:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from advisor.domain.analysis import Analysis, Drift
 from advisor.domain.command_line import spelled_out
-from advisor.domain.errors import ConfigurationError, ProfileError
+from advisor.domain.errors import ConfigurationError
 from advisor.domain.measured import Measured
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
@@ -154,14 +154,8 @@ def _profile_of(options: AnalyzeOptions, job: str) -> SavedProfile | None:
 
     if options.profile is not None:
         return store.read(store.find_profile(options.profile, options.profiles_dir))
-    profiles: list[SavedProfile] = []
-    for path in store.existing_profiles(options.profiles_dir)[:MOST_PROFILES]:
-        try:
-            saved = store.read(path)
-        except ProfileError:
-            continue  # not named by the user: another command tells what is wrong with it
-        if saved.description.job_name == job:
-            profiles.append(saved)
+    every = store.readable_profiles(options.profiles_dir, MOST_PROFILES)
+    profiles = (saved for saved in every if saved.description.job_name == job)
     return max(profiles, key=lambda saved: saved.advice.advised_at, default=None)
 
 

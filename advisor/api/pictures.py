@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from advisor.domain.advice import Advice
-from advisor.domain.candidate import Candidate
+from advisor.domain.advice import Advice, Prediction
 from advisor.domain.errors import NoModelError
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
@@ -24,17 +23,15 @@ def pictures_of(measured: Measured, advice: Advice, options: AdviseOptions) -> l
     from advisor.model.prediction import Predictor
 
     predictor = Predictor(setting_of(measured, options))
-    now = advice.current or advice.default
-    named = (("now", now), ("config only", advice.config_only), ("best", advice.recommendation))
-    names = {way.candidate: name for name, way in named if way is not None}
-    pictures = (_picture(name, candidate, predictor) for candidate, name in names.items())
+    ways = {way.candidate: (name, way) for name, way in advice.comparison}
+    pictures = (_picture(name, way, predictor) for name, way in ways.values())
     return [picture for picture in pictures if picture is not None]
 
 
-def _picture(name: str, candidate: Candidate, predictor: Predictor) -> RunPicture | None:
+def _picture(name: str, way: Prediction, predictor: Predictor) -> RunPicture | None:
     from advisor.model.pictures import picture_of
 
     try:
-        return picture_of(name, candidate, predictor)
+        return picture_of(name, way, predictor)
     except NoModelError:
         return None

@@ -58,8 +58,6 @@ def _way(prediction: Prediction, advice: Advice, setting: Setting) -> dict[str, 
     from advisor.model.scenario import is_ported
 
     candidate = prediction.candidate
-    now = advice.current or advice.default
-    roles = (("now", now), ("config", advice.config_only), ("best", advice.recommendation))
     return {
         **{k: v for k, v in asdict(candidate).items() if k != "preload_modules"},
         "warm": candidate.is_warm,
@@ -72,7 +70,9 @@ def _way(prediction: Prediction, advice: Advice, setting: Setting) -> dict[str, 
         "predicted_s": asdict(prediction.makespan_s),
         "peak_memory_bytes": prediction.peak_memory_bytes,
         "costs": list(prediction.costs),
-        "roles": [name for name, each in roles if each and each.candidate == candidate],
+        "roles": [
+            name.partition(" ")[0] for name, way in advice.comparison if way.candidate == candidate
+        ],
     }
 
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.dagster_bridge.event_log import RunRow, RunSource, assemble_run
+from advisor.dagster_bridge.event_log import RunRow, RunSource
 from advisor.dagster_bridge.recorded_instance import open_instance_read_only
-from advisor.domain.errors import DynadviseError, ProfileError
+from advisor.domain.errors import DynadviseError
 from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun
 from advisor.domain.scan import Scan, ScannedJob
+from advisor.history.reading import read_run
 from advisor.measure.workspace import workspace
 
 MOST_RUNS = 20_000
@@ -99,12 +100,10 @@ def _line(
 
 def _read(source: RunSource, rows: list[RunRow], unread: list[str]) -> Iterator[ObservedRun]:
     for row in rows:
-        try:
-            run = assemble_run(row, source.event_rows(row.run_id))
-        except DynadviseError as fault:
-            unread.append(f"{row.job}: {fault.where}: {fault.what}")
-            continue
-        if run.steps:
+        run = read_run(source, row)
+        if isinstance(run, DynadviseError):
+            unread.append(f"{row.job}: {run.where}: {run.what}")
+        elif run.steps:
             yield run
         else:
             unread.append(f"{row.job}: run {row.run_id[:8]} logged no step.")
@@ -114,11 +113,5 @@ def _calibrations(folder: Path) -> Mapping[str, OverheadModel]:
     """Overheads of the saved profiles, by job."""
     from advisor import store
 
-    overheads: dict[str, OverheadModel] = {}
-    for path in store.existing_profiles(folder):
-        try:
-            saved = store.read(path)
-        except ProfileError:
-            continue  # another command tells what is wrong with it
-        overheads[saved.description.job_name or ""] = saved.overhead
-    return overheads
+    profiles = store.readable_profiles(folder)
+    return {saved.description.job_name or "": saved.overhead for saved in profiles}

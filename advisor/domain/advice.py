@@ -263,6 +263,17 @@ class Advice:
     max_rate: float | None = None
 
     @property
+    def now(self) -> Prediction | None:
+        """How it runs today: the job's own way, else Dagster's default."""
+        return self.current or self.default
+
+    @property
+    def comparison(self) -> tuple[tuple[str, Prediction], ...]:
+        """The ways that are laid side by side, each by its name; one may have several."""
+        now = (("now", self.now),) if self.now is not None else ()
+        return (*now, ("config only", self.config_only), ("best", self.recommendation))
+
+    @property
     def runner_up(self) -> Prediction | None:
         """The best allowed way by another method than the recommended one; None: there is none."""
         method = self.recommendation.candidate.method

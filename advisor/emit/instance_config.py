@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
 from advisor.domain.dagster_paths import NO_COMPUTE_LOGS
 from advisor.domain.quantities import percent, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, one_line
 from advisor.emit.wording import decision
 
-DAGSTER_RUNS_AT_ONCE = 10  # default of Dagster's run coordinator
 LOG_BYTES_A_STEP = 12_000  # about 12 rows of the event log, read in Dagster 1.13's SQLite storage
 MANY_LOG_BYTES = 10_000_000  # a run from which the event log's growth is worth a word
 LAUNCH_SHARE = 0.2  # of the makespan, from which cheaper steps are worth losing captured output
@@ -100,12 +100,12 @@ def _connections(request: EmitRequest) -> dict[str, int]:
 def _runs(request: EmitRequest) -> list[str]:
     peak, host = request.chosen.peak_memory_bytes, request.advice.host
     memory = int(host.memory_bytes * (1 - host.memory_headroom))
-    if peak <= 0 or memory <= 0 or DAGSTER_RUNS_AT_ONCE * peak <= memory:
+    if peak <= 0 or memory <= 0 or DEFAULT_RUNS_AT_ONCE * peak <= memory:
         return []
     fitting = max(1, memory // peak)
     reason = (
         f"A run needs up to {size(peak)}, the machine has {size(memory)} for them:"
-        f" {fitting} fit at once; Dagster's default is {DAGSTER_RUNS_AT_ONCE}."
+        f" {fitting} fit at once; Dagster's default is {DEFAULT_RUNS_AT_ONCE}."
     )
     reason += " Keep what else stands under `runs` (tag_concurrency_limits)."
     return ["  runs:", *_indented(reason, 2), f"    max_concurrent_runs: {fitting}"]

@@ -55,7 +55,7 @@ def read_runs(selection: Selection) -> PastRuns:
     runs: list[ObservedRun] = []
     faults: list[DynadviseError] = []
     for row in _chosen(source, selection):
-        run = _read_one(source, row)
+        run = read_run(source, row)
         if isinstance(run, DynadviseError):
             faults.append(run)
         else:
@@ -67,7 +67,8 @@ def read_runs(selection: Selection) -> PastRuns:
     return PastRuns(tuple(rows), tuple(runs), unread)
 
 
-def _read_one(source: RunSource, row: RunRow) -> ObservedRun | DynadviseError:
+def read_run(source: RunSource, row: RunRow) -> ObservedRun | DynadviseError:
+    """A run from its log, or why that cannot be read."""
     try:
         return assemble_run(row, source.event_rows(row.run_id))
     except DynadviseError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.picture import Bar, BarPhase, RunPicture
@@ -18,13 +19,13 @@ _ITEMS_DRAWN = 60
 """Items in process that are drawn one by one; more are one stretch."""
 
 
-def picture_of(name: str, candidate: Candidate, predictor: Predictor) -> RunPicture:
-    """A candidate's simulated run, or its first steps.
+def picture_of(name: str, way: Prediction, predictor: Predictor) -> RunPicture:
+    """A predicted way's simulated run, or its first steps.
 
     Raises:
         NoModelError: There is no model of it.
     """
-    estimate = predictor.estimate(candidate)
+    candidate, makespan_s = way.candidate, way.makespan_s.median
     simulations = predictor.simulations_of(candidate)
     steps = candidate.steps(simulations.setting.items.count)
     shown = min(steps, MANY_STEPS)
@@ -35,8 +36,8 @@ def picture_of(name: str, candidate: Candidate, predictor: Predictor) -> RunPict
     elif candidate.executor in DELEGATING:
         bars, shown = (), 0
     else:
-        bars, shown = tuple(_serial(estimate.makespan_s, candidate, simulations)), steps
-    return RunPicture(name, candidate, bars, estimate.makespan_s, shown / max(1, steps))
+        bars, shown = tuple(_serial(makespan_s, candidate, simulations)), steps
+    return RunPicture(name, candidate, bars, makespan_s, shown / max(1, steps))
 
 
 class _DrawnRun(MultiprocessRun):

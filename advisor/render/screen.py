@@ -70,17 +70,14 @@ def screen_document(
 
 def _named(advice: Advice) -> list[tuple[str, Prediction]]:
     """Now, config only, best: each once, under the names of all that it is."""
-    now = advice.current or advice.default
-    named = [("NOW", now), ("CONFIG ONLY", advice.config_only), ("BEST", advice.recommendation)]
     ways: dict[Candidate, tuple[list[str], Prediction]] = {}
-    for name, way in named:
-        if way is not None:
-            ways.setdefault(way.candidate, ([], way))[0].append(name)
+    for name, way in advice.comparison:
+        ways.setdefault(way.candidate, ([], way))[0].append(name.upper())
     return [(names[-1], way) for names, way in ways.values()]
 
 
 def _verdict(advice: Advice) -> str:
-    best, now = advice.recommendation, advice.current or advice.default
+    best, now = advice.recommendation, advice.now
     if now is None or now.candidate == best.candidate:
         return f"{advice.target}: {best.candidate.label}, {seconds(best.makespan_s.median)}"
     gain = now.makespan_s.median / max(best.makespan_s.median, 1e-9)

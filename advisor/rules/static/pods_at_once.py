@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from advisor.domain.cluster import UNITS
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN030"
-_UNLIMITED = {"k8s": "pod", "docker": "container", "ecs": "task"}
+_UNLIMITED = frozenset({"k8s", "docker", "ecs"})
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
@@ -18,7 +19,7 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
         return
     pooled = all(op.pool for op in description.mapped)
     if setting.executor in _UNLIMITED and not setting.tag_concurrency_limits and not pooled:
-        unit = _UNLIMITED[setting.executor]
+        unit = UNITS[setting.executor]
         yield Fault(
             "warning",
             f"max_concurrent is not set on the {setting.executor} executor: every item of"
