@@ -22,6 +22,7 @@ from advisor.api.host_calibration import host_calibration
 from advisor.api.interrupts import deferred_interrupt
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
+from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ProfileError, TargetError
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
@@ -105,7 +106,9 @@ def profile(
             with suppress(KeyboardInterrupt):
                 saved = settled(saved, request.advise, discovery.run_config, budget, tell)
     with deferred_interrupt(dropped=True):
-        return _saved(request, replace(saved, advice=_checked(saved, discovery, end)))
+        return _saved(
+            request, replace(saved, advice=_checked(saved, discovery, end, request.advise.cluster))
+        )
 
 
 def _import_model() -> None:
@@ -238,7 +241,9 @@ def _same_inputs(before: WorkloadDescription, now: WorkloadDescription) -> bool:
     return bool(asked(before) == asked(now))
 
 
-def _checked(saved: SavedProfile, discovery: Discovery, end: MeasuringEnd) -> Advice:
+def _checked(
+    saved: SavedProfile, discovery: Discovery, end: MeasuringEnd, cluster: Cluster | None
+) -> Advice:
     """The advice with the findings of the static rules, once Dagster has taken its run config.
 
     Raises:
@@ -257,6 +262,7 @@ def _checked(saved: SavedProfile, discovery: Discovery, end: MeasuringEnd) -> Ad
         instance=discovery.instance_facts,
         advice=advice,
         step_peak_bytes=saved.workload.step_peak_bytes,
+        clusters=(cluster,) if cluster else (),
     )
     emitted = EmitRequest(description, advice, advice.config_only, saved.workload)
     config = run_config_values(emitted) if description.job_name else {}

@@ -191,6 +191,7 @@ def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | No
         ignore=settings.ignore,
         inputs={target: spelled for target, spelled in inputs.items() if spelled is not None},
         items=settings.items,
+        clusters=tuple(settings.clusters.values()),
         run_config=check.run_config.absolute() if check.run_config else None,
         profiles_dir=check.profiles_dir.absolute(),
         advise=AdviseOptions(

@@ -37,6 +37,10 @@ LAUNCH_S = 0.1
 """Assumed for one call of the cluster's API, where nothing tells it."""
 
 
+STEP_CONNECTIONS = 3
+"""Connections to the instance's Postgres that a step of Dagster 1.13 holds (seen)."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cluster:
     """What a cluster has and what it charges for a step, as far as it is known.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from advisor.domain.advice import Advice
+from advisor.domain.cluster import Cluster
 from advisor.domain.host import HostFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
 
@@ -75,6 +76,7 @@ class CheckFacts:
     """All that a rule may look at; a part that is not known is None, and its rules are silent.
 
     ``step_peak_bytes``: measured memory of a process that runs one item, at its peak.
+    ``clusters``: as described, on which the job may run.
     """
 
     description: WorkloadDescription
@@ -84,3 +86,10 @@ class CheckFacts:
     advice: Advice | None = None
     profiled: ProfiledFacts | None = None
     step_peak_bytes: int | None = None
+    clusters: tuple[Cluster, ...] = ()
+
+    @property
+    def own_clusters(self) -> Iterator[Cluster]:
+        """Those that are described with the job's executor."""
+        setting = self.description.executor
+        return (each for each in self.clusters if setting and each.executor == setting.executor)

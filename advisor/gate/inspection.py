@@ -125,6 +125,7 @@ def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
         host=host_facts(),
         job=inspected.job,
         instance=inspected.instance,
+        clusters=options.clusters,
     )
     if profile is not None:
         profiled = ProfiledFacts(profile.description, profile.host.facts, options.max_regret)

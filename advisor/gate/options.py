@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from advisor.domain.cluster import Cluster
 from advisor.domain.options import AdviseOptions
 
 DEFAULT_PAIRS = 20
@@ -33,6 +34,7 @@ class CheckOptions:
         item_timeout_s: Longest that one call may take.
         seed: Of the order inside the pairs; None: by the clock.
         working_directory: Importable folder, as for Dagster's own command line.
+        clusters: Described ones, on which the jobs may run.
         advise: What the configuration is laid beside: a gate must not fail because nobody has
             rewritten the job, so ``code`` only where the project says so.
     """
@@ -54,6 +56,7 @@ class CheckOptions:
     item_timeout_s: float = 300.0
     seed: int | None = None
     working_directory: Path | None = None
+    clusters: tuple[Cluster, ...] = ()
     advise: AdviseOptions = field(default_factory=lambda: AdviseOptions(change="config"))
 
     @property

@@ -8,7 +8,7 @@ from typing import cast
 
 from advisor.domain.advice import StartTimeRow
 from advisor.domain.candidate import Candidate, Executor
-from advisor.domain.cluster import BY_WORKERS, START_TIMES_S, Cluster
+from advisor.domain.cluster import BY_WORKERS, START_TIMES_S, STEP_CONNECTIONS, Cluster
 from advisor.model.candidates import BATCHES_PER_SLOT, MAX_CONCURRENT, WorkerChoice
 from advisor.model.estimators.delegating import room_of
 from advisor.model.prediction import Predictor
@@ -16,9 +16,6 @@ from advisor.model.setting import Setting, items_cap
 
 MORE_SLOTS = (48, 64)
 """Beyond `MAX_CONCURRENT`, which is meant for one machine."""
-
-STEP_CONNECTIONS = 3
-"""Connections to the instance's Postgres that a step of Dagster 1.13 holds (seen)."""
 
 LATEST_START_S = 600.0
 """A start time beyond which no crossing is looked for."""

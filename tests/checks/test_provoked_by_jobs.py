@@ -131,6 +131,15 @@ tagged = made(
 pods = made(
     "pods", executor_def=k8s_executor, config=None, tags={"dagster-k8s/config": {"job_config": {}}}
 )
+quota = made(
+    "quota",
+    executor_def=k8s_executor,
+    config=config(
+        max_concurrent=50,
+        volumes=[{"name": "shared"}],
+        step_k8s_config={"container_config": {"resources": {"requests": {"cpu": "500m"}}}},
+    ),
+)
 boxes = made(
     "boxes",
     executor_def=docker_executor,
@@ -159,15 +168,23 @@ if os.environ.get("RUN_IT"):
     execute_job(reconstructable(scripted), instance=DagsterInstance.get())
 """
 
+CLUSTER = """
+[tool.dynadvise.clusters.prod]
+executor = "k8s"
+quota = { cpu = 4 }
+run-pod = { cpu = 2 }
+db-connections = 100
+"""
+
 PROVOKED = {
     "provoking:sound": set(),
     "provoking:dask": {"DYN001"},
     "provoking:fixed": {"DYN002"},
-    "provoking:unset": {"DYN003"},
+    "provoking:unset": {"DYN003", "DYN034"},
     "provoking:pooled": {"DYN004"},
     "provoking:retried": {"DYN005"},
     "scripted:scripted": {"DYN006"},
-    "provoking:changing": {"DYN003", "DYN007"},
+    "provoking:changing": {"DYN003", "DYN007", "DYN034"},
     "provoking:in_memory": {"DYN008"},
     "provoking:preloading": {"DYN009"},
     "provoking:crowded": {"DYN010"},
@@ -175,6 +192,7 @@ PROVOKED = {
     "provoking:nested": {"DYN020"},
     "provoking:tagged": {"DYN013"},
     "provoking:pods": {"DYN030", "DYN031", "DYN038"},
+    "provoking:quota": {"DYN032", "DYN040"},
     "provoking:boxes": {"DYN035", "DYN036"},
     "provoking:urgent": {"DYN037", "DYN038"},
     "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
@@ -197,6 +215,7 @@ def project(tmp_path, monkeypatch):
     folder.mkdir()
     (folder / "provoking.py").write_text(JOBS)
     (folder / "scripted.py").write_text(SCRIPT)
+    (folder / "pyproject.toml").write_text(CLUSTER)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("DAGSTER_HOME", str(home))
     monkeypatch.setenv("DAGSTER_MULTIPROCESS_EXECUTOR_MAX_CONCURRENT", "5")

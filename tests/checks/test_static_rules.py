@@ -16,11 +16,12 @@ from factories import (
     make_prediction,
 )
 
+from advisor.domain.cluster import Cluster
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 from advisor.domain.workload import ExecutorSetting, NestedFanOut, SourceLocation
 from advisor.rules.rule import rules
 from advisor.rules.static import run_checks
-from advisor.rules.static.step_memory import bytes_of
+from advisor.rules.step_resources import bytes_of
 
 SOUND_EXECUTOR = ExecutorSetting(
     executor="multiprocess",
@@ -79,6 +80,26 @@ def on_pods(*, executor="k8s", max_concurrent=2, tags=None) -> CheckFacts:
     description = make_description(executor=setting)
     mapped = tuple(replace(op, tags=tags or {}) for op in description.mapped)
     return CheckFacts(replace(description, mapped=mapped), job=JobFacts(executor_config=MOUNTED))
+
+
+def requesting(executor="k8s", max_concurrent=2, requests=None, **described) -> CheckFacts:
+    """Pods that request this much, on a cluster that is described so."""
+    resources = {"requests": {"cpu": "4", "memory": "1Gi"} if requests is None else requests}
+    facts = on_pods(executor=executor, max_concurrent=max_concurrent)
+    config = {**MOUNTED, "step_k8s_config": {"container_config": {"resources": resources}}}
+    cluster = Cluster("prod", executor, **described)
+    return replace(facts, job=JobFacts(executor_config=config), clusters=(cluster,))
+
+
+def in_run_pod(**changes: object) -> CheckFacts:
+    """A multiprocess job in a pod of two CPUs, on a node like this machine of 16."""
+    facts = with_executor(effective_max_concurrent=16, **changes)
+    return replace(
+        facts,
+        host=make_host_facts(cpus=16, cpu_count=16),
+        clusters=(Cluster("prod", "k8s", run_pod_cpu=2),),
+        advice=None,
+    )
 
 
 TAG_LIMIT = {"key": "team", "value": "sales", "limit": 2}
@@ -182,6 +203,40 @@ PROVOKED = {
         "DYN031",
         replace(on_pods(), job=JobFacts(tags={K8S: "{}"}, executor_config=MOUNTED)),
         "the run's own pod only",
+    ),
+    "more CPUs than the quota": (
+        "DYN032",
+        requesting(cpu=4),
+        "2 steps of process_chunk in parallel request 8 CPU, and the quota of the cluster 'prod'",
+    ),
+    "more memory than the quota, in two runs": (
+        "DYN032",
+        requesting(memory_bytes=3 * GIB, runs_at_once=2),
+        "in parallel in each of 2 runs request 4.0 GiB",
+    ),
+    "more pods than the quota": ("DYN032", requesting(pods=1), "request 2 pods"),
+    "a limit stands for the request": (
+        "DYN032",
+        replace(
+            requesting(cpu=4),
+            job=JobFacts(executor_config={**MOUNTED, "resources": {"limits": {"cpu": "4000m"}}}),
+        ),
+        "request 8 CPU",
+    ),
+    "a small pod on a large node": (
+        "DYN034",
+        in_run_pod(max_concurrent=None),
+        "the CPUs of the node (here 16), and the run's pod of the cluster 'prod' has 2.",
+    ),
+    "more connections than Postgres has": (
+        "DYN040",
+        requesting(max_concurrent=40, db_connections=100),
+        "40 steps in parallel hold 120 connections",
+    ),
+    "more slots of workers than connections": (
+        "DYN040",
+        requesting("celery", None, slots=40, db_connections=100),
+        "(3 per step: assumed, as seen with Dagster 1.13)",
     ),
     "a pod's limit below the peak": (
         "DYN033",
@@ -299,6 +354,12 @@ SILENT = {
             executor=ExecutorSetting("k8s", "k8s", tag_concurrency_limits=(TAG_LIMIT,)),
         ),
     ),
+    "within quota and connections": requesting(cpu=8, memory_bytes=2 * GIB, db_connections=6),
+    "a quota of another executor": replace(
+        requesting(), clusters=(Cluster("box", "docker", cpu=1, db_connections=1),)
+    ),
+    "no requests at all": requesting(requests={}, cpu=1, memory_bytes=1),
+    "a small pod with max_concurrent": in_run_pod(max_concurrent=2),
     "a tag for pods on job and op": replace(
         on_pods(tags={K8S: "{}"}), job=JobFacts(tags={K8S: "{}"}, executor_config=MOUNTED)
     ),

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
+from advisor.rules.step_resources import TAG
 
 CODE = "DYN031"
-TAG = "dagster-k8s/config"
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
