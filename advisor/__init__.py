@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from advisor.api.analyze import AnalyzeOptions, analyze
     from advisor.api.check import check
-    from advisor.api.emitting import snippet_as
+    from advisor.api.emitting import snippet
+    from advisor.api.emitting import snippet as snippet_as
     from advisor.api.profile import profile
     from advisor.api.recommend import predict, recommend
     from advisor.api.verify import verify
@@ -48,6 +49,7 @@ __all__ = [
     "read",
     "read_candidate",
     "recommend",
+    "snippet",
     "snippet_as",
     "verify",
 ]
@@ -65,9 +67,10 @@ _PLACES = {
     "read": "advisor.store",
     "read_candidate": "advisor.domain.candidate_spelling",
     "recommend": "advisor.api.recommend",
-    "snippet_as": "advisor.api.emitting",
+    "snippet": "advisor.api.emitting",
     "verify": "advisor.api.verify",
 }
+_FORMER_NAMES = {"snippet_as": "snippet"}
 
 
 def __getattr__(name: str) -> object:
@@ -76,4 +79,5 @@ def __getattr__(name: str) -> object:
         return importlib.import_module("importlib.metadata").version("dynadvise")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    name = _FORMER_NAMES.get(name, name)
     return getattr(importlib.import_module(_PLACES.get(name, _OPTIONS)), name)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.domain.host import HostFacts, HostProfile
-from advisor.store import write_whole
 from advisor.stored_json import fitted, parse
+from advisor.whole_files import write_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter

@@ -6,7 +6,7 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NoReturn, TypeVar, get_args
 
@@ -14,7 +14,7 @@ from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import DESCRIBED, Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.nearest import nearest
-from advisor.domain.options import MEMORY_HEADROOM
+from advisor.domain.options import MEMORY_HEADROOM, AdviseOptions, WorkloadOptions
 
 T = TypeVar("T")
 FailOn = Literal["error", "warning", "note"]
@@ -72,6 +72,31 @@ class Settings:
     change: Change | None = None
     environment: Environment | None = None
     clusters: Mapping[str, Cluster] = field(default_factory=dict)
+
+    def with_inputs(self, workload: WorkloadOptions) -> WorkloadOptions:
+        """The workload with its sample inputs of the table, unless others are given."""
+        return replace(workload, inputs=workload.inputs or self.inputs_of(workload.target))
+
+    def for_target(self, advise: AdviseOptions, target: str) -> AdviseOptions:
+        """What to advise for, with the target's items and the machine of the host or cluster.
+
+        Raises:
+            ConfigurationError: The host or cluster is not described.
+        """
+        if advise.host:
+            host = self.machine(advise.host)
+            advise = replace(
+                advise,
+                cores=advise.cores or host.cores,
+                memory_bytes=advise.memory_bytes or host.memory_bytes,
+                cpu_count=advise.cpu_count or host.cpu_count,
+            )
+        if advise.cluster_name:
+            cluster = self.cluster(advise.cluster_name)
+            cores = advise.cores or cluster.run_pod_cpu
+            memory_bytes = advise.memory_bytes or cluster.run_pod_memory_bytes
+            advise = replace(advise, cluster=cluster, cores=cores, memory_bytes=memory_bytes)
+        return replace(advise, items=advise.items or self.items_of(target))
 
     def inputs_of(self, target: str) -> str | None:
         """The sample inputs of a target, a file's path made absolute; None where not set."""

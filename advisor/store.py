@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import secrets
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
@@ -22,12 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.domain.advice import Advice
 from advisor.domain.command_line import target_name
-from advisor.domain.errors import DynadviseError, ProfileError
+from advisor.domain.errors import ProfileError
 from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
 from advisor.profile_migrations import MIGRATIONS
 from advisor.stored_json import UnfitError, fitted, parse
+from advisor.whole_files import reason, write_whole
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -214,7 +214,7 @@ def _text(path: Path) -> str:
     except FileNotFoundError:
         raise _missing(path, path.parent.parent) from None
     except OSError as error:
-        raise ProfileError(f"The profile {str(path)!r} cannot be read: {_reason(error)}.") from None
+        raise ProfileError(f"The profile {str(path)!r} cannot be read: {reason(error)}.") from None
     except UnicodeDecodeError as error:
         raise ProfileError(
             f"{str(path)!r} is not a profile: byte {error.start} is not UTF-8 text."
@@ -312,7 +312,7 @@ def write_to(saved: SavedProfile, path: Path) -> None:
         write_whole(path, text)
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links, before 3.13
         raise ProfileError(
-            f"The profile {str(path)!r} cannot be written: {_reason(error)}.",
+            f"The profile {str(path)!r} cannot be written: {reason(error)}.",
             hint="--profiles DIR saves it elsewhere, --no-save not at all.",
         ) from None
 
@@ -344,62 +344,3 @@ def _number(value: Any) -> Any:
     if hasattr(value, "item"):  # a numpy scalar that the model has left in a field
         return value.item()
     raise ValueError(f"{type(value).__name__} has no JSON form")
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` whole or not at all.
-
-    A temporary file in the same folder, flushed to disk, takes the file's place by a rename, so
-    that a reader sees the old or the new text and of two writers the later one wins. A link is
-    followed; the mode of an existing file is kept; a device or pipe is written to directly.
-
-    Raises:
-        OSError: The file cannot be written.
-    """
-    data = text.encode("utf-8")
-    path = path.resolve()
-    try:
-        mode: int | None = path.stat().st_mode
-    except FileNotFoundError:
-        mode = None
-    if mode is not None and stat.S_ISDIR(mode):
-        raise IsADirectoryError(21, "Is a directory", str(path))
-    if mode is not None and not stat.S_ISREG(mode):
-        path.write_bytes(data)
-        return
-    if mode is not None and not os.access(path, os.W_OK):
-        # A rename would pass over a file that its owner has protected.
-        raise PermissionError(13, "Permission denied", str(path))
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.tmp")
-    # 0o666: the process's umask decides, as for any new file.
-    handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if mode is not None:
-            temporary.chmod(stat.S_IMODE(mode))
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def write_output(path: Path, text: str) -> None:
-    """Write what a command was asked to write to a file (``-o FILE``), whole or not at all.
-
-    Raises:
-        DynadviseError: The file cannot be written.
-    """
-    try:
-        write_whole(path, text)
-    except (OSError, RuntimeError) as error:
-        raise DynadviseError(
-            f"{str(path)!r} cannot be written: {_reason(error)}.",
-            hint="Name another file with -o.",
-        ) from None
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).rstrip(".")

@@ -35,6 +35,7 @@ from advisor.domain.analysis import (
     Totals,
 )
 from advisor.domain.candidate import Candidate
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck, Verdict
 from advisor.domain.graph import GraphNode, Wire
@@ -54,7 +55,6 @@ from advisor.domain.quantities import Interval, Spread
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import (
     ConcurrencyProbe,
-    ExecutorSetting,
     Hotspot,
     ItemSample,
     MappedOp,

@@ -19,7 +19,7 @@ from factories import (
     make_workload_profile,
 )
 
-from advisor import store
+from advisor import store, whole_files
 from advisor.domain.errors import DynadviseError, ProfileError
 
 
@@ -326,7 +326,7 @@ def test_writing_again_replaces_the_file_and_leaves_no_other(saved, path, tmp_pa
 def test_a_new_file_follows_the_umask(tmp_path):
     before = os.umask(0o027)
     try:
-        store.write_whole(tmp_path / "x", "text")
+        whole_files.write_whole(tmp_path / "x", "text")
     finally:
         os.umask(before)
     assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o640
@@ -338,7 +338,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(saved, path, tmp_pa
     def full(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(store.os, "fsync", full)
+    monkeypatch.setattr(whole_files.os, "fsync", full)
     with pytest.raises(ProfileError, match="No space left"):
         store.write(saved, tmp_path)
     assert path.read_text() == before
@@ -351,9 +351,9 @@ def test_an_interrupted_write_leaves_the_old_file_and_nothing_else(path, monkeyp
     def interrupted(_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(store.os, "fsync", interrupted)
+    monkeypatch.setattr(whole_files.os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        store.write_whole(path, "half")
+        whole_files.write_whole(path, "half")
     assert path.read_text() == before
     assert list(path.parent.iterdir()) == [path]
 
@@ -402,9 +402,9 @@ def test_a_folder_is_no_profile_and_its_profiles_are_named(path):
 
 
 def test_output_can_go_to_a_device(tmp_path):
-    store.write_output(store.Path(os.devnull), "text")
+    whole_files.write_output(whole_files.Path(os.devnull), "text")
     with pytest.raises(DynadviseError, match="cannot be written"):
-        store.write_output(tmp_path / "no" / "folder", "text")
+        whole_files.write_output(tmp_path / "no" / "folder", "text")
 
 
 def test_a_profile_is_found_by_its_target(path, tmp_path):

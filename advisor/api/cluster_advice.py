@@ -7,11 +7,11 @@ from dataclasses import replace
 from advisor.domain.advice import Advice
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import seconds, size
 from advisor.domain.trial import Trial
-from advisor.domain.workload import ExecutorSetting
 from advisor.model.candidates import allowed_in
 from advisor.model.cluster_ways import by_start_time
 from advisor.model.setting import Setting

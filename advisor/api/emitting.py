@@ -95,7 +95,7 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     return emit(kind, request)
 
 
-def snippet_as(
+def snippet(
     kind: str,
     measured: Measured,
     advice: Advice,

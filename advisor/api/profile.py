@@ -31,6 +31,7 @@ from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
+    from advisor.api.measuring import Measuring
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile
@@ -94,10 +95,7 @@ def profile(
             rebuild_s=discovery.rebuild_s,
         )
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
-        if earlier := _earlier(request, host.profile, description):
-            measuring.verifications = earlier.verifications
-            if _same_inputs(earlier.description, description):
-                measuring.go_on_from(earlier.workload)
+        _go_on_from_earlier(measuring, request, host.profile, description)
         end = measuring.until_settled()
         with deferred_interrupt(dropped=True):
             measured = measuring.measured()
@@ -233,6 +231,18 @@ def _earlier(
     before = [op.reference.source_hash for op in earlier.description.mapped]
     now = [op.reference.source_hash for op in description.mapped]
     return earlier if before == now and None not in now else None
+
+
+def _go_on_from_earlier(
+    measuring: Measuring,
+    request: ProfileOptions,
+    host: HostProfile,
+    description: WorkloadDescription,
+) -> None:
+    if earlier := _earlier(request, host, description):
+        measuring.verifications = earlier.verifications
+        if _same_inputs(earlier.description, description):
+            measuring.go_on_from(earlier.workload)
 
 
 def _same_inputs(before: WorkloadDescription, now: WorkloadDescription) -> bool:

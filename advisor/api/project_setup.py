@@ -127,7 +127,7 @@ def carry_out(plan: SetupPlan) -> None:
     Raises:
         ConfigurationError: A file cannot be written, or has changed since it was shown.
     """
-    from advisor.store import write_whole
+    from advisor.whole_files import write_whole
 
     for change in plan.changes:
         if _text_of(change.path) != change.before:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from advisor.api.asked_ways import AskedWay
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import ExecutorSetting
+from advisor.domain.executor_setting import ExecutorSetting
 
 if TYPE_CHECKING:
     from advisor.domain.advice import Prediction

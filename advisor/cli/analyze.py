@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     ),
     click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's)."),
     click.option(
-        "--last", type=options.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
+        "--last", type=values.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
     ),
 )
 @sections.section(
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     sections.RUNS,
     click.option(
         "--pods",
-        type=options.EXISTING_FILE,
+        type=values.EXISTING_FILE,
         metavar="FILE",
         help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, "
         "OOMKilled.",
@@ -55,7 +55,7 @@ if TYPE_CHECKING:
     sections.OUTPUT,
     click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs."),
     click.option(
-        "--items", type=options.ITEMS, metavar="N", help="Items in production, for --save's advice."
+        "--items", type=values.ITEMS, metavar="N", help="Items in production, for --save's advice."
     ),
 )
 @pass_state

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
 from advisor.domain.options import AdviseOptions
@@ -73,14 +73,14 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         ),
         click.option(
             "--max-regression",
-            type=options.FRACTION,
+            type=values.FRACTION,
             metavar="FRACTION",
             default=options.setting("max_regression"),
             help="Largest accepted slowdown of an op (default: 10%).",
         ),
         click.option(
             "--max-regret",
-            type=options.FRACTION,
+            type=values.FRACTION,
             metavar="FRACTION",
             default=options.setting("max_regret"),
             help="How much slower than the best the job's own configuration may be (default: 15%).",
@@ -90,7 +90,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         sections.EFFORT,
         click.option(
             "--pairs",
-            type=options.COUNT,
+            type=values.COUNT,
             default=DEFAULT_PAIRS,
             show_default=True,
             metavar="N",
@@ -98,7 +98,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         ),
         click.option(
             "--samples",
-            type=options.COUNT,
+            type=values.COUNT,
             default=DEFAULT_SAMPLES,
             show_default=True,
             metavar="K",
@@ -111,7 +111,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         click.option(
             "--item-timeout",
             "item_timeout_s",
-            type=options.NUMBER,
+            type=values.NUMBER,
             default=300.0,
             metavar="SECONDS",
             help="A call that takes longer counts as hung (default: 300).",

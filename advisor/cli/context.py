@@ -71,7 +71,7 @@ class CommandContext:
             DynadviseError: The file cannot be written.
         """
         if output is not None and str(output) != "-":
-            from advisor.store import write_output
+            from advisor.whole_files import write_output
 
             write_output(output, text)
             self.say(f"Written: {output}")

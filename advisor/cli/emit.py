@@ -9,6 +9,7 @@ import click
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions
+from advisor.emit import KINDS
 
 
 @sections.command("emit", "my_module:my_job --as run-config -o run.yaml")
@@ -18,10 +19,10 @@ from advisor.domain.options import AdviseOptions
     click.option(
         "--as",
         "kind",
-        type=click.Choice(options.EMIT_KINDS),
+        type=click.Choice(KINDS),
         required=True,
         metavar="KIND",
-        help=f"What to emit: {', '.join(options.EMIT_KINDS)}.",
+        help=f"What to emit: {', '.join(KINDS)}.",
     ),
 )
 @options.advise_options
@@ -39,10 +40,10 @@ def command(
 ) -> None:
     """Print code or configuration for PROFILE's advice; it never imports dynadvise."""
     saved = options.read_profile(profile, profiles)
-    advise = options.for_target(state, advise, saved.advice.target)
-    from advisor.api.emitting import snippet_as
+    advise = state.settings.for_target(advise, saved.advice.target)
+    from advisor.api.emitting import snippet
     from advisor.api.recommend import recommend
 
     advice = recommend(saved, advise, snippets=False)
-    text = snippet_as(kind, saved, advice, advise.max_connections, advise.cluster)
+    text = snippet(kind, saved, advice, advise.max_connections, advise.cluster)
     state.write(text if text.endswith("\n") else text + "\n", output)

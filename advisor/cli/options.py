@@ -6,7 +6,6 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
@@ -14,123 +13,30 @@ import click
 
 from advisor.cli.context import CommandContext
 from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLACES, section
+from advisor.cli.values import (
+    COUNT,
+    EXISTING_FILE,
+    FILE,
+    FOLDER,
+    ITEMS,
+    NUMBER,
+    SHARE,
+    SIZE,
+)
 from advisor.domain.advice import Objective
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import (
-    MOST_ITEMS,
     AdviseOptions,
     MeasureOptions,
     ProfilesOptions,
     WorkloadOptions,
 )
+from advisor.emit import KINDS
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 F = TypeVar("F", bound=Callable[..., Any])
-
-#: As in advisor.emit, which is not imported for --help.
-EMIT_KINDS = (
-    "run-config",
-    "python",
-    "environments",
-    "batch",
-    "workers",
-    "dagster-yaml",
-    "async",
-    "instrument",
-    "monitor",
-    "troubleshooting",
-    "k8s-run-config",
-    "k8s-tags",
-    "helm-values",
-    "docker-run-config",
-    "celery",
-    "ecs",
-    "run-queue",
-)
-
-
-_MOST = 1e9  # 30 years
-
-
-class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
-    """A number above 0 that is no slip of the keyboard."""
-
-    name = "number"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number.
-
-        Raises:
-            BadParameter: It is none, or not above 0.
-        """
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        if not 0 < number <= _MOST:
-            self.fail(f"{value} is not above 0 and at most {_MOST:.0e}.", param, ctx)
-        return number
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]
-    """Bytes, spelled ``8GiB`` or ``512MB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The bytes.
-
-        Raises:
-            BadParameter: It is no size.
-        """
-        from advisor.settings import parse_size
-
-        if isinstance(value, int):
-            return value
-        try:
-            return parse_size(value)
-        except ValueError as error:
-            self.fail(f"{error}.", param, ctx)
-
-
-class _Fraction(click.ParamType):  # type: ignore[type-arg]
-    """A fraction below ``bound``: ``0.1`` or ``10%``."""
-
-    name = "fraction"
-
-    def __init__(self, bound: int) -> None:
-        self.bound = bound
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The fraction.
-
-        Raises:
-            BadParameter: It is none, or not from 0 to below ``bound``.
-        """
-        text = str(value).strip()
-        try:
-            number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            self.fail(f"{value!r} is no fraction such as 0.1 or 10%.", param, ctx)
-        if not 0 <= number < self.bound:
-            self.fail(f"{value!r} is not between 0 and {self.bound}.", param, ctx)
-        return number
-
-
-NUMBER = _Number()
-FRACTION, SHARE = _Fraction(10), _Fraction(1)
-SIZE = _Size()
-COUNT = click.IntRange(min=1, max=10**9)
-ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
-EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
 
 
 def grouped(
@@ -404,9 +310,9 @@ emit_option = section(
     OUTPUT,
     click.option(
         "--emit",
-        type=click.Choice(EMIT_KINDS),
+        type=click.Choice(KINDS),
         metavar="KIND",
-        help=f"Snippet to print with the advice: {', '.join(EMIT_KINDS)}.",
+        help=f"Snippet to print with the advice: {', '.join(KINDS)}.",
     ),
 )
 details_option = section(
@@ -468,34 +374,6 @@ output_option = section(
         "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE instead of stdout."
     ),
 )
-
-
-def with_inputs(state: CommandContext, workload: WorkloadOptions) -> WorkloadOptions:
-    """The workload with its sample inputs of ``[tool.dynadvise]``, unless others are given."""
-    return replace(workload, inputs=workload.inputs or state.settings.inputs_of(workload.target))
-
-
-def for_target(state: CommandContext, advise: AdviseOptions, target: str) -> AdviseOptions:
-    """What to advise for, with the target's items and the named host's machine.
-
-    Raises:
-        ConfigurationError: The settings are wrong, or the host is not described.
-    """
-    settings = state.settings
-    if advise.host:
-        host = settings.machine(advise.host)
-        advise = replace(
-            advise,
-            cores=advise.cores or host.cores,
-            memory_bytes=advise.memory_bytes or host.memory_bytes,
-            cpu_count=advise.cpu_count or host.cpu_count,
-        )
-    if advise.cluster_name:
-        cluster = settings.cluster(advise.cluster_name)
-        cores = advise.cores or cluster.run_pod_cpu
-        memory_bytes = advise.memory_bytes or cluster.run_pod_memory_bytes
-        advise = replace(advise, cluster=cluster, cores=cores, memory_bytes=memory_bytes)
-    return replace(advise, items=advise.items or settings.items_of(target))
 
 
 def read_profile(spelled: str, profiles: Path) -> SavedProfile:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions
 
@@ -17,28 +17,28 @@ from advisor.domain.options import AdviseOptions
     sections.ADVISED,
     click.option(
         "--partitions",
-        type=options.COUNT,
+        type=values.COUNT,
         metavar="P",
         required=True,
         help="Partitions of the backfill; --items counts those of one partition.",
     ),
     click.option(
         "--runs-at-once",
-        type=options.COUNT,
+        type=values.COUNT,
         metavar="K",
         help="Most runs in parallel (default: 16).",
     ),
     click.option(
         "--run-start",
         "run_start_s",
-        type=options.NUMBER,
+        type=values.NUMBER,
         metavar="SECONDS",
         help="From a run's dequeuing until its job begins (default: as measured on the host).",
     ),
     click.option(
         "--dequeue-interval",
         "dequeue_interval_s",
-        type=options.NUMBER,
+        type=values.NUMBER,
         metavar="SECONDS",
         default=5.0,
         show_default=True,
@@ -69,7 +69,7 @@ def command(
     PROFILE is a target that was profiled, or a profile's file. Nothing is run.
     """
     saved = options.read_profile(profile, profiles)
-    advise = options.for_target(state, advise, saved.advice.target)
+    advise = state.settings.for_target(advise, saved.advice.target)
     from advisor.api.plan import PlanOptions, plan
     from advisor.cli.showing import show
     from advisor.render.forms.documents import plan_to_json

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate, Executor, Launch
 from advisor.domain.cluster import BY_WORKERS, DELEGATING, DESCRIBED
+from advisor.domain.executor_setting import StartMethod
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import StartMethod, WorkerKind
+from advisor.domain.workload import WorkerKind
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
@@ -74,12 +75,10 @@ class _Changes:
             is_flag=True,
             help="Forkserver without the preload list derived for this host.",
         ),
+        click.option("--max-concurrent", type=values.COUNT, metavar="N", help="Steps in parallel."),
+        click.option("--batch-size", type=values.COUNT, metavar="N", help="Items per step."),
         click.option(
-            "--max-concurrent", type=options.COUNT, metavar="N", help="Steps in parallel."
-        ),
-        click.option("--batch-size", type=options.COUNT, metavar="N", help="Items per step."),
-        click.option(
-            "--workers", type=options.COUNT, metavar="N", help="Threads or processes inside a step."
+            "--workers", type=values.COUNT, metavar="N", help="Threads or processes inside a step."
         ),
         click.option("--worker-kind", type=click.Choice(["thread", "process"])),
         click.option(
@@ -105,7 +104,7 @@ def command(
 ) -> None:
     """Predict the run time of one configuration, with interval and breakdown. Nothing is run."""
     saved = options.read_profile(profile, profiles)
-    advise = options.for_target(state, advise, saved.advice.target)
+    advise = state.settings.for_target(advise, saved.advice.target)
     candidate = _candidate(saved, changes, advise)
     from advisor.api.recommend import predict
 

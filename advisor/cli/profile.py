@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
 from advisor.cli.list import or_list
@@ -37,7 +37,7 @@ from advisor.domain.stopping import StopReason
     click.option("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly."),
     click.option(
         "--from-runs",
-        type=options.COUNT,
+        type=values.COUNT,
         metavar="K",
         help="Call no op: learn from the job's newest K runs in --instance.",
     ),
@@ -70,8 +70,8 @@ def command(
     """
     from advisor.api import profile
 
-    advise = options.for_target(state, advise, workload.target)
-    request = ProfileOptions(options.with_inputs(state, workload), advise, measure, profiles)
+    advise = state.settings.for_target(advise, workload.target)
+    request = ProfileOptions(state.settings.with_inputs(workload), advise, measure, profiles)
     if dry_run:
         state.write("\n".join(profile.plan(request)) + "\n", output)
         return
@@ -90,13 +90,6 @@ def command(
     except KeyboardInterrupt:
         state.say("Nothing measured yet: there is no advice, and nothing was saved.")
         raise
-    emitted = None
-    if emit:
-        from advisor.api.emitting import snippet_as
-
-        emitted = snippet_as(
-            emit, outcome.saved, outcome.advice, advise.max_connections, advise.cluster
-        )
     from advisor.cli.showing import show_advice
 
     show_advice(
@@ -108,7 +101,7 @@ def command(
         asked=advise,
         details=details,
         path=outcome.path,
-        emitted=emitted,
+        emit=emit,
     )
     end = outcome.advice.measuring
     if end is not None and end.reason is StopReason.INTERRUPTED:

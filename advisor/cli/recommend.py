@@ -33,16 +33,11 @@ def command(
     PROFILE is a file below profiles/, or the target that was profiled. Nothing is run.
     """
     saved = options.read_profile(profile, profiles)
-    advise = options.for_target(state, advise, saved.advice.target)
+    advise = state.settings.for_target(advise, saved.advice.target)
     from advisor.api.recommend import recommend
     from advisor.cli.showing import show_advice
 
     advice = recommend(saved, advise)
-    emitted = None
-    if emit:
-        from advisor.api.emitting import snippet_as
-
-        emitted = snippet_as(emit, saved, advice, advise.max_connections, advise.cluster)
     show_advice(
-        state, advice, form, output, measured=saved, asked=advise, details=details, emitted=emitted
+        state, advice, form, output, measured=saved, asked=advise, details=details, emit=emit
     )

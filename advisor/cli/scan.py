@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 
 
@@ -24,7 +24,7 @@ from advisor.cli.context import CommandContext, pass_state
     ),
     click.option(
         "--last",
-        type=options.COUNT,
+        type=values.COUNT,
         metavar="K",
         default=10,
         show_default=True,

@@ -69,7 +69,7 @@ def show_advice(
     asked: AdviseOptions,
     details: bool = False,
     path: Path | None = None,
-    emitted: str | None = None,
+    emit: str | None = None,
 ) -> None:
     """Render an advice and write it: one screen, and in Markdown the rest folded below it.
 
@@ -82,11 +82,12 @@ def show_advice(
         asked: See ``measured``.
         details: Whether to show everything that is known.
         path: Where its profile was saved.
-        emitted: A snippet that was asked for.
+        emit: Kind of the snippet to show with it.
     """
     from advisor.render.forms.documents import advice_to_json
 
-    evidence = form == "text" and output is None
+    emitted = _snippet(emit, measured, advice, asked) if emit else None
+    evidence, titled = form == "text" and output is None, form == "markdown"
 
     def document() -> Document:
         from advisor.render.advice import advice_document
@@ -94,28 +95,11 @@ def show_advice(
         return advice_document(advice, path=path, emitted=emitted, evidence=evidence)
 
     def screen() -> Document:
-        from advisor.api.pictures import pictures_of
-        from advisor.domain.command_line import target_name, target_words
-        from advisor.render.screen import screen_document
-
-        saved = f" Saved: {path}." if path else ""
-        shown = screen_document(
-            advice,
-            pictures_of(measured, advice, asked),
-            target=target_words(measured.description),
-            profile=shlex.quote(target_name(measured.description.target)),
-            more=f"All ways, reasons and limits: --details, --format json.{saved}",
-            evidence=evidence,
-            titled=form == "markdown",
-        )
+        shown = _screen(advice, measured, asked, path=path, evidence=evidence, titled=titled)
         return Document((*shown.blocks, *((Code(emitted),) if emitted else ())))
 
     if output is not None and output.suffix == ".svg":
-        from advisor.api.pictures import pictures_of
-        from advisor.render.timelines import timelines_svg
-
-        pictures = pictures_of(measured, advice, asked)
-        state.write(timelines_svg(pictures, f"{advice.target}: simulated runs"), output)
+        state.write(_runs_svg(measured, advice, asked), output)
         output = None
     show(
         state,
@@ -125,3 +109,42 @@ def show_advice(
         as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
         screen=None if details else screen,
     )
+
+
+def _screen(
+    advice: Advice,
+    measured: Measured,
+    asked: AdviseOptions,
+    *,
+    path: Path | None,
+    evidence: bool,
+    titled: bool,
+) -> Document:
+    from advisor.api.pictures import pictures_of
+    from advisor.domain.command_line import target_name, target_words
+    from advisor.render.screen import screen_document
+
+    saved = f" Saved: {path}." if path else ""
+    return screen_document(
+        advice,
+        pictures_of(measured, advice, asked),
+        target=target_words(measured.description),
+        profile=shlex.quote(target_name(measured.description.target)),
+        more=f"All ways, reasons and limits: --details, --format json.{saved}",
+        evidence=evidence,
+        titled=titled,
+    )
+
+
+def _snippet(kind: str, measured: Measured, advice: Advice, asked: AdviseOptions) -> str:
+    from advisor.api.emitting import snippet
+
+    return snippet(kind, measured, advice, asked.max_connections, asked.cluster)
+
+
+def _runs_svg(measured: Measured, advice: Advice, asked: AdviseOptions) -> str:
+    from advisor.api.pictures import pictures_of
+    from advisor.render.timelines import timelines_svg
+
+    title = f"{advice.target}: simulated runs"
+    return timelines_svg(pictures_of(measured, advice, asked), title)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from advisor.cli import options, sections
+from advisor.cli import options, sections, values
 from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     sections.EFFORT,
     click.option(
         "--repeats",
-        type=options.COUNT,
+        type=values.COUNT,
         metavar="N",
         default=3,
         show_default=True,
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     click.option(
         "--run-timeout",
         "run_timeout_s",
-        type=options.NUMBER,
+        type=values.NUMBER,
         metavar="SECONDS",
         help="A run that takes longer is ended (default: ten times what is predicted).",
     ),
@@ -96,7 +96,7 @@ def command(
     from advisor.api.verify import verify
 
     request = VerifyOptions(
-        workload=options.with_inputs(state, workload),
+        workload=state.settings.with_inputs(workload),
         profiles=profiles,
         configurations=tuple(name.strip() for name in configurations.split(",") if name.strip()),
         repeats=repeats,

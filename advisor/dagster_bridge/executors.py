@@ -25,7 +25,7 @@ from dagster import (
 from advisor.dagster_bridge.plan import effective_run_config, resolved_run_config
 from advisor.dagster_bridge.private import ConfiguredDefinitionConfigSchema, process_config
 from advisor.domain.errors import TargetError
-from advisor.domain.workload import ExecutorSetting, StartMethod
+from advisor.domain.executor_setting import ExecutorSetting, StartMethod
 
 MAX_CONCURRENT_VARIABLE = "DAGSTER_MULTIPROCESS_EXECUTOR_MAX_CONCURRENT"
 """Dagster's own: the default ``max_concurrent`` of the multiprocess executor."""

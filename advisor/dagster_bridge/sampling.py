@@ -125,6 +125,26 @@ def draw_samples(
             for mapped in description.mapped
         }
         run_tags = invocation.tags
+    items = _sample_items(fan_out, description, outputs)
+    return DrawnSamples(
+        items=items[:limit],
+        fixed_inputs=fixed,
+        fan_out_s=fan_out_s,
+        upstream_s=upstream.compute_s,
+        total_items=len(items),
+        op_executions=upstream.executions + 1,
+        run_tags=run_tags,
+    )
+
+
+def _sample_items(
+    fan_out: OpReference, description: WorkloadDescription, outputs: Mapping[str, object]
+) -> list[SampleItem]:
+    """What the fan-out op yielded, as inputs of the first mapped op.
+
+    Raises:
+        TargetError: It yielded nothing.
+    """
     yielded = _yielded(description, outputs)
     if not yielded:
         raise TargetError(
@@ -132,18 +152,9 @@ def draw_samples(
             where=str(fan_out.location) if fan_out.location else None,
             hint="Give sample items with --inputs, or a run config under which it yields some.",
         )
-    first = description.mapped[0]
-    names = [name for name, source in first.sources.items() if source[0] == fan_out.handle]
-    items = [SampleItem(key, dict.fromkeys(names, value)) for key, value in yielded[:limit]]
-    return DrawnSamples(
-        items=items,
-        fixed_inputs=fixed,
-        fan_out_s=fan_out_s,
-        upstream_s=upstream.compute_s,
-        total_items=len(yielded),
-        op_executions=upstream.executions + 1,
-        run_tags=run_tags,
-    )
+    sources = description.mapped[0].sources
+    names = [name for name, source in sources.items() if source[0] == fan_out.handle]
+    return [SampleItem(key, dict.fromkeys(names, value)) for key, value in yielded]
 
 
 def _yielded(

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from advisor.domain.workload import StartMethod, WorkerKind
+from advisor.domain.executor_setting import StartMethod
+from advisor.domain.workload import WorkerKind
 
 Launch = Literal["execute_in_process", "execute_job", "cli", "daemon"]
 Executor = Literal[

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import Spread, spread
-from advisor.domain.workload import ExecutorSetting
 
 UNITS = {
     "k8s": "pod",

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
+from advisor.domain.executor_setting import StartMethod
 from advisor.domain.observed import ObservedRun
-from advisor.domain.workload import StartMethod
 
 CLAIM_S = 0.015
 """A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight

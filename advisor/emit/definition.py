@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.workload import ExecutorSetting
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import path_of

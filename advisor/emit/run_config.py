@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import emit_command
-from advisor.domain.workload import ExecutorSetting
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.emit.own_threads import above_yaml
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment

@@ -8,8 +8,8 @@ from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import unmodelled
 from advisor.domain.command_line import command, emit_command
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import interval, seconds
-from advisor.domain.workload import ExecutorSetting
 from advisor.emit.request import EmitRequest
 
 

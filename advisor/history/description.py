@@ -5,16 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import cast
 
+from advisor.domain.executor_setting import ExecutorSetting, StartMethod
 from advisor.domain.host import HostFacts, HostProfile, PreloadList
 from advisor.domain.observed import ObservedRun
-from advisor.domain.workload import (
-    ExecutorSetting,
-    MappedOp,
-    OpReference,
-    StartMethod,
-    TargetReference,
-    WorkloadDescription,
-)
+from advisor.domain.workload import MappedOp, OpReference, TargetReference, WorkloadDescription
 from advisor.model.run_statistics import collect_steps, fan_out_step, mapped_steps
 
 UNMEASURED = {

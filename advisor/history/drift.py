@@ -8,9 +8,9 @@ from statistics import median
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.analysis import ChangePoint, Drift, DriftPoint, DriftQuantity
 from advisor.domain.candidate import Candidate
+from advisor.domain.executor_setting import StartMethod
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.domain.workload import StartMethod
 from advisor.history.change_point import MIN_SEGMENT, change_point, fewest_values
 from advisor.history.statistics import start_way, work_and_overhead_s
 from advisor.model.run_statistics import item_count, makespan, mapped_steps, parallelism

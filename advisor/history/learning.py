@@ -12,6 +12,7 @@ import numpy as np
 from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import DynadviseError
+from advisor.domain.executor_setting import StartMethod
 from advisor.domain.host import (
     InProcessOverhead,
     MultiprocessOverhead,
@@ -20,7 +21,7 @@ from advisor.domain.host import (
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
-from advisor.domain.workload import ItemSample, OpProfile, StartMethod, WorkloadProfile
+from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 from advisor.history.crowding import ALONE, computing_share, crowds_of, stretch
 from advisor.history.statistics import spread_or_zero
 from advisor.model.run_overhead import (

@@ -150,7 +150,7 @@ def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
 
 
 def _under_profiler(campaign: Campaign, order: HotspotOrder) -> None:
-    from advisor.store import write_whole
+    from advisor.whole_files import write_whole
 
     children, path = campaign.children, campaign.request.flamegraph
     result = children.run("hotspots:profile_items", order)

@@ -9,14 +9,10 @@ from typing import cast, get_args
 from advisor.domain.advice import Rejection, RejectionKind
 from advisor.domain.candidate import Candidate, Executor
 from advisor.domain.cluster import unmodelled
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import (
-    ExecutorSetting,
-    OpProfile,
-    WorkloadDescription,
-    WorkloadProfile,
-)
+from advisor.domain.workload import OpProfile, WorkloadDescription, WorkloadProfile
 from advisor.model.candidates import LOOP_CONCURRENT, WorkerChoice, all_candidates, on_event_loop
 from advisor.model.cluster_ways import cluster_candidates
 from advisor.model.own_threads import with_one_thread

@@ -17,8 +17,9 @@ from factories import (
 )
 
 from advisor.domain.cluster import Cluster
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
-from advisor.domain.workload import ExecutorSetting, NestedFanOut, SourceLocation
+from advisor.domain.workload import NestedFanOut, SourceLocation
 from advisor.rules.rule import rules
 from advisor.rules.static import run_checks
 from advisor.rules.step_resources import bytes_of

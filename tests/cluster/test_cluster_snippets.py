@@ -9,12 +9,12 @@ import pytest
 import yaml
 from factories import make_description, make_saved_profile
 
-from advisor.api.emitting import snippet_as, snippets_of
+from advisor.api.emitting import snippet, snippets_of
 from advisor.api.recommend import recommend
 from advisor.domain.cluster import Cluster, StepSizing
 from advisor.domain.errors import DynadviseError
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ExecutorSetting
 from advisor.emit.cluster_config import FARGATE, fargate_pair
 
 OWN = {"retries": {"disabled": {}}, "tag_concurrency_limits": [{"key": "db", "limit": 2}]}
@@ -66,7 +66,7 @@ def cluster_with(executor: str, **changes: object) -> Cluster:
 def emitted(kind: str, executor: str, **changes: object) -> str:
     saved, cluster = saved_on(executor), cluster_with(executor, **changes)
     options = AdviseOptions(cluster=cluster, change="config")
-    return snippet_as(kind, saved, recommend(saved, options), None, cluster)
+    return snippet(kind, saved, recommend(saved, options), None, cluster)
 
 
 def job_on(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
@@ -183,10 +183,10 @@ def test_the_advice_itself_carries_the_clusters_run_config() -> None:
 def test_what_cannot_be_emitted_is_refused_with_the_way_out() -> None:
     saved = make_saved_profile()
     with pytest.raises(DynadviseError) as refused:
-        snippet_as("k8s-run-config", saved, recommend(saved, AdviseOptions()))
+        snippet("k8s-run-config", saved, recommend(saved, AdviseOptions()))
     assert "--cluster NAME" in str(refused.value)
     unmeasured = saved_on("k8s")
     workload = replace(unmeasured.workload, resources_measured=False)
     unmeasured = replace(unmeasured, workload=workload)
     with pytest.raises(DynadviseError, match="memory was not measured"):
-        snippet_as("k8s-run-config", unmeasured, recommend(unmeasured, AdviseOptions()))
+        snippet("k8s-run-config", unmeasured, recommend(unmeasured, AdviseOptions()))

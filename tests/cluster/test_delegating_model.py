@@ -16,8 +16,8 @@ from advisor.dagster_bridge.recorded_instance import open_instance_read_only
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ExecutorSetting
 from advisor.model.delegating import DelegatingRun, StepPrice
 from advisor.model.pruning import score
 from advisor.model.run_plan import RunPlan, StepWork

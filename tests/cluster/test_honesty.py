@@ -13,14 +13,14 @@ from standin_jobs import k8s_job, queue_job
 
 from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.api.asked_ways import asked_ways
-from advisor.api.emitting import snippet_as
+from advisor.api.emitting import snippet
 from advisor.api.recommend import predict, recommend
 from advisor.api.runnable import refuse_elsewhere
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import DynadviseError
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ExecutorSetting
 from advisor.render.advice import advice_document
 from advisor.render.analysis import analysis_document
 from advisor.render.forms.documents import advice_to_json
@@ -65,7 +65,7 @@ def test_emitted_code_keeps_the_executor(kind: str, tmp_path: Path) -> None:
     )
     saved = replace(make_saved_profile(), description=description)
     advice = recommend(saved, AdviseOptions())
-    source = snippet_as(kind, saved, advice)
+    source = snippet(kind, saved, advice)
     assert "advised_executor = original_job.executor_def" in source
     module = tmp_path / f"emitted_{kind}.py"
     module.write_text(source, encoding="utf-8")

@@ -23,13 +23,8 @@ from advisor.dagster_bridge.plain_ops import with_plain_facts
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
-from advisor.domain.workload import (
-    ExecutorSetting,
-    MappedOp,
-    OpReference,
-    TargetReference,
-    WorkloadDescription,
-)
+from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.workload import MappedOp, OpReference, TargetReference, WorkloadDescription
 from advisor.emit import EmitRequest
 
 JOBS = Path(__file__).parent / "jobs"

@@ -14,8 +14,8 @@ from advisor import emit as emit_package
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import StepSizing
 from advisor.emit import KINDS, emit
-from advisor.emit.runtime.batching import BatchPlan, Step, events_of, raise_failures
-from advisor.emit.runtime.rewiring import batched_job, run_config_of
+from advisor.emit.runtime.batching import BatchPlan, Step, events_of
+from advisor.emit.runtime.rewiring import batched_job, raise_failures, run_config_of
 from advisor.model.listing import dealt
 
 ROOM = Path(emit_package.__file__).parent

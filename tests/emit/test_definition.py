@@ -12,8 +12,8 @@ from factories import WARM_8, make_advice, make_description, make_saved_profile
 from advisor.api.recommend import recommend
 from advisor.domain.advice import Snippets
 from advisor.domain.candidate import Candidate
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ExecutorSetting
 from advisor.emit.definition import executor_definition, is_fixed
 from advisor.render.advice import advice_document
 from advisor.render.terminal import to_text

@@ -31,7 +31,8 @@ from factories import make_advice, make_prediction, make_sample, make_workload_p
 from advisor.api.emitting import ON_CLUSTERS
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import ExecutorSetting, TargetReference
+from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.workload import TargetReference
 from advisor.emit import KINDS, EmitRequest, emit
 
 SEED = ("emit_seed_job", "seed_job")

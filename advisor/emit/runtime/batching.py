@@ -24,7 +24,6 @@ from typing import Any, Literal, NamedTuple, get_type_hints
 import dagster as dg
 
 Names = Mapping[str, Mapping[str, str]]
-SHOWN = 10  # failed items that the step's failure names
 # What a worker process is told of the run; its context has the partition and no more.
 FACTS = ("run", "run_id", "run_config", "job_name", "retry_number")
 
@@ -156,21 +155,6 @@ def node_at(graph: dg.GraphDefinition, path: Sequence[str]) -> Node:
     """The node at the end of a path through graphs."""
     node = nodes_of(graph)[path[0]]
     return node_at(node.definition, path[1:]) if path[1:] else node
-
-
-def raise_failures(outcomes: Sequence[Outcome]) -> None:
-    """One failure that names the items that failed, where there are any."""
-    failed = [one for one in outcomes if one.error]
-    if failed:
-        named = "; ".join(one.error for one in failed[:SHOWN])
-        traces = {
-            o.key: dg.MetadataValue.md(f"```\n{o.trace}\n```") for o in failed[:SHOWN]
-        }
-        raise dg.Failure(
-            f"{len(failed)} of {len(outcomes)} items of this batch failed: {named}",
-            metadata=traces,
-            allow_retries=all(one.allow_retries for one in failed),
-        )
 
 
 class ItemContext:

@@ -14,12 +14,14 @@ import dagster as dg
 from advisor.emit.runtime.batching import (
     BatchPlan,
     Node,
+    Outcome,
     Step,
     events_of,
     nodes_of,
-    raise_failures,
     roles_of,
 )
+
+SHOWN = 10  # failed items that the step's failure names
 
 
 def batched_job(
@@ -317,6 +319,21 @@ def batched_node(plan: BatchPlan, mapped: Sequence[Node]) -> Node:
     tags = {key: tag for node in plan.ops.values() for key, tag in node.tags.items()}
     placed = first._replace(name=plan.batched, definition=changed, tags=tags)
     return placed._replace(dependencies=wires)
+
+
+def raise_failures(outcomes: Sequence[Outcome]) -> None:
+    """One failure that names the items that failed, where there are any."""
+    failed = [one for one in outcomes if one.error]
+    if failed:
+        named = "; ".join(one.error for one in failed[:SHOWN])
+        traces = {
+            o.key: dg.MetadataValue.md(f"```\n{o.trace}\n```") for o in failed[:SHOWN]
+        }
+        raise dg.Failure(
+            f"{len(failed)} of {len(outcomes)} items of this batch failed: {named}",
+            metadata=traces,
+            allow_retries=all(one.allow_retries for one in failed),
+        )
 
 
 def fixed_inputs(plan: BatchPlan) -> dict[str, dg.In]:

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.finding import Severity
 from advisor.domain.quantities import percent
 from advisor.domain.rule_facts import CheckFacts
-from advisor.domain.workload import ExecutorSetting
 from advisor.rules.rule import Fault
 
 CODE = "DYN021"

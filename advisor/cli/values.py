@@ -1,0 +1,91 @@
+"""Values of options, each checked before anything is run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from advisor.domain.options import MOST_ITEMS
+
+_MOST = 1e9  # 30 years
+
+
+class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
+    """A number above 0 that is no slip of the keyboard."""
+
+    name = "number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number.
+
+        Raises:
+            BadParameter: It is none, or not above 0.
+        """
+        try:
+            number = float(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        if not 0 < number <= _MOST:
+            self.fail(f"{value} is not above 0 and at most {_MOST:.0e}.", param, ctx)
+        return number
+
+
+class _Size(click.ParamType):  # type: ignore[type-arg]
+    """Bytes, spelled ``8GiB`` or ``512MB``."""
+
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The bytes.
+
+        Raises:
+            BadParameter: It is no size.
+        """
+        from advisor.settings import parse_size
+
+        if isinstance(value, int):
+            return value
+        try:
+            return parse_size(value)
+        except ValueError as error:
+            self.fail(f"{error}.", param, ctx)
+
+
+class _Fraction(click.ParamType):  # type: ignore[type-arg]
+    """A fraction below ``bound``: ``0.1`` or ``10%``."""
+
+    name = "fraction"
+
+    def __init__(self, bound: int) -> None:
+        self.bound = bound
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The fraction.
+
+        Raises:
+            BadParameter: It is none, or not from 0 to below ``bound``.
+        """
+        text = str(value).strip()
+        try:
+            number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+        except ValueError:
+            self.fail(f"{value!r} is no fraction such as 0.1 or 10%.", param, ctx)
+        if not 0 <= number < self.bound:
+            self.fail(f"{value!r} is not between 0 and {self.bound}.", param, ctx)
+        return number
+
+
+NUMBER = _Number()
+FRACTION, SHARE = _Fraction(10), _Fraction(1)
+SIZE = _Size()
+COUNT = click.IntRange(min=1, max=10**9)
+ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
