@@ -9,7 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.api.discovering import import_target
-from advisor.api.outcomes import BreakEvenRow, CalibrationOutcome
+from advisor.api.outcomes import CalibrationOutcome
+from advisor.domain.advice import Crossings
 from advisor.domain.host import HostProfile
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
@@ -122,14 +123,14 @@ def calibrated_host(
     return keep(subject, host)
 
 
-def break_even_rows(host: HostProfile) -> tuple[BreakEvenRow, ...]:
+def break_even_rows(host: HostProfile) -> tuple[Crossings, ...]:
     """For 10, 100 and 1,000 waiting items: from which duration each way beats in process."""
     from advisor.model.break_even import crossings
     from advisor.model.fit import fit_overhead
 
     overhead = fit_overhead(host)
     return tuple(
-        BreakEvenRow(
+        Crossings(
             items,
             crossings(
                 overhead,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.domain.advice import Advice, BreakEven
+from advisor.domain.advice import Advice, Crossings
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.store import SavedProfile
 
@@ -20,17 +20,9 @@ class ProfileOutcome:
 
 
 @dataclass(frozen=True, slots=True)
-class BreakEvenRow:
-    """From which item duration each way wins on this host, for one number of items."""
-
-    items: int
-    crossings: tuple[BreakEven, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class CalibrationOutcome:
     """What ``calibrate`` measured and fitted."""
 
     host: HostProfile
     overhead: OverheadModel
-    break_even: tuple[BreakEvenRow, ...]
+    break_even: tuple[Crossings, ...]

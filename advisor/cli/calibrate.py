@@ -53,7 +53,6 @@ def command(
             progress=progress,
         )
     host, overhead = outcome.host, outcome.overhead
-    table = tuple((row.items, row.crossings) for row in outcome.break_even)
     from advisor.cli.showing import show
     from advisor.render.forms.documents import calibration_to_json
     from advisor.render.host import host_document
@@ -63,7 +62,7 @@ def command(
         state,
         form,
         output,
-        document=lambda: host_document(host, overhead, table),
-        as_json=lambda: calibration_to_json(host, overhead, table),
-        screen=None if details else lambda: host_screen(host, overhead, table),
+        document=lambda: host_document(host, overhead, outcome.break_even),
+        as_json=lambda: calibration_to_json(host, overhead, outcome.break_even),
+        screen=None if details else lambda: host_screen(host, overhead, outcome.break_even),
     )

@@ -38,6 +38,7 @@ def job_facts(
     setting = description.executor
     file = getattr(loaded.module, "__file__", None)
     keys = {"io_manager", *(key for op in description.mapped for key in op.io_manager_keys)}
+    config = own_executor_config(loaded.job, run_config) if loaded.job else {}
     resources = {**loaded.resource_defs, **(loaded.job.resource_defs if loaded.job else {})}
     return JobFacts(
         tags=dict(loaded.job.tags) if loaded.job else {},
@@ -46,8 +47,19 @@ def job_facts(
         ),
         unloadable_preloads=_unloadable(setting.preload_modules or () if setting else ()),
         unguarded_execute_job=unguarded_call(Path(file)) if file else None,
-        executor_config=own_executor_config(loaded.job, run_config) if loaded.job else {},
+        executor_config=config,
+        docker_arguments=docker_arguments() if "container_kwargs" in config else frozenset(),
     )
+
+
+def docker_arguments() -> frozenset[str]:
+    """Names that docker-py takes for a container; empty where it is not installed."""
+    try:
+        from docker.models.containers import RUN_CREATE_KWARGS, RUN_HOST_CONFIG_KWARGS
+    except ImportError:
+        return frozenset()
+    taken_apart = ("network", "networking_config", "ports", "volumes")
+    return frozenset({*RUN_CREATE_KWARGS, *RUN_HOST_CONFIG_KWARGS, *taken_apart})
 
 
 def instance_facts(home: Path | None = None) -> InstanceFacts | None:

@@ -124,6 +124,14 @@ class BreakEven:
 
 
 @dataclass(frozen=True, slots=True)
+class Crossings:
+    """The break-even durations on a host for a number of items."""
+
+    items: int
+    crossings: tuple[BreakEven, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StartTimeRow:
     """The best way on a cluster where a pod takes so long to start, beside the run's own pod."""
 

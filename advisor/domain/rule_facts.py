@@ -23,6 +23,7 @@ class JobFacts:
         unloadable_preloads: Module of the preload list to the reason why it does not load.
         unguarded_execute_job: Where the target's file calls ``execute_job`` when it is imported.
         executor_config: The executor's own settings; never stored, for it may name secrets.
+        docker_arguments: Names that docker-py takes for a container; empty where none is made.
     """
 
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -30,6 +31,7 @@ class JobFacts:
     unloadable_preloads: Mapping[str, str] = field(default_factory=dict)
     unguarded_execute_job: SourceLocation | None = None
     executor_config: Mapping[str, Any] = field(default_factory=dict)
+    docker_arguments: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

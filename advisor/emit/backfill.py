@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import textwrap
-
 from advisor.domain.backfill import Backfill, RunCut
+from advisor.emit.run_config import yaml_lines
+from advisor.emit.run_queue import Tree, of_chart, of_instance
+from advisor.emit.source_text import comment
 
 
 def backfill_snippets(backfill: Backfill, best: RunCut, target: str) -> dict[str, str]:
@@ -13,9 +14,14 @@ def backfill_snippets(backfill: Backfill, best: RunCut, target: str) -> dict[str
         f"{best.runs_at_once} of {best.runs} runs in parallel, "
         f"{best.partitions_per_run} of {backfill.partitions} partitions per run"
     )
+    limit = {
+        "key": "dagster/backfill",
+        "value": {"applyLimitPerUniqueValue": True},
+        "limit": best.runs_at_once,
+    }
     snippets = {
-        "dagster.yaml": f"# {reason}\n{_RUNS.format(best.runs_at_once)}",
-        "values.yaml of the Helm chart": f"# {reason}\n{_HELM.format(best.runs_at_once)}",
+        "dagster.yaml": _yaml(reason, of_instance({"tag_concurrency_limits": [limit]})),
+        "values.yaml of the Helm chart": _yaml(reason, of_chart({"tagConcurrencyLimits": [limit]})),
     }
     if best.partitions_per_run > 1:
         snippets["the asset"] = _policy(best)
@@ -27,25 +33,10 @@ def backfill_snippets(backfill: Backfill, best: RunCut, target: str) -> dict[str
     return snippets | {"each run": f"# {candidate.label}\n{command}\n"}
 
 
-_LIMIT = """\
-- key: dagster/backfill  # of one backfill: other runs are not held back
-  value: {{applyLimitPerUniqueValue: true}}
-  limit: {}
-"""
-_RUNS = """\
-concurrency:
-  runs:
-    tag_concurrency_limits:
-""" + textwrap.indent(_LIMIT, " " * 6)
-_HELM = """\
-dagsterDaemon:
-  runCoordinator:
-    enabled: true
-    type: QueuedRunCoordinator
-    config:
-      queuedRunCoordinator:
-        tagConcurrencyLimits:
-""" + textwrap.indent(_LIMIT, " " * 10)
+def _yaml(reason: str, tree: Tree) -> str:
+    of_backfill = "Of one backfill: other runs are not held back."
+    reasons = dict.fromkeys(("tag_concurrency_limits", "tagConcurrencyLimits"), of_backfill)
+    return "\n".join([comment(reason), *yaml_lines(tree, reasons, 0)]) + "\n"
 
 
 def _policy(best: RunCut) -> str:

@@ -13,6 +13,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import yaml_lines
+from advisor.emit.run_queue import Tree, of_chart, of_instance
 from advisor.emit.source_text import comment, literal
 from advisor.emit.wording import decision, user_config
 
@@ -29,8 +30,6 @@ FARGATE = {
     16384: tuple(range(32768, 122881, 8192)),
 }
 """Legal pairs of CPU units and memory in MiB of an AWS Fargate task."""
-
-Tree = dict[str, object]
 
 
 def _sizing(request: EmitRequest) -> StepSizing:
@@ -145,9 +144,7 @@ def emit_helm_values(request: EmitRequest) -> str:
     tree: Tree = {"runLauncher": {"type": "K8sRunLauncher", "config": {"k8sRunLauncher": launcher}}}
     if cluster and cluster.runs_at_once > 1:
         queue: Tree = {"maxConcurrentRuns": cluster.runs_at_once}
-        coordinator = {"enabled": True, "type": "QueuedRunCoordinator"}
-        coordinator["config"] = {"queuedRunCoordinator": queue}
-        tree["dagsterDaemon"] = {"runCoordinator": coordinator}
+        tree |= of_chart(queue)
     reasons = _reasons(request) | {
         "imagePullPolicy": "The chart's Always asks the registry before each pod; give images"
         " unique tags.",
@@ -262,7 +259,7 @@ def emit_run_queue(request: EmitRequest) -> str:
     """``dagster.yaml``: how many runs share the cluster."""
     cluster = request.sizing.cluster if request.sizing else None
     runs = cluster.runs_at_once if cluster else 1
-    tree: Tree = {"concurrency": {"runs": {"max_concurrent_runs": runs}}}
+    tree = of_instance({"max_concurrent_runs": runs})
     steps = request.candidate.max_concurrent
     reasons = {
         "max_concurrent_runs": f"{runs} x {steps} steps in parallel: max_concurrent counts the"

@@ -31,7 +31,7 @@ _OF_THE_JOB = frozenset({"batch", "items", "one_step", "results"})
 
 @dataclass(frozen=True, slots=True)
 class PlainForm:
-    """Names and lines of the short form.
+    """Names and lines of the short form, for ``templates/plain_batch.py.j2``.
 
     Attributes:
         functions: Lines that take the functions from their ops.

@@ -15,12 +15,6 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 
 
-def cores_used(samples: Sequence[ItemSample]) -> float:
-    """CPU over wall clock of calls: on how many cores they computed."""
-    wall_s = sum(sample.wall_s for sample in samples)
-    return sum(sample.cpu_s for sample in samples) / wall_s if wall_s > 0 else 0.0
-
-
 def limited_profile(profile: WorkloadProfile) -> WorkloadProfile | None:
     """The workload as it is with one thread an item; None where that was not measured."""
     if not any(op.limited_calls for op in profile.ops):

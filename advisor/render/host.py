@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-from advisor.domain.advice import BreakEven
+from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.building import building
 from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
@@ -28,9 +28,9 @@ _STEP_PHASES = (
 def host_document(
     host: HostProfile,
     overhead: OverheadModel,
-    break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
+    break_even: Sequence[Crossings],
 ) -> Document:
-    """All sections, in the order in which they are read; ``break_even`` is by number of items."""
+    """All sections, in the order in which they are read."""
     sections = (
         _machine(host),
         _steps(overhead),
@@ -39,7 +39,7 @@ def host_document(
         _fixed(overhead),
         _storing(host),
         _scaling(overhead),
-        _crossings(tuple(break_even)),
+        _crossings(break_even),
         _unmeasured(host),
     )
     return Document(tuple(block for section in sections for block in section))
@@ -179,13 +179,13 @@ def _scaling(overhead: OverheadModel) -> Section:
     )
 
 
-def _crossings(by_items: tuple[tuple[int, tuple[BreakEven, ...]], ...]) -> Section:
-    pairs = list(dict.fromkeys((b.from_method, b.to_method) for _, row in by_items for b in row))
+def _crossings(rows: Sequence[Crossings]) -> Section:
+    pairs = dict.fromkeys((b.from_method, b.to_method) for row in rows for b in row.crossings)
     return _section(
         "The second way is faster when an item takes more than",
-        ("ways", *(f"{items:,} items" for items, _ in by_items)),
+        ("ways", *(f"{row.items:,} items" for row in rows)),
         tuple(
-            (f"{old} → {_named(new)}", *(_crossing(row, old, new) for _, row in by_items))
+            (f"{old} → {_named(new)}", *(_crossing(row.crossings, old, new) for row in rows))
             for old, new in pairs
         ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.domain.advice import BreakEven
+from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Document, Headline, ListBlock, Note, plain_table
@@ -18,10 +18,11 @@ _PAYS = (
 def host_screen(
     host: HostProfile,
     overhead: OverheadModel,
-    break_even: Sequence[tuple[int, tuple[BreakEven, ...]]],
+    break_even: Sequence[Crossings],
 ) -> Document:
-    """Overhead per step and per run of each executor; ``break_even`` is by number of items."""
-    items, crossings = break_even[len(break_even) // 2] if break_even else (0, ())
+    """Overhead per step and per run of each executor."""
+    middle = break_even[len(break_even) // 2] if break_even else Crossings(0, ())
+    items, crossings = middle.items, middle.crossings
     pays = {crossing.to_method: crossing_in_words(crossing) for crossing in crossings}
     rows = [
         (name, seconds(way.step_s), seconds(way.start_s), "")

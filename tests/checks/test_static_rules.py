@@ -17,6 +17,7 @@ from factories import (
 )
 
 from advisor.domain.cluster import Cluster
+from advisor.dagster_bridge.job_facts import docker_arguments
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 from advisor.domain.workload import NestedFanOut, SourceLocation
@@ -104,6 +105,12 @@ def in_run_pod(**changes: object) -> CheckFacts:
 
 
 TAG_LIMIT = {"key": "team", "value": "sales", "limit": 2}
+
+
+def containers(arguments):
+    config = {"container_kwargs": arguments}
+    return JobFacts(executor_config=config, docker_arguments=docker_arguments())
+
 
 PROVOKED = {
     "a tag limit below the slots": (
@@ -261,7 +268,7 @@ PROVOKED = {
         "DYN035",
         replace(
             on_pods(executor="docker"),
-            job=JobFacts(executor_config={"container_kwargs": {"cpus": 0.5}}),
+            job=containers({"cpus": 0.5}),
         ),
         "no 'cpus'",
     ),
@@ -371,7 +378,7 @@ SILENT = {
     ),
     "docker-py's own names": replace(
         on_pods(executor="docker"),
-        job=JobFacts(executor_config={"container_kwargs": {"nano_cpus": 5, "volumes": ["/a:/b"]}}),
+        job=containers({"nano_cpus": 5, "volumes": ["/a:/b"]}),
     ),
     "Celery's priority": on_pods(executor="celery", tags={"dagster-celery/priority": "1"}),
     "a SQLAlchemy that fits": sound(

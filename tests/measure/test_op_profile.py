@@ -16,7 +16,7 @@ from advisor.measure.later_calls import unevenness
 from advisor.measure.orders import ChainRun
 from advisor.measure.planned_calls import plan_executions
 from advisor.measure.profile_request import ProfileRequest
-from advisor.model.own_threads import cores_used, limited_profile
+from advisor.model.own_threads import limited_profile
 
 HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
@@ -211,6 +211,10 @@ def test_unevenness_is_of_like_items_that_compute():
     assert unevenness(alike) == pytest.approx(1.0)
     once = [chain_run(item, 0.1 * (1 + item)) for item in range(20)]
     assert unevenness(once) == 1.0
+
+
+def cores_used(samples):
+    return sum(sample.cpu_s for sample in samples) / sum(sample.wall_s for sample in samples)
 
 
 @pytest.mark.skipif(len(psutil.Process().cpu_affinity()) < 2, reason="needs two cores")

@@ -25,7 +25,7 @@ from factories import (
     make_verification,
 )
 
-from advisor.domain.advice import NextMeasurement, Rejection, Snippets
+from advisor.domain.advice import Crossings, NextMeasurement, Rejection, Snippets
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.host import CheaperStep
@@ -321,7 +321,7 @@ def test_a_prediction_shows_interval_and_breakdown():
 
 
 def test_a_calibration_shows_what_each_way_charges():
-    table = tuple((n, make_advice().break_even) for n in (10, 100, 1000))
+    table = tuple(Crossings(n, make_advice().break_even) for n in (10, 100, 1000))
     for text in (
         calibration_to_text(make_host_profile(), make_overhead(), table, width=80),
         to_markdown(host_document(make_host_profile(), make_overhead(), table)),

@@ -22,6 +22,7 @@ from factories import (
 )
 from markdown_it import MarkdownIt
 
+from advisor.domain.advice import Crossings
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
@@ -89,7 +90,7 @@ def everything(text):
     description = poisoned(make_description(), text)
     host, analysis = poisoned(make_host_profile(), text), poisoned(make_analysis(), text)
     verifications, gate = poisoned([make_verification()], text), poisoned(make_gate_report(), text)
-    overhead, table, left_out = make_overhead(), [(8, advice.break_even)], [(text, text)]
+    overhead, table, left_out = make_overhead(), (Crossings(8, advice.break_even),), [(text, text)]
     path = Path(text.replace("\0", "_"))
     documents = (
         advice_document(advice, path=path, emitted=text),

@@ -8,7 +8,7 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from advisor.domain.advice import Advice, BreakEven, Prediction
+from advisor.domain.advice import Advice, Crossings, Prediction
 from advisor.domain.analysis import Analysis
 from advisor.domain.backfill import BackfillPlan
 from advisor.domain.gate import GateReport, TargetCheck
@@ -20,7 +20,6 @@ from advisor.render.forms.encoding import content
 from advisor.render.forms.table import (
     Calibration,
     Configuration,
-    Crossings,
     GateFinding,
     Omission,
     OnePrediction,
@@ -71,9 +70,9 @@ def listing_to_json(listing: ProjectListing) -> dict[str, Any]:
 def calibration_to_json(
     host: HostProfile,
     overhead: OverheadModel,
-    break_even: Iterable[tuple[int, tuple[BreakEven, ...]]],
+    break_even: tuple[Crossings, ...],
 ) -> dict[str, Any]:
-    """What ``calibrate --format json`` prints; ``break_even`` is by number of items."""
+    """What ``calibrate --format json`` prints."""
     calibration = Calibration(
         host=host.facts,
         storage=host.storage,
@@ -88,7 +87,7 @@ def calibration_to_json(
         cheaper_steps=host.cheaper_steps,
         storing=host.storing,
         unmeasured=host.unmeasured,
-        break_even=tuple(Crossings(items, rows) for items, rows in break_even),
+        break_even=break_even,
     )
     return _document("calibration", calibration)
 

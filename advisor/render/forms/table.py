@@ -7,7 +7,14 @@ from dataclasses import dataclass, field, fields
 from operator import attrgetter
 from typing import Any
 
-from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
+from advisor.domain.advice import (
+    Advice,
+    Breakdown,
+    BreakEven,
+    Crossings,
+    Prediction,
+    WorkloadSummary,
+)
 from advisor.domain.analysis import Analysis, OpStatistics, PhaseStatistics, RunAnalysis
 from advisor.domain.backfill import BackfillPlan
 from advisor.domain.candidate import Candidate
@@ -74,14 +81,6 @@ class OnePrediction:
     target: str
     items: int
     prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Crossings:
-    """The break-even durations for a number of items."""
-
-    items: int
-    crossings: tuple[BreakEven, ...]
 
 
 @dataclass(frozen=True, slots=True)
