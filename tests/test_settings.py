@@ -126,6 +126,18 @@ def test_an_unknown_key_is_named_with_the_nearest(tmp_path, line, named, hint):
         "hosts = {big = {cpu-count = 1.5}}",
         'hosts = {big = {memory = "lots"}}',
         "ignore = [3]",
+        "max-rate = inf",
+        pytest.param(f"max-rate = {'9' * 401}", id="a rate of 401 digits"),
+        pytest.param(f"items = {'9' * 401}", id="items of 401 digits"),
+        "clusters = {big = 3}",
+        "clusters = {big = {slots = 3}}",
+        'clusters = {big = {executor = "k9s"}}',
+        'clusters = {big = {executor = "k8s", start = "-3s"}}',
+        pytest.param(
+            f'clusters = {{big = {{executor = "k8s", start = "{"9" * 401}s"}}}}',
+            id="a start of 401 digits",
+        ),
+        'clusters = {big = {executor = "k8s", quota = 3}}',
     ],
 )
 def test_a_wrong_value_is_named_with_its_line(tmp_path, line):
@@ -140,6 +152,12 @@ def test_damaged_toml_is_shown_with_its_line(tmp_path):
         load(project(tmp_path, "[tool.dynadvise]\nitems = 3\ntargets = [\n"))
     assert "not valid TOML" in raised.value.what
     assert "pyproject.toml:" in raised.value.where
+
+
+def test_a_number_of_thousands_of_digits_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError) as raised:
+        load(project(tmp_path, f"[tool.dynadvise]\nbudget = {'9' * 5000}\n"))
+    assert "pyproject.toml" in raised.value.where
 
 
 def test_someone_elses_damaged_file_is_no_concern(tmp_path):
