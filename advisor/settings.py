@@ -7,28 +7,22 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.finding import Severity
 from advisor.domain.nearest import nearest
-from advisor.domain.options import MEMORY_HEADROOM, AdviseOptions, WorkloadOptions
+from advisor.domain.options import (
+    MEMORY_HEADROOM,
+    TABLE,
+    AdviseOptions,
+    DescribedHost,
+    WorkloadOptions,
+)
 
 T = TypeVar("T")
-FailOn = Literal["error", "warning", "note"]
-
-TABLE = "tool.dynadvise"
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
-
-
-@dataclass(frozen=True, slots=True)
-class DescribedHost:
-    """A described machine; None: as on this one."""
-
-    cores: float | None = None
-    memory_bytes: int | None = None
-    cpu_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +52,7 @@ class Settings:
     inputs: Mapping[str, str] = field(default_factory=dict)
     items: Mapping[str, int] = field(default_factory=dict)
     hosts: Mapping[str, DescribedHost] = field(default_factory=dict)
-    fail_on: FailOn = "error"
+    fail_on: Severity = "error"
     max_regression: float = 0.10
     max_regret: float = 0.15
     profiles: Path = Path("profiles")
@@ -116,7 +110,10 @@ class Settings:
             ConfigurationError: There is none of that name.
         """
         return self._described(
-            "host", self.hosts, name, f'[{TABLE}.hosts] {name} = {{cores = 8, memory = "32GiB"}}'
+            "host",
+            self.hosts,
+            name,
+            f'[{TABLE}.hosts] {name} = {{cores = 8, memory = "32GiB"}}',
         )
 
     def cluster(self, name: str) -> Cluster:
@@ -140,24 +137,6 @@ class Settings:
         )
 
 
-def parse_size(text: str) -> int:
-    """Bytes of a spelled size: ``8GiB``, ``8 Gi``, ``8G``, ``512MB``, ``1000000``.
-
-    ``GiB``, ``Gi`` and ``G`` are powers of 1024, ``GB`` of 1000 (IEC 80000-13).
-
-    Raises:
-        ValueError: It is no positive size.
-    """
-    matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)\s*", text, re.IGNORECASE)
-    size = 0.0
-    if matched and (matched[2] or not matched[3]):
-        base = 1000 if matched[4] and not matched[3] else 1024
-        size = float(matched[1]) * base ** _POWERS[matched[2].lower()]
-    if not 1 <= size < 2**63:
-        raise ValueError(f"{text!r} is not a size such as 8GiB or 512MB")
-    return int(size)
-
-
 # --- reading ---------------------------------------------------------------------------------
 
 
@@ -173,9 +152,9 @@ def load(start: Path | None = None) -> Settings:
         if path.is_file():
             text, table = _table(path)
             if table is not None:
-                from advisor.settings_table import read_settings
+                from advisor.settings_table import read_values
 
-                return read_settings(path, text, table)
+                return Settings(path=path, **read_values(path, text, table))
     return Settings()
 
 

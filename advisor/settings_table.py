@@ -13,9 +13,10 @@ from pydantic.fields import FieldInfo
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import DESCRIBED, Cluster
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.finding import Severity
 from advisor.domain.nearest import nearest
-from advisor.domain.options import MOST_ITEMS
-from advisor.settings import TABLE, DescribedHost, FailOn, Settings, parse_size
+from advisor.domain.options import MOST_ITEMS, TABLE, DescribedHost
+from advisor.domain.quantities import parse_size
 
 _UNITS_S = {"ms": 0.001, "m": 60.0, "min": 60.0}
 _MOST = 1e9  # 30 years of seconds; as the options of the command line
@@ -135,7 +136,7 @@ class _Table(_Part):
     clusters: dict[str, _Cluster] | None = Field(
         None, description='a table, name to a table with executor = "k8s", ...'
     )
-    fail_on: FailOn | None = _one_of(get_args(FailOn))
+    fail_on: Severity | None = _one_of(get_args(Severity))
     max_regression: _Fraction = None
     max_regret: _Fraction = None
     profiles: _Name | None = Field(None, description="a folder")
@@ -149,8 +150,8 @@ class _Table(_Part):
     environment: Environment | None = _one_of(get_args(Environment))
 
 
-def read_settings(path: Path, text: str, table: Mapping[str, Any]) -> Settings:
-    """The settings in a table of the file ``path``, whose whole ``text`` tells lines.
+def read_values(path: Path, text: str, table: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of `Settings` that a table of the file ``path`` sets; ``text`` tells lines.
 
     Raises:
         ConfigurationError: A key or a value is wrong; it is named with its line.
@@ -165,12 +166,9 @@ def read_settings(path: Path, text: str, table: Mapping[str, Any]) -> Settings:
     if "profiles" in values:
         values["profiles"] = path.parent / values["profiles"]
     hosts = {name: host.model_dump() for name, host in (read.hosts or {}).items()}
-    return Settings(
-        path=path,
-        hosts={name: DescribedHost(**host) for name, host in hosts.items()},
-        clusters={name: each.named(name) for name, each in (read.clusters or {}).items()},
-        **values,
-    )
+    values["hosts"] = {name: DescribedHost(**host) for name, host in hosts.items()}
+    clusters = (read.clusters or {}).items()
+    return values | {"clusters": {name: cluster.named(name) for name, cluster in clusters}}
 
 
 def _fault(path: Path, text: str, problem: Mapping[str, Any]) -> ConfigurationError:

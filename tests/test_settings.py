@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from advisor.domain.errors import ConfigurationError
-from advisor.settings import DescribedHost, Settings, load, parse_size
+from advisor.domain.options import DescribedHost
+from advisor.domain.quantities import parse_size
+from advisor.settings import Settings, load
 
 WHOLE = """
 [project]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.util import find_spec
@@ -16,12 +15,11 @@ from advisor.api.emitting import snippets_of
 from advisor.domain.advice import (
     Advice,
     HostSummary,
-    NextMeasurement,
     Prediction,
     WorkloadSummary,
 )
 from advisor.domain.candidate import Candidate
-from advisor.domain.command_line import target_name, target_words
+from advisor.domain.command_line import target_name
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.exclusions import exclusions
 from advisor.domain.measured import Measured
@@ -30,14 +28,16 @@ from advisor.domain.quantities import Spread
 from advisor.domain.work_kind import kind_of
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit import obstacle_to_batches
+from advisor.explanation.building import building_remedy
+from advisor.explanation.cheaper_steps import cheaper_steps
+from advisor.explanation.next_measurement import next_measurement
+from advisor.explanation.reasons import costs, reasons
+from advisor.explanation.remedies import remedies
 from advisor.model.break_even import crossings
-from advisor.model.building import building_remedy
-from advisor.model.cheaper_steps import cheaper_steps
 from advisor.model.items import Items
 from advisor.model.measured_setting import setting_of, with_own_ways
 from advisor.model.order import in_both_orders, with_first_result
 from advisor.model.prediction import Predictor
-from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
 from advisor.model.setting import Setting
 from advisor.model.stopping import Found
@@ -50,7 +50,6 @@ from advisor.model.ways import (
     preload_list,
     ways_to_run,
 )
-from advisor.model.wording import costs, reasons
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
@@ -203,7 +202,7 @@ def _search(
 
 
 def _in_words(result: SearchResult, setting: Setting, measured: Measured) -> SearchResult:
-    """The result with each prediction's reasons and costs, and the command of what is next."""
+    """The result with each prediction's reasons and costs."""
 
     def worded(prediction: Prediction | None) -> Prediction | None:
         return None if prediction is None else _worded(prediction, setting, measured)
@@ -216,7 +215,6 @@ def _in_words(result: SearchResult, setting: Setting, measured: Measured) -> Sea
         default=worded(result.default),
         candidates=tuple(_worded(each, setting, measured) for each in result.candidates),
         untried=worded(result.untried),
-        next_measurement=of_target(result.next_measurement, measured),
     )
 
 
@@ -264,7 +262,13 @@ def _advice_of(
         tie=result.tie,
         limits=tuple(limit for limit in probed if limit.probed),
         untried=result.untried,
-        next_measurement=result.next_measurement,
+        next_measurement=next_measurement(
+            result.recommendation,
+            result.untried,
+            result.rival,
+            measured=measured,
+            rate=setting.rate,
+        ),
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -302,17 +306,6 @@ _RENTED = (
     "time; --objective cost-cpu minimises CPU-seconds."
 )
 _ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
-
-
-def of_target(found: NextMeasurement | None, saved: Measured) -> NextMeasurement | None:
-    """The measurement with its command spelled for the profile's target.
-
-    Its budget is twice what was spent: with as much again, the same would be left out.
-    """
-    if found is None:
-        return None
-    command = found.command.replace("BUDGET", str(max(120, math.ceil(2 * saved.workload.cost_s))))
-    return replace(found, command=command.replace("TARGET", target_words(saved.description)))
 
 
 def _left_out(saved: Measured) -> list[str]:

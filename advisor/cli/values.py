@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from advisor.domain.options import MOST_ITEMS
+from advisor.domain.quantities import parse_size
 
 _MOST = 1e9  # 30 years
 
@@ -45,8 +46,6 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
         Raises:
             BadParameter: It is no size.
         """
-        from advisor.settings import parse_size
-
         if isinstance(value, int):
             return value
         try:

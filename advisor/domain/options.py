@@ -13,9 +13,21 @@ MOST_ITEMS = 1_000_000
 """Most items of one run that are predicted: a million take some 20 s and 450 MB, and Dagster's own
 plan grows with them."""
 
+TABLE = "tool.dynadvise"
+"""The table of the project's settings in pyproject.toml."""
+
 MEMORY_HEADROOM = 0.15
 """Share of the memory that the advice leaves free: peaks are known from a few calls, and other
 programs need some."""
+
+
+@dataclass(frozen=True, slots=True)
+class DescribedHost:
+    """A described machine; None: as on this one."""
+
+    cores: float | None = None
+    memory_bytes: int | None = None
+    cpu_count: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 
 
@@ -120,3 +121,24 @@ def faster(slow: Interval, quick: Interval) -> str:
     if ratio < 0.95:
         return f"{1 / ratio:.2g}x slower than"
     return f"{ratio:.0f}x faster than" if ratio >= 9.5 else f"{ratio:.2g}x faster than"
+
+
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def parse_size(text: str) -> int:
+    """Bytes of a spelled size: ``8GiB``, ``8 Gi``, ``8G``, ``512MB``, ``1000000``.
+
+    ``GiB``, ``Gi`` and ``G`` are powers of 1024, ``GB`` of 1000 (IEC 80000-13).
+
+    Raises:
+        ValueError: It is no positive size.
+    """
+    matched = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)(b?)\s*", text, re.IGNORECASE)
+    size_bytes = 0.0
+    if matched and (matched[2] or not matched[3]):
+        base = 1000 if matched[4] and not matched[3] else 1024
+        size_bytes = float(matched[1]) * base ** _POWERS[matched[2].lower()]
+    if not 1 <= size_bytes < 2**63:
+        raise ValueError(f"{text!r} is not a size such as 8GiB or 512MB")
+    return int(size_bytes)

@@ -11,14 +11,12 @@ from advisor.domain.advice import (
     Change,
     Environment,
     Floors,
-    NextMeasurement,
     Objective,
     Prediction,
     Rejection,
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
-from advisor.domain.command_line import rate_option
 from advisor.domain.errors import NoAdviceError
 from advisor.domain.quantities import percent, size
 from advisor.domain.trial import Trial
@@ -55,7 +53,12 @@ class Constraints:
 
 @dataclass(frozen=True, slots=True)
 class SearchResult:
-    """All predictions, best first, and what was chosen."""
+    """All predictions, best first, and what was chosen.
+
+    Attributes:
+        untried: The best way that may be advised once it was tried, if it is better.
+        rival: The best way of another method, where the decision between the two is not sure.
+    """
 
     recommendation: Prediction
     config_only: Prediction
@@ -64,8 +67,8 @@ class SearchResult:
     candidates: tuple[Prediction, ...]
     rejected: tuple[Rejection, ...]
     tie: bool
-    next_measurement: NextMeasurement | None
     untried: Prediction | None = None
+    rival: Prediction | None = None
 
 
 def floors(predictor: Predictor) -> Floors:
@@ -204,7 +207,6 @@ def search(
     leading = {each.candidate for each in pruned.fits if may_lead(each.candidate)}
     ways = _evaluated(pruned.fits, predictor, constraints, leading)
     choice = _choice_of(ways)
-    untried = _untried(ways, choice.way)
     predictions = {way.candidate: way.prediction for way in ways}
     refused = (Rejection(way, verdicts[way].reason) for way in verdicts if way not in considered)
     return SearchResult(
@@ -215,8 +217,8 @@ def search(
         candidates=tuple(predictions.values()),
         rejected=(*pruned.rejected, *refused),
         tie=choice.tie,
-        next_measurement=_trial_of(untried, setting) or _next_measurement(choice.way, ways),
-        untried=untried,
+        untried=_untried(ways, choice.way),
+        rival=_rival_of(choice.way, ways),
     )
 
 
@@ -313,33 +315,12 @@ def _is_better(way: _Scored, than: _Scored) -> bool:
     return way.score < (1.0 - TIE) * than.score
 
 
-def _trial_of(untried: Prediction | None, setting: Setting) -> NextMeasurement | None:
-    """The probe of a way that may be faster, where more time may be all that it lacks."""
-    if untried is None or untried.trial is not Trial.NOT_TRIED:
-        return None
-    return NextMeasurement(
-        what=(
-            f"try '{untried.candidate.label}', which runs items repeatedly: that it works, and how "
-            "fast, is assumed so far"
-        ),
-        command=f"dynadvise profile TARGET --budget BUDGET{rate_option(setting.rate)}",
-    )
-
-
-def _next_measurement(chosen: _Scored, ways: Sequence[_Scored]) -> NextMeasurement | None:
-    """A real run of the two leading methods, where the decision between them is not sure."""
+def _rival_of(chosen: _Scored, ways: Sequence[_Scored]) -> Prediction | None:
+    """The best way of another method, where the decision between the two is not sure."""
     advised = chosen.prediction
     others = [w for w in ways if w.leads and w.candidate.method != chosen.candidate.method]
     if advised.expected_regret <= UNSURE_REGRET or not others:
         return None
     other = others[0].prediction
     gap = other.makespan_s.median / advised.makespan_s.median - 1.0
-    if gap > RUNNER_UP:
-        return None
-    return NextMeasurement(
-        what=(
-            f"run both '{chosen.candidate.label}' and '{other.candidate.label}' for real: "
-            f"they are predicted {percent(abs(gap))} apart"
-        ),
-        command="dynadvise verify TARGET --configurations advised,runner-up",
-    )
+    return other if gap <= RUNNER_UP else None

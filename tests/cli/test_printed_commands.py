@@ -13,12 +13,12 @@ from factories import make_advice, make_host_profile, make_prediction, make_save
 
 from advisor import store
 from advisor.api.discovering import discover_target
-from advisor.api.recommend import of_target
 from advisor.cli import cli
 from advisor.dagster_bridge.target import parse_target
-from advisor.domain.advice import NextMeasurement
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import WorkloadOptions
+from advisor.domain.trial import Trial
+from advisor.explanation.next_measurement import next_measurement
 
 JOB = """
 from dagster import Definitions, DynamicOut, DynamicOutput, job, multiprocess_executor, op
@@ -117,15 +117,18 @@ def test_every_printed_command_of_a_job_runs_as_printed(project):
         run(command)
 
 
+def probe_of(saved):
+    way = replace(make_prediction(), trial=Trial.NOT_TRIED)
+    return next_measurement(make_prediction(), way, None, measured=saved, rate=None).command
+
+
 def test_what_a_command_needs_to_load_the_target_is_in_it(project):
-    """Of the advice's next measurement, whose template names only TARGET."""
     reference = parse_target("printed_shop:lone", working_directory=project / "my code")
     asked = WorkloadOptions("printed_shop:lone", inputs="printed_shop:numbers")
     discovery = discover_target(reference, None, asked)
     saved = make_saved_profile(description=discovery.description)
-    template = NextMeasurement("run items in threads", "dynadvise profile TARGET --budget 120")
 
-    command = of_target(template, saved).command
+    command = probe_of(saved)
     assert shlex.split(command)[2:] == [
         "printed_shop:lone", "-d", str(project / "my code"),
         "--inputs", "printed_shop:numbers", "--budget", "120",
@@ -137,9 +140,8 @@ def test_what_a_command_needs_to_load_the_target_is_in_it(project):
 def test_the_budget_that_is_advised_is_more_than_what_was_spent(cost_s, budget):
     saved = make_saved_profile()
     saved = replace(saved, workload=replace(saved.workload, cost_s=cost_s))
-    template = NextMeasurement("run items in threads", "dynadvise profile TARGET --budget BUDGET")
 
-    assert shlex.split(of_target(template, saved).command)[-2:] == ["--budget", budget]
+    assert shlex.split(probe_of(saved))[-2:] == ["--budget", budget]
 
 
 def test_the_hint_for_missing_inputs_names_the_whole_target(project):

@@ -8,13 +8,13 @@ from test_remedies import describe
 from test_search import OVERHEAD, profile
 
 from advisor.domain.workload import ConcurrencyProbe, WorkloadProfile
+from advisor.explanation.remedies import remedies
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.limits import limits_of
 from advisor.model.own_threads import limited_profile, with_one_thread
 from advisor.model.prediction import Predictor
-from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
 from advisor.model.setting import Machine, Setting
 

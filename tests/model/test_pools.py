@@ -12,16 +12,16 @@ from test_search import OVERHEAD, TRIED, profile
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import CLAIM_S
 from advisor.domain.quantities import seconds
+from advisor.explanation.reasons import reasons
+from advisor.explanation.remedies import remedies
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
 from advisor.model.pools import connection_pool
 from advisor.model.prediction import Predictor
-from advisor.model.remedies import remedies
 from advisor.model.search import Constraints, SearchResult, search
 from advisor.model.setting import Machine, Setting, items_cap
-from advisor.model.wording import reasons
 
 WARM_2 = Candidate("execute_job", "multiprocess", "forkserver", ("m",), 2)
 WARM_8 = replace(WARM_2, max_concurrent=8)

@@ -13,12 +13,13 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import WorkerLimit
+from advisor.explanation.next_measurement import next_measurement
+from advisor.explanation.reasons import reasons
 from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.limits import Limits
 from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, SearchResult, search
 from advisor.model.setting import Setting
-from advisor.model.wording import reasons
 
 ITEMS, ITEM_S, RATE = 200, 0.5, 20.0
 THREADS = Candidate("execute_job", "in_process", batch_size=ITEMS, worker_kind="thread")
@@ -94,6 +95,13 @@ def test_the_advice_holds_the_rate_for_what_comes_after_it() -> None:
 
 def test_the_command_of_a_further_measurement_keeps_the_rate() -> None:
     few = Limits(WorkerLimit("thread", True, 4, 64), WorkerLimit("process", True, 4, 4))
-    found = advise(RATE, replace(SERVICE, limits=few)).next_measurement
-    assert found is not None
-    assert found.command == "dynadvise profile TARGET --budget BUDGET --max-rate 20"
+    result = advise(RATE, replace(SERVICE, limits=few))
+    probe = next_measurement(
+        result.recommendation,
+        result.untried,
+        result.rival,
+        measured=make_saved_profile(),
+        rate=RateLimit(RATE),
+    )
+    assert probe is not None
+    assert probe.command.endswith(" --budget 120 --max-rate 20")

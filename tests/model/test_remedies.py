@@ -14,10 +14,10 @@ from advisor.domain.workload import (
     WorkloadDescription,
     WorkloadProfile,
 )
+from advisor.explanation.remedies import remedies
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
 from advisor.model.prediction import Predictor
-from advisor.model.remedies import remedies
 from advisor.model.setting import Machine, Setting
 
 

@@ -9,7 +9,6 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
 from advisor.domain.errors import NoModelError
 from advisor.domain.host import MultiprocessOverhead
-from advisor.domain.quantities import seconds
 from advisor.model.batches import least_work_s
 from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
 from advisor.model.estimate import Estimate, ExecutorModel
@@ -156,21 +155,6 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
         Breakdown(work_s, launch_s, serialize_s, idle_s, 0.0),
         timeline.pod_s * request_cpu(candidate, setting) + run_pod_s,
         peak_memory_bytes(candidate, setting),
-    )
-
-
-def pod_sentence(candidate: Candidate, setting: Setting) -> str:
-    """Where the seconds of a step go beside its work, and what limits how many run."""
-    price, cluster = step_price(candidate, setting), cluster_of(candidate, setting)
-    limit = "" if price.cpu_limit is None else f" under a limit of {price.cpu_limit:g} CPU"
-    boot_s = seconds(price.computing_s(price.boot_cpu_s))
-    room = room_of(candidate, setting)
-    short = room is not None and room < candidate.max_concurrent
-    return (
-        f"a {cluster.unit} starts in {seconds(price.start_s)} "
-        f"({cluster.sources.get('start_s', 'assumed')}), Python and your code boot in "
-        f"{boot_s}{limit}, and its end is seen up to {seconds(price.poll_s)} later"
-        + (f"; there is room for {room} in parallel, the others are pending" if short else "")
     )
 
 

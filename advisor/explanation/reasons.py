@@ -10,7 +10,7 @@ from advisor.domain.host import HostProfile
 from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.work_kind import CPU_SHARE, kind_of
 from advisor.model.estimators import model_of
-from advisor.model.estimators.delegating import pod_sentence
+from advisor.model.estimators.delegating import cluster_of, room_of, step_price
 from advisor.model.setting import Setting, pools_of, tag_limits_of
 
 LAG_STEPS, SLOWED, FIRST_CALL_SHARE, FIRST_CALL_S, BLOCKS_S = 12, 1.05, 0.1, 0.02, 0.005
@@ -55,7 +55,7 @@ def reasons(
         said.extend(_pool_sentences(prediction, setting))
         said.extend(_tag_sentences(candidate, setting))
     if candidate.executor in DELEGATING:
-        said.append(pod_sentence(candidate, setting))
+        said.append(_pod(candidate, setting))
     if candidate.executor == "async":
         said.append(_loop_sentence(candidate, setting, each))
     if prediction.first_result_s is not None:
@@ -192,3 +192,18 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
     if candidate.is_warm:
         said.append("the preloaded modules are imported before the fork, once a run")
     return tuple(said)
+
+
+def _pod(candidate: Candidate, setting: Setting) -> str:
+    """Where the seconds of a step go beside its work, and what limits how many run."""
+    price, cluster = step_price(candidate, setting), cluster_of(candidate, setting)
+    limit = "" if price.cpu_limit is None else f" under a limit of {price.cpu_limit:g} CPU"
+    boot_s = seconds(price.computing_s(price.boot_cpu_s))
+    room = room_of(candidate, setting)
+    short = room is not None and room < candidate.max_concurrent
+    return (
+        f"a {cluster.unit} starts in {seconds(price.start_s)} "
+        f"({cluster.sources.get('start_s', 'assumed')}), Python and your code boot in "
+        f"{boot_s}{limit}, and its end is seen up to {seconds(price.poll_s)} later"
+        + (f"; there is room for {room} in parallel, the others are pending" if short else "")
+    )

@@ -8,10 +8,10 @@ from dataclasses import replace
 from advisor.domain.advice import Prediction
 from advisor.domain.quantities import seconds, size
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
+from advisor.explanation.reasons import FEWEST_BYTES
 from advisor.model.order import EARLIER
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting, steps_at_once
-from advisor.model.wording import FEWEST_BYTES
 
 PAYLOAD_SHARE = 0.1
 """Moving payloads is worth a word from this share of the makespan on."""
