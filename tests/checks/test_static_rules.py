@@ -16,8 +16,8 @@ from factories import (
     make_prediction,
 )
 
-from advisor.domain.cluster import Cluster
 from advisor.dagster_bridge.job_facts import docker_arguments
+from advisor.domain.cluster import Cluster
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
 from advisor.domain.workload import NestedFanOut, SourceLocation
