@@ -27,6 +27,7 @@ from advisor.domain.errors import ProfileError, TargetError
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
 from advisor.domain.stopping import StopReason
+from advisor.measure.child.server import child_server
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 
+@child_server()
 def profile(
     request: ProfileOptions,
     progress: Progress | None = None,

@@ -16,6 +16,7 @@ import json
 import os
 import pickle
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -35,6 +36,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 _EXIT_HANDLERS_S = 5  # for the user's atexit handlers, before the worker is ended
 _REAP_S = 10.0
+_BEFORE_USER_CODE = ("dagster", "advisor.measure.session", "advisor.dagster_bridge.discovery")
 _OOM_SCORE = "500"  # of 1000: where memory runs out, the kernel shall end the worker, not us
 
 _progress: OwnFile | None = None
@@ -161,7 +163,44 @@ def _kill_group(pid: int) -> None:
 
 def main() -> NoReturn:
     """Entry point of the fresh interpreter: directory, parent's pid, the workspace's lifeline."""
-    directory, parent, lifeline = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+    _guard(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+
+
+def serve() -> NoReturn:
+    """Entry point of the server: its socket, its parent's pid, the workspace's lifeline.
+
+    Each message names a request's folder, and brings the pipes for the child's output.
+    """
+    connection = socket.socket(fileno=int(sys.argv[1]))
+    parent, lifeline, server = int(sys.argv[2]), int(sys.argv[3]), os.getpid()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(143)
+    for name in _BEFORE_USER_CODE:
+        importlib.import_module(name)
+    while True:
+        message, outputs, _, _ = socket.recv_fds(connection, 65536, 2)
+        if not message:
+            os._exit(0)
+        with contextlib.suppress(ChildProcessError):  # guardians that have ended
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        child = os.fork()
+        if child == 0:
+            connection.close()
+            os.setsid()
+            for output, stream in zip(outputs, (1, 2), strict=False):
+                os.dup2(output, stream)
+                os.close(output)
+            _guard(Path(message.decode()), server, lifeline)
+        connection.send(str(child).encode())
+        for output in outputs:
+            os.close(output)
+
+
+def _guard(directory: Path, parent: int, lifeline: int) -> NoReturn:
+    """Fork the worker, wait for it, and end whatever it left running."""
     signal.signal(signal.SIGTERM, _terminated)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)

@@ -142,3 +142,39 @@ def leaves_files(content):
 def leaves_files_and_hangs(content):
     leaves_files(content)
     time.sleep(600)
+
+
+def parents(_):
+    """This process and those above it."""
+    import psutil
+
+    return [os.getpid(), *(process.pid for process in psutil.Process().parents())]
+
+
+def modules(_):
+    return sorted(sys.modules)
+
+
+_IMPORTED_IN = os.getpid()
+
+
+def imports_itself(_):
+    return os.getpid() == _IMPORTED_IN
+
+
+def change(name):
+    os.environ[name] = "changed"
+    return True
+
+
+def variable(name):
+    return os.environ.get(name)
+
+
+def kill_all_above(_):
+    """The guardian and what started it, but not the test."""
+    import psutil
+
+    for process in psutil.Process().parents()[:2]:
+        process.kill()
+    time.sleep(10)

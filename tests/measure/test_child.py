@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import nullcontext
 from pathlib import Path
 
 import psutil
@@ -13,11 +14,13 @@ import pytest
 
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.measure.child import run_in_child
+from advisor.measure.child.server import child_server
 
 HERE = Path(__file__).parent
 
 
 def child(name, argument=None, timeout_s=20.0, **options):
+    os.environ.pop("PYTEST_CURRENT_TEST", None)  # pytest changes it between fixture and test
     options.setdefault("python_path", (HERE,))
     return run_in_child(f"child_bodies:{name}", argument, timeout_s=timeout_s, **options)
 
@@ -31,11 +34,13 @@ def sleepers():
     ]
 
 
-@pytest.fixture(autouse=True)
-def nothing_is_left():
+@pytest.fixture(autouse=True, params=["fresh interpreters", "forked"])
+def nothing_is_left(request):
     before = set(psutil.Process().children(recursive=True))
     sleeping = set(sleepers())
-    yield
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    with child_server() if request.param == "forked" else nullcontext():
+        yield
     assert set(psutil.Process().children(recursive=True)) <= before
     assert set(sleepers()) <= sleeping
 
@@ -187,13 +192,17 @@ def test_folder_and_environment(tmp_path):
     assert result.value == (str(tmp_path), "red")
 
 
+@pytest.mark.parametrize("server", ["nullcontext", "child_server"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_nothing_outlives_us(number):
+def test_nothing_outlives_us(number, server):
     """Whatever ends the process that measures, nothing that it started stays."""
     script = textwrap.dedent(f"""
+        from contextlib import nullcontext
         from advisor.measure.child import run_in_child
-        run_in_child("child_bodies:daemonise_and_hang", "/tmp", timeout_s=60,
-                     python_path=({str(HERE)!r},))
+        from advisor.measure.child.server import child_server
+        with {server}():
+            run_in_child("child_bodies:daemonise_and_hang", "/tmp", timeout_s=60,
+                         python_path=({str(HERE)!r},))
     """)
     before = len(sleepers())
     process = subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.DEVNULL)

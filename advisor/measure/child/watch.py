@@ -10,38 +10,28 @@ import re
 import selectors
 import signal
 import subprocess
-import sys
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Union
 
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
+from advisor.measure.child.interpreter import environment_of, interpreter
 from advisor.measure.child.post_mortem import death, failure_in, outcome_in, stacks_of
 from advisor.measure.child.result import Activity, ChildFailure, ChildResult, FailureKind, terminal
+from advisor.measure.child.server import ForkedGuardian, forked
 from advisor.measure.meter import resident_bytes
 from advisor.measure.workspace import workspace
 
 _OUTPUT_BYTES = 64 * 1024  # of what the child writes, the last of which are left
 _LOOK_S = 0.1  # between two looks at the memory of the child's tree
 _END_S = 12.0  # for the guardian to end its tree; it needs milliseconds
-_START = """\
-import sys
-if sys.path[:1] == [""]:
-    del sys.path[0]
-sys.path.insert(0, sys.argv.pop())
-import advisor
-del sys.path[0]
-from advisor.measure.supervisor import main
-main()
-"""
-"""Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
-nothing beside the user's code takes its place or that of a standard module."""
-_ROOT = Path(__file__).resolve().parents[3]
+Guardian = Union["subprocess.Popen[bytes]", ForkedGuardian]
 
 
 def run_in_child(
@@ -116,21 +106,7 @@ class _Watched:
         started = time.monotonic()
         progress = self.directory / supervisor.PROGRESS
         os.mkfifo(progress)
-        arguments = [str(self.directory), str(os.getpid()), str(self.lifeline), str(_ROOT)]
-        process = subprocess.Popen(
-            [sys.executable, "-c", _START, *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            pass_fds=(self.lifeline,),
-            start_new_session=True,
-            env={
-                **os.environ,
-                **_env_file(),
-                "PYTHONPATH": _python_path(environment),
-                **environment,
-            },
-        )
+        process = self._start(environment_of(environment))
         try:
             # For both directions, so that it has no end while the child lives.
             number = os.open(progress, os.O_RDWR | os.O_NONBLOCK)
@@ -145,7 +121,19 @@ class _Watched:
         wall_s = time.monotonic() - started
         return self._result(wall_s)
 
-    def _follow(self, process: subprocess.Popen[bytes], progress: int, deadline: float) -> None:
+    def _start(self, environment: Mapping[str, str]) -> Guardian:
+        directory = str(self.directory)
+        return forked(directory, environment) or subprocess.Popen(
+            interpreter("main", (directory, os.getpid(), self.lifeline)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            pass_fds=(self.lifeline,),
+            start_new_session=True,
+            env=environment,
+        )
+
+    def _follow(self, process: Guardian, progress: int, deadline: float) -> None:
         """Read the pipes and keep the limits until the guardian has ended."""
         assert process.stdout is not None
         assert process.stderr is not None
@@ -219,7 +207,7 @@ class _Watched:
         elif self.on_progress is not None:
             self.on_progress(message)
 
-    def _look_at_memory(self, process: subprocess.Popen[bytes]) -> None:
+    def _look_at_memory(self, process: Guardian) -> None:
         tree = supervisor.descendants(process.pid)
         used = sum(resident_bytes(pid) for pid in tree)
         limit = self.memory_limit_bytes
@@ -271,26 +259,6 @@ class _Watched:
         )
 
 
-def _env_file() -> dict[str, str]:
-    """What Dagster's own commands add to the environment: the ``.env`` of the current folder."""
-    if not Path(".env").is_file():
-        return {}
-    from dotenv import dotenv_values
-
-    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
-
-
-def _python_path(environment: Mapping[str, str]) -> str:
-    """PYTHONPATH by which the child's own children find this package, however it was found."""
-    root = str(_ROOT)
-    given = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
-    entries = [entry for entry in given.split(os.pathsep) if entry]
-    # an installed package is found anyway; its site-packages must not come first
-    if "site-packages" in _ROOT.parts or root in entries:
-        return os.pathsep.join(entries)
-    return os.pathsep.join([*entries, root])
-
-
 @contextlib.contextmanager
 def _process_handle(pid: int) -> Iterator[int | None]:
     """A descriptor that is readable when the process has ended, where the system has it."""
@@ -305,7 +273,7 @@ def _process_handle(pid: int) -> Iterator[int | None]:
         os.close(handle)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: Guardian) -> None:
     """End the guardian and all below it, and wait for them; no second Ctrl-C prevents it."""
     if process.returncode is not None:
         return

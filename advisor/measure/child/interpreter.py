@@ -1,0 +1,52 @@
+"""How a child's interpreter is started: with our package and nothing beside the user's code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+_START = """\
+import sys
+if sys.path[:1] == [""]:
+    del sys.path[0]
+sys.path.insert(0, sys.argv.pop())
+import advisor
+del sys.path[0]
+from advisor.measure import supervisor
+supervisor.{entry}()
+"""
+"""Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
+nothing beside the user's code takes its place or that of a standard module."""
+_ROOT = Path(__file__).resolve().parents[3]
+
+
+def interpreter(entry: str, arguments: Sequence[object]) -> list[str]:
+    """The command that starts a fresh interpreter at one of `supervisor`'s entry points."""
+    return [sys.executable, "-c", _START.format(entry=entry), *map(str, arguments), str(_ROOT)]
+
+
+def environment_of(added: Mapping[str, str]) -> dict[str, str]:
+    """The environment of a child: ours, that of the user's ``.env``, and what is added."""
+    return {**os.environ, **_env_file(), "PYTHONPATH": _python_path(added), **added}
+
+
+def _env_file() -> dict[str, str]:
+    """What Dagster's own commands add to the environment: the ``.env`` of the current folder."""
+    if not Path(".env").is_file():
+        return {}
+    from dotenv import dotenv_values
+
+    return {name: value for name, value in dotenv_values(".env").items() if value is not None}
+
+
+def _python_path(environment: Mapping[str, str]) -> str:
+    """PYTHONPATH by which the child's own children find this package, however it was found."""
+    root = str(_ROOT)
+    given = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    entries = [entry for entry in given.split(os.pathsep) if entry]
+    # an installed package is found anyway; its site-packages must not come first
+    if "site-packages" in _ROOT.parts or root in entries:
+        return os.pathsep.join(entries)
+    return os.pathsep.join([*entries, root])
