@@ -36,7 +36,12 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _PR_SET_CHILD_SUBREAPER = 36
 _EXIT_HANDLERS_S = 5  # for the user's atexit handlers, before the worker is ended
 _REAP_S = 10.0
-_BEFORE_USER_CODE = ("dagster", "advisor.measure.session", "advisor.dagster_bridge.discovery")
+_BEFORE_USER_CODE = (
+    "advisor.dagster_bridge.step_imports",
+    "advisor.dagster_bridge.discovery",
+    "advisor.measure.scout",
+    "advisor.measure.concurrency",
+)
 _OOM_SCORE = "500"  # of 1000: where memory runs out, the kernel shall end the worker, not us
 
 _progress: OwnFile | None = None

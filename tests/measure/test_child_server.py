@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import psutil
 import pytest
 
+from advisor.dagster_bridge import step_imports
 from advisor.measure.child import run_in_child
 from advisor.measure.child.server import child_server
 
@@ -74,3 +76,14 @@ def test_code_that_kills_all_above_it_ends_as_a_failure(server):
     failure = child("kill_all_above").failure
     assert failure.kind == "killed"
     assert child("add", (2, 3)).value == 5
+
+
+def test_what_dagster_imports_by_the_way_is_where_it_was():
+    assert {name for name in step_imports.MODULES if name not in sys.modules} == set()
+
+
+def test_scikit_learns_settings_are_not_the_users(server):
+    import sklearn.linear_model  # noqa: F401
+
+    assert server.pid in child("parents").value
+    assert child("variable", "KMP_DUPLICATE_LIB_OK").value is None
