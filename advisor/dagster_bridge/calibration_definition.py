@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ from pathlib import Path
 
 from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
 
+from advisor.dagster_bridge.process_memory import unshared_bytes
 from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.dagster_bridge.user_path import loading_user_code
 
@@ -59,14 +61,15 @@ def build_job(
     @op
     def mapped(item: int) -> list[float]:
         del item  # its value makes no difference
-        spent_s = [time.process_time(), delayed_by_others_s()]
+        own_bytes = float(unshared_bytes(os.getpid()))
+        figures = [time.process_time(), delayed_by_others_s(), own_bytes]
         if item_wait_s > 0:
             time.sleep(item_wait_s)
-        return spent_s
+        return figures
 
     @op
     def collect(results: list[list[float]]) -> list[float]:
-        """Mean CPU seconds of an item's process until its call, and seconds without a core."""
+        """Means of an item's process until its call: CPU seconds, those without a core, bytes."""
         return [sum(column) / len(results) for column in zip(*results, strict=True)]
 
     @job(name=JOB_NAME)

@@ -115,7 +115,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             parent, child = own_cpu_s() - own, children_cpu_s() - children
             parent_delay_s = delayed_by_others_s() - delayed_s
             run_id = done.run_id
-            step_cpu_s, step_delay_s = done.output_for_node("collect")
+            step_cpu_s, step_delay_s, step_bytes = done.output_for_node("collect")
         before_s = waits.first_step_cpu_s
         return RunResult(
             wall,
@@ -128,6 +128,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             parent_delay_s=parent_delay_s,
             step_cpu_s=step_cpu_s,
             step_delay_s=step_delay_s,
+            step_unshared_bytes=round(step_bytes),
         )
 
 

@@ -73,8 +73,8 @@ class RunResult:
         started_at_s: Unix time.
         outputs: Of the ops that were asked for, by name; empty where the run failed.
         content: What the run did; None where its log cannot be found.
-        start_cpu_s, store_wait_s, parent_delay_s, step_cpu_s, step_delay_s: As those of a
-            `CalibrationRun`; a calibration alone clocks them.
+        start_cpu_s, store_wait_s, parent_delay_s, step_cpu_s, step_delay_s,
+            step_unshared_bytes: As those of a `CalibrationRun`; a calibration alone clocks them.
     """
 
     wall_s: float
@@ -91,6 +91,7 @@ class RunResult:
     parent_delay_s: float = 0.0
     step_cpu_s: float = 0.0
     step_delay_s: float = 0.0
+    step_unshared_bytes: int = 0
 
 
 def children_cpu_s() -> float:

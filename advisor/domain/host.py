@@ -56,6 +56,7 @@ class CalibrationRun:
         parent_delay_s: For how long the calling process was ready to compute and had no core.
         step_cpu_s, step_delay_s: What a mapped step's process had computed when its op was called,
             and for how long it had no core until then; 0: not measured.
+        step_unshared_bytes: Memory that such a process had for itself then; 0: not measured.
         server_import_s, step_import_s: What importing the user's module took of the forkserver's
             start, and of each step. Runs with other modules are comparable beside it.
     """
@@ -76,6 +77,7 @@ class CalibrationRun:
     parent_delay_s: float = 0.0
     step_cpu_s: float = 0.0
     step_delay_s: float = 0.0
+    step_unshared_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +206,12 @@ class HostProfile:
         """Which methods preload the user's code: the warm list does, unless that is not safe."""
         safe = set(self.user_roots).isdisjoint(self.preload.left_out)
         return {"forkserver": self.user_preloaded, "warm_forkserver": safe}
+
+    @property
+    def forked_step_bytes(self) -> int:
+        """Memory that a step under the warm forkserver has for itself; 0: not measured."""
+        runs = [run for run in self.runs if run.method == "warm_forkserver"]
+        return max((run.step_unshared_bytes for run in runs), default=0)
 
 
 def user_import_in(

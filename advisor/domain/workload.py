@@ -223,6 +223,8 @@ class ItemSample:
         loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
             instead of awaiting. None where the op is not asynchronous or it was not measured.
         grown_rss_bytes: Peak resident memory above what the process held right before the call.
+        again: Whether the item was called before while it was measured, in whatever process: what
+            it reads may lie in a cache since then.
         errors_logged: Log records of level ERROR or above during the call, of any logger;
             Dagster's own make two of one message.
         events: Events that a run records for the call beside those of every step: what the op
@@ -249,6 +251,7 @@ class ItemSample:
     attempts: int = 1
     io_wait_s: float = 0.0
     grown_rss_bytes: int = 0
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,6 +332,29 @@ class ConcurrencyProbe:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredValue:
+    """Storing and loading one value that holds some items', through the job's own IO manager.
+
+    Attributes:
+        items: How many items' values it holds, as a list where more than one.
+        value_bytes: Pickled.
+        store_s, load_s: Seconds inside of the IO manager; of single ones the mean.
+        wait_s: Of both, what waits.
+        storing_bytes, loading_bytes: Memory taken meanwhile beside the value itself.
+        failed: Type of what the IO manager raised; None where it took the value.
+    """
+
+    items: int
+    value_bytes: int
+    store_s: float = 0.0
+    load_s: float = 0.0
+    wait_s: float = 0.0
+    storing_bytes: int = 0
+    loading_bytes: int = 0
+    failed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Hotspot:
     """A place where pyinstrument saw the time go; ``share`` is of the profiled wall clock."""
 
@@ -357,6 +383,8 @@ class WorkloadProfile:
         resources_measured: Whether CPU, memory and bytes were measured; a log tells none of them.
         first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
             get than memory that was; 0 where the system does not tell.
+        yielded: What the fan-out hands on: an item's value, and one of many items.
+        collected: What the chain's last op gives, likewise.
     """
 
     items: int
@@ -376,6 +404,8 @@ class WorkloadProfile:
     limited_probes: tuple[ConcurrencyProbe, ...] = ()
     resources_measured: bool = True
     first_touch_byte_s: float = 0.0
+    yielded: tuple[StoredValue, ...] = ()
+    collected: tuple[StoredValue, ...] = ()
 
     @property
     def step_peak_bytes(self) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advisor.domain.stopping import Unknown
 from advisor.domain.work_kind import mostly_waits
@@ -74,12 +74,19 @@ class Campaign:
     base_rss_bytes: list[int] = field(default_factory=list)
     forked_rss_bytes: int = 0
     resource_init: list[ResourceInit] = field(default_factory=list)
+    _called: set[int] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        self.first.append(self.scouted.first)
-        self.later.extend(self.scouted.later)
+        self.take([self.scouted.first], self.first)
+        self.take(self.scouted.later, self.later)
         self.base_rss_bytes.append(self.scouted.base_rss_bytes)
         self.resource_init.append(self.scouted.resource_init)
+
+    def take(self, runs: Sequence[ChainRun], into: list[ChainRun]) -> None:
+        """Keep runs, in the order in which they ran: only one of an item is its first."""
+        for run in runs:
+            into.append(replace(run, again=run.item in self._called))
+            self._called.add(run.item)
 
     @property
     def request(self) -> ProfileRequest:

@@ -27,6 +27,7 @@ _WORKER_S = 0.25  # each worker should be at work at least this long, for short 
 _MOST_ROUNDS = 50
 _ALONE_ITEMS = 4
 _ALONE_S = 1.0  # a pass alone takes no longer than this, but one item
+_QUICKER = 0.8  # of its seconds alone before, as an item is that finds its files in a cache now
 _LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which more do harm
 
 
@@ -118,7 +119,7 @@ class _Passes:
         together = [entry for each in by_worker for entry in each]
         if raised := next((entry for entry in together if entry.failed), None):
             return self._failed(workers, raised, f"{workers} in parallel")
-        if self.order.passes_alone > 1 and (failed := self.pass_alone()):
+        if self._needs_pass_after(together) and (failed := self.pass_alone()):
             return self._failed(workers, failed, "afterwards")
         drift = self._drift()
         alone_s = [self._alone_s(entry.item, drift) for entry in together]
@@ -141,6 +142,12 @@ class _Passes:
             error=ratio_error(walls_s, alone_s),
             rate=self.rate,
         )
+
+    def _needs_pass_after(self, together: Sequence[Timed]) -> bool:
+        """Whether items must run alone once more: always, or as they are quicker by now."""
+        expected_s = sum(self.order.expected_s[entry.item] for entry in together)
+        quicker = sum(entry.wall_s for entry in together) < _QUICKER * expected_s
+        return self.order.passes_alone > 1 or (quicker and not self.alone)
 
     def _look_for_rate(
         self, by_worker: Sequence[Sequence[Timed]], alone_s: Callable[[int], float]

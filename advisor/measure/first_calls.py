@@ -105,4 +105,4 @@ def _call(campaign: Campaign, item: int, *, preload: bool) -> None:
     if not preload:
         campaign.base_rss_bytes.append(called.base_rss_bytes)
     campaign.resource_init.append(called.resource_init)
-    (campaign.preloaded if preload else campaign.first).append(called.run)
+    campaign.take([called.run], campaign.preloaded if preload else campaign.first)

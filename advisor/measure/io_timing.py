@@ -6,11 +6,13 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.domain.workload import MappedOp
+from advisor.measure.meter import delay_of
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation
@@ -27,6 +29,19 @@ class IoTimes:
     _seconds: dict[str, dict[int, tuple[float, float]]] = field(default_factory=dict)
     _unfit: set[str] = field(default_factory=set)
     _waited: dict[str, list[tuple[float, float]]] = field(default_factory=dict)
+
+    def measured(self, op: MappedOp) -> bool:
+        """Whether any value of the op was stored."""
+        return bool(self._seconds.get(op.handle))
+
+    def mean(self, op: MappedOp) -> tuple[float, float]:
+        """Mean seconds to store and to load an item's outputs, of those measured."""
+        stores, loads = zip(*self._seconds[op.handle].values(), strict=True)
+        return statistics.fmean(stores), statistics.fmean(loads)
+
+    def timing(self, op: MappedOp) -> AbstractContextManager[dict[str, float]]:
+        """Seconds inside of the op's IO managers, by method, while the block runs; and waiting."""
+        return _timed_io(self.invocation, op)
 
     def of(self, op: MappedOp, item: int) -> tuple[float, float]:
         """Seconds to store and to load an item's outputs, or the median of those measured."""
@@ -55,7 +70,7 @@ class IoTimes:
         if item in measured or len(measured) >= _STORED_ITEMS or op.handle in self._unfit:
             return
         self._unfit.add(op.handle)
-        with _timed_io(self.invocation, op) as spent:
+        with self.timing(op) as spent:
             self.invocation.values.store(op, outputs, item)
             if loaded:
                 self.invocation.values.load(op, item)
@@ -78,13 +93,16 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
     def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
         def call(*arguments: object) -> object:
             nonlocal waiting_s
-            started, before_s = time.perf_counter(), _busy_s()
+            started, cpu_s, delayed_s = _clocks()
             try:
                 return original(*arguments)
             finally:
-                wall_s = time.perf_counter() - started
-                spent[method] += wall_s
-                waiting_s += max(0.0, wall_s - (_busy_s() - before_s))
+                wall_s, cpu_s, delayed_s = (
+                    now - before
+                    for now, before in zip(_clocks(), (started, cpu_s, delayed_s), strict=True)
+                )
+                spent[method] += wall_s - delay_of(wall_s, cpu_s, delayed_s)
+                waiting_s += max(0.0, wall_s - cpu_s - delayed_s)
 
         return call
 
@@ -101,6 +119,6 @@ def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]
                 manager.__dict__.pop(method, None)
 
 
-def _busy_s() -> float:
-    """Seconds that this process has computed, or was ready to while others had the cores."""
-    return time.process_time() + delayed_by_others_s()
+def _clocks() -> tuple[float, float, float]:
+    """Seconds: of the wall clock, computed, and ready to compute while others had the cores."""
+    return time.perf_counter(), time.process_time(), delayed_by_others_s()

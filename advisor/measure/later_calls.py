@@ -105,7 +105,7 @@ def _call(
         return
     called = cast("LaterCalled", result.value)
     children.executions += called.executions
-    into.extend(called.runs)
+    campaign.take(called.runs, into)
 
 
 def unevenness(runs: Sequence[ChainRun]) -> float:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import os
 import resource
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.dagster_bridge.process_memory import resident_bytes, unshared_bytes
 from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.measure.supervisor import descendants
 
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 _SHORTEST_LOOK_S = 0.01
 _LONGEST_LOOK_S = 0.2
 _LOOK_SHARE = 0.1  # of the time gone so far, between two looks: 1 ms of looks in the first second
@@ -36,36 +35,6 @@ class Reading:
     peak_rss_bytes: int = 0
     grown_rss_bytes: int = 0
     connections: int = 0
-
-
-def resident_bytes(pid: int) -> int:
-    """Resident memory of a process; 0 where it is gone."""
-    try:
-        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - on a timer: the cheap form
-            return int(file.read().split()[1]) * _PAGE_BYTES
-    except (OSError, ValueError, IndexError):
-        if sys.platform.startswith("linux"):
-            return 0
-    import psutil
-
-    try:
-        return int(psutil.Process(pid).memory_info().rss)
-    except psutil.Error:
-        return 0
-
-
-def unshared_bytes(pid: int) -> int:
-    """Resident memory that a process has for itself, and its part of what it shares on purpose.
-
-    A forked process has most of its resident pages in common with the one that it was forked
-    from. All of it counts where the system does not tell them apart.
-    """
-    names = "Private_Clean:", "Private_Dirty:", "Pss_Shmem:"
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
-    except OSError:
-        return resident_bytes(pid)
-    return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024
 
 
 def socket_inodes() -> frozenset[str]:

@@ -34,6 +34,7 @@ from advisor.measure.later_calls import HOT_SPOTS, more_samples, unevenness
 from advisor.measure.orders import ChainRun
 from advisor.measure.probing import KINDS, limited_calls, probes
 from advisor.measure.tuning import UNEVEN
+from advisor.model.first_touches import first_touches
 
 
 def open_parts(campaign: Campaign) -> list[Part]:
@@ -86,6 +87,14 @@ def note_what_is_less_certain(campaign: Campaign) -> None:
             "(90th over 10th percentile): this machine's speed changes, or the op's work does. "
             "Predictions are for the mean; their intervals carry the change."
         )
+    for op in measured_workload(campaign).ops:
+        if (touches := first_touches(op)) is not None:
+            notes.add(
+                f"An item's first call of {op.handle!r} took {seconds(touches.first_s)}, the same "
+                f"again {seconds(touches.again_s)} ({touches.items} items): it reads or makes "
+                "something for the first time (a file, a cache). Predicted is the first touch, "
+                "which is what a run pays."
+            )
     if budget.left_out:
         notes.add(
             f"Not measured (time budget of {seconds(budget.asked_s)} used up): "
@@ -115,6 +124,8 @@ def measured_workload(campaign: Campaign) -> WorkloadProfile:
         notes=tuple(campaign.children.notes),
         limited_probes=tuple(campaign.limited_probes),
         first_touch_byte_s=campaign.children.first_touch_byte_s,
+        yielded=scouted.yielded,
+        collected=scouted.collected,
     )
 
 
@@ -124,8 +135,15 @@ def _op_profile(campaign: Campaign, place: int, mapped: MappedOp) -> OpProfile:
 
     def samples(runs: Sequence[ChainRun]) -> tuple[ItemSample, ...]:
         """Numbered by their place among all items."""
-        own = (run.samples[mapped.handle] for run in runs if mapped.handle in run.samples)
-        return tuple(replace(sample, item=positions[sample.item]) for sample in own)
+        return tuple(
+            replace(
+                run.samples[mapped.handle],
+                item=positions[run.item],
+                again=run.again or positions[run.item] in campaign.known_items,
+            )
+            for run in runs
+            if mapped.handle in run.samples
+        )
 
     positions = scouted.drawn.positions
     every = (*campaign.first, *campaign.preloaded, *campaign.later)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from advisor.domain.run_identity import RunIdentity
-from advisor.domain.workload import ItemSample, WorkloadDescription
+from advisor.domain.workload import ItemSample, StoredValue, WorkloadDescription
 from advisor.measure.results import Parts
 
 MOST_CALLS = 120
@@ -68,12 +68,14 @@ class ChainRun:
     Attributes:
         samples: By the handle of the op, in order.
         unpicklable: Handle of an op to the reason why its outputs cannot be pickled.
+        again: Whether the item was called before.
     """
 
     item: int
     samples: Mapping[str, ItemSample]
     unpicklable: Mapping[str, str] = field(default_factory=dict)
     result: Parts = field(default_factory=dict)
+    again: bool = False
 
     @property
     def wall_s(self) -> float:
@@ -139,6 +141,8 @@ class Scouted:
     repeatable: bool
     forkable: bool
     notes: tuple[str, ...] = ()
+    yielded: tuple[StoredValue, ...] = ()
+    collected: tuple[StoredValue, ...] = ()
 
     @property
     def typical(self) -> tuple[ChainRun, ...]:

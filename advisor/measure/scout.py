@@ -9,10 +9,12 @@ import time
 from collections.abc import Iterator, Sequence
 
 from advisor.domain.quantities import percent
+from advisor.domain.workload import StoredValue
 from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter
 from advisor.measure.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
 from advisor.measure.session import Session, failure_in_words, session
+from advisor.measure.stored_values import stored_values
 from advisor.measure.supervisor import unwatch, watch
 from advisor.measure.tuning import BELIEVED_SD, CHEAP_S
 
@@ -60,6 +62,7 @@ def scout(order: ScoutOrder) -> Scouted:
         if order.collect:
             collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
             notes += [note] if note else []
+        yielded, collected = _stored(opened, value)
         busy = opened.delayed_s / max(opened.measured_s, 1e-9)
         if busy > _BUSY_SHARE:
             notes.append(
@@ -80,7 +83,23 @@ def scout(order: ScoutOrder) -> Scouted:
             repeatable=repeatable,
             forkable=forkable,
             notes=(*opened.notes, *notes),
+            yielded=yielded,
+            collected=collected,
         )
+
+
+def _stored(
+    opened: Session, value: object
+) -> tuple[tuple[StoredValue, ...], tuple[StoredValue, ...]]:
+    """What the fan-out hands on and what the last op gave, alone and as one value of many."""
+    first, last, fan_out = opened.chain[0], opened.chain[-1], opened.fan_out
+    count = opened.drawn.total
+    yielded: tuple[StoredValue, ...] = ()
+    if fan_out is not None and first.item_input is not None:
+        item = {fan_out.outputs[0]: opened.inputs.of(0)[first.item_input]}
+        yielded = stored_values(opened, fan_out, item, count)
+    given = {last.outputs[0]: value} if len(last.outputs) == 1 else {}
+    return yielded, stored_values(opened, last, given, count)
 
 
 def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int]:

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.process_memory import resident_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.workload import ItemSample, MappedOp, TargetReference
@@ -25,7 +26,7 @@ from advisor.measure.drawn import ItemInputs, drawn_items, pickled_bytes
 from advisor.measure.error_records import ErrorRecords, error_records
 from advisor.measure.imports import ImportRecorder
 from advisor.measure.io_timing import IoTimes
-from advisor.measure.meter import Meter, Reading, clocked, resident_bytes
+from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.orders import Assignment, ChainRun, DrawnItems, ResourceInit
 from advisor.measure.results import parts_of
 from advisor.measure.supervisor import show_text, unwatch, watch
@@ -224,7 +225,7 @@ class Session:
             call = self.measure(op, inputs, item, clock)
             store_s = 0.0
             if call.unpicklable is None:
-                self._store(op, call.outputs, item, loaded=op is not self.chain[-1])
+                self._store(op, call.outputs, item, loaded=self._is_loaded(op))
                 store_s = self.io_times.of(op, item)[0]
                 io_wait_s += store_s * self.io_times.wait_share(op)
             else:
@@ -233,9 +234,37 @@ class Session:
                 call.sample, load_s=load_s, store_s=store_s, io_wait_s=io_wait_s
             )
             results[op.handle], before = call.outputs, op
+        samples.update(self._loaded(samples, item))
         last = self.chain[-1]
         value = _next_value(last, results[last.handle]) if last.handle in results else None
         return ChainRun(item, samples, unpicklable, parts_of(self._given(results))), value
+
+    def _is_loaded(self, op: MappedOp) -> bool:
+        """Whether a run loads what the op gives."""
+        return op is not self.chain[-1] or bool(self.assignment.description.collects)
+
+    @cached_property
+    def fan_out(self) -> MappedOp | None:
+        """The fan-out op as one whose outputs are stored; None where items come without one."""
+        first, reference = self.chain[0], self.assignment.description.fan_out
+        handle, output = first.sources.get(first.item_input or "", ("", ""))
+        if reference is None or handle != reference.handle:
+            return None
+        return MappedOp(reference, None, (), (output,))
+
+    def _loaded(self, samples: Mapping[str, ItemSample], item: int) -> dict[str, ItemSample]:
+        """The first op's sample with what its own IO manager takes to load what was yielded."""
+        fan_out, first = self.fan_out, self.chain[0]
+        if fan_out is None or first.item_input is None:
+            return {}
+        value = self.inputs.of(item)[first.item_input]
+        self._store(fan_out, {fan_out.outputs[0]: value}, item, loaded=True)
+        if not self.io_times.measured(fan_out):
+            return {}
+        load_s, sample = self.io_times.of(fan_out, item)[1], samples[first.handle]
+        stored_wait_s = sample.store_s * self.io_times.wait_share(first)
+        wait_s = load_s * self.io_times.wait_share(fan_out) + stored_wait_s
+        return {first.handle: replace(sample, load_s=load_s, io_wait_s=wait_s)}
 
     def _store(
         self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool

@@ -141,10 +141,22 @@ def _simulated(
 def batch_transfers_s(
     candidate: Candidate, simulations: Simulations, limit: int | None = None
 ) -> FloatArray:
-    """Loading and storing of each batch (shape: batches): every byte, and the fixed part once."""
+    """Loading and storing of each batch (shape: batches), as one value of its size each.
+
+    Where none of its size was measured: every byte, and the fixed part once.
+    """
     setting = simulations.setting
-    stages = setting.items.stages
-    single_s = stages[0].load_s + stages[-1].store_s
-    fixed_s = min(setting.overhead.transfer_s, float(single_s.mean()))
-    batches = simulations.dealt(candidate.steps(setting.items.count))[:limit]
-    return fixed_s + of_batches(np.maximum(0.0, single_s - fixed_s), simulations, batches)
+    stages, items = setting.items.stages, setting.items
+    batches = simulations.dealt(candidate.steps(items.count))[:limit]
+    further = (batches >= 0).sum(axis=-1) - 1.0
+    rest_s, moved_s = np.zeros(len(stages[0].load_s)), np.zeros(len(batches))
+    if items.yielded is None:
+        rest_s = rest_s + stages[0].load_s
+    else:
+        moved_s += items.yielded.load_s + items.yielded.load_more_s * further
+    if items.collected is None:
+        rest_s = rest_s + stages[-1].store_s
+    else:
+        moved_s += items.collected.store_s + items.collected.store_more_s * further
+    fixed_s = min(setting.overhead.transfer_s, float(rest_s.mean()))
+    return moved_s + fixed_s + of_batches(np.maximum(0.0, rest_s - fixed_s), simulations, batches)

@@ -1,8 +1,9 @@
 """What a run pays for memory that it touches for the first time.
 
 Items are timed one after another, in memory that was used a moment before. A run also holds what
-they hand on, pickles it into new pages, and writes files into the system's cache. What an item's
-own call takes of it is in the seconds of first calls already.
+they hand on, pickles it into new pages, and writes files into the system's cache; and calls in
+several processes use several times the memory of one. What of that is in the seconds of first calls
+already is not paid twice.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from dataclasses import replace
 
 from advisor.domain.candidate import Candidate
 from advisor.model.memory import peak_memory_bytes
-from advisor.model.setting import Setting
+from advisor.model.setting import Setting, call_kind
 
 
 def first_touch_s(candidate: Candidate, setting: Setting) -> float:
@@ -31,7 +32,20 @@ def first_touch_s(candidate: Candidate, setting: Setting) -> float:
     calls = replace(candidate, workers_in_op=1, worker_kind=None) if kind == "thread" else candidate
     called_bytes = peak_memory_bytes(calls, replace(setting, items=alone))
     held_bytes = max(0, peak_memory_bytes(candidate, setting) - called_bytes)
-    return items.first_touch_byte_s * (held_bytes + _stored_bytes(candidate, setting))
+    touched_s = items.first_touch_byte_s * (held_bytes + _stored_bytes(candidate, setting))
+    return touched_s + _calls_s(candidate, setting)
+
+
+def _calls_s(candidate: Candidate, setting: Setting) -> float:
+    """Seconds for the memory of one call in each process; later ones there use the same."""
+    items = setting.items
+    touched_s = items.first_touch_byte_s * items.grown_rss_bytes
+    in_workers = candidate.worker_kind == "process"
+    kind = "first" if in_workers or candidate.executor == "in_process" else call_kind(candidate)
+    paid_s = sum(stage.first_call_extra(kind).wall_s for stage in items.stages)
+    processes = min(candidate.max_concurrent, candidate.steps(items.count))
+    processes *= min(candidate.workers_in_op, candidate.batch_size) if in_workers else 1
+    return processes * max(0.0, touched_s - paid_s)
 
 
 def _stored_bytes(candidate: Candidate, setting: Setting) -> int:

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import MOST_ITEMS
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.model.first_touches import as_in_production
+from advisor.model.transfers import Transfer, copies_of, refusal_of, transfer_of
 
 FloatArray = NDArray[np.float64]
 CallKind = Literal["first", "preloaded", "later"]
@@ -97,6 +99,10 @@ class Items:
             for is another one. ``exact`` is True where these are all of them.
         measured_cpu_s: CPU of all measured calls: what the items' own CPU is known from.
         between_bytes: The largest of the results that an op of the chain hands to the next.
+        yielded, collected: What the fan-out hands on and what the last op gives, through the job's
+            IO manager; None: not measured.
+        copies: Of a value that are there beside it while it is stored, and while it is loaded.
+        unstorable: Why no value of a batch can be stored.
     """
 
     count: int
@@ -118,6 +124,10 @@ class Items:
     output_bytes: int = 0
     between_bytes: int = 0
     measured_cpu_s: float = 0.0
+    yielded: Transfer | None = None
+    collected: Transfer | None = None
+    copies: tuple[float, float] = (1.0, 1.0)
+    unstorable: str | None = None
 
     @property
     def exact(self) -> bool:
@@ -315,6 +325,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
             f"{count:,} items in one run cannot be predicted: 1 to {MOST_ITEMS:,} can.",
             hint="Cut them into several runs: `dynadvise plan --partitions`." if count else None,
         )
+    profile = replace(profile, ops=tuple(as_in_production(op) for op in profile.ops))
     every = [sample for op in profile.ops for sample in op.calls]
     order = sorted({sample.item for sample in every})
     calls = _calls_of(profile, order)
@@ -349,6 +360,10 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
         output_bytes=_mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),
+        yielded=transfer_of(profile.yielded),
+        collected=transfer_of(profile.collected),
+        copies=copies_of((*profile.yielded, *profile.collected)),
+        unstorable=refusal_of((*profile.yielded, *profile.collected)),
         between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
 

@@ -9,6 +9,7 @@ from statistics import median
 import numpy as np
 
 from advisor.domain.errors import NoModelError
+from advisor.domain.host import HostProfile
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.rate_limit import RateLimit
@@ -16,7 +17,7 @@ from advisor.domain.tag_limits import tag_limits
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription
 from advisor.model.contention import fit_contention
-from advisor.model.items import items_of
+from advisor.model.items import Items, items_of
 from advisor.model.limits import limits_of
 from advisor.model.other_cores import items_on, overhead_on
 from advisor.model.own_threads import limited_profile
@@ -31,7 +32,8 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
     facts, scaling = measured.host.facts, measured.overhead.cpu_scaling
     here = max(1.0, capacity_of(facts.cpus, scaling))
     cores = options.cores or facts.cpus
-    as_measured = items_on(items_of(measured.workload, options.items), here, here)
+    items = _with_forked(items_of(measured.workload, options.items), measured.host)
+    as_measured = items_on(items, here, here)
     description = measured.description
     bare = description.fan_out is None
     setting = Setting(
@@ -55,6 +57,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
         depth_first=_depth_first(description),
         rate=_rate(measured, options),
         cluster=options.cluster,
+        in_memory=description.pickles,
         limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
     )
     setting = _with_pools(setting, measured, options.max_connections)
@@ -65,6 +68,17 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
     if not corrected or not measured.verifications:
         return setting
     return replace(setting, correction=_corrections(measured.verifications, setting))
+
+
+def _with_forked(items: Items, host: HostProfile) -> Items:
+    """The items with what a forked process has of its own: as probed, else as the host's steps.
+
+    Those had no resources of the user's, which every process starts for itself.
+    """
+    if items.forked_rss_bytes or not host.forked_step_bytes:
+        return items
+    resources_bytes = max(0, items.base_rss_bytes - host.base_rss_bytes)
+    return replace(items, forked_rss_bytes=host.forked_step_bytes + resources_bytes)
 
 
 def _rate(measured: Measured, options: AdviseOptions) -> RateLimit | None:

@@ -1,17 +1,14 @@
 """The most memory that a candidate needs: its processes, their calls, and the values they hold.
 
-A value that is stored or loaded is there twice, as an object and pickled. Values count with their
-pickled bytes.
+A value that is stored or loaded is there with its copies, as many as were seen; else with one, its
+pickled form. Values count with their pickled bytes.
 """
 
 from __future__ import annotations
 
 from advisor.domain.candidate import Candidate
 from advisor.model.setting import Setting
-
-RETAINED_BYTES = 64 << 20
-"""What an allocator may keep of earlier calls, so that a later one is not seen to take it: twice
-the largest threshold of glibc's malloc (mallopt(3), M_MMAP_THRESHOLD)."""
+from advisor.model.transfers import RETAINED_BYTES
 
 
 def peak_memory_bytes(candidate: Candidate, setting: Setting) -> int:
@@ -69,15 +66,16 @@ def _mapped_step_bytes(candidate: Candidate, setting: Setting) -> int:
     """A step's inputs and outputs, and the larger of its calls and of a value's pickled form."""
     items, batch = setting.items, _batch(candidate, setting)
     calling = batch * (items.input_bytes + items.output_bytes) + _workers_bytes(candidate, setting)
-    storing = batch * (items.input_bytes + 2 * items.output_bytes)
-    return max(calling, storing, 2 * batch * items.input_bytes)
+    stored, loaded = (1.0 + copies for copies in items.copies)
+    storing = batch * (items.input_bytes + stored * items.output_bytes)
+    return round(max(calling, storing, loaded * batch * items.input_bytes))
 
 
 def _fanning_out_bytes(candidate: Candidate, setting: Setting) -> int:
     """What the fan-out holds: one value where it yields them, all where they go into batches."""
     items, batch = setting.items, _batch(candidate, setting)
     held = items.count if candidate.is_batched else 1
-    return (held + batch) * items.input_bytes
+    return round((held + items.copies[0] * batch) * items.input_bytes)
 
 
 def _collecting_bytes(candidate: Candidate, setting: Setting) -> int:
@@ -85,7 +83,7 @@ def _collecting_bytes(candidate: Candidate, setting: Setting) -> int:
     if not setting.after_steps:
         return 0
     items, batch = setting.items, _batch(candidate, setting)
-    return (items.count + batch) * items.output_bytes
+    return round((items.count + items.copies[1] * batch) * items.output_bytes)
 
 
 def _kept_bytes(candidate: Candidate, setting: Setting) -> int:

@@ -59,6 +59,8 @@ def items_on(items: Items, capacity_here: float, cores: float) -> Items:
         fan_out_s=items.fan_out_s / speed,
         upstream_s=items.upstream_s / speed,
         collect_s=items.collect_s / speed,
+        yielded=items.yielded and items.yielded.on(speed),
+        collected=items.collected and items.collected.on(speed),
     )
 
 

@@ -9,8 +9,8 @@ from advisor.domain.candidate import Candidate
 from advisor.model.contention import IN_PROCESS
 from advisor.model.items import Stage
 from advisor.model.listing import reference_list
-from advisor.model.memory import RETAINED_BYTES
 from advisor.model.setting import Setting
+from advisor.model.transfers import RETAINED_BYTES
 
 ROUNDS = 2_000
 """Length of the sequence that stands for any number of items; it is repeated beyond."""
@@ -41,6 +41,7 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
         "before_steps": setting.before_steps,
         "after_steps": setting.after_steps,
         "depth_first": setting.depth_first,
+        "in_memory": setting.in_memory,
         "cpu_scaling": [asdict(each) for each in setting.overhead.cpu_scaling],
         "overhead": {
             key: value
@@ -62,6 +63,9 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
             "rounds": reference_list(others).tolist(),
             "stages": [_stage(stage) for stage in items.stages],
             "retained_bytes": RETAINED_BYTES,
+            "copies": list(items.copies),
+            "yielded": items.yielded and asdict(items.yielded),
+            "collected": items.collected and asdict(items.collected),
             "fan_out_item_s": items.fan_out_s / max(1, items.count),
             **{name: getattr(items, name) for name in _PLAIN},
         },

@@ -137,6 +137,8 @@ def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) ->
     held = _connections(estimate.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
         return f"holds {held} connections, the limit is {constraints.max_connections}"
+    if estimate.candidate.batch_size > 1 and setting.items.unstorable:
+        return setting.items.unstorable
     return _crowding(estimate.candidate, setting)
 
 

@@ -41,6 +41,8 @@ class Setting:
         holding_stages: Which of them hold connections; empty where unknown.
         limited: The same with one thread per item; None where that was not measured.
         rate: At which the service behind the items lets them through; None: no limit.
+        in_memory: Whether ``execute_in_process`` keeps values in memory: it replaces Dagster's
+            default IO manager, and no other.
         cluster: What runs the steps of the executors that start a pod for each; None: unknown.
     """
 
@@ -61,6 +63,7 @@ class Setting:
     rate: RateLimit | None = None
     cluster: Cluster | None = None
     limits: Limits = NOTHING_PROBED
+    in_memory: bool = True
 
     def under(self, candidate: Candidate) -> Setting:
         """The setting as it is with the candidate's limit of an item's own threads."""
@@ -148,9 +151,18 @@ def stages_of(candidate: Candidate, setting: Setting) -> float:
     return 1 if candidate.is_batched else sum(stage.share for stage in setting.items.stages)
 
 
-def ends_transfer_s(setting: Setting) -> tuple[float, float]:
-    """Storing what the fan-out yields, and loading what is collected, for all items."""
+def ends_transfer_s(candidate: Candidate, setting: Setting) -> tuple[float, float]:
+    """Storing what the fan-out yields, and loading what is collected, for all items.
+
+    Beyond the tiny values that are in the overhead of an output and of an input.
+    """
     items, overhead = setting.items, setting.overhead
-    stored = overhead.store_byte_s * items.input_bytes * items.count
-    loaded = overhead.load_byte_s * items.output_bytes * items.count if setting.after_steps else 0.0
-    return stored, loaded
+    steps, count = candidate.steps(items.count), items.count
+    stored_s = overhead.store_byte_s * items.input_bytes * count
+    loaded_s = overhead.load_byte_s * items.output_bytes * count
+    tiny_s = steps * overhead.transfer_s / 2
+    if items.yielded is not None:
+        stored_s = max(0.0, items.yielded.stored_s(steps, count) - tiny_s)
+    if items.collected is not None:
+        loaded_s = max(0.0, items.collected.loaded_s(steps, count) - tiny_s)
+    return stored_s, loaded_s if setting.after_steps else 0.0

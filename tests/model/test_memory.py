@@ -5,12 +5,19 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from factories import (
+    make_host_profile,
+    make_sample,
+    make_saved_profile,
+    make_workload_profile,
+)
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
+from advisor.model.measured_setting import setting_of
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, misfit_of
@@ -68,6 +75,27 @@ def test_a_forked_step_takes_what_it_does_not_share():
     assert peak_memory_bytes(WARM_8, whole) > 8 * BASE
     assert peak_memory_bytes(WARM_8, seen) == pytest.approx(2 * BASE + 8 * 21 * MB, rel=0.01)
     assert peak_memory_bytes(SPAWN_8, seen) == peak_memory_bytes(SPAWN_8, whole)
+
+
+def test_where_no_process_was_probed_the_calibrations_own_forked_steps_tell():
+    """Each of them was counted whole: 38 to 52 % too much."""
+    host = make_host_profile(base_rss_bytes=BASE)
+    (warm, bare) = host.runs
+    host = replace(host, runs=(replace(warm, step_unshared_bytes=20 * MB), bare))
+    op = OpProfile("process_chunk", (), (), (make_sample(),), base_rss_bytes=BASE + 5 * MB)
+    saved = make_saved_profile(
+        host=host, workload=make_workload_profile(ops=(op,), items=64, probes=())
+    )
+
+    def peak_bytes(**changes: object) -> int:
+        setting = setting_of(replace(saved, **changes), AdviseOptions())  # type: ignore[arg-type]
+        return peak_memory_bytes(WARM_8, setting)
+
+    own_bytes = (20 + 5) * MB  # what the user's resources take is started in each
+    assert peak_bytes() == pytest.approx(2 * BASE + 8 * (own_bytes + 2 * MB), rel=0.02)
+    probed = replace(op, forked_rss_bytes=40 * MB)
+    workload = replace(saved.workload, ops=(probed,))
+    assert peak_bytes(workload=workload) - peak_bytes() == 8 * (40 - 25) * MB
 
 
 def test_threads_have_their_imports_in_common():

@@ -12,6 +12,7 @@ from py_mini_racer import MiniRacer
 
 from advisor.api.recommend import _predictor
 from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import StoredValue
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
 from advisor.model.scenario import is_ported, scenario_of
@@ -49,7 +50,18 @@ def with_payload(saved):
         for call in op.later_calls
     )
     op = replace(op, later_calls=calls, resource_init_s=0.2, resource_init_cpu_s=0.05)
-    workload = replace(saved.workload, ops=(op, *others), first_touch_byte_s=2e-10)
+    yielded = StoredValue(1, 3_000_000, 0.04, 0.05), StoredValue(8, 24_000_000, 0.2, 0.3, 0.25)
+    collected = (
+        StoredValue(1, 2_000_000, 0.03, 0.02),
+        StoredValue(8, 16_000_000, 0.3, 0.1, 0.0, 40_000_000, 5_000_000),
+    )
+    workload = replace(
+        saved.workload,
+        ops=(op, *others),
+        first_touch_byte_s=2e-10,
+        yielded=yielded,
+        collected=collected,
+    )
     return replace(saved, workload=workload)
 
 

@@ -159,6 +159,7 @@ class TinyRuns:
                 parent_delay_s=result.parent_delay_s,
                 step_cpu_s=result.step_cpu_s,
                 step_delay_s=result.step_delay_s,
+                step_unshared_bytes=result.step_unshared_bytes,
             )
         ]
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Union
 
+from advisor.dagster_bridge.process_memory import resident_bytes
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
@@ -25,7 +26,6 @@ from advisor.measure.child.interpreter import environment_of, interpreter
 from advisor.measure.child.post_mortem import death, failure_in, outcome_in, stacks_of
 from advisor.measure.child.result import Activity, ChildFailure, ChildResult, FailureKind, terminal
 from advisor.measure.child.server import ForkedGuardian, forked
-from advisor.measure.meter import resident_bytes
 from advisor.measure.workspace import workspace
 
 _OUTPUT_BYTES = 64 * 1024  # of what the child writes, the last of which are left

@@ -128,12 +128,17 @@ def run_plan(candidate: Candidate, simulations: Simulations, limit: int) -> RunP
     items = setting.items
     mapped = _mapped_steps(candidate, simulations, limit)
     share = len(mapped) / candidate.steps(items.count)
-    stored_s, loaded_s = (share * moved_s for moved_s in ends_transfer_s(setting))
+    stored_s, loaded_s = (share * moved_s for moved_s in ends_transfer_s(candidate, setting))
+    waits = [end.wait_share if end else 0.0 for end in (items.yielded, items.collected)]
     upstream = StepWork(items.upstream_s / max(1, setting.before_steps))
-    fan_out = StepWork(items.fan_out_s * share, store_s=stored_s, outputs=len(mapped))
+    fan_out = StepWork(
+        items.fan_out_s * share, store_s=stored_s, outputs=len(mapped), io_wait_share=waits[0]
+    )
     after: tuple[StepWork, ...] = ()
     if setting.after_steps:
-        collect = StepWork(items.collect_s * share, load_s=loaded_s, inputs=len(mapped))
+        collect = StepWork(
+            items.collect_s * share, load_s=loaded_s, inputs=len(mapped), io_wait_share=waits[1]
+        )
         after = (collect,) + (StepWork(0.0),) * (setting.after_steps - 1)
     return RunPlan(
         (*[upstream] * setting.before_steps, fan_out),

@@ -48,16 +48,16 @@ def _coordinate_s(candidate: Candidate, setting: Setting) -> float:
 
 
 def _moved_s(candidate: Candidate, simulations: Simulations) -> float:
-    """Payloads through the IO manager, which ``execute_in_process`` keeps in memory."""
-    if candidate.launch == "execute_in_process":
-        return 0.0
+    """Payloads through the IO manager, which ``execute_in_process`` mostly keeps in memory."""
     setting, reference = simulations.setting, simulations.reference
+    if candidate.launch == "execute_in_process" and setting.in_memory:
+        return 0.0
     stages = setting.items.stages
     if candidate.is_batched:
         moved_s = batch_transfers_s(candidate, simulations)
     else:
         moved_s = np.sum([stage.load_s + stage.store_s for stage in stages], axis=0)[reference]
-    return float(moved_s.sum()) + sum(ends_transfer_s(setting))
+    return float(moved_s.sum()) + sum(ends_transfer_s(candidate, setting))
 
 
 def _items_s(candidate: Candidate, simulations: Simulations) -> float:

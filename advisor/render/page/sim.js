@@ -398,9 +398,13 @@ class Model {
   }
   transfers(way, limit) {
     const stages = this.stages, first = stages[0].load, last = stages[stages.length - 1].store;
-    const single = first.map((x, i) => x + last[i]);
-    const fixed = Math.min(this.s.overhead.transfer_s, mean(single));
-    return this.dealt(way, limit).map((batch) => fixed + sum(batch.map((i) => Math.max(0, single[i] - fixed))));
+    const { yielded, collected } = this.s.items;
+    const rest = first.map((x, i) => (yielded ? 0 : x) + (collected ? 0 : last[i]));
+    const fixed = Math.min(this.s.overhead.transfer_s, mean(rest));
+    const load = (further) => (yielded ? yielded.load_s + yielded.load_more_s * further : 0);
+    const store = (further) => (collected ? collected.store_s + collected.store_more_s * further : 0);
+    return this.dealt(way, limit).map((batch) => load(batch.length - 1) + store(batch.length - 1)
+      + fixed + sum(batch.map((i) => Math.max(0, rest[i] - fixed))));
   }
   workerStart(way) {
     if (way.worker_kind !== "process") return { cpu: 0, wait: 0 };
@@ -417,11 +421,15 @@ class Model {
   }
   isBatched(way) { return way.batch_size > 1 || way.workers_in_op > 1; }
   steps(way) { return Math.ceil(this.count / way.batch_size); }
-  endsTransfer() {
-    const m = this.s.items, o = this.s.overhead;
+  endsTransfer(way) {
+    const m = this.s.items, o = this.s.overhead, steps = this.steps(way), rest = this.count - steps;
+    const tiny = steps * o.transfer_s / 2, { yielded, collected } = m;
     return [
-      o.store_byte_s * m.input_bytes * this.count,
-      this.s.after_steps ? o.load_byte_s * m.output_bytes * this.count : 0,
+      yielded ? Math.max(0, steps * yielded.store_s + rest * yielded.store_more_s - tiny)
+        : o.store_byte_s * m.input_bytes * this.count,
+      !this.s.after_steps ? 0
+        : collected ? Math.max(0, steps * collected.load_s + rest * collected.load_more_s - tiny)
+        : o.load_byte_s * m.output_bytes * this.count,
     ];
   }
   // advisor/model/estimators/serial.py
@@ -434,8 +442,8 @@ class Model {
     if (s.after_steps) coordinate += o.collect_input_s * steps;
     coordinate += o.fan_out_output_s / 2 * this.events * this.count;
     let moved = 0;
-    if (!bare) {
-      moved = sum(this.endsTransfer());
+    if (!bare || !s.in_memory) {
+      moved = sum(this.endsTransfer(way));
       if (this.isBatched(way)) moved += sum(this.transfers(way));
       else moved += sum(this.order.map((i) => sum(this.stages.map((x) => x.load[i] + x.store[i]))));
     }
@@ -486,16 +494,16 @@ class Model {
   timeline(way, steps, drawn = false) {
     const s = this.s, m = s.items;
     const mapped = this.mapped(way, steps), share = mapped.length / this.steps(way);
-    const [stored, loaded] = this.endsTransfer();
+    const [stored, loaded] = this.endsTransfer(way);
     const plain = (cpu, changes = {}) => ({
       cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
       resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, events: 0, ...changes,
     });
     const upstream = plain(m.upstream_s / Math.max(1, s.before_steps));
     const before = [...new Array(s.before_steps).fill(upstream),
-      plain(this.fanOut * share, { store: share * stored, outputs: mapped.length })];
+      plain(this.fanOut * share, { store: share * stored, outputs: mapped.length, ioWait: m.yielded?.wait_share ?? 0 })];
     const after = s.after_steps
-      ? [plain(m.collect_s * share, { load: share * loaded, inputs: mapped.length }),
+      ? [plain(m.collect_s * share, { load: share * loaded, inputs: mapped.length, ioWait: m.collected?.wait_share ?? 0 }),
         ...new Array(s.after_steps - 1).fill(plain(0))] : [];
     const alone = this.outside(way.workers_in_op);
     const run = new MultiprocessRun(
@@ -529,7 +537,15 @@ class Model {
     const called = this.peak(calls, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
     const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
     const stored = way.launch === "execute_in_process" ? 0 : this.count * (m.input_bytes + between + m.output_bytes);
-    return m.first_touch_byte_s * (Math.max(0, this.peak(way, m) - called) + stored);
+    return m.first_touch_byte_s * (Math.max(0, this.peak(way, m) - called) + stored) + this.callsTouch(way);
+  }
+  callsTouch(way) {
+    const s = this.s.items, inWorkers = way.worker_kind === "process";
+    const kind = !inWorkers && way.executor === "multiprocess" && this.isWarm(way) ? "preloaded" : "first";
+    const paid = sum(this.stages.map((x) => x[kind].cpu_s + x[kind].wait_s));
+    const processes = Math.min(way.max_concurrent, this.steps(way))
+      * (inWorkers ? Math.min(way.workers_in_op, way.batch_size) : 1);
+    return processes * Math.max(0, s.first_touch_byte_s * s.grown_rss_bytes - paid);
   }
   peak(way, m = this.s.items) {
     const base = this.s.base_rss_bytes, whole = Math.max(m.base_rss_bytes, base, 1);
@@ -544,11 +560,12 @@ class Model {
       const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
       return whole + this.count * (m.input_bytes + between + m.output_bytes) + working;
     }
-    const fanning = ((this.isBatched(way) ? this.count : 1) + batch) * m.input_bytes;
-    const collecting = this.s.after_steps ? (this.count + batch) * m.output_bytes : 0;
+    const [stored, loaded] = m.copies;
+    const fanning = Math.round(((this.isBatched(way) ? this.count : 1) + stored * batch) * m.input_bytes);
+    const collecting = this.s.after_steps ? Math.round((this.count + loaded * batch) * m.output_bytes) : 0;
     const ends = Math.max(fanning, collecting);
-    const step = Math.max(batch * (m.input_bytes + m.output_bytes) + working,
-      batch * (m.input_bytes + 2 * m.output_bytes), 2 * batch * m.input_bytes);
+    const step = Math.round(Math.max(batch * (m.input_bytes + m.output_bytes) + working,
+      batch * (m.input_bytes + (1 + stored) * m.output_bytes), (1 + loaded) * batch * m.input_bytes));
     if (way.executor === "in_process") return whole + Math.max(ends, step);
     const steps = Math.min(way.max_concurrent, this.steps(way));
     const warm = this.isWarm(way), child = warm ? forked : whole;

@@ -1,0 +1,39 @@
+"""Memory of a process as Linux counts it: all that is resident, and what it shares with none."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+
+_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+
+
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process; 0 where it is gone."""
+    try:
+        with open(f"/proc/{pid}/statm", "rb") as file:  # noqa: PTH123 - on a timer: the cheap form
+            return int(file.read().split()[1]) * _PAGE_BYTES
+    except (OSError, ValueError, IndexError):
+        if sys.platform.startswith("linux"):
+            return 0
+    import psutil
+
+    try:
+        return int(psutil.Process(pid).memory_info().rss)
+    except psutil.Error:
+        return 0
+
+
+def unshared_bytes(pid: int) -> int:
+    """Resident memory that a process has for itself, and its part of what it shares on purpose.
+
+    A forked process has most of its resident pages in common with the one that it was forked
+    from. All of it counts where the system does not tell them apart.
+    """
+    names = "Private_Clean:", "Private_Dirty:", "Pss_Shmem:"
+    try:
+        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    except OSError:
+        return resident_bytes(pid)
+    return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024

@@ -1,0 +1,44 @@
+"""An item is called for the first time once: that call is told from repeats, and predicted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from first_touch_jobs import AGAIN_S, FIRST_S, ITEMS
+from measuring import profile_workload
+
+from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.workload import WorkloadProfile
+from advisor.measure.profile_request import ProfileRequest
+from advisor.model.items import items_of
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> WorkloadProfile:
+    target = parse_target(f"{HERE / 'first_touch_jobs.py'}:cached_job", working_directory=HERE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITEM_CACHE", str(tmp_path_factory.mktemp("cache")))
+        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=20.0)
+
+
+def test_a_run_pays_the_first_call_of_each_item(measured):
+    (op,) = measured.ops
+    firsts = [call for call in op.later_calls if not call.again]
+    assert len(firsts) == len({call.item for call in firsts}) == ITEMS - 1
+    assert len(op.later_calls) > 2 * ITEMS  # most of all calls were quick
+    mean_s = float(items_of(measured).wall_s.mean())
+    assert mean_s == pytest.approx(sum(call.wall_s for call in firsts) / len(firsts), rel=0.1)
+    assert mean_s > FIRST_S + AGAIN_S
+
+
+def test_the_output_says_which_is_predicted(measured):
+    (note,) = (note for note in measured.notes if "first touch" in note)
+    assert "An item's first call of 'cached' took" in note
+
+
+def test_quick_repeats_do_not_hide_what_workers_cost_each_other(measured):
+    assert all(probe.slowdown > 0.5 for probe in measured.probes if not probe.failed)
