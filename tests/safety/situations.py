@@ -8,9 +8,14 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import fcntl
+import functools
+import io
+import locale
+import logging
 import os
 import random
 import resource
+import signal
 import sqlite3
 import threading
 import time
@@ -35,6 +40,10 @@ CLIENT = Client()
 STATE = {"last": None}
 MEMO = {}
 CONNECTION = sqlite3.connect(":memory:")
+SHARED = sqlite3.connect(":memory:", check_same_thread=False)
+LOG = logging.getLogger(__name__)
+LOG.setLevel(logging.INFO)
+LOG.propagate = False
 BUSY = threading.Lock()
 
 
@@ -108,6 +117,78 @@ def shared_seed(number):
     random.seed(number)
     time.sleep(SHORT_S)
     return random.random()
+
+
+def locale_of_the_process(number):
+    locale.setlocale(locale.LC_CTYPE, "C" if number % 2 else "C.UTF-8")
+    time.sleep(SHORT_S)
+    return [number, locale.setlocale(locale.LC_CTYPE)]
+
+
+def mask_of_new_files(number):
+    before = os.umask(number % 8)
+    time.sleep(SHORT_S)
+    return [number, os.umask(before)]
+
+
+def printed(number):
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+        time.sleep(SHORT_S)
+        print(number)  # noqa: T201
+    return output.getvalue()
+
+
+@functools.lru_cache
+def client_of_the_process():
+    return Client()
+
+
+def cached_client(number):
+    client_of_the_process().current = number
+    time.sleep(SHORT_S)
+    return client_of_the_process().current
+
+
+def logged(number):
+    LOG.handlers[:] = [logging.StreamHandler(io.StringIO())]
+    time.sleep(SHORT_S)
+    LOG.info(number)
+    return LOG.handlers[0].stream.getvalue()
+
+
+def counted(number):
+    STATE["count"] = STATE.get("count", 0) + 1
+    mine = STATE["count"]
+    time.sleep(SHORT_S)
+    return {"id": number, "serial": mine, "alone": STATE["count"] == mine}
+
+
+def one_work_table(number):
+    SHARED.execute("create table if not exists work (number)")
+    SHARED.execute("delete from work")
+    SHARED.execute("insert into work values (?)", (number,))
+    time.sleep(SHORT_S)
+    return SHARED.execute("select sum(number) from work").fetchone()[0]
+
+
+def one_temporary_file(number):
+    path = folder() / "work.csv"
+    path.write_text(str(number))
+    time.sleep(SHORT_S)
+    return path.read_text()
+
+
+def alarm(number):
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(SHORT_S)
+    return number
+
+
+def computed_in_2_ms(number):
+    """So short that threads hardly ever interrupt each other in it, save once in many items."""
+    CLIENT.current = number
+    sum(range(100_000))
+    return CLIENT.current
 
 
 def into_a_file(number):
