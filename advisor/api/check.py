@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from advisor.api.helm_check import helm_check
 from advisor.api.recommend import recommend
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import ConfigurationError
@@ -38,6 +39,8 @@ def check(
     """
     _refuse_undecidable(options)
     started = time.monotonic()
+    if not options.targets:
+        return _report(options, [], started, measured=False)
     gate = pipeline.Gate(options, surroundings or RealSurroundings(), progress or silent)
     gate.progress("static rules", None)
     inspected = gate.surroundings.inspect(options)
@@ -75,10 +78,10 @@ def check(
 
 def _refuse_undecidable(options: CheckOptions) -> None:
     """Refuse what cannot be decided, before any code runs."""
-    if not options.targets:
+    if not options.targets and not options.helm:
         raise ConfigurationError(
             "There is no target to check.",
-            hint='Name one, or set targets = ["module:job"] in [tool.dynadvise].',
+            hint='Name one, set targets = ["module:job"] in [tool.dynadvise], or give --helm FILE.',
         )
     if options.base and not options.static:
         pipeline.planned_looks(options)
@@ -97,10 +100,12 @@ def _report(
         "Without --base, head is laid beside the committed profile: weaker, because the machine "
         "may have changed its speed since."
     )
+    checks = [*checks, *(helm_check(file, options) for file in options.helm)]
+    of_values = not options.targets
     return GateReport(
         verdict=worst(tuple(check.verdict for check in checks)),
         targets=tuple(checks),
-        static=options.static,
+        static=options.static or of_values,
         base=options.base,
         base_revision=base_revision,
         max_regression=options.max_regression,
@@ -110,7 +115,7 @@ def _report(
         ignored=sum(check.ignored for check in checks),
         op_executions=op_executions,
         cost_s=time.monotonic() - started,
-        notes=() if options.static or options.base else (weaker,),
+        notes=() if options.static or options.base or of_values else (weaker,),
     )
 
 

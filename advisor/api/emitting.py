@@ -22,7 +22,7 @@ ON_CLUSTERS = {
 }
 """By kind, the executors that it is for; none: any."""
 
-_OF_EXECUTOR = {
+OF_EXECUTOR = {
     "k8s": "k8s-run-config",
     "docker": "docker-run-config",
     "celery": "celery",
@@ -146,7 +146,7 @@ def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = No
         return Snippets(python=python if candidate.needs_code else "")  # nothing to configure
     pasted = advice.config_only
     if pasted.candidate.executor in DELEGATING:
-        own = _OF_EXECUTOR[pasted.candidate.executor]
+        own = OF_EXECUTOR[pasted.candidate.executor]
         return Snippets(python=python, run_config=_on_cluster(own, measured, advice, cluster))
     keeps = advice.current is not None and advice.current.candidate == pasted.candidate
     if not keeps and is_fixed(pasted.candidate, measured.description.executor):

@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from advisor.domain.advice import Prediction
+from advisor.api.cluster_advice import caution
+from advisor.api.emitting import OF_EXECUTOR
+from advisor.api.recommend import in_words, searched
 from advisor.domain.backfill import (
     DEFAULT_RUNS_AT_ONCE,
     DEQUEUE_INTERVAL_S,
@@ -16,12 +18,16 @@ from advisor.domain.backfill import (
     RunCut,
     RunStart,
 )
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import Cluster
 from advisor.domain.command_line import target_words
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import AdviseOptions
+from advisor.domain.quantities import seconds
 from advisor.emit.backfill import backfill_snippets
 from advisor.measure.progress import Progress, silent
-from advisor.model.backfill import by_makespan, cut, grid
+from advisor.model.backfill import by_makespan, cannot_win, cut, grid
+from advisor.model.search import SearchResult
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
@@ -30,6 +36,9 @@ MOST_RUNS_AT_ONCE = 16
 """Largest number of runs in parallel that is considered where no limit is given."""
 MOST_ITEMS_PER_RUN = 100_000
 """Largest fan-out of one run that is considered: Dagster's plan grows with it."""
+CHOSEN_AT_ITEMS = 1_000
+"""Items of a run for which all ways are compared; for more, the best of them."""
+_KEPT_WAYS = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,54 +69,156 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         progress: Told each cut that is looked at.
 
     Raises:
-        DynadviseError: No way to run fits the machine.
+        DynadviseError: No way to run fits the machine, or the cluster is not described enough.
     """
-    from advisor.api.recommend import recommend
-
+    _refuse(options)
+    cluster = options.advise.cluster
     backfill = Backfill(
         partitions=options.partitions,
         items=options.advise.items or saved.advice.workload.items,
         cores=options.advise.cores or saved.host.facts.cpus,
         start=_run_start(saved, options),
+        cluster=cluster.name if cluster else "",
     )
+    runs = _Runs(saved, options, backfill)
     cuts: list[RunCut] = []
     config_cuts: list[RunCut] = []
     last: ConfigurationError | None = None
     shapes = tuple(_shapes(options, backfill.items))
     for place, (per_run, at_once) in enumerate(shapes):
         progress(f"{per_run} partitions per run, {at_once} in parallel", place / len(shapes))
-        advise = _share(saved, options.advise, backfill.items * per_run, at_once)
+        if per_run > 1 and cannot_win(backfill, per_run, at_once, cuts):
+            continue
         try:
-            advice = recommend(saved, advise, snippets=False)
+            found = runs.of(per_run, at_once)
         except ConfigurationError as error:
             last = error  # with fewer runs in parallel, each has more of the machine
             continue
-        cuts.append(cut(backfill, per_run, at_once, advice.recommendation))
+        cuts.append(cut(backfill, per_run, at_once, found.recommendation))
         if per_run == 1:
-            config_cuts.append(cut(backfill, 1, at_once, advice.config_only))
+            config_cuts.append(cut(backfill, 1, at_once, found.config_only))
     if not cuts:
         assert last is not None
         raise last
     ordered = by_makespan(cuts)
     config_only = next(iter(by_makespan(config_cuts)), None)
+    elsewhere = caution(saved.description.executor, cluster)
     return BackfillPlan(
         target=saved.advice.target,
         backfill=backfill,
         cuts=ordered,
-        now=_now(saved, options, backfill),
+        now=runs.now(),
         config_only=config_only,
-        snippets=backfill_snippets(backfill, ordered[0], target_words(saved.description)),
-        notes=_notes(saved, ordered[0]),
+        snippets=_snippets(backfill, ordered[0], saved),
+        notes=_notes(saved, ordered[0], cluster),
+        cautions=(elsewhere,) if elsewhere else (),
     )
 
 
+def _snippets(backfill: Backfill, best: RunCut, saved: SavedProfile) -> dict[str, str]:
+    way = best.run.candidate
+    kind = "batch" if way.is_batched else OF_EXECUTOR.get(way.executor, "run-config")
+    return backfill_snippets(backfill, best, target_words(saved.description), kind)
+
+
+def _refuse(options: PlanOptions) -> None:
+    """Raise where the cluster's description leaves the plan open, or the runs do not fit it.
+
+    Raises:
+        ConfigurationError: With the way out.
+    """
+    cluster = options.advise.cluster
+    if cluster is None:
+        return
+    table = f"[tool.dynadvise.clusters.{cluster.name}]"
+    if cluster.start_s is None:
+        raise ConfigurationError(
+            f"How long a {cluster.unit} of the cluster {cluster.name!r} takes to start is not"
+            " known, and the plan depends on it.",
+            hint=f'Set start = "8s" in {table}, or learn it: dynadvise analyze --pods pods.json.',
+        )
+    most = cluster.most_runs()
+    asked = options.runs_at_once or 1
+    if most is not None and asked > most:
+        raise ConfigurationError(
+            f"{asked} runs in parallel do not fit the cluster {cluster.name!r}: its quota and"
+            f" connections hold the processes of {most}.",
+            hint=f"--runs-at-once {most}, a smaller run-pod, or a larger quota in {table}."
+            if most
+            else f"A smaller run-pod, or a larger quota in {table}.",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Runs:
+    """The best ways of one run, by its partitions and by the runs in parallel with it.
+
+    The ways of a long run are chosen among those that are best for `CHOSEN_AT_ITEMS`, with
+    batches as many times as large: the choice hardly moves there, and a search takes seconds.
+    """
+
+    saved: SavedProfile
+    options: PlanOptions
+    backfill: Backfill
+    searches: dict[tuple[int, int], SearchResult] = field(default_factory=dict)
+
+    def of(self, per_run: int, at_once: int) -> SearchResult:
+        """The search for a run of so many partitions.
+
+        Raises:
+            ConfigurationError: Its share of the machine is too small for any way.
+        """
+        items = self.backfill.items * per_run
+        few = min(items, CHOSEN_AT_ITEMS)
+        best = self.searches.get((few, at_once))
+        if best is None:
+            best = self._search(few, at_once)
+            self.searches[few, at_once] = best
+        if items == few:
+            return best
+        named = (best.recommendation, best.config_only, best.current)
+        among = [each for each in (*named, *best.candidates[:_KEPT_WAYS]) if each is not None]
+        larger = [_with_batches(each.candidate, items / few) for each in among]
+        return self._search(items, at_once, tuple(dict.fromkeys(larger)))
+
+    def _search(self, items: int, at_once: int, among: tuple[Candidate, ...] = ()) -> SearchResult:
+        advise = _share(self.saved, self.options.advise, items, at_once)
+        return in_words(searched(self.saved, advise, among), self.saved)
+
+    def now(self) -> RunCut | None:
+        """A run per partition, as the job is now, and as many in parallel as by default."""
+        cluster = self.options.advise.cluster
+        limits = [self.backfill.partitions, DEFAULT_RUNS_AT_ONCE]
+        if cluster is not None:
+            described = cluster.runs_at_once if "runs_at_once" in cluster.sources else None
+            limits += [each for each in (described, cluster.most_runs()) if each]
+        at_once = min(limits)
+        while cluster is not None and at_once > 1 and cluster.share(at_once) is None:
+            at_once -= 1  # its steps are pods, too
+        try:
+            current = self.of(1, at_once).current
+        except ConfigurationError:
+            return None
+        return cut(self.backfill, 1, at_once, current) if current else None
+
+
+def _with_batches(candidate: Candidate, factor: float) -> Candidate:
+    if not candidate.is_batched:
+        return candidate
+    return replace(candidate, batch_size=math.ceil(candidate.batch_size * factor))
+
+
 def _shapes(options: PlanOptions, items: int) -> Iterator[tuple[int, int]]:
-    """Partitions per run, and runs in parallel."""
-    for per_run in grid(options.partitions):
+    """Partitions per run, the most first, and runs in parallel."""
+    cluster = options.advise.cluster
+    limit = options.runs_at_once or MOST_RUNS_AT_ONCE
+    if cluster is not None:
+        limit = min(limit, cluster.most_runs() or limit)
+    for per_run in reversed(grid(options.partitions)):
         if per_run > 1 and per_run * items > MOST_ITEMS_PER_RUN:
             continue
         runs = math.ceil(options.partitions / per_run)
-        most = min(runs, options.runs_at_once or MOST_RUNS_AT_ONCE)
+        most = min(runs, limit)
         at_once = 1
         while at_once < most:
             yield per_run, at_once
@@ -116,53 +227,59 @@ def _shapes(options: PlanOptions, items: int) -> Iterator[tuple[int, int]]:
 
 
 def _share(saved: SavedProfile, advise: AdviseOptions, items: int, at_once: int) -> AdviseOptions:
-    """One run's share of the machine, of its memory, its connections and its rate."""
-    facts = saved.host.facts
+    """One run's share of the machine or cluster, of its memory, its connections and its rate."""
+    facts, cluster = saved.host.facts, advise.cluster
     connections = advise.max_connections
+    machines = at_once if cluster is None or cluster.shared_cores else 1  # a run's pod is its own
     return replace(
         advise,
         items=items,
-        cores=(advise.cores or facts.cpus) / at_once,
-        memory_bytes=(advise.memory_bytes or facts.memory_bytes) // at_once,
+        cores=(advise.cores or facts.cpus) / machines,
+        memory_bytes=(advise.memory_bytes or facts.memory_bytes) // machines,
         max_connections=max(1, connections // at_once) if connections else None,
         max_rate=advise.max_rate and advise.max_rate / at_once,
+        cluster=cluster and cluster.share(at_once),
     )
 
 
 def _run_start(saved: SavedProfile, options: PlanOptions) -> RunStart:
     """A run of the daemon's starts Python and loads the definitions, as the command line does."""
-    queue_s = options.dequeue_interval_s / 2
+    queue_s, cluster = options.dequeue_interval_s / 2, options.advise.cluster
     if options.run_start_s is not None:
-        return RunStart(queue_s, options.run_start_s, "yours")
+        return RunStart(queue_s, options.run_start_s, "yours", own_cores=cluster is not None)
     measured_s = saved.overhead.cli_start_s
-    if measured_s is not None:
-        return RunStart(queue_s, measured_s, "as `dagster job execute` starts on this host")
     spawn = saved.overhead.multiprocess.get("spawn")
-    if spawn is not None:
-        return RunStart(queue_s, spawn.boot_s + spawn.prepare_s, "as a spawned step starts here")
-    raise ConfigurationError(
-        "What a run takes to start is not known: this host was not calibrated for it.",
-        hint="Give it: --run-start SECONDS, or measure it: `dynadvise calibrate`.",
+    if measured_s is not None:
+        boot = RunStart(queue_s, measured_s, "as `dagster job execute` starts on this host")
+    elif spawn is not None:
+        boot = RunStart(queue_s, spawn.boot_s + spawn.prepare_s, "as a spawned step starts here")
+    else:
+        raise ConfigurationError(
+            "What a run takes to start is not known: this host was not calibrated for it.",
+            hint="Give it: --run-start SECONDS, or measure it: `dynadvise calibrate`.",
+        )
+    return boot if cluster is None else _on_cluster(boot, cluster)
+
+
+def _on_cluster(boot: RunStart, cluster: Cluster) -> RunStart:
+    """The start of a run's pod, as described or else as a step's, and its process in it."""
+    pod_s = cluster.run_start_s or cluster.start_s or 0.0
+    whose = "yours" if cluster.run_start_s else "assumed as a step's: set run-start"
+    return replace(
+        boot,
+        origin=f"{seconds(pod_s)} for its pod ({whose}), then {boot.origin}",
+        pod_s=pod_s,
+        start_s=boot.start_s / min(1.0, cluster.run_pod_cpu or 1.0),
+        own_cores=cluster.shared_cores is None,
     )
-
-
-def _now(saved: SavedProfile, options: PlanOptions, backfill: Backfill) -> RunCut | None:
-    """A run per partition, as the job is now, and as many in parallel as by default."""
-    from advisor.api.recommend import predict
-
-    current: Prediction | None = saved.advice.current
-    if current is None:
-        return None
-    at_once = min(backfill.partitions, DEFAULT_RUNS_AT_ONCE)
-    advise = _share(saved, options.advise, backfill.items, at_once)
-    return cut(backfill, 1, at_once, predict(saved, current.candidate, advise))
 
 
 _NOT_INCLUDED = "Not included: what the daemon and the code server need."
 
 
-def _notes(saved: SavedProfile, best: RunCut) -> tuple[str, ...]:
-    notes = ["Each run gets an equal share of cores, memory, connections and rate.", _NOT_INCLUDED]
+def _notes(saved: SavedProfile, best: RunCut, cluster: Cluster | None) -> tuple[str, ...]:
+    shared = "cores, memory" if cluster is None else "the quota, which holds the runs' own pods too"
+    notes = [f"Each run gets an equal share of {shared}, connections and rate.", _NOT_INCLUDED]
     if best.partitions_per_run > 1 and saved.description.kind != "asset":
         notes.append(
             "BackfillPolicy is for assets; a job's backfill makes one run per partition, so its "

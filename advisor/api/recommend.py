@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 from importlib.util import find_spec
@@ -161,7 +162,8 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
     predictor, ways = _predictor(measured, options)
-    result = _in_words(_search(measured, options, predictor, ways), predictor.setting, measured)
+    found = Found(_search(measured, options, predictor, ways), predictor)
+    result = in_words(found, measured)
     advice = _advice_of(result, predictor, ways, measured, options)
     advice = with_start_times(advice, predictor.setting, measured, options)
     return (
@@ -171,13 +173,20 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     )
 
 
-def searched(measured: Measured, options: AdviseOptions) -> Found:
+def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candidate] = ()) -> Found:
     """What an advice would choose, without any words.
+
+    Args:
+        measured: As for :func:`advise`.
+        options: Likewise.
+        among: The only ways to choose from; none: all.
 
     Raises:
         DynadviseError: As :func:`advise`.
     """
     predictor, ways = _predictor(measured, options)
+    if among:
+        ways = replace(ways, candidates=tuple(among))
     return Found(_search(measured, options, predictor, ways), predictor)
 
 
@@ -201,8 +210,9 @@ def _search(
     return in_both_orders(result, predictor, change_code=options.change == "code")
 
 
-def _in_words(result: SearchResult, setting: Setting, measured: Measured) -> SearchResult:
+def in_words(found: Found, measured: Measured) -> SearchResult:
     """The result with each prediction's reasons and costs."""
+    result, setting = found.result, found.predictor.setting
 
     def worded(prediction: Prediction | None) -> Prediction | None:
         return None if prediction is None else _worded(prediction, setting, measured)

@@ -59,6 +59,19 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
         sections.MEASURED,
         click.option("--base", metavar="REF", help="Compare with this git revision (origin/main)."),
         click.option("--static", is_flag=True, help="Static rules alone: import, call no op."),
+        click.option(
+            "--helm",
+            multiple=True,
+            type=values.FILE,
+            metavar="FILE",
+            help="Helm values of the official chart: names that it drops, values that it refuses.",
+        ),
+        click.option(
+            "--helm-schema",
+            type=values.FILE,
+            metavar="FILE",
+            help="The chart's own values.schema.json (`helm pull dagster/dagster --untar`).",
+        ),
     ),
     sections.section(
         sections.GATE,
@@ -177,6 +190,10 @@ def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | No
     options.refuse(
         check.static and check.base is not None,
         "--static runs nothing, so there is nothing to compare with --base.",
+    )
+    options.refuse(
+        check.helm_schema is not None and not check.helm,
+        "--helm-schema is the schema of the values of --helm FILE.",
     )
     options.refuse(
         spelled_inputs is not None and len(targets) != 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from advisor.domain.errors import ConfigurationError
@@ -19,8 +20,38 @@ def read_yaml(path: Path, name: str) -> object:
     """
     import yaml
 
+    return _parsed(path, name, yaml.safe_load)
+
+
+def yaml_lines(path: Path, name: str) -> dict[tuple[str | int, ...], int]:
+    """By the keys and places down to a value, the line on which its key stands.
+
+    Raises:
+        ConfigurationError: As `read_yaml`.
+    """
+    import yaml
+
+    lines: dict[tuple[str | int, ...], int] = {}
+
+    def walk(node: object, place: tuple[str | int, ...]) -> None:
+        if isinstance(node, yaml.MappingNode):
+            for key, value in node.value:
+                inner = (*place, str(key.value))
+                lines[inner] = key.start_mark.line + 1
+                walk(value, inner)
+        elif isinstance(node, yaml.SequenceNode):
+            for number, value in enumerate(node.value):
+                walk(value, (*place, number))
+
+    _parsed(path, name, lambda text: walk(yaml.compose(text), ()))
+    return lines
+
+
+def _parsed(path: Path, name: str, parse: Callable[[str], object]) -> object:
+    import yaml
+
     try:
-        content: object = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = parse(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{name} cannot be read: {error}.", where=str(path)) from None
     except RecursionError:

@@ -21,18 +21,23 @@ class RunStart:
     Attributes:
         queue_s: From a free place in the queue until the run leaves it: half the daemon's
             interval on average.
-        start_s: From there until the job begins: a process or pod, Python, the definitions. It
-            computes: several at the same time share the cores.
-        origin: Where ``start_s`` comes from, in words.
+        start_s: From there until the job begins: Python, the definitions. It computes: several
+            at the same time share the cores.
+        origin: Where these seconds come from, in words.
+        pod_s: Before ``start_s``, until the run's process begins: its pod.
+        own_cores: Whether each run has cores of its own.
     """
 
     queue_s: float
     start_s: float
     origin: str
+    pod_s: float = 0.0
+    own_cores: bool = False
 
     def total_s(self, runs_at_once: int, cores: float) -> float:
-        """Both, where so many runs share the cores."""
-        return self.queue_s + self.start_s * max(1.0, runs_at_once / cores)
+        """All of it, where so many runs share the cores."""
+        sharing = 1.0 if self.own_cores else max(1.0, runs_at_once / cores)
+        return self.queue_s + self.pod_s + self.start_s * sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +47,16 @@ class Backfill:
     Attributes:
         partitions: Partitions in all.
         items: Items per partition.
-        cores: Of the machine that all runs share.
+        cores: Of the machine that all runs share; on a cluster, of each run's own process.
         start: What each run takes before its job begins.
+        cluster: Name of the described cluster that all runs share; empty: one machine.
     """
 
     partitions: int
     items: int
     cores: float
     start: RunStart
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +92,7 @@ class BackfillPlan:
         config_only: The best cut that changes neither ops nor partitions per run.
         snippets: What to paste for the best cut, by place.
         notes: What the figures leave out.
+        cautions: What to know first: the executor, and which figures of it are known.
     """
 
     target: str
@@ -94,3 +102,4 @@ class BackfillPlan:
     config_only: RunCut | None
     snippets: Mapping[str, str]
     notes: tuple[str, ...]
+    cautions: tuple[str, ...] = ()

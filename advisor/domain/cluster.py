@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import Spread, spread
@@ -93,6 +93,46 @@ class Cluster:
     def shared_cores(self) -> float | None:
         """Cores of one host that all steps share; None where each has its own."""
         return self.cpu if self.executor in ("docker", "celery") else None
+
+    def share(self, runs: int) -> Cluster | None:
+        """What each of ``runs`` in parallel has for its steps, beside its own process.
+
+        None where the runs' own pods leave no quota for steps.
+        """
+
+        def part(total: float | None, own: float | None = None) -> float | None:
+            held = 0.0 if own is None or self.shared_cores else own
+            return None if total is None else total / runs - held
+
+        def whole(figure: float | None) -> int | None:
+            return None if figure is None else max(1, int(figure))
+
+        cpu = part(self.cpu, self.run_pod_cpu)
+        memory = part(self.memory_bytes, self.run_pod_memory_bytes)
+        pods = part(self.pods, 1)
+        connections = part(self.db_connections, STEP_CONNECTIONS)
+        if any(figure is not None and figure <= 0 for figure in (cpu, memory, pods, connections)):
+            return None
+        return replace(
+            self,
+            cpu=cpu,
+            memory_bytes=whole(memory),
+            pods=whole(pods),
+            slots=whole(part(self.slots)),
+            db_connections=whole(connections),
+            runs_at_once=1,
+        )
+
+    def most_runs(self) -> int | None:
+        """Runs whose own pods fit the quota in parallel; None: nothing known limits them."""
+        limits = [self.pods]
+        if self.shared_cores is None and self.cpu and self.run_pod_cpu:
+            limits.append(int(self.cpu / self.run_pod_cpu))
+        if self.shared_cores is None and self.memory_bytes and self.run_pod_memory_bytes:
+            limits.append(self.memory_bytes // self.run_pod_memory_bytes)
+        if self.db_connections:
+            limits.append(self.db_connections // STEP_CONNECTIONS)
+        return min((limit for limit in limits if limit is not None), default=None)
 
     def room(self, request_cpu: float, request_bytes: int) -> int | None:
         """Steps that fit in parallel with these requests; None: nothing known limits them."""

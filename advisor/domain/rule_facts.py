@@ -95,3 +95,20 @@ class CheckFacts:
         """Those that are described with the job's executor."""
         setting = self.description.executor
         return (each for each in self.clusters if setting and each.executor == setting.executor)
+
+
+@dataclass(frozen=True, slots=True)
+class HelmValues:
+    """A Helm values file.
+
+    Attributes:
+        file: As the user spelled it.
+        values: What it holds.
+        lines: By the keys and places down to a value, the line on which its key stands.
+        schema: The chart's own ``values.schema.json``; None where it is not given.
+    """
+
+    file: str
+    values: Mapping[str, Any]
+    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
+    schema: Mapping[str, Any] | None = None

@@ -8,8 +8,8 @@ from advisor.emit.run_queue import Tree, of_chart, of_instance
 from advisor.emit.source_text import comment
 
 
-def backfill_snippets(backfill: Backfill, best: RunCut, target: str) -> dict[str, str]:
-    """What to paste for a cut, by where it goes; the executor's config of one run is not in it."""
+def backfill_snippets(backfill: Backfill, best: RunCut, target: str, kind: str) -> dict[str, str]:
+    """What to paste for a cut, by where it goes; of one run the command that emits its ``kind``."""
     reason = (
         f"{best.runs_at_once} of {best.runs} runs in parallel, "
         f"{best.partitions_per_run} of {backfill.partitions} partitions per run"
@@ -25,12 +25,15 @@ def backfill_snippets(backfill: Backfill, best: RunCut, target: str) -> dict[str
     }
     if best.partitions_per_run > 1:
         snippets["the asset"] = _policy(best)
-    candidate = best.run.candidate
-    kind = "batch" if candidate.is_batched else "run-config"
-    items, cores = backfill.items * best.partitions_per_run, backfill.cores / best.runs_at_once
-    options = f"--items {items} --cores {cores:.3g}"
-    command = f"dynadvise emit {target} --as {kind} {options}"
-    return snippets | {"each run": f"# {candidate.label}\n{command}\n"}
+    items = backfill.items * best.partitions_per_run
+    machine = f"--cores {backfill.cores / best.runs_at_once:.3g}"
+    label = best.run.candidate.label
+    if backfill.cluster:
+        machine = f"--cluster {backfill.cluster}"
+        place = f"[tool.dynadvise.clusters.{backfill.cluster}]"
+        label += f"; set runs-at-once = {best.runs_at_once} in {place}"
+    command = f"dynadvise emit {target} --as {kind} --items {items} {machine}"
+    return snippets | {"each run": f"# {label}\n{command}\n"}
 
 
 def _yaml(reason: str, tree: Tree) -> str:

@@ -34,6 +34,8 @@ class CheckOptions:
         item_timeout_s: Longest that one call may take.
         seed: Of the order inside the pairs; None: by the clock.
         working_directory: Importable folder, as for Dagster's own command line.
+        helm: Helm values files to check as well.
+        helm_schema: The chart's own schema, ``values.schema.json``.
         clusters: Described ones, on which the jobs may run.
         advise: What the configuration is laid beside: a gate must not fail because nobody has
             rewritten the job, so ``code`` only where the project says so.
@@ -56,6 +58,8 @@ class CheckOptions:
     item_timeout_s: float = 300.0
     seed: int | None = None
     working_directory: Path | None = None
+    helm: tuple[Path, ...] = ()
+    helm_schema: Path | None = None
     clusters: tuple[Cluster, ...] = ()
     advise: AdviseOptions = field(default_factory=lambda: AdviseOptions(change="config"))
 

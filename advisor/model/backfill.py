@@ -39,6 +39,32 @@ def cut(backfill: Backfill, partitions_per_run: int, runs_at_once: int, run: Pre
     )
 
 
+def cannot_win(
+    backfill: Backfill,
+    partitions_per_run: int,
+    runs_at_once: int,
+    cuts: Iterable[RunCut],
+    *,
+    margin: float = 0.1,
+) -> bool:
+    """Whether a cut is longer than another, judged by larger runs beside as many in parallel.
+
+    A run of half the items takes half as long at least: its own start is not halved.
+    """
+    cuts = tuple(cuts)
+    shares = [
+        each.run.makespan_s.median / each.partitions_per_run
+        for each in cuts
+        if each.runs_at_once == runs_at_once and each.partitions_per_run >= partitions_per_run
+    ]
+    if not shares:
+        return False
+    waves = math.ceil(math.ceil(backfill.partitions / partitions_per_run) / runs_at_once)
+    start_s = backfill.start.total_s(runs_at_once, backfill.cores)
+    least_s = waves * (start_s + partitions_per_run * min(shares))
+    return least_s > (1 + margin) * min(each.makespan_s.median for each in cuts)
+
+
 def by_makespan(cuts: Iterable[RunCut], *, tie: float = 0.03) -> tuple[RunCut, ...]:
     """Shortest first; within ``tie`` of the shortest, what changes least comes first.
 

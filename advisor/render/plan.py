@@ -20,12 +20,12 @@ SHOWN = 8
 """Cuts in the table: the best ones."""
 _COLUMNS = (
     Column("way", left=True),
-    Column("runs x partitions"),
+    Column("runs"),
     Column("in parallel"),
     Column("time"),
     Column("memory", roomy=True),
+    Column("fail together", roomy=True),
     Column("each run", left=True, wrap=True, roomy=True),
-    Column("a failed item fails", left=True, wrap=True, roomy=True),
 )
 
 
@@ -37,7 +37,7 @@ def plan_document(plan: BackfillPlan, *, every: bool = False) -> Document:
     others = plan.cuts[1:] if every else plan.cuts[1:SHOWN]
     rows += [_row("", each, plan) for each in others if each is not plan.config_only]
     blocks: list[Block] = [
-        Headline(_verdict(plan, best), (_workload(plan), _start(plan))),
+        Headline(_verdict(plan, best), (*plan.cautions, _workload(plan), _start(plan))),
         Table(_COLUMNS, tuple(rows)),
         Note(plan.notes),
     ]
@@ -57,30 +57,30 @@ def _verdict(plan: BackfillPlan, best: RunCut) -> str:
 def _workload(plan: BackfillPlan) -> str:
     backfill = plan.backfill
     size_of = f"{count(backfill.partitions, 'partition')} of {count(backfill.items, 'item')}"
-    return f"{plan.target}: {size_of}, {count(backfill.cores, 'core')}."
+    cores = count(backfill.cores, "core")
+    place = f"cluster {backfill.cluster!r}, {cores} in a run's pod" if backfill.cluster else cores
+    return f"{plan.target}: {size_of}, {place}."
 
 
 def _start(plan: BackfillPlan) -> str:
     start = plan.backfill.start
     return (
         f"A run waits {seconds(start.queue_s)} in the queue (mean) and takes "
-        f"{seconds(start.start_s)} to start alone ({start.origin})."
+        f"{seconds(start.pod_s + start.start_s)} to start alone ({start.origin})."
     )
 
 
 def _row(name: str, each: RunCut, plan: BackfillPlan) -> Row:
     lost = min(each.items_lost, plan.backfill.items * each.partitions_per_run)
-    fails = "itself" if lost == 1 else f"{lost:,} items"
-    retried = count(each.partitions_per_run, "partition")
     return Row(
         (
             name,
-            f"{each.runs:,} x {each.partitions_per_run:,}",
+            f"{each.runs:,} of {each.partitions_per_run:,}",
             str(each.runs_at_once),
-            interval(each.makespan_s),
+            seconds(each.makespan_s.median),
             size(each.peak_memory_bytes),
+            count(lost, "item"),
             each.run.candidate.label,
-            f"{fails}; its run has {retried}",
         ),
         strong=name == "best",
     )

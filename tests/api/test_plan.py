@@ -10,14 +10,19 @@ import pytest
 import yaml
 from click.testing import CliRunner
 from dagster import BackfillPolicy, DagsterInstance
-from factories import make_prediction, make_saved_profile
+from factories import make_description, make_prediction, make_saved_profile
 
 from advisor import store
+from advisor.api import plan as plan_module
 from advisor.api.plan import PlanOptions, plan
+from advisor.api.recommend import recommend
 from advisor.cli import cli
 from advisor.domain.backfill import Backfill, RunStart
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import Cluster
+from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import ExecutorSetting
 from advisor.model.backfill import by_makespan, cut
 
 
@@ -101,3 +106,89 @@ def test_what_is_pasted_is_dagsters(planned, tmp_path):
 def test_the_verdict_comes_first(planned):
     first = planned().split("\n")[0]
     assert "in parallel: " in first
+
+
+PROD = Cluster(
+    "prod",
+    "k8s",
+    cpu=8,
+    run_pod_cpu=2,
+    start_s=5.0,
+    run_start_s=20.0,
+    sources={"run_start_s": "yours"},
+)
+
+
+def on_cluster(cluster: Cluster = PROD, *, partitions: int = 24, **asked: object):
+    setting = ExecutorSetting("k8s", "k8s_job_executor", max_concurrent=2)
+    saved = make_saved_profile(description=make_description(executor=setting))
+    advise = AdviseOptions(items=4, cluster=cluster, cores=cluster.run_pod_cpu)
+    return plan(saved, PlanOptions(partitions, advise, **asked))
+
+
+def test_runs_share_the_quota_of_a_cluster():
+    outcome = on_cluster()
+    assert max(way.runs_at_once for way in outcome.cuts) == 4  # run pods of 2 of 8 CPUs
+    assert outcome.backfill.start.pod_s == 20.0
+    assert outcome.now is not None
+    assert outcome.now.run.candidate.executor == "k8s"
+    assert outcome.now.runs_at_once == 3  # four leave no CPU for steps
+    assert "a pod starts in 5.0 s" in outcome.cautions[0]
+    assert "--cluster prod" in outcome.snippets["each run"]
+
+
+def test_more_quota_lets_more_steps_run_beside_as_many_runs():
+    def makespan_s(cpu: float) -> float:
+        outcome = on_cluster(replace(PROD, cpu=cpu), runs_at_once=2)
+        assert outcome.now is not None
+        return outcome.now.makespan_s.median
+
+    assert makespan_s(32.0) < makespan_s(9.0)
+
+
+def test_a_share_leaves_room_for_the_runs_themselves():
+    quota = replace(PROD, memory_bytes=64, pods=10, db_connections=40, slots=9)
+    share = quota.share(2)
+    assert share is not None
+    assert (share.cpu, share.memory_bytes, share.pods) == (2.0, 32, 4)
+    assert (share.db_connections, share.slots, share.runs_at_once) == (17, 4, 1)
+    assert quota.share(4) is None  # 8 CPUs are taken by four runs of 2
+    assert replace(PROD, executor="docker").share(4).cpu == 2.0  # its runs are on the same cores
+
+
+@pytest.mark.parametrize(
+    ("cluster", "asked", "what", "way_out"),
+    [
+        (replace(PROD, start_s=None), {}, "starts is not known|to start is not", "analyze --pods"),
+        (PROD, {"runs_at_once": 5}, "5 runs in parallel do not fit", "--runs-at-once 4"),
+    ],
+)
+def test_what_a_cluster_cannot_do_is_refused_with_the_way_out(cluster, asked, what, way_out):
+    with pytest.raises(ConfigurationError, match=what) as refused:
+        on_cluster(cluster, **asked)
+    assert way_out in (refused.value.hint or "")
+
+
+def test_many_partitions_take_few_searches(monkeypatch):
+    """10,000 partitions: whole searches for runs of few items, the best of them for long runs."""
+    searched = []
+    real = plan_module.searched
+
+    def counted(saved, advise, among=()):
+        searched.append((advise.items, len(among)))
+        return real(saved, advise, among)
+
+    monkeypatch.setattr(plan_module, "searched", counted)
+    outcome = plan(make_saved_profile(), PlanOptions(10_000, AdviseOptions(items=40)))
+    assert max(items for items, among in searched if not among) <= plan_module.CHOSEN_AT_ITEMS
+    assert len(searched) <= 30
+    assert outcome.cuts[0].partitions_per_run > 1
+
+
+def test_the_way_of_a_long_run_is_that_of_a_full_search():
+    """Chosen among the best for fewer items, and within a few percent of all ways compared."""
+    saved = make_saved_profile()
+    options = PlanOptions(300, AdviseOptions(items=40), runs_at_once=2)
+    (best,) = [c for c in plan(saved, options).cuts if (c.runs_at_once, c.runs) == (2, 3)]
+    whole = recommend(saved, replace(options.advise, items=4_000, cores=1.0), snippets=False)
+    assert best.run.makespan_s.median <= 1.05 * whole.recommendation.makespan_s.median

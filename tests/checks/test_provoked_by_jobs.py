@@ -261,8 +261,8 @@ def test_each_warning_is_told_of_the_job_that_provokes_it(project):
         for target in json.loads(done.stdout)["targets"]
     }
     assert told == PROVOKED, done.stderr
-    # In test_obstacles.py and test_static_rules.py: they need an instance or a pod.
-    of_the_instance = {"DYN025", "DYN033", "DYN041"}
+    # In test_obstacles.py, test_static_rules.py and test_helm.py: an instance, a pod, Helm values.
+    of_the_instance = {"DYN025", "DYN033", "DYN039", "DYN041"}
     assert (
         set().union(*PROVOKED.values())
         >= {code for code in rules() if code.startswith("DYN0")} - of_the_instance

@@ -1,0 +1,89 @@
+"""DYN039: values that the official Helm chart drops without a word, or refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from advisor.domain.nearest import nearest
+from advisor.domain.rule_facts import HelmValues
+from advisor.domain.workload import SourceLocation
+from advisor.rules.helm_keys import CHART, Keys, keys_of_schema
+from advisor.rules.rule import Fault
+
+CODE = "DYN039"
+_Path = tuple[str | int, ...]
+
+
+def check(helm: HelmValues) -> Iterator[Fault]:
+    """Unknown names; where the chart's own schema is given, what it refuses as well."""
+    known = CHART if helm.schema is None else keys_of_schema(helm.schema)
+    for path, names in _unknown(helm.values, known, ()):
+        *place, name = path
+        near = next(iter(nearest(str(name), names, cutoff=0.6)), None)
+        of = f"{_spelled(tuple(place))}: the" if place else "The"
+        # Without a schema, a name that is like none of ours may be newer than they are.
+        sure = near is not None or helm.schema is not None
+        yield Fault(
+            "error" if sure else "warning",
+            f"{of} chart has no {name!r}, and Helm drops it without a word.",
+            f"Write {near!r}." if near else None,
+            _at(helm, path),
+        )
+    for path, message in _refused(helm):
+        fault = f"{_spelled(path) or 'The values'}: {message}. Helm refuses the values."
+        yield Fault("error", fault, "Write what the chart's schema takes.", _at(helm, path))
+
+
+def _unknown(values: object, known: Keys, path: _Path) -> Iterator[tuple[_Path, list[str]]]:
+    if isinstance(values, list):
+        for place, each in enumerate(values):
+            yield from _unknown(each, known, (*path, place))
+    if not isinstance(values, Mapping) or not known:
+        return
+    for key, value in values.items():
+        if key in known:
+            yield from _unknown(value, known[key], (*path, key))
+        else:
+            yield (*path, key), list(known)
+
+
+def _refused(helm: HelmValues) -> Iterator[tuple[_Path, str]]:
+    """What the schema refuses, with the reason that is deepest in the values."""
+    if helm.schema is None:
+        return
+    with suppress(ImportError):
+        from jsonschema import Draft7Validator
+
+        for error in Draft7Validator(_of_parts(helm.schema)).iter_errors(helm.values):
+            inner = max(error.context or [], key=lambda each: len(each.path), default=error)
+            yield tuple(inner.absolute_path), inner.message
+
+
+def _of_parts(node: Any) -> Any:
+    """The schema for a part of the values: what is missing has the chart's own default.
+
+    Unknown names are told by themselves, and references to Kubernetes' own schema are not at hand.
+    """
+    if isinstance(node, list):
+        return [_of_parts(each) for each in node]
+    if not isinstance(node, dict):
+        return node
+    return {
+        key: _of_parts(value)
+        for key, value in node.items()
+        if not (key == "$ref" and not str(value).startswith("#"))
+        and not (key == "required" and isinstance(value, list))
+        and not (key == "additionalProperties" and value is False)
+    }
+
+
+def _spelled(path: _Path) -> str:
+    return ".".join(str(key) for key in path)
+
+
+def _at(helm: HelmValues, path: _Path) -> SourceLocation:
+    """The line of the innermost part of a path that has one."""
+    lines = (helm.lines.get(path[:end]) for end in range(len(path), 0, -1))
+    return SourceLocation(helm.file, next((line for line in lines if line), 1))

@@ -1,0 +1,133 @@
+"""``check --helm``: what the official chart would drop without a word, and what it would refuse."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+import yaml
+from click.testing import CliRunner
+from factories import make_description, make_saved_profile
+
+from advisor.api.emitting import snippet
+from advisor.api.recommend import recommend
+from advisor.cli import cli
+from advisor.domain.cluster import Cluster
+from advisor.domain.options import AdviseOptions
+from advisor.domain.rule_facts import HelmValues
+from advisor.domain.workload import ExecutorSetting
+from advisor.rules import helm
+
+VALUES = """\
+dagsterUserDeployments:
+  deployments: []
+runLauncher:
+  type: K8sRunLauncher
+  config:
+    k8sRunLauncher:
+      imagePullPolicy: Sometimes
+      runK8sConfig: {containerConfig: {resources: {limits: {memory: 1Gi}}}}
+      max_concurrent: 4
+dagster-user-deployments:
+  deployments:
+    - name: code
+      envSecret: []
+postgresql: {persistence: {size: 10Gi}}
+"""
+SCHEMA = {
+    "properties": {
+        "runLauncher": {"$ref": "#/definitions/Launcher"},
+        "resources": {"$ref": "https://kubernetes.example/_definitions.json#/Resources"},
+        "brandNew": {"type": "object", "properties": {"size": {"type": "integer"}}},
+    },
+    "required": ["dagsterDaemon"],
+    "definitions": {
+        "Launcher": {
+            "type": "object",
+            "properties": {
+                "config": {
+                    "type": "object",
+                    "properties": {
+                        "k8sRunLauncher": {
+                            "anyOf": [{"$ref": "#/definitions/K8s"}, {"type": "null"}]
+                        }
+                    },
+                }
+            },
+        },
+        "K8s": {
+            "type": "object",
+            "properties": {"imagePullPolicy": {"enum": ["Always", "IfNotPresent", "Never"]}},
+            "required": ["loadInclusterConfig"],
+        },
+    },
+}
+
+
+@pytest.fixture
+def check(tmp_path, monkeypatch):
+    """``check --helm`` on a file of that text: exit status, and findings by line and severity."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(text: str, *arguments: str):
+        (tmp_path / "values.yaml").write_text(text)
+        (tmp_path / "schema.json").write_text(json.dumps(SCHEMA))
+        asked = ["check", "--helm", "values.yaml", "--format", "json", *arguments]
+        done = CliRunner().invoke(cli, asked)
+        if done.exit_code == 2:
+            return 2, done.stderr
+        (target,) = json.loads(done.stdout)["targets"]
+        assert {each["code"] for each in target["findings"]} <= {"DYN039"}
+        return done.exit_code, target["findings"]
+
+    return run
+
+
+def test_a_name_that_helm_drops_fails_with_its_line_and_the_nearest_name(check):
+    status, findings = check(VALUES)
+    assert status == 1
+    told = {(each["line"], each["severity"]): each for each in findings}
+    assert set(told) == {(1, "error"), (13, "error"), (9, "warning")}
+    assert told[1, "error"]["remedy"] == "Write 'dagster-user-deployments'."
+    assert (
+        "dagster-user-deployments.deployments.0: the chart has no" in told[13, "error"]["message"]
+    )
+    assert "run config" in told[9, "warning"]["remedy"]
+
+
+def test_the_charts_own_schema_decides_what_is_refused(check):
+    """Its names count, what Kubernetes defines is open, and what is left out has a default."""
+    status, findings = check(
+        VALUES + "brandNew: {size: large}\nresources: {cpu: 1}\n", "--helm-schema", "schema.json"
+    )
+    assert status == 1
+    refused = {each["line"] for each in findings if "refuses" in each["message"]}
+    assert refused == {7, 15}
+    assert {each["line"] for each in findings} == {1, 7, 9, 13, 15}
+
+
+def test_values_without_a_fault_pass(check):
+    assert check("runLauncher: {type: K8sRunLauncher}\n") == (0, [])
+    assert check("", "--strict") == (0, [])
+
+
+@pytest.mark.parametrize("text", ["a: [", "- 1\n", "a: &a [*a]\n"])
+def test_what_is_no_values_file_is_the_users_mistake(check, text):
+    status, message = check(text)
+    assert status == 2
+    assert "values.yaml" in message
+
+
+def test_a_code_can_be_left_out(check, tmp_path):
+    (tmp_path / "pyproject.toml").write_text('[tool.dynadvise]\nignore = ["DYN039"]\n')
+    assert check(VALUES) == (0, [])
+
+
+@pytest.mark.parametrize(("kind", "executor"), [("helm-values", "k8s"), ("celery", "celery")])
+def test_what_is_emitted_for_helm_is_known_to_the_chart(kind, executor):
+    setting = ExecutorSetting(executor, f"{executor}_executor", max_concurrent=4)
+    saved = make_saved_profile(description=make_description(executor=setting))
+    cluster = Cluster("prod", executor, cpu=8, start_s=0.2, runs_at_once=2, slots=8)
+    advice = recommend(saved, AdviseOptions(cluster=cluster, change="config"))
+    emitted = yaml.safe_load(snippet(kind, saved, advice, None, cluster))
+    assert list(helm.check(HelmValues("values.yaml", emitted))) == []
