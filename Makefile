@@ -45,8 +45,8 @@ help:
 	@echo 'make bench-own-calibration  does the model reproduce its own calibration on 0.5 to 2 cores'
 	@echo 'make bench-simulated  predictions from samples of synthetic lists beside the simulation of all'
 	@echo '             items, into docs/model-evidence.md (minutes, no real run)'
-	@echo 'make bench-distributed  a pod per step: the timeline beside real runs of a stand-in, into'
-	@echo '             docs/distributed.md; it resumes (10 minutes on a quiet machine)'
+	@echo 'make bench-distributed  pods, containers and tasks: predictions beside real runs, into'
+	@echo '             docs/distributed.md; it resumes (25 minutes). A part of it: KIND=celery MINUTES=5'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
 	@echo '             of it: WORKLOAD=csv_job REPEATS=1 MINUTES=10'
 
@@ -127,7 +127,8 @@ bench-diagnoses: $(INSTALLED_DEV)
 	$(BIN)/python bench/diagnoses.py
 
 bench-distributed: $(INSTALLED_DEV)
-	$(BIN)/python bench/distributed.py measure
+	$(BIN)/python bench/distributed.py measure $(if $(MINUTES),--minutes $(MINUTES)) \
+		$(if $(KIND),--kind $(KIND))
 	$(BIN)/python bench/distributed.py report
 
 docs-codes: $(INSTALLED)

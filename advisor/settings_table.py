@@ -110,6 +110,7 @@ class _Cluster(_Part):
     poll_s: _Seconds = Field(None, alias="poll")
     run_start_s: _Seconds = Field(None, alias="run-start")
     slots: _Count = None
+    host_cores: _Positive = None
     db_connections: _Count = None
     runs_at_once: _Count = None
     quota: _Quota | None = None

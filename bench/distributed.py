@@ -1,9 +1,9 @@
-"""`make bench-distributed`: the timeline of a pod per step, held against Dagster's own loop.
+"""`make bench-distributed`: predictions for pods, containers and tasks, held against real runs.
 
-Real runs of Dagster's ``StepDelegatingExecutor`` with a stand-in step handler: a process per step
-after a scripted start time, with scripted room. Each run is predicted from *another* run: what a
-step boots and stores in is learned from a run with one step at a time, nothing from the run itself.
-Items wait, so that two cores suffice. Writes ``docs/distributed.md``.
+Dagster's own executors against a scripted Kubernetes, a Celery worker on a Redis of our own, and a
+Docker daemon of our own. Each run is predicted by the tool's own way from *another* run: one of
+three items, one step at a time, near in time (`profile_from_runs`, then `predict` with the cluster
+described). Items wait, so that two cores suffice. Resumes; writes ``docs/distributed.md``.
 """
 
 from __future__ import annotations
@@ -11,171 +11,227 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Any
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parent
-sys.path.insert(0, str(ROOT / "tests" / "cluster"))
+import celery_kit
+import docker_kit
+import pod_process
+from cluster_runs import run_job
+from distributed_page import write_page
+from scripted_kubernetes import Node, ScriptedKubernetes, dagster_yaml, served
 
-from dagster import DagsterInstance, execute_job, reconstructable  # noqa: E402
-from standin_jobs import queue_chain, queue_job  # noqa: E402
+from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
+from advisor.api.recommend import predict
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import Cluster
+from advisor.domain.observed import ObservedRun
+from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import ItemSample
+from advisor.model.run_statistics import makespan
+from advisor.store import SavedProfile
 
-from advisor.dagster_bridge.event_log import list_runs, read_run  # noqa: E402
-from advisor.dagster_bridge.recorded_instance import open_instance_read_only  # noqa: E402
-from advisor.domain.observed import ObservedRun  # noqa: E402
-from advisor.model.delegating import DelegatingRun, StepPrice  # noqa: E402
-from advisor.model.run_plan import RunPlan, StepWork  # noqa: E402
-from advisor.model.run_statistics import mapped_steps  # noqa: E402
+RESULTS = Path(__file__).resolve().parent / "results" / "distributed.json"
+ITEM_S = 0.5
+POD_CPU = 0.5
+"""Requested by each pod; a room of three is a node of 1.5 CPUs."""
 
-RESULTS = HERE / "results" / "distributed.json"
-PAGE = ROOT / "docs" / "distributed.md"
+
+@dataclass(frozen=True)
+class Place:
+    """Where runs are alike in all that is not asked for: what one teaches holds for the others.
+
+    ``boot`` is ``warm`` where pods are forked from a process that has imported Dagster: then the
+    queue and the starts count, and not how many Pythons two cores can boot.
+    """
+
+    kind: str
+    start_s: float = 0.0
+    shape: str = "items"
+    boot: str = "cold"
 
 
 @dataclass(frozen=True)
 class Way:
-    """One run: items of a wait, their batch, the executor's slots, the scripted start and room."""
+    """One run: its items, their batch, steps in parallel, and the room of the cluster."""
 
+    place: Place
     items: int
-    item_s: float
     batch: int = 1
     at_once: int = 1
-    start_s: float = 0.5
-    room: int = 100
-    chain: bool = False
+    room: int | None = None
 
 
-LEARNED_FROM = Way(items=3, item_s=0.5)
-WAYS = [
-    Way(items=6, item_s=0.5, batch=batch, at_once=at_once, start_s=start_s, room=room)
-    for start_s in (3.0, 8.0)
-    for at_once, room in ((2, 100), (4, 2))
-    for batch in (1, 3)
-] + [Way(items=3, item_s=0.5, at_once=2, start_s=3.0, chain=True)]
+def ways() -> Iterator[Way]:
+    """All that is measured, what is learned from once near in time."""
+    for start_s in (0.5, 3.0):
+        pods = Place("k8s", start_s, boot="warm")
+        for batch in (1, 3):
+            yield from (Way(pods, 8, batch, at_once) for at_once in (1, 2, 4, 8))
+            yield from (Way(pods, 8, batch, at_once, room=3) for at_once in (4, 8))
+        chain = replace(pods, shape="chain")
+        yield from (Way(chain, 6, 1, at_once) for at_once in (2, 4))
+    for batch in (1, 3):
+        yield from (Way(Place("celery"), 8, batch, slots) for slots in (1, 2, 4))
+    yield from (Way(Place("k8s", 0.5), 6, 1, at_once) for at_once in (1, 2, 4))
+    yield from (Way(Place("docker"), 4, 1, at_once) for at_once in (1, 2, 3))
 
 
-def real_run(way: Way) -> ObservedRun:
-    """The run, read as ``analyze`` reads it."""
-    config = {"max_concurrent": way.at_once, "start_s": way.start_s, "room": way.room}
-    run_config = {
-        "execution": {"config": config},
-        "ops": {
-            "split": {"config": {"items": way.items, "batch": way.batch}},
-            "wait_item": {"config": {"item_s": way.item_s}},
-        },
+# --- running ---------------------------------------------------------------------------------
+Run = Callable[[Way, Path], ObservedRun]
+
+
+def _ops(way: Way) -> dict[str, Any]:
+    split = {"items": way.items, "batch": way.batch}
+    return {"split": split, "wait_item": {"item_s": ITEM_S}}
+
+
+def _on_kubernetes(way: Way, home: Path) -> ObservedRun:
+    room = Node() if way.room is None else Node(cpu=way.room * POD_CPU)
+    warm = way.place.boot == "warm"
+    cluster = ScriptedKubernetes([room], start_s=way.place.start_s, warm=warm)
+    resources = {"requests": {"cpu": f"{POD_CPU * 1000:.0f}m", "memory": "384Mi"}}
+    execution = {
+        "max_concurrent": way.at_once,
+        "step_k8s_config": {"container_config": {"resources": resources}},
     }
-    job = reconstructable(queue_chain if way.chain else queue_job)
-    with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as home:
-        with (
-            DagsterInstance.local_temp(home) as instance,
-            execute_job(job, instance=instance, run_config=run_config) as result,
-        ):
-            assert result.success
-        source = open_instance_read_only(Path(home))
-        return read_run(source, list_runs(source)[0].run_id)
-
-
-def price_of(run: ObservedRun, way: Way) -> StepPrice:
-    """What a step costs beside its start, from a run with one step at a time.
-
-    The stand-in logs STEP_WORKER_STARTING before it waits, so that what comes before STEP_START is
-    the scripted start and the boot.
-    """
-    steps = mapped_steps(run)
-    boots = [step.start_s - step.worker_starting_s - way.start_s for step in steps]
-    stores = [step.end_s - step.last_output_s for step in steps]
-    loads = [step.inputs_s - step.start_s for step in steps]
-    return StepPrice(
-        launch_s=0.05,
-        start_s=way.start_s,
-        boot_cpu_s=statistics.median(boots),
-        load_s=statistics.median(loads),
-        store_s=statistics.median(stores),
-        fan_out_output_s=0.02,
-        collect_input_s=0.02,
-        exit_s=0.3,
-        poll_s=1.0,
-        begin_s=0.2,
-    )
-
-
-def predicted_s(way: Way, price: StepPrice) -> float:
-    """The makespan to the last event: the simulation ends with one more sleep."""
-    from dataclasses import replace
-
-    steps = -(-way.items // way.batch)
-    work = [StepWork(0.0, wait_s=way.item_s * way.batch), StepWork(0.0)]
-    plan = RunPlan(
-        (StepWork(0.0, outputs=steps),),
-        [work if way.chain else work[:1]] * steps,
-        (StepWork(0.0, inputs=steps),),
-    )
-    run = DelegatingRun(
-        replace(price, start_s=way.start_s),
-        plan,
-        max_concurrent=way.at_once,
-        room=way.room,
-        cores=float(os.cpu_count() or 1),
-    )
-    return run.run().makespan_s - price.poll_s
-
-
-def measure() -> None:
-    """Run what is not yet measured, one run after another."""
-    rows = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    done = {json.dumps(row["way"], sort_keys=True) for row in rows}
-    price = price_of(real_run(LEARNED_FROM), LEARNED_FROM)
-    for way in WAYS:
-        if json.dumps(asdict(way), sort_keys=True) in done:
-            continue
-        real_s, expected_s = real_run(way).end_s, predicted_s(way, price)
-        load = os.getloadavg()[0]
-        rows.append(
-            {"way": asdict(way), "real_s": real_s, "predicted_s": expected_s, "load": load,
-             "boot_s": price.boot_cpu_s, "at": datetime.now(timezone.utc).isoformat()[:16]}
-        )  # fmt: skip
-        RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
-        print(f"{way}: real {real_s:.1f} s, predicted {expected_s:.1f} s, load {load:.1f}")  # noqa: T201
-
-
-def report() -> None:
-    """Write the page from what was measured."""
-    rows = json.loads(RESULTS.read_text())
-    errors = sorted(abs(row["predicted_s"] / row["real_s"] - 1.0) for row in rows)
-    middle, high = statistics.median(errors), errors[min(len(errors) - 1, int(0.9 * len(errors)))]
-    lines = [
-        "# Pods, containers and tasks: predicted beside real",
-        "",
-        "Written by `make bench-distributed`. Real runs of Dagster's StepDelegatingExecutor with a",
-        "stand-in for the cluster (scripted start times and room, a process per step); each is",
-        "predicted from another run, with one step at a time, never from itself.",
-        "",
-        f"{len(rows)} runs: error median {middle:.0%}, 90th percentile {high:.0%}. The load column",
-        "is the machine's load average: runs on a busy machine boot slower than others.",
-        "",
-        "| items | batch | in parallel | room | start | ops | real | predicted | error | load |",
-        "|---|---|---|---|---|---|---|---|---|---|",
-    ]
-    for row in rows:
-        way, real_s, expected_s = row["way"], row["real_s"], row["predicted_s"]
-        lines.append(
-            f"| {way['items']} | {way['batch']} | {way['at_once']} | {way['room']} | "
-            f"{way['start_s']:g} s | {2 if way['chain'] else 1} | {real_s:.1f} s | "
-            f"{expected_s:.1f} s | {expected_s / real_s - 1:+.0%} | {row['load']:.1f} |"
+    with served(cluster, home) as kubeconfig:
+        return run_job(
+            home,
+            f"k8s_{way.place.shape}",
+            ops=_ops(way),
+            execution=execution,
+            dagster_yaml=dagster_yaml(kubeconfig),
         )
-    lines += [
-        "",
-        "Not measured yet: the real `k8s_job_executor` against a scripted Jobs API, Celery on",
-        "Redis, a Docker daemon, backfills. Their price is described or assumed, not verified.",
-    ]
-    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _on_celery(way: Way, home: Path, url: str) -> ObservedRun:
+    def run(of: Way, folder: Path) -> ObservedRun:
+        return run_job(folder, "celery_items", ops=_ops(of), execution=celery_kit.app(url))
+
+    with celery_kit.worker(home, url, way.at_once):
+        # The first task of each of the worker's processes imports what all later ones have.
+        run(replace(way, items=2 * way.at_once, batch=1), home / "first")
+        return run(way, home)
+
+
+def _on_docker(way: Way, home: Path, url: str) -> ObservedRun:
+    os.environ["DOCKER_HOST"] = url  # read by the executor's own client
+    return run_job(
+        home,
+        "docker_items",
+        ops=_ops(way),
+        execution=docker_kit.execution(url, home, way.at_once),
+    )
+
+
+@contextmanager
+def runner(place: Place) -> Iterator[Run]:
+    """What runs a way at a place.
+
+    Raises:
+        DaemonMissingError, FileNotFoundError: Something that it needs is not here.
+    """
+    with ExitStack() as stack:
+        if place.kind == "celery":
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            if missing := celery_kit.redis_missing():
+                raise FileNotFoundError(missing)
+            url = stack.enter_context(celery_kit.redis(folder))
+            yield lambda way, home: _on_celery(way, home, url)
+        elif place.kind == "docker":
+            url = stack.enter_context(docker_kit.dockerd())
+            yield lambda way, home: _on_docker(way, home, url)
+        else:
+            if place.boot == "warm":
+                pod_process.preload("dagster_k8s")
+            yield _on_kubernetes
+
+
+# --- predicting ------------------------------------------------------------------------------
+def learned(run: Run, place: Place) -> SavedProfile:
+    """What a run of three items, one step at a time, teaches; that items wait, profiles know."""
+    with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
+        run(Way(place, items=3), Path(folder))
+        saved = read_profile_from_runs(AnalyzeOptions(instance=Path(folder), last=1))
+
+    def waits(samples: tuple[ItemSample, ...]) -> tuple[ItemSample, ...]:
+        return tuple(replace(sample, cpu_s=min(sample.wall_s, 0.005)) for sample in samples)
+
+    ops = [replace(op, first_calls=waits(op.first_calls)) for op in saved.workload.ops]
+    return replace(saved, workload=replace(saved.workload, ops=tuple(ops)))
+
+
+def cluster_of(way: Way) -> Cluster:
+    """As a user would describe it: what was scripted is known, all else is learned."""
+    kind, cores = way.place.kind, float(os.cpu_count() or 1)
+    if kind == "k8s":
+        start_s = way.place.start_s
+        return Cluster("bench", kind, pods=way.room, start_s=start_s, host_cores=cores)
+    return Cluster("bench", kind, cpu=cores, slots=way.at_once if kind == "celery" else None)
+
+
+def predicted_s(way: Way, saved: SavedProfile) -> float:
+    candidate = Candidate(
+        "execute_job", way.place.kind, max_concurrent=way.at_once, batch_size=way.batch
+    )
+    options = AdviseOptions(items=way.items, cluster=cluster_of(way))
+    return predict(saved, candidate, options).makespan_s.median
+
+
+# --- measuring -------------------------------------------------------------------------------
+def measure(minutes: float, kinds: list[str]) -> None:
+    """Run what is not measured yet; what a place lacks is recorded with the reason."""
+    recorded = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": [], "skipped": {}}
+    done = {json.dumps(row["way"], sort_keys=True) for row in recorded["runs"]}
+    asked = [way for way in ways() if json.dumps(asdict(way), sort_keys=True) not in done]
+    until_s = time.monotonic() + 60 * minutes
+    for place in dict.fromkeys(way.place for way in asked if way.place.kind in kinds):
+        if time.monotonic() > until_s:
+            break
+        recorded["skipped"].pop(place.kind, None)
+        try:
+            with runner(place) as run:
+                saved = learned(run, place)
+                for way in (each for each in asked if each.place == place):
+                    if time.monotonic() < until_s:
+                        recorded["runs"].append(_measured(way, run, saved))
+                        RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+        except (docker_kit.DaemonMissingError, FileNotFoundError) as missing:
+            recorded["skipped"][place.kind] = str(missing)
+    RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+
+
+def _measured(way: Way, run: Run, saved: SavedProfile) -> dict[str, Any]:
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
+        real_s = makespan(run(way, Path(folder)))
+    expected_s = predicted_s(way, saved)
+    print(f"{way}: real {real_s:.1f} s, predicted {expected_s:.1f} s, load {load:.1f}")  # noqa: T201
+    return {
+        "way": asdict(way),
+        "real_s": real_s,
+        "predicted_s": expected_s,
+        "load": round(max(load, os.getloadavg()[0]), 1),
+        "at": datetime.now(timezone.utc).isoformat()[:16],
+    }
 
 
 if __name__ == "__main__":
+    sys.path.append(str(Path(__file__).resolve().parent))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "report"))
-    (measure if parser.parse_args().what == "measure" else report)()
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--kind", action="append", choices=("k8s", "celery", "docker"))
+    asked_for = parser.parse_args()
+    if asked_for.what == "measure":
+        measure(asked_for.minutes, asked_for.kind or ["k8s", "celery", "docker"])
+    else:
+        write_page(json.loads(RESULTS.read_text()))

@@ -8,6 +8,7 @@ from advisor.domain.advice import Advice
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.host import DelegatedOverhead
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import seconds, size
@@ -33,8 +34,16 @@ def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | N
     )
 
 
-def caution(executor: ExecutorSetting | None, cluster: Cluster | None) -> str:
-    """The first line: what the job runs on, and which figures of it are known; or nothing."""
+def caution(
+    executor: ExecutorSetting | None, cluster: Cluster | None, seen: DelegatedOverhead | None = None
+) -> str:
+    """The first line: what the job runs on, and which figures of it are known; or nothing.
+
+    Args:
+        executor: The job's.
+        cluster: As described.
+        seen: What past runs on it tell.
+    """
     if cluster is None or cluster.start_s is None:
         return unmodelled(executor)
     runs_on = f"{executor.class_name}" if executor else "no executor of its own"
@@ -42,12 +51,17 @@ def caution(executor: ExecutorSetting | None, cluster: Cluster | None) -> str:
     def source(name: str, otherwise: str = "assumed") -> str:
         return cluster.sources.get(name, otherwise)
 
-    launch_s = LAUNCH_S if cluster.launch_s is None else cluster.launch_s
+    launch_s, launched = LAUNCH_S, "assumed"
+    if cluster.launch_s is not None:
+        launch_s, launched = cluster.launch_s, source("launch_s")
+    elif seen is not None and seen.launch_s is not None:
+        launch_s, launched = seen.launch_s, "from past runs"
+    rest = f"as in {seen.steps} steps of past runs" if seen else "as on this host (calibrated)"
     figures = [
         f"a {cluster.unit} starts in {seconds(cluster.start_s)} ({source('start_s')})",
-        f"a launch takes the parent {seconds(launch_s)} ({source('launch_s')})",
+        f"a launch takes the parent {seconds(launch_s)} ({launched})",
         f"the parent looks every {seconds(cluster.poll_s)} ({source('poll_s', 'the default')})",
-        "Python and your code boot as on this host (calibrated)",
+        f"Python and your code boot {rest}",
     ]
     if cluster.cpu:
         what = "cores for all steps" if cluster.shared_cores else "CPUs of quota"
@@ -67,7 +81,7 @@ def with_start_times(
     """The advice with what is best by the start time of a pod, where that is not known."""
     executor = measured.description.executor
     runs_on = options.cluster.executor if options.cluster else executor and executor.executor
-    known = options.cluster is not None and options.cluster.start_s is not None
+    known = setting.cluster is not None and setting.cluster.start_s is not None
     if known or runs_on not in DELEGATING or "spawn" not in measured.overhead.multiprocess:
         return advice
     slots = executor.max_concurrent if executor else None

@@ -107,10 +107,10 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     )
 
 
-def _cautions(
-    summary: WorkloadSummary, measured: Measured, options: AdviseOptions
-) -> tuple[str, ...]:
-    elsewhere = caution(measured.description.executor, options.cluster)
+def _cautions(summary: WorkloadSummary, measured: Measured, setting: Setting) -> tuple[str, ...]:
+    cluster = setting.cluster
+    seen = setting.overhead.delegated.get(cluster.executor) if cluster else None
+    elsewhere = caution(measured.description.executor, cluster, seen)
     cautions = (elsewhere,) if elsewhere else ()
     if not summary.errors_logged:
         return cautions
@@ -283,7 +283,7 @@ def _advice_of(
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         cautions=(
-            *_cautions(summary, measured, options),
+            *_cautions(summary, measured, setting),
             *_rate_seen(setting),
             *building_remedy(measured.host, result.config_only, predictor),
         ),

@@ -8,7 +8,7 @@ from typing import Literal
 
 from advisor.domain.cluster import PodTimes
 from advisor.domain.finding import Severity
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead
+from advisor.domain.host import DelegatedOverhead, InProcessOverhead, MultiprocessOverhead
 from advisor.domain.observed import RunStatus
 from advisor.domain.quantities import Interval, Spread
 
@@ -197,29 +197,6 @@ class RunAnalysis:
     diagnoses: tuple[Diagnosis, ...]
     bars: tuple[GanttBar, ...]
     notes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class DelegatedOverhead:
-    """What an executor that starts a pod, container or task for each step charges.
-
-    Attributes:
-        executor: ``k8s``, ``docker``, ``celery`` or ``celery_k8s``.
-        start_s: From the launch to the step's worker: pod start and ``import dagster``.
-        prepare_s: From the worker's start to the op's start: user code, plan, resources.
-        load_s, store_s: Loading the inputs and storing the outputs.
-        poll_interval_s: From a step's end until its slot was given away, as observed: the
-            executor's poll and its launches; None where no step waited for a slot.
-        steps: Steps observed.
-    """
-
-    executor: str
-    start_s: Spread
-    prepare_s: Spread
-    load_s: Spread
-    store_s: Spread
-    poll_interval_s: Spread | None
-    steps: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.host import DelegatedOverhead
 from advisor.domain.quantities import Spread, spread
 
 UNITS = {
@@ -63,6 +64,7 @@ class Cluster:
         slots: Steps that the workers of the queue can run in parallel (Celery).
         db_connections: Most that its database allows.
         runs_at_once: Runs in parallel that share the quota.
+        host_cores: Cores of the one host that all steps share, where it is one (kind, minikube).
         sources: By attribute, where its figure is from, in words.
     """
 
@@ -82,6 +84,7 @@ class Cluster:
     slots: int | None = None
     db_connections: int | None = None
     runs_at_once: int = 1
+    host_cores: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -92,7 +95,21 @@ class Cluster:
     @property
     def shared_cores(self) -> float | None:
         """Cores of one host that all steps share; None where each has its own."""
-        return self.cpu if self.executor in ("docker", "celery") else None
+        return self.host_cores or (self.cpu if self.executor in ("docker", "celery") else None)
+
+    def as_seen(self, seen: DelegatedOverhead | None) -> Cluster:
+        """With the start time of past runs, where it is not described.
+
+        What starts on shared cores computes there, and is counted as such.
+        """
+        if seen is None or self.start_s is not None:
+            return self
+        start_s = 0.0 if self.shared_cores else seen.start_s.median
+        sources = {
+            **self.sources,
+            "start_s": f"with Python's, from {seen.steps} steps of past runs",
+        }
+        return replace(self, start_s=start_s, sources=sources)
 
     def share(self, runs: int) -> Cluster | None:
         """What each of ``runs`` in parallel has for its steps, beside its own process.
@@ -137,7 +154,7 @@ class Cluster:
     def room(self, request_cpu: float, request_bytes: int) -> int | None:
         """Steps that fit in parallel with these requests; None: nothing known limits them."""
         limits = [self.slots, self.pods]
-        if self.shared_cores is None and self.cpu:
+        if self.cpu and self.executor not in ("docker", "celery"):
             limits.append(int(self.cpu / max(request_cpu, 1e-3)))
         if self.memory_bytes and request_bytes:
             limits.append(self.memory_bytes // request_bytes)

@@ -9,6 +9,7 @@ from typing import Literal
 from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.executor_setting import StartMethod
 from advisor.domain.observed import ObservedRun
+from advisor.domain.quantities import Spread
 
 CLAIM_S = 0.015
 """A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight
@@ -326,6 +327,36 @@ class MultiprocessOverhead:
 
 
 @dataclass(frozen=True, slots=True)
+class DelegatedOverhead:
+    """What an executor that starts a pod, container or task for each step charged in past runs.
+
+    Attributes:
+        executor: ``k8s``, ``docker``, ``celery`` or ``celery_k8s``.
+        start_s: From the launch to the step's worker: pod start and ``import dagster``.
+        prepare_s: From the worker's start to the op's start: user code, plan, resources.
+        load_s, store_s: Loading the inputs and storing the outputs.
+        poll_interval_s: From a step's end until its slot was given away, as observed: the
+            executor's poll and its launches; None where no step waited for a slot.
+        steps: Steps observed.
+        launch_s: From one launch to the next in a turn of the parent's loop; None: none was seen.
+        begin_s: From the run's start to its first launch.
+        fan_out_output_s, collect_input_s: Of each output and input.
+    """
+
+    executor: str
+    start_s: Spread
+    prepare_s: Spread
+    load_s: Spread
+    store_s: Spread
+    poll_interval_s: Spread | None
+    steps: int
+    launch_s: float | None = None
+    begin_s: float = 0.0
+    fan_out_output_s: float = 0.0
+    collect_input_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class OverheadModel:
     """The fitted numbers: plain, saved in the profile, all that a prediction needs of a host.
 
@@ -345,6 +376,7 @@ class OverheadModel:
         measured_cpu_s: CPU seconds of the calibration runs, by method.
         estimated: Those of ``multiprocess`` that were not run, since they could not win at their
             best: for comparison, never advised.
+        delegated: By executor, what past runs on a cluster tell.
     """
 
     execute_in_process: InProcessOverhead
@@ -361,6 +393,7 @@ class OverheadModel:
     measured_cpu_s: Mapping[str, float] = field(default_factory=dict)
     transfer_s: float = 0.0
     estimated: tuple[str, ...] = ()
+    delegated: Mapping[str, DelegatedOverhead] = field(default_factory=dict)
 
     def spread(self, cpu_s: float) -> float:
         """Relative standard deviation of what computes for ``cpu_s`` seconds, run to run."""

@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import median
 
 import numpy as np
 
-from advisor.domain.analysis import DelegatedOverhead, ObservedOverhead
-from advisor.domain.cluster import DELEGATING
+from advisor.domain.analysis import ObservedOverhead
+from advisor.domain.cluster import DELEGATING, POLL_S
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import StartMethod
 from advisor.domain.host import (
+    DelegatedOverhead,
     InProcessOverhead,
     MultiprocessOverhead,
     OverheadModel,
@@ -113,6 +115,7 @@ def overhead_model_from_runs(
         in_process=serial,
         multiprocess=multiprocess,
         drift=_drift(runs, model.drift),
+        delegated={**model.delegated, **observed.delegated},
         # These are of calibration runs, and the overhead is no more of those.
         moments=1,
         noise=0.0,
@@ -311,15 +314,38 @@ def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
     def phase(first: str, last: str) -> Spread:
         return spread_or_zero(spans_s(steps, first, last))
 
+    load_s = phase("start_s", "inputs_s")
+    launches = [gap for run in runs for gap in _launches_s(run)]
     return DelegatedOverhead(
         executor=executor,
         start_s=phase("worker_starting_s", "worker_started_s"),
         prepare_s=phase("worker_started_s", "start_s"),
-        load_s=phase("start_s", "inputs_s"),
+        load_s=load_s,
         store_s=phase("last_output_s", "end_s"),
         poll_interval_s=spread_of(tails) if tails else None,
         steps=len(steps),
+        launch_s=median(launches) if launches else None,
+        begin_s=median([max(0.0, _first_launch_s(run) - run.run_start_s) for run in runs]),
+        fan_out_output_s=median(map(output_s, runs)),
+        collect_input_s=median([input_s(run, load_s.median) for run in runs]),
     )
+
+
+def _given_s(step: ObservedStep) -> float | None:
+    """When the parent gave it away: to a queue, or to its pod."""
+    return step.worker_starting_s if step.queued_s is None else step.queued_s
+
+
+def _first_launch_s(run: ObservedRun) -> float:
+    given = (_given_s(step) for step in run.steps)
+    return min((at for at in given if at is not None), default=run.run_start_s)
+
+
+def _launches_s(run: ObservedRun) -> list[float]:
+    """From a launch to the next one in the same turn: the parent sleeps between two turns."""
+    given = sorted(at for step in mapped_steps(run) if (at := _given_s(step)) is not None)
+    gaps = [after - before for before, after in pairwise(given)]
+    return [gap for gap in gaps if gap < POLL_S]
 
 
 def _drift(runs: Sequence[ObservedRun], least: float) -> float:

@@ -31,7 +31,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
     """Everything that a prediction of this workload needs besides the candidate."""
     facts, scaling = measured.host.facts, measured.overhead.cpu_scaling
     here = max(1.0, capacity_of(facts.cpus, scaling))
-    cores = options.cores or facts.cpus
+    cores, cluster = options.cores or facts.cpus, options.cluster
     items = _with_forked(items_of(measured.workload, options.items), measured.host)
     as_measured = items_on(items, here, here)
     description = measured.description
@@ -56,7 +56,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
         after_steps=1 if bare else len(description.collects) + description.other_steps,
         depth_first=_depth_first(description),
         rate=_rate(measured, options),
-        cluster=options.cluster,
+        cluster=cluster and cluster.as_seen(measured.overhead.delegated.get(cluster.executor)),
         in_memory=description.pickles,
         limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
     )

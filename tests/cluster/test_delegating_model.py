@@ -17,7 +17,9 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.host import DelegatedOverhead
 from advisor.domain.options import AdviseOptions
+from advisor.domain.quantities import Spread
 from advisor.model.delegating import DelegatingRun, StepPrice
 from advisor.model.pruning import score
 from advisor.model.run_plan import RunPlan, StepWork
@@ -112,6 +114,46 @@ def test_an_unknown_start_time_gives_a_table_and_no_number() -> None:
     assert spans == sorted(spans)
     assert advice.current is None
     assert all(way.candidate.executor != "k8s" for way in advice.candidates)
+
+
+SEEN = DelegatedOverhead(
+    "k8s",
+    start_s=Spread(9.0, 8.0, 10.0),
+    prepare_s=Spread(1.0, 1.0, 1.0),
+    load_s=Spread(0.1, 0.1, 0.1),
+    store_s=Spread(0.1, 0.1, 0.1),
+    poll_interval_s=None,
+    steps=12,
+    launch_s=0.02,
+)
+
+
+def test_past_runs_tell_what_a_pod_costs_and_no_start_time_need_be_described() -> None:
+    saved = saved_on_k8s()
+    seen = replace(saved, overhead=replace(saved.overhead, delegated={"k8s": SEEN}))
+    undescribed = AdviseOptions(cluster=replace(PROD, start_s=None))
+    advice = recommend(seen, undescribed)
+    assert not advice.start_times
+    assert "a pod starts in 9.0 s (with Python's, from 12 steps of past runs)" in advice.cautions[0]
+    assert "(from past runs), the parent looks every" in advice.cautions[0]
+    assert "boot as in 12 steps of past runs" in advice.cautions[0]
+    seen_s = predict(seen, PODS, undescribed).makespan_s.median
+    assert predict(seen, PODS, AdviseOptions(cluster=PROD)).makespan_s.median == pytest.approx(
+        seen_s, rel=0.01
+    )  # a described start is a part of what was seen, and the boot is the rest
+    slow = replace(SEEN, start_s=Spread(30.0, 30.0, 30.0))
+    slower = replace(seen, overhead=replace(saved.overhead, delegated={"k8s": slow}))
+    assert predict(slower, PODS, undescribed).makespan_s.median > 2 * seen_s
+
+
+def test_pods_of_one_host_share_its_cores() -> None:
+    saved = saved_on_k8s()
+    narrow = AdviseOptions(cluster=replace(PROD, host_cores=1.0))
+    wide = AdviseOptions(cluster=PROD)
+    many = replace(PODS, max_concurrent=8)
+    narrow_s, wide_s = (predict(saved, many, o).makespan_s.median for o in (narrow, wide))
+    assert narrow_s > 1.5 * wide_s
+    assert replace(PROD, host_cores=1.0).room(2.0, 0) == PROD.room(2.0, 0) == 4
 
 
 def test_cost_is_what_pods_request_for_as_long_as_they_are_held() -> None:

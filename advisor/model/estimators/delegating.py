@@ -8,7 +8,7 @@ from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.host import DelegatedOverhead, MultiprocessOverhead
 from advisor.model.batches import least_work_s
 from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
 from advisor.model.estimate import Estimate, ExecutorModel
@@ -55,12 +55,16 @@ def cluster_of(candidate: Candidate, setting: Setting) -> Cluster:
 
 
 def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
-    """What a step costs there: the cluster's part, and this host's CPU seconds for the rest.
+    """What a step costs there: as past runs tell, else as this host computes.
 
     Raises:
         NoModelError: As `cluster_of`, or this host's spawn is not calibrated.
     """
-    cluster, host = cluster_of(candidate, setting), _calibrated(candidate, setting)
+    cluster = cluster_of(candidate, setting)
+    seen = setting.overhead.delegated.get(candidate.executor)
+    if seen is not None:
+        return _seen_price(seen, cluster)
+    host = _calibrated(candidate, setting)
     in_worker = candidate.executor == "celery"  # forked from one that has imported everything
     boot_s = host.prepare_s + host.plan_item_s * candidate.steps(setting.items.count)
     return StepPrice(
@@ -74,6 +78,27 @@ def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
         exit_s=0.0 if in_worker else host.exit_s,
         poll_s=cluster.poll_s,
         begin_s=host.start_s,
+        cpu_limit=cluster.step_cpu,
+    )
+
+
+def _seen_price(seen: DelegatedOverhead, cluster: Cluster) -> StepPrice:
+    """As past runs tell; a described start time is a part of what they took to start."""
+    start_s = cluster.start_s or 0.0
+    # Seen are seconds under the limit, asked for are CPU seconds.
+    cpu = min(1.0, cluster.step_cpu or 1.0)
+    launches = (cluster.launch_s, seen.launch_s, LAUNCH_S)
+    return StepPrice(
+        launch_s=next(each for each in launches if each is not None),
+        start_s=start_s,
+        boot_cpu_s=cpu * (max(0.0, seen.start_s.median - start_s) + seen.prepare_s.median),
+        load_s=cpu * seen.load_s.median,
+        store_s=cpu * seen.store_s.median,
+        fan_out_output_s=cpu * seen.fan_out_output_s,
+        collect_input_s=cpu * seen.collect_input_s,
+        exit_s=0.0,  # a log does not tell it
+        poll_s=cluster.poll_s,
+        begin_s=seen.begin_s,
         cpu_limit=cluster.step_cpu,
     )
 
