@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -225,7 +224,6 @@ def _measured(way: Way, run: Run, saved: SavedProfile) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).resolve().parent))
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("what", choices=("measure", "report"))
     parser.add_argument("--minutes", type=float, default=60.0)

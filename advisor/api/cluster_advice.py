@@ -8,7 +8,7 @@ from advisor.domain.advice import Advice
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.host import DelegatedOverhead
+from advisor.domain.host import OverheadModel
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import seconds, size
@@ -35,14 +35,14 @@ def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | N
 
 
 def caution(
-    executor: ExecutorSetting | None, cluster: Cluster | None, seen: DelegatedOverhead | None = None
+    executor: ExecutorSetting | None, cluster: Cluster | None, overhead: OverheadModel
 ) -> str:
     """The first line: what the job runs on, and which figures of it are known; or nothing.
 
     Args:
         executor: The job's.
         cluster: As described.
-        seen: What past runs on it tell.
+        overhead: What past runs on it, a step run here as it runs them, or this host tells.
     """
     if cluster is None or cluster.start_s is None:
         return unmodelled(executor)
@@ -51,12 +51,15 @@ def caution(
     def source(name: str, otherwise: str = "assumed") -> str:
         return cluster.sources.get(name, otherwise)
 
+    seen, whole = overhead.delegated.get(cluster.executor), overhead.whole_step
     launch_s, launched = LAUNCH_S, "assumed"
     if cluster.launch_s is not None:
         launch_s, launched = cluster.launch_s, source("launch_s")
     elif seen is not None and seen.launch_s is not None:
         launch_s, launched = seen.launch_s, "from past runs"
-    rest = f"as in {seen.steps} steps of past runs" if seen else "as on this host (calibrated)"
+    rest = f"as on this host ({whole.source if whole else 'calibrated'})"
+    if seen is not None:
+        rest = f"as in {seen.steps} steps of past runs"
     figures = [
         f"a {cluster.unit} starts in {seconds(cluster.start_s)} ({source('start_s')})",
         f"a launch takes the parent {seconds(launch_s)} ({launched})",

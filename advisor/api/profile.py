@@ -23,7 +23,7 @@ from advisor.api.interrupts import deferred_interrupt
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.cluster import Cluster
-from advisor.domain.errors import ProfileError, TargetError
+from advisor.domain.errors import DynadviseError, ProfileError, TargetError
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
 from advisor.domain.stopping import StopReason
@@ -32,6 +32,7 @@ from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
+    from advisor.api.host_calibration import HostCalibration
     from advisor.api.measuring import Measuring
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.advice import Advice
@@ -96,6 +97,7 @@ def profile(
             recalibrate=request.measure.recalibrate,
             rebuild_s=discovery.rebuild_s,
         )
+        _measure_whole_step(host, request.advise.cluster, tell)
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
         end = measuring.until_settled()
@@ -109,6 +111,22 @@ def profile(
         return _saved(
             request, replace(saved, advice=_checked(saved, discovery, end, request.advise.cluster))
         )
+
+
+def _measure_whole_step(host: HostCalibration, cluster: Cluster | None, progress: Progress) -> None:
+    """Add a step as the cluster runs it; Celery's workers have booted before its steps come."""
+    from advisor.measure.whole_step import measure_whole_step
+
+    if cluster is None or cluster.executor == "celery":
+        return
+    name, known = f"a step as {cluster.name} runs it", host.profile
+    progress(name, 0.0)
+    try:
+        step = measure_whole_step(host.subject, cluster.step_cpu)
+    except DynadviseError as error:
+        host.profile = replace(known, unmeasured={**known.unmeasured, name: error.what})
+    else:
+        host.profile = replace(known, whole_step=step, cost_s=known.cost_s + step.wall_s)
 
 
 def _import_model() -> None:

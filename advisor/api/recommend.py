@@ -108,9 +108,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
 
 
 def _cautions(summary: WorkloadSummary, measured: Measured, setting: Setting) -> tuple[str, ...]:
-    cluster = setting.cluster
-    seen = setting.overhead.delegated.get(cluster.executor) if cluster else None
-    elsewhere = caution(measured.description.executor, cluster, seen)
+    elsewhere = caution(measured.description.executor, setting.cluster, setting.overhead)
     cautions = (elsewhere,) if elsewhere else ()
     if not summary.errors_logged:
         return cautions

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
@@ -20,6 +20,9 @@ from advisor.dagster_bridge.runs import RunResult, children_cpu_s
 from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.private import ReconstructableJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +73,28 @@ def forkserver_preloads_the_job() -> bool:
     return made._explicit_forkserver_preload is None
 
 
-def execute_calibration(request: CalibrationRequest) -> RunResult:
-    """Run the calibration's job once; called in a fresh process."""
-    from dagster import DagsterInstance, build_reconstructable_job, execute_job
-
+def _arguments(request: CalibrationRequest) -> tuple[Any, ...]:
     target = request.target
-    arguments: tuple[Any, ...] = (
+    return (
         request.items,
         request.item_wait_s,
         target.module if target else None,
         target.file if target else None,
         target.working_directory if target else None,
     )
-    definition = build_job(*arguments)
+
+
+def _reconstructable(request: CalibrationRequest) -> ReconstructableJob:
+    from dagster import build_reconstructable_job
+
+    return build_reconstructable_job(build_job.__module__, build_job.__name__, _arguments(request))
+
+
+def execute_calibration(request: CalibrationRequest) -> RunResult:
+    """Run the calibration's job once; called in a fresh process."""
+    from dagster import DagsterInstance, execute_job
+
+    definition = build_job(*_arguments(request))
 
     if request.method == "execute_in_process":
         with DagsterInstance.ephemeral():
@@ -96,9 +108,7 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             cpu_s, delayed_s = own_cpu_s() - own, delayed_by_others_s() - delayed_s
             log = read_run(ephemeral, result.run_id)
         return RunResult(wall, cpu_s, 0.0, log, started_at_s=started, parent_delay_s=delayed_s)
-    reconstructable = build_reconstructable_job(
-        "advisor.dagster_bridge.calibration_definition", "build_job", arguments
-    )
+    reconstructable = _reconstructable(request)
     with (
         DagsterInstance.from_config(request.instance_home) as instance,
         storage_waits(instance) as waits,
@@ -130,6 +140,23 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             step_delay_s=step_delay_s,
             step_unshared_bytes=round(step_bytes),
         )
+
+
+def step_command(request: CalibrationRequest) -> list[str]:
+    """The command of the tiny job's first step, as a pod gets it, of a run made for it.
+
+    Called in a process of its own: it imports the user's code.
+    """
+    from dagster import DagsterInstance
+
+    from advisor.dagster_bridge.private import ExecuteStepArgs
+
+    job = _reconstructable(request)
+    origin = job.get_python_origin()
+    with DagsterInstance.from_config(request.instance_home) as instance:
+        run = instance.create_run_for_job(job.get_definition(), job_code_origin=origin)
+        step = ExecuteStepArgs(origin, run.run_id, ["fan_out"], instance.get_ref())
+        return list(step.get_command_args())
 
 
 def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:

@@ -59,6 +59,7 @@ if TYPE_CHECKING:
     from dagster._core.storage.event_log.sql_event_log import SqlEventLogStorage
     from dagster._core.storage.runs.base import RunStorage
     from dagster._core.workspace.load import location_origins_from_yaml_paths
+    from dagster._grpc.types import ExecuteStepArgs
     from dagster._serdes import ConfigurableClassData, serialize_value
 
 __all__ = [
@@ -70,6 +71,7 @@ __all__ = [
     "DbIOManager",
     "DirectOpExecutionContext",
     "EventLogStorage",
+    "ExecuteStepArgs",
     "ExecutionPlan",
     "FileCodePointer",
     "FromConfig",
@@ -126,6 +128,7 @@ _ON_DEMAND = {
     # finding a project (code_locations.py)
     "location_origins_from_yaml_paths": "dagster._core.workspace.load",
     # timing Dagster's own bookkeeping (calibration_job.py)
+    "ExecuteStepArgs": "dagster._grpc.types",
     "ActiveExecution": "dagster._core.execution.plan.active",
     "KnownExecutionState": "dagster._core.execution.plan.state",
     "RetryMode": "dagster._core.execution.retries",

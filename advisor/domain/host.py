@@ -9,7 +9,7 @@ from typing import Literal
 from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.executor_setting import StartMethod
 from advisor.domain.observed import ObservedRun
-from advisor.domain.quantities import Spread
+from advisor.domain.quantities import Spread, size
 
 CLAIM_S = 0.015
 """A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight
@@ -154,6 +154,32 @@ BUILDS_OF_RUN = {"in_process": 4, "multiprocess": 3}
 
 
 @dataclass(frozen=True, slots=True)
+class WholeStep:
+    """A step that does nothing, run here as a cluster runs it: ``dagster api execute_step``.
+
+    Attributes:
+        wall_s: From the start of its process to its end.
+        cpu_s: What it computed.
+        peak_rss_bytes: Of the process.
+        connections: Most that it held to its storage at a time; 0 where that is files.
+        cpu_limit: CPUs to which its control group was limited; None: it was not.
+    """
+
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    connections: int
+    cpu_limit: float | None
+
+    @property
+    def source(self) -> str:
+        """Where its figures are from, in words."""
+        limit = "without a limit" if self.cpu_limit is None else f"under {self.cpu_limit:g} CPU"
+        held = f", {self.connections} connections" if self.connections else ""
+        return f"measured here, {limit}: {size(self.peak_rss_bytes)}{held}"
+
+
+@dataclass(frozen=True, slots=True)
 class HostProfile:
     """A calibration of one host, for one Python, Dagster, kind of storage and user module.
 
@@ -172,6 +198,7 @@ class HostProfile:
         cheaper_steps: What steps would save; empty where there was no time to measure it.
         user_preloaded: Whether a forkserver without a preload list preloads the user's module.
         claim_s: Asking for a slot of a pool or giving it back, the mean.
+        whole_step: A step as a cluster runs it; None where none was asked for.
     """
 
     facts: HostFacts
@@ -196,6 +223,7 @@ class HostProfile:
     cheaper_steps: tuple[CheaperStep, ...] = ()
     user_preloaded: bool = False
     claim_s: float = CLAIM_S
+    whole_step: WholeStep | None = None
 
     @property
     def step_build_s(self) -> float:
@@ -377,6 +405,7 @@ class OverheadModel:
         estimated: Those of ``multiprocess`` that were not run, since they could not win at their
             best: for comparison, never advised.
         delegated: By executor, what past runs on a cluster tell.
+        whole_step: A step as a cluster runs it, measured here.
     """
 
     execute_in_process: InProcessOverhead
@@ -394,6 +423,7 @@ class OverheadModel:
     transfer_s: float = 0.0
     estimated: tuple[str, ...] = ()
     delegated: Mapping[str, DelegatedOverhead] = field(default_factory=dict)
+    whole_step: WholeStep | None = None
 
     def spread(self, cpu_s: float) -> float:
         """Relative standard deviation of what computes for ``cpu_s`` seconds, run to run."""

@@ -241,6 +241,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
         noise=noise_of(runs),
         measured_cpu_s=_measured_cpu_s(serial),
+        whole_step=host.whole_step,
     )
 
 

@@ -137,13 +137,15 @@ def test_past_runs_tell_what_a_pod_costs_and_no_start_time_need_be_described() -
     assert "a pod starts in 9.0 s (with Python's, from 12 steps of past runs)" in advice.cautions[0]
     assert "(from past runs), the parent looks every" in advice.cautions[0]
     assert "boot as in 12 steps of past runs" in advice.cautions[0]
-    seen_s = predict(seen, PODS, undescribed).makespan_s.median
-    assert predict(seen, PODS, AdviseOptions(cluster=PROD)).makespan_s.median == pytest.approx(
-        seen_s, rel=0.01
-    )  # a described start is a part of what was seen, and the boot is the rest
+    roomy = replace(PROD, cpu=None)
+    seen_s, split_s = (
+        predict(seen, PODS, AdviseOptions(cluster=each)).makespan_s.median
+        for each in (replace(roomy, start_s=None), roomy)
+    )
+    assert split_s == pytest.approx(seen_s, rel=0.01)  # of what was seen, a part
     slow = replace(SEEN, start_s=Spread(30.0, 30.0, 30.0))
     slower = replace(seen, overhead=replace(saved.overhead, delegated={"k8s": slow}))
-    assert predict(slower, PODS, undescribed).makespan_s.median > 2 * seen_s
+    assert predict(slower, PODS, undescribed).makespan_s.median > 1.5 * seen_s
 
 
 def test_pods_of_one_host_share_its_cores() -> None:

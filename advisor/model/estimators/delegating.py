@@ -66,11 +66,18 @@ def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
         return _seen_price(seen, cluster)
     host = _calibrated(candidate, setting)
     in_worker = candidate.executor == "celery"  # forked from one that has imported everything
-    boot_s = host.prepare_s + host.plan_item_s * candidate.steps(setting.items.count)
+    plans_s = host.plan_item_s * candidate.steps(setting.items.count)
+    whole = setting.overhead.whole_step
+    if in_worker:
+        boot_s = host.prepare_s
+    elif whole is not None:
+        boot_s = max(0.0, whole.cpu_s - host.finish_s - host.exit_s)
+    else:
+        boot_s = host.boot_s + host.prepare_s + CLI_S
     return StepPrice(
         launch_s=LAUNCH_S if cluster.launch_s is None else cluster.launch_s,
         start_s=cluster.start_s or 0.0,
-        boot_cpu_s=boot_s + (0.0 if in_worker else host.boot_s + CLI_S),
+        boot_cpu_s=boot_s + plans_s,
         load_s=host.load_s,
         store_s=host.finish_s,
         fan_out_output_s=host.fan_out_output_s,

@@ -1,0 +1,82 @@
+"""A step run here as a cluster runs it: a new process of Dagster's command line, under a limit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import cast
+
+import psutil
+
+from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.dagster_bridge.instances import temporary_instance_home
+from advisor.domain.errors import DynadviseError
+from advisor.domain.host import WholeStep
+from advisor.measure.calibration import CalibrationSubject
+from advisor.measure.child import run_in_child
+from advisor.measure.cpu_limit import cpu_group
+
+TIMEOUT_S = 120.0
+_LOOK_S = 0.05
+_COMMAND = "advisor.dagster_bridge.calibration_job:step_command"
+
+
+def measure_whole_step(subject: CalibrationSubject, cpu_limit: float | None) -> WholeStep:
+    """One step of the calibration's job with the user's module in it; 5 to 10 s.
+
+    Args:
+        subject: Whose code and storage.
+        cpu_limit: CPUs that it may use; where no limit can be set here, it has none.
+
+    Raises:
+        DynadviseError: It did not end well.
+    """
+    with temporary_instance_home(subject.instance) as home, cpu_group(cpu_limit) as group:
+        request = CalibrationRequest("spawn", 1, 0.0, 1, None, subject.target, str(home))
+        child = run_in_child(
+            _COMMAND,
+            request,
+            timeout_s=TIMEOUT_S,
+            target=subject.target,
+            environment={"DAGSTER_HOME": str(home)},
+        )
+        if child.failure is not None:
+            raise DynadviseError(f"A step as a pod runs it: {child.failure.as_note()}")
+        return _timed(cast("list[str]", child.value), home, group, cpu_limit if group else None)
+
+
+def _timed(command: list[str], home: Path, group: Path | None, limit: float | None) -> WholeStep:
+    """The command's process, watched to its end."""
+    in_group = ["sh", "-c", 'echo 0 > "$0"; exec "$@"', str(group)] if group else []
+    begun_s, cpu_s, peak_bytes, connections = time.perf_counter(), 0.0, 0, 0
+    log = home / "step.log"
+    with (
+        log.open("w") as out,
+        subprocess.Popen(
+            [*in_group, sys.executable, "-m", *command],
+            env={**os.environ, "DAGSTER_HOME": str(home)},
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        ) as process,
+    ):
+        try:
+            watched = psutil.Process(process.pid)
+            while process.poll() is None and time.perf_counter() - begun_s < TIMEOUT_S:
+                time.sleep(_LOOK_S)
+                with suppress(psutil.Error):
+                    spent = watched.cpu_times()
+                    cpu_s = spent.user + spent.system
+                    peak_bytes = max(peak_bytes, watched.memory_info().rss)
+                    connections = max(connections, len(watched.net_connections("tcp")))
+            wall_s = time.perf_counter() - begun_s
+        finally:
+            process.kill()
+    if process.returncode != 0:
+        last = (log.read_text().strip().splitlines() or ["it was ended"])[-1]
+        raise DynadviseError(f"A step as a pod runs it did not end well: {last}")
+    return WholeStep(wall_s, cpu_s, peak_bytes, connections, limit)
