@@ -71,8 +71,10 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
     Raises:
         DynadviseError: No way to run fits the machine, or the cluster is not described enough.
     """
+    if (cluster := options.advise.cluster) is not None:
+        cluster = cluster.as_seen(saved.overhead.delegated.get(cluster.executor))
+        options = replace(options, advise=replace(options.advise, cluster=cluster))
     _refuse(options)
-    cluster = options.advise.cluster
     backfill = Backfill(
         partitions=options.partitions,
         items=options.advise.items or saved.advice.workload.items,
@@ -102,7 +104,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         raise last
     ordered = by_makespan(cuts)
     config_only = next(iter(by_makespan(config_cuts)), None)
-    elsewhere = caution(saved.description.executor, cluster)
+    elsewhere = caution(saved.description.executor, cluster, saved.overhead)
     return BackfillPlan(
         target=saved.advice.target,
         backfill=backfill,
