@@ -78,6 +78,7 @@ def profile(
     from advisor.measure.tuning import STEADY_SE
     from advisor.store import with_advice
 
+    Thread(target=_import_model, daemon=True).start()
     discovery = _discovered(request, progress or silent)
     description, errors = discovery.description, static_errors(discovery)
     asked = _profile_request(request, discovery)
@@ -87,7 +88,6 @@ def profile(
         budget = Budget(request.measure.budget_s)
         tell = budget.on_bar(progress or silent)
         steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
-        Thread(target=_import_model, daemon=True).start()
         campaign = scout(asked, budget, tell, steady_se)
         # the op works: only now is the host worth its time
         host = host_calibration(
@@ -130,7 +130,7 @@ def _measure_whole_step(host: HostCalibration, cluster: Cluster | None, progress
 
 
 def _import_model() -> None:
-    """What fits the model takes a second to import: done while the first child imports too."""
+    """What fits the model takes a second to import: done while the child server imports too."""
     with suppress(ImportError):
         import_module("sklearn.linear_model")
 

@@ -126,11 +126,10 @@ class Children:
         if wanted_bytes >= MUCH_MEMORY_BYTES:
             self.run("first_touch:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
 
-    def touch_for_the_first_time(self, wanted_bytes: int) -> None:
-        """The same, and see how slow that is, as far as the budget goes."""
-        size_bytes = min(wanted_bytes, self.memory_bytes // 4)
+    def price_first_touch(self) -> None:
+        """See how slow memory is that was not used lately, as far as the budget goes."""
         with contextlib.suppress(CutOffError):
-            touched = self.run("first_touch:first_touch_byte_s", size_bytes)
+            touched = self.run("first_touch:first_touch_byte_s", None)
             if isinstance(touched.value, float):
                 self.first_touch_byte_s = touched.value
 

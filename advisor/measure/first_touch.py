@@ -28,12 +28,12 @@ def touch_memory(size_bytes: int) -> None:
     _touched_s(size_bytes, size_bytes)
 
 
-def first_touch_byte_s(size_bytes: int) -> float:
-    """The same, and seconds a byte by which memory that was not used lately is slower to get."""
+def first_touch_byte_s(_: object = None) -> float:
+    """Seconds a byte by which memory that was not used lately is slower to get than other."""
     import psutil
 
     available_bytes = int(AVAILABLE_SHARE * psutil.virtual_memory().available)
-    blocks_s = _touched_s(size_bytes, min(MOST_BYTES, available_bytes))
+    blocks_s = _touched_s(0, min(MOST_BYTES, available_bytes))
     if not blocks_s:
         return 0.0
     slowest = sorted(blocks_s)[-max(1, round(SLOW_SHARE * len(blocks_s))) :]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import tempfile
 import time
+from contextlib import suppress
 from typing import cast
 
 from advisor.domain.quantities import seconds
 from advisor.measure.budget import Budget
-from advisor.measure.campaign import Campaign
-from advisor.measure.children import Children
+from advisor.measure.campaign import Campaign, peak_bytes
+from advisor.measure.children import Children, CutOffError
 from advisor.measure.orders import Scouted, ScoutOrder
 from advisor.measure.profile_request import ProfileRequest
 from advisor.measure.progress import Progress
 from advisor.measure.tuning import (
     FRESH_PROCESSES,
     LATER_SHARE,
+    MUCH_MEMORY_BYTES,
     SCOUT_SHARE,
     STEADY_SE,
     UNKNOWN_PEAK_BYTES,
@@ -38,7 +40,8 @@ def scout(
     began_s = time.monotonic()
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
     progress("drawing the samples, first and later calls", None)
-    children.touch_for_the_first_time(UNKNOWN_PEAK_BYTES)
+    with suppress(CutOffError):
+        children.touch_memory(UNKNOWN_PEAK_BYTES)
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
@@ -66,6 +69,8 @@ def scout(
         start_s=start_s,
         scouting_s=time.monotonic() - began_s,
     )
+    if peak_bytes(scouted) >= MUCH_MEMORY_BYTES:
+        children.price_first_touch()
     _note_samples(campaign)
     return campaign
 
