@@ -22,7 +22,7 @@ _HOOK = """\
   hooks:
     - id: dynadvise
       name: dynadvise check --static
-      entry: dynadvise check --static
+      entry: {run}dynadvise check --static
       # In the project's own environment: the definitions are imported.
       language: system
       types_or: [python, toml, json]
@@ -46,12 +46,19 @@ jobs:
       - uses: actions/checkout@v4
         with:
           fetch-depth: 0 # the base revision is checked out beside the head
+{install}
+      - run: {run}dynadvise check --base "origin/$GITHUB_BASE_REF" --format github
+"""
+
+
+_PIP_STEPS = """\
       - uses: actions/setup-python@v5
         with:
           python-version: "{python}"
-      - run: {install}
-      - run: dynadvise check --base "origin/$GITHUB_BASE_REF" --format github
-"""
+      - run: {install}"""
+_UV_STEPS = """\
+      - uses: astral-sh/setup-uv@v6
+      - run: uv sync"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +111,8 @@ def plan_setup(
 
     Args:
         directory: A folder of the project.
-        targets: What ``check`` shall look at.
+        targets: What ``check`` shall look at; where none is named, the jobs and assets of the
+            project that fan out, for which its code is imported.
         pre_commit: Whether to add the pre-commit entry.
         ci: Whether to add the CI job.
 
@@ -113,11 +121,12 @@ def plan_setup(
     """
     root = _root(directory.resolve())
     notes: list[str] = []
+    run = _runner(root, notes)
     changes = [_settings_change(root, targets, notes)]
     if pre_commit:
-        changes.append(_pre_commit_change(root))
+        changes.append(_pre_commit_change(root, _HOOK.format(run=run)))
     if ci:
-        changes.append(_workflow_change(root))
+        changes.append(_workflow_change(root, run, notes))
     return SetupPlan(root, tuple(c for c in changes if c is not None), tuple(notes))
 
 
@@ -174,6 +183,7 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
     tool = document.get("tool")
     table = tool.get("dynadvise") if isinstance(tool, dict) else None
     if table is None:
+        targets = targets or _fanning_out(root)
         if not targets:
             notes.append(
                 "No target yet: put the jobs to check into `targets` of [tool.dynadvise], "
@@ -194,6 +204,20 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
     else:
         table["targets"] = missing
     return FileChange(path, before, tomlkit.dumps(document))
+
+
+def _fanning_out(root: Path) -> list[str]:
+    """What of the project fans out, as ``targets`` names it; none where it cannot be loaded."""
+    from advisor.api.listing import ListOptions, list_project
+    from advisor.domain.errors import DynadviseError
+
+    try:
+        listed = list_project(ListOptions(working_directory=root))
+    except DynadviseError:
+        return []
+    workloads = [each for location in listed.locations for each in location.workloads]
+    named = [each.command.split()[2:] for each in workloads if each.obstacle is None]
+    return [words[0] for words in named if len(words) == 1]
 
 
 def _settings_text(targets: Sequence[str]) -> str:
@@ -231,11 +255,11 @@ def _same_otherwise(path: Path, before: str, after: str) -> None:
 # --- .pre-commit-config.yaml --------------------------------------------------------------------
 
 
-def _pre_commit_change(root: Path) -> FileChange | None:
+def _pre_commit_change(root: Path, hook: str) -> FileChange | None:
     path = root / ".pre-commit-config.yaml"
     before = _text_of(path)
     if before is None:
-        return FileChange(path, None, f"repos:\n{_indented(_HOOK, 2)}")
+        return FileChange(path, None, f"repos:\n{_indented(hook, 2)}")
     import yaml
 
     try:
@@ -246,16 +270,19 @@ def _pre_commit_change(root: Path) -> FileChange | None:
     repos = content.get("repos") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(repos, list):
         raise ConfigurationError(
-            f"{path} has no list `repos`.", where=str(path), hint=f"Add by hand:\n{_HOOK}"
+            f"{path} has no list `repos`.", where=str(path), hint=f"Add by hand:\n{hook}"
         )
     if any(hook.get("id") == HOOK_ID for repo in repos for hook in _hooks(repo)):
         return None
-    after = _with_hook(before, node, repos)
-    if after is None or yaml.safe_load(after) != {**content, "repos": [*repos, _hook()]}:
+    after = _with_hook(before, node, repos, hook)
+    if after is None or yaml.safe_load(after) != {
+        **content,
+        "repos": [*repos, *yaml.safe_load(hook)],
+    }:
         raise ConfigurationError(
             f"The hook cannot be added to {path} without rewriting it.",
             where=str(path),
-            hint=f"Add it to `repos` by hand:\n{_HOOK}",
+            hint=f"Add it to `repos` by hand:\n{hook}",
         )
     return FileChange(path, before, after)
 
@@ -265,18 +292,12 @@ def _hooks(repo: object) -> list[dict[str, Any]]:
     return [h for h in hooks if isinstance(h, dict)] if isinstance(hooks, list) else []
 
 
-def _hook() -> object:
-    import yaml
-
-    return yaml.safe_load(_HOOK)[0]
-
-
-def _with_hook(text: str, node: Any, repos: list[object]) -> str | None:
+def _with_hook(text: str, node: Any, repos: list[object], hook: str) -> str | None:
     """``text`` with the hook after the last of ``repos``, by the places that YAML gives."""
     sequence = next(value for key, value in node.value if key.value == "repos")
     if not repos:
         start, end = sequence.start_mark.index, sequence.end_mark.index
-        return f"{text[:start].rstrip()}\n{_indented(_HOOK, 2)}{text[end:].lstrip(chr(10))}"
+        return f"{text[:start].rstrip()}\n{_indented(hook, 2)}{text[end:].lstrip(chr(10))}"
     if sequence.flow_style:
         return None
     lines = text.splitlines(keepends=True)
@@ -285,7 +306,7 @@ def _with_hook(text: str, node: Any, repos: list[object]) -> str | None:
     indent = sequence.start_mark.column
     head = "".join(lines[: last + 1])
     head += "" if head.endswith("\n") else "\n"
-    return head + _indented(_HOOK, indent) + "".join(lines[last + 1 :])
+    return head + _indented(hook, indent) + "".join(lines[last + 1 :])
 
 
 def _last_line(node: Any) -> int:
@@ -306,14 +327,60 @@ def _indented(text: str, columns: int) -> str:
 # --- the CI job ---------------------------------------------------------------------------------
 
 
-def _workflow_change(root: Path) -> FileChange | None:
+def _workflow_change(root: Path, run: str, notes: list[str]) -> FileChange | None:
     path = root / WORKFLOW
     if _text_of(path) is not None:
         return None
     import sys
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    return FileChange(path, None, _WORKFLOW_TEXT.format(python=python, install=_install(root)))
+    steps = _UV_STEPS if run else _PIP_STEPS.format(python=python, install=_install(root))
+    if folder := _own_folder():
+        notes.append(
+            f"dynadvise is installed from {folder} here. Until it is on the index, {WORKFLOW} "
+            "needs a place from which the runner can install it."
+        )
+    return FileChange(path, None, _WORKFLOW_TEXT.format(install=steps, run=run))
+
+
+def _own_folder() -> str | None:
+    """The folder or file that dynadvise was installed from; None: from an index."""
+    import json
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        text = distribution("dynadvise").read_text("direct_url.json")
+    except PackageNotFoundError:
+        return None
+    return json.loads(text)["url"].removeprefix("file://") if text else None
+
+
+def _runner(root: Path, notes: list[str]) -> str:
+    """What stands before ``dynadvise`` in a project of uv; nothing in another."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    try:
+        project = tomlkit.parse(_text_of(root / "pyproject.toml") or "").unwrap()
+    except TOMLKitError:
+        return ""  # told where the file is changed
+    uv = project.get("tool", {}).get("uv")
+    if uv is None and not (root / "uv.lock").is_file():
+        return ""
+    sources = (uv or {}).get("sources", {})
+    outside = [
+        name
+        for name, source in sources.items()
+        if isinstance(source, dict) and str(source.get("path", "")).startswith(("..", "/"))
+    ]
+    if outside:
+        notes.append(
+            f"{', '.join(outside)}: a path outside the repository, which a runner does not have: "
+            f"`uv sync` in {WORKFLOW} needs it checked out beside it."
+        )
+    if "dynadvise" not in str(project.get("dependency-groups", "")) + str(project.get("project")):
+        notes.append("Add dynadvise to the project first: uv add --dev dynadvise")
+    return "uv run "
 
 
 def _install(root: Path) -> str:

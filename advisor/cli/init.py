@@ -45,7 +45,8 @@ def command(
     """Write [tool.dynadvise], a pre-commit entry and a CI job into a project.
 
     The change is shown as a diff on stdout first. What is there already stays as it is. TARGETs
-    (module:job) are what `dynadvise check` will look at.
+    (module:job) are what `dynadvise check` will look at; without any, what
+    fans out in the project is offered.
     """
     from advisor.api.project_setup import carry_out, plan_setup
 

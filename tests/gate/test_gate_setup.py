@@ -164,3 +164,61 @@ def test_line_ends_of_another_system_stay(tmp_path):
     (tmp_path / "pyproject.toml").write_bytes(b'[project]\r\nname = "a"\r\n')
     carry_out(plan_setup(tmp_path, ["a:b"], ci=False, pre_commit=False))
     assert (tmp_path / "pyproject.toml").read_bytes().startswith(b'[project]\r\nname = "a"\r\n')
+
+
+FANS_OUT = """\
+from dagster import Definitions, DynamicOut, DynamicOutput, job, op
+
+@op(out=DynamicOut())
+def split():
+    yield DynamicOutput(1, mapping_key="a")
+
+@op
+def each(item):
+    return item
+
+@job
+def nightly():
+    split().map(each)
+
+@op
+def alone():
+    return 1
+
+@job
+def plain():
+    alone()
+
+defs = Definitions(jobs=[nightly, plain])
+"""
+
+
+def test_without_a_target_the_projects_own_fan_outs_are_offered(project):
+    (project / "definitions.py").write_text(FANS_OUT)
+    shown = init("--dry-run", "--no-ci", "--no-pre-commit")
+    assert shown.exit_code == 0, shown.output
+    assert '+targets = ["definitions:nightly"]' in shown.output
+    assert "plain" not in shown.output
+    assert "No target yet" not in shown.output
+
+
+def test_a_project_of_uv_stays_one(project):
+    (project / "uv.lock").write_text("version = 1\n")
+    assert init("shop:job", "--yes").exit_code == 0
+    hook = yaml.safe_load((project / ".pre-commit-config.yaml").read_text())["repos"][-1]
+    assert hook["hooks"][0]["entry"] == "uv run dynadvise check --static"
+    workflow = yaml.safe_load((project / ".github/workflows/dynadvise.yml").read_text())
+    steps = workflow["jobs"]["check"]["steps"]
+    assert [step.get("run", "").split(" --base")[0] for step in steps[2:]] == [
+        "uv sync",
+        "uv run dynadvise check",
+    ]
+    assert "setup-uv" in steps[1]["uses"]
+
+
+def test_a_dependency_outside_the_repository_is_named(project):
+    source = '\n[tool.uv.sources]\nlake = { path = "../lake" }\n'
+    (project / "pyproject.toml").write_text(PYPROJECT + source)
+    shown = init("shop:job", "--dry-run")
+    assert "lake: a path outside the repository" in shown.output
+    assert "uv add --dev dynadvise" in shown.output
