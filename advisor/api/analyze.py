@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.domain.analysis import Analysis, Drift
+from advisor.domain.backfill import BackfillTimes
 from advisor.domain.command_line import spelled_out
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.measured import Measured
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import WorkloadDescription
-from advisor.history.reading import PastRuns, Selection, read_runs
+from advisor.history.reading import PastRuns, Selection, read_backfill, read_runs
 from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     from advisor.history.statistics import op_statistics
 
     pods = read_pods(options.pods) if options.pods else None
+    backfill = read_backfill(options, options.backfill) if options.backfill else None
     past = read_runs(options)
     saved = _profile_of(options, past.runs[0].job)
     overhead = saved.overhead if saved else None
@@ -77,6 +79,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
         ),
         ways=delegated_ways(past.runs),
         pods=pods,
+        backfill=backfill and _beside_plan(backfill, past.runs[0], saved),
     )
     if not options.save:
         return analysis
@@ -195,6 +198,26 @@ def _predicted(run: ObservedRun, saved: SavedProfile) -> Interval | None:
         return predict(saved, candidate, AdviseOptions(items=items)).makespan_s
     except ConfigurationError:
         return None  # a way that this host was not calibrated for
+
+
+def _beside_plan(
+    times: BackfillTimes, newest: ObservedRun, saved: SavedProfile | None
+) -> BackfillTimes:
+    """The times with what ``plan`` says of as many such runs, from measurements alone."""
+    from advisor.api.plan import PlanOptions, predicted_cut
+    from advisor.domain.options import AdviseOptions
+    from advisor.history.drift import candidate_of
+    from advisor.model.run_statistics import item_count
+
+    candidate, items = candidate_of(newest), item_count(newest)
+    if saved is None or not saved.workload.op_executions or candidate is None or not items:
+        return times
+    asked = PlanOptions(times.runs, AdviseOptions(items=items))
+    try:
+        cut = predicted_cut(saved, asked, max(1, times.runs_at_once), candidate)
+    except ConfigurationError:
+        return times  # a way that this host was not calibrated for
+    return replace(times, predicted_s=cut.makespan_s)
 
 
 def _notes(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> tuple[str, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from advisor.api.cluster_advice import caution
 from advisor.api.emitting import OF_EXECUTOR
-from advisor.api.recommend import in_words, searched
+from advisor.api.recommend import in_words, predict, searched
 from advisor.domain.backfill import (
     DEFAULT_RUNS_AT_ONCE,
     DEQUEUE_INTERVAL_S,
@@ -75,13 +75,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         cluster = cluster.as_seen(saved.overhead.delegated.get(cluster.executor))
         options = replace(options, advise=replace(options.advise, cluster=cluster))
     _refuse(options)
-    backfill = Backfill(
-        partitions=options.partitions,
-        items=options.advise.items or saved.advice.workload.items,
-        cores=options.advise.cores or saved.host.facts.cpus,
-        start=_run_start(saved, options),
-        cluster=cluster.name if cluster else "",
-    )
+    backfill = _backfill(saved, options)
     runs = _Runs(saved, options, backfill)
     cuts: list[RunCut] = []
     config_cuts: list[RunCut] = []
@@ -114,6 +108,30 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         snippets=_snippets(backfill, ordered[0], saved),
         notes=_notes(saved, ordered[0], cluster),
         cautions=(elsewhere,) if elsewhere else (),
+    )
+
+
+def predicted_cut(
+    saved: SavedProfile, options: PlanOptions, runs_at_once: int, candidate: Candidate
+) -> RunCut:
+    """A run per partition, each run as ``candidate``.
+
+    Raises:
+        ConfigurationError: There is no model of it on the profile's host.
+    """
+    backfill = _backfill(saved, options)
+    share = _share(saved, options.advise, backfill.items, runs_at_once)
+    return cut(backfill, 1, runs_at_once, predict(saved, candidate, share))
+
+
+def _backfill(saved: SavedProfile, options: PlanOptions) -> Backfill:
+    cluster = options.advise.cluster
+    return Backfill(
+        partitions=options.partitions,
+        items=options.advise.items or saved.advice.workload.items,
+        cores=options.advise.cores or saved.host.facts.cpus,
+        start=_run_start(saved, options),
+        cluster=cluster.name if cluster else "",
     )
 
 

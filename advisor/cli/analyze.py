@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     ),
     click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's)."),
     click.option(
+        "--backfill",
+        metavar="ID",
+        help="The runs of this backfill: queue wait, start, run, and the whole (newest 10 in "
+        "full).",
+    ),
+    click.option(
         "--last", type=values.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
     ),
 )
@@ -65,6 +71,7 @@ def command(
     instance: Path | None,
     run_ids: tuple[str, ...],
     job: str | None,
+    backfill: str | None,
     last: int | None,
     profile: str | None,
     form: str,
@@ -83,12 +90,17 @@ def command(
     from advisor.api.analyze import AnalyzeOptions, analyze
 
     options.refuse(bool(run_ids) and (job is not None or last is not None), "Give --run or --job.")
+    options.refuse(
+        backfill is not None and (bool(run_ids) or job is not None),
+        "--backfill names its runs: give no --run or --job with it.",
+    )
     options.refuse(items is not None and not save, "--items is for --save.")
     request = AnalyzeOptions(
         instance=options.instance_of(instance),
         run_ids=run_ids,
         job=job,
-        last=last or (10 if job else 1),
+        last=last or (10 if job or backfill else 1),
+        backfill=backfill,
         profile=profile,
         profiles_dir=profiles,
         save=save,

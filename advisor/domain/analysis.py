@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from advisor.domain.backfill import BackfillTimes
 from advisor.domain.cluster import PodTimes
 from advisor.domain.finding import Severity
 from advisor.domain.host import DelegatedOverhead, InProcessOverhead, MultiprocessOverhead
@@ -317,6 +318,7 @@ class Analysis:
         ways: Other ways under k8s, docker or celery, best first; empty without such runs.
         saved_to: The profile that ``--save`` wrote.
         pods: What ``--pods`` told; None without it.
+        backfill: What ``--backfill`` told; None without it.
     """
 
     instance: str
@@ -328,3 +330,4 @@ class Analysis:
     saved_to: str | None = None
     ways: tuple[DelegatedWay, ...] = ()
     pods: PodTimes | None = None
+    backfill: BackfillTimes | None = None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from advisor.domain.advice import Prediction
-from advisor.domain.quantities import Interval
+from advisor.domain.quantities import Interval, Spread
 
 DEQUEUE_INTERVAL_S = 5.0
 """How often Dagster's daemon looks at its queue of runs (QueuedRunCoordinator, 1.13)."""
@@ -103,3 +103,35 @@ class BackfillPlan:
     snippets: Mapping[str, str]
     notes: tuple[str, ...]
     cautions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BackfillTimes:
+    """What the runs of a backfill took, from their events.
+
+    Attributes:
+        job: Of its newest run.
+        runs: Runs that it has in the instance.
+        runs_at_once: Most of them that held a place in parallel.
+        queued: How many went through the queue.
+        queue_s: In the queue.
+        place_s: From when a place was free until the next run left the queue.
+        start_s: From then until the job began: pod or process, Python, the definitions.
+        run_s: From there to the end.
+        makespan_s: From the first run's begin in the queue to the last end.
+        predicted_s: The plan's prediction of it from a profile that is not of these runs; None:
+            there is none, or no model of their way.
+    """
+
+    backfill_id: str
+    job: str
+    runs: int
+    succeeded: int
+    runs_at_once: int
+    queued: int
+    queue_s: Spread
+    place_s: Spread
+    start_s: Spread
+    run_s: Spread
+    makespan_s: float
+    predicted_s: Interval | None = None

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.dagster_bridge.event_log import RunRow, RunSource, assemble_run
+from advisor.dagster_bridge.event_log.rows import BACKFILL_TAG
 from advisor.dagster_bridge.recorded_instance import open_instance_read_only
+from advisor.domain.backfill import BackfillTimes
 from advisor.domain.errors import DynadviseError
 from advisor.domain.observed import ObservedRun
+from advisor.history.backfills import RunMoments, backfill_times
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +23,14 @@ class Selection:
         run_ids: Their ids, or the first 6 characters and more; empty: the newest.
         job: Only runs of this job; None: of the newest run's.
         last: How many of the newest runs.
+        backfill: Only runs of this backfill.
     """
 
     instance: Path
     run_ids: tuple[str, ...] = ()
     job: str | None = None
     last: int = 1
+    backfill: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +85,8 @@ def _chosen(source: RunSource, selection: Selection) -> list[RunRow]:
     if selection.run_ids:
         rows = [_named(source, run_id, where) for run_id in selection.run_ids]
         return sorted(rows, key=lambda row: -row.created_at_s)
+    if selection.backfill is not None:
+        return _of_backfill(source, selection.backfill, where)[: selection.last]
     job = selection.job
     if job is None:
         newest = source.run_rows(None, 1)
@@ -99,6 +106,31 @@ def _chosen(source: RunSource, selection: Selection) -> list[RunRow]:
             hint=f"Jobs with runs: {', '.join(jobs)}" if jobs else "It holds no runs at all.",
         )
     return rows
+
+
+def read_backfill(selection: Selection, backfill_id: str) -> BackfillTimes:
+    """What all runs of a backfill took, from their events.
+
+    Raises:
+        DynadviseError: The instance cannot be read, or has no run of it.
+    """
+    source = open_instance_read_only(selection.instance)
+    rows = _of_backfill(source, backfill_id, str(selection.instance))
+    moments = [RunMoments.of(source.event_rows(row.run_id)) for row in rows]
+    return backfill_times(backfill_id, rows[0].job, moments)
+
+
+def _of_backfill(source: RunSource, backfill_id: str, where: str) -> list[RunRow]:
+    rows = source.backfill_rows(backfill_id)
+    if rows:
+        return rows
+    tags = [row.tags.get(BACKFILL_TAG) for row in source.run_rows(None, 200)]
+    newest = ", ".join(dict.fromkeys(tag for tag in tags if tag))
+    raise DynadviseError(
+        f"The instance holds no run of a backfill {backfill_id!r}.",
+        where=where,
+        hint=f"Newest backfills: {newest}" if newest else "Its newest 200 runs are of no backfill.",
+    )
 
 
 def _named(source: RunSource, run_id: str, where: str) -> RunRow:

@@ -20,6 +20,7 @@ from advisor.domain.analysis import (
 )
 from advisor.domain.quantities import Spread, change, count, interval, percent, seconds
 from advisor.render.advice import TONES
+from advisor.render.backfill import backfill_blocks
 from advisor.render.document import (
     Block,
     Column,
@@ -46,6 +47,7 @@ def analysis_document(analysis: Analysis) -> Document:
     """The whole analysis: the newest runs in full, tables of all."""
     blocks: list[Block] = [
         Heading(heading(analysis), level=1),
+        *(backfill_blocks(analysis.backfill) if analysis.backfill else ()),
         runs_table(analysis.runs),
         Note((_LEGEND,)),
     ]

@@ -9,6 +9,7 @@ from advisor.domain.finding import SEVERITIES
 from advisor.domain.quantities import count, seconds
 from advisor.render.advice import TONES
 from advisor.render.analysis import change_in_words, heading, runs_table
+from advisor.render.backfill import backfill_blocks
 from advisor.render.document import (
     Block,
     Document,
@@ -51,6 +52,8 @@ def analysis_screen(analysis: Analysis) -> Document:
         blocks.append(Note((f"Also: {also}; the gains overlap.",) if others else ()))
     else:
         blocks = [Headline(f"{total}. No problem found.", tone="good")]
+    if analysis.backfill is not None:
+        blocks += backfill_blocks(analysis.backfill)
     blocks.append(runs_table(runs[:MOST_RUNS]))
     bars = runs[0].bars
     if len(runs) == 1 and max((bar.lane for bar in bars), default=0) < MOST_LANES:

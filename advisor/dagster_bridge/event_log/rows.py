@@ -12,6 +12,9 @@ from advisor.domain.observed import RunStatus
 from advisor.domain.workload import TargetReference
 
 SHORTEST_RUN_ID = 6  # characters by which a run may be named
+BACKFILL_TAG = "dagster/backfill"
+MOST_OF_BACKFILL = 2_000
+"""Runs of a backfill that are read: some seconds."""
 
 _LATEST_S = 253402300800.0  # the year 10000, which no datetime holds
 
@@ -73,6 +76,9 @@ class RunSource(Protocol):
 
     def run_rows(self, job: str | None, last: int) -> list[RunRow]:
         """The newest runs, newest first."""
+
+    def backfill_rows(self, backfill_id: str) -> list[RunRow]:
+        """The runs of a backfill, newest first, at most `MOST_OF_BACKFILL`."""
 
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
         """All events of a run, in any order."""

@@ -15,6 +15,8 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.event_log.rows import (
+    BACKFILL_TAG,
+    MOST_OF_BACKFILL,
     RUN_STATUS,
     SHORTEST_RUN_ID,
     TOLD_BY_ONE_PAYLOAD,
@@ -57,6 +59,14 @@ class StoredRuns:
         from dagster import RunsFilter
 
         records = self._run_storage.get_run_records(RunsFilter(job_name=job), limit=last)
+        return [_row_of(record) for record in records]
+
+    def backfill_rows(self, backfill_id: str) -> list[RunRow]:
+        """The runs of a backfill, newest first."""
+        from dagster import RunsFilter
+
+        of_backfill = RunsFilter(tags={BACKFILL_TAG: backfill_id})
+        records = self._run_storage.get_run_records(of_backfill, limit=MOST_OF_BACKFILL)
         return [_row_of(record) for record in records]
 
     def schema_revision(self) -> str | None:

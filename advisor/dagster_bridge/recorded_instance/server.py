@@ -42,6 +42,10 @@ class ServerRecording:
         """The newest runs, newest first."""
         return self._reading(lambda: self._stored.run_rows(job, last))
 
+    def backfill_rows(self, backfill_id: str) -> list[RunRow]:
+        """The runs of a backfill, newest first."""
+        return self._reading(lambda: self._stored.backfill_rows(backfill_id))
+
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
         """All events of a run."""
         return iter(self._reading(lambda: list(self._stored.event_rows(run_id))))

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from advisor.dagster_bridge.event_log.rows import (
+    BACKFILL_TAG,
+    MOST_OF_BACKFILL,
     SHORTEST_RUN_ID,
     TOLD_BY_ONE_PAYLOAD,
     TOLD_BY_PAYLOAD,
@@ -48,6 +50,11 @@ class SqliteRecording:
         if job is None:
             return self._runs("1", (), last)
         return self._runs("pipeline_name = ?", (job,), last)
+
+    def backfill_rows(self, backfill_id: str) -> list[RunRow]:
+        """The runs of a backfill, newest first."""
+        tagged = "run_id IN (SELECT run_id FROM run_tags WHERE key = ? AND value = ?)"
+        return self._runs(tagged, (BACKFILL_TAG, backfill_id), MOST_OF_BACKFILL)
 
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
         """All events of a run; none where its log does not exist (never started, or deleted)."""
