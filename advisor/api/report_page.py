@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from advisor.domain.advice import Advice, Prediction
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.trial import Trial
@@ -15,16 +17,24 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 
-def page_of(saved: SavedProfile) -> dict[str, Any]:
-    """The profile as plain values: its model's scenario, its ways, its texts."""
+def page_of(saved: SavedProfile, asked: AdviseOptions | None = None) -> dict[str, Any]:
+    """The profile as plain values: its model's scenario, its ways, its texts.
+
+    Args:
+        saved: The profile, with its advice.
+        asked: What that advice was made for; None: as far as it tells itself.
+    """
     from advisor.emit.run_config import path_of
     from advisor.model.measured_setting import setting_of
     from advisor.model.scenario import scenario_of
 
     advice, executor = saved.advice, saved.description.executor
     host = advice.host
-    options = AdviseOptions(
-        items=advice.workload.items, cores=host.cpus, memory_bytes=host.memory_bytes
+    options = replace(
+        asked or AdviseOptions(max_rate=advice.max_rate),
+        items=advice.workload.items,
+        cores=host.cpus,
+        memory_bytes=host.memory_bytes,
     )
     setting = setting_of(saved, options)
     predictions = _predictions(advice)
@@ -35,6 +45,8 @@ def page_of(saved: SavedProfile) -> dict[str, Any]:
         "target": advice.target,
         "workload": _workload(advice),
         "item_s": advice.workload.wall_s.median,
+        "cautions": [*advice.cautions, *_in_pods(predictions), *_rate_of(setting)],
+        "own_way": advice.own_way.label if advice.own_way and not advice.current else "",
         "sure": _how_sure(advice),
         "scenario": scenario_of(setting),
         "preload": list(warm[0]) if warm else [],
@@ -96,7 +108,29 @@ def _how_sure(advice: Advice) -> list[str]:
     ]
     told += [limit.evidence for limit in advice.limits if limit.evidence]
     told += [finding.message for finding in advice.warnings]
-    return [*told, *advice.cautions]
+    return told
+
+
+def _in_pods(predictions: Sequence[Prediction]) -> list[str]:
+    """That the page cannot recompute what a cluster runs, and what can."""
+    kinds = {each.candidate.executor for each in predictions} & DELEGATING
+    if not kinds:
+        return []
+    starters = " and the ".join(sorted(kinds))
+    sentence = (
+        f"Steps that the {starters} executor starts are not recomputed by the sliders: these show "
+        "what runs in the run's own process, on its cores and memory. For others: "
+        "dynadvise recommend PROFILE --cluster NAME --items N."
+    )
+    return [sentence]
+
+
+def _rate_of(setting: Setting) -> list[str]:
+    if setting.rate is None:
+        return []
+    return [
+        f"No way is faster than {setting.rate.per_s:.3g} items per second, what the service allows."
+    ]
 
 
 def _runs(saved: SavedProfile) -> list[dict[str, Any]]:

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         help="Compare the runs with this profile's predictions (default: the job's own profile).",
     ),
 )
-@options.output_options("text", "json", "markdown")
+@options.output_options("text", "json", "markdown", "html")
 @options.details_option
 @options.profiles_option
 @sections.section(
@@ -85,7 +85,8 @@ def command(
     """Say where the time of past runs went, what slowed them, and what to do.
 
     The instance is opened for reading only, and no code of yours is run. With `-o chart.svg` the
-    newest run's chart goes to that file, and the report to stdout.
+    newest run's chart goes to that file, and the report to stdout; with `-o page.html` all is one
+    page with the runs' timelines.
     """
     from advisor.api.analyze import AnalyzeOptions, analyze
 
@@ -121,6 +122,9 @@ def _show(
     from advisor.render.analysis_screen import analysis_screen
     from advisor.render.forms.documents import analysis_to_json
 
+    if form == "html" or (form == "text" and output is not None and output.suffix == ".html"):
+        state.write(html_of(analysis), output)
+        return
     if output is not None and output.suffix == ".svg":
         state.write(_svg(analysis), output)
         output = None
@@ -131,6 +135,21 @@ def _show(
         document=lambda: analysis_document(analysis),
         as_json=lambda: analysis_to_json(analysis),
         screen=None if details else lambda: analysis_screen(analysis),
+    )
+
+
+def html_of(analysis: Analysis) -> str:
+    """The page of an analysis, which needs nothing from elsewhere."""
+    from advisor.render.analysis import analysis_document, heading
+    from advisor.render.analysis_page import page_of, without_charts
+    from advisor.render.html import InteractivePart, to_html
+    from advisor.store import version_of_dynadvise
+
+    return to_html(
+        without_charts(analysis_document(analysis)),
+        heading(analysis),
+        f"Written by dynadvise {version_of_dynadvise()}.",
+        InteractivePart("analysis", page_of(analysis)),
     )
 
 

@@ -167,8 +167,13 @@ class Diagnosis:
 class GanttBar:
     """One step in the chart; seconds since the run began.
 
-    ``work_start_s`` and ``work_end_s`` bound what is its work (loading to storing); None where
-    it never came to it.
+    Attributes:
+        work_start_s, work_end_s: Bounds of its work (loading to storing); None where it never came
+            to it.
+        code_start_s, code_end_s: Bounds of the op's own code in it; None where the log lacks them.
+        ready_s: When all that it depends on had ended; None where the log does not tell.
+        free_s: When its slot was taken by a step that waited for it: the process's exit and the
+            executor's polls lie between; None where no step waited.
     """
 
     step_key: str
@@ -178,6 +183,10 @@ class GanttBar:
     work_start_s: float | None
     work_end_s: float | None
     failed: bool = False
+    code_start_s: float | None = None
+    code_end_s: float | None = None
+    ready_s: float | None = None
+    free_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

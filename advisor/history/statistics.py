@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from advisor.domain.analysis import (
     PHASES,
@@ -19,13 +19,16 @@ from advisor.domain.quantities import Spread
 from advisor.model.run_statistics import (
     StepPhases,
     begin_s,
+    code_end_s,
     collect_steps,
     compute_s,
     fan_out_step,
     held_s,
     makespan,
+    ready_s,
     spread_of,
     step_phases,
+    tails_s,
 )
 
 
@@ -98,7 +101,8 @@ def gantt_bars(run: ObservedRun) -> tuple[GanttBar, ...]:
     """Every attempt as a bar, in the lowest lane that was free when it began."""
     bars: list[GanttBar] = []
     free_at: list[float] = []
-    for step in sorted(run.steps, key=lambda step: begin_s(step) or 0.0):
+    ready, tails = ready_s(run), tails_s(run)
+    for index, step in sorted(enumerate(run.steps), key=lambda each: begin_s(each[1]) or 0.0):
         begin = begin_s(step)
         if begin is None:
             continue
@@ -107,19 +111,34 @@ def gantt_bars(run: ObservedRun) -> tuple[GanttBar, ...]:
         if lane == len(free_at):
             free_at.append(end)
         free_at[lane] = end
-        start = None if step.start_s is None else max(begin, step.start_s)
-        bars.append(
-            GanttBar(
-                step_key=step.step_key,
-                lane=lane,
-                begin_s=begin - run.run_start_s,
-                end_s=end - run.run_start_s,
-                work_start_s=None if start is None else start - run.run_start_s,
-                work_end_s=None if start is None else end - run.run_start_s,
-                failed=step.status in {"failure", "up_for_retry"},
-            )
-        )
-    return tuple(bars)
+        bar = _bar(step, lane, begin, end)
+        free_s = end + tails[index] if index in tails else None
+        bars.append(replace(bar, ready_s=ready.get(index), free_s=free_s))
+    return tuple(_since(bar, run.run_start_s) for bar in bars)
+
+
+def _bar(step: ObservedStep, lane: int, begin_s: float, end_s: float) -> GanttBar:
+    start_s = None if step.start_s is None else max(begin_s, step.start_s)
+    code_s = code_end_s(step)
+    ran = start_s is not None and step.inputs_s is not None and code_s is not None
+    return GanttBar(
+        step_key=step.step_key,
+        lane=lane,
+        begin_s=begin_s,
+        end_s=end_s,
+        work_start_s=start_s,
+        work_end_s=None if start_s is None else end_s,
+        failed=step.status in {"failure", "up_for_retry"},
+        code_start_s=step.inputs_s if ran else None,
+        code_end_s=code_s if ran else None,
+    )
+
+
+def _since(bar: GanttBar, start_s: float) -> GanttBar:
+    """The bar with its moments counted from the run's start."""
+    moments = (each.name for each in fields(bar) if each.name.endswith("_s"))
+    known = {name: at for name in moments if (at := getattr(bar, name)) is not None}
+    return replace(bar, **{name: at - start_s for name, at in known.items()})
 
 
 def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) -> OpRole:

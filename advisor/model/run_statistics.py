@@ -52,8 +52,13 @@ def compute_s(step: ObservedStep) -> float | None:
     """
     if step.inputs_s is None:
         return None
-    until = step.last_output_s if step.last_output_s is not None else step.end_s
+    until = code_end_s(step)
     return None if until is None else max(0.0, until - step.inputs_s)
+
+
+def code_end_s(step: ObservedStep) -> float | None:
+    """When the op's own code had given its last output, or ended without one."""
+    return step.last_output_s if step.last_output_s is not None else step.end_s
 
 
 def held_s(step: ObservedStep) -> float | None:
@@ -108,8 +113,8 @@ def step_phases(run: ObservedRun) -> list[StepPhases]:
 
     Phases that end before they begin (clocks of two machines) count 0.
     """
-    ready = _ready_s(run)
-    tails = _tails_s(run)
+    ready = ready_s(run)
+    tails = tails_s(run)
     found: list[StepPhases] = []
     for index, step in enumerate(run.steps):
         if step.end_s is None:
@@ -173,7 +178,7 @@ def _between(
         seconds[phase] = max(0.0, last - first)
 
 
-def _ready_s(run: ObservedRun) -> dict[int, float]:
+def ready_s(run: ObservedRun) -> dict[int, float]:
     """Index of a mapped step's first attempt to when all that it waits for had ended.
 
     That is the fan-out, or the latest step of the same mapping key that ended before it began.
@@ -195,13 +200,13 @@ def _ready_s(run: ObservedRun) -> dict[int, float]:
     return ready
 
 
-def _tails_s(run: ObservedRun) -> dict[int, float]:
+def tails_s(run: ObservedRun) -> dict[int, float]:
     """Index of a step to the seconds from its end until its slot was given to another step.
 
     The k-th slot that is freed is taken by the k-th step after those that filled the slots first.
     Only where that step was ready by then, so that the slot was really waited for.
     """
-    ready = _ready_s(run)
+    ready = ready_s(run)
     begun = sorted((begin, i) for i in ready if (begin := begin_s(run.steps[i])) is not None)
     ended = sorted(
         (step.end_s, i)

@@ -42,6 +42,12 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
         "after_steps": setting.after_steps,
         "depth_first": setting.depth_first,
         "in_memory": setting.in_memory,
+        "stage_pools": [p if p in setting.pool_limits else None for p in setting.stage_pools],
+        "pool_limits": dict(setting.pool_limits),
+        "stage_tags": setting.tag_limits.stages,
+        "tag_limits": dict(setting.tag_limits.steps),
+        "rate": asdict(setting.rate) if setting.rate else None,
+        "run_start_s": setting.cluster.run_start_s if setting.cluster else 0.0,
         "cpu_scaling": [asdict(each) for each in setting.overhead.cpu_scaling],
         "overhead": {
             key: value
@@ -73,12 +79,10 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
 
 
 def is_ported(candidate: Candidate, setting: Setting) -> bool:
-    """Whether the page can predict the candidate anew: no pools, tag limits, or branches."""
-    limited = setting.pool_limits or setting.tag_limits.steps
+    """Whether the page can predict the candidate anew: no pods, event loop, or branches."""
     branching = any(stage.taken is not None for stage in setting.items.stages)
-    kept = candidate.op_threads is None and candidate.executor in {"in_process", "multiprocess"}
-    kept = kept and not branching
-    return kept and not (limited and candidate.executor == "multiprocess")
+    here = candidate.executor in {"in_process", "multiprocess"}
+    return here and candidate.op_threads is None and not branching
 
 
 def _stage(stage: Stage) -> dict[str, Any]:

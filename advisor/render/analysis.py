@@ -67,7 +67,7 @@ def analysis_document(analysis: Analysis) -> Document:
     blocks += _ways(analysis.ways)
     if (drift := analysis.drift) is not None:
         blocks.append(Heading("Over time" if drift.median_error is None else "Since the advice"))
-        blocks += [_drift_table(drift), ListBlock(_drift_sentences(drift))]
+        blocks += [_drift_table(drift), ListBlock(drift_sentences(drift))]
     blocks.append(ListBlock(analysis.notes, "quiet"))
     if analysis.saved_to:
         blocks.append(Note((f"Profile saved: {analysis.saved_to}",)))
@@ -194,7 +194,7 @@ def _drift_table(drift: Drift) -> Table:
     return _grid([name for name, _ in shown], rows)
 
 
-def _drift_sentences(drift: Drift) -> tuple[str, ...]:
+def drift_sentences(drift: Drift) -> tuple[str, ...]:
     """What the comparison amounts to."""
     lines: list[str] = []
     if drift.median_error is not None and drift.bias is not None:

@@ -25,7 +25,7 @@ MOST_RUNS, MOST_LANES, MOST_NOTES = 3, 4, 2
 
 
 @dataclass(frozen=True, slots=True)
-class _Cause:
+class Cause:
     """One kind of problem over all runs; ``newest`` is how the newest run had it."""
 
     newest: Diagnosis
@@ -34,24 +34,31 @@ class _Cause:
 
     @property
     def gain(self) -> str:
+        """What its remedy saves in all runs, in words."""
         bound = "up to " if self.newest.at_most else ""
         return f"{bound}{seconds(self.gain_s)}" if self.gain_s > 0 else "gain unknown"
 
 
+def headline(analysis: Analysis) -> Headline:
+    """What was read, how long it ran, and how much of that the worst problem costs."""
+    runs, causes = analysis.runs, causes_of(analysis)
+    total = f"{heading(analysis)}: {seconds(sum(run.totals.makespan_s for run in runs))}"
+    if not causes:
+        return Headline(f"{total}. No problem found.", tone="good")
+    worst = causes[0]
+    saved = f", of which {worst.gain} can be saved" if worst.gain_s > 0 else ""
+    return Headline(f"{total}{saved}.", tone=TONES[worst.newest.severity])
+
+
 def analysis_screen(analysis: Analysis) -> Document:
     """The verdict over all runs, the worst problem, the newest runs' totals."""
-    runs, causes = analysis.runs, _causes(analysis)
-    total = f"{heading(analysis)}: {seconds(sum(run.totals.makespan_s for run in runs))}"
-    blocks: list[Block] = []
+    runs, causes = analysis.runs, causes_of(analysis)
+    blocks: list[Block] = [headline(analysis)]
     if causes:
         worst, *others = causes
-        saved = f", of which {worst.gain} can be saved" if worst.gain_s > 0 else ""
-        blocks = [Headline(f"{total}{saved}.", tone=TONES[worst.newest.severity])]
         blocks += _cause(worst, len(runs))
         also = ", ".join(f"{each.newest.code} ({each.gain})" for each in others)
         blocks.append(Note((f"Also: {also}; the gains overlap.",) if others else ()))
-    else:
-        blocks = [Headline(f"{total}. No problem found.", tone="good")]
     if analysis.backfill is not None:
         blocks += backfill_blocks(analysis.backfill)
     blocks.append(runs_table(runs[:MOST_RUNS]))
@@ -66,21 +73,21 @@ def analysis_screen(analysis: Analysis) -> Document:
     return Document(tuple(blocks))
 
 
-def _causes(analysis: Analysis) -> list[_Cause]:
+def causes_of(analysis: Analysis) -> list[Cause]:
     """Problems by code, the worst first: by severity, and then by what they cost all runs."""
     by_code: dict[str, list[Diagnosis]] = {}
     for run in analysis.runs:
         for diagnosis in run.diagnoses:
             by_code.setdefault(diagnosis.code, []).append(diagnosis)
     causes = [
-        _Cause(same[0], len(same), sum(each.gain_s or 0.0 for each in same))
+        Cause(same[0], len(same), sum(each.gain_s or 0.0 for each in same))
         for same in by_code.values()
     ]
     rank = {severity: place for place, severity in enumerate(SEVERITIES)}
     return sorted(causes, key=lambda each: (-rank[each.newest.severity], -each.gain_s))
 
 
-def _cause(cause: _Cause, runs: int) -> list[Block]:
+def _cause(cause: Cause, runs: int) -> list[Block]:
     worst = cause.newest
     often = f", in {cause.runs} of {runs} runs" if runs > 1 else ""
     code = Span(f"{worst.code} {worst.severity}{often}: ", strong=True, tone=TONES[worst.severity])

@@ -1,7 +1,7 @@
 """One self-contained HTML page of a document: nothing is loaded from elsewhere.
 
-The report's page has its model and its charts in it, as a script that its own policy names by its
-hash; other pages have no script at all.
+The pages of ``report`` and ``analyze`` have their charts (and the former its model) in them, as a
+script that the page's own policy names by its hash; other pages have no script at all.
 """
 
 from __future__ import annotations
@@ -9,23 +9,36 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from advisor.render.document import Document, spans_with_code
 from advisor.render.escaping import printable
 from advisor.render.gantt import gantt_text
 
 TIMELINE_WIDTH = 120
+_SCRIPTS = {
+    "report": ("sim.js", "charts.js", "report.js"),
+    "analysis": ("charts.js", "analysis.js"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class InteractivePart:
+    """What stands above a document, and is drawn in the page from ``data`` (plain values)."""
+
+    name: Literal["report", "analysis"]
+    data: Mapping[str, Any]
 
 
 def to_html(
     document: Document,
     title: str,
     footer: str = "",
-    profiles: Sequence[Mapping[str, Any]] = (),
+    above: InteractivePart | None = None,
 ) -> str:
     """The page. The template escapes every text.
 
@@ -33,7 +46,7 @@ def to_html(
         document: What is shown; below the interactive part, folded, where there is one.
         title: The page's title.
         footer: Small print.
-        profiles: What the interactive part shows and computes with: one profile, or two compared.
+        above: The interactive part, where the page has one.
     """
     from jinja2 import Environment, StrictUndefined
 
@@ -55,16 +68,17 @@ def to_html(
         blocks=document.blocks,
         title=title,
         footer=footer,
-        style=_part("base.css") + (_part("page.css") if profiles else ""),
-        script=f"{_part('sim.js')}\n{_part('app.js')}" if profiles else "",
-        body=_part("body.html") if profiles else "",
-        data=_in_script({"profiles": profiles}),
+        style=_parts("base.css", *(("charts.css", f"{above.name}.css") if above else ())),
+        script=_parts(*_SCRIPTS[above.name]) if above else "",
+        body=_parts(f"{above.name}.html") if above else "",
+        data=_in_script(above.data) if above else "",
     )
 
 
 @cache
-def _part(name: str) -> str:
-    return (files("advisor.render") / "page" / name).read_text("utf-8")
+def _parts(*names: str) -> str:
+    folder = files("advisor.render") / "page"
+    return "\n".join((folder / name).read_text("utf-8") for name in names)
 
 
 def _in_script(value: Any) -> str:

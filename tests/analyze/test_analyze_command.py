@@ -119,6 +119,16 @@ def test_a_run_by_the_beginning_of_its_id_and_its_chart_as_svg(dynadvise, tmp_pa
     assert "work[k3]" in chart.read_text()
 
 
+def test_the_page_is_a_form_and_what_a_file_of_that_name_gets(dynadvise, tmp_path: Path) -> None:
+    file = tmp_path / "runs.html"
+    assert dynadvise("--job", "chunks", "-o", str(file))[:2] == (0, "")
+    status, out, _ = dynadvise("--job", "chunks", "--format", "html")
+    assert status == 0
+    assert out.startswith("<!doctype html>")
+    assert file.read_text() == out
+    assert "script-src &#39;sha256-" in out
+
+
 def test_a_profile_is_saved_from_runs_alone_and_advises(dynadvise, tmp_path: Path) -> None:
     status, _, err = dynadvise("--job", "chunks", "--save", "--items", "500", "-q")
     assert (status, err) == (0, "")

@@ -15,6 +15,7 @@ from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import StoredValue
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
+from advisor.model.rate import at_rate
 from advisor.model.scenario import is_ported, scenario_of
 from advisor.model.scheduling import simulated_sizes
 
@@ -65,6 +66,25 @@ def with_payload(saved):
     return replace(saved, workload=workload)
 
 
+def with_limits(saved):
+    """A pool of 3 slots for the mapped ops, and at most 4 steps with their tag."""
+    description = saved.description
+    mapped = tuple(
+        replace(op, pool="database", tags={**op.tags, "kind": "heavy"}) for op in description.mapped
+    )
+    executor = replace(
+        description.executor,
+        tag_concurrency_limits=({"key": "kind", "value": "heavy", "limit": 4},),
+    )
+    limited = replace(description, mapped=mapped, pool_limits={"database": 3}, executor=executor)
+    return replace(saved, description=limited)
+
+
+def with_tags(saved):
+    limited = with_limits(saved).description
+    return replace(saved, description=replace(limited, pool_limits={}))
+
+
 def way_of(candidate, setting):
     correction = setting.correction.get(candidate.kind, 1.0)
     modules = list(candidate.preload_modules)
@@ -85,18 +105,16 @@ def simulated_s(way, predictor):
     simulations = predictor.simulations_of(way)
     setting = simulations.setting
     start_s = (setting.overhead.cli_start_s or 0.0) if way.launch == "cli" else 0.0
-    alone = model_of(way).estimate(way, simulations)
+    factor = setting.correction.get(way.kind, 1.0)
+    alone = at_rate(model_of(way).estimate(way, simulations), setting, factor)
     touched = alone.with_first_touch(first_touch_s(way, setting))
-    return touched.scaled(setting.correction.get(way.kind, 1.0), start_s).makespan_s
+    return touched.scaled(factor, start_s).makespan_s
 
 
-@pytest.mark.parametrize("cores", [1.0, 2.0, 16.0])
-@pytest.mark.parametrize("items", [1, 7, 40, 450])
-@pytest.mark.parametrize("changed", [lambda saved: saved, with_payload], ids=["plain", "payload"])
-def test_every_way_takes_as_long_as_in_the_model(engine, changed, items, cores):
-    saved = changed(make_saved_profile())
-    measured, _ = _predictor(saved, AdviseOptions())
-    predictor, ways = _predictor(saved, AdviseOptions(items=items, cores=cores))
+def compare(engine, saved, items, cores, rate=None):
+    """Every way in the page and in the model; seconds of the page's."""
+    measured, _ = _predictor(saved, AdviseOptions(max_rate=rate))
+    predictor, ways = _predictor(saved, AdviseOptions(items=items, cores=cores, max_rate=rate))
     ported = [way for way in ways.candidates if is_ported(way, predictor.setting)]
     chosen = ported[:: max(1, len(ported) // 12)]
     lists, deals = {}, {}
@@ -116,3 +134,25 @@ def test_every_way_takes_as_long_as_in_the_model(engine, changed, items, cores):
         expected_s = pytest.approx(simulated_s(way, predictor), rel=MOST_OFF, abs=TWO_POLLS_S)
         assert seconds == expected_s, way.label
         assert peak_bytes == predictor.estimate(way).peak_memory_bytes, way.label
+    return [seconds for seconds, _ in found]
+
+
+@pytest.mark.parametrize("cores", [1.0, 2.0, 16.0])
+@pytest.mark.parametrize("items", [1, 7, 40, 450])
+@pytest.mark.parametrize("changed", [lambda saved: saved, with_payload], ids=["plain", "payload"])
+def test_every_way_takes_as_long_as_in_the_model(engine, changed, items, cores):
+    compare(engine, changed(make_saved_profile()), items, cores)
+
+
+@pytest.mark.parametrize("rate", [0.5, 3.0, 1_000.0])
+@pytest.mark.parametrize("items", [7, 450])
+def test_no_way_is_faster_than_the_rate(engine, items, rate):
+    assert min(compare(engine, make_saved_profile(), items, 2.0, rate)) >= items / rate
+
+
+@pytest.mark.parametrize("items", [7, 40, 900])
+@pytest.mark.parametrize("limited", [with_limits, with_tags], ids=["pool", "tags"])
+def test_pools_and_tags_hold_steps_back_as_in_the_model(engine, limited, items):
+    free = compare(engine, make_saved_profile(), items, 16.0)
+    held = compare(engine, limited(make_saved_profile()), items, 16.0)
+    assert held != free

@@ -3,35 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
 from dataclasses import replace
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from click.testing import CliRunner
-from factories import make_saved_profile
-from playwright.sync_api import expect, sync_playwright
+from factories import make_description, make_saved_profile
+from playwright.sync_api import expect
 
 from advisor import store
+from advisor.api.recommend import recommend
+from advisor.api.report_page import page_of
 from advisor.cli import cli
+from advisor.domain.cluster import Cluster
+from advisor.domain.options import AdviseOptions
+from advisor.domain.workload import ExecutorSetting
+from advisor.render.document import Document
+from advisor.render.html import InteractivePart, to_html
 
-CHROMIUM = next(
-    (
-        path
-        for name in ("chromium", "chromium-browser", "google-chrome")
-        if (path := shutil.which(name))
-    ),
-    None,
-)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        yield browser
-        browser.close()
+ON_K8S = ExecutorSetting("k8s", "k8s_job_executor", max_concurrent=16, effective_max_concurrent=16)
 
 
 @pytest.fixture(scope="module")
@@ -47,30 +37,17 @@ def page_file(tmp_path_factory):
     for arguments in (
         (str(first), "-o", str(folder / "one.html")),
         (str(first), str(second), "-o", str(folder / "two.html")),
+        (str(first), "--max-rate", "2", "-o", str(folder / "rate.html")),
     ):
         outcome = CliRunner().invoke(cli, ["report", *arguments])
         assert outcome.exit_code == 0, outcome.output
+    on_k8s = make_saved_profile(description=make_description(executor=ON_K8S))
+    for name, cluster in (("unknown", None), ("cluster", Cluster("prod", "k8s", start_s=8.0))):
+        asked = AdviseOptions(cluster=cluster)
+        saved = replace(on_k8s, advice=recommend(on_k8s, asked))
+        above = InteractivePart("report", {"profiles": [page_of(saved, asked)]})
+        (folder / f"{name}.html").write_text(to_html(Document(()), name, above=above))
     return folder
-
-
-@pytest.fixture
-def opened(browser, page_file):
-    contexts = []
-
-    def open_page(name="one.html", fragment="", **options):
-        context = browser.new_context(**options)
-        contexts.append(context)
-        page = context.new_page()
-        messages = []
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.goto(f"file://{page_file / name}{fragment}")
-        page.wait_for_selector("body[data-drawn]")
-        return page, messages
-
-    yield open_page
-    for context in contexts:
-        context.close()
 
 
 def test_it_is_small_and_loads_nothing(page_file):
@@ -82,16 +59,17 @@ def test_it_is_small_and_loads_nothing(page_file):
 
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_message_no_fault_of_access_no_sideways_scrolling(opened, width, scheme):
-    page, messages = opened(viewport={"width": width, "height": 900}, color_scheme=scheme)
+def test_no_message_no_fault_of_access_no_sideways_scrolling(opened, page_file, width, scheme):
+    page, messages = opened(page_file / "one.html", width=width, scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert messages == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     faults = Axe().run(page).response["violations"]
     assert [(fault["id"], fault["nodes"][0]["html"]) for fault in faults] == []
 
 
-def test_the_sliders_move_the_figures_to_the_models(opened):
-    page, messages = opened(fragment="#items=200&cores=8")
+def test_the_sliders_move_the_figures_to_the_models(opened, page_file):
+    page, messages = opened(page_file / "one.html", "#items=200&cores=8")
     shown = page.locator("#cards .card").nth(2).locator(".time").inner_text()
     expected = page.evaluate(
         "(() => { const point = evaluate(); return seconds(point.best.median); })()"
@@ -109,17 +87,43 @@ def test_the_sliders_move_the_figures_to_the_models(opened):
     assert messages == []
 
 
-def test_the_config_at_the_sliders_is_copied(opened):
-    page, _ = opened(permissions=["clipboard-read", "clipboard-write"])
+def test_the_config_at_the_sliders_is_copied(opened, page_file, pasted):
+    page, _ = opened(page_file / "one.html")
     page.locator("#copy-config button").click()
     expect(page.locator("#copy-config button")).to_have_text("Copied")
-    copied = page.evaluate("navigator.clipboard.readText()")
+    copied = pasted(page)
     assert copied == page.locator("#config").inner_text()
     assert copied.startswith("execution:")
 
 
-def test_keyboard_alone_moves_a_slider(opened):
-    page, _ = opened()
+def test_the_sliders_obey_the_services_rate(opened, page_file):
+    page, messages = opened(page_file / "rate.html", "#items=300")
+    least_s = page.evaluate("Math.min(...evaluate().model && ways.map((way) => way.low))")
+    assert least_s >= 300 / 2
+    expect(page.locator("#cautions")).to_contain_text("2 items per second")
+    assert messages == []
+
+
+def test_what_a_cluster_runs_is_not_recomputed_and_the_page_says_so(opened, page_file):
+    page, messages = opened(page_file / "cluster.html", "#items=300")
+    expect(page.locator("#cautions")).to_contain_text("k8s executor starts are not recomputed")
+    now = page.locator("#cards .card").first
+    expect(now).to_contain_text("Not recomputed here; as measured")
+    assert "k8s" not in page.locator("#ways").inner_text()
+    page.click("#as-measured")
+    assert "k8s" in page.locator("#ways").inner_text()
+    assert messages == []
+
+
+def test_a_way_without_a_prediction_is_named_as_what_runs_now(opened, page_file):
+    page, _ = opened(page_file / "unknown.html")
+    now = page.locator("#cards .card").first
+    expect(now).to_contain_text("k8s executor, max_concurrent 16")
+    expect(now).to_contain_text("There is no prediction of it.")
+
+
+def test_keyboard_alone_moves_a_slider(opened, page_file):
+    page, _ = opened(page_file / "one.html")
     before = page.locator("#sliders output").first.inner_text()
     page.locator("#slider-items").focus()
     for _ in range(5):
@@ -127,15 +131,15 @@ def test_keyboard_alone_moves_a_slider(opened):
     assert page.locator("#sliders output").first.inner_text() != before
 
 
-def test_two_profiles_are_compared_and_hostile_names_stay_text(opened):
-    page, messages = opened("two.html")
+def test_two_profiles_are_compared_and_hostile_names_stay_text(opened, page_file):
+    page, messages = opened(page_file / "two.html")
     assert page.locator("#comparison thead button").count() == 2
     page.locator("#comparison thead button").nth(1).click()
     expect(page.locator("#target")).to_have_text("</script>x")
     assert messages == []
 
 
-def test_what_is_embedded_is_json(opened):
-    page, _ = opened()
+def test_what_is_embedded_is_json(opened, page_file):
+    page, _ = opened(page_file / "one.html")
     data = json.loads(page.locator("#data").evaluate("(node) => node.textContent"))
     assert len(data["profiles"]) == 1

@@ -1,5 +1,5 @@
 // The model of advisor/model in the page: the same formulas and the same event-driven simulation,
-// held against it by golden cases (tests/render/test_page_model.py). Not here: pools, tag limits,
+// held against it by golden cases (tests/render/test_page_model.py). Not here: async, pods, branches,
 // and limits of an item's own threads.
 "use strict";
 
@@ -135,6 +135,34 @@ function takingTurns(wall, cpu) {
   return { before: busy / 2, wait: wall - busy, after: busy / 2 };
 }
 
+// advisor/model/pools.py and tag_slots.py: what holds steps back, by pool or by tag.
+class Limits {
+  constructor({ pools = {}, tags = {}, stagePools = [], stageTags = [] }) {
+    Object.assign(this, { pools, tags, stagePools, stageTags, again: new Heap(), sequence: 0, blocked: new Map() });
+    const each = (start) => Object.fromEntries(Object.keys(pools).map((pool) => [pool, start()]));
+    Object.assign(this, { assigned: each(() => new Set()), pending: each(() => []) });
+    this.running = Object.fromEntries(Object.keys(tags).map((tag) => [tag, 0]));
+  }
+  get dueAt() { return this.again.top ? this.again.top.at : Infinity; }
+  poolOf([item, stage]) { return (item >= 0 && this.stagePools[stage]) || null; }
+  tagsOf([item, stage]) { return (item >= 0 && this.stageTags[stage]) || []; }
+  isFull(step) { return this.tagsOf(step).some((tag) => this.running[tag] >= this.tags[tag]); }
+  count(step, more) { for (const tag of this.tagsOf(step)) this.running[tag] += more; }
+  claim(pool, step, now) {
+    const assigned = this.assigned[pool], key = `${step}`, before = this.blocked.get(key) ?? 0;
+    if (!before && assigned.size < this.pools[pool]) assigned.add(key);
+    if (assigned.has(key)) { this.blocked.delete(key); return true; }
+    if (!before) this.pending[pool].push(key);
+    this.blocked.set(key, before + 1);
+    this.again.push({ at: now + Math.min(15, 1 + 1.1 ** Math.min(before, 30) - 1), sequence: ++this.sequence, step, pool });
+    return false;
+  }
+  free(pool, step) {
+    this.assigned[pool].delete(`${step}`);
+    if (this.pending[pool].length) this.assigned[pool].add(this.pending[pool].shift());
+  }
+}
+
 // advisor/model/timeline.py
 class MultiprocessRun {
   constructor(overhead, plan, cores, maxConcurrent, stretch, drawn) {
@@ -148,6 +176,7 @@ class MultiprocessRun {
     this.stages = this.items ? plan.mapped[0].length : 0;
     this.left = this.items * this.stages;
     this.turn = overhead.parent_step_s / 12;
+    this.limits = new Limits(plan.limits || {});
   }
   workOf(item, stage) {
     if (item >= 0) return this.plan.mapped[item][stage];
@@ -228,7 +257,48 @@ class MultiprocessRun {
     if (this.items) for (let i = 0; i < this.items; i++) this.runnable.push([i, 0]);
     else this.makeRunnable(AFTER, 0, this.plan.after.length);
   }
+  hasSlot(step, pool = this.limits.poolOf(step)) {
+    if (!pool) return true;
+    this.spend(this.o.claim_s);
+    const granted = this.limits.claim(pool, step, this.sharing.now);
+    if (!granted) this.spend(this.turn);
+    return granted;
+  }
+  nextStep() {
+    const { limits, runnable } = this, passed = [];
+    while (limits.dueAt <= this.sharing.now) {
+      const { step, pool } = limits.again.pop();
+      if (this.hasSlot(step, pool)) return step;
+    }
+    let found = null;
+    while (this.head < runnable.length && !found) {
+      const step = runnable[this.head++];
+      if (limits.isFull(step)) {
+        passed.push(step);
+        if (Array.from({ length: this.stages }).every((_, stage) => limits.isFull([0, stage]))) break;
+      } else if (this.hasSlot(step)) found = step;
+    }
+    while (passed.length) runnable[--this.head] = passed.pop();
+    return found;
+  }
+  fill(active) {
+    while (active.length < this.max) {
+      const step = this.nextStep();
+      if (step) {
+        this.limits.count(step, 1);
+        let lane = this.lanes.indexOf(false);
+        if (lane < 0) lane = this.lanes.push(true) - 1;
+        this.lanes[lane] = true;
+        active.push({ item: step[0], stage: step[1], lane, pieces: [], next: 0, state: 0, queued: 0 });
+      } else if (!active.length && this.limits.again.top) {
+        while (this.sharing.happen(this.limits.dueAt));
+      } else return;
+    }
+  }
   succeeded(child) {
+    const step = [child.item, child.stage], pool = this.limits.poolOf(step);
+    this.limits.count(step, -1);
+    if (pool) { this.spend(this.o.claim_s); this.limits.free(pool, step); }
     if (child.item === BEFORE) this.afterSerial(child.stage + 1);
     else if (child.item === AFTER) this.makeRunnable(AFTER, child.stage + 1, this.plan.after.length);
     else {
@@ -269,7 +339,8 @@ class MultiprocessRun {
   }
   skipAhead(active) {
     if (active.some((child) => child.queued || child.state < 2)) return;
-    const round = TICK_S * active.length, ahead = this.sharing.next()[0] - this.sharing.now;
+    const round = TICK_S * active.length, due = active.length < this.max ? this.limits.dueAt : Infinity;
+    const ahead = Math.min(this.sharing.next()[0], due) - this.sharing.now;
     if (round < ahead && ahead < Infinity)
       this.sharing.advanceTo(this.sharing.now + Math.floor(ahead / round) * round);
   }
@@ -277,14 +348,8 @@ class MultiprocessRun {
     this.spend(this.o.start_s);
     this.afterSerial(0);
     let active = [];
-    while (active.length || this.head < this.runnable.length) {
-      while (active.length < this.max && this.head < this.runnable.length) {
-        const [item, stage] = this.runnable[this.head++];
-        let lane = this.lanes.indexOf(false);
-        if (lane < 0) lane = this.lanes.push(true) - 1;
-        this.lanes[lane] = true;
-        active.push({ item, stage, lane, pieces: [], next: 0, state: 0, queued: 0 });
-      }
+    while (active.length || this.head < this.runnable.length || this.limits.again.top) {
+      this.fill(active);
       this.skipAhead(active);
       const queued = this.runnable.length - this.head;
       if (queued) this.spend(this.o.turn_item_s * (queued + (this.total - this.items) / 2));
@@ -441,6 +506,7 @@ class Model {
     let coordinate = step * (steps * stages + s.before_steps + 1 + s.after_steps) + o.fan_out_output_s * steps;
     if (s.after_steps) coordinate += o.collect_input_s * steps;
     coordinate += o.fan_out_output_s / 2 * this.events * this.count;
+    if (!bare) coordinate += 2 * o.claim_s * steps * this.poolsOf(way).filter(Boolean).length;
     let moved = 0;
     if (!bare || !s.in_memory) {
       moved = sum(this.endsTransfer(way));
@@ -453,13 +519,52 @@ class Model {
     const own = this.fanOut + m.upstream_s + m.collect_s + first.cpu + first.wait
       + sum(this.stages.map((x) => x.resources.cpu_s + x.resources.wait_s));
     const launch = o.start_s + o.end_s + steps * (started.cpu + started.wait);
-    return { seconds: own + items + launch + moved + coordinate, before: launch + this.fanOut + m.upstream_s, items };
+    return { launch, seconds: own + items + launch + moved + coordinate, before: launch + this.fanOut + m.upstream_s, items };
   }
+  // advisor/model/setting.py
+  poolsOf(way) {
+    const pools = this.s.stage_pools;
+    return this.isBatched(way) ? [pools.find(Boolean) || null] : pools;
+  }
+  tagsOf(way) {
+    const tags = this.s.stage_tags;
+    return this.isBatched(way) && tags.length ? [[...new Set(tags.flat())]] : tags;
+  }
+  stepsAtOnce(way) {
+    const pools = this.poolsOf(way), tags = this.tagsOf(way), limit = this.s.tag_limits;
+    const most = [way.max_concurrent];
+    if (tags.length && tags.every((names) => names.length))
+      most.push(sum([...new Set(tags.map((names) => names.reduce((a, b) => (limit[b] < limit[a] ? b : a))))].map((name) => limit[name])));
+    if (pools.length && pools.every(Boolean)) most.push(sum([...new Set(pools)].map((pool) => this.s.pool_limits[pool])));
+    return Math.min(...most);
+  }
+  // advisor/model/rate.py: seconds that no way can be below at the service's rate.
+  leastAtRate(way) {
+    const { rate, items, overhead, before_steps, after_steps } = this.s;
+    if (!rate) return 0;
+    let least = this.fanOut + items.upstream_s + items.collect_s;
+    if (way.executor === "multiprocess") {
+      const o = overhead.multiprocess[this.methodOf(way)], child = o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s;
+      least += o.start_s + o.end_s + o.server_start_s + (2 + before_steps + after_steps) * child;
+    } else least += this.serial(way).launch;
+    return least * (way.correction ?? 1) + Math.max(0, this.count - rate.after_calls) / rate.per_s + this.startOf(way);
+  }
+  // Whether the rate feeds all that run in parallel.
+  keepsBusy(way) {
+    const { rate, overhead } = this.s;
+    if (!rate) return true;
+    const o = way.executor === "multiprocess" ? overhead.multiprocess[this.methodOf(way)] : null;
+    const bare = way.launch === "execute_in_process" ? overhead.execute_in_process : overhead.in_process;
+    const step = o ? o.parent_step_s / 3 + o.parent_wait_s + o.boot_s + o.prepare_s + o.load_s + o.finish_s + o.exit_s : bare.step_s;
+    const each = mean(this.wall) + step * way.workers_in_op / way.batch_size;
+    return way.max_concurrent * way.workers_in_op <= rate.per_s * each + 1;
+  }
+  startOf(way) { return (way.launch === "cli" ? this.s.overhead.cli_start_s || 0 : 0) + this.s.run_start_s; }
   // advisor/model/estimators/multiprocess.py
+  methodOf(way) { return way.start_method !== "forkserver" ? "spawn" : this.isWarm(way) ? "warm_forkserver" : "forkserver"; }
   isWarm(way) { return way.start_method === "forkserver" && way.preload_modules.length > 0; }
   overheadOf(way) {
-    const key = way.start_method === "forkserver" ? (this.isWarm(way) ? "warm_forkserver" : "forkserver") : "spawn";
-    const price = this.s.overhead.multiprocess[key];
+    const price = this.s.overhead.multiprocess[this.methodOf(way)];
     if (!this.isWarm(way)) return price;
     const wall = (x) => x.cpu_s + x.wait_s;
     const imported = sum(this.stages.map((x) => wall(x.first) - Math.min(wall(x.first), wall(x.preloaded))));
@@ -508,25 +613,28 @@ class Model {
     const alone = this.outside(way.workers_in_op);
     const run = new MultiprocessRun(
       this.overheadOf(way),
-      { before, mapped, after, depthFirst: s.depth_first || way.depth_first, total: this.steps(way) },
+      {
+        before, mapped, after, depthFirst: s.depth_first || way.depth_first, total: this.steps(way),
+        limits: { pools: s.pool_limits, tags: s.tag_limits, stagePools: this.poolsOf(way), stageTags: this.tagsOf(way) },
+      },
       this.capacity, way.max_concurrent, (working) => this.outside(way.workers_in_op * working) / alone, drawn,
     );
     return { seconds: run.run(), bars: run.bars };
   }
   multiprocess(way) {
-    const steps = this.steps(way);
-    const waves = Math.floor((steps - FEW_STEPS) / way.max_concurrent);
+    const steps = this.steps(way), slots = this.stepsAtOnce(way);
+    const waves = Math.floor((steps - FEW_STEPS) / slots);
     if (steps <= 2 * MANY_STEPS || waves < 2) return this.timeline(way, steps).seconds;
-    const few = steps - waves * way.max_concurrent;
-    const many = steps - Math.min(Math.floor((steps - MANY_STEPS) / way.max_concurrent), waves - 1) * way.max_concurrent;
+    const few = steps - waves * slots;
+    const many = steps - Math.min(Math.floor((steps - MANY_STEPS) / slots), waves - 1) * slots;
     const fewer = this.timeline(way, few).seconds, more = this.timeline(way, many).seconds;
     return more + (more - fewer) / (many - few) * (steps - many);
   }
-  // Seconds of one way, and the memory that it needs.
+  // Seconds of one way, at the rate that the service allows.
   estimate(way) {
     const alone = way.executor === "multiprocess" ? this.multiprocess(way) : this.serial(way).seconds;
-    const start = way.launch === "cli" ? this.s.overhead.cli_start_s || 0 : 0;
-    return (alone + this.firstTouch(way)) * (way.correction ?? 1) + start;
+    const touch = this.firstTouch(way) * (way.correction ?? 1);
+    return Math.max(alone * (way.correction ?? 1) + this.startOf(way), this.leastAtRate(way)) + touch;
   }
   // advisor/model/first_touch.py, memory.py
   firstTouch(way) {

@@ -1,41 +1,7 @@
-// The report's page: cards, sliders and charts, drawn from the model in sim.js. Nothing is loaded.
+// The report's page: cards, sliders and charts, drawn from the model in sim.js.
 "use strict";
 
-const DATA = JSON.parse(document.getElementById("data").textContent);
-const $ = (id) => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
-const MOST_LANES = 12, MOST_POINTS = 24;
-
-// Makes an element with attributes (or, for functions, listeners) and children.
-function make(tag, attributes = {}, ...children) {
-  const node = tag.startsWith("svg:")
-    ? document.createElementNS(SVG, tag.slice(4)) : document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes))
-    if (typeof value === "function") node.addEventListener(name, value);
-    else if (value !== null && value !== undefined) node.setAttribute(name, value);
-  node.append(...children.filter((child) => child !== null));
-  return node;
-}
-
-function seconds(value) {
-  if (value === 0) return "0";
-  if (!isFinite(value)) return "-";
-  const round = (x) => (x >= 99.5 ? x.toFixed(0) : x >= 9.95 ? x.toFixed(0) : x.toFixed(x >= 0.995 ? 1 : 2));
-  if (value < 0.0995) return `${(value * 1000).toFixed(value < 0.00995 ? 1 : 0)} ms`;
-  if (value < 120) return `${round(value)} s`;
-  if (value < 7200) {
-    const minutes = Math.floor(value / 60), rest = Math.round(value - 60 * minutes);
-    return minutes < 20 && rest ? `${minutes} min ${rest % 60} s` : `${Math.round(value / 60)} min`;
-  }
-  return `${(value / 3600).toFixed(value < 36000 ? 1 : 0)} h`;
-}
-function bytes(value) {
-  const units = ["B", "KiB", "MiB", "GiB", "TiB"];
-  let unit = 0;
-  while (value >= 1023.5 && unit < 4) { value /= 1024; unit++; }
-  return `${value >= 99.5 || !unit ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
-}
-const ratio = (x) => (x >= 9.95 ? x.toFixed(0) : x.toFixed(1));
+const MOST_POINTS = 24;
 
 for (const each of DATA.profiles)
   for (const way of each.ways) way.preload_modules = way.warm ? each.preload : [];
@@ -82,7 +48,7 @@ function fitted(way) {
 // The page's list of items is not drawn; what the drawing changes at the measured point is kept.
 function anchored(model, at, way) {
   way.anchor ??= way.predicted_s.median / new Model(profile.scenario, asMeasured()).estimate(way);
-  return model.estimate(at) * way.anchor;
+  return Math.max(model.estimate(at) * way.anchor, model.leastAtRate(at));
 }
 function evaluate() {
   const model = new Model(profile.scenario, state);
@@ -91,12 +57,13 @@ function evaluate() {
     if (!way.ported || same) return { ...way, ...way.predicted_s, at: same ? way : null, fits: true };
     const at = fitted(way), estimated = anchored(model, at, way), factor = estimated / way.predicted_s.median;
     return {
-      ...way, at, median: estimated, low: way.predicted_s.low * factor, high: way.predicted_s.high * factor,
-      peak_memory_bytes: model.peak(at), fits: model.fits(at), label: way.label,
+      ...way, at, median: estimated, low: Math.max(way.predicted_s.low * factor, model.leastAtRate(at)), high: way.predicted_s.high * factor,
+      peak_memory_bytes: model.peak(at), fits: model.fits(at),
+      label: way.label.replace(`batches of ${way.batch_size}`, `batches of ${at.batch_size}`),
     };
   }).filter((way) => way.at !== null);
   const best = (list) => list.reduce((least, way) => (!least || way.median < least.median ? way : least), null);
-  const allowed = ways.filter((way) => way.allowed && way.fits && way.tried);
+  const allowed = ways.filter((way) => way.allowed && way.fits && way.tried && model.keepsBusy(way.at));
   const named = (name) => ways.find((way) => way.roles.includes(name)) || null;
   return same
     ? { model, now: named("now"), config: named("config"), best: named("best") }
@@ -104,24 +71,6 @@ function evaluate() {
 }
 
 // --- cards -------------------------------------------------------------------------------------
-function copied(button, text) {
-  const done = () => { button.textContent = "Copied"; setTimeout(() => { button.textContent = button.dataset.label; }, 1500); };
-  const select = () => {
-    const area = make("textarea", { class: "offscreen", "aria-hidden": "true" });
-    area.value = text;
-    document.body.append(area);
-    area.select();
-    document.execCommand("copy");
-    area.remove();
-    done();
-  };
-  if (navigator.clipboard) navigator.clipboard.writeText(text).then(done, select);
-  else select();
-}
-function copyButton(label, text) {
-  const button = make("button", { type: "button", "data-label": label, click: () => copied(button, text()) }, label);
-  return button;
-}
 function yaml(tree, depth = 0) {
   return Object.entries(tree).map(([key, value]) => {
     const lead = "  ".repeat(depth);
@@ -154,10 +103,16 @@ function card(title, way, now, extra) {
     make("p", { class: "quiet" }, `${bytes(way.peak_memory_bytes)} of memory${way.costs.length ? `; ${way.costs.join("; ")}` : ""}`),
     ...extra.filter(Boolean));
 }
+function nowCard(now) {
+  const missing = !now && profile.ways.find((each) => each.roles.includes("now"));
+  const [label, words] = missing ? [missing.label, `Not recomputed here; as measured ${seconds(missing.predicted_s.median)}.`]
+    : [profile.own_way, `There is no prediction of it.${now ? ` Dagster's default: ${seconds(now.median)}.` : ""}`];
+  return label ? make("section", { class: "card" }, make("h2", {}, "Now"), make("p", {}, label), make("p", { class: "warn" }, words)) : card("Now", now, null, []);
+}
 function drawCards({ now, config, best }) {
   const pasted = config && configOf(config);
   $("cards").replaceChildren(
-    card("Now", now, null, []),
+    nowCard(now),
     card("Paste a config", config, now, [pasted && copyButton("Copy run config", () => pasted)]),
     card(best && best.needs_code ? "Change the op" : "Best", best, now, [
       best && best.needs_code && profile.code ? copyButton("Copy code", () => profile.code) : null]));
@@ -191,23 +146,8 @@ function drawSliders() {
       },
     });
     input.value = place(state[key]);
-    return make("label", { for: `slider-${key}` }, make("span", {}, label), input, output);
+    return make("label", { for: `slider-${key}` }, make("span", {}, label), output, input);
   }));
-}
-
-// --- charts ------------------------------------------------------------------------------------
-function svg(id, height, label) {
-  const place = $(id), width = Math.max(280, place.clientWidth || 800);
-  const node = make("svg:svg", { width, height, viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": label });
-  place.replaceChildren(node);
-  return [node, width];
-}
-const text = (x, y, words, attributes = {}) => make("svg:text", { x, y, ...attributes }, words);
-
-function ticks(high) {
-  const raw = high / 5, power = 10 ** Math.floor(Math.log10(raw));
-  const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= raw);
-  return Array.from({ length: Math.floor(high / step) + 1 }, (_, i) => i * step);
 }
 
 // The parts of a serial run or of a batch, as bars on one lane.
@@ -233,81 +173,14 @@ function barsOf(model, way) {
   return { bars: model.timeline(way, shown, true).bars, shown: shown / steps };
 }
 function drawTimeline({ model, now, config, best }) {
-  const rows = [["now", now], ["config", config], ["best", best]]
+  drawBars("timeline", [["now", now], ["config", config], ["best", best]]
     .filter(([, way], i, all) => way && way.ported && all.findIndex(([, w]) => w === way) === i)
     .map(([name, way]) => {
-      const { bars, shown } = barsOf(model, way.at);
-      const lanes = 1 + Math.max(0, ...bars.map((bar) => bar[0]));
-      const fold = Math.ceil(lanes / MOST_LANES);
-      return { name, way, bars, shown, lanes, fold, rows: Math.ceil(lanes / fold) };
-    });
-  const zoom = 2 ** Number($("zoom").value), offset = Number($("pan").value);
-  const whole = Math.max(1e-9, ...rows.map(({ bars }) => Math.max(...bars.map((bar) => bar[2]))));
-  const span = whole / zoom, from = (whole - span) * offset;
-  const height = 24 + rows.reduce((total, row) => total + 26 + row.rows * 12 + 8, 0);
-  const [node, width] = svg("timeline", height, rows.map(({ name, way }) => `${name}: ${way.label}, ${seconds(way.median)}`).join("; "));
-  const x = (s) => ((s - from) / span) * (width - 8);
-  let top = 0;
-  for (const { name, way, bars, shown, fold, lanes, rows: count } of rows) {
-    const said = shown < 1 ? ` - the first ${Math.round(100 * shown)} % of the steps` : "";
-    const folded = fold > 1 ? ` - ${lanes} slots, ${fold} per row` : "";
-    node.append(text(0, top + 15, `${name.toUpperCase()}  ${seconds(way.median)}  ${way.label}${said}${folded}`));
-    top += 22;
-    const merged = new Map();
-    for (const [lane, start, end, phase] of bars) {
-      const row = Math.floor(lane / fold), left = Math.max(0, x(start)), right = Math.min(width - 8, x(end));
-      if (right <= 0 || left >= width - 8 || right - left < 0.15) continue;
-      const key = `${row} ${phase}`, last = merged.get(key);
-      if (last && left - last.right < 0.3) { last.right = Math.max(last.right, right); continue; }
-      if (last) node.append(last.draw());
-      const bar = { left, right, draw() {
-        return make("svg:rect", { class: this.phase, x: this.left.toFixed(1), y: this.y, width: Math.max(0.5, this.right - this.left).toFixed(1), height: 10 });
-      }, phase, y: top + row * 12 };
-      merged.set(key, bar);
-    }
-    for (const bar of merged.values()) node.append(bar.draw());
-    top += count * 12 + 12;
-  }
-  for (const at of ticks(whole)) {
-    const place = x(at);
-    if (place < 0 || place > width - 30) continue;
-    node.append(make("svg:line", { class: "grid", x1: place, x2: place, y1: 0, y2: height - 18 }),
-      text(place + 2, height - 4, seconds(at), { class: "axis" }));
-  }
-}
-
-// Lines over a logarithmic axis: {name, points: [[x, y, low, high]]}.
-function drawLines(id, lines, { label, xText, marks = [], rings = [] }) {
-  const height = 260, [node, width] = svg(id, height, label), left = 72, bottom = 34;
-  const xs = lines.flatMap((line) => line.points.map((p) => p[0])), ys = lines.flatMap((line) => line.points.flatMap((p) => [p[2] ?? p[1], p[3] ?? p[1]]));
-  if (!xs.length) { node.append(text(8, 20, "Nothing to draw here.")); return; }
-  const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)].map(Math.log);
-  const X = (v) => left + ((Math.log(v) - x0) / Math.max(1e-9, x1 - x0)) * (width - left - 24);
-  const Y = (v) => height - bottom - ((Math.log(v) - y0) / Math.max(1e-9, y1 - y0)) * (height - bottom - 14);
-  const decades = (a, b) => {
-    const out = [];
-    for (let e = Math.floor(a / Math.LN10) - 1; e <= Math.ceil(b / Math.LN10); e++)
-      for (const m of [1, 2, 5]) { const v = m * 10 ** e; if (Math.log(v) >= a - 1e-9 && Math.log(v) <= b + 1e-9) out.push(v); }
-    return out.length > 9 ? out.filter((v) => /^[15]/.test(v.toExponential())) : out;
-  };
-  for (const v of decades(y0, y1)) node.append(make("svg:line", { class: "grid", x1: left, x2: width - 12, y1: Y(v), y2: Y(v) }), text(left - 6, Y(v) + 4, seconds(v), { class: "axis end" }));
-  let free = -Infinity;
-  for (const v of decades(x0, x1)) {
-    if (X(v) < free) continue;
-    free = X(v) + 48;
-    node.append(text(X(v), height - 16, xText(v), { class: "axis middle" }));
-  }
-  for (const [at, words] of marks) if (Math.log(at) >= x0 - 1e-9 && Math.log(at) <= x1 + 1e-9)
-    node.append(make("svg:line", { class: "mark", x1: X(at), x2: X(at), y1: 10, y2: height - bottom }), text(X(at) + 4, 20, words, { class: "axis" }));
-  lines.forEach(({ name, points }, n) => {
-    if (points.some((p) => p[2] !== undefined))
-      node.append(make("svg:path", { class: `band line${n}`, d: `M${points.map((p) => `${X(p[0])},${Y(p[3])}`).join("L")}L${[...points].reverse().map((p) => `${X(p[0])},${Y(p[2])}`).join("L")}Z` }));
-    node.append(make("svg:path", { class: `line line${n}`, d: `M${points.map((p) => `${X(p[0])},${Y(p[1])}`).join("L")}` }));
-    for (const p of points) node.append(make("svg:circle", { class: `dot line${n}`, cx: X(p[0]), cy: Y(p[1]), r: 2.5 }, make("svg:title", {}, `${name}: ${xText(p[0])}, ${seconds(p[1])}`)));
-  });
-  for (const [x, y, words] of rings) if (Math.log(x) >= x0 - 1e-9 && Math.log(x) <= x1 + 1e-9 && Math.log(y) <= y1 && Math.log(y) >= y0)
-    node.append(make("svg:circle", { class: "ring", cx: X(x), cy: Y(y), r: 6 }, make("svg:title", {}, words)));
-  $(`${id}-key`).replaceChildren(...lines.map(({ name }, n) => make("li", {}, make("i", { class: `line${n}` }), name)));
+      const { bars, shown } = barsOf(model, way.at), waits = way.median - bars.reduce((end, bar) => Math.max(end, bar[2]), 0);
+      const cut = shown < 1 ? ` - the first ${Math.round(100 * shown)} % of the steps` : "";
+      const held = profile.scenario.rate && shown === 1 && waits > 0.1 * way.median ? ` - ${seconds(waits)} of waiting for the service's rate are not drawn` : "";
+      return { bars, words: `${name.toUpperCase()}  ${seconds(way.median)}  ${way.label}${cut}${held}` };
+    }));
 }
 const FAMILIES = [
   ["spawn", (way) => way.start_method === "spawn"],
@@ -326,7 +199,7 @@ function drawConcurrency({ model }) {
   if (serial) lines.push({ name: "in_process", points: counts.map((n) => [n, serial.median]) });
   const rings = changed() ? [] : profile.runs.filter((run) => run.batch_size === 1 && run.executor === "multiprocess")
     .flatMap((run) => run.seconds.map((s) => [run.max_concurrent, s, `real run: ${run.label}, ${seconds(s)}`]));
-  drawLines("concurrency", lines, { label: `Time over max_concurrent, ${lines.map((line) => line.name).join(", ")}`, xText: (v) => `${v}`, marks: [[Math.max(1, state.cores), "cores"]], rings });
+  drawLines("concurrency", lines, { label: `Time over max_concurrent, ${lines.map((line) => line.name).join(", ")}`, xText: (v) => `${v}`, xName: "max_concurrent", marks: [[Math.max(1, state.cores), "cores"]], rings });
 }
 function drawDurations({ now, config, best }) {
   const named = [["now", now], ["config only", config], ["best", best]].filter(([, way], i, all) => way && way.ported && all.findIndex(([, w]) => w === way) === i);
@@ -344,7 +217,7 @@ function drawDurations({ now, config, best }) {
         crossings.push(`${q > 0 ? lines[b].name : lines[a].name} is faster than ${q > 0 ? lines[a].name : lines[b].name} above ${seconds(at)} per item`);
       }
     }
-  drawLines("durations", lines, { label: `Time over item duration. ${crossings.join("; ")}`, xText: seconds, marks: [[profile.item_s * state.scale, "your items"]] });
+  drawLines("durations", lines, { label: `Time over item duration. ${crossings.join("; ")}`, xText: seconds, xName: "per item", marks: [[profile.item_s * state.scale, "your items"]] });
   $("crossings").replaceChildren(...(crossings.length ? crossings : ["The lines do not cross."]).map((words) => make("li", {}, words)));
 }
 
@@ -371,6 +244,7 @@ function drawHead() {
   document.title = `${profile.target}: how to run it`;
   $("target").textContent = profile.target;
   $("workload").textContent = profile.workload;
+  $("cautions").replaceChildren(...profile.cautions.map((words) => make("p", { class: "warn" }, words)));
   $("sure").replaceChildren(...profile.sure.map((words) => make("li", {}, words)));
   $("whatif-note").textContent = changed() ? "Predicted for the sliders, with the intervals of the measured point." : "As measured.";
 }
@@ -380,7 +254,7 @@ function drawComparison() {
   const picks = ["now", "config", "best"], titles = { now: "now", config: "config only", best: "best" };
   const cell = (p, name) => p.ways.find((way) => way.roles.includes(name));
   $("comparison").replaceChildren(
-    make("thead", {}, make("tr", {}, make("th", {}, ""), ...DATA.profiles.map((p, n) => make("th", { scope: "col" },
+    make("thead", {}, make("tr", {}, make("th", { class: "left" }, "way"), ...DATA.profiles.map((p, n) => make("th", { scope: "col" },
       make("button", { type: "button", "aria-pressed": String(n === state.profile), click: () => { location.hash = n ? `profile=${n + 1}` : ""; start(); } }, p.title)))))
     , make("tbody", {}, ...picks.map((name) => make("tr", {}, make("th", { scope: "row", class: "left" }, titles[name]),
       ...DATA.profiles.map((p) => { const way = cell(p, name); return make("td", {}, way ? `${seconds(way.predicted_s.median)}  ${way.label}` : "-"); })))));
