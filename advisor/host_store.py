@@ -10,6 +10,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.domain.command_line import path_of
 from advisor.domain.host import HostFacts, HostProfile
 from advisor.stored_json import fitted, parse
 from advisor.whole_files import write_whole
@@ -30,10 +31,14 @@ def cache_folder() -> Path:
     """Where calibrations lie; ``DYNADVISE_CACHE_DIR`` overrides the platform's cache folder."""
     override = os.environ.get("DYNADVISE_CACHE_DIR", "").strip()
     if override:
-        return Path(override) / "hosts"
+        return path_of(override) / "hosts"
     import platformdirs
 
-    return Path(platformdirs.user_cache_path("dynadvise")) / "hosts"
+    with contextlib.suppress(RuntimeError):
+        folder = Path(platformdirs.user_cache_path("dynadvise"))
+        if folder.is_absolute():
+            return folder / "hosts"
+    return Path(os.devnull, "hosts")  # there is no home: nothing is kept
 
 
 def cache_path(facts: HostFacts, storage: str, user_module: str | None) -> Path:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from advisor.domain.advice import Advice
-from advisor.domain.command_line import target_name
+from advisor.domain.command_line import path_of, target_name
 from advisor.domain.errors import ProfileError
 from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
@@ -117,8 +117,8 @@ def find_profile(spelled: str, directory: Path) -> Path:
     Raises:
         ProfileError: There is none, or profiles of several hosts fit.
     """
-    path = Path(spelled)
-    if path.exists():
+    path = path_of(spelled)
+    if os.path.exists(path):  # noqa: PTH110 - Path's own raises where a name is too long
         return path
     fitting = sorted(directory.glob(f"*/{safe_name(spelled)}.json"))
     fitting = fitting or [path for path in existing_profiles(directory) if _is_of(path, spelled)]

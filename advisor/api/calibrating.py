@@ -104,9 +104,13 @@ def calibrated_host(
     """The cached calibration, or a new one, which is cached.
 
     Where this host is known for other modules, only what depends on the module is measured.
+
+    Raises:
+        CutOffError: No time was left for that.
     """
     from advisor.measure.calibration import calibrate, for_module, pooled
     from advisor.measure.calibration.cache_rules import UNKNOWN_S
+    from advisor.measure.children import CutOffError
 
     shared = None if recalibrate else cached(subject.without_module())
     known = None if recalibrate else cached(subject)
@@ -115,8 +119,10 @@ def calibrated_host(
         return replace(pooled(known, shared), cheaper_steps=found)
     if not recalibrate and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
-    host = for_module(subject, shared, on_progress=progress) if shared else None
+    host = for_module(subject, shared, left_s=left_s, on_progress=progress) if shared else None
     if host is None:
+        if shared is not None and left_s() <= UNKNOWN_S:
+            raise CutOffError
         host = calibrate(subject, left_s=left_s, on_progress=progress)
         if left_s() <= UNKNOWN_S:
             return host  # cut short: the next profile begins anew

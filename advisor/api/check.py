@@ -51,8 +51,8 @@ def check(
     if announce is not None and loaded:
         announce(pipeline.announcement(options, [each.target for each in loaded]))
     base_tree = gate.surroundings.base_tree(options)
-    samples = tempfile.TemporaryDirectory(prefix="dynadvise-check-")
-    with sole_use(), workspace(), base_tree as base, samples as folder:
+    with sole_use(), workspace(), base_tree as base:
+        folder = tempfile.mkdtemp(prefix="samples-")
         subjects = [pipeline.survey(gate, each, base, Path(folder)) for each in loaded]
         plan = pipeline.planned_looks(options, subjects) if base is not None else None
         timings = [pipeline.time_ops(gate, each, plan) for each in subjects]

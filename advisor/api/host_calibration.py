@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.measure.budget import Budget
 from advisor.measure.campaign import Part
+from advisor.measure.children import CutOffError
 
 if TYPE_CHECKING:
     from advisor.measure.calibration import CalibrationSubject
@@ -63,6 +65,8 @@ class HostCalibration:
             part = Part("steps with this module", tells, MODULE_S, self._measure_module)
             return [] if tried else [part]
         estimated = self.overhead.estimated
+        if not self.profile.preload.modules:  # the calibration was cut short
+            estimated = tuple(each for each in estimated if each != "warm_forkserver")
         return [
             self._part(PartKind.METHOD if probe.method in estimated else PartKind.MOMENT, probe)
             for probe in longest_ago_first(self.profile)
@@ -82,14 +86,14 @@ class HostCalibration:
         from advisor.measure.calibration import with_run
 
         self._attempts[probe.method] += 1
-        timeout_s = self.budget.cut_off_s
-        more = with_run(self.subject, self.profile, probe, timeout_s=timeout_s)
+        more = with_run(self.subject, self.profile, probe, left_s=lambda: self.budget.cut_off_s)
         self.profile = keep(self.subject, more)
 
     def _measure_module(self) -> None:
         self._attempts[MODULE] += 1
-        self.profile = _calibrated(self.subject, self.budget, self.progress)
-        self.module_is_known = True
+        with suppress(CutOffError):
+            self.profile = _calibrated(self.subject, self.budget, self.progress)
+            self.module_is_known = True
 
 
 def host_calibration(
@@ -107,11 +111,13 @@ def host_calibration(
     """
     shared = cached(subject.without_module())
     waits = rebuild_s < REBUILD_S and not recalibrate
-    if shared is not None and cached(subject) is None and waits:
-        host = replace(shared, user_module=subject.user_module)
-        return HostCalibration(subject, host, budget, progress, module_is_known=False)
-    host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
-    return HostCalibration(subject, host, budget, progress)
+    if shared is None or cached(subject) is not None or not waits:
+        with suppress(CutOffError):
+            host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
+            return HostCalibration(subject, host, budget, progress)
+    assert shared is not None  # else there is nothing that could be cut off
+    host = replace(shared, user_module=subject.user_module)
+    return HostCalibration(subject, host, budget, progress, module_is_known=False)
 
 
 def _calibrated(

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from advisor.api.discovering import IMPORT_TIMEOUT_S
-from advisor.domain.command_line import target_name, words_of
+from advisor.domain.command_line import path_of, target_name, words_of
 from advisor.domain.errors import DynadviseError, ProfileError, TargetError
 from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing
 from advisor.domain.workload import TargetReference
@@ -64,7 +64,7 @@ def _locations(options: ListOptions) -> tuple[TargetReference, ...]:
 
     here = (options.working_directory or Path.cwd()).resolve()
     spelled = options.project or "."
-    path = here / Path(spelled).expanduser()
+    path = here / path_of(spelled)
     if path.suffix in {".yaml", ".yml"} and path.is_file():
         return locations_of_workspace(path)
     if path.name in {"pyproject.toml", "dg.toml"}:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from advisor.api.interrupts import deferred_interrupt
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, MeasureOptions
@@ -19,6 +18,7 @@ from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.campaign import Campaign, Part
 from advisor.measure.first_calls import is_preload_known, preloadable
+from advisor.measure.interrupts import deferred
 from advisor.measure.later_calls import hotspot_calls
 from advisor.measure.op_profile import (
     begin,
@@ -116,7 +116,7 @@ class Measuring:
 
     def _while_it_matters(self, found: Found) -> StopReason:
         while True:
-            with deferred_interrupt():
+            with deferred():
                 part = self._next(found)
             if isinstance(part, StopReason):
                 if not self._check_preload(found):
@@ -210,7 +210,7 @@ class Measuring:
         return searched(measured, self.options)
 
     def _found(self) -> Found:
-        with deferred_interrupt():
+        with deferred():
             found = self._search(self.measured())
             self._tell(found)
         return found

@@ -12,11 +12,17 @@ from advisor.store import SavedProfile
 
 @dataclass(frozen=True, slots=True)
 class ProfileOutcome:
-    """What ``profile`` found. ``path`` is None where nothing was saved."""
+    """What ``profile`` found.
+
+    Attributes:
+        path: Where it was saved; None: nowhere.
+        interrupted: Whether a Ctrl-C came, after the first answer or while it was saved.
+    """
 
     advice: Advice
     saved: SavedProfile
     path: Path | None
+    interrupted: bool = False
 
 
 @dataclass(frozen=True, slots=True)

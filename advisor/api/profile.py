@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
+from signal import SIGINT
 from threading import Thread
 from typing import TYPE_CHECKING
 
@@ -19,7 +21,6 @@ from advisor.api.calibrating import (
 )
 from advisor.api.discovering import config_refusal, discover_target, static_errors
 from advisor.api.host_calibration import host_calibration
-from advisor.api.interrupts import deferred_interrupt
 from advisor.api.outcomes import ProfileOutcome
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.cluster import Cluster
@@ -28,6 +29,7 @@ from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
 from advisor.domain.stopping import StopReason
 from advisor.measure.child.server import child_server
+from advisor.measure.interrupts import deferred
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
 
@@ -79,13 +81,15 @@ def profile(
     from advisor.store import with_advice
 
     Thread(target=_import_model, daemon=True).start()
+    begun_s = time.monotonic()
     discovery = _discovered(request, progress or silent)
+    importing_s = time.monotonic() - begun_s
     description, errors = discovery.description, static_errors(discovery)
     asked = _profile_request(request, discovery)
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
         subject = subject_of(description.target, request.measure.scratch_postgres)
-        budget = Budget(request.measure.budget_s)
+        budget = Budget(request.measure.budget_s, importing_s)
         tell = budget.on_bar(progress or silent)
         steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
         campaign = scout(asked, budget, tell, steady_se)
@@ -101,16 +105,19 @@ def profile(
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
         end = measuring.until_settled()
-        with deferred_interrupt(dropped=True):
+        with deferred(dropped=True) as came:
             measured = measuring.measured()
             saved = with_advice(measured, advise(measured, request.advise))
-        if end.reason is StopReason.SETTLED and _may_settle(request, description):
-            with suppress(KeyboardInterrupt):
+        if end.reason is StopReason.SETTLED and not came and _may_settle(request, description):
+            try:
                 saved = settled(saved, request.advise, discovery.run_config, budget, tell)
-    with deferred_interrupt(dropped=True):
-        return _saved(
-            request, replace(saved, advice=_checked(saved, discovery, end, request.advise.cluster))
-        )
+            except KeyboardInterrupt:
+                came.append(SIGINT)
+    with deferred(dropped=True) as later:
+        advice = _checked(saved, discovery, end, request.advise.cluster)
+        outcome = _saved(request, replace(saved, advice=advice))
+    interrupted = end.reason is StopReason.INTERRUPTED or bool(came or later)
+    return replace(outcome, interrupted=interrupted)
 
 
 def _measure_whole_step(host: HostCalibration, cluster: Cluster | None, progress: Progress) -> None:

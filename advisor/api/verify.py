@@ -19,7 +19,6 @@ from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
-from advisor.domain.stopping import StopReason
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
 from advisor.measure.progress import Progress, silent
 from advisor.measure.workspace import workspace
@@ -87,8 +86,7 @@ def _profile_of(
         return store.read(path)
     request = ProfileOptions(options.workload, profiles=options.profiles)
     outcome = profile(request, progress, announce)
-    end = outcome.advice.measuring
-    if end is not None and end.reason is StopReason.INTERRUPTED:
+    if outcome.interrupted:
         raise KeyboardInterrupt
     return outcome.saved
 

@@ -26,18 +26,30 @@ def _terminate(signum: int, _frame: FrameType | None) -> NoReturn:
     raise SystemExit(128 + signum)
 
 
+def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
+    os._exit(128 + signum)
+
+
 def main() -> None:
     """Entry point of the ``dynadvise`` command."""
-    # So that a CI system's cancellation, or a closed terminal, runs the `finally` blocks that end
-    # our children.
-    signal.signal(signal.SIGTERM, _terminate)
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
-        signal.signal(signal.SIGHUP, _terminate)
-    try:
-        from advisor.cli.group import cli
-        from advisor.cli.streams import open_streams
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    # Ignored in a shell's background, and under nohup.
+    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    for number in heeded:  # while only packages are imported, nothing has to be tidied up
+        signal.signal(number, _leave)
+    from advisor.cli.group import cli
+    from advisor.cli.streams import open_streams
 
-        open_streams()
-    except KeyboardInterrupt:
+    open_streams()
+    try:
+        for number in heeded:
+            # So that a CI system's cancellation, or a closed terminal, runs the `finally` blocks
+            # that end our children, as Ctrl-C does.
+            interrupts = number is signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupts else _terminate)
+        cli.main()
+    except KeyboardInterrupt:  # while the answer to another one was under way
         os._exit(128 + signal.SIGINT)
-    cli.main()
+    finally:
+        for number in heeded:  # all is done, and how it ends is known
+            signal.signal(number, signal.SIG_IGN)

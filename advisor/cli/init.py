@@ -9,6 +9,7 @@ import click
 
 from advisor.cli import sections
 from advisor.cli.context import CommandContext, pass_state
+from advisor.cli.values import EXISTING_FOLDER
 from advisor.domain.errors import ConfigurationError
 
 
@@ -26,7 +27,7 @@ from advisor.domain.errors import ConfigurationError
     click.option(
         "-d",
         "--working-directory",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        type=EXISTING_FOLDER,
         metavar="DIR",
         help="A folder of the project (default: the current one).",
     ),

@@ -12,6 +12,7 @@ import click
 
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import UnnamedTargetError
 from advisor.domain.options import ProfilesOptions, WorkloadOptions
 
@@ -84,7 +85,7 @@ def show_listing(
     from advisor.render.listing import listing_document
 
     home = os.environ.get("DAGSTER_HOME")
-    instance = instance or (Path(home).expanduser() if home else None)
+    instance = instance or (path_of(home) if home else None)
     with state.progress() as progress:
         progress("importing the project", None)
         listing = list_project(ListOptions(project, working_directory, instance, profiles))

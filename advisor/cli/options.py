@@ -16,6 +16,7 @@ from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLAC
 from advisor.cli.values import (
     COUNT,
     EXISTING_FILE,
+    EXISTING_FOLDER,
     FILE,
     FOLDER,
     ITEMS,
@@ -24,6 +25,7 @@ from advisor.cli.values import (
     SIZE,
 )
 from advisor.domain.advice import Objective
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import (
     AdviseOptions,
@@ -136,7 +138,7 @@ working_directory_option = section(
     click.option(
         "-d",
         "--working-directory",
-        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        type=EXISTING_FOLDER,
         metavar="DIR",
         help="Importable folder (default: the current one).",
     ),
@@ -337,7 +339,7 @@ def instance_of(flag: Path | None) -> Path:
         "Which Dagster instance?",
         "Give its folder: --instance DIR, or set DAGSTER_HOME.",
     )
-    return flag or Path(str(home)).expanduser()
+    return flag or path_of(str(home))
 
 
 def _profile_name(profile: str, job: str | None, asset: str | None) -> str:

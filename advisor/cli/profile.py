@@ -17,7 +17,6 @@ from advisor.domain.options import (
     ProfilesOptions,
     WorkloadOptions,
 )
-from advisor.domain.stopping import StopReason
 
 
 @sections.command("profile", "my_module:my_job --inputs samples.json")
@@ -103,8 +102,7 @@ def command(
         path=outcome.path,
         emit=emit,
     )
-    end = outcome.advice.measuring
-    if end is not None and end.reason is StopReason.INTERRUPTED:
+    if outcome.interrupted:
         raise KeyboardInterrupt
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import click
 
+from advisor.domain.command_line import path_of
 from advisor.domain.options import MOST_ITEMS
 from advisor.domain.quantities import parse_size
 
@@ -80,11 +82,20 @@ class _Fraction(click.ParamType):  # type: ignore[type-arg]
         return number
 
 
+class _Path(click.Path):
+    """A path, of which ``~`` is the user's home also where no shell has replaced it."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path, checked as it is asked for."""
+        return super().convert(path_of(os.fspath(value)), param, ctx)
+
+
 NUMBER = _Number()
 FRACTION, SHARE = _Fraction(10), _Fraction(1)
 SIZE = _Size()
 COUNT = click.IntRange(min=1, max=10**9)
 ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
-EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
-FILE = click.Path(dir_okay=False, path_type=Path)
-FOLDER = click.Path(file_okay=False, path_type=Path)
+EXISTING_FILE = _Path(exists=True, dir_okay=False, path_type=Path)
+FILE = _Path(dir_okay=False, path_type=Path)
+FOLDER = _Path(file_okay=False, path_type=Path)
+EXISTING_FOLDER = _Path(exists=True, file_okay=False, path_type=Path)

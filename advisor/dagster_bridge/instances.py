@@ -15,6 +15,7 @@ import yaml
 
 from advisor.dagster_bridge.scratch_database import scratch_database
 from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
 
 _KEPT_SECTIONS = ("compute_logs", "python_logs", "retention")
@@ -60,7 +61,7 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     """
     if home is None:
         named = os.environ.get("DAGSTER_HOME", "").strip()
-        home = Path(named).expanduser() if named else None
+        home = path_of(named) if named else None
     if home is None or not (home / "dagster.yaml").is_file():
         return InstanceKind("sqlite", {})
     try:

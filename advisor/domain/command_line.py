@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 from collections.abc import Mapping
@@ -14,6 +15,11 @@ from advisor.domain.workload import TargetReference, WorkloadDescription
 def target_name(reference: TargetReference) -> str:
     """One name for the target: as spelled, with what only ``--job`` or ``--asset`` tells."""
     return ":".join(filter(None, (reference.spelled, reference.by_option)))
+
+
+def path_of(spelled: str) -> Path:
+    """The path; ``~`` is the user's home where that is known, and a name like others elsewhere."""
+    return Path(os.path.expanduser(spelled))  # noqa: PTH111 - Path's own raises without a home
 
 
 def words_of(

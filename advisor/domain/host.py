@@ -199,6 +199,7 @@ class HostProfile:
         user_preloaded: Whether a forkserver without a preload list preloads the user's module.
         claim_s: Asking for a slot of a pool or giving it back, the mean.
         whole_step: A step as a cluster runs it; None where none was asked for.
+        python_start_s: Until a fresh Python had imported what a run does; 0: not measured.
     """
 
     facts: HostFacts
@@ -224,6 +225,7 @@ class HostProfile:
     user_preloaded: bool = False
     claim_s: float = CLAIM_S
     whole_step: WholeStep | None = None
+    python_start_s: float = 0.0
 
     @property
     def step_build_s(self) -> float:
@@ -403,7 +405,7 @@ class OverheadModel:
             shared; of ``n`` seconds it is ``noise / sqrt(n)``.
         measured_cpu_s: CPU seconds of the calibration runs, by method.
         estimated: Those of ``multiprocess`` that were not run, since they could not win at their
-            best: for comparison, never advised.
+            best or the budget ended: for comparison, never advised.
         delegated: By executor, what past runs on a cluster tell.
         whole_step: A step as a cluster runs it, measured here.
     """

@@ -29,6 +29,10 @@ class PartKind(str, Enum):
     HOT_SPOTS = "hot spots under pyinstrument"
 
 
+CROWDED = 2.0
+"""Processes a core that want it, on average, from which figures are doubtful; the measuring itself
+is one or two of them."""
+
 MODULE = "module"
 """Instead of a method: all of them, with the user's module in their steps."""
 
@@ -64,3 +68,7 @@ class MeasuringEnd:
     spent_s: float
     load: float | None = None
     skipped: tuple[str, ...] = ()
+
+    def is_crowded(self, cores: float) -> bool:
+        """Whether others had so much of the machine's cores that every figure is doubtful."""
+        return self.load is not None and self.load > CROWDED * max(cores, 1.0)

@@ -5,17 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
 
 from advisor.domain.errors import DynadviseError
+from advisor.measure.interrupts import ENDING, deferred
 
 _GIT_TIMEOUT_S = 600  # a large repository takes minutes to check out
 #: What git sets inside a hook; it would lead a command about another worktree to the user's index.
@@ -64,7 +61,8 @@ def base_worktree(directory: Path, reference: str) -> Iterator[BaseTree]:
     """Check out ``reference`` of the repository around ``directory`` beside it, for the block.
 
     The user's own files, index and branches are not touched; git hooks do not run. The worktree
-    is removed at the end, after an exception, Ctrl-C, SIGTERM and SIGHUP too.
+    is removed at the end, after an exception or Ctrl-C too; SIGTERM must raise one, as it does in
+    our commands.
 
     Raises:
         GitError: No git, no repository, no such revision, or it cannot be checked out.
@@ -80,17 +78,17 @@ def base_worktree(directory: Path, reference: str) -> Iterator[BaseTree]:
     # user's own one above the base's files.
     holder = Path(tempfile.mkdtemp(prefix="dynadvise-base-")).resolve()
     folder = holder / root.name
-    with _terminated_like_interrupted():
-        try:
-            added = _git(root, "worktree", "add", "--detach", "--quiet", str(folder), revision)
-            if added.returncode != 0:
-                raise GitError(
-                    f"git cannot check out {reference!r} beside your tree.",
-                    where=str(root),
-                    details=added.stderr.strip(),
-                )
-            yield BaseTree(root=folder, head_root=root, revision=revision)
-        finally:
+    try:
+        added = _git(root, "worktree", "add", "--detach", "--quiet", str(folder), revision)
+        if added.returncode != 0:
+            raise GitError(
+                f"git cannot check out {reference!r} beside your tree.",
+                where=str(root),
+                details=added.stderr.strip(),
+            )
+        yield BaseTree(root=folder, head_root=root, revision=revision)
+    finally:
+        with deferred(ENDING):
             _remove(root, folder, holder)
 
 
@@ -144,21 +142,16 @@ def _revision(root: Path, reference: str) -> str:
 
 
 def _remove(root: Path, folder: Path, holder: Path) -> None:
-    """Remove the worktree; a second Ctrl-C meanwhile leaves nothing behind either.
+    """Remove the worktree.
 
     Not by ``git worktree prune``: that forgets the user's own worktrees too, where their disk is
     not there just now.
     """
     remove = ("worktree", "remove", "--force", "--force", str(folder))
-    for _ in range(2):
-        try:
-            removed = _git(root, *remove)
-            shutil.rmtree(holder, ignore_errors=True)
-            if removed.returncode != 0:
-                _git(root, *remove)  # of a folder that is gone, git forgets its record
-        except KeyboardInterrupt:
-            continue
-        return
+    removed = _git(root, *remove)
+    shutil.rmtree(holder, ignore_errors=True)
+    if removed.returncode != 0:
+        _git(root, *remove)  # of a folder that is gone, git forgets its record
 
 
 def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -182,24 +175,3 @@ def _git(directory: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
             f"`git {' '.join(arguments[:2])}` did not end within {_GIT_TIMEOUT_S} s.",
             where=str(directory),
         ) from None
-
-
-@contextlib.contextmanager
-def _terminated_like_interrupted() -> Iterator[None]:
-    """SIGTERM, by which CI ends a job, and a closed terminal unwind the block as Ctrl-C does."""
-
-    def interrupt(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise KeyboardInterrupt
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    signals = [signal.SIGTERM]
-    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # under nohup it is
-        signals.append(signal.SIGHUP)
-    before = {number: signal.signal(number, interrupt) for number in signals}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

@@ -16,6 +16,9 @@ should."""
 COSTS_MORE = 1.2
 """Parts are expected to cost this many times their estimate, so that the budget is not passed."""
 
+MOST_CHECKING_SHARE = 0.2
+"""Of the budget, that is kept for the last check at most."""
+
 OVERRUN_SHARE = 0.05
 """Of the budget, by which a part under way may pass it before it is cut off."""
 
@@ -26,28 +29,36 @@ class Budget:
 
     Attributes:
         asked_s: What the user gave.
+        importing_s: Of them, those that finding and importing the target took before. Holding the
+            advice against the job at the end takes about as long again.
         left_out: Parts that no longer fitted, in order.
     """
 
     asked_s: float
+    importing_s: float = 0.0
     left_out: list[str] = field(default_factory=list)
     _began_s: float = field(default_factory=time.monotonic)
     _loads: list[float] = field(default_factory=list)
 
     @property
     def spent_s(self) -> float:
-        """Since the measurement began."""
-        return time.monotonic() - self._began_s
+        """Since the target was begun to be imported."""
+        return self.importing_s + time.monotonic() - self._began_s
 
     @property
     def left_s(self) -> float:
-        """For measuring; without what the search needs."""
-        return (1.0 - ADVISING_SHARE) * self.asked_s - self.spent_s
+        """For measuring; without what the search and the last check need."""
+        return (1.0 - ADVISING_SHARE) * self.asked_s - self._checking_s - self.spent_s
+
+    @property
+    def _checking_s(self) -> float:
+        return min(self.importing_s, MOST_CHECKING_SHARE * self.asked_s)
 
     @property
     def cut_off_s(self) -> float:
         """Seconds until a part under way is cut off: a loaded machine must not pass the budget."""
-        return max(1.0, (1.0 + OVERRUN_SHARE) * self.asked_s - self.spent_s)
+        whole_s = (1.0 + OVERRUN_SHARE) * self.asked_s - self._checking_s
+        return max(1.0, whole_s - self.spent_s)
 
     @property
     def is_over(self) -> bool:

@@ -33,7 +33,7 @@ from advisor.measure.imports import Preloadable
 from advisor.measure.later_calls import HOT_SPOTS, more_samples, unevenness
 from advisor.measure.orders import ChainRun
 from advisor.measure.probing import KINDS, limited_calls, probes
-from advisor.measure.tuning import UNEVEN
+from advisor.measure.tuning import MUCH_OF_BUDGET, UNEVEN
 from advisor.model.first_touches import first_touches
 
 
@@ -96,8 +96,11 @@ def note_what_is_less_certain(campaign: Campaign) -> None:
                 "which is what a run pays."
             )
     if budget.left_out:
+        began_s, of_it = budget.importing_s + campaign.scouted.start_s, ""
+        if began_s > MUCH_OF_BUDGET * budget.asked_s:
+            of_it = f", of which starting and importing took {seconds(began_s)}"
         notes.add(
-            f"Not measured (time budget of {seconds(budget.asked_s)} used up): "
+            f"Not measured (time budget of {seconds(budget.asked_s)} used up{of_it}): "
             f"{', '.join(dict.fromkeys(budget.left_out))}. A larger --budget measures it."
         )
 

@@ -12,6 +12,7 @@ from advisor.dagster_bridge.sampling import SampleItem
 from advisor.dagster_bridge.user_frames import last_frames, user_location
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError, TargetError, UserCodeError
 from advisor.domain.nearest import nearest_or_some
 from advisor.domain.workload import MappedOp, WorkloadDescription
@@ -51,7 +52,7 @@ def _is_callable_spec(spec: str) -> bool:
 
 
 def _input_file(spec: str, working_directory: Path) -> Path:
-    path = working_directory / Path(spec).expanduser()
+    path = working_directory / path_of(spec)
     if not path.is_file():
         raise TargetError(
             f"There is no file {path}.",

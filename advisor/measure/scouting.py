@@ -45,7 +45,7 @@ def scout(
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
-        most_s=SCOUT_SHARE * budget.asked_s,
+        most_s=SCOUT_SHARE * budget.asked_s - budget.spent_s,
         steady_se=steady_se,
         each_once=request.each_item_once,
         reserved=FRESH_PROCESSES + 1,
@@ -80,10 +80,14 @@ def _note_samples(campaign: Campaign) -> None:
     notes.add(*scouted.notes)
     drawn = scouted.drawn
     if not scouted.later and not request.each_item_once:
+        began, item_s = campaign.budget.importing_s + scouted.start_s, scouted.first.wall_s
+        cause = f"One item takes {seconds(item_s)}"
+        if began > item_s:
+            cause = f"Starting and importing took {seconds(began)}"
         notes.add(
-            f"One item takes {seconds(scouted.first.wall_s)}, so that it was run once in the "
-            f"budget of {seconds(campaign.budget.asked_s)}: there is no later call to compare "
-            "with, and the intervals are wide."
+            f"{cause}, so that an item was run once in the budget of "
+            f"{seconds(campaign.budget.asked_s)}: there is no later call to compare with, and the "
+            "intervals are wide."
         )
     if drawn.unpicklable:
         notes.add(f"An item cannot be pickled: {drawn.unpicklable}.")

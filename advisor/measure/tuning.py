@@ -16,6 +16,8 @@ SCOUT_SHARE = 0.6
 """After which the first child begins no further call: one slow item must leave room for probes."""
 PROBE_SHARE = 0.175
 """Of one probe."""
+MUCH_OF_BUDGET = 0.15
+"""From which the user is told that starting and importing took it."""
 
 # --- calls ---
 

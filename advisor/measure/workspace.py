@@ -17,6 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from advisor.measure.interrupts import ENDING, deferred
+
 _REMOVER = """\
 import shutil, signal, sys, time
 for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
@@ -56,7 +58,8 @@ def workspace() -> Iterator[int]:
     """
     with _lock:
         if not _current.users:
-            _open()
+            with deferred(ENDING):
+                _open()
         _current.users += 1
     try:
         yield _current.lifeline

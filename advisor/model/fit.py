@@ -24,7 +24,7 @@ from advisor.domain.host import (
     OverheadModel,
     user_import_in,
 )
-from advisor.model.estimated_methods import estimated_methods
+from advisor.model.estimated_methods import estimated_methods, roughly_warm
 from advisor.model.run_overhead import (
     at_pace,
     in_process_overhead,
@@ -207,9 +207,12 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
                 turn_item_s=turn_item_s,
                 claim_s=host.claim_s,
             )
-    estimates = estimated_methods(multiprocess, host.unmeasured)
     in_process = _fit_serial(host, "in_process")
     bare = _fit_serial(host, "execute_in_process")
+    rough = None
+    if in_process is not None and host.python_start_s:
+        rough = roughly_warm(in_process, host.python_start_s)
+    estimates = estimated_methods(multiprocess, host.unmeasured, rough)
     if in_process is None and bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)

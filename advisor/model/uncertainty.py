@@ -20,6 +20,10 @@ PLAIN_SD, BATCHED_SD = 0.07, 0.12
 batched ones: what the median errors of the published passes of ``make bench`` (5.7 and 9.1 %) leave
 beside the host's noise."""
 
+ROUGH_SD = 0.4
+"""Of the overhead's share of a way by processes on a host where none was run at all: estimates
+from a run in process are right within a factor of two."""
+
 COMMON_SD, OWN_SD = 0.87, 0.5
 """Parts of that error: three quarters of the variance are common to the ways of one method."""
 
@@ -64,8 +68,12 @@ def relative_sd(estimate: Estimate, setting: Setting) -> float:
     makespan, used = max(estimate.makespan_s, 1e-9), estimate.core_seconds
     at_once = max(1.0, used / makespan)
     own = min(used, float(items.cpu_s.mean()) * items.count)
+    method = calibrated_as(estimate.candidate)
+    if method in overhead.estimated and "warm_forkserver" not in overhead.measured_cpu_s:
+        work = min(1.0, estimate.breakdown_s.work_s / makespan)
+        fixed += (ROUGH_SD * (1.0 - work)) ** 2
     run = used / (at_once * makespan) ** 2
-    calibrated = overhead.measured_cpu_s.get(calibrated_as(estimate.candidate), 0.0)
+    calibrated = overhead.measured_cpu_s.get(method, 0.0)
     calibration = ((used - own) / (at_once * makespan)) ** 2 / max(calibrated, LEAST_OWN_CPU_S)
     sampled = (own / (at_once * makespan)) ** 2 / max(items.measured_cpu_s, LEAST_ITEMS_CPU_S)
     return math.sqrt(fixed + overhead.noise**2 * (run + calibration + sampled))

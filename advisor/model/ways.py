@@ -84,6 +84,11 @@ def ways_to_run(
         current = own
     if unmodelled(executor):
         default = None
+    if "spawn" not in measured.overhead.multiprocess:
+        why = measured.host.unmeasured.get("spawn", "it was not run")
+        named = dict.fromkeys(filter(None, (current, default)))
+        unseen = [way for way in named if way.executor == "multiprocess"]
+        impossible += _ruled_out(unseen, f"there is no measurement of it ({why})")
     if cannot is not None or "spawn" not in measured.overhead.multiprocess:
         default = None
         current = current if current and current.executor != "multiprocess" else None

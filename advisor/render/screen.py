@@ -90,7 +90,10 @@ def _workload(advice: Advice) -> str:
     waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
     known = f", {percent(waiting)} waiting" if work.resources_measured else ""
     measured = f" ({work.samples} measured)" if work.samples < work.items else ""
-    machine = f"{count(advice.host.cpus, 'core')}, {size(advice.host.memory_bytes)}"
+    about = size(advice.host.memory_bytes)
+    if advice.measuring is not None and advice.measuring.is_crowded(advice.host.cpus):
+        about = f"load {advice.measuring.load:.0f}: figures are uncertain"
+    machine = f"{count(advice.host.cpus, 'core')}, {about}"
     each = seconds(work.wall_s.median)
     what = f"{count(work.items, 'item')} of {each}{known}{measured}"
     return f"{advice.target.rpartition(':')[2]}: {what}. {machine}."
@@ -164,11 +167,23 @@ def _parts(parts: Breakdown, share: float) -> str:
 def _facts(advice: Advice, evidence: bool) -> Table:
     best = advice.recommendation
     price = "; ".join(best.costs) or "none: a pasted config is all"
-    rows = [("Why", best.reasons[0])] if best.reasons else []
+    rows = _no_now(advice)
+    rows += [("Why", best.reasons[0])] if best.reasons else []
     rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence)))]
     columns = (Column("", left=True), Column("", left=True, wrap=True))
     named = ((Span(f"{name:<8}", strong=True), _sentence(text)) for name, text in rows)
     return Table(columns, tuple(map(Row, named)))
+
+
+def _no_now(advice: Advice) -> list[tuple[str, str]]:
+    """Why there is no figure of how it runs today."""
+    if advice.now is not None:
+        return []
+    rejected = {each.candidate: each.reason for each in reversed(advice.rejected)}
+    spawned = (way for way in rejected if way.start_method == "spawn" and not way.is_batched)
+    own = advice.own_way or next(spawned, None)
+    reason = rejected.get(own, "there is no model of it") if own else None
+    return [("Now", f"no figure for {own.label}: {reason}")] if own and reason else []
 
 
 def _certain(advice: Advice, evidence: bool) -> list[str]:

@@ -14,6 +14,7 @@ from datetime import datetime, timezone
 import pytest
 from factories import make_host_profile
 
+from advisor import store
 from advisor.api import calibrating
 from advisor.api.profile import profile
 from advisor.domain.options import (
@@ -104,8 +105,22 @@ def test_an_interruption_keeps_what_is_known(naps):
 
     outcome = profile(naps(400), watch=watch)
     assert outcome.advice.measuring.reason is StopReason.INTERRUPTED
+    assert outcome.interrupted
     assert outcome.path is not None
     assert outcome.path.exists()
+
+
+def test_an_interruption_while_it_is_saved_is_not_lost(naps, monkeypatch):
+    write = store.write
+
+    def interrupted(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return write(*arguments)
+
+    monkeypatch.setattr(store, "write", interrupted)
+    outcome = profile(naps(5, fast=True))
+    assert outcome.interrupted
+    assert store.read(outcome.path).advice.recommendation == outcome.advice.recommendation
 
 
 @pytest.mark.parametrize(("sign", "kept"), [("Will run", False), ("after ", True)])

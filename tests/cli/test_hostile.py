@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 
@@ -131,3 +133,25 @@ def test_yaml_that_cannot_be_read_is_said(tmp_path, text):
 @pytest.mark.parametrize("value", ["text", b"\xde\xad", None, 1e308, 2**63 - 1, "0001-01-01"])
 def test_a_time_that_none_wrote_is_unknown(value):
     assert timestamp_s(value) == 0.0
+
+
+# --- signals -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("status", [128, 0], ids=["start", "end"])
+def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, status):
+    kill = f"os.kill(os.getpid(), {int(number)})"
+    (tmp_path / "click.py").write_text(f"import os\ntry:\n    {kill}\nfinally:\n    1 / 0\n")
+    at_end = "" if status else f"import atexit, os; atexit.register(lambda: {kill}); "
+    program = f"{at_end}from advisor.cli import main; main()"
+    path = str(tmp_path) if status else ""
+    result = subprocess.run(
+        [sys.executable, "-c", program, "--version"],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == (status and status + number)
+    assert result.stderr == ""

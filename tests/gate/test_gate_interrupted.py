@@ -55,7 +55,7 @@ def test_nothing_is_left(tmp_path, number):
         _, messages = running.communicate(timeout=60)
     finally:
         running.kill()
-    assert running.returncode == 130
+    assert running.returncode == 128 + number
     assert "Traceback" not in messages
     assert git(project, "worktree", "list").count("\n") == 1
     assert git(project, "status", "--short") == ""

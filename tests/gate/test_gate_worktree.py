@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from advisor.cli import _terminate
+from advisor.gate import worktree
 from advisor.gate.worktree import GitError, base_worktree, repository_root
 
 
@@ -59,14 +61,21 @@ def test_gone_after_an_exception(repository, error):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-def test_gone_after_a_signal(repository, number):
-    inherited = signal.signal(number, signal.SIG_DFL)  # nohup has it ignored
+def test_a_second_signal_while_it_is_removed_waits(repository, monkeypatch, number):
+    remove = worktree._remove
+
+    def interrupted(*arguments):
+        signal.raise_signal(number)
+        remove(*arguments)
+
+    monkeypatch.setattr(worktree, "_remove", interrupted)
+    before = signal.signal(number, _terminate)
     try:
-        with pytest.raises(KeyboardInterrupt), base_worktree(repository, "main") as base:
+        with pytest.raises(SystemExit) as ended, base_worktree(repository, "main") as base:
             signal.raise_signal(number)
-        assert signal.getsignal(number) is signal.SIG_DFL
     finally:
-        signal.signal(number, inherited)
+        signal.signal(number, before)
+    assert ended.value.code == 128 + number
     assert not base.root.parent.exists()
     assert_untouched(repository)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from advisor.dagster_bridge.structure import describe
@@ -42,3 +43,23 @@ def test_what_no_longer_fits_is_remembered_once():
     assert not budget.fits(9.0, "processes")
     assert not budget.fits(9.0, "processes")
     assert budget.left_out == ["processes"]
+
+
+def test_what_came_before_the_measuring_is_of_the_budget_too():
+    budget = Budget(60.0, importing_s=16.0)
+    assert 16.0 <= budget.spent_s < 17.0
+    assert budget.left_s < 60.0 - 16.0 - 12.0  # the last check takes about as long again
+    assert budget.cut_off_s < 1.05 * 60.0 - 16.0
+
+
+def test_the_reason_for_what_was_left_out_is_the_true_one():
+    target = parse_target(f"{HERE / 'workloads.py'}:napping", working_directory=HERE)
+    with workspace():
+        request = ProfileRequest(describe(load_target(target)))
+        campaign = scout(request, Budget(60.0, importing_s=50.0), silent)
+        campaign.budget.fits(20.0, "8 items in parallel as threads")
+        note_what_is_less_certain(campaign)
+    notes = " ".join(campaign.children.notes)
+    took = r"tarting and importing took \d+ s"
+    assert re.search(f"S{took}, so that an item was run once in the budget of 60 s", notes)
+    assert re.search(f"time budget of 60 s used up, of which s{took}", notes)

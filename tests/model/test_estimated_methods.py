@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from factories import make_multiprocess_overhead, make_overhead, make_saved_profile
+from factories import (
+    make_host_profile,
+    make_multiprocess_overhead,
+    make_overhead,
+    make_saved_profile,
+)
 
 from advisor.api.recommend import advise, searched
+from advisor.domain.host import PreloadList
 from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.model.estimated_methods import estimated_methods
+from advisor.model.fit import fit_overhead
 from advisor.model.stopping import stakes_of
 from advisor.render.host import host_document
 from advisor.render.terminal import to_text
@@ -32,6 +39,19 @@ def test_a_spawned_step_imports_what_the_warm_forkserver_imports_once():
     assert list(found) == ["spawn"]
     assert found["spawn"].boot_s == 0.1 + 0.95 * 2.0
     assert found["spawn"].server_start_s == 0.0
+
+
+def test_a_run_in_process_alone_is_enough_to_tell_roughly_how_it_runs_now():
+    run = replace(make_host_profile().runs[1], method="in_process")
+    host = make_host_profile(runs=(run,), python_start_s=3.0, preload=PreloadList(()))
+    measured = replace(
+        make_saved_profile(), host=host, overhead=fit_overhead(host), verifications=()
+    )
+    assert set(measured.overhead.estimated) == {"spawn", "forkserver", "warm_forkserver"}
+    advice = advise(measured, ASKED, snippets=False)
+    assert advice.now.candidate.start_method == "spawn"
+    assert advice.now.makespan_s.high > 2.5 * advice.now.makespan_s.low
+    assert advice.recommendation.candidate.executor == "in_process"
 
 
 def test_an_estimated_method_is_compared_with_and_said_so():

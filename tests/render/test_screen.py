@@ -79,6 +79,25 @@ def test_the_screen_says_why_measuring_ended(saved):
     assert len(text.splitlines()) <= 25
 
 
+@pytest.mark.parametrize(("load", "said"), [(14.2, True), (1.4, False), (None, False)])
+def test_the_first_line_says_that_others_had_the_cores(saved, load, said):
+    end = MeasuringEnd(StopReason.BUDGET, 60.0, load=load)
+    text = screen(replace(saved, advice=replace(saved.advice, measuring=end)))
+    first = " ".join(text.split()).partition("how to run")[0]
+    assert ("2 cores, load 14: figures are uncertain." in first) == said
+    assert len(text.splitlines()) <= 25
+
+
+def test_the_screen_says_why_there_is_no_now(saved):
+    overhead = saved.overhead
+    without = {n: m for n, m in overhead.multiprocess.items() if n != "spawn"}
+    host = replace(saved.host, unmeasured={"spawn": "did not end within 30 s"})
+    text = screen(replace(saved, overhead=replace(overhead, multiprocess=without), host=host))
+    assert "NOW" not in text
+    why = "No figure for multiprocess, spawn, max_concurrent 2: there is no measurement of it"
+    assert f"{why} (did not end within 30 s)." in " ".join(text.split())
+
+
 def test_the_runs_are_a_picture_that_stands_alone(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store.write(saved, tmp_path / "profiles")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference
 
@@ -36,7 +37,7 @@ def parse_target(
     return TargetReference(
         spelled=spelled,
         module=None if is_file else where,
-        file=str((directory / Path(where).expanduser()).resolve()) if is_file else None,
+        file=str((directory / path_of(where)).resolve()) if is_file else None,
         attribute=attribute or None,
         job=job,
         working_directory=str(directory),

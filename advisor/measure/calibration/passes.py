@@ -35,7 +35,7 @@ from advisor.measure.calibration.subject import (
     CalibrationSubject,
     Probe,
 )
-from advisor.measure.calibration.tiny_runs import COMMAND_LINE, RUN_TIMEOUT_S, TinyRuns, named
+from advisor.measure.calibration.tiny_runs import COMMAND_LINE, TinyRuns, named
 from advisor.measure.preload import StepImports
 
 Progress = Callable[[str, float], None]
@@ -63,7 +63,7 @@ def calibrate(
         tiny = TinyRuns(subject, str(home), {})
 
         def goes_on() -> bool:
-            tiny.timeout_s = min(RUN_TIMEOUT_S, left_s())
+            tiny.left_s = left_s
             return left_s() > UNKNOWN_S
 
         preload, runs = _first_runs(tiny, goes_on, tell)
@@ -98,6 +98,7 @@ def calibrate(
         user_rss_bytes=tiny.imports.user_rss_bytes,
         user_roots=tiny.imports.users,
         user_preloaded=subject.is_preloaded,
+        python_start_s=tiny.python_start_s,
     )
 
 
@@ -177,7 +178,11 @@ def _now() -> str:
 
 
 def for_module(
-    subject: CalibrationSubject, shared: HostProfile, *, on_progress: Progress | None = None
+    subject: CalibrationSubject,
+    shared: HostProfile,
+    *,
+    left_s: Callable[[], float] = lambda: math.inf,
+    on_progress: Progress | None = None,
 ) -> HostProfile | None:
     """The calibration for a module, from what is known of the host without it.
 
@@ -192,7 +197,7 @@ def for_module(
     begun = time.monotonic()
     unmeasured: dict[str, str] = {}
     with temporary_instance_home(subject.instance) as home:
-        tiny = TinyRuns(subject, str(home), unmeasured)
+        tiny = TinyRuns(subject, str(home), unmeasured, left_s)
         tell("what the module imports; the rest of this host is known", 0.0)
         tiny.derive()
         preload = tiny.preload(shared.preload.modules + tiny.imports.users)
@@ -225,12 +230,12 @@ def for_module(
 
 
 def with_run(
-    subject: CalibrationSubject, host: HostProfile, probe: Probe, *, timeout_s: float
+    subject: CalibrationSubject, host: HostProfile, probe: Probe, *, left_s: Callable[[], float]
 ) -> HostProfile:
     """A calibration with one more tiny run of a method; where others share the cores, as now."""
     begun = time.monotonic()
     with temporary_instance_home(subject.instance) as home:
-        tiny = TinyRuns(subject, str(home), {}, timeout_s)
+        tiny = TinyRuns(subject, str(home), {}, left_s)
         tiny.imports = StepImports((), host.user_roots, host.user_import_s)
         runs = tiny.run(probe, host.preload.modules)
         scaling = () if probe.method in SERIAL_METHODS else tiny.cpu_scaling()

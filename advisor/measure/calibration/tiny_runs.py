@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, cast
 
 from advisor.dagster_bridge.calibration_job import CalibrationRequest
@@ -51,10 +52,11 @@ class TinyRuns:
         subject: CalibrationSubject,
         home: str,
         unmeasured: dict[str, str],
-        timeout_s: float = RUN_TIMEOUT_S,
+        left_s: Callable[[], float] = lambda: RUN_TIMEOUT_S,
     ) -> None:
         self.subject = subject
-        self.timeout_s = min(timeout_s, RUN_TIMEOUT_S)
+        self.left_s = left_s
+        self.python_start_s = 0.0
         self.home = home
         self.unmeasured = unmeasured
         self.base_rss_bytes = 0
@@ -64,7 +66,7 @@ class TinyRuns:
         return run_in_child(
             function,
             argument,
-            timeout_s=self.timeout_s,
+            timeout_s=min(RUN_TIMEOUT_S, max(1.0, self.left_s())),
             target=self.subject.target,
             environment={"DAGSTER_HOME": self.home, **environment},
         )
@@ -141,6 +143,7 @@ class TinyRuns:
         )
         if probe.method == "in_process":
             self.base_rss_bytes = child.peak_rss_bytes
+            self.python_start_s = max(0.0, child.wall_s - result.wall_s)
         return [
             CalibrationRun(
                 method=probe.method,
