@@ -63,12 +63,6 @@ def scout(order: ScoutOrder) -> Scouted:
             collect_s, note = _collect(opened, [outputs[item] for item in sorted(outputs)])
             notes += [note] if note else []
         yielded, collected = _stored(opened, value)
-        busy = opened.delayed_s / max(opened.measured_s, 1e-9)
-        if busy > _BUSY_SHARE:
-            notes.append(
-                f"This machine was busy with other work: the calls waited {percent(busy)} of their "
-                "time for a core, which has been left out of them."
-            )
         return Scouted(
             drawn=opened.drawn,
             first=first,
@@ -82,9 +76,18 @@ def scout(order: ScoutOrder) -> Scouted:
             executions=opened.executions,
             repeatable=repeatable,
             forkable=forkable,
-            notes=(*opened.notes, *notes),
+            notes=(*opened.notes, *notes, *_busy_notes(opened)),
             yielded=yielded,
             collected=collected,
+        )
+
+
+def _busy_notes(opened: Session) -> Iterator[str]:
+    busy = opened.delayed_s / max(opened.measured_s, 1e-9)
+    if busy > _BUSY_SHARE:
+        yield (
+            f"This machine was busy with other work: the calls waited {percent(busy)} of their "
+            "time for a core, which has been left out of them."
         )
 
 
