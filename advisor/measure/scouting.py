@@ -69,7 +69,8 @@ def scout(
         start_s=start_s,
         scouting_s=time.monotonic() - began_s,
     )
-    if peak_bytes(scouted) >= MUCH_MEMORY_BYTES:
+    held_bytes = campaign.items * scouted.first.output_bytes  # by a batch, or what collects
+    if max(held_bytes, peak_bytes(scouted)) >= MUCH_MEMORY_BYTES:
         children.price_first_touch()
     _note_samples(campaign)
     return campaign
