@@ -43,6 +43,8 @@ def dockerd() -> Iterator[str]:
     url = f"unix://{folder}/docker.sock"
     log = folder / "log"
     command = ["dockerd", "-H", url, "--data-root", str(folder / "data")]
+    if (group := _own_group()) != "/":
+        command += ["--cgroup-parent", group]
     command += ["--exec-root", str(folder / "exec"), "-p", str(folder / "pid"), *_FLAGS]
     with log.open("w") as out:
         daemon = subprocess.Popen(command, stdout=out, stderr=out, start_new_session=True)
@@ -56,6 +58,15 @@ def dockerd() -> Iterator[str]:
         with suppress(ProcessLookupError):
             os.killpg(daemon.pid, signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _own_group() -> str:
+    """This process's control group for CPU (cgroup v1): containers are weighed as it is."""
+    for line in Path("/proc/self/cgroup").read_text().splitlines():
+        _, kinds, path = line.split(":", 2)
+        if "cpu" in kinds.split(","):
+            return path
+    return "/"
 
 
 def _ready(url: str, daemon: subprocess.Popen[bytes], log: Path, tried: str) -> None:
