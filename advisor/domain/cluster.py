@@ -104,12 +104,11 @@ class Cluster:
         """
         if seen is None or self.start_s is not None:
             return self
-        start_s = 0.0 if self.shared_cores else seen.start_s.median
-        sources = {
-            **self.sources,
-            "start_s": f"with Python's, from {seen.steps} steps of past runs",
-        }
-        return replace(self, start_s=start_s, sources=sources)
+        start_s, told = seen.start_s.median, "with Python's"
+        if self.shared_cores:
+            start_s, told = 0.0, "all of it computes on the cores that steps share"
+        source = f"{told}, from {seen.steps} steps of past runs"
+        return replace(self, start_s=start_s, sources={**self.sources, "start_s": source})
 
     def share(self, runs: int) -> Cluster | None:
         """What each of ``runs`` in parallel has for its steps, beside its own process.

@@ -9,7 +9,7 @@ from typing import Literal
 from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.executor_setting import StartMethod
 from advisor.domain.observed import ObservedRun
-from advisor.domain.quantities import Spread, size
+from advisor.domain.quantities import Spread, count, size
 
 CLAIM_S = 0.015
 """A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight
@@ -175,7 +175,7 @@ class WholeStep:
     def source(self) -> str:
         """Where its figures are from, in words."""
         limit = "without a limit" if self.cpu_limit is None else f"under {self.cpu_limit:g} CPU"
-        held = f", {self.connections} connections" if self.connections else ""
+        held = f", {count(self.connections, 'connection')}" if self.connections else ""
         return f"measured here, {limit}: {size(self.peak_rss_bytes)}{held}"
 
 

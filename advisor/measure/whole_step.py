@@ -21,7 +21,7 @@ from advisor.measure.child import run_in_child
 from advisor.measure.cpu_limit import cpu_group
 
 TIMEOUT_S = 120.0
-_LOOK_S = 0.05
+_LOOK_S = 0.02
 _COMMAND = "advisor.dagster_bridge.calibration_job:step_command"
 
 

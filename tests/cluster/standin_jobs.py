@@ -101,11 +101,6 @@ def wait_item(context, count: int) -> int:
 
 
 @dg.op
-def pass_on(count: int) -> int:
-    return count
-
-
-@dg.op
 def add_up(counts: list) -> int:
     return sum(counts)
 
@@ -113,11 +108,6 @@ def add_up(counts: list) -> int:
 @dg.job(executor_def=queue_executor)
 def queue_job():
     add_up(split().map(wait_item).collect())
-
-
-@dg.job(executor_def=queue_executor)
-def queue_chain():
-    add_up(split().map(wait_item).map(pass_on).collect())
 
 
 @dg.job(

@@ -24,4 +24,4 @@ def test_a_run_on_celery_teaches_what_a_task_costs(tmp_path: Path) -> None:
     # What a task computes shares the cores of its workers' host: none of it is a start.
     cluster = Cluster("here", "celery", cpu=2.0, slots=2).as_seen(seen)
     assert cluster.start_s == 0.0
-    assert "past runs" in cluster.sources["start_s"]
+    assert "computes on the cores that steps share" in cluster.sources["start_s"]
