@@ -8,15 +8,11 @@ import json
 import os
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from advisor.domain.command_line import path_of
 from advisor.domain.host import HostFacts, HostProfile
-from advisor.stored_json import fitted, parse
+from advisor.stored_json import adapter, fitted, parse
 from advisor.whole_files import write_whole
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 SCHEMA = "dynadvise/host"
 VERSION = 3
@@ -48,19 +44,13 @@ def cache_path(facts: HostFacts, storage: str, user_module: str | None) -> Path:
     return cache_folder() / f"{facts.id}-{digest}.json"
 
 
-def _adapter() -> TypeAdapter[HostProfile]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(HostProfile)
-
-
 def read_host(path: Path) -> HostProfile | None:
     """The calibration at ``path``; None where there is none that can be used."""
     try:
         document = parse(path.read_text(encoding="utf-8"))
         if document.get("schema") != SCHEMA or document.get("version") not in (1, 2, VERSION):
             return None
-        host = fitted(_adapter(), document["host"])
+        host = fitted(HostProfile, document["host"])
         if document["version"] != VERSION and host.user_module is not None:
             return None
         calibrated = datetime.fromisoformat(host.calibrated_at)
@@ -72,7 +62,7 @@ def read_host(path: Path) -> HostProfile | None:
 
 def write_host(path: Path, host: HostProfile) -> None:
     """Keep a calibration; a cache that cannot be written is no error, only slower next time."""
-    body = _adapter().dump_python(host, mode="json")
+    body = adapter(HostProfile).dump_python(host, mode="json")
     text = json.dumps({"schema": SCHEMA, "version": VERSION, "host": body})
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)

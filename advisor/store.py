@@ -7,7 +7,6 @@ is migrated on reading, a newer one is refused.
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import json
 import os
@@ -17,7 +16,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from advisor.domain.advice import Advice
 from advisor.domain.command_line import path_of, target_name
@@ -26,11 +25,8 @@ from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
 from advisor.profile_migrations import MIGRATIONS
-from advisor.stored_json import UnfitError, fitted, parse
+from advisor.stored_json import UnfitError, adapter, fitted, parse
 from advisor.whole_files import reason, write_whole
-
-if TYPE_CHECKING:
-    from pydantic import TypeAdapter
 
 SCHEMA = "dynadvise/profile"
 VERSION = 2
@@ -178,18 +174,11 @@ def read(path: Path) -> SavedProfile:
     document = _document(path, _text(path))
     migrated = _migrate(path, document)
     try:
-        return fitted(_adapter(), migrated)
+        return fitted(SavedProfile, migrated)
     except UnfitError as error:
         raise ProfileError(
             f"{str(path)!r} is damaged: {error}.", where=f"{path}: {error.field}", hint=_RESTORE
         ) from None
-
-
-@functools.cache
-def _adapter() -> TypeAdapter[SavedProfile]:
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(SavedProfile)
 
 
 def _text(path: Path) -> str:
@@ -237,13 +226,13 @@ def _document(path: Path, text: str) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise ProfileError(f"{str(path)!r} is not a profile: {error}.") from None
-    found = document.get("schema") if isinstance(document, dict) else None
-    if not isinstance(document, dict) or found != SCHEMA:
-        kind = f"it says schema {found!r}" if found else "it has no `schema`"
+    schema = document.get("schema") if isinstance(document, dict) else None
+    if not isinstance(document, dict) or schema != SCHEMA:
+        kind = f"it says schema {schema!r}" if schema else "it has no `schema`"
         raise ProfileError(
             f"{str(path)!r} is not a profile: {kind}, a profile says {SCHEMA!r}.",
             hint="`dynadvise profile TARGET` saves profiles below profiles/."
-            if found != "dynadvise/advice"
+            if schema != "dynadvise/advice"
             else "This is an advice (--format json); the profile lies below profiles/.",
         )
     return document
@@ -255,13 +244,13 @@ def _migrate(path: Path, document: dict[str, Any]) -> dict[str, Any]:
         raise ProfileError(f"{str(path)!r} has no integer `version`.", where=f"{path}: version")
     if version > VERSION:
         writer = document.get("dynadvise_version")
-        known = isinstance(writer, str) and re.fullmatch(r"\d[\w.+]{0,40}", writer)
+        has_writer = isinstance(writer, str) and re.fullmatch(r"\d[\w.+]{0,40}", writer)
         raise ProfileError(
             f"{str(path)!r} has version {version}"
-            + (f" and was written by dynadvise {writer}" if known else "")
+            + (f" and was written by dynadvise {writer}" if has_writer else "")
             + f"; this is dynadvise {version_of_dynadvise()}, which reads up to {VERSION}.",
             hint=f"Read it with dynadvise {writer} or newer."
-            if known
+            if has_writer
             else "Read it with a newer dynadvise.",
         )
     while version < VERSION:
@@ -324,7 +313,7 @@ def to_text(saved: SavedProfile) -> str:
         ProfileError: It holds a number that is not finite, or text that is not Unicode.
     """
     try:
-        body = _adapter().dump_python(saved, warnings=False)
+        body = adapter(SavedProfile).dump_python(saved, warnings=False)
         measured = body["workload"]
         for seen in (*measured["probes"], *measured["limited_probes"], *body["advice"]["limits"]):
             seen["evidence"] = ""  # values and messages of the user's, which may be secrets

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Hashable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -33,6 +34,14 @@ class UnfitError(ValueError):
         self.field = field
 
 
+@functools.cache
+def adapter(kind: Any) -> TypeAdapter[Any]:
+    """What reads and writes a dataclass."""
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(kind)
+
+
 def parse(text: str) -> Any:
     """Parse a JSON text.
 
@@ -45,8 +54,8 @@ def parse(text: str) -> Any:
         raise ValueError("it is nested too deep") from None
 
 
-def fitted(adapter: TypeAdapter[T], document: Any) -> T:
-    """What ``document`` describes.
+def fitted(kind: type[T], document: Any) -> T:
+    """The ``kind`` that ``document`` describes.
 
     Raises:
         UnfitError: A value has another type, or cannot be: seconds below 0, no processor at all.
@@ -57,13 +66,14 @@ def fitted(adapter: TypeAdapter[T], document: Any) -> T:
         raise UnfitError(".".join(map(str, place)), what)
     try:
         # Strict JSON mode: an array may fill a tuple, but "1" is no number and 1.5 no integer.
-        return adapter.validate_json(json.dumps(document), strict=True)
+        fit: T = adapter(cast("Hashable", kind)).validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
         more = f" ({len(problems) - 1} more)" if len(problems) > 1 else ""
         field = ".".join(map(str, problems[0]["loc"])) or "the whole"
         message = problems[0]["msg"]
         raise UnfitError(field, f"{message[:1].lower()}{message[1:]}{more}") from None
+    return fit
 
 
 def _finite(spelled: str) -> float:

@@ -120,7 +120,7 @@ def _show(
     from advisor.cli.showing import show
     from advisor.render.analysis import analysis_document
     from advisor.render.analysis_screen import analysis_screen
-    from advisor.render.forms.documents import analysis_to_json
+    from advisor.render.forms.documents import to_json
 
     if form == "html" or (form == "text" and output is not None and output.suffix == ".html"):
         state.write(html_of(analysis), output)
@@ -133,7 +133,7 @@ def _show(
         form,
         output,
         document=lambda: analysis_document(analysis),
-        as_json=lambda: analysis_to_json(analysis),
+        as_json=lambda: to_json(analysis),
         screen=None if details else lambda: analysis_screen(analysis),
     )
 

@@ -81,7 +81,7 @@ def show_listing(
     """
     from advisor.api.listing import ListOptions, list_project
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import listing_to_json
+    from advisor.render.forms.documents import to_json
     from advisor.render.listing import listing_document
 
     home = os.environ.get("DAGSTER_HOME")
@@ -94,7 +94,7 @@ def show_listing(
         form,
         output,
         document=lambda: listing_document(listing),
-        as_json=lambda: listing_to_json(listing),
+        as_json=lambda: to_json(listing),
     )
     if all(location.error for location in listing.locations):
         click.get_current_context().exit(WRONG)

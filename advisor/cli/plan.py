@@ -72,7 +72,7 @@ def command(
     advise = state.settings.for_target(advise, saved.advice.target)
     from advisor.api.plan import PlanOptions, plan
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import plan_to_json
+    from advisor.render.forms.documents import to_json
     from advisor.render.plan import plan_document
 
     asked = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
@@ -83,5 +83,5 @@ def command(
         form,
         output,
         document=lambda: plan_document(outcome, every=details),
-        as_json=lambda: plan_to_json(outcome),
+        as_json=lambda: to_json(outcome),
     )

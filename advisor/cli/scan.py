@@ -50,7 +50,7 @@ def command(
     """
     from advisor.api.scan import ScanOptions, scan
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import scan_to_json
+    from advisor.render.forms.documents import to_json
     from advisor.render.scan import scan_document
 
     outcome = scan(ScanOptions(options.instance_of(instance), days, last, profiles))
@@ -59,5 +59,5 @@ def command(
         form,
         output,
         document=lambda: scan_document(outcome),
-        as_json=lambda: scan_to_json(outcome),
+        as_json=lambda: to_json(outcome),
     )

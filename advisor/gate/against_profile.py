@@ -15,6 +15,7 @@ from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.subject import Subject, item_seconds, not_timed, timed
 from advisor.measure.progress import Progress
+from advisor.model.stopping import op_times
 from advisor.store import SavedProfile
 
 PROCESSES = 7
@@ -94,21 +95,7 @@ def on_head(profile: SavedProfile, head: Survey, timings: Sequence[OpTiming]) ->
     measured, which is without unit and so holds for a profile of another host class too.
     """
     ratios = {timing.op: timing.ratio for timing in timings if timing.ratio is not None}
-
-    def scaled(calls: tuple[ItemSample, ...], ratio: float) -> tuple[ItemSample, ...]:
-        return tuple(
-            replace(call, wall_s=call.wall_s * ratio, cpu_s=call.cpu_s * ratio) for call in calls
-        )
-
-    ops = tuple(
-        replace(
-            op,
-            first_calls=scaled(op.first_calls, ratios.get(op.handle, 1.0)),
-            preloaded_first_calls=scaled(op.preloaded_first_calls, ratios.get(op.handle, 1.0)),
-            later_calls=scaled(op.later_calls, ratios.get(op.handle, 1.0)),
-        )
-        for op in profile.workload.ops
-    )
+    ops = tuple(op_times(op, ratios.get(op.handle, 1.0)) for op in profile.workload.ops)
     return replace(
         profile, description=head.description, workload=replace(profile.workload, ops=ops)
     )

@@ -14,13 +14,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.dagster_bridge.user_frames import is_user_file
+from advisor.dagster_bridge.user_frames import Frame, is_user_file
 from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import Hotspot, HotspotCategory
 from advisor.measure.drawn import PICKLE_PROTOCOL
 from advisor.measure.orders import Assignment, DrawnItems
 from advisor.measure.session import session
-from advisor.measure.stack_samples import StackFrame, StackSample, StackSampler
+from advisor.measure.stack_samples import StackSample, StackSampler
 
 CATEGORIES: tuple[HotspotCategory, ...] = (
     "user code",
@@ -107,12 +107,12 @@ def _own_directories(assignment: Assignment) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _place(stack: Sequence[StackFrame], own: tuple[str, ...]) -> StackFrame | None:
+def _place(stack: Sequence[Frame], own: tuple[str, ...]) -> Frame | None:
     """The innermost frame of the user's code."""
     return next((frame for frame in reversed(stack) if is_user_file(frame.file, own)), None)
 
 
-def _category(stack: Sequence[StackFrame], own: tuple[str, ...]) -> HotspotCategory:
+def _category(stack: Sequence[Frame], own: tuple[str, ...]) -> HotspotCategory:
     """What a stack that computes is doing."""
     if any(frame.file == "<frozen importlib._bootstrap>" for frame in stack):
         return "imports"
@@ -126,18 +126,18 @@ def _category(stack: Sequence[StackFrame], own: tuple[str, ...]) -> HotspotCateg
     return "libraries"
 
 
-def _awaiting(assignment: Assignment) -> StackFrame | None:
+def _awaiting(assignment: Assignment) -> Frame | None:
     """The op to which waiting in an event loop belongs: the first that is ``async def``."""
     for op in assignment.description.mapped:
         if op.is_async and op.location:
-            return StackFrame(op.name, op.location.file, op.location.line)
+            return Frame(op.location.file, op.location.line, op.name)
     return None
 
 
 def hottest(
     samples: Sequence[StackSample],
     own: tuple[str, ...] = (),
-    awaiting: StackFrame | None = None,
+    awaiting: Frame | None = None,
 ) -> tuple[tuple[Hotspot, ...], dict[str, float]]:
     """Hot spots and the share of each category.
 
@@ -148,7 +148,7 @@ def hottest(
     waiting of an event loop belongs, which has no function of theirs on its stack.
     """
     total_s = sum(sample.wall_s for sample in samples) or 1.0
-    by_place: dict[tuple[StackFrame, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
+    by_place: dict[tuple[Frame, ...], list[float]] = defaultdict(lambda: [0.0, 0.0])
     for sample in samples:
         both = by_place[sample.stack]
         both[0] += sample.wall_s

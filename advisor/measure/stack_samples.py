@@ -12,26 +12,19 @@ from dataclasses import dataclass
 from types import FrameType
 
 from advisor.dagster_bridge.run_delay import delayed_by_others_s
-
-
-@dataclass(frozen=True, slots=True)
-class StackFrame:
-    """One frame of a sampled stack; ``line`` is the one being executed (0: a C function)."""
-
-    function: str
-    file: str
-    line: int
+from advisor.dagster_bridge.user_frames import Frame
 
 
 @dataclass(frozen=True, slots=True)
 class StackSample:
     """One sample: the stack, outermost frame first, its wall seconds and CPU seconds.
 
+    A frame's line is the one being executed (0: a C function).
     ``cpu_s`` is CPU time of the process, and the time for which it could have run but found no
     free core.
     """
 
-    stack: tuple[StackFrame, ...]
+    stack: tuple[Frame, ...]
     wall_s: float
     cpu_s: float
 
@@ -78,7 +71,7 @@ def _busy_s() -> float:
     return time.process_time() + delayed_by_others_s()
 
 
-def _frames(stack: Iterable[str]) -> tuple[StackFrame, ...]:
+def _frames(stack: Iterable[str]) -> tuple[Frame, ...]:
     """Read pyinstrument's frame identifiers: function, file, first line, attributes."""
     frames = []
     for identifier in stack:
@@ -88,5 +81,5 @@ def _frames(stack: Iterable[str]) -> tuple[StackFrame, ...]:
         first_line, *attributes = rest.replace("\x00", "\x01").split("\x01")
         lines = [each[1:] for each in attributes if each[:1] == "l" and each[1:].isdigit()]
         line = int(next(iter(lines), "0")) or (int(first_line) if first_line.isdigit() else 0)
-        frames.append(StackFrame(function, file, line))
+        frames.append(Frame(file, line, function))
     return tuple(frames)

@@ -253,24 +253,26 @@ def _with_first_call(measured: Measured, share: float) -> Measured:
     return _with_ops(measured, changed)
 
 
-def _with_items(measured: Measured, factor: float) -> Measured:
-    """All calls of the items so many times as long."""
+def op_times(op: OpProfile, factor: float) -> OpProfile:
+    """The op as if each of its calls took so many times as long."""
 
-    def scaled(calls: Sequence[ItemSample]) -> tuple[ItemSample, ...]:
+    def longer(calls: tuple[ItemSample, ...]) -> tuple[ItemSample, ...]:
         return tuple(
             replace(call, wall_s=call.wall_s * factor, cpu_s=call.cpu_s * factor) for call in calls
         )
 
-    def changed(op: OpProfile) -> OpProfile:
-        return replace(
-            op,
-            first_calls=scaled(op.first_calls),
-            preloaded_first_calls=scaled(op.preloaded_first_calls),
-            later_calls=scaled(op.later_calls),
-            limited_calls=scaled(op.limited_calls),
-        )
+    return replace(
+        op,
+        first_calls=longer(op.first_calls),
+        preloaded_first_calls=longer(op.preloaded_first_calls),
+        later_calls=longer(op.later_calls),
+        limited_calls=longer(op.limited_calls),
+    )
 
-    return _with_ops(measured, changed)
+
+def _with_items(measured: Measured, factor: float) -> Measured:
+    """All calls of the items so many times as long."""
+    return _with_ops(measured, lambda op: op_times(op, factor))
 
 
 def _with_method(measured: Measured, method: str, factor: float) -> Measured:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import inspect
 import time
 
-from advisor.measure.stack_samples import StackFrame, StackSampler
+from advisor.dagster_bridge.user_frames import Frame
+from advisor.measure.stack_samples import StackSampler
 
 
 def busy_until(deadline_s: float) -> None:
@@ -27,6 +28,6 @@ def test_a_busy_function_is_sampled_at_its_own_lines() -> None:
         if first < frame.line < first + len(lines)
     ]
     assert inside
-    assert all(isinstance(frame, StackFrame) for sample in samples for frame in sample.stack)
+    assert all(isinstance(frame, Frame) for sample in samples for frame in sample.stack)
     assert sum(sample.cpu_s for sample in inside) > 0
     assert "<html" in sampler.html().lower()

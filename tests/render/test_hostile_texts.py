@@ -30,10 +30,10 @@ from advisor.render.analysis_screen import analysis_screen
 from advisor.render.document import Document
 from advisor.render.forms.documents import (
     advice_to_json,
-    analysis_to_json,
     calibration_to_json,
     check_to_json,
     prediction_to_json,
+    to_json,
     verification_to_json,
 )
 from advisor.render.forms.encoding import json_text
@@ -109,7 +109,7 @@ def everything(text):
         prediction_to_json(prediction, text, 8),
         calibration_to_json(host, overhead, table),
         verification_to_json(verifications, text, left_out=left_out),
-        analysis_to_json(analysis),
+        to_json(analysis),
         check_to_json(gate, ROOT),
     )
     return Document(sum((document.blocks for document in documents), ())), forms

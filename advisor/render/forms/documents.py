@@ -9,15 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from advisor.domain.advice import Advice, Crossings, Prediction
-from advisor.domain.analysis import Analysis
-from advisor.domain.backfill import BackfillPlan
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.domain.host import HostProfile, OverheadModel
-from advisor.domain.project import ProjectListing
-from advisor.domain.scan import Scan
 from advisor.domain.verification import LeftOut, Verification
 from advisor.render.forms.encoding import content
 from advisor.render.forms.table import (
+    DOCUMENTS,
     Calibration,
     Configuration,
     GateFinding,
@@ -30,8 +27,10 @@ from advisor.render.gate_wording import place
 from advisor.render.verification import rows_of
 
 
-def _document(name: str, value: Any) -> dict[str, Any]:
-    return {"schema": f"dynadvise/{name}", "version": 1, **content(value)}
+def to_json(document: Any) -> dict[str, Any]:
+    """What a command prints with ``--format json``, for one of the types of `DOCUMENTS`."""
+    name = next(name for name, kind in DOCUMENTS.items() if kind is type(document))
+    return {"schema": f"dynadvise/{name}", "version": 1, **content(document)}
 
 
 def advice_to_json(
@@ -39,32 +38,12 @@ def advice_to_json(
 ) -> dict[str, Any]:
     """The advice; ``path`` is where its profile was saved, ``emitted`` the snippet asked for."""
     profile = None if path is None else str(path)
-    return _document("advice", PrintedAdvice(advice, profile, emitted))
+    return to_json(PrintedAdvice(advice, profile, emitted))
 
 
 def prediction_to_json(prediction: Prediction, target: str, items: int) -> dict[str, Any]:
     """What ``predict --format json`` prints."""
-    return _document("prediction", OnePrediction(target, items, prediction))
-
-
-def analysis_to_json(analysis: Analysis) -> dict[str, Any]:
-    """What ``analyze --format json`` prints."""
-    return _document("analysis", analysis)
-
-
-def plan_to_json(plan: BackfillPlan) -> dict[str, Any]:
-    """What ``plan --format json`` prints."""
-    return _document("plan", plan)
-
-
-def scan_to_json(scan: Scan) -> dict[str, Any]:
-    """What ``scan --format json`` prints."""
-    return _document("scan", scan)
-
-
-def listing_to_json(listing: ProjectListing) -> dict[str, Any]:
-    """What ``list --format json`` prints."""
-    return _document("list", listing)
+    return to_json(OnePrediction(target, items, prediction))
 
 
 def calibration_to_json(
@@ -89,7 +68,7 @@ def calibration_to_json(
         unmeasured=host.unmeasured,
         break_even=break_even,
     )
-    return _document("calibration", calibration)
+    return to_json(calibration)
 
 
 def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:
@@ -110,7 +89,7 @@ def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:
         return replace(target, findings=tuple(located))
 
     report = replace(report, targets=tuple(map(with_places, report.targets)))
-    document = json.dumps(_document("check", report))
+    document = json.dumps(to_json(report))
     return json.loads(document, parse_constant=lambda _: None)  # type: ignore[no-any-return]
 
 
@@ -128,4 +107,4 @@ def verification_to_json(
         for row in rows_of(tuple(by_name.values()))
     )
     omissions = tuple(Omission(name, reason) for name, reason in left_out)
-    return _document("verification", RealRuns(job, configurations, omissions))
+    return to_json(RealRuns(job, configurations, omissions))
