@@ -20,64 +20,22 @@ from advisor.domain.nearest import nearest
 INTERRUPTED = 130
 WRONG = 2
 
-#: Name to where the command is and what its one line of help says.
-COMMANDS: dict[str, tuple[str, str]] = {
-    "list": (
-        "advisor.cli.list:command",
-        "List what fans out in a project, with the command to type.",
-    ),
-    "profile": (
-        "advisor.cli.profile:command",
-        "Measure a workload and advise how to run it.",
-    ),
-    "calibrate": (
-        "advisor.cli.calibrate:command",
-        "Measure the overhead of each executor on this machine.",
-    ),
-    "recommend": (
-        "advisor.cli.recommend:command",
-        "Advise again from a saved profile; nothing is run.",
-    ),
-    "predict": (
-        "advisor.cli.predict:command",
-        "Predict one configuration's run time; nothing is run.",
-    ),
-    "verify": (
-        "advisor.cli.verify:command",
-        "Run the job for real: measured and predicted times.",
-    ),
-    "check": (
-        "advisor.cli.check:command",
-        "The pre-merge gate: slower code, wrong configuration.",
-    ),
-    "analyze": (
-        "advisor.cli.analyze:command",
-        "Analyze past runs of a Dagster instance.",
-    ),
-    "scan": (
-        "advisor.cli.scan:command",
-        "List an instance's jobs: hours, overhead, what config saves.",
-    ),
-    "plan": (
-        "advisor.cli.plan:command",
-        "Cut many runs (partitions, a backfill): runs, slots, batches.",
-    ),
-    "emit": (
-        "advisor.cli.emit:command",
-        "Print code or configuration to paste.",
-    ),
-    "report": (
-        "advisor.cli.report:command",
-        "Make one self-contained HTML page of a profile.",
-    ),
-    "init": (
-        "advisor.cli.init:command",
-        "Set a project up: settings, pre-commit, CI.",
-    ),
-    "schema": (
-        "advisor.cli.schema:command",
-        "Print the JSON Schema of --format json.",
-    ),
+#: Name to its one line of help; the command is in the module of its name.
+COMMANDS: dict[str, str] = {
+    "list": "List what fans out in a project, with the command to type.",
+    "profile": "Measure a workload and advise how to run it.",
+    "calibrate": "Measure the overhead of each executor on this machine.",
+    "recommend": "Advise again from a saved profile; nothing is run.",
+    "predict": "Predict one configuration's run time; nothing is run.",
+    "verify": "Run the job for real: measured and predicted times.",
+    "check": "The pre-merge gate: slower code, wrong configuration.",
+    "analyze": "Analyze past runs of a Dagster instance.",
+    "scan": "List an instance's jobs: hours, overhead, what config saves.",
+    "plan": "Cut many runs (partitions, a backfill): runs, slots, batches.",
+    "emit": "Print code or configuration to paste.",
+    "report": "Make one self-contained HTML page of a profile.",
+    "init": "Set a project up: settings, pre-commit, CI.",
+    "schema": "Print the JSON Schema of --format json.",
 }
 
 
@@ -118,8 +76,7 @@ class LazyGroup(click.Group):
             return None
         if cmd_name in self.commands:
             return self.commands[cmd_name]
-        module, _, attribute = COMMANDS[cmd_name][0].partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
+        command: click.Command = importlib.import_module(f"advisor.cli.{cmd_name}").command
         taken = {option for parameter in command.params for option in parameter.opts}
         # Users write `dynadvise profile TARGET -v` as often as `dynadvise -v profile TARGET`.
         command.params += [o for o in global_options() if not taken.intersection(o.opts)]
@@ -149,7 +106,7 @@ class LazyGroup(click.Group):
         """The commands in their parts, without importing them."""
         for title, names, example in PARTS:
             with formatter.section(title):
-                formatter.write_dl([(f"{name:<9}", COMMANDS[name][1]) for name in names.split()])
+                formatter.write_dl([(f"{name:<9}", COMMANDS[name]) for name in names.split()])
                 formatter.write_text(f"Example: {example}")
 
     def invoke(self, ctx: click.Context) -> Any:
