@@ -234,7 +234,7 @@ def _with_start_method(
         "--start-method forkserver preloads.",
     )
     if method == "forkserver" and not preload and not bare:
-        kept = base.preload_modules if base and base.start_method == "forkserver" else ()
+        listed = base.preload_modules if base and base.start_method == "forkserver" else ()
         asked = changes.start_method is not None
-        preload = kept or (saved.host.preload.modules if asked else ())
+        preload = listed or (saved.host.preload.modules if asked else ())
     return replace(candidate, start_method=method, preload_modules=preload)

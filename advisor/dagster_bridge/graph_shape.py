@@ -89,8 +89,8 @@ def _taken_apart(
             made_of = _graph_node(inner, tuple(wires), name)
             nodes.append(replace(made_of, configured_by=configured_by))
         else:
-            found, outputs = _taken_apart(inner, tuple(wires), f"{name}.", configured_by)
-            nodes += found
+            parts, outputs = _taken_apart(inner, tuple(wires), f"{name}.", configured_by)
+            nodes += parts
             made.update({(name, output): source for output, source in outputs.items()})
     outputs = {
         output: made.get((prefix + source, name), (prefix + source, name))
@@ -112,8 +112,8 @@ def _wires(
         name = node_input.input_name
         if structure.has_deps(node_input):
             handles = structure.get_deps_list(node_input)
-            found = [(prefix + handle.node_name, handle.output_name) for handle in handles]
-            sources = tuple(replaced.get(source, source) for source in found)
+            inner = [(prefix + handle.node_name, handle.output_name) for handle in handles]
+            sources = tuple(replaced.get(source, source) for source in inner)
             wires.append(Wire(name, sources, structure.has_dynamic_fan_in_dep(node_input)))
             continue
         own = tuple(

@@ -110,8 +110,8 @@ def _packages(storage: str) -> dict[str, str]:
 
 
 def _section(settings: Mapping[object, object], name: str) -> Mapping[object, object]:
-    found = settings.get(name)
-    return found if isinstance(found, Mapping) else {}
+    section = settings.get(name)
+    return section if isinstance(section, Mapping) else {}
 
 
 def _run_tag_limits(settings: Mapping[object, object]) -> tuple[str, ...]:

@@ -47,13 +47,13 @@ def list_location(reference: TargetReference) -> LoadedLocation:
         place = load_place(reference)
         names = _job_names(place)
         used: set[int] = set()
-        found = [_described(place, "job", name, _job(place, name), used) for name in names]
-        jobs = [each for each in found if each is not None]
-        found += [
+        workloads = [_described(place, "job", name, _job(place, name), used) for name in names]
+        jobs = [each for each in workloads if each is not None]
+        workloads += [
             _described(place, "asset", key, _asset(place, key), used) for key in _assets(place)
         ]
-        found += list(_in_no_job(place, used))
-    return LoadedLocation(tuple(each for each in found if each), len(names) - len(jobs))
+        workloads += list(_in_no_job(place, used))
+    return LoadedLocation(tuple(each for each in workloads if each), len(names) - len(jobs))
 
 
 def _job_names(place: Place) -> list[str]:
@@ -157,9 +157,9 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
     for module, name, value in held:
         if isinstance(value, GraphDefinition) and id(value) not in used:
             at = _module_place(place, module)
-            found = _described(at, "graph", name, _loader(at, name), used)
-            if found is not None:
-                yield found
+            workload = _described(at, "graph", name, _loader(at, name), used)
+            if workload is not None:
+                yield workload
     for module, name, value in held:
         if isinstance(value, OpDefinition) and _fans_out(value) and _of_op(value) not in used:
             used.add(_of_op(value))

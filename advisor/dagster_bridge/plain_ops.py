@@ -153,12 +153,12 @@ def _gives_one_value(definition: OpDefinition, function: FunctionType) -> bool:
 
 def _names_used(function: FunctionType) -> set[str]:
     """Names in the code of a function and of the functions of its package that it may call."""
-    found: set[str] = set()
-    functions, seen = [function], {function}
+    used: set[str] = set()
+    functions, followed = [function], {function}
     while functions:
         reached = functions.pop()
         names = _names_in(reached.__code__)
-        found |= names
+        used |= names
         values = [reached.__globals__.get(name) for name in names]
         modules = [value for value in values if isinstance(value, ModuleType)]
         for module in modules:
@@ -168,11 +168,11 @@ def _names_used(function: FunctionType) -> set[str]:
             if (
                 isinstance(helper, FunctionType)
                 and _package(helper.__module__) == _package(function.__module__)
-                and helper not in seen
+                and helper not in followed
             ):
-                seen.add(helper)
+                followed.add(helper)
                 functions.append(helper)
-    return found
+    return used
 
 
 def _names_in(code: CodeType) -> set[str]:

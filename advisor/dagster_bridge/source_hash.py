@@ -209,20 +209,20 @@ def _loaded_module(name: str, root: Path) -> _Module | None:
 
 def _imports(module: _Module, nodes: Iterator[Any]) -> dict[str, tuple[str, str | None]]:
     """Local name to (module, attribute) of every import among the nodes."""
-    found: dict[str, tuple[str, str | None]] = {}
+    imports: dict[str, tuple[str, str | None]] = {}
     for node in nodes:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.asname:
-                    found[alias.asname] = (alias.name, None)
+                    imports[alias.asname] = (alias.name, None)
                 else:
                     head = alias.name.partition(".")[0]
-                    found[head] = (head, None)
+                    imports[head] = (head, None)
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(module, node)
             for alias in node.names:
-                found[alias.asname or alias.name] = (base, alias.name)
-    return found
+                imports[alias.asname or alias.name] = (base, alias.name)
+    return imports
 
 
 def _absolute(module: _Module, node: ast.ImportFrom) -> str:
@@ -237,15 +237,15 @@ def _absolute(module: _Module, node: ast.ImportFrom) -> str:
 
 def _names_used(node: ast.AST) -> list[str]:
     """Names and dotted names that a definition reads, in order and without repetition."""
-    found: dict[str, None] = {}
+    names: dict[str, None] = {}
     for part in ast.walk(node):
         if isinstance(part, ast.Attribute):
             dotted = _dotted(part)
             if dotted:
-                found[dotted] = None
+                names[dotted] = None
         elif isinstance(part, ast.Name):
-            found[part.id] = None
-    return list(found)
+            names[part.id] = None
+    return list(names)
 
 
 def _dotted(node: ast.expr) -> str | None:

@@ -44,21 +44,21 @@ class StorageWaits:
 @contextmanager
 def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
     """Clock the storing of events while the block runs."""
-    found, storage = StorageWaits(), instance.event_log_storage
+    waits, storage = StorageWaits(), instance.event_log_storage
     store = storage.store_event
 
     def clocked(event: Any) -> None:
-        if found.first_step_cpu_s is None and _starts_a_process(event):
-            found.first_step_cpu_s = own_cpu_s()
+        if waits.first_step_cpu_s is None and _starts_a_process(event):
+            waits.first_step_cpu_s = own_cpu_s()
         begun, busy_s = time.perf_counter(), time.thread_time() + delayed_by_others_s()
         store(event)
         busy_s = time.thread_time() + delayed_by_others_s() - busy_s
-        found.events += 1
-        found.waited_s += max(0.0, time.perf_counter() - begun - busy_s)
+        waits.events += 1
+        waits.waited_s += max(0.0, time.perf_counter() - begun - busy_s)
 
     storage.store_event = clocked  # type: ignore[method-assign]
     try:
-        yield found
+        yield waits
     finally:
         del storage.store_event
 

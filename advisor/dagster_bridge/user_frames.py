@@ -43,8 +43,8 @@ class Frame(NamedTuple):
 @lru_cache(maxsize=1)
 def _library_directories() -> tuple[str, ...]:
     names = ("stdlib", "platstdlib", "purelib", "platlib")
-    found = {sysconfig.get_path(name) for name in names}
-    return tuple(sorted({str(Path(path).resolve()) + os.sep for path in found if path}))
+    paths = {sysconfig.get_path(name) for name in names}
+    return tuple(sorted({str(Path(path).resolve()) + os.sep for path in paths if path}))
 
 
 @lru_cache(maxsize=4096)
@@ -80,9 +80,9 @@ def is_user_file(file: str, own: tuple[str, ...] = ()) -> bool:
 
 def root_cause(error: BaseException) -> BaseException:
     """The user's own exception, where Dagster has wrapped it in one of its."""
-    seen: set[int] = set()
-    while id(error) not in seen and type(error).__module__.split(".")[0] in _MACHINERY:
-        seen.add(id(error))
+    visited: set[int] = set()
+    while id(error) not in visited and type(error).__module__.split(".")[0] in _MACHINERY:
+        visited.add(id(error))
         wrapped = getattr(error, "user_exception", None) or error.__cause__
         if not isinstance(wrapped, BaseException):
             break

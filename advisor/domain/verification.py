@@ -132,8 +132,8 @@ def _difference(
 
 def comparable(verifications: Sequence[Verification]) -> tuple[Verification, ...]:
     """Those runs alone that did the same work; a way without any is left out."""
-    kept = (
+    same_code = (
         replace(verification, runs=tuple(run for run in verification.runs if run.unlike is None))
         for verification in verifications
     )
-    return tuple(verification for verification in kept if verification.runs)
+    return tuple(verification for verification in same_code if verification.runs)

@@ -29,44 +29,44 @@ def reasons(
     candidate, items = prediction.candidate, setting.items
     wall, cpu = float(items.wall_s.mean()), float(items.cpu_s.mean())
     unknown = f"an item takes {seconds(wall)}; how much of it computes is not known"
-    said = [_work_sentence(wall, cpu) if cpu_measured else unknown]
+    sentences = [_work_sentence(wall, cpu) if cpu_measured else unknown]
     steps = candidate.steps(items.count)
     each = model_of(candidate).step_s(candidate, setting)
     in_turn = -(-candidate.batch_size // candidate.workers_in_op)
     share = percent(each / max(wall * in_turn, 1e-9))
     subject = "a batch's" if candidate.batch_size > 1 else "an item's"
-    said.append(
+    sentences.append(
         f"overhead per step {seconds(each)} ({share} of {subject} own time)"
         + (f"; {steps} steps in all" if candidate.batch_size > 1 and steps > 1 else "")
     )
     if prediction.rate_wait_s > 0 and setting.rate:
-        rate, seen = setting.rate, setting.rate.after_calls > 0
-        by = "by the rate that was seen" if seen else "by --max-rate"
-        said.append(
+        rate, measured = setting.rate, setting.rate.after_calls > 0
+        by = "by the rate that was seen" if measured else "by --max-rate"
+        sentences.append(
             f"limited {by}: {rate.per_s:.3g} items per second; more in parallel brings nothing"
         )
     if candidate.is_warm and host.preload.boot_before_s > 0:
-        said.append(
+        sentences.append(
             f"preload_modules cuts the start of a step from {seconds(host.preload.boot_before_s)} "
             f"to {seconds(host.preload.boot_after_s)} (measured)"
         )
     if candidate.executor == "multiprocess":
-        said.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
-        said.extend(_pool_sentences(prediction, setting))
-        said.extend(_tag_sentences(candidate, setting))
+        sentences.extend(_concurrency_sentences(candidate, setting, cpu / max(wall, 1e-9), steps))
+        sentences.extend(_pool_sentences(prediction, setting))
+        sentences.extend(_tag_sentences(candidate, setting))
     if candidate.executor in DELEGATING:
-        said.append(_pod(candidate, setting))
+        sentences.append(_pod(candidate, setting))
     if candidate.executor == "async":
-        said.append(_loop_sentence(candidate, setting, each))
+        sentences.append(_loop_sentence(candidate, setting, each))
     if prediction.first_result_s is not None:
-        said.append(_order_sentence(prediction, setting))
+        sentences.append(_order_sentence(prediction, setting))
     if candidate.workers_in_op > 1:
-        said.append(_workers_sentence(candidate, setting))
+        sentences.append(_workers_sentence(candidate, setting))
     extra = items.first_extra_s
     if extra > max(FIRST_CALL_SHARE * wall, FIRST_CALL_S):
         paid = "once" if candidate.executor in ("in_process", "async") else "in every step"
-        said.append(f"the first call in a process takes {seconds(extra)} more, {paid}")
-    return tuple(said)
+        sentences.append(f"the first call in a process takes {seconds(extra)} more, {paid}")
+    return tuple(sentences)
 
 
 def _work_sentence(wall_s: float, cpu_s: float) -> str:
@@ -85,22 +85,22 @@ def _work_sentence(wall_s: float, cpu_s: float) -> str:
 def _concurrency_sentences(
     candidate: Candidate, setting: Setting, cpu_share: float, steps: int
 ) -> list[str]:
-    said = []
+    sentences = []
     cores = setting.machine.cores
     if candidate.max_concurrent >= steps > 1:
-        said.append(f"all {steps} steps run in parallel")
+        sentences.append(f"all {steps} steps run in parallel")
     elif candidate.max_concurrent > cores and cpu_share < CPU_SHARE:
-        said.append(
+        sentences.append(
             f"max_concurrent {candidate.max_concurrent} on {cores:g} cores: "
             "while some wait, others start"
         )
     if candidate.max_concurrent >= LAG_STEPS:
         lag = seconds(refill_lag_s(candidate.max_concurrent))
-        said.append(
+        sentences.append(
             "the executor handles one event per step per loop, so a free slot can wait up to "
             f"{lag} for its next step at max_concurrent {candidate.max_concurrent}"
         )
-    return said
+    return sentences
 
 
 def _tag_sentences(candidate: Candidate, setting: Setting) -> list[str]:
@@ -165,33 +165,33 @@ def _loop_sentence(candidate: Candidate, setting: Setting, each_s: float) -> str
 
 def costs(candidate: Candidate) -> tuple[str, ...]:
     """What a way to run costs the user besides time."""
-    said = []
+    sentences = []
     if candidate.launch == "execute_in_process":
-        said.append("no run is recorded, and the job's executor and IO manager are ignored")
+        sentences.append("no run is recorded, and the job's executor and IO manager are ignored")
     if candidate.batch_size > 1:
-        said.append(
+        sentences.append(
             "logs, retries and re-execution work per batch, no longer per item: one failed item "
             f"fails its batch of {candidate.batch_size}"
         )
     if candidate.worker_kind == "thread":
-        said.append(
+        sentences.append(
             "the op must be safe to run in several threads of one process: results were compared, "
             "and what else it does (files, tables, a resource's state) cannot be seen"
         )
     if candidate.worker_kind == "process":
-        said.append("what the op takes and returns crosses a process boundary (pickled)")
+        sentences.append("what the op takes and returns crosses a process boundary (pickled)")
     if candidate.executor == "in_process" and candidate.workers_in_op == 1:
-        said.append("a crash of one item ends the whole run")
+        sentences.append("a crash of one item ends the whole run")
     if candidate.depth_first:
-        said.append("a dagster/priority tag on the later ops of the chain, in code")
+        sentences.append("a dagster/priority tag on the later ops of the chain, in code")
     if candidate.executor == "async":
-        said.append(
+        sentences.append(
             "it needs the package dagster-async-executor; a synchronous op, or a call inside an "
             "async op that blocks instead of awaiting, holds up every other item"
         )
     if candidate.is_warm:
-        said.append("the preloaded modules are imported before the fork, once a run")
-    return tuple(said)
+        sentences.append("the preloaded modules are imported before the fork, once a run")
+    return tuple(sentences)
 
 
 def _pod(candidate: Candidate, setting: Setting) -> str:

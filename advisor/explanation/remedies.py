@@ -132,7 +132,7 @@ def _threads_compared(
     one = chosen.candidate.op_threads is not None
     other = replace(chosen.candidate, op_threads=None if one else 1)
     took, would = chosen.makespan_s.median, predictor.estimate(other).makespan_s
-    said = (
+    comparison = (
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like) and takes "
         f"{seconds(float(predictor.setting.items.wall_s.mean()))}; with one thread it takes "
         f"{seconds(float(limited.items.wall_s.mean()))} (both measured). This way takes "
@@ -140,5 +140,6 @@ def _threads_compared(
         f"{seconds(would)} {'with all of its threads' if one else 'with one thread an item'}"
     )
     if one:
-        return f"{said}: set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do."
-    return f"{said}: leave its threads as they are."
+        advice = "set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do"
+        return f"{comparison}: {advice}."
+    return f"{comparison}: leave its threads as they are."

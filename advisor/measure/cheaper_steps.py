@@ -45,7 +45,7 @@ def with_cheaper_steps(
     if host.cheaper_steps or not host.preload.modules:
         return host
     began = time.monotonic()
-    seen: dict[StepSaving | None, list[float]] = {}
+    by_saving: dict[StepSaving | None, list[float]] = {}
     with ExitStack() as stack:
         homes = {
             what: str(stack.enter_context(home)) for what, home in _homes(subject.instance).items()
@@ -55,15 +55,15 @@ def with_cheaper_steps(
                 break
             for what, home in homes.items():
                 on_progress("cheaper steps: logs and storage", done / MOST_ROUNDS)
-                found = _step_s(subject, host, home)
-                if found is not None:
-                    seen.setdefault(what, []).append(found)
-    plain = seen.get(None)
+                steps_s = _step_s(subject, host, home)
+                if steps_s is not None:
+                    by_saving.setdefault(what, []).append(steps_s)
+    plain = by_saving.get(None)
     if not plain:
         return host
     steps = tuple(
-        CheaperStep(what, median(plain), median(found), len(found))
-        for what, found in seen.items()
+        CheaperStep(what, median(plain), median(steps_s), len(steps_s))
+        for what, steps_s in by_saving.items()
         if what is not None
     )
     return replace(host, cheaper_steps=steps, cost_s=host.cost_s + time.monotonic() - began)

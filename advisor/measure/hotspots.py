@@ -96,15 +96,15 @@ def serialize(outputs: object) -> None:
 
 def _own_directories(assignment: Assignment) -> tuple[str, ...]:
     """Folders of the package that holds the ops, the user's even where it is installed."""
-    found = set()
+    folders = set()
     for op in assignment.description.mapped:
         if op.location:
             folder = Path(op.location.file).resolve().parent
             while (folder.parent / "__init__.py").exists():
                 folder = folder.parent
             if (folder / "__init__.py").exists():
-                found.add(f"{folder}/")
-    return tuple(sorted(found))
+                folders.add(f"{folder}/")
+    return tuple(sorted(folders))
 
 
 def _place(stack: Sequence[Frame], own: tuple[str, ...]) -> Frame | None:
@@ -171,12 +171,12 @@ def hottest(
             named = place or (awaiting if kind == "waiting" else None)
             if named is not None:
                 spots[(named.file, named.function, kind)][named.line] += seconds
-    found = []
+    hotspots = []
     for (file, function, kind), lines in spots.items():
         share = sum(lines.values()) / total_s
         hottest_line = max(lines, key=lambda line: lines[line])
         if share >= _LEAST_SHARE:
             where = f"{Path(file).name}:{hottest_line} {function}"
-            found.append(Hotspot(where, share, kind))
-    found.sort(key=lambda spot: -spot.share)
-    return tuple(found[:_MOST_HOTSPOTS]), shares
+            hotspots.append(Hotspot(where, share, kind))
+    hotspots.sort(key=lambda spot: -spot.share)
+    return tuple(hotspots[:_MOST_HOTSPOTS]), shares

@@ -31,7 +31,7 @@ def traced_imports() -> Iterator[list[RootImport]]:
     """
     bootstrap: Any = sys.modules["_frozen_importlib"]
     original = bootstrap._find_and_load
-    found: list[RootImport] = []
+    roots: list[RootImport] = []
     state = threading.local()
 
     def traced(name: str, import_: object) -> object:
@@ -43,11 +43,11 @@ def traced_imports() -> Iterator[list[RootImport]]:
             module = original(name, import_)
         finally:
             state.inside = False
-        found.append(RootImport(name, time.perf_counter() - begun))
+        roots.append(RootImport(name, time.perf_counter() - begun))
         return module
 
     bootstrap._find_and_load = traced
     try:
-        yield found
+        yield roots
     finally:
         bootstrap._find_and_load = original

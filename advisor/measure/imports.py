@@ -141,10 +141,10 @@ def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloada
     watch = ImportWatch()
     load_target(target)
     refusal = watch.refusal()
-    found = check_modules(modules)
+    check = check_modules(modules)
     if refusal is not None:
-        return replace(found, unsafe={target.module_name: refusal, **found.unsafe})
-    return replace(found, forkable=task_count() == 1)
+        return replace(check, unsafe={target.module_name: refusal, **check.unsafe})
+    return replace(check, forkable=task_count() == 1)
 
 
 def check_modules(modules: tuple[str, ...]) -> Preloadable:
@@ -182,7 +182,7 @@ def task_count() -> int:
 
 def _open_files() -> dict[tuple[int, int], str]:
     """Regular files that this process holds open for more than appending: (device, inode), name."""
-    found: dict[tuple[int, int], str] = {}
+    names: dict[tuple[int, int], str] = {}
     with contextlib.suppress(OSError):
         for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208
             with contextlib.suppress(OSError):
@@ -190,5 +190,5 @@ def _open_files() -> dict[tuple[int, int], str]:
                 appends = fcntl.fcntl(int(entry), fcntl.F_GETFL) & os.O_APPEND
                 if stat.S_ISREG(info.st_mode) and not appends:
                     name = Path(f"/proc/self/fd/{entry}").readlink().name
-                    found[info.st_dev, info.st_ino] = name
-    return found
+                    names[info.st_dev, info.st_ino] = name
+    return names

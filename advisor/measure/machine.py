@@ -30,7 +30,7 @@ def _cgroup_directories(root: Path, controller: str) -> list[Path]:
     A limit of any of them binds. In a container the path in ``/proc/self/cgroup`` may be the
     host's and not exist here; the mount's root then stands for it.
     """
-    found: list[Path] = []
+    directories: list[Path] = []
     for line in _read(root / "proc/self/cgroup").splitlines():
         parts = line.split(":", 2)
         if len(parts) != 3:
@@ -44,9 +44,9 @@ def _cgroup_directories(root: Path, controller: str) -> list[Path]:
             continue
         for mount in mounts:
             relative = Path(path.lstrip("/"))
-            found += [mount / part for part in (relative, *relative.parents)]
-    seen = dict.fromkeys(found)
-    return [directory for directory in seen if directory.is_dir()]
+            directories += [mount / part for part in (relative, *relative.parents)]
+    unique = dict.fromkeys(directories)
+    return [directory for directory in unique if directory.is_dir()]
 
 
 def _quota_cpus(root: Path) -> float:
@@ -64,9 +64,9 @@ def _quota_cpus(root: Path) -> float:
 
 def _memory_bytes(root: Path) -> int:
     """Physical memory, or the tightest cgroup limit below it."""
-    found = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
-    if found:
-        memory = int(found[1]) * 1024
+    total = re.search(r"^MemTotal:\s+(\d+) kB", _read(root / "proc/meminfo"), re.MULTILINE)
+    if total:
+        memory = int(total[1]) * 1024
     else:
         import psutil
 
@@ -87,8 +87,8 @@ def _affinity() -> int:
 
 
 def _processor(root: Path) -> str:
-    found = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
-    return found[1].strip() if found else platform.processor() or platform.machine()
+    model = re.search(r"^model name\s*:\s*(.+)$", _read(root / "proc/cpuinfo"), re.MULTILINE)
+    return model[1].strip() if model else platform.processor() or platform.machine()
 
 
 def _dagster_version() -> str:

@@ -57,9 +57,9 @@ def derive_roots(request: DeriveRequest) -> StepImports:
     """
     process = importlib.import_module("psutil").Process()  # ours, not the step's
     importlib.import_module(MULTIPROCESS_EXECUTOR)  # the forkserver has it anyway
-    with traced_imports() as found:
+    with traced_imports() as imports:
         _as_a_step_does(request.instance_home)
-    dagsters = tuple(root.module for root in _worth(found))
+    dagsters = tuple(root.module for root in _worth(imports))
     target = request.target
     if target is None:
         return StepImports(dagsters)
@@ -98,7 +98,7 @@ def _as_a_step_does(instance_home: str) -> None:
     )
 
 
-def _worth(found: Sequence[RootImport]) -> list[RootImport]:
-    slow = [root for root in found if root.seconds_s >= WORTH_S and root.module != "__main__"]
+def _worth(roots: Sequence[RootImport]) -> list[RootImport]:
+    slow = [root for root in roots if root.seconds_s >= WORTH_S and root.module != "__main__"]
     once = {root.module: root for root in reversed(slow)}
     return sorted(once.values(), key=lambda root: -root.seconds_s)

@@ -68,8 +68,8 @@ def probes(campaign: Campaign, kind: WorkerKind) -> Iterator[Part]:
 
 def _least_harm(campaign: Campaign, kind: WorkerKind) -> float:
     """The fewest workers that failed, gave other results, or got less done than fewer."""
-    seen = sorted((p for p in campaign.probes if p.worker_kind == kind), key=lambda p: p.workers)
-    prefixes = (seen[: place + 1] for place in range(len(seen)))
+    probes = sorted((p for p in campaign.probes if p.worker_kind == kind), key=lambda p: p.workers)
+    prefixes = (probes[: place + 1] for place in range(len(probes)))
     return next((prefix[-1].workers for prefix in prefixes if harmed(prefix)), math.inf)
 
 
@@ -176,8 +176,8 @@ def _probe(
     campaign.touch_memory(max(order.workers))
     children = campaign.children
     if order.kind == "process":
-        found = preloadable(campaign)
-        order = replace(order, forkable=found.forkable, preload=found.safe)
+        preload = preloadable(campaign)
+        order = replace(order, forkable=preload.forkable, preload=preload.safe)
     sent: list[Mapping[str, object]] = []
     result = children.run("concurrency:probe", order, environment=environment, messages=sent)
     chain = len(campaign.request.description.mapped)

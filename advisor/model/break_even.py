@@ -68,7 +68,7 @@ def crossings(
     """
     machine = Machine(cores=cores, memory_bytes=0)
     serial = Candidate("execute_job", "in_process")
-    found = []
+    rows = []
     for name, way in _methods(overhead, items, cores, cpu_share, preload).items():
 
         def gain_s(wall_s: float, way: Candidate = way) -> float:
@@ -77,8 +77,8 @@ def crossings(
             predictor = Predictor(setting)
             return predictor.estimate(serial).makespan_s - predictor.estimate(way).makespan_s
 
-        found.append(BreakEven("in-process executor", name, _root_s(gain_s)))
-    return tuple(found)
+        rows.append(BreakEven("in-process executor", name, _root_s(gain_s)))
+    return tuple(rows)
 
 
 def _root_s(gain_s: Callable[[float], float]) -> float | None:
@@ -98,10 +98,10 @@ def _root_s(gain_s: Callable[[float], float]) -> float | None:
     while (width := math.log(high / low)) > PRECISION:
         at = low + (high - low) * loss / (loss - gain) if halved else math.sqrt(low * high)
         at = min(max(at, low * (1.0 + PRECISION)), high / (1.0 + PRECISION))
-        found = gain_s(at)
-        if found > 0:
-            high, gain = at, found
+        gain_at_s = gain_s(at)
+        if gain_at_s > 0:
+            high, gain = at, gain_at_s
         else:
-            low, loss = at, found
+            low, loss = at, gain_at_s
         halved = math.log(high / low) <= width / 2
     return high

@@ -139,12 +139,12 @@ def all_candidates(
             be rebuilt in another process.
         asynchronous: Whether every mapped op is asynchronous, so that steps can share a loop.
     """
-    found = list(_serial(items, workers))
+    ways = list(_serial(items, workers))
     if asynchronous:
-        found.extend(on_event_loop(items))
+        ways.extend(on_event_loop(items))
     if processes_possible:
-        found.extend(_parallel(items, workers, overhead, preload))
-    return tuple(dict.fromkeys(found))
+        ways.extend(_parallel(items, workers, overhead, preload))
+    return tuple(dict.fromkeys(ways))
 
 
 def allowed_in(candidate: Candidate, environment: Environment) -> bool:

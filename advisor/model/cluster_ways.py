@@ -32,10 +32,10 @@ def cluster_candidates(setting: Setting, cap: int | None = None) -> tuple[Candid
     if cluster is None or cluster.start_s is None:
         return ()
     workers = WorkerChoice(setting.contention, cluster.step_cpu or setting.machine.cores, cap=cap)
-    found: dict[Candidate, None] = {}
+    ways: dict[Candidate, None] = {}
     for slots in _slots(cluster, setting, cap):
-        found.update(dict.fromkeys(_of_slots(cluster, setting, slots, workers)))
-    return tuple(found)
+        ways.update(dict.fromkeys(_of_slots(cluster, setting, slots, workers)))
+    return tuple(ways)
 
 
 def _of_slots(

@@ -106,8 +106,8 @@ def _between(points: Points, workers: int) -> float:
     """
     if not points or workers <= 1:
         return 1.0
-    counts, seen = zip(*((1, 1.0), *points), strict=True)
-    logs, slowed = np.log(counts), np.log(np.maximum.accumulate(seen))
+    counts, slowdowns = zip(*((1, 1.0), *points), strict=True)
+    logs, slowed = np.log(counts), np.log(np.maximum.accumulate(slowdowns))
     if workers <= counts[-1]:
         return float(np.exp(np.interp(np.log(workers), logs, slowed)))
     slope = min(1.0, float((slowed[-1] - slowed[-2]) / (logs[-1] - logs[-2])))
@@ -143,8 +143,8 @@ class _Turns:
 
     def log_error(self, slowdown: float) -> float:
         """How far outside of the two the logarithm of what was seen lies; 0 between them."""
-        seen = max(1.0, slowdown)
-        return max(0.0, float(np.log(seen / self.in_step)), float(np.log(self.least / seen)))
+        factor = max(1.0, slowdown)
+        return max(0.0, float(np.log(factor / self.in_step)), float(np.log(self.least / factor)))
 
 
 def _turns_of(
@@ -160,9 +160,9 @@ def _turns_of(
     if wall_s <= 0:
         return _Turns(1.0, 1.0)
     works = [[taking_turns(*call) for call in chain] for chain in chains]
-    found = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
+    run = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
     busy_s = sum(work.before_s + work.after_s for chain in works for work in chain)
-    in_step = max(1.0, sum(found.ended_s) / wall_s)
+    in_step = max(1.0, sum(run.ended_s) / wall_s)
     return _Turns(in_step, min(in_step, max(1.0, probe.workers * busy_s / wall_s / at_once)))
 
 

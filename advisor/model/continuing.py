@@ -32,13 +32,13 @@ def is_alike(earlier: WorkloadProfile, now: WorkloadProfile) -> bool:
 
 def _ratio(before: OpProfile, after: OpProfile) -> float:
     """Seconds now over seconds before, of the items that were called both times; 0 of none."""
-    known: dict[int, list[float]] = {}
+    by_item: dict[int, list[float]] = {}
     for call in before.later_calls:
-        known.setdefault(call.item, []).append(call.wall_s)
+        by_item.setdefault(call.item, []).append(call.wall_s)
     ratios = [
-        (call.wall_s + _TICK_S) / (median(known[call.item]) + _TICK_S)
+        (call.wall_s + _TICK_S) / (median(by_item[call.item]) + _TICK_S)
         for call in after.later_calls
-        if call.item in known
+        if call.item in by_item
     ]
     return median(ratios) if ratios else 0.0
 

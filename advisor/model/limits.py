@@ -163,7 +163,7 @@ def _harm(probe: ConcurrencyProbe) -> Trial | None:
 def _reason(probe: ConcurrencyProbe) -> str:
     if probe.failed is not None:
         return probe.failed
-    found = probe.comparison
-    parts = [field for field in found.fields if field]
+    comparison = probe.comparison
+    parts = [field for field in comparison.fields if field]
     where = f" in {', '.join(map(repr, parts[:3]))}" if parts and parts != ["all of it"] else ""
-    return f"item {found.item} differs{where} from its call alone"
+    return f"item {comparison.item} differs{where} from its call alone"

@@ -104,8 +104,8 @@ def connection_pool(
         pool or (CONNECTION_POOL if count and not all(held) else None)
         for pool, count in zip(pools, held, strict=True)
     ]
-    found = dict(limits)
+    narrowed = dict(limits)
     for pool, count in zip(named, held, strict=True):
         if pool is not None and count:
-            found[pool] = max(1, min(found.get(pool, most), most // count))
-    return named, found
+            narrowed[pool] = max(1, min(narrowed.get(pool, most), most // count))
+    return named, narrowed

@@ -164,8 +164,8 @@ def _probed(measured: Measured, unknown: Unknown) -> Measured:
     Where an earlier probe found nothing to compare, this one finds nothing either.
     """
     workload = measured.workload
-    seen = (each.comparison for each in workload.probes if each.failed is None)
-    comparison = next((each for each in seen if each.agreement is _NOT_COMPARED), _SAME)
+    comparisons = (each.comparison for each in workload.probes if each.failed is None)
+    comparison = next((each for each in comparisons if each.agreement is _NOT_COMPARED), _SAME)
     kind = _WORKER_KINDS[unknown.kind]
     probe = ConcurrencyProbe(kind, unknown.workers, 1.0, comparison=comparison)
     return replace(measured, workload=replace(workload, probes=(*workload.probes, probe)))
@@ -279,9 +279,9 @@ def _with_method(measured: Measured, method: str, factor: float) -> Measured:
     """The steps of a method so many times as dear."""
     overhead = measured.overhead
     if method in overhead.multiprocess:
-        known = overhead.multiprocess[method]
+        price = overhead.multiprocess[method]
         parts = ("boot_s", "prepare_s", "load_s", "finish_s", "exit_s", "server_start_s")
-        dearer = replace(known, **{name: getattr(known, name) * factor for name in parts})
+        dearer = replace(price, **{name: getattr(price, name) * factor for name in parts})
         overhead = replace(overhead, multiprocess={**overhead.multiprocess, method: dearer})
     elif method == "in_process":
         serial = overhead.in_process
@@ -344,9 +344,9 @@ def half_width(advised: Prediction) -> float:
     return (interval.high - interval.low) / 2 / max(interval.median, 1e-9)
 
 
-def methods_of(found: Found) -> tuple[str, ...]:
+def methods_of(answer: Found) -> tuple[str, ...]:
     """The calibration's names of the chosen ways' methods."""
-    chosen = (found.result.recommendation, found.result.config_only)
+    chosen = (answer.result.recommendation, answer.result.config_only)
     return tuple(dict.fromkeys(calibrated_as(each.candidate) for each in chosen))
 
 

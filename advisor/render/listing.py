@@ -29,17 +29,20 @@ _COLUMNS = (
 
 def listing_document(listing: ProjectListing) -> Document:
     """What fans out, the command for each, and what cannot be loaded."""
-    found = [workload for each in listing.locations for workload in each.workloads]
+    workloads = [workload for each in listing.locations for workload in each.workloads]
     others = sum(each.other_jobs for each in listing.locations)
-    verdict = f"{count(len(found), 'workload')} with dynamic outputs in {listing.project}."
+    verdict = f"{count(len(workloads), 'workload')} with dynamic outputs in {listing.project}."
     lines = (f"{count(others, 'further job')} without: nothing to spread.",) if others else ()
     blocks: list[Block] = [Headline(verdict, lines)]
-    if found:
-        blocks += [Table(_COLUMNS, tuple(map(_row, found)))]
-        blocks += [Paragraph(("Measure one:",)), Code("\n".join(each.command for each in found))]
+    if workloads:
+        blocks += [Table(_COLUMNS, tuple(map(_row, workloads)))]
+        blocks += [
+            Paragraph(("Measure one:",)),
+            Code("\n".join(each.command for each in workloads)),
+        ]
     for location in listing.locations:
         blocks += _troubles(location)
-    if found and listing.instance is None:
+    if workloads and listing.instance is None:
         blocks.append(Note(("Past runs: set DAGSTER_HOME, or name an --instance.",)))
     return Document(tuple(blocks))
 

@@ -49,9 +49,9 @@ class StoredRuns:
         records = self._run_storage.get_run_records(RunsFilter(run_ids=[run_id]), limit=1)
         if not records and len(run_id) >= SHORTEST_RUN_ID:
             newest = self._run_storage.get_run_ids(limit=NEWEST_IDS)
-            found = [known for known in newest if known.startswith(run_id)]
-            if len(found) == 1:
-                records = self._run_storage.get_run_records(RunsFilter(run_ids=found), limit=1)
+            matches = [whole for whole in newest if whole.startswith(run_id)]
+            if len(matches) == 1:
+                records = self._run_storage.get_run_records(RunsFilter(run_ids=matches), limit=1)
         return _row_of(records[0]) if records else None
 
     def run_rows(self, job: str | None, last: int) -> list[RunRow]:
@@ -71,10 +71,10 @@ class StoredRuns:
 
     def schema_revision(self) -> str | None:
         """The revision that the database's schema is stamped with, None where it is not told."""
-        told = self._run_storage.alembic_version()
-        found = told[0] if told else None
+        versions = self._run_storage.alembic_version()
+        version = versions[0] if versions else None
         # Alembic tells one revision as a string, several as a tuple.
-        return found if isinstance(found, str) else next(iter(found or ()), None)
+        return version if isinstance(version, str) else next(iter(version or ()), None)
 
     def event_rows(self, run_id: str) -> Iterator[EventRow]:
         """All events of a run, in pages."""
@@ -113,8 +113,8 @@ def _keeps_fractions(storage: Any, run_id: str) -> bool:
     at = SqlEventLogStorageTable.c.timestamp
     query = SqlEventLogStorageTable.select().with_only_columns(at).limit(20)
     with storage.run_connection(run_id) as connection:
-        found = connection.execute(query.where(SqlEventLogStorageTable.c.run_id == run_id))
-        return any(timestamp_s(row[0]) % 1 for row in found)
+        rows = connection.execute(query.where(SqlEventLogStorageTable.c.run_id == run_id))
+        return any(timestamp_s(row[0]) % 1 for row in rows)
 
 
 def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:
@@ -169,13 +169,13 @@ def rows_by_records(storage: EventLogStorage, run_id: str) -> Iterator[EventRow]
             entry = record.event_log_entry
             event = entry.dagster_event
             kind = event.event_type_value if event else None
-            told = kind in TOLD_BY_PAYLOAD or kind == TOLD_BY_ONE_PAYLOAD
+            has_payload = kind in TOLD_BY_PAYLOAD or kind == TOLD_BY_ONE_PAYLOAD
             yield EventRow(
                 record.storage_id,
                 kind,
                 entry.timestamp,
                 event.step_key if event else entry.step_key,
-                serialize_value(entry) if told else None,
+                serialize_value(entry) if has_payload else None,
             )
         if not page.has_more:
             return

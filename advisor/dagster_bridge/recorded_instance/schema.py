@@ -45,8 +45,8 @@ def check_revision(revision: str | None, path: Path) -> None:
     Raises:
         DynadviseError: Another version wrote it.
     """
-    known = known_schema_revisions()
-    if revision is not None and known and revision not in known:
+    revisions = known_schema_revisions()
+    if revision is not None and revisions and revision not in revisions:
         version = importlib.metadata.version("dagster")
         raise DynadviseError(
             f"The database was written by another Dagster version: its schema revision {revision} "

@@ -81,12 +81,12 @@ def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 
-    known = _with_environment(config)
-    url = known.get("mysql_url")
+    settings = _with_environment(config)
+    url = settings.get("mysql_url")
     if url is None:
         from dagster_mysql.utils import get_conn_string  # type: ignore[import-not-found]
 
-        url = get_conn_string(**known["mysql_db"])
+        url = get_conn_string(**settings["mysql_db"])
     engine = sqlalchemy.create_engine(url, poolclass=NullPool)
     try:
         missing = sorted(_MYSQL_TABLES - set(sqlalchemy.inspect(engine).get_table_names()))

@@ -92,7 +92,7 @@ def _text(value: object) -> str | None:
 
 
 def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
-    told = ", ".join(f"'{kind}'" for kind in sorted(TOLD_BY_PAYLOAD))
+    payload_kinds = ", ".join(f"'{kind}'" for kind in sorted(TOLD_BY_PAYLOAD))
     first = connection.execute(
         "SELECT min(id) FROM event_logs WHERE run_id = ? AND dagster_event_type = ?",
         (run_id, TOLD_BY_ONE_PAYLOAD),
@@ -100,7 +100,7 @@ def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
     # Rows are streamed by SQLite: a payload that is not asked for is not kept.
     rows = connection.execute(
         "SELECT id, dagster_event_type, timestamp, step_key, "  # noqa: S608
-        f"CASE WHEN dagster_event_type IN ({told}) OR id = ? THEN event END "
+        f"CASE WHEN dagster_event_type IN ({payload_kinds}) OR id = ? THEN event END "
         "FROM event_logs WHERE run_id = ?",
         (first, run_id),
     )

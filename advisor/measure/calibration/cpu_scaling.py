@@ -25,7 +25,7 @@ def _burn(iterations: int) -> float:
     return time.perf_counter() - begun
 
 
-def _take_turns(place: int, iterations: int, barrier: Barrier, found: Queue[float]) -> None:
+def _take_turns(place: int, iterations: int, barrier: Barrier, ratios: Queue[float]) -> None:
     """Work with all others, then see the first one work alone, again and again."""
     _burn(iterations)
     logs = []
@@ -36,7 +36,7 @@ def _take_turns(place: int, iterations: int, barrier: Barrier, found: Queue[floa
         if place == 0:
             logs.append(math.log(together_s / _burn(iterations)))
     if place == 0:
-        found.put(math.exp(sum(logs) / len(logs)))
+        ratios.put(math.exp(sum(logs) / len(logs)))
 
 
 def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
@@ -49,7 +49,7 @@ def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
 
     context = multiprocessing.get_context("fork")
     iterations = round(1_000_000 * _SCALING_TURN_S / max(_burn(1_000_000), 1e-6))
-    found = []
+    scalings = []
     for workers in counts:
         barrier, queue = context.Barrier(workers), context.Queue()
         processes = [
@@ -58,7 +58,7 @@ def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:
         ]
         for process in processes:
             process.start()
-        found.append(CpuScaling(workers, queue.get(timeout=60)))
+        scalings.append(CpuScaling(workers, queue.get(timeout=60)))
         for process in processes:
             process.join()
-    return tuple(found)
+    return tuple(scalings)
