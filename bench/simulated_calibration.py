@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
-from advisor.measure.drawn import places
+from advisor.measure.ops.drawn import places
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
 from advisor.model.prediction import Predictor

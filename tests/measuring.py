@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from advisor.domain.workload import WorkloadProfile
 from advisor.measure.budget import Budget
-from advisor.measure.later_calls import hotspot_calls
-from advisor.measure.op_profile import (
+from advisor.measure.progress import silent
+from advisor.measure.workload.later_calls import hotspot_calls
+from advisor.measure.workload.op_profile import (
     begin,
     measured_workload,
     note_what_is_less_certain,
     open_parts,
 )
-from advisor.measure.profile_request import ProfileRequest
-from advisor.measure.progress import silent
-from advisor.measure.scouting import scout
+from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 
 

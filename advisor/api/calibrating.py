@@ -110,7 +110,7 @@ def calibrated_host(
     """
     from advisor.measure.calibration import calibrate, for_module, pooled
     from advisor.measure.calibration.cache_rules import UNKNOWN_S
-    from advisor.measure.children import CutOffError
+    from advisor.measure.workload.children import CutOffError
 
     shared = None if recalibrate else cached(subject.without_module())
     known = None if recalibrate else cached(subject)
@@ -168,7 +168,7 @@ def calibrate_host(
         progress: Told what is being done.
     """
     from advisor.measure.calibration import completed
-    from advisor.measure.cheaper_steps import with_cheaper_steps
+    from advisor.measure.calibration.cheaper_steps import with_cheaper_steps
     from advisor.measure.progress import silent
     from advisor.model.fit import fit_overhead
 

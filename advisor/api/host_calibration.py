@@ -13,8 +13,8 @@ from advisor.api.calibrating import MODULE_S, cached, calibrated_host, keep
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.measure.budget import Budget
-from advisor.measure.campaign import Part
-from advisor.measure.children import CutOffError
+from advisor.measure.workload.campaign import Part
+from advisor.measure.workload.children import CutOffError
 
 if TYPE_CHECKING:
     from advisor.measure.calibration import CalibrationSubject

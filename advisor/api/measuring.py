@@ -16,11 +16,11 @@ from advisor.domain.options import AdviseOptions, MeasureOptions
 from advisor.domain.quantities import percent
 from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
-from advisor.measure.campaign import Campaign, Part
-from advisor.measure.first_calls import is_preload_known, preloadable
 from advisor.measure.interrupts import deferred
-from advisor.measure.later_calls import hotspot_calls
-from advisor.measure.op_profile import (
+from advisor.measure.workload.campaign import Campaign, Part
+from advisor.measure.workload.first_calls import is_preload_known, preloadable
+from advisor.measure.workload.later_calls import hotspot_calls
+from advisor.measure.workload.op_profile import (
     begin,
     continue_from,
     measured_workload,

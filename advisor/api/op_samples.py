@@ -28,7 +28,7 @@ class InputsRequest:
 
 def count_inputs(request: InputsRequest) -> int:
     """How many items sample inputs hold: called in a fresh process, for the user's callables."""
-    from advisor.measure.sample_inputs import read_inputs
+    from advisor.measure.ops.sample_inputs import read_inputs
 
     return len(read_inputs(request.spelled, request.description, Path(request.folder)))
 

@@ -43,9 +43,9 @@ if TYPE_CHECKING:
     from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
     from advisor.measure.calibration import CalibrationSubject
-    from advisor.measure.planned_calls import ExecutionPlan
-    from advisor.measure.profile_request import ProfileRequest
     from advisor.measure.progress import Progress
+    from advisor.measure.workload.planned_calls import ExecutionPlan
+    from advisor.measure.workload.profile_request import ProfileRequest
     from advisor.store import SavedProfile
 
 
@@ -76,8 +76,8 @@ def profile(
     from advisor.api.settling import settled
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
-    from advisor.measure.scouting import scout
     from advisor.measure.tuning import STEADY_SE
+    from advisor.measure.workload.scouting import scout
     from advisor.store import with_advice
 
     Thread(target=_import_model, daemon=True).start()
@@ -205,7 +205,7 @@ def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
 
 
 def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:
-    from advisor.measure.profile_request import ProfileRequest
+    from advisor.measure.workload.profile_request import ProfileRequest
 
     return ProfileRequest(
         description=discovery.description,
@@ -225,7 +225,7 @@ def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRe
 
 def _plan(request: ProfileOptions, asked: ProfileRequest) -> ExecutionPlan:
     """What of the user's code is run; its first line names every op of the job."""
-    from advisor.measure.planned_calls import plan_executions
+    from advisor.measure.workload.planned_calls import plan_executions
 
     plan = plan_executions(asked, request.measure.budget_s)
     if not _may_settle(request, asked.description):

@@ -9,8 +9,8 @@ from typing import Literal
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import ItemSample, MappedOp, SourceLocation, WorkloadDescription
-from advisor.measure.orders import DrawnItems
-from advisor.measure.results import Parts
+from advisor.measure.ops.orders import DrawnItems
+from advisor.measure.ops.results import Parts
 
 Side = Literal["base", "head"]
 OTHER: Mapping[Side, Side] = {"base": "head", "head": "base"}

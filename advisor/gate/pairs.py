@@ -13,8 +13,8 @@ from advisor.gate.measuring import PairedTimings, measure_pairs
 from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpSurvey
 from advisor.gate.subject import Subject, item_seconds, not_timed, timed
+from advisor.measure.ops.results import Parts, differing
 from advisor.measure.progress import Progress
-from advisor.measure.results import Parts, differing
 
 
 def time_pairs(

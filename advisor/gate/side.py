@@ -11,8 +11,8 @@ from pathlib import Path
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import MappedOp, WorkloadDescription
 from advisor.gate.orders import SideFailedError, SurveyRequest, Tree
-from advisor.measure.orders import Assignment, DrawnItems
-from advisor.measure.session import Session, failure_in_words, session
+from advisor.measure.ops.orders import Assignment, DrawnItems
+from advisor.measure.ops.session import Session, failure_in_words, session
 from advisor.measure.supervisor import unwatch
 
 _OWN_PACKAGE = __name__.split(".", maxsplit=1)[0]

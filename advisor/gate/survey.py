@@ -12,8 +12,8 @@ from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
 from advisor.gate.counts import events_of_run, steps_of_run
 from advisor.gate.orders import SHORTEST_S, OpSurvey, Survey, SurveyRequest
 from advisor.gate.side import foreign_modules, opened_side, reason_of
-from advisor.measure.drawn import PICKLE_PROTOCOL
-from advisor.measure.session import Session
+from advisor.measure.ops.drawn import PICKLE_PROTOCOL
+from advisor.measure.ops.session import Session
 
 
 @dataclass

@@ -15,8 +15,8 @@ from advisor.gate.baton import Baton, OtherGoneError
 from advisor.gate.orders import Inputs, OpCalls, TimingRequest
 from advisor.gate.side import opened_side, reason_of
 from advisor.measure.meter import Reading
-from advisor.measure.results import Parts, parts_of
-from advisor.measure.session import Session
+from advisor.measure.ops.results import Parts, parts_of
+from advisor.measure.ops.session import Session
 
 _CLOCK_S = 1e-7
 

@@ -39,8 +39,8 @@ _REAP_S = 10.0
 _BEFORE_USER_CODE = (
     "advisor.dagster_bridge.step_imports",
     "advisor.dagster_bridge.discovery",
-    "advisor.measure.scout",
-    "advisor.measure.concurrency",
+    "advisor.measure.ops.scout",
+    "advisor.measure.workload.concurrency",
 )
 _OOM_SCORE = "500"  # of 1000: where memory runs out, the kernel shall end the worker, not us
 

@@ -19,7 +19,7 @@ from advisor.domain.quantities import Interval
 from advisor.domain.verification import Role, Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child, terminal
-from advisor.measure.imports import SINGLE_THREADED_BLAS
+from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
 
 START_S = 3.0
 """What a fresh process takes before the run's clock starts (import of Dagster and the user's
@@ -144,7 +144,7 @@ def run_child(
 def set_up_and_execute(asked: tuple[str, RunRequest]) -> RunResult:
     """Call the user's hook, then run; called in a fresh process."""
     from advisor.dagster_bridge.runs import execute
-    from advisor.measure.session import call_hook
+    from advisor.measure.ops.session import call_hook
 
     setup, request = asked
     call_hook(setup)

@@ -11,7 +11,7 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.inputs_tag import inputs_tag
-from advisor.measure.sample_inputs import read_inputs
+from advisor.measure.ops.sample_inputs import read_inputs
 
 HERE = Path(__file__).parent
 

@@ -17,7 +17,7 @@ from advisor.gate.inspection import Inspected
 from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
-from advisor.measure.orders import DrawnItems
+from advisor.measure.ops.orders import DrawnItems
 from advisor.store import SavedProfile
 
 TARGET = "shop.chunks:process_all"

@@ -14,8 +14,8 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError
 from advisor.measure.meter import Meter
-from advisor.measure.orders import Assignment
-from advisor.measure.session import Session, session
+from advisor.measure.ops.orders import Assignment
+from advisor.measure.ops.session import Session, session
 
 SHAPES = Path(__file__).parent
 

@@ -15,7 +15,7 @@ from advisor.dagster_bridge.discovery import DiscoveryRequest
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.dagster_bridge.target import parse_target
 from advisor.measure.child import run_in_child
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.workload.profile_request import ProfileRequest
 
 NAMES = ("json", "queue", "random", "click", "psutil", "secrets", "statistics")
 

@@ -9,8 +9,8 @@ from advisor.dagster_bridge.instances import InstanceKind
 from advisor.domain.host import CheaperStep, HostProfile
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.explanation.cheaper_steps import saving
-from advisor.measure import cheaper_steps as measured
 from advisor.measure.calibration import CalibrationSubject
+from advisor.measure.calibration import cheaper_steps as measured
 
 
 @pytest.fixture

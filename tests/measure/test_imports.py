@@ -9,7 +9,7 @@ import pytest
 
 from advisor.dagster_bridge.target import parse_target
 from advisor.measure.child import run_in_child
-from advisor.measure.imports import FORK_CHECK_ENVIRONMENT
+from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT
 
 THREAD = """
 import threading, time
@@ -73,7 +73,7 @@ def checked(folder: Path, source: str, modules: tuple[str, ...] = ()):
     (folder / "mine.py").write_text(source + JOB)
     target = parse_target("mine:jobs", working_directory=folder)
     found = run_in_child(
-        "advisor.measure.imports:check_preload",
+        "advisor.measure.loading.imports:check_preload",
         (target, modules),
         timeout_s=60,
         python_path=(str(folder),),

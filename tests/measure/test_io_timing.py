@@ -13,7 +13,7 @@ import storage_jobs
 from advisor.dagster_bridge.invocation import open_invocation
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
-from advisor.measure.io_timing import IoTimes
+from advisor.measure.ops.io_timing import IoTimes
 
 
 def busy(seconds: float) -> None:

@@ -12,10 +12,10 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
 from advisor.domain.workload import OWN_THREADS
-from advisor.measure.later_calls import unevenness
-from advisor.measure.orders import ChainRun
-from advisor.measure.planned_calls import plan_executions
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.ops.orders import ChainRun
+from advisor.measure.workload.later_calls import unevenness
+from advisor.measure.workload.planned_calls import plan_executions
+from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.model.own_threads import limited_profile
 
 HERE = Path(__file__).parent

@@ -11,7 +11,7 @@ from measuring import profile_workload
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.workload import WorkloadProfile
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.model.items import items_of
 
 HERE = Path(__file__).parent

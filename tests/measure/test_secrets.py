@@ -19,9 +19,9 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
 from advisor.gate.options import CheckOptions
 from advisor.measure.child import run_in_child
-from advisor.measure.orders import Assignment, ScoutOrder
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.ops.orders import Assignment, ScoutOrder
 from advisor.measure.verification import Configuration, run_once
+from advisor.measure.workload.profile_request import ProfileRequest
 
 HERE = Path(__file__).parent
 
@@ -36,7 +36,7 @@ def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFix
     assignment = Assignment(description, None, str(tmp_path), None, 3, 60.0)
     with caplog.at_level(logging.WARNING):
         child = run_in_child(
-            "advisor.measure.scout:scout",
+            "advisor.measure.ops.scout:scout",
             ScoutOrder(assignment, 20.0, 60.0, 0.0, False, 0, 0),
             timeout_s=120,
         )

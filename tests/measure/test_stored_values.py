@@ -15,7 +15,7 @@ from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
 from advisor.measure.child import run_in_child
-from advisor.measure.orders import Assignment, Scouted, ScoutOrder
+from advisor.measure.ops.orders import Assignment, Scouted, ScoutOrder
 from advisor.model.measured_setting import setting_of
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.prediction import Predictor
@@ -30,7 +30,7 @@ def scouted(name: str, workspace: Path) -> Scouted:
     target = parse_target(f"{HERE / 'stored_jobs.py'}:{name}", working_directory=HERE)
     assignment = Assignment(describe(load_target(target)), None, str(workspace), None, ITEMS, 60.0)
     order = ScoutOrder(assignment, 1.0, 60.0, 0.0, False, 0, 0)
-    child = run_in_child("advisor.measure.scout:scout", order, timeout_s=100, target=target)
+    child = run_in_child("advisor.measure.ops.scout:scout", order, timeout_s=100, target=target)
     return child.unwrap()  # type: ignore[return-value]
 
 

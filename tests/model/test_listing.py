@@ -8,8 +8,8 @@ from simulated_calibration import EIGHT_STEPS, setting_of, workload
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ConcurrencyProbe
-from advisor.measure.concurrency import harmed, ratio_error
-from advisor.measure.drawn import places
+from advisor.measure.ops.drawn import places
+from advisor.measure.workload.concurrency import harmed, ratio_error
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.listing import drawn_lists, reference_list

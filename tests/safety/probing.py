@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from advisor.measure.concurrency import probe
+from advisor.measure.workload.concurrency import probe
 
 
 def probes(orders):

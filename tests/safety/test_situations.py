@@ -20,8 +20,8 @@ from advisor.domain.options import AdviseOptions
 from advisor.domain.trial import Agreement, Comparison, Trial
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.child import run_in_child
-from advisor.measure.orders import Assignment, DrawnItems
-from advisor.measure.parallel import ProbeOrder
+from advisor.measure.ops.orders import Assignment, DrawnItems
+from advisor.measure.ops.parallel import ProbeOrder
 from advisor.model.limits import limit_of
 from advisor.render.advice import advice_document
 from advisor.render.forms.documents import advice_to_json

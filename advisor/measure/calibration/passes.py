@@ -36,7 +36,7 @@ from advisor.measure.calibration.subject import (
     Probe,
 )
 from advisor.measure.calibration.tiny_runs import COMMAND_LINE, TinyRuns, named
-from advisor.measure.preload import StepImports
+from advisor.measure.loading.preload import StepImports
 
 Progress = Callable[[str, float], None]
 

@@ -20,8 +20,8 @@ from advisor.domain.observed import ObservedRun
 from advisor.measure.calibration.starts import CommandLineError, command_line_s
 from advisor.measure.calibration.subject import CalibrationSubject, Probe
 from advisor.measure.child import ChildResult, run_in_child
-from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, Preloadable
-from advisor.measure.preload import DeriveRequest, StepImports
+from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT, Preloadable
+from advisor.measure.loading.preload import DeriveRequest, StepImports
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.runs import RunResult
@@ -88,7 +88,7 @@ class TinyRuns:
         request = DeriveRequest(self.subject.target, self.home)
         name = "warm preload list"
         answer = self._answer(
-            name, "advisor.measure.preload:derive_roots", request, **FORK_CHECK_ENVIRONMENT
+            name, "advisor.measure.loading.preload:derive_roots", request, **FORK_CHECK_ENVIRONMENT
         )
         if answer is not None:
             self.imports = cast("StepImports", answer)
@@ -99,7 +99,7 @@ class TinyRuns:
             return PreloadList(())
         answer = self._answer(
             "warm preload list",
-            "advisor.measure.imports:check_modules",
+            "advisor.measure.loading.imports:check_modules",
             roots,
             **FORK_CHECK_ENVIRONMENT,
         )

@@ -10,8 +10,7 @@ from advisor.domain.run_identity import RunIdentity
 from advisor.measure.budget import Budget
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.machine import host_facts
-from advisor.measure.orders import Assignment
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.ops.orders import Assignment
 from advisor.measure.progress import Progress
 from advisor.measure.tuning import (
     CHILD_MEMORY_SHARE,
@@ -19,6 +18,7 @@ from advisor.measure.tuning import (
     LOADING_S,
     MUCH_MEMORY_BYTES,
 )
+from advisor.measure.workload.profile_request import ProfileRequest
 
 
 class CutOffError(Exception):
@@ -113,7 +113,7 @@ class Children:
     def _teardown(self) -> None:
         """The hook that a killed child could not call."""
         result = run_in_child(
-            "advisor.measure.session:call_hook",
+            "advisor.measure.ops.session:call_hook",
             self.request.teardown,
             timeout_s=self.request.item_timeout_s,
             target=self.request.description.target,

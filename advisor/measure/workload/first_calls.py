@@ -7,10 +7,10 @@ from functools import partial
 from typing import cast
 
 from advisor.domain.stopping import PartKind, Unknown
-from advisor.measure.campaign import Campaign, Part
-from advisor.measure.imports import FORK_CHECK_ENVIRONMENT, Preloadable
-from advisor.measure.orders import FirstCalled, FirstCallOrder
+from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT, Preloadable
+from advisor.measure.ops.orders import FirstCalled, FirstCallOrder
 from advisor.measure.tuning import FRESH_PLACES, FRESH_PROCESSES
+from advisor.measure.workload.campaign import Campaign, Part
 
 FIRST_CALL, PRELOADED_CALL = Unknown(PartKind.FIRST_CALL), Unknown(PartKind.PRELOADED_CALL)
 
@@ -35,7 +35,7 @@ def _checked(campaign: Campaign) -> Preloadable:
         return Preloadable((), {}, forkable=True)
     children.progress("checking which imports are safe before a fork", None)
     result = children.run(
-        "imports:check_preload", (target, modules), environment=FORK_CHECK_ENVIRONMENT
+        "loading.imports:check_preload", (target, modules), environment=FORK_CHECK_ENVIRONMENT
     )
     if result.failure is not None:
         reason = result.failure.as_note("importing it alone")
@@ -95,7 +95,7 @@ def _call(campaign: Campaign, item: int, *, preload: bool) -> None:
     children = campaign.children
     campaign.touch_memory()
     order = FirstCallOrder(children.assignment, campaign.scouted.drawn, item, safe)
-    result = children.run("calls:first_call", order)
+    result = children.run("ops.calls:first_call", order)
     if result.failure is not None:
         children.failed_again(result.failure)
         return

@@ -9,10 +9,7 @@ from typing import cast
 
 from advisor.domain.quantities import seconds
 from advisor.measure.budget import Budget
-from advisor.measure.campaign import Campaign, peak_bytes
-from advisor.measure.children import Children, CutOffError
-from advisor.measure.orders import Scouted, ScoutOrder
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.ops.orders import Scouted, ScoutOrder
 from advisor.measure.progress import Progress
 from advisor.measure.tuning import (
     FRESH_PROCESSES,
@@ -22,6 +19,9 @@ from advisor.measure.tuning import (
     STEADY_SE,
     UNKNOWN_PEAK_BYTES,
 )
+from advisor.measure.workload.campaign import Campaign, peak_bytes
+from advisor.measure.workload.children import Children, CutOffError
+from advisor.measure.workload.profile_request import ProfileRequest
 
 
 def scout(
@@ -52,7 +52,7 @@ def scout(
         seed=0,
         collect=request.measure_collect,
     )
-    result = children.run("scout:scout", order, whatever_it_takes=True)
+    result = children.run("ops.scout:scout", order, whatever_it_takes=True)
     scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
     drawn = scouted.drawn
     children.executions += scouted.executions

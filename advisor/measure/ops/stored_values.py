@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.user_frames import type_in_words
 from advisor.domain.workload import MappedOp, StoredValue
-from advisor.measure.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.meter import Meter
+from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.supervisor import unwatch, watch
 
 if TYPE_CHECKING:
-    from advisor.measure.session import Session
+    from advisor.measure.ops.session import Session
 
 MOST_S = 1.5
 """To spend on one value at most; a larger batch is extrapolated."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
-from advisor.measure.orders import MOST_CALLS
-from advisor.measure.profile_request import ProfileRequest
+from advisor.measure.ops.orders import MOST_CALLS
 from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES, HOTSPOT_S
+from advisor.measure.workload.profile_request import ProfileRequest
 
 
 @dataclass(frozen=True, slots=True)

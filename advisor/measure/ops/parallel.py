@@ -18,9 +18,9 @@ from typing import Protocol
 from advisor.dagster_bridge.process_memory import unshared_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of, type_in_words
 from advisor.domain.workload import WorkerKind
-from advisor.measure.orders import Assignment, DrawnItems
-from advisor.measure.results import Parts, parts_of
-from advisor.measure.session import Session, session
+from advisor.measure.ops.orders import Assignment, DrawnItems
+from advisor.measure.ops.results import Parts, parts_of
+from advisor.measure.ops.session import Session, session
 from advisor.measure.supervisor import unwatch, watch
 
 _HEAD_START_S = 0.03  # for all workers to have read their order

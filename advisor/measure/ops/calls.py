@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from advisor.measure.meter import Meter
-from advisor.measure.orders import (
+from advisor.measure.ops.orders import (
     ChainRun,
     FirstCalled,
     FirstCallOrder,
     LaterCalled,
     LaterCallsOrder,
 )
-from advisor.measure.session import session
+from advisor.measure.ops.session import session
 
 
 def first_call(order: FirstCallOrder) -> FirstCalled:

@@ -11,23 +11,10 @@ from typing import Any, cast
 from advisor.domain.quantities import size
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
-from advisor.measure.campaign import (
-    Campaign,
-    Part,
-    cores_busy,
-    expected_s,
-    needs_warm_up,
-    peak_bytes,
-    results_alone,
-    typical_s,
-)
-from advisor.measure.concurrency import Probed, harmed, probe_of
-from advisor.measure.first_calls import is_preload_known, preloadable
-from advisor.measure.imports import SINGLE_THREADED_BLAS
-from advisor.measure.later_calls import ONE_THREAD, with_one_thread
+from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
 from advisor.measure.machine import host_facts
-from advisor.measure.orders import Scouted
-from advisor.measure.parallel import ProbeOrder
+from advisor.measure.ops.orders import Scouted
+from advisor.measure.ops.parallel import ProbeOrder
 from advisor.measure.tuning import (
     MEMORY_SHARE,
     MOST_WAITING,
@@ -40,6 +27,19 @@ from advisor.measure.tuning import (
     TWO_PASSES_S,
     WORKERS_START_S,
 )
+from advisor.measure.workload.campaign import (
+    Campaign,
+    Part,
+    cores_busy,
+    expected_s,
+    needs_warm_up,
+    peak_bytes,
+    results_alone,
+    typical_s,
+)
+from advisor.measure.workload.concurrency import Probed, harmed, probe_of
+from advisor.measure.workload.first_calls import is_preload_known, preloadable
+from advisor.measure.workload.later_calls import ONE_THREAD, with_one_thread
 
 KINDS: Mapping[WorkerKind, PartKind] = {
     "process": PartKind.PROCESSES,
@@ -179,7 +179,9 @@ def _probe(
         preload = preloadable(campaign)
         order = replace(order, forkable=preload.forkable, preload=preload.safe)
     sent: list[Mapping[str, object]] = []
-    result = children.run("concurrency:probe", order, environment=environment, messages=sent)
+    result = children.run(
+        "workload.concurrency:probe", order, environment=environment, messages=sent
+    )
     chain = len(campaign.request.description.mapped)
     if result.failure is None:
         probed = cast("Probed", result.value)

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Sequence
 
 from advisor.domain.quantities import percent
 from advisor.domain.workload import StoredValue
-from advisor.measure.imports import ImportRecorder, ImportWatch, task_count
+from advisor.measure.loading.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter
-from advisor.measure.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
-from advisor.measure.session import Session, failure_in_words, session
-from advisor.measure.stored_values import stored_values
+from advisor.measure.ops.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
+from advisor.measure.ops.session import Session, failure_in_words, session
+from advisor.measure.ops.stored_values import stored_values
 from advisor.measure.supervisor import unwatch, watch
 from advisor.measure.tuning import BELIEVED_SD, CHEAP_S
 

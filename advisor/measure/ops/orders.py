@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from advisor.domain.run_identity import RunIdentity
 from advisor.domain.workload import ItemSample, StoredValue, WorkloadDescription
-from advisor.measure.results import Parts
+from advisor.measure.ops.results import Parts
 
 MOST_CALLS = 120
 """Most later calls of the first child."""

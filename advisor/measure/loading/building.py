@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference
-from advisor.measure.imports import task_count
+from advisor.measure.loading.imports import task_count
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.private import ReconstructableJob

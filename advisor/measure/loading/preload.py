@@ -2,7 +2,7 @@
 
 Every step's process imports the instance's storages, the user's code and what the op itself
 imports; ``import dagster`` covers none of them. Preloaded before the fork they cost nothing.
-Whether they are safe there is `advisor.measure.imports.check_modules`'s to say.
+Whether they are safe there is `advisor.measure.loading.imports.check_modules`'s to say.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 from advisor.domain.dagster_paths import MULTIPROCESS_EXECUTOR
 from advisor.domain.workload import TargetReference
-from advisor.measure.building import building_s
-from advisor.measure.import_trace import RootImport, traced_imports
+from advisor.measure.loading.building import building_s
+from advisor.measure.loading.import_trace import RootImport, traced_imports
 
 WORTH_S = 0.001
 """Imports quicker than this stay out: the list is pasted and read by people."""

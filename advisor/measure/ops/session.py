@@ -22,13 +22,13 @@ from advisor.dagster_bridge.process_memory import resident_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.workload import ItemSample, MappedOp, TargetReference
-from advisor.measure.drawn import ItemInputs, drawn_items, pickled_bytes
-from advisor.measure.error_records import ErrorRecords, error_records
-from advisor.measure.imports import ImportRecorder
-from advisor.measure.io_timing import IoTimes
+from advisor.measure.loading.imports import ImportRecorder
 from advisor.measure.meter import Meter, Reading, clocked
-from advisor.measure.orders import Assignment, ChainRun, DrawnItems, ResourceInit
-from advisor.measure.results import parts_of
+from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes
+from advisor.measure.ops.error_records import ErrorRecords, error_records
+from advisor.measure.ops.io_timing import IoTimes
+from advisor.measure.ops.orders import Assignment, ChainRun, DrawnItems, ResourceInit
+from advisor.measure.ops.results import parts_of
 from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ from pathlib import Path
 from advisor.dagster_bridge.user_frames import Frame, is_user_file
 from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import Hotspot, HotspotCategory
-from advisor.measure.drawn import PICKLE_PROTOCOL
-from advisor.measure.orders import Assignment, DrawnItems
-from advisor.measure.session import session
-from advisor.measure.stack_samples import StackSample, StackSampler
+from advisor.measure.ops.drawn import PICKLE_PROTOCOL
+from advisor.measure.ops.orders import Assignment, DrawnItems
+from advisor.measure.ops.session import session
+from advisor.measure.ops.stack_samples import StackSample, StackSampler
 
 CATEGORIES: tuple[HotspotCategory, ...] = (
     "user code",

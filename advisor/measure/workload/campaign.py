@@ -11,13 +11,13 @@ from advisor.domain.stopping import Unknown
 from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.budget import Budget
-from advisor.measure.children import Children
-from advisor.measure.hotspots import HotspotResult
-from advisor.measure.imports import Preloadable
-from advisor.measure.orders import ChainRun, ResourceInit, Scouted
-from advisor.measure.profile_request import ProfileRequest
-from advisor.measure.results import Parts
+from advisor.measure.loading.imports import Preloadable
+from advisor.measure.ops.hotspots import HotspotResult
+from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted
+from advisor.measure.ops.results import Parts
 from advisor.measure.tuning import MUCH_MEMORY_BYTES, SHORT_S, WARM_UP
+from advisor.measure.workload.children import Children
+from advisor.measure.workload.profile_request import ProfileRequest
 
 
 @dataclass(frozen=True, slots=True)

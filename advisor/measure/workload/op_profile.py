@@ -21,19 +21,19 @@ from advisor.domain.workload import (
     WorkerKind,
     WorkloadProfile,
 )
-from advisor.measure.campaign import Campaign, Part
-from advisor.measure.children import CutOffError
-from advisor.measure.first_calls import (
+from advisor.measure.loading.imports import Preloadable
+from advisor.measure.ops.orders import ChainRun
+from advisor.measure.tuning import MUCH_OF_BUDGET, UNEVEN
+from advisor.measure.workload.campaign import Campaign, Part
+from advisor.measure.workload.children import CutOffError
+from advisor.measure.workload.first_calls import (
     FIRST_CALL,
     PRELOADED_CALL,
     first_calls,
     preloaded_calls,
 )
-from advisor.measure.imports import Preloadable
-from advisor.measure.later_calls import HOT_SPOTS, more_samples, unevenness
-from advisor.measure.orders import ChainRun
-from advisor.measure.probing import KINDS, limited_calls, probes
-from advisor.measure.tuning import MUCH_OF_BUDGET, UNEVEN
+from advisor.measure.workload.later_calls import HOT_SPOTS, more_samples, unevenness
+from advisor.measure.workload.probing import KINDS, limited_calls, probes
 from advisor.model.first_touches import first_touches
 
 

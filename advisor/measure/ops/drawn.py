@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from advisor.dagster_bridge.user_frames import frames_of, in_words
-from advisor.measure.orders import Assignment, DrawnItems
+from advisor.measure.ops.orders import Assignment, DrawnItems
 from advisor.measure.supervisor import unwatch, watch
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     """All items: from ``--inputs`` or the op's tag, else by running the job up to its fan-out."""
     from advisor.dagster_bridge.sampling import DrawnSamples, draw_samples
     from advisor.domain.inputs_tag import inputs_tag
-    from advisor.measure.sample_inputs import read_inputs
+    from advisor.measure.ops.sample_inputs import read_inputs
 
     description = assignment.description
     spelled = assignment.inputs

@@ -11,17 +11,9 @@ from typing import cast
 
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.work_kind import mostly_waits
-from advisor.measure.campaign import (
-    Campaign,
-    Part,
-    cores_busy,
-    expected_s,
-    needs_warm_up,
-    typical_s,
-)
-from advisor.measure.hotspots import HotspotOrder, HotspotResult
-from advisor.measure.imports import SINGLE_THREADED_BLAS
-from advisor.measure.orders import MOST_CALLS, ChainRun, LaterCalled, LaterCallsOrder, Scouted
+from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
+from advisor.measure.ops.hotspots import HotspotOrder, HotspotResult
+from advisor.measure.ops.orders import MOST_CALLS, ChainRun, LaterCalled, LaterCallsOrder, Scouted
 from advisor.measure.tuning import (
     FEWEST_LIKE_CALLS,
     HOTSPOT_S,
@@ -29,6 +21,14 @@ from advisor.measure.tuning import (
     MOMENTS,
     MOST_TURNS,
     STEADY_CPU,
+)
+from advisor.measure.workload.campaign import (
+    Campaign,
+    Part,
+    cores_busy,
+    expected_s,
+    needs_warm_up,
+    typical_s,
 )
 
 SAMPLES, ONE_THREAD = Unknown(PartKind.SAMPLES), Unknown(PartKind.ONE_THREAD)
@@ -99,7 +99,7 @@ def _call(
 ) -> None:
     children = campaign.children
     campaign.touch_memory()
-    result = children.run("calls:later_calls", order, environment=environment)
+    result = children.run("ops.calls:later_calls", order, environment=environment)
     if result.failure is not None:
         children.failed_again(result.failure)
         return
@@ -153,7 +153,7 @@ def _under_profiler(campaign: Campaign, order: HotspotOrder) -> None:
     from advisor.whole_files import write_whole
 
     children, path = campaign.children, campaign.request.flamegraph
-    result = children.run("hotspots:profile_items", order)
+    result = children.run("ops.hotspots:profile_items", order)
     if result.failure is not None:
         children.failed_again(result.failure)
         return

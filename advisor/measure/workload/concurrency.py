@@ -18,10 +18,10 @@ from typing import Any
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import ConcurrencyProbe
-from advisor.measure.parallel import ProbeOrder, Timed, Workers, processes, threads
-from advisor.measure.rate_limit import rate_limit
-from advisor.measure.results import Parts, compare
+from advisor.measure.ops.parallel import ProbeOrder, Timed, Workers, processes, threads
+from advisor.measure.ops.results import Parts, compare
 from advisor.measure.supervisor import send_progress
+from advisor.measure.workload.rate_limit import rate_limit
 
 _WORKER_S = 0.25  # each worker should be at work at least this long, for short items
 _MOST_ROUNDS = 50
