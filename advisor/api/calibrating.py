@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from advisor.api.discovering import import_target
-from advisor.api.outcomes import CalibrationOutcome
 from advisor.domain.advice import Crossings
+from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
@@ -158,7 +158,7 @@ def calibrate_host(
     recalibrate: bool = False,
     scratch_postgres: str | None = None,
     progress: Progress | None = None,
-) -> CalibrationOutcome:
+) -> Calibration:
     """Measure this host alone, or read its calibration from the cache.
 
     Args:
@@ -184,4 +184,4 @@ def calibrate_host(
         left_s = CALIBRATE_S - (time.monotonic() - begun)
         more = further(subject, host, budget_s=left_s, on_progress=tell)
         host = host if more is host else keep(subject, more)
-    return CalibrationOutcome(host, fit_overhead(host), break_even_rows(host))
+    return Calibration(host, fit_overhead(host), break_even_rows(host))

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.domain.advice import Advice, Crossings
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.advice import Advice
 from advisor.store import SavedProfile
 
 
@@ -23,12 +22,3 @@ class ProfileOutcome:
     saved: SavedProfile
     path: Path | None
     interrupted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CalibrationOutcome:
-    """What ``calibrate`` measured and fitted."""
-
-    host: HostProfile
-    overhead: OverheadModel
-    break_even: tuple[Crossings, ...]

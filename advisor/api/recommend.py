@@ -237,7 +237,6 @@ def _advice_of(
     summary = _summary(measured, setting.items)
     share = float(setting.items.cpu_s.mean()) / max(1e-9, float(setting.items.wall_s.mean()))
     facts, machine = measured.host.facts, setting.machine
-    probed = (setting.limits.thread, setting.limits.process)
     return Advice(
         target=target_name(measured.description.target),
         dagster_version=facts.dagster_version,
@@ -268,15 +267,9 @@ def _advice_of(
             *([_RENTED] if options.objective == "cost" and not options.cluster else []),
         ),
         tie=result.tie,
-        limits=tuple(limit for limit in probed if limit.probed),
+        limits=setting.limits.probed,
         untried=result.untried,
-        next_measurement=next_measurement(
-            result.recommendation,
-            result.untried,
-            result.rival,
-            measured=measured,
-            rate=setting.rate,
-        ),
+        next_measurement=next_measurement(result, measured, setting.rate),
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
         op_executions=measured.workload.op_executions,
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -46,15 +46,14 @@ def command(
     if target is not None:
         workload = WorkloadOptions(target, job, working_directory=working_directory)
     with state.progress() as progress:
-        outcome = calibrate_host(
+        calibration = calibrate_host(
             workload,
             recalibrate=recalibrate,
             scratch_postgres=scratch_postgres,
             progress=progress,
         )
-    host, overhead = outcome.host, outcome.overhead
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import calibration_to_json
+    from advisor.render.forms.documents import to_json
     from advisor.render.host import host_document
     from advisor.render.host_screen import host_screen
 
@@ -62,7 +61,7 @@ def command(
         state,
         form,
         output,
-        document=lambda: host_document(host, overhead, outcome.break_even),
-        as_json=lambda: calibration_to_json(host, overhead, outcome.break_even),
-        screen=None if details else lambda: host_screen(host, overhead, outcome.break_even),
+        document=lambda: host_document(calibration),
+        as_json=lambda: to_json(calibration),
+        screen=None if details else lambda: host_screen(calibration),
     )

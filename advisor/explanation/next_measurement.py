@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import math
 
-from advisor.domain.advice import NextMeasurement, Prediction
+from advisor.domain.advice import NextMeasurement
 from advisor.domain.command_line import rate_option, target_words
 from advisor.domain.measured import Measured
 from advisor.domain.quantities import percent
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import Trial
+from advisor.model.search import SearchResult
 
 LEAST_BUDGET_S = 120
 
 
 def next_measurement(
-    advised: Prediction,
-    untried: Prediction | None,
-    rival: Prediction | None,
-    *,
-    measured: Measured,
-    rate: RateLimit | None,
+    result: SearchResult, measured: Measured, rate: RateLimit | None
 ) -> NextMeasurement | None:
     """A probe of a way that may be faster, or real runs of the two that lead; None: all is sure.
 
     Args:
-        advised: What is recommended.
-        untried: A way that may be advised once it was tried, if it is better.
-        rival: Of another method, where the decision between the two is not sure.
+        result: What is advised, and the ways beside it that are not sure.
         measured: Where it is from. A probe gets twice the time that was spent: with as much
             again, the same would be left out.
         rate: That of the service behind the items.
     """
+    advised, untried, rival = result.recommendation, result.untried, result.rival
     target = target_words(measured.description)
     if untried is not None and untried.trial is Trial.NOT_TRIED:
         budget_s = max(LEAST_BUDGET_S, math.ceil(2 * measured.workload.cost_s))

@@ -46,6 +46,11 @@ class Limits:
         """What is known of a way's items in parallel: the worst of its parts."""
         return max(self._verdicts(way), key=lambda each: _ORDER.index(each.trial))
 
+    @property
+    def probed(self) -> tuple[WorkerLimit, ...]:
+        """Those that a probe told."""
+        return tuple(limit for limit in (self.thread, self.process) if limit.probed)
+
     def of(self, kind: WorkerKind) -> WorkerLimit:
         """The limit of a kind of worker."""
         return self.thread if kind == "thread" else self.process

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from advisor.domain.advice import Advice, Prediction
+from advisor.domain.calibration import Calibration
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size, spread
@@ -86,7 +87,7 @@ def report_document(
         place = f" ({op.location})" if op.location else ""
         mapped.append((Span(op.handle, code=True), place))
     blocks += (Heading("Mapped ops"), ListBlock(tuple(mapped)))
-    return Document(blocks + host_document(host, overhead, ()).blocks)
+    return Document(blocks + host_document(Calibration(host, overhead)).blocks)
 
 
 def _headline(advice: Advice, evidence: bool) -> Headline:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.building import building
+from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Block, Document, Heading, Paragraph, plain_table
@@ -25,12 +26,9 @@ _STEP_PHASES = (
 )
 
 
-def host_document(
-    host: HostProfile,
-    overhead: OverheadModel,
-    break_even: Sequence[Crossings],
-) -> Document:
+def host_document(calibration: Calibration) -> Document:
     """All sections, in the order in which they are read."""
+    host, overhead = calibration.host, calibration.overhead
     sections = (
         _machine(host),
         _steps(overhead),
@@ -39,7 +37,7 @@ def host_document(
         _fixed(overhead),
         _storing(host),
         _scaling(overhead),
-        _crossings(break_even),
+        _crossings(calibration.break_even),
         _unmeasured(host),
     )
     return Document(tuple(block for section in sections for block in section))

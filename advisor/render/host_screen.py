@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
+from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Document, Headline, ListBlock, Note, plain_table
@@ -15,12 +16,9 @@ _PAYS = (
 )
 
 
-def host_screen(
-    host: HostProfile,
-    overhead: OverheadModel,
-    break_even: Sequence[Crossings],
-) -> Document:
+def host_screen(calibration: Calibration) -> Document:
     """Overhead per step and per run of each executor."""
+    host, overhead, break_even = calibration.host, calibration.overhead, calibration.break_even
     middle = break_even[len(break_even) // 2] if break_even else Crossings(0, ())
     items, crossings = middle.items, middle.crossings
     pays = {crossing.to_method: crossing_in_words(crossing) for crossing in crossings}

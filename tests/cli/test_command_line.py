@@ -20,9 +20,10 @@ from factories import (
 )
 
 from advisor import store
-from advisor.api.outcomes import CalibrationOutcome, ProfileOutcome
+from advisor.api.outcomes import ProfileOutcome
 from advisor.cli import cli
 from advisor.domain.advice import Crossings
+from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
 from advisor.settings import Settings
@@ -72,7 +73,7 @@ def api(monkeypatch):
     def calibrate_host(workload, *, recalibrate, scratch_postgres, progress):
         asked.calibrate, asked.recalibrate = workload, recalibrate
         rows = tuple(Crossings(n, make_advice().break_even) for n in (10, 100, 1000))
-        return CalibrationOutcome(make_host_profile(), make_overhead(), rows)
+        return Calibration(make_host_profile(), make_overhead(), rows)
 
     stub("advisor.api.profile", profile=profile, plan=plan)
     stub("advisor.api.recommend", recommend=recommend, predict=predict)

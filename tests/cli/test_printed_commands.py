@@ -19,6 +19,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.trial import Trial
 from advisor.explanation.next_measurement import next_measurement
+from advisor.model.search import SearchResult
 
 JOB = """
 from dagster import Definitions, DynamicOut, DynamicOutput, job, multiprocess_executor, op
@@ -119,7 +120,9 @@ def test_every_printed_command_of_a_job_runs_as_printed(project):
 
 def probe_of(saved):
     way = replace(make_prediction(), trial=Trial.NOT_TRIED)
-    return next_measurement(make_prediction(), way, None, measured=saved, rate=None).command
+    best = make_prediction()
+    result = SearchResult(best, best, None, None, (best,), (), tie=False, untried=way)
+    return next_measurement(result, saved, None).command
 
 
 def test_what_a_command_needs_to_load_the_target_is_in_it(project):

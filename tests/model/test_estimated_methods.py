@@ -13,6 +13,7 @@ from factories import (
 
 from advisor.api.recommend import advise, searched
 from advisor.domain.host import PreloadList
+from advisor.domain.calibration import Calibration
 from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.model.estimated_methods import estimated_methods
@@ -65,7 +66,7 @@ def test_an_estimated_method_is_compared_with_and_said_so():
 
 def test_the_hosts_table_says_which_columns_are_estimated():
     measured = measured_without_spawn()
-    text = to_text(host_document(measured.host, measured.overhead, ()))
+    text = to_text(host_document(Calibration(measured.host, measured.overhead)))
     assert "estimated from the run of forkserver with preload: spawn, forkserver." in " ".join(
         text.split()
     )

@@ -96,12 +96,6 @@ def test_the_advice_holds_the_rate_for_what_comes_after_it() -> None:
 def test_the_command_of_a_further_measurement_keeps_the_rate() -> None:
     few = Limits(WorkerLimit("thread", True, 4, 64), WorkerLimit("process", True, 4, 4))
     result = advise(RATE, replace(SERVICE, limits=few))
-    probe = next_measurement(
-        result.recommendation,
-        result.untried,
-        result.rival,
-        measured=make_saved_profile(),
-        rate=RateLimit(RATE),
-    )
+    probe = next_measurement(result, make_saved_profile(), RateLimit(RATE))
     assert probe is not None
     assert probe.command.endswith(" --budget 120 --max-rate 20")

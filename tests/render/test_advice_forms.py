@@ -26,6 +26,7 @@ from factories import (
 )
 
 from advisor.domain.advice import Crossings, NextMeasurement, Rejection, Snippets
+from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.host import CheaperStep
@@ -33,7 +34,7 @@ from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.escaping import to_ascii
-from advisor.render.forms.documents import advice_to_json, calibration_to_json, prediction_to_json
+from advisor.render.forms.documents import advice_to_json, prediction_to_json, to_json
 from advisor.render.forms.encoding import json_text
 from advisor.render.forms.schema import schema_of
 from advisor.render.host import host_document
@@ -115,7 +116,7 @@ def advice_to_markdown(advice, **parts):
 
 
 def calibration_to_text(*parts, **options):
-    return to_text(host_document(*parts), **options)
+    return to_text(host_document(Calibration(*parts)), **options)
 
 
 def prediction_to_text(*parts):
@@ -324,7 +325,7 @@ def test_a_calibration_shows_what_each_way_charges():
     table = tuple(Crossings(n, make_advice().break_even) for n in (10, 100, 1000))
     for text in (
         calibration_to_text(make_host_profile(), make_overhead(), table, width=80),
-        to_markdown(host_document(make_host_profile(), make_overhead(), table)),
+        to_markdown(host_document(Calibration(make_host_profile(), make_overhead(), table))),
     ):
         for part in ("boot", "1.1 s", "0.10 s", "ddtrace", "never", "1,000 items", "2.1 s"):
             assert part in text, part
@@ -340,7 +341,7 @@ def test_a_calibration_shows_what_cheaper_steps_and_pools_would_change():
     text = calibration_to_text(host, overhead, ())
     for part in ("NoOpComputeLogManager", "0.21 s", "in memory", "0.28 s", "22 ms more"):
         assert part in text, part
-    document = calibration_to_json(host, overhead, ())
+    document = to_json(Calibration(host, overhead))
     jsonschema.validate(document, schema_of("calibration"))
     assert document["cheaper_steps"][0] == {
         "what": "no_compute_logs", "before_s": 0.36, "after_s": 0.21, "runs": 3

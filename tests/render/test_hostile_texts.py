@@ -23,6 +23,7 @@ from factories import (
 from markdown_it import MarkdownIt
 
 from advisor.domain.advice import Crossings
+from advisor.domain.calibration import Calibration
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
@@ -30,7 +31,6 @@ from advisor.render.analysis_screen import analysis_screen
 from advisor.render.document import Document
 from advisor.render.forms.documents import (
     advice_to_json,
-    calibration_to_json,
     check_to_json,
     prediction_to_json,
     to_json,
@@ -90,14 +90,15 @@ def everything(text):
     description = poisoned(make_description(), text)
     host, analysis = poisoned(make_host_profile(), text), poisoned(make_analysis(), text)
     verifications, gate = poisoned([make_verification()], text), poisoned(make_gate_report(), text)
-    overhead, table, left_out = make_overhead(), (Crossings(8, advice.break_even),), [(text, text)]
+    overhead, left_out = make_overhead(), [(text, text)]
+    calibration = Calibration(host, overhead, (Crossings(8, advice.break_even),))
     path = Path(text.replace("\0", "_"))
     documents = (
         advice_document(advice, path=path, emitted=text),
         report_document(advice, description, host, overhead, tuple(verifications)),
         prediction_document(prediction, text, 8),
-        host_document(host, overhead, table),
-        host_screen(host, overhead, table),
+        host_document(calibration),
+        host_screen(calibration),
         verification_document(verifications, text, left_out=left_out),
         verification_screen(verifications, text, left_out=left_out),
         analysis_document(analysis),
@@ -107,7 +108,7 @@ def everything(text):
     forms = (
         advice_to_json(advice, path=path, emitted=text),
         prediction_to_json(prediction, text, 8),
-        calibration_to_json(host, overhead, table),
+        to_json(calibration),
         verification_to_json(verifications, text, left_out=left_out),
         to_json(analysis),
         check_to_json(gate, ROOT),

@@ -8,14 +8,12 @@ from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from advisor.domain.advice import Advice, Crossings, Prediction
+from advisor.domain.advice import Advice, Prediction
 from advisor.domain.gate import GateReport, TargetCheck
-from advisor.domain.host import HostProfile, OverheadModel
 from advisor.domain.verification import LeftOut, Verification
 from advisor.render.forms.encoding import content
 from advisor.render.forms.table import (
     DOCUMENTS,
-    Calibration,
     Configuration,
     GateFinding,
     Omission,
@@ -44,31 +42,6 @@ def advice_to_json(
 def prediction_to_json(prediction: Prediction, target: str, items: int) -> dict[str, Any]:
     """What ``predict --format json`` prints."""
     return to_json(OnePrediction(target, items, prediction))
-
-
-def calibration_to_json(
-    host: HostProfile,
-    overhead: OverheadModel,
-    break_even: tuple[Crossings, ...],
-) -> dict[str, Any]:
-    """What ``calibrate --format json`` prints."""
-    calibration = Calibration(
-        host=host.facts,
-        storage=host.storage,
-        user_module=host.user_module,
-        calibrated_at=host.calibrated_at,
-        cost_s=host.cost_s,
-        preload=host.preload,
-        user_import_s=host.user_import_s,
-        user_build_s=host.user_build_s,
-        user_rebuild_s=host.user_rebuild_s,
-        overhead=overhead,
-        cheaper_steps=host.cheaper_steps,
-        storing=host.storing,
-        unmeasured=host.unmeasured,
-        break_even=break_even,
-    )
-    return to_json(calibration)
 
 
 def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:

@@ -11,23 +11,17 @@ from advisor.domain.advice import (
     Advice,
     Breakdown,
     BreakEven,
-    Crossings,
     Prediction,
     WorkloadSummary,
 )
 from advisor.domain.analysis import Analysis, OpStatistics, PhaseStatistics, RunAnalysis
 from advisor.domain.backfill import BackfillPlan
+from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport, TargetCheck
-from advisor.domain.host import (
-    CheaperStep,
-    HostFacts,
-    OverheadModel,
-    PreloadList,
-    StorageSample,
-)
+from advisor.domain.host import HostProfile
 from advisor.domain.project import ProjectListing
 from advisor.domain.scan import Scan
 from advisor.domain.stopping import StopReason
@@ -81,26 +75,6 @@ class OnePrediction:
     target: str
     items: int
     prediction: Prediction
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """A host's calibration (``calibrate``)."""
-
-    host: HostFacts
-    storage: str
-    user_module: str | None
-    calibrated_at: str
-    cost_s: float
-    preload: PreloadList
-    user_import_s: float
-    user_build_s: float
-    user_rebuild_s: float
-    overhead: OverheadModel
-    cheaper_steps: tuple[CheaperStep, ...]
-    storing: tuple[StorageSample, ...]
-    unmeasured: Mapping[str, str]
-    break_even: tuple[Crossings, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,6 +149,12 @@ _PLACE: Mapping[str, Part] = {
     "line": (int | None, lambda finding: finding.location and finding.location.line),
 }
 
+_OF_HOST = frozenset({
+    "facts", "storage", "user_module", "calibrated_at", "cost_s", "preload", "user_import_s",
+    "user_build_s", "user_rebuild_s", "cheaper_steps", "storing", "unmeasured",
+})  # fmt: skip
+"""Fields of a host's profile that are printed."""
+
 SHAPES: Mapping[type, Shape] = {
     PrintedAdvice: Shape(inlined=("advice",)),
     Advice: Shape(
@@ -189,6 +169,7 @@ SHAPES: Mapping[type, Shape] = {
     Breakdown: Shape(renamed={part.name: part.name[:-2] for part in fields(Breakdown)}),
     BackfillPlan: Shape(inlined=("backfill",)),
     BreakEven: Shape(renamed={"from_method": "from", "to_method": "to"}),
+    Calibration: Shape(inlined=("host",)),
     Candidate: Shape(
         added={"needs_code": (bool, attrgetter("needs_code")), "label": (str, attrgetter("label"))}
     ),
@@ -196,6 +177,10 @@ SHAPES: Mapping[type, Shape] = {
     Finding: Shape(without=("location", "target"), added=_PLACE),
     GateFinding: Shape(without=("location",), added=_PLACE),
     GateReport: Shape(renamed={"failing": "fail_on"}),
+    HostProfile: Shape(
+        without=tuple(part.name for part in fields(HostProfile) if part.name not in _OF_HOST),
+        renamed={"facts": "host"},
+    ),
     Omission: Shape("LeftOut"),
     OpStatistics: Shape(
         "Op",
