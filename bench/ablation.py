@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from unittest.mock import patch
 
-from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.overhead import MultiprocessOverhead
 from advisor.model.contention import Contention
 from advisor.model.setting import Setting
 from advisor.model.timeline import MultiprocessRun

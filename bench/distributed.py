@@ -32,9 +32,9 @@ from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
 from advisor.api.recommend import predict
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.observed import ObservedRun
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ItemSample
 from advisor.model.run_statistics import makespan
 from advisor.store import SavedProfile
 

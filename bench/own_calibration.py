@@ -41,7 +41,8 @@ def way_of(method: str) -> Any:
 
 def reproduced_s(host: Any, run: Any) -> float:
     """What the model, fitted to a calibration, says of one of its runs."""
-    from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+    from advisor.domain.item_sample import ItemSample
+    from advisor.domain.workload import OpProfile, WorkloadProfile
     from advisor.model.contention import Contention
     from advisor.model.fit import fit_overhead
     from advisor.model.items import items_of

@@ -149,7 +149,7 @@ def measured(slots: int, items: int, work_s: float) -> dict[str, float]:
 def overhead(parent_step_s: float) -> Any:
     """What a prediction is told: the script, which waits, and the parent's own part."""
     from advisor.dagster_bridge.calibration_job import plan_growth
-    from advisor.domain.host import MultiprocessOverhead
+    from advisor.domain.overhead import MultiprocessOverhead
     from advisor.model.fit import fit_line
 
     script = MultiprocessOverhead(

@@ -22,8 +22,9 @@ from figures import table
 from numpy.typing import NDArray
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.measure.ops.drawn import places
 from advisor.model.contention import Contention
 from advisor.model.items import items_of

@@ -44,19 +44,17 @@ from advisor.domain.host import (
     CpuScaling,
     HostFacts,
     HostProfile,
-    InProcessOverhead,
-    MultiprocessOverhead,
-    OverheadModel,
     PreloadList,
     StorageSample,
 )
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import Interval, Spread
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import (
     ConcurrencyProbe,
     Hotspot,
-    ItemSample,
     MappedOp,
     OpProfile,
     OpReference,

@@ -8,9 +8,9 @@ from advisor.domain.advice import Advice
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.host import OverheadModel
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in

@@ -10,7 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import MODULE_S, cached, calibrated_host, keep
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.host import HostProfile
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.measure.budget import Budget
 from advisor.measure.workload.campaign import Part

@@ -11,8 +11,8 @@ from pathlib import Path
 from advisor.dagster_bridge.event_log import RunRow, RunSource
 from advisor.dagster_bridge.recorded_instance import open_instance_read_only
 from advisor.domain.errors import DynadviseError
-from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.scan import Scan, ScannedJob
 from advisor.history.reading import read_run
 from advisor.measure.workspace import workspace

@@ -9,8 +9,8 @@ from typing import Literal
 from advisor.domain.backfill import BackfillTimes
 from advisor.domain.cluster import PodTimes
 from advisor.domain.finding import Severity
-from advisor.domain.host import DelegatedOverhead, InProcessOverhead, MultiprocessOverhead
 from advisor.domain.observed import RunStatus
+from advisor.domain.overhead import DelegatedOverhead, InProcessOverhead, MultiprocessOverhead
 from advisor.domain.quantities import Interval, Spread
 
 Phase = Literal[

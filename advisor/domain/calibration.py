@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from advisor.domain.advice import Crossings
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.host import HostProfile
+from advisor.domain.overhead import OverheadModel
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.host import DelegatedOverhead
+from advisor.domain.overhead import DelegatedOverhead
 from advisor.domain.quantities import Spread, spread
 
 UNITS = {

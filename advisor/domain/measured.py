@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.host import HostProfile
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 

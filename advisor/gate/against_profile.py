@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from advisor.domain.command_line import command
 from advisor.domain.gate import Obstacle, OpTiming
-from advisor.domain.workload import ItemSample
+from advisor.domain.item_sample import ItemSample
 from advisor.gate import comparison
 from advisor.gate.measuring import ChildProcesses
 from advisor.gate.options import CheckOptions

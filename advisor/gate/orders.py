@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.errors import DynadviseError
-from advisor.domain.workload import ItemSample, MappedOp, SourceLocation, WorkloadDescription
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import MappedOp, SourceLocation, WorkloadDescription
 from advisor.measure.ops.orders import DrawnItems
 from advisor.measure.ops.results import Parts
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from advisor.domain.workload import ItemSample, MappedOp, WorkloadDescription
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import MappedOp, WorkloadDescription
 from advisor.gate.counts import events_of_run, steps_of_run
 from advisor.gate.orders import SHORTEST_S, OpSurvey, Survey, SurveyRequest
 from advisor.gate.side import foreign_modules, opened_side, reason_of

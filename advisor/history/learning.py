@@ -14,16 +14,17 @@ from advisor.domain.analysis import ObservedOverhead
 from advisor.domain.cluster import DELEGATING, POLL_S
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import StartMethod
-from advisor.domain.host import (
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import (
     DelegatedOverhead,
     InProcessOverhead,
     MultiprocessOverhead,
     OverheadModel,
     overhead_key,
 )
-from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.quantities import Spread
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.history.crowding import ALONE, computing_share, crowds_of, stretch
 from advisor.history.statistics import spread_or_zero
 from advisor.model.run_overhead import (

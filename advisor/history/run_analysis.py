@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from advisor.domain.analysis import RunAnalysis
 from advisor.domain.command_line import spelled_out
-from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.workload import WorkloadDescription
 from advisor.history.statistics import gantt_bars, op_statistics, totals
 from advisor.model.run_statistics import item_count, parallelism

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import fmean, median
 
-from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.scan import ConfigRemedy, ScannedJob
 from advisor.history.statistics import start_way, work_and_overhead_s
 from advisor.model.run_statistics import held_s, item_count, makespan, mapped_steps, parallelism

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from advisor.domain.advice import Environment
 from advisor.domain.candidate import Candidate, Launch
-from advisor.domain.host import OverheadModel
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.workload import WorkerKind
 from advisor.model.contention import Contention
 

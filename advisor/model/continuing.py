@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median
 
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.trial import Agreement
-from advisor.domain.workload import ConcurrencyProbe, ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.workload import ConcurrencyProbe, OpProfile, WorkloadProfile
 
 ALIKE = 1.5
 """Times by which like items may take longer or shorter than before and still count as the same:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead
 
 SPAWN_BOOT, SPAWN_EXIT = 0.95, 0.25
 FORKSERVER_START, FORKSERVER_BOOT = 0.52, 0.53

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median
 
-from advisor.domain.workload import ItemSample, OpProfile
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import OpProfile
 
 SLOWER, MOST = 1.3, 0.75
 """Times as long as again that a first call takes, on the median and for this share of the items,

@@ -19,11 +19,9 @@ from advisor.domain.host import (
     CalibrationRun,
     CpuScaling,
     HostProfile,
-    InProcessOverhead,
-    MultiprocessOverhead,
-    OverheadModel,
     user_import_in,
 )
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.model.estimated_methods import estimated_methods, roughly_warm
 from advisor.model.run_overhead import (
     at_pace,

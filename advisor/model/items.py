@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.options import MOST_ITEMS
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.model.first_touches import as_in_production
 from advisor.model.transfers import Transfer, copies_of, refusal_of, transfer_of
 

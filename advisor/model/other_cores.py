@@ -11,7 +11,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.model.items import ExtraCost, Items, Stage
 from advisor.model.run_overhead import at_pace
 

@@ -12,7 +12,8 @@ from dataclasses import replace
 from statistics import fmean
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import OpProfile, WorkloadProfile
 
 
 def limited_profile(profile: WorkloadProfile) -> WorkloadProfile | None:

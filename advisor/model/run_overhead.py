@@ -15,8 +15,8 @@ from typing import TypeVar
 import numpy as np
 
 from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
-from advisor.domain.host import InProcessOverhead, MultiprocessOverhead
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead
 from advisor.model.run_statistics import (
     collect_steps,
     compute_s,

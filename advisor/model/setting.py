@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import CpuScaling, MultiprocessOverhead, OverheadModel, overhead_key
+from advisor.domain.host import CpuScaling
+from advisor.domain.overhead import MultiprocessOverhead, OverheadModel, overhead_key
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import TagLimits
 from advisor.model.contention import Contention

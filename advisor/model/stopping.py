@@ -16,18 +16,13 @@ import numpy as np
 from advisor.domain.advice import Objective, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import OverheadModel
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.domain.trial import Agreement, Comparison
-from advisor.domain.workload import (
-    ConcurrencyProbe,
-    ItemSample,
-    OpProfile,
-    WorkerKind,
-    WorkloadProfile,
-)
+from advisor.domain.workload import ConcurrencyProbe, OpProfile, WorkerKind, WorkloadProfile
 from advisor.model.estimated_methods import at_best
 from advisor.model.items import Items, items_of
 from advisor.model.prediction import Predictor

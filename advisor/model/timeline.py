@@ -17,7 +17,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 from advisor.domain.executor_loop import TICK_S
-from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.overhead import MultiprocessOverhead
 from advisor.model.pools import PoolSlots
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline

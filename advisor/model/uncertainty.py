@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import overhead_key
+from advisor.domain.overhead import overhead_key
 from advisor.domain.quantities import Interval
 from advisor.model.estimate import Estimate
 from advisor.model.items import FloatArray

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.calibration import Calibration
-from advisor.domain.host import HostProfile, OverheadModel
+from advisor.domain.host import HostProfile
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Document, Headline, ListBlock, Note, plain_table
 from advisor.render.host import METHODS, crossing_in_words, estimated_in_words, step_s

@@ -17,8 +17,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.host import DelegatedOverhead
 from advisor.domain.options import AdviseOptions
+from advisor.domain.overhead import DelegatedOverhead
 from advisor.domain.quantities import Spread
 from advisor.model.delegating import DelegatingRun, StepPrice
 from advisor.model.pruning import score

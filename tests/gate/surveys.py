@@ -12,7 +12,8 @@ from factories import make_description
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.gate import AdviceCheck
-from advisor.domain.workload import ItemSample, MappedOp, OpReference, SourceLocation
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import MappedOp, OpReference, SourceLocation
 from advisor.gate.inspection import Inspected
 from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey

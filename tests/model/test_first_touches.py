@@ -8,8 +8,9 @@ import pytest
 from factories import make_sample, make_saved_profile, make_workload_profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ItemSample, OpProfile
+from advisor.domain.workload import OpProfile
 from advisor.model.first_touches import first_touches
 from advisor.model.measured_setting import setting_of
 from advisor.model.prediction import Predictor

@@ -11,12 +11,12 @@ from advisor.domain.host import (
     CalibrationRun,
     HostFacts,
     HostProfile,
-    MultiprocessOverhead,
     PlanGrowth,
     PreloadList,
     StorageSample,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import MultiprocessOverhead
 from advisor.model.fit import fit_line, fit_overhead, noise_of
 
 TRUE = MultiprocessOverhead(

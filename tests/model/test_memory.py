@@ -13,8 +13,9 @@ from factories import (
 )
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.model.contention import Contention
 from advisor.model.items import items_of
 from advisor.model.measured_setting import setting_of

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.host import CalibrationRun, HostFacts, HostProfile, PreloadList
-from advisor.domain.workload import ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of

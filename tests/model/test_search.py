@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from advisor.domain.advice import Objective
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoAdviceError, NoModelError
-from advisor.domain.host import CpuScaling, InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.host import CpuScaling
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.trial import WorkerLimit
-from advisor.domain.workload import ConcurrencyProbe, ItemSample, OpProfile, WorkloadProfile
+from advisor.domain.workload import ConcurrencyProbe, OpProfile, WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates, complexity
 from advisor.model.code_change import LEAST_GAIN
 from advisor.model.contention import fit_contention

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.overhead import MultiprocessOverhead
 from advisor.model.run_plan import RunPlan, StepWork
 from advisor.model.timeline import MultiprocessRun
 

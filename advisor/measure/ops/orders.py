@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.run_identity import RunIdentity
-from advisor.domain.workload import ItemSample, StoredValue, WorkloadDescription
+from advisor.domain.workload import StoredValue, WorkloadDescription
 from advisor.measure.ops.results import Parts
 
 MOST_CALLS = 120

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING
 from advisor.dagster_bridge.process_memory import resident_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
-from advisor.domain.workload import ItemSample, MappedOp, TargetReference
+from advisor.domain.item_sample import ItemSample
+from advisor.domain.workload import MappedOp, TargetReference
 from advisor.measure.loading.imports import ImportRecorder
 from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes

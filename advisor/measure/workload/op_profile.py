@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
 
+from advisor.domain.item_sample import ItemSample
 from advisor.domain.quantities import seconds
 from advisor.domain.stopping import Unknown
 from advisor.domain.workload import (
     ConcurrencyProbe,
-    ItemSample,
     MappedOp,
     OpProfile,
     WorkerKind,

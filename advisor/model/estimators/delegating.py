@@ -8,7 +8,7 @@ from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
 from advisor.domain.errors import NoModelError
-from advisor.domain.host import DelegatedOverhead, MultiprocessOverhead
+from advisor.domain.overhead import DelegatedOverhead, MultiprocessOverhead
 from advisor.model.batches import least_work_s
 from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
 from advisor.model.estimate import Estimate, ExecutorModel

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import MultiprocessOverhead
+from advisor.domain.overhead import MultiprocessOverhead
 from advisor.model.batches import (
     batch_seconds,
     batch_transfers_s,

@@ -8,7 +8,7 @@ import numpy as np
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
-from advisor.domain.host import InProcessOverhead
+from advisor.domain.overhead import InProcessOverhead
 from advisor.model.batches import (
     batch_seconds,
     batch_transfers_s,

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from advisor.domain.analysis import OpStatistics, Parallelism, Phase, Totals
-from advisor.domain.host import OverheadModel
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.overhead import OverheadModel
 from advisor.model.run_statistics import (
     BOOT,
     WORK,

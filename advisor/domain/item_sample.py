@@ -1,0 +1,56 @@
+"""One measured call of an op."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ItemSample:
+    """One measured call of one mapped op on one sample input, without a profiler.
+
+    Attributes:
+        item: Index of the sample.
+        key: None; profiles of earlier versions hold the mapping key, which may tell whose data
+            it is.
+        wall_s: Wall clock of the call alone.
+        cpu_s: CPU of all threads and child processes of the call.
+        peak_rss_bytes: Peak resident memory above the process's base.
+        input_bytes: Inputs, pickled at Dagster's protocol.
+        output_bytes: Outputs, likewise; 0 where they cannot be pickled.
+        load_s: Loading the inputs through the job's own IO manager.
+        store_s: Storing the outputs likewise.
+        io_wait_s: Of both, what waits: the CPU is free meanwhile.
+        connections: Most network connections held at once during the call.
+        loop_s: Seconds in which an asynchronous op held its event loop: it computed, or blocked
+            instead of awaiting. None where the op is not asynchronous or it was not measured.
+        grown_rss_bytes: Peak resident memory above what the process held right before the call.
+        again: Whether the item was called before while it was measured, in whatever process: what
+            it reads may lie in a cache since then.
+        errors_logged: Log records of level ERROR or above during the call, of any logger;
+            Dagster's own make two of one message.
+        events: Events that a run records for the call beside those of every step: what the op
+            yields and logs, lines of ``context.log``, further outputs, hooks.
+        asset_events: Materializations and observations among them.
+        attempts: How often the op was called until it gave its result: its seconds are those of
+            all attempts, without the delay between them and without the step's new start.
+    """
+
+    item: int
+    key: str | None
+    wall_s: float
+    cpu_s: float
+    peak_rss_bytes: int
+    input_bytes: int
+    output_bytes: int
+    load_s: float = 0.0
+    store_s: float = 0.0
+    connections: int = 0
+    loop_s: float | None = None
+    errors_logged: int = 0
+    events: int = 0
+    asset_events: int = 0
+    attempts: int = 1
+    io_wait_s: float = 0.0
+    grown_rss_bytes: int = 0
+    again: bool = False
