@@ -21,7 +21,7 @@ def profile_workload(request: ProfileRequest, budget_s=60.0, progress=silent) ->
     """Each kind of part once, as far as the budget goes."""
     budget = Budget(budget_s)
     with workspace():
-        campaign = scout(request, budget, budget.on_bar(progress), steady_se=0.0)
+        campaign = scout(request, budget, budget.on_bar(progress), spend_budget=True)
         while part := next((p for p in new_parts(campaign) if budget.fits(p.cost_s, p.name)), None):
             begin(campaign, part)
         note_what_is_less_certain(campaign)

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from advisor.domain.standing import Standing
     from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
+    from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
     from advisor.measure.workload.planned_calls import ExecutionPlan
@@ -76,7 +77,6 @@ def profile(
     from advisor.api.settling import settled
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
-    from advisor.measure.tuning import STEADY_SE
     from advisor.measure.workload.scouting import scout
     from advisor.store import with_advice
 
@@ -91,17 +91,9 @@ def profile(
         subject = subject_of(description.target, request.measure.scratch_postgres)
         budget = Budget(request.measure.budget_s, importing_s)
         tell = budget.on_bar(progress or silent)
-        steady_se = 0.0 if request.measure.spend_budget else STEADY_SE
-        campaign = scout(asked, budget, tell, steady_se)
+        campaign = scout(asked, budget, tell, spend_budget=request.measure.spend_budget)
         # the op works: only now is the host worth its time
-        host = host_calibration(
-            subject,
-            budget,
-            tell,
-            recalibrate=request.measure.recalibrate,
-            rebuild_s=discovery.rebuild_s,
-        )
-        _measure_whole_step(host, request.advise.cluster, tell)
+        host = _calibrated(request, discovery, subject, budget, tell)
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
         end = measuring.until_settled()
@@ -118,6 +110,25 @@ def profile(
         outcome = _saved(request, replace(saved, advice=advice))
     interrupted = end.reason is StopReason.INTERRUPTED or bool(came or later)
     return replace(outcome, interrupted=interrupted)
+
+
+def _calibrated(
+    request: ProfileOptions,
+    discovery: Discovery,
+    subject: CalibrationSubject,
+    budget: Budget,
+    progress: Progress,
+) -> HostCalibration:
+    """The host's calibration, and what a step costs as the cluster runs it."""
+    host = host_calibration(
+        subject,
+        budget,
+        progress,
+        recalibrate=request.measure.recalibrate,
+        rebuild_s=discovery.rebuild_s,
+    )
+    _measure_whole_step(host, request.advise.cluster, progress)
+    return host
 
 
 def _measure_whole_step(host: HostCalibration, cluster: Cluster | None, progress: Progress) -> None:

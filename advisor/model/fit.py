@@ -7,7 +7,7 @@ scikit-learn's non-negative least squares.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean
 
@@ -190,21 +190,10 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     plan_item_s = fit_line([(float(g.items), g.plan_s) for g in host.plan_growth])[1]
     turn_item_s = fit_line([(float(g.items), g.turn_s) for g in host.plan_growth])[1]
     serial = [r for r in runs if r.max_concurrent == 1]
-    parallel_methods = ("spawn", "forkserver", "warm_forkserver")
-    multiprocess: dict[str, MultiprocessOverhead] = {}
-    for method in parallel_methods:
-        found = [
-            _with_module(_multiprocess(r, host.facts.cpus), r, host)
-            for r in serial
-            if r.method == method and r.run.steps
-        ]
-        if found:
-            multiprocess[method] = replace(
-                merged(found, fmean),
-                plan_item_s=plan_item_s,
-                turn_item_s=turn_item_s,
-                claim_s=host.claim_s,
-            )
+    multiprocess = {
+        method: replace(way, plan_item_s=plan_item_s, turn_item_s=turn_item_s, claim_s=host.claim_s)
+        for method, way in _ways_with_processes(host, serial)
+    }
     in_process = _fit_serial(host, "in_process")
     bare = _fit_serial(host, "execute_in_process")
     rough = None
@@ -244,6 +233,20 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         measured_cpu_s=_measured_cpu_s(serial),
         whole_step=host.whole_step,
     )
+
+
+def _ways_with_processes(
+    host: HostProfile, serial: Sequence[CalibrationRun]
+) -> Iterator[tuple[str, MultiprocessOverhead]]:
+    """The mean of the runs of each method that ran, by the method."""
+    for method in ("spawn", "forkserver", "warm_forkserver"):
+        runs = [
+            _with_module(_multiprocess(run, host.facts.cpus), run, host)
+            for run in serial
+            if run.method == method and run.run.steps
+        ]
+        if runs:
+            yield method, merged(runs, fmean)
 
 
 def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:

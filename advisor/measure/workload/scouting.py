@@ -25,12 +25,12 @@ from advisor.measure.workload.profile_request import ProfileRequest
 
 
 def scout(
-    request: ProfileRequest, budget: Budget, progress: Progress, steady_se: float = STEADY_SE
+    request: ProfileRequest, budget: Budget, progress: Progress, *, spend_budget: bool = False
 ) -> Campaign:
     """Draw the samples and run the first of them: the measurement begins.
 
     The samples lie in the workspace, which the caller holds open until the measurement ends. The
-    first child ends once the mean of the items is known to ``steady_se``.
+    first child ends once the mean of the items is known, unless all of the budget is to be spent.
 
     Raises:
         TargetError: The target or its inputs cannot be loaded.
@@ -46,7 +46,7 @@ def scout(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
         most_s=SCOUT_SHARE * budget.asked_s - budget.spent_s,
-        steady_se=steady_se,
+        steady_se=0.0 if spend_budget else STEADY_SE,
         each_once=request.each_item_once,
         reserved=FRESH_PROCESSES + 1,
         seed=0,
