@@ -45,7 +45,6 @@ class Campaign:
         scouted: What the first child found; never changed.
         repeatable: Whether items may run again in further processes.
         confined: To the first child, since another would have to run the fan-out op again.
-        scouting_s: What the first child took.
         start_s: Seconds until a fresh process is ready to call an op.
         first, preloaded, later, limited: Runs of the chain: the first of their process, those with
             their imports done before, later ones, and later ones with one thread per item.
@@ -60,7 +59,6 @@ class Campaign:
     repeatable: bool
     confined: bool
     start_s: float
-    scouting_s: float
     preloadable: Preloadable | None = None
     known_items: frozenset[int] = frozenset()
     attempts: Counter[Unknown] = field(default_factory=Counter)

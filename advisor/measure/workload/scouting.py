@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from contextlib import suppress
 from typing import cast
 
@@ -37,7 +36,6 @@ def scout(
         UserCodeError: The user's code raised, hung, exited or was killed; with op, item and the
             last frames of the user's traceback.
     """
-    began_s = time.monotonic()
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
     progress("drawing the samples, first and later calls", None)
     with suppress(CutOffError):
@@ -67,7 +65,6 @@ def scout(
         repeatable=scouted.repeatable and not confined,
         confined=confined,
         start_s=start_s,
-        scouting_s=time.monotonic() - began_s,
     )
     held_bytes = campaign.items * scouted.first.output_bytes  # by a batch, or what collects
     if max(held_bytes, peak_bytes(scouted)) >= MUCH_MEMORY_BYTES:
