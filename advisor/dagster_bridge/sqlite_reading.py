@@ -23,8 +23,9 @@ def read_sqlite(path: Path, function: Callable[[sqlite3.Connection], Value]) -> 
 
     A database that nobody writes is opened in place as immutable: SQLite then takes no lock and
     makes no ``-shm`` or ``-wal`` file beside it (plain read-only mode leaves both behind). One with
-    a write-ahead log of its own is copied to a temporary folder first. Either way the files must
-    be the same before and after, or it is done again.
+    a write-ahead log of its own is copied to a temporary folder first. Either way the
+    database must be the same before and after, or it is done again; the log of one that is copied
+    may grow: SQLite passes over what was half written to it.
 
     Raises:
         DynadviseError: It may not be read, is damaged, no database, or written to all the time;
@@ -39,7 +40,7 @@ def read_sqlite(path: Path, function: Callable[[sqlite3.Connection], Value]) -> 
             if before[1] is not None:
                 with tempfile.TemporaryDirectory(prefix="dynadvise-") as folder:
                     copy = _copy(path, Path(folder))
-                    if copy is None or _state(path) != before:
+                    if copy is None or _state(path)[0] != before[0]:
                         continue
                     with closing(sqlite3.connect(copy)) as connection:
                         return function(connection)
