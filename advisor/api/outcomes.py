@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.domain.advice import Advice
+from advisor.domain.errors import ProfileError
 from advisor.store import SavedProfile
 
 
@@ -15,6 +16,7 @@ class ProfileOutcome:
 
     Attributes:
         path: Where it was saved; None: nowhere.
+        unsaved: Why it could not be saved.
         interrupted: Whether a Ctrl-C came, after the first answer or while it was saved.
     """
 
@@ -22,3 +24,4 @@ class ProfileOutcome:
     saved: SavedProfile
     path: Path | None
     interrupted: bool = False
+    unsaved: ProfileError | None = None

@@ -334,5 +334,10 @@ def _checked(
 def _saved(request: ProfileOptions, saved: SavedProfile) -> ProfileOutcome:
     from advisor import store
 
-    path = store.write(saved, request.profiles.folder) if request.profiles.save else None
-    return ProfileOutcome(advice=saved.advice, saved=saved, path=path)
+    path, unsaved = None, None
+    if request.profiles.save:
+        try:
+            path = store.write(saved, request.profiles.folder)
+        except ProfileError as error:  # what was measured is worth to be shown nevertheless
+            unsaved = error
+    return ProfileOutcome(saved.advice, saved, path, unsaved=unsaved)

@@ -17,7 +17,7 @@ from advisor.api.profile import profile
 from advisor.api.runnable import configuration_for, refuse_elsewhere
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import DynadviseError
+from advisor.domain.errors import DynadviseError, ProfileError
 from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
 from advisor.measure.progress import Progress, silent
@@ -64,11 +64,17 @@ class VerifyPlan:
 
 @dataclass(frozen=True, slots=True)
 class VerifyOutcome:
-    """What the real runs took. ``path`` is the profile they were stored in; None: nowhere."""
+    """What the real runs took.
+
+    Attributes:
+        path: The profile they were stored in; None: nowhere.
+        unsaved: Why they could not be stored.
+    """
 
     plan: VerifyPlan
     verifications: tuple[Verification, ...]
     path: Path | None
+    unsaved: ProfileError | None = None
 
 
 def _profile_of(
@@ -249,5 +255,10 @@ def verify(
         verifications = _real_runs(plan, options, progress)
     alike = comparable(verifications)
     keep = options.profiles.save and bool(alike)
-    path = _store(saved, alike, options.profiles.folder) if keep else None
-    return VerifyOutcome(plan, verifications, path)
+    path, unsaved = None, None
+    if keep:
+        try:
+            path = _store(saved, alike, options.profiles.folder)
+        except ProfileError as error:  # what was run is worth to be shown nevertheless
+            unsaved = error
+    return VerifyOutcome(plan, verifications, path, unsaved)

@@ -102,6 +102,8 @@ def command(
         path=outcome.path,
         emit=emit,
     )
+    if outcome.unsaved is not None:
+        raise outcome.unsaved
     if outcome.interrupted:
         raise KeyboardInterrupt
 

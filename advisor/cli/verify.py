@@ -163,3 +163,5 @@ def _show(
         state.say(
             f"Stored in {outcome.path}: the next prediction for this job takes it into account."
         )
+    if outcome.unsaved is not None:
+        raise outcome.unsaved

@@ -123,6 +123,19 @@ def test_an_interruption_while_it_is_saved_is_not_lost(naps, monkeypatch):
     assert store.read(outcome.path).advice.recommendation == outcome.advice.recommendation
 
 
+def test_an_advice_that_cannot_be_saved_is_shown(naps, tmp_path):
+    naps(5)
+    command = ["profile", "naps:nap", "--inputs", "items.json", "--fast", "--profiles", "naps.py/x"]
+    done = subprocess.run(
+        [sys.executable, "-c", MAIN, *command],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
+        env={**os.environ, "DAGSTER_HOME": ""},
+    )  # fmt: skip
+    assert "BEST" in done.stdout
+    assert "naps--nap" in done.stderr.partition("Error: The profile")[2]
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize(("sign", "kept"), [("Will run", False), ("after ", True)])
 def test_ctrl_c_ends_with_an_advice_or_says_that_there_is_none(naps, sign, kept, tmp_path):
     naps(400)

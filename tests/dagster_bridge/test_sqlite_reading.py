@@ -44,8 +44,8 @@ def written(tmp_path):
 
 
 def test_a_database_that_is_written_to_all_the_time_is_read_as_it_was_at_one_moment(written):
+    query = "SELECT number, count(*) FROM pairs WHERE number >= 0 GROUP BY number"
     for _ in range(3):
-        query = "SELECT number, count(*) FROM pairs WHERE number >= 0 GROUP BY number"
         pairs = read_sqlite(written, lambda database: database.execute(query).fetchall())
         assert len(pairs) >= 10
         assert {count for _, count in pairs} == {2}
