@@ -43,7 +43,7 @@ help:
 	@echo '             to 10,000 items, into docs/scripted-children.md; it resumes. ITEMS=1000: no more'
 	@echo 'make bench-storages  Postgres behind a slow network and a slow IO manager, predicted beside real'
 	@echo 'make bench-own-calibration  does the model reproduce its own calibration on 0.5 to 2 cores'
-	@echo 'make bench-simulated  predictions from samples of synthetic lists beside the simulation of all'
+	@echo 'make bench-simulated  predictions and advice from samples of synthetic lists beside the simulation of all'
 	@echo '             items, into docs/model-evidence.md (minutes, no real run)'
 	@echo 'make bench-distributed  pods, containers and tasks: predictions beside real runs, into'
 	@echo '             docs/distributed.md; it resumes (25 minutes). A part of it: KIND=celery MINUTES=5'
@@ -121,6 +121,7 @@ bench-own-calibration: $(INSTALLED_DEV)
 
 bench-simulated: $(INSTALLED_DEV)
 	$(BIN)/python bench/simulated_calibration.py
+	$(BIN)/python bench/simulated_choice.py
 
 bench-gates-fixtures: $(INSTALLED_DEV)
 	$(BIN)/python bench/gates.py record

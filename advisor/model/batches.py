@@ -108,7 +108,7 @@ def _simulated(
     """Seconds of each batch (shape: batches).
 
     The workers wait beside each other and take turns at computing. Long batches are thinned, and
-    extrapolated at the pace between two such lengths.
+    extrapolated at the pace of the first half.
     """
     items, contention = setting.items, setting.contention
     slows = cache(contention.among(kind))
@@ -130,7 +130,8 @@ def _simulated(
         most = max(SIMULATED_ITEMS, 4 * workers)
         if len(batch) <= most:
             return simulated_s(batch)
-        many, few = (batch[np.arange(n) * len(batch) // n] for n in (most, most // 2))
+        many = batch[(np.arange(most) + 1) * len(batch) // most - 1]
+        few = many[most // 2 :]  # with the same end
         many_s, work_s = simulated_s(many), float(walls[many].sum())
         pace = (many_s - simulated_s(few)) / max(work_s - float(walls[few].sum()), 1e-12)
         return many_s + pace * (float(walls[batch].sum()) - work_s)

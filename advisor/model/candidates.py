@@ -160,7 +160,7 @@ def allowed_in(candidate: Candidate, environment: Environment) -> bool:
     return True
 
 
-def complexity(candidate: Candidate) -> tuple[int, int, int, int, int, int]:
+def complexity(candidate: Candidate) -> tuple[int, int, int, int, int]:
     """Order of simplicity: the smaller of two is the simpler way to run."""
     return (
         int(candidate.needs_code) + int(candidate.is_batched),
@@ -170,5 +170,4 @@ def complexity(candidate: Candidate) -> tuple[int, int, int, int, int, int]:
         + int(candidate.op_threads is not None),
         int(candidate.workers_in_op > 1) + int(candidate.worker_kind == "process"),
         candidate.max_concurrent * candidate.workers_in_op,
-        candidate.batch_size,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from statistics import fmean
@@ -81,6 +82,22 @@ class Stage:
         """How long calls hold their event loop: as measured, else while they compute."""
         return self.cpu_s if self.held_s is None else self.held_s
 
+    def with_another(self, calls_each: int, factor: float) -> Stage:
+        """The op with one more item: the last one's calls, by a factor longer."""
+
+        def longer(column: FloatArray) -> FloatArray:
+            return np.concatenate([column, factor * column[-calls_each:]])
+
+        return replace(
+            self,
+            wall_s=longer(self.wall_s),
+            cpu_s=longer(self.cpu_s),
+            load_s=np.append(self.load_s, self.load_s[-calls_each:]),
+            store_s=np.append(self.store_s, self.store_s[-calls_each:]),
+            held_s=None if self.held_s is None else longer(self.held_s),
+            taken=None if self.taken is None else np.append(self.taken, self.taken[-calls_each:]),
+        )
+
     def first_call_extra(self, call: CallKind) -> ExtraCost:
         """What a call of this kind costs beyond a later one."""
         return {"first": self.first, "preloaded": self.preloaded, "later": ExtraCost()}[call]
@@ -104,6 +121,8 @@ class Items:
             IO manager; None: not measured.
         copies: Of a value that are there beside it while it is stored, and while it is loaded.
         unstorable: Why no value of a batch can be stored.
+        spread: Relative standard deviation of the calls of one item; infinite where so few were
+            repeated that it is not known.
     """
 
     count: int
@@ -129,6 +148,7 @@ class Items:
     collected: Transfer | None = None
     copies: tuple[float, float] = (1.0, 1.0)
     unstorable: str | None = None
+    spread: float = math.inf
 
     @property
     def exact(self) -> bool:
@@ -232,6 +252,15 @@ class _Calls:
             for ops in self.by_item.values()
         ]
 
+    def spread(self) -> float:
+        """Relative standard deviation of the calls of one item; infinite where it is not known."""
+        walls = self.walls_s()
+        repeats = sum(len(each) - 1 for each in walls)
+        if repeats < FEWEST_REPEATS:
+            return math.inf
+        relative = [each / max(float(each.mean()), 1e-9) for each in walls]
+        return math.sqrt(sum(float(((each - 1.0) ** 2).sum()) for each in relative) / repeats)
+
     def are_alike(self) -> bool:
         """Whether calls of one item differ as much as those of different items do."""
         walls = self.walls_s()
@@ -331,7 +360,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     order = sorted({sample.item for sample in every})
     calls = _calls_of(profile, order)
     means = {item: _means(ops) for item, ops in calls.by_item.items()}
-    alike = calls.are_alike()
+    alike, spread = calls.are_alike(), calls.spread()
     if alike:
         calls = calls.apart()
     calls_each = min(MOST_CALLS, max(len(ops[0]) for ops in calls.by_item.values()))
@@ -365,6 +394,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         collected=transfer_of(profile.collected),
         copies=copies_of((*profile.yielded, *profile.collected)),
         unstorable=refusal_of((*profile.yielded, *profile.collected)),
+        spread=spread,
         between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
+from dataclasses import replace
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +34,32 @@ def is_ordered(items: Items) -> bool:
     return squares > count * 1e-6 and ratio < least
 
 
+def _scores(places: Sequence[float]) -> FloatArray:
+    """Standard normal quantiles of these places."""
+    return np.array([NormalDist().inv_cdf(place) for place in places])
+
+
+def with_last(items: Items) -> Items:
+    """The items, with one more that stands for the last of an ordered list, if it was not measured.
+
+    The longest items of a sorted list end last. Log seconds go on beyond the last measured place
+    as they grew there by the places' normal scores: as the tail of log-normal items does.
+    """
+    if items.exact or not is_ordered(items) or items.places[-1] * items.count > items.count - 1:
+        return items
+    place = 1.0 - 0.5 / items.count
+    *_, last, end = scores = _scores((*items.places, place))
+    near = scores[-FEWEST_PLACES - 1 : -1]
+    logs = np.log(np.maximum(items.mean_wall_s[-FEWEST_PLACES:], 1e-6))
+    slope = float(np.polyfit(near, logs, 1)[0])
+    factor = float(np.exp(slope * (end - last)))
+    return replace(
+        items,
+        places=(*items.places, place),
+        stages=tuple(stage.with_another(items.calls_each, factor) for stage in items.stages),
+    )
+
+
 def _calls(items: Items, chosen: Calls, rng: np.random.Generator) -> Calls:
     """One call of each of these measured items."""
     return np.asarray(chosen * items.calls_each + rng.integers(items.calls_each, size=chosen.shape))
@@ -39,7 +68,7 @@ def _calls(items: Items, chosen: Calls, rng: np.random.Generator) -> Calls:
 def _between(items: Items, length: int, rows: int, rng: np.random.Generator) -> Calls:
     """Either neighbour of each place of an ordered list, the closer one more often."""
     places = (np.arange(length) + 0.5) / length
-    at = np.interp(places, items.places, np.arange(len(items.places)))
+    at = np.interp(_scores(places.tolist()), _scores(items.places), np.arange(len(items.places)))
     return np.asarray(at + rng.random((rows, length)), dtype=np.intp)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from advisor.domain.candidate import Candidate
 from advisor.model.contention import IN_PROCESS
 from advisor.model.items import Stage
-from advisor.model.listing import reference_list
+from advisor.model.listing import reference_list, with_last
 from advisor.model.setting import Setting
 from advisor.model.transfers import RETAINED_BYTES
 
@@ -31,7 +31,8 @@ _PLAIN = (
 
 def scenario_of(setting: Setting) -> dict[str, Any]:
     """The setting as the page takes it."""
-    items, contention, machine = setting.items, setting.contention, setting.machine
+    items = with_last(setting.items)
+    contention, machine = setting.contention, setting.machine
     others = replace(items, count=ROUNDS, known=())
     return {
         "cores": machine.cores,

@@ -208,7 +208,7 @@ def search(
         raise _no_advice(f"no way to run fits: even the smallest {reason}")
     leading = {each.candidate for each in pruned.fits if may_lead(each.candidate)}
     ways = _evaluated(pruned.fits, predictor, constraints, leading)
-    choice = _choice_of(ways)
+    choice = _choice_of(ways, current)
     predictions = {way.candidate: way.prediction for way in ways}
     refused = (Rejection(way, verdicts[way].reason) for way in verdicts if way not in considered)
     return SearchResult(
@@ -278,8 +278,8 @@ def _held_cores(estimate: Estimate, setting: Setting) -> float:
     return estimate.rented_core_seconds(setting.machine.cores) / max(estimate.makespan_s, 1e-9)
 
 
-def _choice_of(ways: Sequence[_Scored]) -> _Choice:
-    """The simplest of the best ways; a change of code where it pays."""
+def _choice_of(ways: Sequence[_Scored], current: Candidate | None) -> _Choice:
+    """The simplest of the best ways, or the job's own; a change of code where it pays."""
     leading = [way for way in ways if way.leads]
     plain = [way for way in leading if not way.candidate.needs_code]
     plain = plain or [
@@ -287,7 +287,7 @@ def _choice_of(ways: Sequence[_Scored]) -> _Choice:
     ]
     if not plain:
         raise _no_advice("no way to run that needs no code fits the constraints")
-    best, config_only = _simplest(leading), _simplest(plain)
+    best, config_only = _simplest(leading, current), _simplest(plain, current)
     plain_tie = config_only is not plain[0]
     if not best.candidate.needs_code:
         return _Choice(config_only, config_only, best is not leading[0] or plain_tie)
@@ -296,10 +296,10 @@ def _choice_of(ways: Sequence[_Scored]) -> _Choice:
     return _Choice(best, config_only, best is not leading[0])
 
 
-def _simplest(ways: Sequence[_Scored]) -> _Scored:
-    """The simplest of the near ties with the best, which comes first."""
+def _simplest(ways: Sequence[_Scored], current: Candidate | None) -> _Scored:
+    """Of the near ties with the best, which comes first: the job's own way, else the simplest."""
     near = [way for way in ways if way.score <= ways[0].score * (1.0 + TIE)]
-    return min(near, key=lambda way: complexity(way.candidate))
+    return min(near, key=lambda way: (way.candidate != current, complexity(way.candidate)))
 
 
 def _untried(ways: Sequence[_Scored], chosen: _Scored) -> Prediction | None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
 
 from advisor.domain.workload import WorkerKind
 from advisor.model.items import FloatArray
-from advisor.model.listing import Calls, dealt, drawn_lists, is_certain, reference_list
+from advisor.model.listing import Calls, dealt, drawn_lists, is_certain, reference_list, with_last
 from advisor.model.run_plan import Timeline
 from advisor.model.sampling_error import mean_factors
 from advisor.model.setting import Setting
@@ -33,7 +34,7 @@ class Simulations:
     """
 
     def __init__(self, setting: Setting, reference: Calls | None = None) -> None:
-        self.setting = setting
+        self.setting = setting = replace(setting, items=with_last(setting.items))
         self.reference = reference_list(setting.items) if reference is None else reference
         self.timelines: dict[tuple[object, int], Timeline] = {}
         self.batches: dict[tuple[WorkerKind, int, int, int], FloatArray] = {}

@@ -12,7 +12,7 @@ from advisor.measure.ops.drawn import places
 from advisor.measure.workload.concurrency import harmed, ratio_error
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
-from advisor.model.listing import drawn_lists, reference_list
+from advisor.model.listing import drawn_lists, reference_list, with_last
 from advisor.model.prediction import Predictor
 from advisor.model.setting import DRAWS
 from advisor.model.uncertainty import noisy_draws
@@ -32,6 +32,15 @@ def test_an_ordered_list_keeps_its_order() -> None:
     drawn = items.wall_s[drawn_lists(items, 20)]
     assert drawn[:, :500].mean() == pytest.approx(1.25, rel=0.05)
     assert drawn[:, -500:].mean() == pytest.approx(2.75, rel=0.05)
+
+
+def test_the_last_of_a_sorted_list_is_longer_than_the_longest_that_was_measured() -> None:
+    walls_s = np.sort(np.random.default_rng(1).lognormal(0.0, 0.4, 200))
+    measured = places(200, 40, seed=1)
+    items = with_last(items_of(workload(200, [(item, walls_s[item]) for item in measured])))
+    assert max(measured) < 199
+    assert items.wall_s[reference_list(items)[-1]] == pytest.approx(walls_s[-1], rel=0.1)
+    assert items.mean_wall_s[-2] < 0.85 * walls_s[-1]
 
 
 def test_no_place_is_sampled_by_rule_and_no_period_is_met() -> None:

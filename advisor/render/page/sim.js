@@ -455,8 +455,8 @@ class Model {
     return dealt.map((batch) => {
       const most = Math.max(SIMULATED_ITEMS, 4 * workers);
       if (batch.length <= most) return run(batch);
-      const [many, few] = [most, Math.floor(most / 2)].map((length) =>
-        Array.from({ length }, (_, i) => batch[Math.floor(i * batch.length / length)]));
+      const many = Array.from({ length: most }, (_, i) => batch[Math.floor((i + 1) * batch.length / most) - 1]);
+      const few = many.slice(Math.floor(most / 2));
       const whole = run(many), work = total(many);
       return whole + (whole - run(few)) / Math.max(1e-12, work - total(few)) * (total(batch) - work);
     });
