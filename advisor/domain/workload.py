@@ -268,6 +268,7 @@ class ConcurrencyProbe:
         error: Relative standard error of ``slowdown``, by how its calls differ from each other.
         rate: At which its calls, or those alone beside them, ended after some that took much less;
             None: they went on as they began.
+        makespan: The busiest worker's seconds over the most that any would take alone; 0: unknown.
     """
 
     worker_kind: WorkerKind
@@ -279,6 +280,7 @@ class ConcurrencyProbe:
     evidence: str = ""
     error: float = 0.0
     rate: RateLimit | None = None
+    makespan: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ work in all processes together.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -135,11 +136,12 @@ class _Turns:
     """What a probe may show where all its items do to each other is to take turns.
 
     ``in_step`` is the slowdown of items that compute at the same time, ``least`` that of items
-    which never do, as far as there is room for them.
+    which never do, as far as there is room for them; ``makespan`` is as `ConcurrencyProbe` has it.
     """
 
     in_step: float
     least: float
+    makespan: float = 1.0
 
     def log_error(self, slowdown: float) -> float:
         """How far outside of the two the logarithm of what was seen lies; 0 between them."""
@@ -163,23 +165,43 @@ def _turns_of(
     run = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
     busy_s = sum(work.before_s + work.after_s for chain in works for work in chain)
     in_step = max(1.0, sum(run.ended_s) / wall_s)
-    return _Turns(in_step, min(in_step, max(1.0, probe.workers * busy_s / wall_s / at_once)))
+    least = min(in_step, max(1.0, probe.workers * busy_s / wall_s / at_once))
+    longest_s = max(sum(wall_s for wall_s, _ in chain) for chain in chains)
+    return _Turns(in_step, least, max(1.0, run.makespan_s / longest_s))
+
+
+def _queued(slowed: float, probe: ConcurrencyProbe, turns: _Turns) -> float:
+    """The slowdown once a queue is full, of what calls of a probe saw: they found it empty.
+
+    Of n workers that begin together at what serves c at a time, the calls' mean has (n/c + 1) / 2
+    in the first round and n/c in each later one. Only what held the probe's end up as well counts:
+    where all are slowed alike the two agree, and one straggler slows nobody else.
+    """
+    rounds = sum(map(len, probe.items)) / probe.workers
+    if probe.makespan <= 0 or rounds < 1:
+        return slowed
+    full = (rounds * slowed - 0.5) / (rounds - 0.5)
+    return max(slowed, min(full, probe.makespan / turns.makespan))
 
 
 def _beyond(
-    probes: Sequence[ConcurrencyProbe], explained: Sequence[_Turns], waiting: float
+    probes: Sequence[ConcurrencyProbe], explained: Sequence[_Turns], waiting: float, spread: float
 ) -> Points:
     """Slowdowns beyond what is explained, moved by their noise towards none.
 
     Soft thresholding (Donoho & Johnstone 1994): what is within the noise is taken as explained.
     The noise is of computing: the share of an item's seconds in the probe that is no waiting,
-    ``waiting`` being the waiting's share of its seconds alone.
+    ``waiting`` being the waiting's share of its seconds alone; and of calls that differ, no more
+    than they do alone (``spread``): in a queue they differ because of each other.
     """
     points = []
     for probe, turns in zip(probes, explained, strict=True):
         error = float(np.log(max(1.0, probe.slowdown) / turns.in_step))
-        sd = PROBE_SD * (1.0 - waiting / turns.in_step) + CALLS_SDS * probe.error
-        points.append((probe.workers, float(np.exp(max(0.0, error - sd)))))
+        calls = max(probe.workers, sum(map(len, probe.items)))
+        differ = min(probe.error, spread / calls**0.5)
+        sd = PROBE_SD * (1.0 - waiting / turns.in_step) + CALLS_SDS * differ
+        slowed = float(np.exp(max(0.0, error - sd)))
+        points.append((probe.workers, _queued(slowed, probe, turns)))
     points.sort()
     # What fewer workers showed, and more of them did not, is none: contention grows.
     least = np.minimum.accumulate([slowed for _, slowed in reversed(points)] or [1.0])[::-1]
@@ -193,6 +215,7 @@ def fit_contention(
     cpu_s: float,
     cores: float,
     calls: Mapping[int, tuple[float, float]] = MappingProxyType({}),
+    spread: float = math.inf,
 ) -> Contention:
     """What the probes of a workload tell of its items in parallel.
 
@@ -202,6 +225,7 @@ def fit_contention(
         cpu_s: Its CPU seconds.
         cores: What the cores of the machine that was probed give together (`capacity_of`).
         calls: Item to its wall and CPU seconds alone; one that is not in it is taken as typical.
+        spread: Relative standard deviation of an item's calls alone (`Items.spread`).
 
     Without a probe, processes are taken as independent, and threads as sharing one interpreter
     lock for all their CPU time.
@@ -222,8 +246,8 @@ def fit_contention(
     lock, no_lock = explained(threads, 1.0), explained(threads, shared_cores)
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
     gives_up_lock = distance(lock) > distance(no_lock) + max(PROBE_SD * busy, LOCK_SD) ** 2
-    thread_points = _beyond(threads, no_lock if gives_up_lock else lock, 1.0 - busy)
-    process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy)
+    thread_points = _beyond(threads, no_lock if gives_up_lock else lock, 1.0 - busy, spread)
+    process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy, spread)
     return Contention(
         alone_s=alone_s,
         cpu_s=cpu_s,

@@ -44,6 +44,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
             cpu_s=float(np.median(as_measured.cpu_s)),
             cores=here,
             calls=as_measured.calls,
+            spread=as_measured.spread,
         ),
         overhead=overhead_on(measured.overhead, cores),
         machine=Machine(

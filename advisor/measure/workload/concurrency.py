@@ -123,6 +123,7 @@ class _Passes:
             return self._failed(workers, failed, "afterwards")
         drift = self._drift()
         alone_s = [self._alone_s(entry.item, drift) for entry in together]
+        longest_s = max(sum(self._alone_s(item, drift) for item in each) for each in lists)
         walls_s = [entry.wall_s for entry in together]
         self._look_for_rate(by_worker, lambda item: self._alone_s(item, drift))
         slowdown = sum(walls_s) / sum(alone_s)
@@ -141,6 +142,7 @@ class _Passes:
             evidence=verdict.evidence,
             error=ratio_error(walls_s, alone_s),
             rate=self.rate,
+            makespan=max(sum(entry.wall_s for entry in each) for each in by_worker) / longest_s,
         )
 
     def _needs_pass_after(self, together: Sequence[Timed]) -> bool:
