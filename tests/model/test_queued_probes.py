@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from advisor.domain.workload import ConcurrencyProbe
-from advisor.measure.concurrency import ratio_error
+from advisor.measure.workload.concurrency import ratio_error
 from advisor.model.contention import Contention, fit_contention
 
 
