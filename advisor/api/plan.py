@@ -250,7 +250,7 @@ def _share(saved: SavedProfile, advise: AdviseOptions, items: int, at_once: int)
     """One run's share of the machine or cluster, of its memory, its connections and its rate."""
     facts, cluster = saved.host.facts, advise.cluster
     connections = advise.max_connections
-    machines = at_once if cluster is None or cluster.shared_cores else 1  # a run's pod is its own
+    machines = 1 if cluster is not None and cluster.own_pods else at_once
     return replace(
         advise,
         items=items,
@@ -266,7 +266,12 @@ def _run_start(saved: SavedProfile, options: PlanOptions) -> RunStart:
     """A run of the daemon's starts Python and loads the definitions, as the command line does."""
     queue_s, cluster = options.dequeue_interval_s / 2, options.advise.cluster
     if options.run_start_s is not None:
-        return RunStart(queue_s, options.run_start_s, "yours", own_cores=cluster is not None)
+        return RunStart(
+            queue_s,
+            options.run_start_s,
+            "yours",
+            own_cores=cluster is not None and cluster.own_pods,
+        )
     measured_s = saved.overhead.cli_start_s
     spawn = saved.overhead.multiprocess.get("spawn")
     if measured_s is not None:
@@ -290,7 +295,7 @@ def _on_cluster(boot: RunStart, cluster: Cluster) -> RunStart:
         origin=f"{seconds(pod_s)} for its pod ({whose}), then {boot.origin}",
         pod_s=pod_s,
         start_s=boot.start_s / min(1.0, cluster.run_pod_cpu or 1.0),
-        own_cores=cluster.shared_cores is None,
+        own_cores=cluster.own_pods,
     )
 
 

@@ -93,9 +93,14 @@ class Cluster:
         return UNITS[self.executor]
 
     @property
+    def own_pods(self) -> bool:
+        """Whether a run's own process has a pod or task, not a part of the steps' host."""
+        return self.executor not in ("docker", "celery")
+
+    @property
     def shared_cores(self) -> float | None:
         """Cores of one host that all steps share; None where each has its own."""
-        return self.host_cores or (self.cpu if self.executor in ("docker", "celery") else None)
+        return self.host_cores or (None if self.own_pods else self.cpu)
 
     def as_seen(self, seen: DelegatedOverhead | None) -> Cluster:
         """With the start time of past runs, where it is not described.
@@ -117,7 +122,7 @@ class Cluster:
         """
 
         def part(total: float | None, own: float | None = None) -> float | None:
-            held = 0.0 if own is None or self.shared_cores else own
+            held = own if own and self.own_pods else 0.0
             return None if total is None else total / runs - held
 
         def whole(figure: float | None) -> int | None:
@@ -136,15 +141,16 @@ class Cluster:
             pods=whole(pods),
             slots=whole(part(self.slots)),
             db_connections=whole(connections),
+            host_cores=part(self.host_cores),
             runs_at_once=1,
         )
 
     def most_runs(self) -> int | None:
         """Runs whose own pods fit the quota in parallel; None: nothing known limits them."""
         limits = [self.pods]
-        if self.shared_cores is None and self.cpu and self.run_pod_cpu:
+        if self.own_pods and self.cpu and self.run_pod_cpu:
             limits.append(int(self.cpu / self.run_pod_cpu))
-        if self.shared_cores is None and self.memory_bytes and self.run_pod_memory_bytes:
+        if self.own_pods and self.memory_bytes and self.run_pod_memory_bytes:
             limits.append(self.memory_bytes // self.run_pod_memory_bytes)
         if self.db_connections:
             limits.append(self.db_connections // STEP_CONNECTIONS)

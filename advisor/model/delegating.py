@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from advisor.model.pools import PoolSlots
 from advisor.model.processor_sharing import ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.tag_slots import TagSlots
@@ -103,6 +104,7 @@ class DelegatingRun:
         self.shares_cores = cores is not None
         self.sharing = ProcessorSharing(cores or AMPLE)
         self.tags = TagSlots(plan.tag_limits)
+        self.pools = PoolSlots(plan.pool_limits)
         self.runnable: deque[_Step] = deque()
         self.running = self.in_room = 0
         self.pending: deque[tuple[_Step, float]] = deque()
@@ -135,6 +137,7 @@ class DelegatingRun:
             first_result_s=self.first_result_s,
             pod_s=self.pod_s,
             pending_s=self.pending_s,
+            pool_wait_s=self.pools.empty_s,
         )
 
     # -- the parent -------------------------------------------------------------------------
@@ -145,18 +148,37 @@ class DelegatingRun:
             pass
 
     def _launch_all(self) -> None:
-        passed_over: list[_Step] = []
-        while self.runnable and self.running < self.max_concurrent:
-            step = self.runnable.popleft()
-            if self.tags.is_full(step):
-                passed_over.append(step)
-                continue
+        while self.running < self.max_concurrent and (step := self._next_step()) is not None:
             self.tags.take(step)
             self.running += 1
             self._pass(self.price.launch_s)
             self.pending.append((step, self.sharing.now_s))
             self._admit()
+
+    def _next_step(self) -> _Step | None:
+        """The next step that tag limits and pools let run; None where all that are left wait."""
+        now_s = self.sharing.now_s
+        while (again := self.pools.due(now_s)) is not None:
+            if self.pools.claim(*again, now_s):
+                return again[1]
+        found: _Step | None = None
+        passed_over: list[_Step] = []
+        while self.runnable and found is None:
+            step = self.runnable.popleft()
+            pool = self._pool_of(step)
+            if self.tags.is_full(step):
+                passed_over.append(step)
+            elif pool is None or self.pools.claim(pool, step, now_s):
+                found = step
         self.runnable.extendleft(reversed(passed_over))
+        return found
+
+    def _pool_of(self, step: _Step) -> str | None:
+        """The limited pool whose slot a step needs; None where it needs none."""
+        item, stage = step
+        pools = self.plan.stage_pools
+        pool = pools[stage] if item >= 0 and stage < len(pools) else None
+        return pool if pool in self.pools.limits else None
 
     def _succeeded(self, step: _Step) -> None:
         """The parent has read a step's success: what depends on it may be launched."""
@@ -164,6 +186,8 @@ class DelegatingRun:
         self.left -= 1
         self.running -= 1
         self.tags.free(step)
+        if (pool := self._pool_of(step)) is not None:
+            self.pools.free(pool, step, self.sharing.now_s)
         if item == _BEFORE:
             self._after_serial(stage + 1)
         elif item == _AFTER:

@@ -100,6 +100,12 @@ def wait_item(context, count: int) -> int:
     return count
 
 
+@dg.op(pool="db", config_schema={"item_s": dg.Field(float, default_value=0.5)})
+def wait_pooled(context, count: int) -> int:
+    time.sleep(context.op_config["item_s"] * count)
+    return count
+
+
 @dg.op
 def add_up(counts: list) -> int:
     return sum(counts)
@@ -108,6 +114,11 @@ def add_up(counts: list) -> int:
 @dg.job(executor_def=queue_executor)
 def queue_job():
     add_up(split().map(wait_item).collect())
+
+
+@dg.job(executor_def=queue_executor)
+def pooled_job():
+    add_up(split().map(wait_pooled.alias("wait_item")).collect())
 
 
 @dg.job(

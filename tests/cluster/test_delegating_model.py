@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from dagster import DagsterInstance, execute_job, reconstructable
 from factories import make_description, make_saved_profile
-from standin_jobs import queue_job
+from standin_jobs import pooled_job, queue_job
 
 from advisor.api.recommend import predict, recommend
 from advisor.dagster_bridge.event_log import list_runs, read_run
@@ -20,6 +21,7 @@ from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
 from advisor.domain.overhead import DelegatedOverhead
 from advisor.domain.quantities import Spread
+from advisor.domain.tag_limits import TagLimits
 from advisor.model.delegating import DelegatingRun, StepPrice
 from advisor.model.pruning import score
 from advisor.model.run_plan import RunPlan, StepWork
@@ -64,6 +66,38 @@ def test_a_chain_is_as_many_steps_as_ops() -> None:
     one, three = makespan(6, max_concurrent=2), makespan(6, stages=3, max_concurrent=2)
     assert three.makespan_s == pytest.approx(3 * one.makespan_s, rel=0.15)
     assert three.pod_s == pytest.approx(3 * one.pod_s)
+
+
+def limited_s(items: int, *, stages: int = 1, **limits: object) -> float:
+    """The makespan of pods for all items, but for what a pool or a tag holds back."""
+    step = StepWork(0.0, wait_s=2.0)
+    plan = RunPlan((), [[step] * stages] * items, (), **limits)
+    return DelegatingRun(NOTHING, plan, max_concurrent=None, room=None).run().makespan_s
+
+
+def test_a_pool_caps_the_pods_in_parallel() -> None:
+    free_s = limited_s(8)
+    pooled_s = limited_s(8, stage_pools=("db",), pool_limits={"db": 2})
+    assert free_s == pytest.approx(3.0)
+    assert pooled_s >= 4 * 2.0
+    assert pooled_s < limited_s(8, stage_pools=("db",), pool_limits={"db": 1})
+    assert limited_s(8, stage_pools=("db",), pool_limits={"other": 1}) == free_s
+
+
+def test_a_pool_of_one_op_of_a_chain_leaves_the_others_alone() -> None:
+    first_s, last_s = (
+        limited_s(6, stages=3, stage_pools=pools, pool_limits={"db": 2})
+        for pools in (("db", None, None), (None, None, "db"))
+    )
+    both_s = limited_s(6, stages=3, stage_pools=("db", None, "db"), pool_limits={"db": 2})
+    assert last_s >= 3 * 2.0 + 2 * 2.0
+    assert last_s == pytest.approx(first_s, rel=0.2)
+    assert both_s > 1.2 * last_s
+
+
+def test_a_tag_limit_caps_the_pods_in_parallel() -> None:
+    limits = TagLimits(steps={"team=sales": 2}, stages=(("team=sales",),))
+    assert limited_s(8, tag_limits=limits) >= 4 * 2.0 > limited_s(8)
 
 
 def test_containers_of_one_host_share_its_cores_and_a_limit_slows_the_boot() -> None:
@@ -214,20 +248,42 @@ def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None
         assert "pyproject.toml:3" in str(refused.value)
 
 
-def observed(home: Path, job, items: int, **config: object):
+def observed(home: Path, job, items: int, *, before=lambda _: None, **config: object):
     """One run of the stand-in, read as ``analyze`` reads it."""
     home.mkdir()
     run_config = {
         "execution": {"config": config},
         "ops": {"split": {"config": {"items": items}}, "wait_item": {"config": {"item_s": 0.5}}},
     }
-    with (
-        DagsterInstance.local_temp(str(home)) as instance,
-        execute_job(reconstructable(job), instance=instance, run_config=run_config) as result,
-    ):
-        assert result.success
+    with DagsterInstance.local_temp(str(home)) as instance:
+        before(instance)
+        with execute_job(reconstructable(job), instance=instance, run_config=run_config) as result:
+            assert result.success
     source = open_instance_read_only(home)
     return read_run(source, list_runs(source)[0].run_id)
+
+
+def test_dagsters_own_loop_keeps_to_a_pool_as_its_timeline_does(tmp_path: Path) -> None:
+    def pooled(instance: DagsterInstance) -> None:
+        instance.event_log_storage.set_concurrency_slots("db", 1)
+
+    run = observed(tmp_path / "home", pooled_job, 3, before=pooled, max_concurrent=3)
+    steps = sorted((step.start_s, step.end_s) for step in mapped_steps(run))
+    assert all(end_s <= start_s for (_, end_s), (start_s, _) in pairwise(steps))
+    plan = RunPlan(
+        (StepWork(0.0),),
+        [[StepWork(0.0, wait_s=0.5)]] * 3,
+        (StepWork(0.0),),
+        stage_pools=("db",),
+        pool_limits={"db": 1},
+    )
+    floor = DelegatingRun(NOTHING, plan, max_concurrent=3, room=None).run()
+    free = replace(plan, pool_limits={})
+    assert run.end_s >= floor.makespan_s - 1.0
+    assert (
+        floor.makespan_s
+        > DelegatingRun(NOTHING, free, max_concurrent=3, room=None).run().makespan_s
+    )
 
 
 def test_dagsters_own_loop_is_never_faster_than_its_timeline(tmp_path: Path) -> None:
