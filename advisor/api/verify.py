@@ -15,10 +15,11 @@ from advisor.api.discovering import discover_target, static_errors
 from advisor.api.op_samples import on_its_samples
 from advisor.api.profile import profile
 from advisor.api.runnable import configuration_for, refuse_elsewhere
+from advisor.dagster_bridge.instances import user_instance_kind
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError, ProfileError
-from advisor.domain.options import AdviseOptions, ProfileOptions, VerifyOptions
+from advisor.domain.options import AdviseOptions, MeasureOptions, ProfileOptions, VerifyOptions
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
 from advisor.measure.progress import Progress, silent
 from advisor.measure.workspace import workspace
@@ -46,6 +47,8 @@ class VerifyPlan:
         mapped_ops: Handles of the ops that are executed for each item.
         estimated_s: How long all runs take by the predictions; None where one is unknown.
         left_out: What was asked for and cannot be run here, with the reason.
+        other_storage: Where the profile was calibrated, if not on the storage of these runs:
+            they are not what it predicts, and are not stored in it.
     """
 
     job: str
@@ -55,6 +58,7 @@ class VerifyPlan:
     mapped_ops: tuple[str, ...]
     estimated_s: float | None
     left_out: tuple[LeftOut, ...] = ()
+    other_storage: str | None = None
 
     @property
     def runs(self) -> int:
@@ -90,7 +94,8 @@ def _profile_of(
     path = store.profile_path(options.profiles.folder, host_facts().id, target)
     if path.exists():
         return store.read(path)
-    request = ProfileOptions(options.workload, profiles=options.profiles)
+    measure = MeasureOptions(scratch_postgres=options.scratch_postgres)
+    request = ProfileOptions(options.workload, measure=measure, profiles=options.profiles)
     outcome = profile(request, progress, announce)
     if outcome.interrupted:
         raise KeyboardInterrupt
@@ -176,17 +181,24 @@ def _plan(
         mapped_ops=tuple(mapped.handle for mapped in saved.description.mapped),
         estimated_s=estimated_s(ready, options.repeats),
         left_out=left_out,
+        other_storage=_other_storage(options, saved),
     )
+
+
+def _other_storage(options: VerifyOptions, saved: SavedProfile) -> str | None:
+    if options.scratch_postgres is None:
+        return None
+    there = user_instance_kind().on_postgres(options.scratch_postgres).storage
+    return None if saved.host.storage == there else saved.host.storage
 
 
 def _real_runs(
     plan: VerifyPlan, options: VerifyOptions, progress: Progress
 ) -> tuple[Verification, ...]:
-    from advisor.dagster_bridge.instances import user_instance_kind
     from advisor.measure.sole_use import sole_use
     from advisor.measure.verification import run_interleaved, run_once
 
-    kind = user_instance_kind()
+    kind = user_instance_kind().on_postgres(options.scratch_postgres)
 
     def run(configuration: Configuration) -> VerifiedRun:
         limit = options.run_timeout_s
@@ -254,7 +266,7 @@ def verify(
             return None
         verifications = _real_runs(plan, options, progress)
     alike = comparable(verifications)
-    keep = options.profiles.save and bool(alike)
+    keep = options.profiles.save and bool(alike) and plan.other_storage is None
     path, unsaved = None, None
     if keep:
         try:

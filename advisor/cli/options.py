@@ -128,7 +128,8 @@ scratch_postgres_option = section(
         "--scratch-postgres",
         metavar="URL",
         envvar="DYNADVISE_SCRATCH_POSTGRES",
-        help="Calibrate on this Postgres server, in a database that is made for it and dropped; "
+        help="Calibrate (verify: run) on this Postgres server, in a database that is made for it "
+        "and dropped; "
         "without it, on SQLite. DYNADVISE_SCRATCH_POSTGRES keeps the password off the command "
         "line.",
     ),

@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         "--dry-run", is_flag=True, help="Say what would be run, and how long; run nothing."
     ),
 )
+@options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
 @options.details_option
 @options.profiles_options
@@ -81,6 +82,7 @@ def command(
     seed: int,
     agreed: bool | None,
     dry_run: bool,
+    scratch_postgres: str | None,
     form: str,
     output: Path | None,
     details: bool,
@@ -103,6 +105,7 @@ def command(
         run_timeout_s=run_timeout_s,
         seed=seed,
         setup=setup,
+        scratch_postgres=scratch_postgres,
     )
     answer = False if dry_run else agreed
 
@@ -130,6 +133,12 @@ def announcement(plan: VerifyPlan) -> list[str]:
             f"{plan.items} items, including their side effects."
         ),
     ]
+    if plan.other_storage is not None:
+        lines.append(
+            f"  The profile was calibrated on {plan.other_storage}, and predicts for that: these"
+            " runs are not stored in it. `dynadvise profile TARGET --scratch-postgres URL` predicts"
+            " for the server."
+        )
     times = "" if plan.repeats == 1 else f", {plan.repeats} times"
     for configuration in plan.configurations:
         predicted = configuration.predicted_s

@@ -159,6 +159,8 @@ class VerifyOptions:
             two minutes at least.
         seed: Of the order in which the configurations take turns.
         setup: ``module:callable``, called before each run, in its process.
+        scratch_postgres: URL of a Postgres server: each run's instance has a database there, made
+            for it and dropped; None: on SQLite.
     """
 
     workload: WorkloadOptions
@@ -168,3 +170,4 @@ class VerifyOptions:
     run_timeout_s: float | None = None
     seed: int = 0
     setup: str | None = None
+    scratch_postgres: str | None = None

@@ -80,3 +80,9 @@ def finish(context: OpExecutionContext, number: int) -> int:
 @job
 def finishing():
     total(pending().map(finish).collect())
+
+
+def note_instance():
+    """A hook before each run: what its instance is, for the test."""
+    home = Path(os.environ["DAGSTER_HOME"])
+    Path(os.environ["NOTED"]).write_text((home / "dagster.yaml").read_text())
