@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import asdict, replace
 
 import pytest
@@ -39,6 +40,27 @@ def test_a_bucket_of_tokens_is_seen_with_its_rate(workers: int, rounds: int, ite
     assert found is not None
     assert found.per_s == pytest.approx(RATE, rel=0.1)
     assert 5 <= found.after_calls <= 2 * BURST
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_bucket_is_seen_on_a_busy_machine_too(seed: int) -> None:
+    """At a load of 18 on 2 cores it was taken for contention, and 16 threads advised."""
+    late = random.Random(seed)
+    calls = [
+        [(wall_s + late.expovariate(10.0), alone_s) for wall_s, alone_s in each]
+        for each in through_a_bucket(64, 3, 0.05)
+    ]
+    found = rate_limit(calls)
+    assert found is not None
+    assert found.per_s == pytest.approx(RATE, rel=0.2)
+
+
+@pytest.mark.parametrize("served", [4, 8, 16])
+def test_a_service_that_serves_some_in_parallel_is_no_rate(served: int) -> None:
+    waves = [
+        [((worker // served + 1) * 0.1, 0.1)] + [(6.4 / served, 0.1)] * 2 for worker in range(64)
+    ]
+    assert rate_limit(waves) is None
 
 
 @pytest.mark.parametrize(

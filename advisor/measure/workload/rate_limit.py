@@ -12,7 +12,8 @@ _FEWEST_BEFORE, _FEWEST_AFTER = 5, 8
 _RISE = 3.0  # times its seconds before, from which a call is held up and not only disturbed
 _FASTER = 1.5  # times as many calls per second ended before
 _STEADY = 1.3  # times the earlier gaps, up to which the later ones are still the same rate
-_EVEN = 2.0  # most that the gaps between ends may differ from their median: a clock, no crowd
+_EVEN = 2.0  # most that spans of as many ends may differ from their median: a clock, no crowd
+_SPANS = 10
 
 
 def rate_limit(calls: Sequence[Sequence[tuple[float, float]]]) -> RateLimit | None:
@@ -53,6 +54,9 @@ def _is_even(gaps_s: Sequence[float]) -> bool:
     half = len(gaps_s) // 2
     if fmean(gaps_s[-half:]) > _STEADY * fmean(gaps_s[:half]):
         return False  # it grows ever slower: that is no rate
-    typical_s = median(gaps_s)
-    tenths = quantiles(gaps_s, n=10)
+    each = max(1, len(gaps_s) // _SPANS)  # a busy machine ends some calls late, and the next soon
+    starts = range(0, len(gaps_s) - each + 1, each)
+    spans_s = [sum(gaps_s[start : start + each]) for start in starts]
+    typical_s = median(spans_s)
+    tenths = quantiles(spans_s, n=10)
     return typical_s > 0 and tenths[0] * _EVEN >= typical_s and tenths[-1] <= _EVEN * typical_s
