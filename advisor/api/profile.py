@@ -72,6 +72,7 @@ def profile(
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
+    from advisor.api.further import until_all_settled
     from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
@@ -96,9 +97,9 @@ def profile(
         host = _calibrated(request, discovery, subject, budget, tell)
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
-        end = measuring.until_settled()
+        end, further = until_all_settled(measuring, asked, budget, tell)
         with deferred(dropped=True) as came:
-            measured = measuring.measured()
+            measured = replace(measuring.measured(), further=further)
             saved = with_advice(measured, advise(measured, request.advise))
         if end.reason is StopReason.SETTLED and not came and _may_settle(request, description):
             try:
@@ -216,9 +217,10 @@ def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
 
 
 def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:
+    from advisor.api.further import measurable
     from advisor.measure.workload.profile_request import ProfileRequest
 
-    return ProfileRequest(
+    first = ProfileRequest(
         description=discovery.description,
         run_config=discovery.run_config,
         inputs=request.workload.inputs,
@@ -232,6 +234,7 @@ def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRe
         fan_out_again=request.measure.allow_side_effects is True,
         measure_collect=request.measure.measure_collect,
     )
+    return measurable(first, discovery.further)
 
 
 def _plan(request: ProfileOptions, asked: ProfileRequest) -> ExecutionPlan:
@@ -247,6 +250,8 @@ def _plan(request: ProfileOptions, asked: ProfileRequest) -> ExecutionPlan:
 def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:
     """Whether real runs of the whole job are allowed: they run what is outside the chain too."""
     runs_more = bool(description.collects or description.other_steps)
+    if description.other_fan_outs:  # what is predicted is one of them
+        return False
     agreed = request.measure.allow_side_effects is True
     return agreed and (request.measure.measure_collect or not runs_more)
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timezone
-from importlib.util import find_spec
 from statistics import fmean
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.api.cluster_advice import caution, refuse_other_executor, with_start_times
+from advisor.api.cluster_advice import caution, with_start_times
 from advisor.api.emitting import snippets_of
+from advisor.api.fan_outs import several_fan_outs
+from advisor.api.predictors import constraints_of, predictor_of
 from advisor.domain.advice import (
     Advice,
     HostSummary,
@@ -28,7 +29,6 @@ from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Spread
 from advisor.domain.work_kind import kind_of
 from advisor.domain.workload import WorkloadDescription
-from advisor.emit import obstacle_to_batches
 from advisor.explanation.building import building_remedy
 from advisor.explanation.cheaper_steps import cheaper_steps
 from advisor.explanation.next_measurement import next_measurement
@@ -36,7 +36,6 @@ from advisor.explanation.reasons import costs, reasons
 from advisor.explanation.remedies import remedies
 from advisor.model.break_even import crossings
 from advisor.model.items import Items
-from advisor.model.measured_setting import setting_of, with_own_ways
 from advisor.model.order import in_both_orders, with_first_result
 from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
@@ -44,34 +43,14 @@ from advisor.model.setting import Setting
 from advisor.model.stopping import Found
 from advisor.model.uncertainty import calibrated_as
 from advisor.model.ways import (
-    Obstacles,
     WaysToRun,
     connections_held,
     may_be_ordered,
     preload_list,
-    ways_to_run,
 )
 
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
-
-
-def _obstacles(description: WorkloadDescription) -> Obstacles:
-    """What cannot be emitted for the job, and what is not installed here."""
-    refusal = obstacle_to_batches(description)
-    missing = "needs dagster-async-executor: pip install 'dynadvise[async]'"
-    return Obstacles(
-        batches=f"{refusal.what} {refusal.hint or ''}".strip() if refusal else None,
-        event_loop=None if find_spec("dagster_async_executor") else missing,
-    )
-
-
-def _predictor(measured: Measured, options: AdviseOptions) -> tuple[Predictor, WaysToRun]:
-    """What predicts for the options, and the ways that it may choose from."""
-    refuse_other_executor(measured.description.executor, options.cluster)
-    setting = setting_of(measured, options)
-    ways = ways_to_run(measured, options, setting, _obstacles(measured.description))
-    return Predictor(with_own_ways(setting, measured, ways)), ways
 
 
 def _summary(saved: Measured, items: Items) -> WorkloadSummary:
@@ -92,7 +71,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
         hotspots=saved.workload.hotspots,
         category_shares=saved.workload.category_shares,
         errors_logged=len({call.item for call in calls if call.errors_logged}),
-        not_included=exclusions(saved.description, saved.workload, items.count),
+        not_included=exclusions(saved.description, saved.workload, items.count, saved.further),
         resources_measured=saved.workload.resources_measured,
         partition=saved.description.partition,
         events=sum(
@@ -100,6 +79,7 @@ def _summary(saved: Measured, items: Items) -> WorkloadSummary:
             for op, stage in zip(saved.workload.ops, items.stages, strict=True)
             if op.calls
         ),
+        hooks_s=items.hooks.wall_s,
         retried=len({call.item for call in calls if call.attempts > 1}),
         branches={
             op.handle: items.samples - len(op.skipped) for op in saved.workload.ops if op.skipped
@@ -159,10 +139,14 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     Raises:
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
-    predictor, ways = _predictor(measured, options)
-    found = Found(_search(measured, options, predictor, ways), predictor)
-    result = in_words(found, measured)
+    predictor, ways = predictor_of(measured, options)
+    result = _search(measured, options, predictor, ways)
+    several = several_fan_outs(measured, predictor, options)
+    result = in_words(Found(several.chosen(result) if several else result, predictor), measured)
     advice = _advice_of(result, predictor, ways, measured, options)
+    if several:
+        fan_outs, whole_run = several.advice(result)
+        advice = replace(advice, fan_outs=fan_outs, whole_run=whole_run)
     advice = with_start_times(advice, predictor.setting, measured, options)
     return (
         replace(advice, snippets=snippets_of(measured, advice, options.cluster))
@@ -182,7 +166,7 @@ def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candida
     Raises:
         DynadviseError: As :func:`advise`.
     """
-    predictor, ways = _predictor(measured, options)
+    predictor, ways = predictor_of(measured, options)
     if among:
         ways = replace(ways, candidates=tuple(among))
     return Found(_search(measured, options, predictor, ways), predictor)
@@ -192,14 +176,7 @@ def _search(
     measured: Measured, options: AdviseOptions, predictor: Predictor, ways: WaysToRun
 ) -> SearchResult:
     """The search's result; with chains depth first as well, where tags can make them so."""
-    environment = options.environment
-    constraints = Constraints(
-        objective=options.objective,
-        change=options.change,
-        environment="test" if ways.only_in_memory and environment == "prod" else environment,
-        max_connections=options.max_connections,
-        connections_per_item=connections_held(measured.workload),
-    )
+    constraints = constraints_of(measured, options, ways)
     result = search(
         ways.candidates, predictor, constraints, current=ways.current, default=ways.default
     )
@@ -271,7 +248,10 @@ def _advice_of(
         untried=result.untried,
         next_measurement=next_measurement(result, measured, setting.rate),
         measured_cost_s=measured.workload.cost_s + measured.host.cost_s,
-        op_executions=measured.workload.op_executions,
+        op_executions=sum(
+            each.op_executions
+            for each in (measured.workload, *(other.workload for other in measured.further))
+        ),
         advised_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         cautions=(
             *_cautions(summary, measured, setting),
@@ -358,7 +338,7 @@ def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Pr
             f"There is no prediction of '{candidate.label}': {blocked}.",
             hint="Threads overlap what blocks: --batch-size with --workers.",
         )
-    predictor, _ = _predictor(saved, options)
+    predictor, _ = predictor_of(saved, options)
     estimate = predictor.estimate(candidate)
     prediction = with_first_result(predictor.prediction_of(estimate), predictor)
     constraints = Constraints(

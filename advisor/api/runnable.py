@@ -142,7 +142,9 @@ def _emitted(
     if candidate.is_batched:
         kind = "workers" if candidate.workers_in_op > 1 else "batch"
         attribute = batched_job_name(saved.description)
-    request = EmitRequest(saved.description, saved.advice, prediction, saved.workload)
+    # run by itself, it needs what its definitions give
+    whole = dataclasses.replace(saved.description, job_from=None)
+    request = EmitRequest(whole, saved.advice, prediction, saved.workload)
     source = emit(kind, request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")
     return _written(source, directory / f"{stem}.py", attribute, target)

@@ -143,6 +143,8 @@ def _ready(
     setup: str | None,
 ) -> Configuration | LeftOut:
     """The way as it will be run, or why it cannot be."""
+    from advisor.api.fan_outs import whole_run_s
+
     try:
         refuse_elsewhere(asked.candidate)
         ready = configuration_for(
@@ -153,9 +155,11 @@ def _ready(
             run_config=run_config,
             directory=directory,
         )
+        options = AdviseOptions(max_rate=saved.advice.max_rate)
+        whole_s = whole_run_s(saved, asked.candidate, options) or ready.predicted_s
     except DynadviseError as error:
         return LeftOut(asked.name, error.what)
-    return dataclasses.replace(ready, setup=setup)
+    return dataclasses.replace(ready, setup=setup, predicted_s=whole_s)
 
 
 def _plan(

@@ -1,13 +1,15 @@
-"""Running what is asynchronous to its end, and timing how long it held its event loop."""
+"""What is asynchronous: told, run to its end, and timed while it holds its event loop."""
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import selectors
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 _HELD = threading.local()
@@ -47,3 +49,21 @@ def held_s() -> float | None:
     found: float | None = getattr(_HELD, "seconds", None)
     _HELD.seconds = None
     return found
+
+
+def is_async(function: Callable[..., Any] | None) -> bool:
+    """Whether calling it gives a coroutine or an asynchronous generator."""
+    function = _unwrapped(function)
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def is_generator(function: Callable[..., Any] | None) -> bool:
+    """Whether calling it gives a generator, asynchronous or not."""
+    function = _unwrapped(function)
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _unwrapped(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
+    while isinstance(function, partial):
+        function = function.func
+    return function

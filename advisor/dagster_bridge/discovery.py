@@ -29,7 +29,8 @@ class Discovery:
     """The description, and what the static rules ask of the job and the user's instance.
 
     ``run_config`` is that of a run: the user's, else the partition's, else the job's own.
-    ``rebuild_s`` is how long loading the job takes once more, in a process that has loaded it.
+    ``further`` are the job's other fan-outs. ``rebuild_s`` is how long loading the job takes once
+    more, in a process that has loaded it.
     """
 
     description: WorkloadDescription
@@ -38,6 +39,7 @@ class Discovery:
     job: JobFacts
     instance_facts: InstanceFacts | None
     rebuild_s: float
+    further: tuple[WorkloadDescription, ...] = ()
 
 
 def discover(request: DiscoveryRequest) -> Discovery:
@@ -46,6 +48,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
     Raises:
         TargetError: It cannot be loaded, or is no workload that can be measured.
     """
+    from advisor.dagster_bridge.further_fan_outs import describe_further
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.plan import effective_run_config
     from advisor.dagster_bridge.structure import describe
@@ -69,6 +72,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
         job=job_facts(loaded, description, request.run_config),
         instance_facts=instance,
         rebuild_s=load_s(reconstructable_of(loaded)) if loaded.pointer else 0.0,
+        further=describe_further(loaded, description, config),
     )
 
 

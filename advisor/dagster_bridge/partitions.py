@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from dagster import (
     DynamicPartitionsDefinition,
     JobDefinition,
+    MultiPartitionKey,
     MultiPartitionsDefinition,
     PartitionsDefinition,
 )
 
+from advisor.dagster_bridge.dynamic_partitions import newest_key
 from advisor.domain.errors import TargetError
 from advisor.domain.nearest import nearest_or_some
 
@@ -25,8 +27,8 @@ def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
     """The partition to run: the one asked for, else the last; None for an unpartitioned job.
 
     Raises:
-        TargetError: The job has no such partition, or none at all, or an instance alone knows
-            its partitions and none was asked for.
+        TargetError: The job has no such partition, or none at all; or its partitions are dynamic,
+            none was asked for, and the user's instance has none.
     """
     partitions = partitions_of(job)
     if job is None or partitions is None:
@@ -36,13 +38,14 @@ def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
         return asked
     try:
         last = partitions.get_last_partition_key()
-    except Exception as error:
-        if asked:
-            return asked
+    except Exception as error:  # dynamic ones, which an instance alone knows
+        known = asked or newest_key(getattr(partitions, "name", None) or "")
+        if known:
+            return known
         raise TargetError(
-            f"The partitions of job '{job.name}' are kept in a Dagster instance, which is not "
-            "read here.",
-            hint="Name one of them with --partition KEY.",
+            f"The partitions of job '{job.name}' are dynamic, and the Dagster instance of "
+            "DAGSTER_HOME (if it is set) has none yet.",
+            hint="Name one with --partition KEY: it is added to a temporary instance alone.",
         ) from error
     if last is None:
         raise TargetError(f"Job '{job.name}' is partitioned, and has no partition yet.")
@@ -91,7 +94,12 @@ def key_for_context(job: JobDefinition | None, partition: str | None) -> str | N
 def add_partition(
     instance: DagsterInstance, job: JobDefinition | None, partition: str | None
 ) -> None:
-    """Make a dynamic partition known to a (temporary) instance."""
-    partitions = partitions_of(job)
-    if partition and isinstance(partitions, DynamicPartitionsDefinition) and partitions.name:
-        instance.add_dynamic_partitions(partitions.name, [partition])
+    """Make a dynamic partition, or a dimension of it, known to a (temporary) instance."""
+    partitions, key = partitions_of(job), key_for_context(job, partition)
+    parts = [(partitions, key)]
+    if isinstance(partitions, MultiPartitionsDefinition) and isinstance(key, MultiPartitionKey):
+        keys = key.keys_by_dimension
+        parts = [(each.partitions_def, keys[each.name]) for each in partitions.partitions_defs]
+    for defined, own in parts:
+        if own and isinstance(defined, DynamicPartitionsDefinition) and defined.name:
+            instance.add_dynamic_partitions(defined.name, [own])

@@ -9,6 +9,7 @@ from dagster import (
     DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
+    HookDefinition,
     JobDefinition,
     OpDefinition,
     in_process_executor,
@@ -19,6 +20,7 @@ from advisor.dagster_bridge.plan_refusal import plan_refusal
 from advisor.dagster_bridge.private import (
     CheckError,
     ExecutionPlan,
+    NodeHandle,
     OpConfig,
     ResolvedRunConfig,
     UnresolvedCollectExecutionStep,
@@ -119,6 +121,12 @@ def ops_by_handle(job: JobDefinition) -> dict[str, OpDefinition]:
                 yield from walk(node.definition, f"{handle}.")
 
     return dict(walk(job.graph, ""))
+
+
+def hooks_of(job: JobDefinition | None, handle: str) -> tuple[HookDefinition, ...]:
+    """The hooks on an op of a job, its own and those of the job, by name."""
+    found = job.get_all_hooks_for_handle(NodeHandle.from_string(handle)) if job else ()
+    return tuple(sorted(found, key=lambda hook: hook.name))
 
 
 def mapped_steps(plan: ExecutionPlan) -> dict[str, UnresolvedMappedExecutionStep]:

@@ -31,6 +31,7 @@ from dagster._core.execution.plan.inputs import (
     FromStepOutput,
     FromUnresolvedStepOutput,
 )
+from dagster._core.execution.plan.objects import StepSuccessData
 from dagster._core.execution.plan.plan import ExecutionPlan
 from dagster._core.execution.plan.step import (
     UnresolvedCollectExecutionStep,
@@ -99,6 +100,7 @@ __all__ = [
     "RunStorage",
     "SqlEventLogStorage",
     "SqlEventLogStorageTable",
+    "StepSuccessData",
     "UnresolvedAssetJobDefinition",
     "UnresolvedCollectExecutionStep",
     "UnresolvedMappedExecutionStep",

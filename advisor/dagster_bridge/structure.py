@@ -8,11 +8,11 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from dagster import JobDefinition, OpDefinition
 
+from advisor.dagster_bridge.awaiting import is_async, is_generator
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
 from advisor.dagster_bridge.nested_fan_outs import nested_fan_outs
@@ -22,7 +22,7 @@ from advisor.dagster_bridge.plain_ops import (
     has_default_io_manager,
     with_plain_facts,
 )
-from advisor.dagster_bridge.plan import collecting_steps, execution_plan, mapped_steps
+from advisor.dagster_bridge.plan import collecting_steps, execution_plan, hooks_of, mapped_steps
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
     FromPendingDynamicStepOutput,
@@ -43,8 +43,11 @@ def describe(
     loaded: LoadedTarget,
     run_config: Mapping[str, Any] | None = None,
     partition: str | None = None,
+    fan_out: str | None = None,
 ) -> WorkloadDescription:
     """Read the workload's structure, for a partition of a partitioned job (default: the last).
+
+    ``fan_out`` is the handle of the op whose items are meant; None: the first, or the target's.
 
     Raises:
         TargetError: The job has no dynamic output that is mapped, an input of it has no value,
@@ -53,7 +56,7 @@ def describe(
     partition = partition_key(loaded.job, partition)
     if loaded.job is not None:
         run_config = run_config or partition_run_config(loaded.job, partition)
-    described = replace(_described(loaded, run_config), partition=partition)
+    described = replace(_described(loaded, run_config, fan_out), partition=partition)
     limits = described.executor.tag_concurrency_limits if described.executor else ()
     limited = frozenset(str(limit.get("key")) for limit in limits)
     mapped = (replace(op, tags=_without_values(op.tags, limited)) for op in described.mapped)
@@ -68,7 +71,9 @@ def _without_values(tags: Mapping[str, str], limited: frozenset[str]) -> dict[st
     }
 
 
-def _described(loaded: LoadedTarget, run_config: Mapping[str, Any] | None) -> WorkloadDescription:
+def _described(
+    loaded: LoadedTarget, run_config: Mapping[str, Any] | None, fan_out: str | None
+) -> WorkloadDescription:
     if loaded.function is not None:
         return _of_function(loaded, loaded.function)
     if loaded.job is None:
@@ -82,24 +87,27 @@ def _described(loaded: LoadedTarget, run_config: Mapping[str, Any] | None) -> Wo
             not_reconstructable_reason="no job maps this op",
             graph=(bare_node(loaded.op, loaded.module),),
         )
-    return _of_job(loaded, loaded.job, run_config)
+    return _of_job(loaded, loaded.job, run_config, fan_out)
 
 
 # --- a job ----------------------------------------------------------------------------------
 
 
 def _of_job(
-    loaded: LoadedTarget, job: JobDefinition, run_config: Mapping[str, Any] | None
+    loaded: LoadedTarget,
+    job: JobDefinition,
+    run_config: Mapping[str, Any] | None,
+    fan_out: str | None,
 ) -> WorkloadDescription:
     plan = execution_plan(job, run_config)
-    fan_out = _choose_fan_out(loaded, job, plan)
+    fan_out = fan_out or _choose_fan_out(loaded, job, plan)
     steps = {str(step.node_handle): step for step in plan.step_dict.values()}
     chain = {
         handle: step
         for handle, step in mapped_steps(plan).items()
         if step.resolved_by_step_key == fan_out
     }
-    mapped = tuple(_mapped_op(loaded.ops[handle], step) for handle, step in chain.items())
+    mapped = tuple(_mapped_op(job, loaded.ops[handle], step) for handle, step in chain.items())
     collects = [
         handle
         for handle, step in collecting_steps(plan).items()
@@ -109,7 +117,7 @@ def _of_job(
     for handle in (fan_out, *chain):
         upstream.pop(handle, None)
     others = [handle for handle in steps if handle not in {fan_out, *chain, *collects, *upstream}]
-    fanning = [handle for handle in others if _fans_out(loaded.ops[handle])]
+    fanning = [handle for handle in (*collects, *others) if _fans_out(loaded.ops[handle])]
     inside = mapped_steps(plan)
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
@@ -136,6 +144,7 @@ def _of_job(
         of_assets=job.is_asset_job,
         is_called=loaded.is_called,
         asset_from=loaded.asset_from,
+        job_from=loaded.job_from,
         definitions_name=_definitions_name(loaded),
         pickles=has_default_io_manager(job)
         and all(output.io_manager_key == "io_manager" for output in stored),
@@ -192,7 +201,9 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
     return order[0]
 
 
-def _mapped_op(op: OpDefinition, step: UnresolvedMappedExecutionStep) -> MappedOp:
+def _mapped_op(
+    job: JobDefinition, op: OpDefinition, step: UnresolvedMappedExecutionStep
+) -> MappedOp:
     """One mapped op, with where each of its inputs comes from."""
     sources: dict[str, tuple[str, str]] = {}
     fixed = []
@@ -212,7 +223,7 @@ def _mapped_op(op: OpDefinition, step: UnresolvedMappedExecutionStep) -> MappedO
             )
         else:
             fixed.append(step_input.name)
-    return _op_facts(
+    facts = _op_facts(
         op,
         str(step.node_handle),
         item_input=next(iter(sources), None),
@@ -220,6 +231,7 @@ def _mapped_op(op: OpDefinition, step: UnresolvedMappedExecutionStep) -> MappedO
         sources=sources,
         tags=dict(step.tags or {}),
     )
+    return replace(facts, hooks=tuple(hook.name for hook in hooks_of(job, facts.handle)))
 
 
 def needed_by(handles: list[str], steps: Mapping[str, Any]) -> dict[str, None]:
@@ -370,22 +382,4 @@ def value_inputs(op: OpDefinition) -> list[str]:
 def compute_function(op: OpDefinition) -> Callable[..., Any] | None:
     """The function that the user decorated; None for an op made in another way."""
     function: Callable[..., Any] | None = getattr(op.compute_fn, "decorated_fn", None)
-    return function
-
-
-def is_async(function: Callable[..., Any] | None) -> bool:
-    """Whether calling it gives a coroutine or an asynchronous generator."""
-    function = _unwrapped(function)
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
-
-
-def is_generator(function: Callable[..., Any] | None) -> bool:
-    """Whether calling it gives a generator, asynchronous or not."""
-    function = _unwrapped(function)
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _unwrapped(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    while isinstance(function, partial):
-        function = function.func
     return function

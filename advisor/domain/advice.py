@@ -9,6 +9,7 @@ from typing import Literal
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
+from advisor.domain.fan_outs import FanOutAdvice, WholeRun
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Interval, Spread
 from advisor.domain.stopping import MeasuringEnd
@@ -154,6 +155,7 @@ class WorkloadSummary:
         retried: How many measured items failed at first and gave their result at a retry.
         events: That an item has Dagster record on average (materializations, observations, log
             lines, further outputs, hooks), beside every step's own: events, not work.
+        hooks_s: What the hooks of an item's ops take, once in a step; not in ``wall_s``.
         branches: Handle of an op that some items skip to how many measured items took it.
     """
 
@@ -175,6 +177,7 @@ class WorkloadSummary:
     branches: Mapping[str, int] = field(default_factory=dict)
     events: float = 0.0
     retried: int = 0
+    hooks_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +236,8 @@ class Advice:
         cautions: What must be read before the advice is followed.
         limits: How many workers were seen to work, by kind, as far as they were probed.
         untried: The best way that may be faster but was not tried, or not checked.
+        fan_outs: Of a job with several, in their order; the predictions are of the first alone.
+        whole_run: With all of them; None where there is one.
         max_rate: Items per second that the advice keeps to; None: no limit.
         measuring: How the measuring ended; None where nothing was measured for it.
     """
@@ -269,6 +274,8 @@ class Advice:
     start_times: tuple[StartTimeRow, ...] = ()
     start_crossing_s: float | None = None
     max_rate: float | None = None
+    fan_outs: tuple[FanOutAdvice, ...] = ()
+    whole_run: WholeRun | None = None
 
     @property
     def now(self) -> Prediction | None:

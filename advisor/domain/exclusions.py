@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
+from advisor.domain.fan_outs import FurtherFanOut
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 
 
@@ -38,7 +40,10 @@ _REASONS = {
     ExclusionKind.FAN_OUT: "it was not run, the items came from elsewhere (--inputs)",
     ExclusionKind.UPSTREAM: "its seconds were not measured",
     ExclusionKind.OTHER_OP: "it is outside of the mapped chain and was not run",
-    ExclusionKind.OTHER_FAN_OUT: "one fan-out is measured at a time; name an op of it as TARGET",
+    ExclusionKind.OTHER_FAN_OUT: (
+        "it was not measured: it did not fit the budget (--budget), may not run twice, or failed; "
+        "with an op of it as TARGET it is measured alone"
+    ),
 }
 
 
@@ -61,9 +66,35 @@ class Exclusion:
 
 
 def exclusions(
+    description: WorkloadDescription,
+    workload: WorkloadProfile,
+    items: int,
+    further: Sequence[FurtherFanOut] = (),
+) -> tuple[Exclusion, ...]:
+    """What a total for ``items`` items leaves out, given what was measured of the job.
+
+    ``further`` are other fan-outs that were measured: the total is of all.
+    """
+    found = _of_one(description, workload, items)
+    for each in further:
+        found += _of_one(each.description, each.workload, each.workload.items)
+    parts = (description, *(each.description for each in further))
+    measured = {op.handle for part in parts for op in part.mapped}
+    measured |= {part.fan_out.handle for part in parts if part.fan_out}
+    collects = {op.name for part in parts for op in part.collects}
+    outside = (ExclusionKind.OTHER_OP, ExclusionKind.OTHER_FAN_OUT, ExclusionKind.UPSTREAM)
+    kept = [
+        each
+        for each in dict.fromkeys(found)
+        if not (further and each.op in measured)
+        and not (further and each.kind in outside and each.op in collects)
+    ]
+    return tuple(kept)
+
+
+def _of_one(
     description: WorkloadDescription, workload: WorkloadProfile, items: int
 ) -> tuple[Exclusion, ...]:
-    """What a total for ``items`` items leaves out, given what was measured of the job."""
     kinds: list[tuple[ExclusionKind, tuple[str, ...]]] = []
     collects = tuple(op.name for op in description.collects)
     if workload.collect_s is None:

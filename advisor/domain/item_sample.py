@@ -32,8 +32,12 @@ class ItemSample:
         events: Events that a run records for the call beside those of every step: what the op
             yields and logs, lines of ``context.log``, further outputs, hooks.
         asset_events: Materializations and observations among them.
+        log_events: Lines of ``context.log`` among them: the run's own process is not told of these.
         attempts: How often the op was called until it gave its result: its seconds are those of
             all attempts, without the delay between them and without the step's new start.
+        hook_s: Seconds of the op's hooks, which are called once in a step, whatever it holds; None
+            where they were not called after this call.
+        hook_cpu_s: CPU seconds of them.
     """
 
     item: int
@@ -50,7 +54,10 @@ class ItemSample:
     errors_logged: int = 0
     events: int = 0
     asset_events: int = 0
+    log_events: int = 0
     attempts: int = 1
     io_wait_s: float = 0.0
     grown_rss_bytes: int = 0
     again: bool = False
+    hook_s: float | None = None
+    hook_cpu_s: float = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.domain.fan_outs import FurtherFanOut
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.verification import Verification
@@ -16,6 +17,7 @@ class Measured:
 
     Attributes:
         overhead: Fitted to the host's calibration, or to past runs.
+        further: The job's other fan-outs, as far as they were measured.
         verifications: Real runs under chosen candidates, beside their predictions.
     """
 
@@ -24,3 +26,4 @@ class Measured:
     host: HostProfile
     overhead: OverheadModel
     verifications: tuple[Verification, ...] = ()
+    further: tuple[FurtherFanOut, ...] = ()

@@ -10,8 +10,9 @@ from advisor.domain.executor_setting import StartMethod
 from advisor.domain.host import CLAIM_S, CpuScaling, WholeStep
 from advisor.domain.quantities import Spread
 
-EVENTS_PER_OUTPUT = 2
-"""STEP_OUTPUT and HANDLED_OUTPUT, which are what a further output costs."""
+EVENTS_PER_OUTPUT = 3
+"""STEP_OUTPUT, the IO manager's line "Writing file at", HANDLED_OUTPUT: what a further output
+costs, beside the file. Without a file (``execute_in_process``) there is no such line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,8 @@ class InProcessOverhead:
     ``step_s`` is one mapped step; ``fan_out_output_s`` one dynamic output; ``collect_input_s``
     one value that the collecting op loads; ``step_growth_s`` what one more item adds to every
     step; ``claim_s`` asking for a slot of a pool, or giving it back. ``wait_share`` of these
-    seconds waits, for storage over a network.
+    seconds waits, for storage over a network. ``output_store_s`` of ``fan_out_output_s`` is the
+    value's storing, by the IO manager; ``output_events`` are recorded for it.
     """
 
     start_s: float
@@ -32,11 +34,13 @@ class InProcessOverhead:
     step_growth_s: float = 0.0
     claim_s: float = CLAIM_S
     wait_share: float = 0.0
+    output_store_s: float = 0.0
+    output_events: float = EVENTS_PER_OUTPUT
 
     @property
     def event_s(self) -> float:
         """Recording one event."""
-        return self.fan_out_output_s / EVENTS_PER_OUTPUT
+        return (self.fan_out_output_s - self.output_store_s) / self.output_events
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +64,7 @@ class MultiprocessOverhead:
         claim_s: The parent's CPU to ask for a slot of a pool, or to give it back.
         wait_share: Of the phases of a step's process, the share that waits (storage over a
             network); the rest computes.
+        output_store_s: Of ``fan_out_output_s``, the value's storing, by the IO manager.
         parent_wait_s: What the parent waits for its storage in one step: it stores one event.
     """
 
@@ -79,11 +84,12 @@ class MultiprocessOverhead:
     claim_s: float = CLAIM_S
     wait_share: float = 0.0
     parent_wait_s: float = 0.0
+    output_store_s: float = 0.0
 
     @property
     def event_s(self) -> float:
         """Recording one event."""
-        return self.fan_out_output_s / EVENTS_PER_OUTPUT
+        return (self.fan_out_output_s - self.output_store_s) / EVENTS_PER_OUTPUT
 
     @property
     def refill_s(self) -> float:

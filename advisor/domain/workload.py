@@ -112,7 +112,7 @@ class MappedOp:
     ``item_input`` is the input that receives the mapped value (or the previous op's result);
     ``fixed_inputs`` are the inputs that are the same for every item. ``sources`` says for each
     input that changes with the item which op's handle and output it comes from: the fan-out op's
-    or an earlier mapped op's. ``optional_inputs`` have a default.
+    or an earlier mapped op's. ``optional_inputs`` have a default. ``hooks`` are called in its step.
     """
 
     reference: OpReference
@@ -128,6 +128,7 @@ class MappedOp:
     tags: Mapping[str, str] = field(default_factory=dict)
     optional_inputs: tuple[str, ...] = ()
     sources: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    hooks: tuple[str, ...] = ()
 
     @property
     def handle(self) -> str:
@@ -170,6 +171,7 @@ class WorkloadDescription:
         other_fan_outs: Handles of further ops that fan out.
         is_called: Whether the target's name is a callable that makes the job.
         asset_from: Module and variable that hold the asset, where the target is its key.
+        job_from: The same of a job, where the target is its name in the definitions.
         definitions_name: Variable of the target's module that holds its definitions, where the
             target is a job's name or an asset's key.
         partition: The partition to run; None where the job is not partitioned.
@@ -200,6 +202,7 @@ class WorkloadDescription:
     other_fan_outs: tuple[str, ...] = ()
     is_called: bool = False
     asset_from: tuple[str, str] | None = None
+    job_from: tuple[str, str] | None = None
     definitions_name: str | None = None
     partition: str | None = None
 

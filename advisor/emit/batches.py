@@ -18,7 +18,8 @@ from advisor.emit.imports import (
     asset_name,
     defined_elsewhere,
     from_import,
-    job_import,
+    held_job_import,
+    user_module,
 )
 from advisor.emit.items_form import (
     READING,
@@ -29,6 +30,7 @@ from advisor.emit.items_form import (
     job_of_op,
 )
 from advisor.emit.own_threads import thread_limit
+from advisor.emit.placing import beside_job, in_place_of_asset
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
 from advisor.emit.request import EmitRequest
@@ -91,7 +93,7 @@ def _module(request: EmitRequest) -> str:
         source = items_source(request.description)
         form = items_form(request.description, source, one_step=one_step, kind=kind)
         return _plain_module(request, request.description.mapped[0].name, form, shared)
-    described, imported, plan = _batched_job(request.description)
+    described, imported, plan = _batched_job(_held(request, kind))
     request = replace(request, description=described)
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
@@ -105,6 +107,15 @@ def _module(request: EmitRequest) -> str:
             return _plain_module(request, imported.name, plain, shared)
     shared |= {"limit_threads": limit_threads, "longest_first": longest_first}
     return _general_module(request, imported, plan, shared)
+
+
+def _held(request: EmitRequest, kind: str | None) -> WorkloadDescription:
+    """The description; the job is taken from its definitions where the code needs it whole."""
+    description = request.description
+    resources = kind == "process" and any(op.resource_keys for op in description.mapped)
+    return (
+        replace(description, job_from=None) if resources or request.keeps_executor else description
+    )
 
 
 def _batched_job(
@@ -165,7 +176,7 @@ def _general_module(
     imports = [*copied("batching")[0].splitlines(), *_imports_of(imported.binding)]
     return module_text(
         "batch.py.j2",
-        _prose(request, imported.name),
+        _prose(request, imported),
         thread_limit(request),
         plain=None,
         job=imported.lines,
@@ -222,7 +233,7 @@ def _imported(description: WorkloadDescription) -> JobImport:
             f"{description.job_name} materializes assets, and a job alone has none to batch.",
             hint="Name the asset whose graph fans out: dynadvise profile MODULE:ASSET",
         )
-    return job_import(description)
+    return held_job_import(description)
 
 
 def _plain_module(
@@ -252,8 +263,11 @@ def _plain_module(
     )
 
 
-def _prose(request: EmitRequest, name: str) -> list[str]:
-    candidate = request.candidate
+def _prose(request: EmitRequest, imported: JobImport) -> list[str]:
+    description, name = request.description, imported.name
+    place = beside_job(
+        description, request.candidate.launch, imported.module, batched_job_name(description)
+    )
     return [
         f"{name} with the items of its dynamic output in batches: one step runs many items.",
         decision(request),
@@ -264,21 +278,17 @@ def _prose(request: EmitRequest, name: str) -> list[str]:
             " between the mapped ops are left out. When an item fails, the others of its batch"
             " still run, then the step fails and names the keys of those that failed."
         ),
-        _replacing(name) if request.description.kind == "asset" else _launch(candidate.launch),
+        in_place_of_asset(name) if description.kind == "asset" else place,
     ]
-
-
-def _replacing(asset: str) -> str:
-    return (
-        f"In your Definitions, put {asset}_batched in the place of {asset}, and add"
-        f" {asset}_batched_job: with both assets, Dagster refuses to load (Duplicate asset key)."
-        f" Where assets are collected from modules, leave {asset} out of what is collected."
-    )
 
 
 def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step: bool) -> list[str]:
     candidate = request.candidate
     plural = "processes" if candidate.worker_kind == "process" else "threads"
+    module = "" if plain.reading else user_module(request.description)
+    place = beside_job(
+        request.description, candidate.launch, module, batched_job_name(request.description)
+    )
     inside = f", on {candidate.workers_in_op} {plural}" if candidate.workers_in_op > 1 else ""
     if plain.reading:
         return [
@@ -288,7 +298,7 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
                 " results come as one list, in the order of the items. When items fail, the others"
                 " of the step still run, then it fails and names the keys of those that failed."
             ),
-            _launch(candidate.launch),
+            place,
         ]
     return [
         f"{name} with {'all its' if one_step else 'a batch of its'} items in one step{inside}.",
@@ -298,14 +308,8 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
             " re-execution, and are not type-checked one by one. When items fail, the others of"
             " the step still run, then it fails and names the keys of those that failed."
         ),
-        _launch(candidate.launch),
+        place,
     ]
-
-
-def _launch(launch: str) -> str:
-    if launch == "execute_in_process":
-        return "Advised: call execute_in_process() on the job below."
-    return "Add the job below to your Definitions, and run it as any other job."
 
 
 def _size_reason(request: EmitRequest, *, one_step: bool) -> str:

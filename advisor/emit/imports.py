@@ -96,6 +96,21 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     return JobImport(module, import_line(module, attribute, bound), "", name)
 
 
+def held_job_import(description: WorkloadDescription) -> JobImport:
+    """The lines that bind the job by the variable that holds it, where its definitions name it.
+
+    The definitions, which give it their resources, may then import the emitted module in turn.
+
+    Raises:
+        DynadviseError: As `job_import`.
+    """
+    imported, held = job_import(description), description.job_from
+    if held is None:
+        return imported
+    module, variable = dotted(held[0], "The module"), identifier(held[1], "The job")
+    return JobImport(module, import_line(module, variable, "original_job"), "", imported.name)
+
+
 def asset_name(description: WorkloadDescription) -> str:
     """The variable that holds the target, a graph-backed asset.
 

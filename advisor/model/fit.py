@@ -21,9 +21,15 @@ from advisor.domain.host import (
     HostProfile,
     user_import_in,
 )
-from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.overhead import (
+    EVENTS_PER_OUTPUT,
+    InProcessOverhead,
+    MultiprocessOverhead,
+    OverheadModel,
+)
 from advisor.model.estimated_methods import estimated_methods, roughly_warm
 from advisor.model.run_overhead import (
+    Overhead,
     at_pace,
     in_process_overhead,
     mean_of,
@@ -212,14 +218,19 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     built_s = BUILDS_OF_RUN["in_process"] * host.user_rebuild_s
     inner_turn_s = 2 * turn_item_s
     return OverheadModel(
-        execute_in_process=replace(bare, step_growth_s=inner_turn_s),
+        execute_in_process=replace(
+            bare, step_growth_s=inner_turn_s, output_events=EVENTS_PER_OUTPUT - 1
+        ),
         in_process=replace(
-            in_process,
+            _with_file(in_process, each_store_s),
             start_s=in_process.start_s + built_s,
             step_growth_s=inner_turn_s,
             claim_s=host.claim_s,
         ),
-        multiprocess={**multiprocess, **estimates},
+        multiprocess={
+            name: _with_file(found, each_store_s)
+            for name, found in {**multiprocess, **estimates}.items()
+        },
         estimated=tuple(estimates),
         cli_start_s=_cli_start_s(host, in_process),
         store_byte_s=store_byte_s,
@@ -233,6 +244,11 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         measured_cpu_s=_measured_cpu_s(serial),
         whole_step=host.whole_step,
     )
+
+
+def _with_file(found: Overhead, store_s: float) -> Overhead:
+    """The overhead with what the file is of an output; at most half, of two measurements."""
+    return replace(found, output_store_s=min(store_s, found.fan_out_output_s / 2))
 
 
 def _ways_with_processes(

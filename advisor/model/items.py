@@ -15,17 +15,18 @@ from advisor.domain.errors import ConfigurationError
 from advisor.domain.item_sample import ItemSample
 from advisor.domain.options import MOST_ITEMS
 from advisor.domain.workload import OpProfile, WorkloadProfile
+from advisor.model.call_figures import (
+    hook_seconds,
+    io_wait_share,
+    mean_bytes,
+    mean_events,
+    mean_seconds,
+)
 from advisor.model.first_touches import as_in_production
 from advisor.model.transfers import Transfer, copies_of, refusal_of, transfer_of
 
 FloatArray = NDArray[np.float64]
 CallKind = Literal["first", "preloaded", "later"]
-
-ASSET_EVENT = 2.6
-"""Recording a materialization or an observation over recording a log line, in CPU seconds.
-
-It writes the asset's own tables too: 9.3 and 3.6 ms on SQLite, Dagster 1.13, 400 events of each.
-"""
 
 MOST_CALLS = 20
 """Calls of an item that are drawn from."""
@@ -56,8 +57,9 @@ class Stage:
     later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
     waits. ``held_s`` is how long an asynchronous op held its event loop; None where that was not
     measured. ``taken`` tells which items take the op, whose seconds are 0 for the others; None:
-    all do. ``events`` a call has Dagster record on average, beside every step's own; one of an
-    asset counts as `ASSET_EVENT`.
+    all do. ``hooks`` are called once in a step. ``events`` a call has Dagster record on average,
+    beside every step's own; one of an asset counts for more (`mean_events`). ``messages`` of them
+    go to the parent of a step's process.
     """
 
     wall_s: FloatArray
@@ -67,10 +69,12 @@ class Stage:
     first: ExtraCost = ExtraCost()
     preloaded: ExtraCost = ExtraCost()
     resources: ExtraCost = ExtraCost()
+    hooks: ExtraCost = ExtraCost()
     held_s: FloatArray | None = None
     io_wait_share: float = 0.0
     taken: NDArray[np.bool_] | None = None
     events: float = 0.0
+    messages: float = 0.0
 
     @property
     def share(self) -> float:
@@ -169,6 +173,21 @@ class Items:
     def events(self) -> float:
         """Events that an item has Dagster record on average, beside every step's own."""
         return sum(stage.events * stage.share for stage in self.stages)
+
+    @property
+    def messages(self) -> float:
+        """Of them, those of which a step's process tells its parent."""
+        return sum(stage.messages * stage.share for stage in self.stages)
+
+    @property
+    def hooks(self) -> ExtraCost:
+        """What the hooks of a whole chain take, on average over the items."""
+        shares = [(stage.hooks, stage.share) for stage in self.stages]
+        cpu_s, wait_s = (
+            sum(getattr(hooks, name) * share for hooks, share in shares)
+            for name in ("cpu_s", "wait_s")
+        )
+        return ExtraCost(cpu_s, wait_s)
 
     @property
     def mean_wall_s(self) -> FloatArray:
@@ -327,16 +346,13 @@ def _stage(profile: OpProfile, op: int, calls: _Calls, calls_each: int) -> Stage
         first=first,
         preloaded=preloaded,
         resources=_resources(profile),
+        hooks=ExtraCost(*hook_seconds(every)),
         held_s=None if any(call.loop_s is None for call in every) else column("loop_s"),
-        io_wait_share=_io_wait_share(every),
+        io_wait_share=io_wait_share(every),
         taken=None if taken.all() else np.repeat(taken, calls_each),
-        events=_events(every),
+        events=mean_events(every),
+        messages=fmean(c.events - c.log_events for c in every) if every else 0.0,
     )
-
-
-def _io_wait_share(samples: Sequence[ItemSample]) -> float:
-    moved_s = sum(sample.load_s + sample.store_s for sample in samples)
-    return min(1.0, sum(sample.io_wait_s for sample in samples) / moved_s) if moved_s > 0 else 0.0
 
 
 def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
@@ -359,7 +375,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     every = [sample for op in profile.ops for sample in op.calls]
     order = sorted({sample.item for sample in every})
     calls = _calls_of(profile, order)
-    means = {item: _means(ops) for item, ops in calls.by_item.items()}
+    means = {item: mean_seconds(ops) for item, ops in calls.by_item.items()}
     alike, spread = calls.are_alike(), calls.spread()
     if alike:
         calls = calls.apart()
@@ -387,28 +403,13 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         ),
         forked_rss_bytes=max((op.forked_rss_bytes for op in profile.ops), default=0),
         first_touch_byte_s=profile.first_touch_byte_s,
-        input_bytes=_mean_bytes(profile.ops[0], "input_bytes"),
-        output_bytes=_mean_bytes(last, "output_bytes"),
+        input_bytes=mean_bytes(profile.ops[0], "input_bytes"),
+        output_bytes=mean_bytes(last, "output_bytes"),
         measured_cpu_s=sum(sample.cpu_s for sample in every),
         yielded=transfer_of(profile.yielded),
         collected=transfer_of(profile.collected),
         copies=copies_of((*profile.yielded, *profile.collected)),
         unstorable=refusal_of((*profile.yielded, *profile.collected)),
         spread=spread,
-        between_bytes=max((_mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
+        between_bytes=max((mean_bytes(op, "output_bytes") for op in profile.ops[:-1]), default=0),
     )
-
-
-def _events(calls: Sequence[ItemSample]) -> float:
-    return fmean(c.events + (ASSET_EVENT - 1.0) * c.asset_events for c in calls) if calls else 0.0
-
-
-def _means(ops: Sequence[Sequence[ItemSample]]) -> tuple[float, float]:
-    """Mean wall and CPU seconds of an item's chain."""
-    wall_s = sum(fmean(call.wall_s for call in op) for op in ops)
-    return wall_s, sum(fmean(call.cpu_s for call in op) for op in ops)
-
-
-def _mean_bytes(profile: OpProfile, name: str) -> int:
-    calls = profile.calls
-    return round(fmean(getattr(sample, name) for sample in calls)) if calls else 0

@@ -66,7 +66,8 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
     if limited is not None:
         alike = setting_of(replace(measured, workload=limited), options, corrected=False)
         setting = replace(setting, limited=alike)
-    if not corrected or not measured.verifications:
+    # A real run of a job has all its fan-outs, a setting one of them.
+    if not corrected or not measured.verifications or description.other_fan_outs:
         return setting
     return replace(setting, correction=_corrections(measured.verifications, setting))
 

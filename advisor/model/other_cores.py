@@ -51,6 +51,7 @@ def items_on(items: Items, capacity_here: float, cores: float) -> Items:
             first=slower(stage.first),
             preloaded=slower(stage.preloaded),
             resources=slower(stage.resources),
+            hooks=slower(stage.hooks),
         )
 
     return replace(

@@ -101,7 +101,9 @@ def with_parent(
     )
 
 
-_NO_SECONDS = frozenset({"parent_step_s", "parent_wait_s", "claim_s", "wait_share"})
+_NO_SECONDS = frozenset({
+    "parent_step_s", "parent_wait_s", "claim_s", "wait_share", "output_events"
+})  # fmt: skip
 """Figures that `at_pace` leaves alone: measured apart."""
 
 

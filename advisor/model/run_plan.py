@@ -26,6 +26,7 @@ class StepWork:
         resources_s, resources_wait_s: Starting the op's resources: computing, and then waiting.
         outputs: Number of outputs it stores one by one (a fan-out op), 0 for one output.
         events: That its ops have Dagster record, beside the step's own.
+        messages: Of them, those of which the parent is told.
         inputs: Number of inputs that it loads one by one (a collecting op), 0 for one input.
     """
 
@@ -41,6 +42,7 @@ class StepWork:
     resources_wait_s: float = 0.0
     outputs: int = 0
     events: float = 0.0
+    messages: float = 0.0
     inputs: int = 0
 
 

@@ -86,6 +86,9 @@ def is_ported(candidate: Candidate, setting: Setting) -> bool:
     return here and candidate.op_threads is None and not branching
 
 
+_EXTRAS = ("first", "preloaded", "resources", "hooks")
+
+
 def _stage(stage: Stage) -> dict[str, Any]:
     columns = {
         "wall": stage.wall_s,
@@ -96,6 +99,10 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return {
         "io_wait_share": stage.io_wait_share,
         "events": stage.events,
+        "messages": stage.messages,
         **{name: values.tolist() for name, values in columns.items()},
-        **{name: asdict(getattr(stage, name)) for name in ("first", "preloaded", "resources")},
+        **{
+            name: asdict(getattr(stage, name))
+            for name in ("first", "preloaded", "resources", "hooks")
+        },
     }

@@ -136,7 +136,7 @@ class MultiprocessRun:
         prepared = own(o.prepare_s, "launch", 4, wait_s=work.resources_wait_s)
         load_s = o.load_s + o.collect_input_s * max(0, work.inputs - 1)
         output = own(o.fan_out_output_s, "serialize", 2)
-        events = own(o.event_s * work.events, "serialize", round(work.events))
+        events = own(o.event_s * work.events, "serialize", round(work.messages))
         return [
             own(o.boot_s, "launch", 1),
             prepared._replace(cpu_s=prepared.cpu_s + plan_s + work.resources_s),

@@ -31,6 +31,7 @@ from advisor.render.document import (
     Text,
     Tone,
 )
+from advisor.render.fan_outs import fan_outs_blocks
 from advisor.render.host import host_document
 from advisor.render.verification import verification_document
 from advisor.render.ways import SHOWN, marks, selected_ways, telling_rejections
@@ -60,6 +61,7 @@ def advice_document(
             *([Paragraph(advice.cautions, "warn")] if advice.cautions else []),
             _headline(advice, evidence),
             *_start_times(advice),
+            *fan_outs_blocks(advice),
             *_workload(advice),
             *_ways(advice, ways),
             *_reasons(advice),
@@ -141,6 +143,9 @@ def _definition_change(advice: Advice) -> str:
     return f"change of the job's definition ({count(lines, 'line')})" if lines else ""
 
 
+_MUCH_OF_HOOKS = 0.02
+"""Of an item's seconds, from which those of its hooks are worth a line."""
+
 _MANY_EVENTS = 5
 """Events per item beside every step's own, from which they are worth a line: a step has 12."""
 
@@ -169,6 +174,11 @@ def _workload(advice: Advice) -> tuple[Block, ...]:
         lines.append(
             f"{work.events:.0f} events per item, which Dagster records (materializations, "
             "observations, log lines, further outputs, hooks): events, not work."
+        )
+    if work.hooks_s > _MUCH_OF_HOOKS * work.wall_s.median:
+        lines.append(
+            f"Hooks take {seconds(work.hooks_s)} per step beside that: in each item's steps, and "
+            "once in a batch."
         )
     if work.retried:
         lines.append(

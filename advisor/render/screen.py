@@ -21,6 +21,7 @@ from advisor.render.document import (
     Span,
     Table,
 )
+from advisor.render.fan_outs import fan_out_lines, total_line
 
 WIDTH = 62
 """Columns of the chart."""
@@ -62,7 +63,9 @@ def screen_document(
     if titled:
         blocks.append(Heading(_verdict(advice), 3))
     blocks += [Headline(_workload(advice)), _ways(named)]
-    if chart := _chart(named, pictures):
+    if advice.whole_run is not None:
+        blocks.append(Paragraph((total_line(advice), *fan_out_lines(advice))))
+    elif chart := _chart(named, pictures):
         blocks.append(Code(chart))
     blocks += [_facts(advice, evidence), Code(_next(advice, target, profile, more))]
     return Document(tuple(blocks))

@@ -140,6 +140,8 @@ def choice(advice: Advice) -> str:
     regret = (
         f"expected regret {percent(best.expected_regret)} (time lost if another is really best)"
     )
+    if advice.whole_run is not None and best.p_best < 0.5:
+        return "Chosen for the whole run: of its first fan-out alone, another way is faster."
     spared = _spared_code(advice)
     if advice.tie and spared is not None:
         gain_s = best.makespan_s.median - spared.makespan_s.median

@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from dagster import build_op_context
+from dagster import GraphDefinition, build_op_context
 from dagster._core.storage.compute_log_manager import ComputeLogManager
 
 from advisor.dagster_bridge import private
@@ -44,6 +44,7 @@ def test_private_attributes_of_its_objects_are_still_there(tmp_path: Path) -> No
         {"retries": {"enabled": {}}, "start_method": {"forkserver": {}}}
     )
     assert hasattr(made, "_explicit_forkserver_preload")
+    assert hasattr(GraphDefinition(name="empty").to_job(), "_was_provided_resources")  # rewiring
     with build_op_context() as context:  # Ours takes its place: see invocation/context.py.
         assert type(context) is private.DirectOpExecutionContext
 

@@ -222,6 +222,15 @@ def test_a_callable_that_raises_is_the_users(tmp_path: Path, monkeypatch) -> Non
     assert failed.value.where == f"{tmp_path / 'bad_samples.py'}:3"
 
 
+def test_one_frame_is_no_list_of_items(tmp_path: Path, monkeypatch) -> None:
+    """Iterating over one gives the names of its columns."""
+    monkeypatch.syspath_prepend(str(tmp_path))
+    frame = "class Frame:\n    columns = ['a']\n    def __iter__(self):\n        yield 'a'\n"
+    (tmp_path / "framed_samples.py").write_text(frame)
+    with pytest.raises(TargetError, match="holds a Frame, not a list"):
+        read_inputs("framed_samples:Frame", target("plain_function")[1], tmp_path)
+
+
 def test_the_op_that_failed_is_blamed_and_never_for_what_dagster_lacks(tmp_path) -> None:
     (tmp_path / "blamed.py").write_text(
         """

@@ -17,6 +17,43 @@ def two():
         yield dg.DynamicOutput(n, mapping_key=f"n{n}")
 
 
+@dg.success_hook(required_resource_keys={"rate"})
+def announce(context: dg.HookContext) -> None:
+    """A hook that takes its time, and asks for what surrounds it."""
+    time.sleep(context.resources.rate)
+    told = context.run_id, context.job_name, context.step_key, context.op.name
+    ANNOUNCED.append((*told[1:], context.op_output_values["result"], len(told[0])))
+
+
+@dg.failure_hook
+def alarm(context: dg.HookContext) -> None:
+    """Never called where all succeeds."""
+    ANNOUNCED.append(context.step_key)
+
+
+@dg.success_hook
+def broken_hook(_context: dg.HookContext) -> None:
+    """A run goes on after it."""
+    raise OSError
+
+
+ANNOUNCED: list[object] = []
+
+
+@dg.op
+def plus_one(n: int) -> int:
+    """Has hooks."""
+    return n + 1
+
+
+@dg.job(
+    hooks={announce, alarm}, resource_defs={"rate": dg.ResourceDefinition.hardcoded_resource(0.1)}
+)
+def announced():
+    """Its hooks are called in every step."""
+    two().map(plus_one.with_hooks({broken_hook}))
+
+
 @dg.op
 def key_of(context: dg.OpExecutionContext, n: int) -> str:
     """What a run of one partition knows."""
@@ -101,10 +138,26 @@ def by_region():
     two().map(config_of)
 
 
+@dg.op
+def has_shop(context: dg.OpExecutionContext, n: int) -> str:
+    """Asks the instance for a dynamic partition."""
+    return f"{context.instance.has_dynamic_partition('shops', 'north')} {n}"
+
+
 @dg.job(partitions_def=dg.DynamicPartitionsDefinition(name="shops"))
 def by_shop():
     """Its partitions are in the instance."""
     two().map(key_of)
+
+
+@dg.job(
+    partitions_def=dg.MultiPartitionsDefinition(
+        {"day": DAYS, "shop": dg.DynamicPartitionsDefinition(name="shops")}
+    )
+)
+def by_shop_and_day():
+    """One of its dimensions is in the instance."""
+    two().map(has_shop)
 
 
 @dg.op(out=dg.DynamicOut(int))

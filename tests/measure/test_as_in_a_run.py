@@ -72,8 +72,27 @@ def test_a_partition_of_an_asset_and_one_that_only_the_instance_knows(opened) ->
     with opened("by_shop", "north") as calls:
         run = values_of_run(loaded_job("by_shop").job, "key_of", partition_key="north")
         assert values(calls) == run
-    with pytest.raises(TargetError, match="--partition KEY"):
+    with pytest.raises(TargetError, match="has none yet") as asked:
         describe(loaded_job("by_shop"))
+    assert "--partition KEY" in asked.value.hint
+
+
+def test_a_dynamic_dimension_of_a_partition_is_known_to_the_run(opened) -> None:
+    with opened("by_shop_and_day", "mon|north") as calls:
+        assert values(calls) == ["True 0", "True 1"]
+
+
+def test_dynamic_partitions_are_read_from_the_users_instance(tmp_path, monkeypatch) -> None:
+    loaded = loaded_job("by_shop")
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path))
+    with pytest.raises(TargetError, match="has none yet"):
+        describe(loaded)
+    with DagsterInstance.from_config(str(tmp_path)) as instance:
+        instance.add_dynamic_partitions("shops", ["south", "west"])
+    before = sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*"))
+    assert describe(loaded).partition == "west"
+    assert describe(loaded, None, "east").partition == "east"
+    assert sorted((path, path.stat().st_mtime_ns) for path in tmp_path.rglob("*")) == before
 
 
 def test_a_partition_that_is_not_there_is_refused() -> None:
@@ -133,6 +152,22 @@ def test_events_are_counted_as_a_run_records_them(opened) -> None:
     of_run = {op: events[f"{op}[n0]"] - events["silent[n0]"] for op in counted}
     assert counted == of_run
     assert measured.samples["logging_events"].asset_events == 2
+
+
+def test_hooks_are_called_as_a_step_calls_them_and_their_seconds_are_kept_apart(opened) -> None:
+    run_shapes.ANNOUNCED.clear()
+    loaded_job("announced").job.execute_in_process()
+    in_run = [told for told in run_shapes.ANNOUNCED if told[1].startswith("plus_one")]
+    run_shapes.ANNOUNCED.clear()
+    with opened("announced") as calls:
+        (op,) = calls.chain
+        measured = [calls.measure_chain(item, Meter())[0].samples["plus_one"] for item in (0, 1)]
+        (note,) = calls.notes
+    assert note.startswith("Hook 'broken_hook' of op 'plus_one' raised OSError")
+    assert note.endswith("a run records that and goes on.")
+    assert op.hooks == ("alarm", "announce", "broken_hook")
+    assert in_run == run_shapes.ANNOUNCED
+    assert all(sample.hook_s >= 0.1 > sample.wall_s for sample in measured)
 
 
 def test_lines_of_the_context_log_are_events(opened) -> None:

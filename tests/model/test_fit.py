@@ -123,6 +123,15 @@ def test_phases_of_a_run_give_the_coefficients_back(method: str) -> None:
     assert found.fan_out_output_s == pytest.approx(true.fan_out_output_s, rel=0.05)
 
 
+def test_an_event_costs_what_a_stored_output_does_without_its_file() -> None:
+    """An output is three events, one of them a line of the IO manager's, and a file."""
+    files = (StorageSample(1_000, 0.003, 0.001),)
+    calibrated = host(generated_run(4, TRUE), serial_run(4), storing=files)
+    found = fit_overhead(calibrated)
+    for overhead in (found.in_process, found.multiprocess["warm_forkserver"]):
+        assert overhead.event_s == pytest.approx((0.015 - 0.003) / 3, rel=0.05)
+
+
 def test_a_step_takes_of_the_parent_what_its_start_and_end_do_not_explain() -> None:
     run = generated_run(4, TRUE)
     busy = replace(run, parent_cpu_s=TRUE.start_s + TRUE.end_s + 6 * 0.024)

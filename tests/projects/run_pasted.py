@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import yaml
-from dagster import JobDefinition
+from dagster import Definitions, JobDefinition
 from dotenv import dotenv_values
 from projects import PROJECTS
 
@@ -39,5 +39,10 @@ sys.modules["pasted"] = pasted
 spec.loader.exec_module(pasted)
 (made,) = (value for name, value in vars(pasted).items() if name.endswith("_batched"))
 # Of an asset the definitions make a job: tests/emit/test_emit_assets.py runs it.
-given["code"] = output(made) if isinstance(made, JobDefinition) else given["original"]
+if isinstance(made, JobDefinition):
+    resources = loaded.definitions.get_top_level_resources() if loaded.definitions else {}
+    around = Definitions(jobs=[made], resources=dict(resources))
+    given["code"] = output(around.resolve_job_def(made.name))
+else:
+    given["code"] = given["original"]
 sys.stdout.write(json.dumps(given))

@@ -10,7 +10,7 @@ import pytest
 from factories import make_saved_profile
 from py_mini_racer import MiniRacer
 
-from advisor.api.recommend import _predictor
+from advisor.api.predictors import predictor_of
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import StoredValue
 from advisor.model.estimators import model_of
@@ -47,6 +47,10 @@ def with_payload(saved):
             store_s=0.03,
             grown_rss_bytes=90_000_000,
             peak_rss_bytes=150_000_000,
+            events=9,
+            log_events=4,
+            hook_s=0.03,
+            hook_cpu_s=0.01,
         )
         for call in op.later_calls
     )
@@ -113,8 +117,8 @@ def simulated_s(way, predictor):
 
 def compare(engine, saved, items, cores, rate=None):
     """Every way in the page and in the model; seconds of the page's."""
-    measured, _ = _predictor(saved, AdviseOptions(max_rate=rate))
-    predictor, ways = _predictor(saved, AdviseOptions(items=items, cores=cores, max_rate=rate))
+    measured, _ = predictor_of(saved, AdviseOptions(max_rate=rate))
+    predictor, ways = predictor_of(saved, AdviseOptions(items=items, cores=cores, max_rate=rate))
     ported = [way for way in ways.candidates if is_ported(way, predictor.setting)]
     chosen = ported[:: max(1, len(ported) // 12)]
     lists, deals = {}, {}

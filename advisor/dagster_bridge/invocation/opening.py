@@ -25,6 +25,7 @@ from dagster import (
 
 from advisor.dagster_bridge.invocation.calls import PreparedCall
 from advisor.dagster_bridge.invocation.context import call_context
+from advisor.dagster_bridge.invocation.hooks import call_hook
 from advisor.dagster_bridge.invocation.io_managers import StepValues
 from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
 from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
@@ -32,6 +33,7 @@ from advisor.dagster_bridge.partitions import add_partition, key_for_context, ru
 from advisor.dagster_bridge.plan import (
     config_behind_mapping,
     effective_run_config,
+    hooks_of,
     resolved_run_config,
 )
 from advisor.dagster_bridge.private import (
@@ -102,10 +104,11 @@ class Invocation:
         """
         if self._started is not None:
             return
-        ops = [self.ops[op.handle] for op in self.description.mapped if op.handle in self.ops]
-        self._started = self.resources.started(
-            {key for definition in ops for key in definition.required_resource_keys}
-        )
+        handles = [op.handle for op in self.description.mapped if op.handle in self.ops]
+        hooks = (hook for handle in handles for hook in hooks_of(self.loaded.job, handle))
+        keys = {key for handle in handles for key in self.ops[handle].required_resource_keys}
+        keys |= {key for hook in hooks for key in hook.required_resource_keys}
+        self._started = self.resources.started(keys)
 
     def prepare(
         self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None
@@ -132,7 +135,7 @@ class Invocation:
             )
         if isinstance(op, MappedOp):  # else only those of the op itself, as its own step does
             self.start_resources()
-        events = RecordedEvents(self._hooks(reference.handle))
+        events = RecordedEvents(len(hooks_of(self.loaded.job, reference.handle)))
         return self._attempt(reference, inputs, key, events)
 
     def _attempt(
@@ -178,10 +181,25 @@ class Invocation:
         policy = of_job or definition.retry_policy
         return policy.max_retries if policy else 0
 
-    def _hooks(self, handle: str) -> int:
-        """Hooks on an op: a run records of each that it was called, or not."""
-        job = self.loaded.job
-        return len(job.get_all_hooks_for_handle(NodeHandle.from_string(handle))) if job else 0
+    def call_hooks(
+        self, op: MappedOp, called: PreparedCall, outputs: Mapping[str, object], key: str | None
+    ) -> dict[str, Exception]:
+        """Call the hooks of an op that has given its outputs, as the end of its step does.
+
+        Hook to what it raised: a run records that, and goes on.
+        """
+        raised: dict[str, Exception] = {}
+        if called.context is None:
+            return raised
+        step_key = f"{op.handle}[{key}]" if key else op.handle
+        for hook in hooks_of(self.loaded.job, op.handle):
+            started = self._started or {}
+            own = {name: started[name] for name in hook.required_resource_keys}
+            try:
+                call_hook(hook, called.context, step_key, outputs, own)
+            except Exception as error:  # noqa: BLE001 - whatever the user's hook raises
+                raised[hook.name] = error
+        return raised
 
     def empty_call_s(self) -> float:
         """Seconds of a call that does nothing: what calling an op charges beside its own work.

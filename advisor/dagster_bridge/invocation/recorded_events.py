@@ -17,6 +17,7 @@ class RecordedEvents(logging.Handler):
 
     Attributes:
         count: All events, log lines included, beside those that every step has.
+        lines: Lines of ``context.log`` among them, of which no parent process is told.
         of_assets: Materializations and observations among them.
         attempts: How often the op was called: more than once where it failed and was retried.
     """
@@ -24,10 +25,12 @@ class RecordedEvents(logging.Handler):
     def __init__(self, hooks: int = 0) -> None:
         super().__init__()
         self.count, self.of_assets, self.attempts = hooks, 0, 1
+        self.lines = 0
 
     def emit(self, _record: logging.LogRecord) -> None:
         """A line of ``context.log``."""
         self.count += 1
+        self.lines += 1
 
     def add(self, events: Iterable[object]) -> None:
         """What the op yielded, or logged through its context."""

@@ -35,7 +35,15 @@ def defined_job(place: Place, name: str) -> LoadedTarget:
         job = place.definitions.repository.get_job(name)
     except Exception as error:
         raise TargetError(f"Job '{name}' cannot be loaded.", details=last_frames(error)) from error
-    return place.loaded("job", job, JobPointer(place.definitions.attribute, name))
+    loaded = place.loaded("job", job, JobPointer(place.definitions.attribute, name))
+    if place.reference.job is None:
+        return loaded
+
+    def holds(value: object) -> bool:
+        same = isinstance(value, JobDefinition) and value.graph is job.graph
+        return same and getattr(value, "name", None) == name
+
+    return replace(loaded, job_from=_variable_of(place, holds))
 
 
 def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> LoadedTarget:
@@ -47,7 +55,7 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
     if place.repository and place.repository.has_job(job.name):
         defined = place.repository.get_job(job.name)
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
-            by_name = isinstance(job, JobDefinition) and _lacks_resources(job)
+            by_name = isinstance(job, JobDefinition) and bool(missing_resources(job))
             return defined_job(place.named(job=job.name) if by_name else place, job.name)
     if isinstance(job, JobDefinition):
         return place.loaded("job", job, JobPointer(place.attribute, job.name))
@@ -62,10 +70,10 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
     return place.loaded("job", resolved, JobPointer(None, job.name))
 
 
-def _lacks_resources(job: JobDefinition) -> bool:
-    """Whether only definitions complete it, so that code must take it from there."""
+def missing_resources(job: JobDefinition) -> set[str]:
+    """Keys that its ops need and only definitions can give, so that it is taken from there."""
     ops = ops_by_handle(job).values()
-    return not {key for op in ops for key in op.required_resource_keys} <= set(job.resource_defs)
+    return {key for op in ops for key in op.required_resource_keys} - set(job.resource_defs)
 
 
 def job_of_graph(place: Place, graph: GraphDefinition, attribute: str | None) -> LoadedTarget:
@@ -99,7 +107,10 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
                 paths = tuple(tuple(key.path) for key in sorted(keys))
                 pointer = JobPointer(definitions.attribute, whole.name, paths)
                 loaded = place.loaded("asset", job, pointer)
-                return replace(loaded, asset_from=_variable_of(place, asset))
+                if place.reference.asset is None:
+                    return loaded
+                held = partial(_is_asset, asset)
+                return replace(loaded, asset_from=_variable_of(place, held))
         name = f"materialize_{asset.node_def.name}"
         unresolved = define_asset_job(name, selection=AssetSelection.assets(*keys))
         job = Definitions(assets=[asset], jobs=[unresolved]).resolve_job_def(name)
@@ -110,19 +121,21 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
     return place.loaded("asset", job, JobPointer(None, job.name))
 
 
-def _variable_of(place: Place, asset: AssetsDefinition) -> tuple[str, str] | None:
-    """Module and variable that hold an asset that was named by its key.
+def _is_asset(asset: AssetsDefinition, value: object) -> bool:
+    return isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
+
+
+def _variable_of(place: Place, holds: Callable[[object], bool]) -> tuple[str, str] | None:
+    """Module and variable that hold what was named by its key or name in the definitions.
 
     One in another module than the definitions' own comes first: that one can be imported before
     the definitions are made.
     """
-    if place.reference.asset is None:
-        return None
     held = [
         (module, name)
         for module in place.modules
         for name, value in list(vars(sys.modules[module]).items())
-        if isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
+        if holds(value)
     ]
     return min(held, key=lambda at: (at[0] == place.module.__name__, at), default=None)
 

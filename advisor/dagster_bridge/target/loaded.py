@@ -45,6 +45,7 @@ class LoadedTarget:
         pointer: From where a child process gets the job again.
         is_called: Whether the target's name is a callable that makes the job.
         asset_from: Module and variable that hold the asset, where the target is its key.
+        job_from: The same of a job, where the target is its name in the definitions.
     """
 
     reference: TargetReference
@@ -59,6 +60,7 @@ class LoadedTarget:
     pointer: JobPointer | None = None
     is_called: bool = False
     asset_from: tuple[str, str] | None = None
+    job_from: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,7 @@ from advisor.dagster_bridge.target.definitions import (
     names_to_offer,
     repository_of,
 )
+from advisor.dagster_bridge.target.graphs import named_graph
 from advisor.dagster_bridge.target.in_definitions import (
     completed_job,
     definitions_failed,
@@ -34,7 +35,7 @@ from advisor.dagster_bridge.target.in_definitions import (
     of_definitions,
     own_asset,
 )
-from advisor.dagster_bridge.target.jobs import job_of_graph, jobs_around, own_job
+from advisor.dagster_bridge.target.jobs import jobs_around, own_job
 from advisor.dagster_bridge.target.loaded import LoadedTarget, Place
 from advisor.dagster_bridge.target.loading import load_module
 from advisor.dagster_bridge.target.makers import job_that_it_makes, refuse_collection, refuse_method
@@ -164,7 +165,7 @@ def _resolve_definition(place: Place, target: object) -> LoadedTarget:
     if isinstance(target, (JobDefinition, UnresolvedAssetJobDefinition)):
         return completed_job(place, target) or own_job(place, target)
     if isinstance(target, GraphDefinition):
-        return job_of_graph(place, target, place.reference.attribute)
+        return named_graph(place, target)
     if isinstance(target, AssetsDefinition):
         return own_asset(place, target)
     repository = repository_of(target)

@@ -35,10 +35,12 @@ def batched_job(
 
     def made(function: Callable[[], None]) -> dg.JobDefinition:
         graph = with_batches(plan, plan.graph, plan.path, plan.graph.name)
+        # Without resources of its own, a job has those of its Definitions.
+        own = getattr(job, "_was_provided_resources", True)
         batched = graph.to_job(
             function.__name__,
             **advised,
-            resource_defs=job.resource_defs,
+            resource_defs=job.resource_defs if own else None,
             config=own_config(plan, job),
             tags=job.tags,
             hooks=job.hook_defs,

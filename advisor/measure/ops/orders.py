@@ -13,6 +13,9 @@ from advisor.measure.ops.results import Parts
 MOST_CALLS = 120
 """Most later calls of the first child."""
 
+MOST_HOOK_CALLS = 3
+"""Calls of an op in a process after which its hooks are called too: they may tell people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Assignment:

@@ -57,7 +57,17 @@ class _Hashing:
 
 
 def parts_of(result: object) -> Parts:
-    """The parts of a result, each with its digest."""
+    """The parts of a result, each with its digest.
+
+    One part that cannot be compared, where an object raises when it is looked into.
+    """
+    try:
+        return _parts_of(result)
+    except Exception:  # noqa: BLE001 - whatever a user's object raises
+        return {"": Part(None, f"<{type(result).__name__}>")}
+
+
+def _parts_of(result: object) -> Parts:
     hashes: dict[str, hashlib._Hash | None] = {}
     shorts: dict[str, str] = {}
     for count, (path, leaf) in enumerate(_leaves(result, "", 0)):
@@ -112,10 +122,15 @@ def _columns(value: object) -> list[tuple[str, object]] | None:
     """The parts of a data frame, a series, an index, or an array of objects."""
     found: Any = value
     if hasattr(found, "to_numpy"):
-        if hasattr(found, "columns") and hasattr(found, "__getitem__"):
+        columns = list(getattr(found, "columns", ()))
+        # one of two columns of the same name cannot be asked for
+        if columns and hasattr(found, "__getitem__") and len(set(columns)) == len(columns):
             index = [("index", found.index)] if hasattr(found, "index") else []
-            return [*((str(name), found[name]) for name in found.columns), *index]
-        return [("values", found.to_numpy())]
+            return [*((str(name), found[name]) for name in columns), *index]
+        try:
+            return [("values", found.to_numpy())]
+        except ValueError:  # an Arrow array with nulls
+            return None
     if hasattr(found, "tolist") and getattr(getattr(found, "dtype", None), "hasobject", False):
         return [("values", found.tolist())]
     return None

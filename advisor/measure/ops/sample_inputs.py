@@ -126,11 +126,8 @@ def _entries_of_callable(spec: str, working_directory: Path) -> list[tuple[str, 
         ) from error
     try:
         content = source() if callable(source) else source
-        entries = (
-            list(content)
-            if isinstance(content, Iterable) and not isinstance(content, (str, bytes, Mapping))
-            else content
-        )
+        whole = isinstance(content, (str, bytes, Mapping)) or hasattr(content, "columns")
+        entries = list(content) if isinstance(content, Iterable) and not whole else content
     except Exception as error:
         location = user_location(error)
         raise UserCodeError(

@@ -28,6 +28,7 @@ from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes
 from advisor.measure.ops.error_records import ErrorRecords, error_records
 from advisor.measure.ops.io_timing import IoTimes
+from advisor.measure.ops.op_hooks import OpHooks
 from advisor.measure.ops.orders import Assignment, ChainRun, DrawnItems, ResourceInit
 from advisor.measure.ops.results import parts_of
 from advisor.measure.supervisor import show_text, unwatch, watch
@@ -65,6 +66,7 @@ class Session:
     notes: dict[str, None] = field(default_factory=dict)
     delayed_s: float = 0.0
     measured_s: float = 0.0
+    op_hooks: OpHooks = field(default_factory=OpHooks)
     quiet: bool = False  # whether calls are not announced one by one
 
     @cached_property
@@ -127,6 +129,11 @@ class Session:
         errors_before = self.errors.count
         prepared, running = self._prepared(op, inputs, item), _children()
         outputs, reading = self._run(prepared, op, item, clock)
+        key = self.drawn.keys[item]
+        hooks, raised = self.op_hooks.call(self.invocation, op, prepared, outputs, key)
+        for hook, error in raised.items():
+            failed = failure_in_words(error, f"Hook {hook!r} of op {op.handle!r}")
+            self.notes[f"{failed}: a run records that and goes on."] = None
         self.delayed_s += reading.delayed_s
         self.measured_s += reading.wall_s + reading.delayed_s
         if any(not child.daemon for child in _children() - running):
@@ -150,7 +157,10 @@ class Session:
             errors_logged=self.errors.count - errors_before,
             events=prepared.events.count,
             asset_events=prepared.events.of_assets,
+            log_events=prepared.events.lines,
             attempts=prepared.events.attempts,
+            hook_s=hooks.wall_s if hooks else None,
+            hook_cpu_s=min(hooks.cpu_s, hooks.wall_s) if hooks else 0.0,
         )
         return MeasuredCall(sample, outputs, reason)
 

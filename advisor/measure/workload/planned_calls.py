@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
-from advisor.measure.ops.orders import MOST_CALLS
+from advisor.measure.ops.orders import MOST_CALLS, MOST_HOOK_CALLS
 from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES, HOTSPOT_S
 from advisor.measure.workload.profile_request import ProfileRequest
 
@@ -43,6 +43,12 @@ def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
             "takes another)."
         )
     actions += _repeated(request)
+    actions += [_further(request, each) for each in request.further]
+    if hooks := ", ".join(repr(hook) for op in description.mapped for hook in op.hooks):
+        actions.append(
+            f"call the hooks {hooks} after the first {MOST_HOOK_CALLS} measured calls of their ops "
+            "in each process, as steps do."
+        )
     if description.collects and request.measure_collect:
         actions.append(
             f"run {_names(description.collects)} once, on the sampled outputs alone "
@@ -76,14 +82,32 @@ def _summary(request: ProfileRequest) -> str:
     parts = [f"{_names(once)} once"] if once and request.inputs is None else []
     often = "at most once per item" if request.each_item_once else "repeatedly"
     parts.append(f"{_chain(description)} {often} on up to {_most_samples(request)} items")
+    parts += [
+        f"and so {each.fan_out.handle!r} with {_chain(each)}"
+        for each in request.further
+        if each.fan_out
+    ]
     not_run = () if request.inputs is None else once
     if request.measure_collect and description.collects:
         parts.append(f"{_names(description.collects)} once")
     else:
         not_run += description.collects
-    others = (*map(repr, description.other_fan_outs), *map(repr, description.other_ops))
-    left = ", ".join([*(repr(op.handle) for op in not_run), *others])
+    others = (*(op.handle for op in not_run), *description.other_fan_outs, *description.other_ops)
+    later = {each.fan_out.handle for each in request.further if each.fan_out}
+    left = ", ".join(repr(name) for name in dict.fromkeys(others) if name not in later)
     return f"run {', '.join(parts)}" + (f"; not {left}." if left else ".")
+
+
+def _further(request: ProfileRequest, each: WorkloadDescription) -> str:
+    """What another fan-out of the job takes."""
+    assert each.fan_out is not None
+    again = _names(each.upstream)
+    first = f", for which {again} run once more" if again else ""
+    chain = _chain(each)
+    return (
+        f"run {each.fan_out.handle!r} once{first}, and {chain} repeatedly on up to "
+        f"{_most_samples(request)} of its items, as far as the budget goes."
+    )
 
 
 def _fan_out(request: ProfileRequest) -> list[str]:

@@ -25,6 +25,7 @@ class ProfileRequest:
         each_item_once: Whether no item may run twice; probes and hot spots are then left out.
         fan_out_again: Whether the fan-out op may run in further processes, where the items that
             it yields cannot be pickled.
+        further: Other fan-outs of the job, which are measured afterwards.
         measure_collect: Whether to run the collecting ops once, on the sampled outputs.
     """
 
@@ -41,3 +42,4 @@ class ProfileRequest:
     each_item_once: bool = False
     fan_out_again: bool = False
     measure_collect: bool = False
+    further: tuple[WorkloadDescription, ...] = ()

@@ -44,15 +44,21 @@ Sizes = Sequence[tuple[int, float]]
 
 
 def _step(
-    seconds: Sequence[float], stages: Sequence[Stage], first: ExtraCost, events: float
+    seconds: Sequence[float],
+    stages: Sequence[Stage],
+    first: ExtraCost,
+    events: float,
+    messages: float,
 ) -> StepWork:
     """A step that calls the ops of ``stages``; one that computes on several cores has threads.
 
     Args:
         seconds: Wall clock, CPU, loading and storing.
         stages: Whose resources it starts.
-        first: What comes before: first calls, and starting workers.
+        first: What comes before: first calls, and starting workers. Hooks, which come after, are
+            added to it.
         events: That its calls have Dagster record.
+        messages: Of them, those that go to the parent.
     """
     wall_s, cpu_s, load_s, store_s = map(float, seconds)
     threads = max(1.0, cpu_s / wall_s) if wall_s > 0 else 1.0
@@ -64,8 +70,9 @@ def _step(
         store_s=store_s,
         io_wait_share=max(stage.io_wait_share for stage in stages),
         events=events,
-        first_s=first.cpu_s,
-        first_wait_s=first.wait_s,
+        messages=messages,
+        first_s=first.cpu_s + sum(stage.hooks.cpu_s for stage in stages),
+        first_wait_s=first.wait_s + sum(stage.hooks.wait_s for stage in stages),
         resources_s=sum(stage.resources.cpu_s for stage in stages),
         resources_wait_s=sum(stage.resources.wait_s for stage in stages),
     )
@@ -78,7 +85,7 @@ def _batches(candidate: Candidate, simulations: Simulations, limit: int) -> list
     started = worker_start(candidate, setting)
     extra = step_extra(candidate, items.stages, call_kind(candidate))
     first = ExtraCost(started.cpu_s + extra.cpu_s, started.wait_s + extra.wait_s)
-    events = items.events * candidate.batch_size
+    events, messages = (each * candidate.batch_size for each in (items.events, items.messages))
     dealt = simulations.dealt(candidate.steps(items.count))[:limit]
     columns = (
         batch_seconds(candidate, simulations, limit),
@@ -87,7 +94,7 @@ def _batches(candidate: Candidate, simulations: Simulations, limit: int) -> list
     )
     rows = zip(*(column.tolist() for column in columns), strict=True)
     return [
-        [_step((wall_s, cpu_s, half_s, half_s), items.stages, first, events)]
+        [_step((wall_s, cpu_s, half_s, half_s), items.stages, first, events, messages)]
         for wall_s, cpu_s, half_s in rows
     ]
 
@@ -102,7 +109,13 @@ def _mapped_steps(
     calls = simulations.thinned(limit).tolist()
     chains = {
         index: [
-            _step([c[index] for c in seconds], (each,), each.first_call_extra(call), each.events)
+            _step(
+                [c[index] for c in seconds],
+                (each,),
+                each.first_call_extra(call),
+                each.events,
+                each.messages,
+            )
             if each.taken is None or each.taken[index]
             else None
             for each, seconds in columns
@@ -203,7 +216,9 @@ def _draws_s(
     setting = simulations.setting
     items = setting.items
     extra_s = sum(
-        stage.first_call_extra(call_kind(candidate)).wall_s + stage.resources.wall_s
+        stage.first_call_extra(call_kind(candidate)).wall_s
+        + stage.resources.wall_s
+        + stage.hooks.wall_s
         for stage in items.stages
     )
     step_s = _overhead(candidate, setting).step_s * stages_of(candidate, setting) + extra_s

@@ -75,6 +75,7 @@ def _breakdown(candidate: Candidate, simulations: Simulations) -> Breakdown:
     own_s = items.fan_out_s + items.upstream_s + items.collect_s
     own_s += step_extra(candidate, items.stages, "first").wall_s
     own_s += sum(stage.resources.wall_s for stage in items.stages)
+    own_s += candidate.steps(items.count) * items.hooks.wall_s
     return Breakdown(
         work_s=own_s + _items_s(candidate, simulations),
         launch_s=overhead.start_s + overhead.end_s + starting_s,
@@ -102,6 +103,7 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     cpu_s += items.fan_out_s + items.upstream_s + items.collect_s
     cpu_s += float(items.cpu_s[simulations.reference].sum())
     cpu_s += sum(stage.first.cpu_s + stage.resources.cpu_s for stage in items.stages)
+    cpu_s += candidate.steps(items.count) * items.hooks.cpu_s
     return Estimate(
         candidate,
         makespan_s,

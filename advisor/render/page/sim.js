@@ -198,7 +198,7 @@ class MultiprocessRun {
       own(load, "store", 2 * Math.max(1, work.inputs), work.load),
       piece(work.first, "work", 0, work.firstWait),
       piece(work.cpu, "work", 0, work.wait, work.threads),
-      ...(work.events > 0 ? [own(o.fan_out_output_s / 2 * work.events, "store", Math.round(work.events))] : []),
+      ...(work.events > 0 ? [own(eventPrice(o) * work.events, "store", Math.round(work.messages))] : []),
       ...Array.from({ length: Math.max(0, work.outputs - 1) }, () => own(o.fan_out_output_s, "store", 2)),
       own(o.finish_s, "store", 4, work.store),
       own(o.exit_s, "exit", 0),
@@ -361,6 +361,8 @@ class MultiprocessRun {
 }
 
 const sum = (values) => values.reduce((total, value) => total + value, 0);
+// advisor/domain/overhead.py: EVENTS_PER_OUTPUT of an output that is stored in a file
+const eventPrice = (o) => (o.fan_out_output_s - o.output_store_s) / (o.output_events ?? 3);
 const mean = (values) => (values.length ? sum(values) / values.length : 0);
 
 // A scenario with the sliders' values: what advisor/model/setting.py and items.py make of them.
@@ -380,6 +382,7 @@ class Model {
     this.wall = totals("wall");
     this.cpu = totals("cpu");
     this.events = sum(m.stages.map((stage) => stage.events));
+    this.messages = sum(m.stages.map((stage) => stage.messages));
     this.fanOut = m.fan_out_item_s * this.count;
     Object.assign(this, { lists, deals });
     this.order = this.orderOf(this.count);
@@ -505,7 +508,7 @@ class Model {
     const step = o.step_s + o.step_growth_s * steps * stages;
     let coordinate = step * (steps * stages + s.before_steps + 1 + s.after_steps) + o.fan_out_output_s * steps;
     if (s.after_steps) coordinate += o.collect_input_s * steps;
-    coordinate += o.fan_out_output_s / 2 * this.events * this.count;
+    coordinate += eventPrice(o) * this.events * this.count;
     if (!bare) coordinate += 2 * o.claim_s * steps * this.poolsOf(way).filter(Boolean).length;
     let moved = 0;
     if (!bare || !s.in_memory) {
@@ -517,7 +520,8 @@ class Model {
     const items = Math.min(way.workers_in_op, way.batch_size) > 1
       ? sum(this.batches(way)) : sum(this.order.map((i) => this.wall[i]));
     const own = this.fanOut + m.upstream_s + m.collect_s + first.cpu + first.wait
-      + sum(this.stages.map((x) => x.resources.cpu_s + x.resources.wait_s));
+      + sum(this.stages.map((x) => x.resources.cpu_s + x.resources.wait_s))
+      + steps * sum(this.stages.map((x) => x.hooks.cpu_s + x.hooks.wait_s));
     const launch = o.start_s + o.end_s + steps * (started.cpu + started.wait);
     return { launch, seconds: own + items + launch + moved + coordinate, before: launch + this.fanOut + m.upstream_s, items };
   }
@@ -570,11 +574,13 @@ class Model {
     const imported = sum(this.stages.map((x) => wall(x.first) - Math.min(wall(x.first), wall(x.preloaded))));
     return { ...price, server_start_s: price.server_start_s + imported };
   }
-  step(wall, cpu, load, store, stages, first, events) {
+  step(wall, cpu, load, store, stages, first, events, messages) {
     const threads = wall > 0 ? Math.max(1, cpu / wall) : 1;
     return {
       cpu, wait: Math.max(0, wall - cpu / threads), threads, load, store,
-      first: first.cpu, firstWait: first.wait, outputs: 0, inputs: 0, events,
+      first: first.cpu + sum(stages.map((x) => x.hooks.cpu_s)),
+      firstWait: first.wait + sum(stages.map((x) => x.hooks.wait_s)),
+      outputs: 0, inputs: 0, events, messages,
       ioWait: Math.max(...stages.map((x) => x.io_wait_share)),
       resources: sum(stages.map((x) => x.resources.cpu_s)),
       resourcesWait: sum(stages.map((x) => x.resources.wait_s)),
@@ -585,7 +591,7 @@ class Model {
     if (!this.isBatched(way)) {
       const chains = new Map(), order = this.thinned(limit);
       for (const i of order) if (!chains.has(i)) chains.set(i, this.stages.map((x) =>
-        this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call), x.events)));
+        this.step(x.wall[i], x.cpu[i], x.load[i], x.store[i], [x], this.firstCalls(way, [x], call), x.events, x.messages)));
       return order.map((i) => chains.get(i));
     }
     const started = this.workerStart(way), extra = this.firstCalls(way, this.stages, call);
@@ -593,7 +599,8 @@ class Model {
     const walls = this.batches(way, limit), moved = this.transfers(way, limit);
     return this.dealt(way, limit).map((batch, n) => {
       const half = moved[n] / 2;
-      return [this.step(walls[n], sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first, this.events * way.batch_size)];
+      return [this.step(walls[n], sum(batch.map((i) => this.cpu[i])), half, half, this.stages, first,
+        this.events * way.batch_size, this.messages * way.batch_size)];
     });
   }
   timeline(way, steps, drawn = false) {
@@ -602,7 +609,7 @@ class Model {
     const [stored, loaded] = this.endsTransfer(way);
     const plain = (cpu, changes = {}) => ({
       cpu, wait: 0, threads: 1, load: 0, store: 0, first: 0, firstWait: 0, resources: 0,
-      resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, events: 0, ...changes,
+      resourcesWait: 0, outputs: 0, inputs: 0, ioWait: 0, events: 0, messages: 0, ...changes,
     });
     const upstream = plain(m.upstream_s / Math.max(1, s.before_steps));
     const before = [...new Array(s.before_steps).fill(upstream),
