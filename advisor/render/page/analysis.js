@@ -109,10 +109,10 @@ function withCode(words) {
   });
 }
 function drawCauses() {
-  $("causes").replaceChildren(...(DATA.causes.length ? DATA.causes.map((cause) => make("section", { class: `cause ${cause.severity}` },
+  $("causes").replaceChildren(...(DATA.causes.length ? DATA.causes.map((cause) => make("section", { class: `cause is-${cause.severity}` },
     make("h3", {}, `${cause.code} ${cause.severity} ${cause.often}`.trim(), ": ", cause.message),
     make("p", {}, make("strong", {}, "What to do: "), ...withCode(cause.remedy)),
-    make("p", {}, make("strong", {}, "Gain: "), cause.gain),
+    make("p", {}, make("strong", {}, DATA.runs.length > 1 ? "Gain in all runs: " : "Gain: "), cause.gain),
     make("details", {}, make("summary", {}, "Evidence"), make("ul", {}, ...cause.evidence.map((words) => make("li", {}, words)))),
   )) : [make("p", { class: "good" }, "No problem found.")]));
 }
