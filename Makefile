@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format docs dist example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
+.PHONY: help venv demo test lint format docs dist pictures example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
 	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration bench-simulated bench-signals \
 	docs-codes clean
 
@@ -30,6 +30,7 @@ help:
 	@echo '             bench-report writes docs/accuracy.md from what there is, bench-fixtures the'
 	@echo '             recorded runs that the tests use'
 	@echo 'make docs    the documentation as a site, in site/'
+	@echo 'make pictures  the pages of `report` and `analyze` as pictures in docs/; needs Chromium'
 	@echo 'make example-profiles'
 	@echo '             measure the profiles that profiles/ ships, and the picture of the README'
 	@echo 'make dist    wheel and sdist, checked, with the demo run from the wheel'
@@ -145,6 +146,10 @@ docs-codes: $(INSTALLED)
 docs: $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --group docs
 	$(BIN)/python -m mkdocs build --strict --quiet
+
+pictures: $(INSTALLED_DEV)
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python bench/pictures.py
 
 example-profiles: $(INSTALLED)
 	$(BIN)/python bench/example_profiles.py
