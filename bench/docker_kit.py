@@ -57,6 +57,9 @@ def dockerd() -> Iterator[str]:
             daemon.wait(30)
         with suppress(ProcessLookupError):
             os.killpg(daemon.pid, signal.SIGKILL)
+        # The daemon leaves this mount, which cannot be removed as a file.
+        left = folder / "exec" / "netns" / "default"
+        subprocess.run(["umount", str(left)], check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
