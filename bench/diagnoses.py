@@ -101,7 +101,7 @@ TINY, SHORT = [0.01] * 8, [0.3] * 6
 PROVOKED = (
     Provoked(
         "RUN001",
-        "8 items of 50 ms, spawn, 2 at once",
+        "8 items of 50 ms, spawn, 2 in parallel",
         Way(spawn(2), [0.05] * 8),
         Way(IN_PROCESS, [0.05] * 8),
         "in process",
@@ -115,14 +115,14 @@ PROVOKED = (
     ),
     Provoked(
         "RUN003",
-        "6 items of 1 s, spawn, 2 at once",
+        "6 items of 1 s, spawn, 2 in parallel",
         Way(spawn(2), [1.0] * 6),
         Way(warm(2), [1.0] * 6),
         "warm forkserver",
     ),
     Provoked(
         "RUN004",
-        "8 items of 0.5 s, a container each, 2 at once",
+        "8 items of 0.5 s, a container each, 2 in parallel",
         Way(containers(2), [0.5] * 8, job="in_containers"),
         Way(containers(2), [0.5] * 8, {"batch": 4}, job="in_containers"),
         "2 batches",
@@ -136,7 +136,7 @@ PROVOKED = (
     ),
     Provoked(
         "RUN006",
-        "40 items of 0.3 s, warm forkserver, 10 at once",
+        "40 items of 0.3 s, warm forkserver, 10 in parallel",
         Way(warm(10), [0.3] * 40),
         Way(warm(2), [0.3] * 40, {"batch": 20}, {"threads": 5}),
         "2 batches at once, 5 threads in each",
@@ -157,26 +157,26 @@ PROVOKED = (
     ),
     Provoked(
         "RUN008",
-        "6 items of 0.3 s, then one of 4 s; 2 at once",
+        "6 items of 0.3 s, then one of 4 s; 2 in parallel",
         Way(warm(2), [*SHORT, 4.0]),
         Way(warm(2), [4.0, *SHORT]),
         "longest first",
     ),
     Provoked(
         "RUN009",
-        "8 items of 10 ms, spawn, 4 at once",
+        "8 items of 10 ms, spawn, 4 in parallel",
         Way(spawn(4), TINY),
     ),
     Provoked(
         "RUN010",
-        "a pool of 1, 4 items of 1 s, 4 at once",
+        "a pool of 1, 4 items of 1 s, 4 in parallel",
         Way(warm(4), [1.0] * 4, job="in_a_pool"),
         Way(warm(4), [1.0] * 4),
         "without the limit",
     ),
     Provoked(
         "RUN011",
-        "each of 4 items fails after 1 s the first time, 2 at once",
+        "each of 4 items fails after 1 s the first time, 2 in parallel",
         Way(warm(2), [0.5] * 4, work={"mishap": "retried"}),
         Way(warm(2), [0.5] * 4),
         "without the cause",
@@ -198,7 +198,7 @@ PROVOKED = (
     ),
     Provoked(
         "RUN014",
-        "3 items write to one SQLite file and hold it 3 s; 3 at once",
+        "3 items write to one SQLite file and hold it 3 s; 3 in parallel",
         Way(warm(3), [0.1] * 3, work={"mishap": "sqlite_locked"}),
     ),
     Provoked(
@@ -208,10 +208,10 @@ PROVOKED = (
     ),
     Provoked(
         "RUN016",
-        "16 items of 0.3 s, spawn, 8 at once on few cores",
+        "16 items of 0.3 s, spawn, 8 in parallel on few cores",
         Way(spawn(8), [0.3] * 16),
         Way(spawn(2), [0.3] * 16),
-        "2 at once",
+        "2 in parallel",
     ),
 )
 
@@ -219,8 +219,8 @@ HEALTHY = {
     "one batch of 4 items, 4 threads, in process": Way(
         IN_PROCESS, [1.0] * 4, {"batch": 4}, {"threads": 4}
     ),
-    "8 items of 4 s, warm forkserver, 2 at once": Way(warm(2), [4.0] * 8),
-    "6 items of 5 s, spawn, 2 at once": Way(spawn(2), [5.0] * 6),
+    "8 items of 4 s, warm forkserver, 2 in parallel": Way(warm(2), [4.0] * 8),
+    "6 items of 5 s, spawn, 2 in parallel": Way(spawn(2), [5.0] * 6),
     "8 items of 1 s, async executor": Way(None, [1.0] * 8, job="asynchronous"),
 }
 

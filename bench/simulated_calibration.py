@@ -48,7 +48,7 @@ simulator. Made by `make bench-simulated`; CI runs the same with fewer lists.
 - **Coverage**: how often the 90 % interval holds the truth. What the interval holds of the model's
   and the host's own error is drawn around the truth, or the intervals would be found too wide;
   91 % for a constant population is that error's 90 % with little else.
-- Every population has a mean item of about 1 s; the ways are 8 steps at once (plain), the same with
+- Every population has a mean item of about 1 s; ways: 8 steps in parallel (plain), the same with
   16 batches (batched), and one step with 16 threads (threads).
 
 Until 26 November 2026 the bias was the geometric mean of predictions that were divided by what

@@ -328,7 +328,7 @@ def make_prediction(
             core_seconds=3.2,
             p_best=0.9,
             expected_regret=0.01,
-            reasons=("Items wait, so 8 at once take no longer than one.",),
+            reasons=("Items wait, so 8 in parallel take no longer than one.",),
         ),
         **changes,
     )
@@ -477,7 +477,7 @@ def make_gate_report(**changes: Any) -> GateReport:
             OpTiming("gather", Verdict.NOT_MEASURED, reason="it died"),
         ),
         proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "process_chunk")),
-        advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),
+        advice=AdviceCheck(0.3, "spawn, 2 in parallel", "warm forkserver, 8 in parallel", "x: 1"),
         findings=(finding, replace(finding, severity="error", remedy="Do:\nx: 1", location=None)),
         notes=("A note.",),
     )

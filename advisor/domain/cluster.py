@@ -187,7 +187,7 @@ def unmodelled(setting: ExecutorSetting | None) -> str:
         )
     unit = UNITS[executor]
     limit = setting.max_concurrent
-    many = f"max_concurrent {limit}" if limit else f"no max_concurrent: every {unit} at once"
+    many = f"max_concurrent {limit}" if limit else f"no max_concurrent: every {unit} in parallel"
     if executor in BY_WORKERS:
         many = "as many steps in parallel as its workers have slots"
     place = unit if unit in ("pod", "container") else "process"

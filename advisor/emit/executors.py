@@ -46,7 +46,7 @@ def emit_environments(request: EmitRequest) -> str:
         [
             (f"One {imported.name}, three ways to run it, by the environment variable"
             " DAGSTER_ENVIRONMENT: dev in process (quick, one traceback, a debugger works); test"
-            " by execute_job with two steps at once (each step in a process of its own, as in"
+            " by execute_job with two steps in parallel (each step in a process of its own, as in"
             " production: what cannot be pickled or imported shows here); prod as advised."),
             decision(request),
             note,

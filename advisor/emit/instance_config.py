@@ -59,7 +59,7 @@ def _pools(request: EmitRequest) -> list[str]:
     lines.append("    granularity: op")
     candidate = request.candidate
     at_once = candidate.max_concurrent
-    why = "As many as the advised steps at once"
+    why = "As many as the advised steps in parallel"
     if limit is not None:
         workers = min(candidate.workers_in_op, candidate.batch_size)
         at_once = max(1, limit // max(1, held * workers))
@@ -72,7 +72,7 @@ def _pools(request: EmitRequest) -> list[str]:
     lines += _indented(f"{why}. A pool without a limit is not limited at all.", 2)
     if at_once <= candidate.max_concurrent:
         lines += _indented(
-            "More steps at once than slots would be slower: a step that finds none asks again"
+            "More steps in parallel than slots would be slower: a step that finds none asks again"
             " only after a second, then ever later, however early a slot is free.",
             2,
         )
@@ -105,7 +105,7 @@ def _runs(request: EmitRequest) -> list[str]:
     fitting = max(1, memory // peak)
     reason = (
         f"A run needs up to {size(peak)}, the machine has {size(memory)} for them:"
-        f" {fitting} fit at once; Dagster's default is {DEFAULT_RUNS_AT_ONCE}."
+        f" {fitting} fit side by side; Dagster's default is {DEFAULT_RUNS_AT_ONCE}."
     )
     reason += " Keep what else stands under `runs` (tag_concurrency_limits)."
     return ["  runs:", *_indented(reason, 2), f"    max_concurrent_runs: {fitting}"]

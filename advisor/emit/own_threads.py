@@ -27,7 +27,7 @@ def _reason(request: EmitRequest) -> str:
     at_once = _at_once(request.candidate)
     return (
         f"An item computes on {cores:.1f} cores by itself ({seconds(workload.wall_s.median)});"
-        f" {at_once} at once with one thread each are faster than with all of theirs (measured)."
+        f" {at_once} in parallel with one thread each are faster than with all theirs (measured)."
     )
 
 

@@ -73,7 +73,7 @@ def executor_lines(request: EmitRequest, dagster: str = "") -> str:
         return f"# Yours, with all that it is configured with.\nadvised_executor = {own}"
     name, config = dagster + EXECUTOR_NAMES[request.candidate.executor], whole_config(request)
     if not config:
-        reason = "How many steps run at once is set on the Celery workers."
+        reason = "How many steps run in parallel is set on the Celery workers."
         if request.candidate.executor == "in_process":
             reason = (
                 "One step after another, in the process of the run: no process to start for a step."

@@ -61,12 +61,12 @@ def reasons_for(request: EmitRequest) -> dict[str, str]:
     if "max_concurrent" in executor_config(candidate):
         steps = "step" if candidate.max_concurrent == 1 else "steps"
         reasons["max_concurrent"] = (
-            f"{candidate.max_concurrent} {steps} at once on {cpus}, for {_kind_words(advice)}."
+            f"{candidate.max_concurrent} {steps} in parallel on {cpus}, for {_kind_words(advice)}."
             " Dagster's default is the node's CPU count, whatever a container may use of it."
         )
     if candidate.executor == "async":
         reasons["max_concurrent"] = (
-            f"{candidate.max_concurrent} steps at once share one event loop, for"
+            f"{candidate.max_concurrent} steps in parallel share one event loop, for"
             f" {_kind_words(advice)}. The executor's default is no limit at all."
         )
     if candidate.start_method == "forkserver":

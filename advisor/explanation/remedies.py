@@ -96,9 +96,9 @@ def _pools(chosen: Prediction, predictor: Predictor) -> Iterator[str]:
         more = replace(candidate, max_concurrent=min(4 * slots, setting.items.count))
         waited = predictor.estimate(more).makespan_s
         yield (
-            f"The pool {names} lets {slots} steps run at once. {more.max_concurrent} at once would "
-            f"take {seconds(waited)} instead of {seconds(chosen.makespan_s.median)} "
-            f"(predicted): {ASKS_AGAIN}."
+            f"The pool {names} lets {slots} steps run in parallel. {more.max_concurrent} in "
+            f"parallel would take {seconds(waited)} instead of "
+            f"{seconds(chosen.makespan_s.median)} (predicted): {ASKS_AGAIN}."
         )
 
 

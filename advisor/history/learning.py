@@ -81,7 +81,7 @@ def overhead_from_runs(runs: Sequence[ObservedRun]) -> ObservedOverhead:
         )
     if crowded:
         notes.append(
-            f"{crowded} run{'' if crowded == 1 else 's'} had several steps at once: phases are "
+            f"{crowded} run{'' if crowded == 1 else 's'} had several steps in parallel: phases are "
             "taken where they were least disturbed (10th percentile)."
         )
     return ObservedOverhead(

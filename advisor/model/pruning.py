@@ -123,7 +123,7 @@ class _Pruning:
         if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
             return None
         makespans = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
-        reason = f"more at once only gets worse: {makespans}"
+        reason = f"more in parallel only gets worse: {makespans}"
         return Rejection(candidate, reason, RejectionKind.CROWDED)
 
 

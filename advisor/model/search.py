@@ -111,7 +111,7 @@ def _crowding(candidate: Candidate, setting: Setting) -> str | None:
     for limit, which in limits:
         items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
         if candidate.workers_in_op > 1 and items > limit:
-            return f"runs {items} items at once in steps {which} {limit}"
+            return f"runs {items} items in parallel in steps {which} {limit}"
     return None
 
 

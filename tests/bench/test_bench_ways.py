@@ -21,7 +21,7 @@ PROFILE = {
     "ways": {
         "execute_in_process": way("execute_in_process", 4.0),
         "in_process": way("in_process executor", 5.0),
-        "spawn:2": way("multiprocess, spawn, 2 at once", 20.0),
+        "spawn:2": way("multiprocess, spawn, 2 in parallel", 20.0),
     },
 }  # fmt: skip
 

@@ -182,7 +182,7 @@ PROVOKED = {
     "too many, duration unknown": (
         "DYN010",
         replace(with_executor(max_concurrent=64, effective_max_concurrent=64), advice=None),
-        "64 steps at once",
+        "64 steps in parallel",
     ),
     "more than the memory": ("DYN011", with_current(9 * GIB), "9.0 GiB, and there are 8.0 GiB"),
     "a fan-out in what is mapped": (

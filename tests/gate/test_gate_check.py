@@ -267,7 +267,9 @@ def test_fail_on_makes_warnings_fail():
 
 
 def test_a_configuration_made_wrong_fails_with_the_new_snippet():
-    advice = AdviceCheck(0.9, "multiprocess, spawn, 1 at once", "warm forkserver", "execution: x")
+    advice = AdviceCheck(
+        0.9, "multiprocess, spawn, 1 in parallel", "warm forkserver", "execution: x"
+    )
     measurer = RecordedMeasurer({"base": survey(), "head": survey()}, timed(STEADY, STEADY))
     around = RecordedSurroundings(measurer, profile=make_saved_profile(), advice=advice)
     report = check(options(), surroundings=around)

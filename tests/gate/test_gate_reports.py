@@ -43,7 +43,9 @@ REPORT = GateReport(
                 OpTiming("calm", Verdict.PASS, 1.0, 0.98, 1.03, 0.01, 0.01, 7),
             ),
             proxies=(ProxyCount("steps", 8, 12), ProxyCount("modules", 5, 5, "work")),
-            advice=AdviceCheck(0.3, "spawn, 2 at once", "warm forkserver, 8 at once", "x: 1"),
+            advice=AdviceCheck(
+                0.3, "spawn, 2 in parallel", "warm forkserver, 8 in parallel", "x: 1"
+            ),
             findings=(SLOWER, PLACELESS),
         ),
     ),

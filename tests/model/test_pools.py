@@ -90,8 +90,8 @@ def test_the_advice_tells_what_the_waits_for_a_pool_would_cost() -> None:
     limited = setting(2)
     (said,) = remedies(describe("op0"), Predictor(limited).predict(WARM_2), Predictor(limited))
     waited = Predictor(limited).estimate(WARM_8).makespan_s
-    assert "'db' (2 slots) lets 2 steps run at once" in said
-    assert f"8 at once would take {waited:.0f} s" in said
+    assert "'db' (2 slots) lets 2 steps run in parallel" in said
+    assert f"8 in parallel would take {waited:.0f} s" in said
     (said,) = remedies(describe("op0"), Predictor(limited).predict(WARM_8), Predictor(limited))
     assert "asks again after 1 s" in said
 

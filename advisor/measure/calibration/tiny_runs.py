@@ -40,7 +40,7 @@ GROWTH_ITEMS = (50, 400, 1600, 6400)
 
 def named(probe: Probe) -> str:
     """A probe in words."""
-    at_once = f", {probe.max_concurrent} at once" if probe.max_concurrent > 1 else ""
+    at_once = f", {probe.max_concurrent} in parallel" if probe.max_concurrent > 1 else ""
     return probe.method.replace("_", " ") + at_once
 
 

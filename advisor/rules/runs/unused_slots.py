@@ -30,7 +30,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
             f"work, never more than {p.working_peak}."
         ),
         evidence=(
-            f"slots held at once: {p.holding_peak}",
+            f"slots held in parallel: {p.holding_peak}",
             f"overlap {percent(p.overlap)} of the time with a step at work",
         ),
     )

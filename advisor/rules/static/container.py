@@ -22,7 +22,7 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     if setting.max_concurrent is None and used > allowed:
         yield Fault(
             "warning",
-            f"max_concurrent is not set: {used} steps would run at once where {host.cpus:g}"
+            f"max_concurrent is not set: {used} steps would run in parallel where {host.cpus:g}"
             " CPUs may be used, and need the memory of all of them.",
             f"Set max_concurrent to {allowed}, or to what `dynadvise profile` advises.",
         )

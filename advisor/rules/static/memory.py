@@ -20,7 +20,7 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     if need > have > 0:
         yield Fault(
             "error",
-            f"{advice.current.candidate.max_concurrent} steps at once need up to"
+            f"{advice.current.candidate.max_concurrent} steps in parallel need up to"
             f" {size(need)}, and there are {size(have)}: the system would kill"
             " one of them.",
         )

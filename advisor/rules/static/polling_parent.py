@@ -27,7 +27,7 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
         beside = f", an item takes {seconds(item_s)}" if item_s is not None else ""
         yield Fault(
             "warning",
-            f"{slots} steps at once are more than the executor's parent, which asks one after"
+            f"{slots} steps in parallel are more than the executor's parent, which asks one after"
             f" another, can keep busy: a free slot waits up to {seconds(lag_s)} for its next"
             f" step{beside}.",
         )

@@ -77,5 +77,5 @@ def _words(setting: ExecutorSetting) -> str:
     if setting.executor == "multiprocess":
         parts.append(setting.start_method or "spawn")
     at_once = setting.max_concurrent or setting.effective_max_concurrent
-    parts.append(f"{at_once} at once" if at_once else "no limit")
+    parts.append(f"{at_once} in parallel" if at_once else "no limit")
     return ", ".join(parts)

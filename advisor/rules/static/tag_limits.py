@@ -40,7 +40,7 @@ def _of_steps(facts: CheckFacts) -> Iterator[Fault]:
         )
         yield Fault(
             "note",
-            f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run at once"
+            f"tag_concurrency_limits let {count(most, 'step')} with the tag {name} run in parallel"
             f" ({op.name}){cost}.",
             "What is advised keeps the limit. Raise it if what it protects allows more.",
             location=op.location,
