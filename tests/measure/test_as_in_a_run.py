@@ -141,6 +141,13 @@ def test_what_is_not_yielded_skips_what_follows(opened) -> None:
     ]  # fmt: skip
 
 
+def test_only_outputs_that_were_given_are_stored_and_loaded(opened) -> None:
+    with opened("branches") as calls:
+        for item in range(len(calls.drawn.keys)):
+            calls.measure_chain(item, Meter())
+        assert not calls.notes
+
+
 def test_events_are_counted_as_a_run_records_them(opened) -> None:
     run = loaded_job("recorded").job.execute_in_process()
     events = Counter(event.step_key for event in run.all_events if event.step_key)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,14 +75,16 @@ class StepValues:
             if not str(getattr(manager, "_base_path", None)).startswith(str(self.directory)):
                 self._written.append((manager, context))
 
-    def load(self, op: MappedOp, index: int) -> dict[str, object]:
-        """Load what ``store`` stored for this index.
+    def load(
+        self, op: MappedOp, index: int, outputs: Iterable[str] | None = None
+    ) -> dict[str, object]:
+        """Load what ``store`` stored for this index; ``outputs``: those that were given.
 
         Raises:
             CannotStoreError: As :meth:`managers`.
         """
         values = {}
-        for name in op.outputs:
+        for name in op.outputs if outputs is None else outputs:
             manager = self._manager(op, name)
             stored = self._output_context(op, name, index)
             output = self._output(op, name)

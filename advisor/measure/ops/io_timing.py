@@ -73,7 +73,7 @@ class IoTimes:
         with self.timing(op) as spent:
             self.invocation.values.store(op, outputs, item)
             if loaded:
-                self.invocation.values.load(op, item)
+                self.invocation.values.load(op, item, outputs)
         self._unfit.discard(op.handle)
         measured[item] = spent["handle_output"], spent["load_input"]
         waited = sum(measured[item]), spent["waiting"]

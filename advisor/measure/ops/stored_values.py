@@ -75,7 +75,7 @@ def _value_of(
                 values.store(op, {name: copies}, -1)
             del copies
             with meter.measuring() as loading:
-                values.load(op, -1)
+                values.load(op, -1, [name])
     except Exception as error:  # noqa: BLE001 - what an IO manager raises that takes no lists
         return StoredValue(items, value_bytes, failed=type_in_words(error))
     finally:
