@@ -39,7 +39,7 @@ The same synthetic lists: a search over all ways of a sample says how likely eac
 whole simulation of the leading ways, with the model's own error drawn around each as the tool
 draws it (most of it common to a method). Made by `make bench-simulated`.
 """
-SIZES, LISTS = (20, 200, 2000), 8
+SIZES, LISTS = (20, 200, 2000), 4
 LEADING = 12
 """Ways of which the truth is simulated: others have hardly any chance."""
 
