@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from advisor.domain.advice import Advice
-from advisor.domain.cluster import DELEGATING, LAUNCH_S, Cluster, unmodelled
-from advisor.domain.errors import ConfigurationError
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING, LAUNCH_S, START_TIMES_S, Cluster, unmodelled
+from advisor.domain.errors import ConfigurationError, NoModelError
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
@@ -14,7 +15,9 @@ from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in
-from advisor.model.cluster_ways import by_start_time
+from advisor.model.cluster_ways import by_start_time, makespan_at
+from advisor.model.estimators.delegating import cluster_of
+from advisor.model.measured_setting import setting_of
 from advisor.model.setting import Setting
 
 
@@ -44,9 +47,15 @@ def caution(
         cluster: As described.
         overhead: What past runs on it, a step run here as it runs them, or this host tells.
     """
-    if cluster is None or cluster.start_s is None:
+    if cluster is None:
         return unmodelled(executor)
     runs_on = f"{executor.class_name}" if executor else "no executor of its own"
+    place = f"the cluster {cluster.name!r} ({cluster.executor} executor; the job has {runs_on})"
+    if cluster.start_s is None:
+        return (
+            f"For {place}: how long a {cluster.unit} takes to start is not known. The times below"
+            " are those of the run's own process; --details shows what is best by the start time."
+        )
 
     def source(name: str, otherwise: str = "assumed") -> str:
         return cluster.sources.get(name, otherwise)
@@ -72,10 +81,28 @@ def caution(
     if cluster.memory_bytes:
         figures.append(f"{size(cluster.memory_bytes)} of quota")
     missing = "" if cluster.cpu or cluster.pods or cluster.slots else "; its quota is not known"
-    return (
-        f"For the cluster {cluster.name!r} ({cluster.executor} executor; the job has {runs_on}): "
-        f"{', '.join(figures)}{missing}."
-    )
+    return f"For {place}: {', '.join(figures)}{missing}."
+
+
+def place_of(measured: Measured, options: AdviseOptions) -> str:
+    """What a prediction is for, where that is not this machine alone; empty where it is."""
+    cluster = setting_of(measured, options).cluster
+    return caution(measured.description.executor, cluster, measured.overhead)
+
+
+def unknown_start(candidate: Candidate, setting: Setting) -> NoModelError | None:
+    """The refusal of a way whose pods' start time is not known, with the times by it; else None."""
+    cluster = setting.cluster
+    if cluster is None or cluster.start_s is not None or cluster.executor != candidate.executor:
+        return None
+    try:
+        cluster_of(candidate, setting)
+    except NoModelError as refused:
+        makespans_s = [makespan_at(start_s, candidate, setting) for start_s in START_TIMES_S]
+        rows = zip(START_TIMES_S, makespans_s, strict=True)
+        table = [f"started in {seconds(start_s)}: {seconds(whole_s)}" for start_s, whole_s in rows]
+        return NoModelError(refused.what, details="\n".join(table), hint=refused.hint)
+    return None
 
 
 def with_start_times(

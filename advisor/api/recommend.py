@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from advisor.api.cluster_advice import caution, with_start_times
+from advisor.api.cluster_advice import caution, unknown_start, with_start_times
 from advisor.api.emitting import snippets_of
 from advisor.api.fan_outs import several_fan_outs
 from advisor.api.predictors import constraints_of, predictor_of
@@ -339,6 +339,8 @@ def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Pr
             hint="Threads overlap what blocks: --batch-size with --workers.",
         )
     predictor, _ = predictor_of(saved, options)
+    if (refused := unknown_start(candidate, predictor.setting)) is not None:
+        raise refused
     estimate = predictor.estimate(candidate)
     prediction = with_first_result(predictor.prediction_of(estimate), predictor)
     constraints = Constraints(

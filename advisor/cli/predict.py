@@ -106,6 +106,7 @@ def command(
     saved = options.read_profile(profile, profiles)
     advise = state.settings.for_target(advise, saved.advice.target)
     candidate = _candidate(saved, changes, advise)
+    from advisor.api.cluster_advice import place_of
     from advisor.api.recommend import predict
 
     prediction = predict(saved, candidate, advise)
@@ -118,7 +119,7 @@ def command(
         state,
         form,
         output,
-        document=lambda: prediction_document(prediction, target, items),
+        document=lambda: prediction_document(prediction, target, items, place_of(saved, advise)),
         as_json=lambda: prediction_to_json(prediction, target, items),
     )
 

@@ -69,6 +69,13 @@ def _slots(cluster: Cluster, setting: Setting, cap: int | None) -> list[int]:
     return sorted({most, *(n for n in (*MAX_CONCURRENT, *MORE_SLOTS) if n <= most)})
 
 
+def makespan_at(start_s: float, candidate: Candidate, setting: Setting) -> float:
+    """The makespan of a way on the setting's cluster, were its start time this one."""
+    assert setting.cluster is not None
+    there = replace(setting, cluster=replace(setting.cluster, start_s=start_s))
+    return Predictor(there).estimate(candidate).makespan_s
+
+
 def by_start_time(
     setting: Setting, cluster: Cluster, in_run_s: float, allowed: Callable[[Candidate], bool]
 ) -> tuple[tuple[StartTimeRow, ...], float | None]:

@@ -343,8 +343,10 @@ def _closing(advice: Advice, path: Path | None) -> Note:
     return Note((measured, *((f"Saved: {path}",) if path else ())))
 
 
-def prediction_document(prediction: Prediction, target: str, items: int) -> Document:
-    """One way's prediction with its breakdown."""
+def prediction_document(
+    prediction: Prediction, target: str, items: int, caution: str = ""
+) -> Document:
+    """One way's prediction with its breakdown; ``caution`` says what of it is known."""
     total_s = prediction.makespan_s.median or 1.0
     rows = tuple(
         Row((name, seconds(value_s), Span(_bar(value_s / total_s)), Span(meaning, tone="quiet")))
@@ -366,7 +368,7 @@ def prediction_document(prediction: Prediction, target: str, items: int) -> Docu
     return Document(
         (
             Heading(Span(target, code=True), level=1),
-            Headline(prediction.candidate.label, (predicted,)),
+            Headline(prediction.candidate.label, (predicted, *filter(None, [caution]))),
             Heading("Where it goes"),
             Table(columns, rows),
             Paragraph((memory, *code)),

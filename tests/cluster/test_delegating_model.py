@@ -126,6 +126,8 @@ def test_predict_knows_the_cluster_and_refuses_what_it_does_not_with_the_way_out
         with pytest.raises(ConfigurationError) as refused:
             predict(saved, PODS, AdviseOptions(cluster=cluster))
         assert way_out in str(refused.value)
+    by_start = [line.split(": ")[0] for line in (refused.value.details or "").splitlines()]
+    assert by_start == [f"started in {start}" for start in ("1.0 s", "5.0 s", "15 s", "60 s")]
     docker = replace(PROD, executor="docker")
     with pytest.raises(ConfigurationError, match="runs on the k8s executor"):
         recommend(saved, AdviseOptions(cluster=docker))
@@ -147,6 +149,7 @@ def test_an_unknown_start_time_gives_a_table_and_no_number() -> None:
     spans = [row.makespan_s for row in advice.start_times]
     assert spans == sorted(spans)
     assert advice.current is None
+    assert "how long a pod takes to start is not known" in advice.cautions[0]
     assert all(way.candidate.executor != "k8s" for way in advice.candidates)
 
 
