@@ -121,6 +121,8 @@ def write_page(recorded: dict[str, Any]) -> None:
         )
     if backfills := recorded.get("backfills"):
         lines += [_BACKFILLS, *map(_backfill, backfills)]
+    else:
+        lines.append("\nBackfills (`make bench-distributed KIND=backfill`) are not measured yet.")
     skipped = [f"\nNot run here: {kind}: {why}." for kind, why in recorded["skipped"].items()]
     text = "\n".join([_HEAD, *summary(rows), *lines, *skipped]) + "\n" + _FOOT
     PAGE.write_text(text, encoding="utf-8")
