@@ -19,6 +19,7 @@ _AT_LEAST_ONE = frozenset(
     {"cpu_count", "effective_max_concurrent", "batch_size", "workers"}
     | {"workers_in_op", "moments"}
 )
+_NOT_EMPTY = frozenset({"ops"})
 _USERS = frozenset({"user_config", "tag_concurrency_limits"})  # any value, as Dagster's own 0
 
 
@@ -84,13 +85,15 @@ def _finite(spelled: str) -> float:
 
 
 def _senseless(value: Any, field: tuple[str | int, ...]) -> Iterator[tuple[tuple[Any, ...], str]]:
-    """The numbers that cannot be, with their places."""
+    """The numbers and empty lists that cannot be, with their places."""
     if isinstance(value, dict):
         for key, inner in value.items():
             if key in _USERS:
                 continue
             yield from _senseless(inner, (*field, key))
     elif isinstance(value, list):
+        if not value and field and field[-1] in _NOT_EMPTY:
+            yield field, "is empty"
         for place, inner in enumerate(value):
             yield from _senseless(inner, (*field, place))
     elif isinstance(value, int | float) and not isinstance(value, bool):

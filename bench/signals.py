@@ -38,6 +38,7 @@ COMMANDS: dict[str, list[str]] = {
     "check": ["check", COMPUTE, "--base", "main", "--pairs", "8"],
 }
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
+LENGTHS_S = {"profile": 30.0, "calibrate": 60.0, "verify": 15.0, "check": 20.0}  # about
 START_S = 2.5  # a command's start-up and imports
 ENDS_WITHIN_S = 10.0
 GONE_WITHIN_S = 2.0  # the remover of temporary folders and git need a moment
@@ -141,14 +142,13 @@ def measure(trials: int, minutes: float) -> None:
         prepared = Path(path) / "prepared"
         prepared.mkdir()
         ready_project(prepared)
-        lengths_s = {name: _length_s(name, prepared) for name in COMMANDS}
         for count in range(done, trials):
             if time.monotonic() > until:
                 break
             draw = random.Random(count)
             name = list(COMMANDS)[count % len(COMMANDS)]
             number = draw.choice(list(STATUS))
-            at_s = draw.uniform(0.0, START_S if draw.random() < 0.5 else lengths_s[name])
+            at_s = draw.uniform(0.0, START_S if draw.random() < 0.5 else LENGTHS_S[name])
             record = trial(name, number, at_s, prepared)
             RECORDS.parent.mkdir(exist_ok=True)
             with RECORDS.open("a") as file:
@@ -156,15 +156,6 @@ def measure(trials: int, minutes: float) -> None:
             shown = {key: value for key, value in record.items() if key != "messages"}
             sys.stdout.write(f"{count + 1} of {trials}: {shown}\n")
             sys.stdout.flush()
-
-
-def _length_s(name: str, prepared: Path) -> float:
-    with tempfile.TemporaryDirectory(prefix="signals-") as path:
-        folder = Path(path) / "trial"
-        shutil.copytree(prepared, folder, symlinks=True)
-        begun = time.monotonic()
-        _start(COMMANDS[name], folder / "shop", folder, "length").communicate()
-        return time.monotonic() - begun
 
 
 def _records() -> list[dict[str, Any]]:

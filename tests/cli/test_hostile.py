@@ -10,13 +10,14 @@ import sys
 
 import pytest
 from click.testing import CliRunner
-from factories import make_saved_profile
+from factories import make_host_profile, make_saved_profile
 
-from advisor import store
+from advisor import host_store, store
 from advisor.cli import cli
 from advisor.dagster_bridge.event_log.rows import timestamp_s
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import ConfigurationError
+from advisor.measure.sole_use import sole_use
 
 
 def shell(line, folder, **extra):
@@ -97,6 +98,7 @@ def test_more_than_a_machine_holds_is_refused_with_the_limit(tmp_path, asked):
         ("host.facts.cpu_count", 0),
         ("host.facts.cpus", 0.0),
         ("advice.recommendation.candidate.batch_size", 0),
+        ("workload.ops", []),
     ],
 )
 def test_a_profile_with_a_senseless_number_is_refused(tmp_path, place, value):
@@ -155,3 +157,50 @@ def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, 
     )
     assert result.returncode == (status and status + number)
     assert result.stderr == ""
+
+
+# --- folders -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("mkdir gone; cd gone; rmdir ../gone; dynadvise predict p.json", "does not exist any more"),
+        ("dynadvise predict " + "x" * 300, "There is no profile"),
+        ("dynadvise predict " + "x" * 300 + ".json", "There is no profile"),
+        ("dynadvise analyze --instance " + "x" * 300, "File name too long"),
+        ("dynadvise scan --instance /tmp/" + "x" * 300, "File name too long"),
+        ("dynadvise predict p.json -o " + "x" * 300, "File name too long"),
+        ("dynadvise predict '~nobody-here/p.json'", "There is no profile"),
+    ],
+)
+def test_a_folder_that_cannot_be_is_said(tmp_path, line, message):
+    store.write_to(make_saved_profile(), tmp_path / "p.json")
+    result = shell(line, tmp_path)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "a fault in dynadvise" not in result.stderr
+
+
+def test_a_tilde_is_the_home_also_where_no_shell_replaced_it(tmp_path):
+    store.write_to(make_saved_profile(), tmp_path / "p.json")
+    line = "dynadvise predict '~/p.json' -o '~/out.txt'"
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    result = shell(line, elsewhere, env={**os.environ, "HOME": str(tmp_path)})
+    assert result.returncode == 0, result.stderr
+    assert (tmp_path / "out.txt").exists()
+
+
+def test_without_a_home_nothing_is_kept_and_nothing_fails(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("HOME", "XDG_CACHE_HOME", "DYNADVISE_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # as of a user without an entry
+    host = make_host_profile()
+    path = host_store.cache_path(host.facts, host.storage, None)
+    host_store.write_host(path, host)
+    assert host_store.read_host(path) is None
+    with sole_use():
+        pass
+    assert list(tmp_path.iterdir()) == []
