@@ -98,9 +98,16 @@ def _senseless(value: Any, field: tuple[str | int, ...]) -> Iterator[tuple[tuple
             yield from _senseless(inner, (*field, place))
     elif isinstance(value, int | float) and not isinstance(value, bool):
         name = next((key for key in reversed(field) if isinstance(key, str)), "")
-        if abs(value) > MOST:
-            yield field, f"is larger than {MOST:.0e}"
-        elif value < 0 and name.endswith(("_s", "_bytes")):
-            yield field, "is below 0"
-        elif (value < 1 and name in _AT_LEAST_ONE) or (value <= 0 and name == "cpus"):
-            yield field, f"is {value:g}"
+        if what := _why_not(name, value):
+            yield field, what
+
+
+def _why_not(name: str, value: float) -> str:
+    """Why a number cannot be that of this name; empty where it can."""
+    if abs(value) > MOST:
+        return f"is larger than {MOST:.0e}"
+    if value < 0 and name.endswith(("_s", "_bytes")):
+        return "is below 0"
+    if (value < 1 and name in _AT_LEAST_ONE) or (value <= 0 and name == "cpus"):
+        return f"is {value:g}"
+    return ""

@@ -109,20 +109,6 @@ class LazyGroup(click.Group):
                 formatter.write_dl([(f"{name:<9}", COMMANDS[name]) for name in names.split()])
                 formatter.write_text(f"Example: {example}")
 
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; none does without a current folder.
-
-        Raises:
-            DynadviseError: It has been removed.
-        """
-        try:
-            Path.cwd()
-        except OSError:
-            raise DynadviseError(
-                "The current folder does not exist any more.", hint="Change to one that does."
-            ) from None
-        return super().invoke(ctx)
-
     def main(
         self,
         args: Sequence[str] | None = None,
@@ -155,14 +141,24 @@ class LazyGroup(click.Group):
         except DynadviseError as error:
             state.error(error)
             status = error.exit_status
-        except OSError as error:  # whatever the system refuses of the user's files and folders
-            reason = f"{error.filename or 'the system'}: {error.strerror or error}"
-            state.error(DynadviseError(f"{reason}."))
+        except OSError as error:
+            state.error(_refused(error))
             status = WRONG
         except Exception as error:  # noqa: BLE001 - the last resort: an apology, not a traceback
             state.apologize(error)
             status = WRONG
         sys.exit(status)
+
+
+def _refused(error: OSError) -> DynadviseError:
+    """What the system refuses of the user's files and folders."""
+    try:
+        Path.cwd()
+    except OSError:
+        return DynadviseError(
+            "The current folder does not exist any more.", hint="Change to one that does."
+        )
+    return DynadviseError(f"{error.filename or 'the system'}: {error.strerror or error}.")
 
 
 @click.group(
