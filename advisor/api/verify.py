@@ -175,7 +175,7 @@ def _plan(
     left_out = tuple(each for each in made if isinstance(each, LeftOut))
     ready = tuple(each for each in made if not isinstance(each, LeftOut))
     if not ready:
-        reasons = "\n".join(f"{name}: {reason}" for name, reason in left_out)
+        reasons = "\n".join(f"{each.name}: {each.reason}" for each in left_out)
         raise DynadviseError("There is nothing to run.", details=reasons)
     return VerifyPlan(
         job=saved.description.job_name or saved.description.mapped[0].name,

@@ -144,7 +144,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
         predicted = configuration.predicted_s
         expected = f", predicted {seconds(predicted.median)}" if predicted else ""
         lines.append(f"  {configuration.name}: {configuration.candidate.label}{times}{expected}")
-    lines += [f"  {name} is left out: {reason}" for name, reason in plan.left_out]
+    lines += [f"  {each.name} is left out: {each.reason}" for each in plan.left_out]
     return lines
 
 

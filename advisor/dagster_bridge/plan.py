@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from dagster import (
     DagsterInvalidConfigError,
@@ -129,19 +129,19 @@ def hooks_of(job: JobDefinition | None, handle: str) -> tuple[HookDefinition, ..
     return tuple(sorted(found, key=lambda hook: hook.name))
 
 
+S = TypeVar("S", UnresolvedMappedExecutionStep, UnresolvedCollectExecutionStep)
+
+
 def mapped_steps(plan: ExecutionPlan) -> dict[str, UnresolvedMappedExecutionStep]:
     """The steps that run once for each dynamic output, by their op's handle."""
-    return {
-        str(step.node_handle): step
-        for step in plan.step_dict.values()
-        if isinstance(step, UnresolvedMappedExecutionStep)
-    }
+    return _steps_of(plan, UnresolvedMappedExecutionStep)
 
 
 def collecting_steps(plan: ExecutionPlan) -> dict[str, UnresolvedCollectExecutionStep]:
     """The steps that take a whole dynamic output at once, by their op's handle."""
-    return {
-        str(step.node_handle): step
-        for step in plan.step_dict.values()
-        if isinstance(step, UnresolvedCollectExecutionStep)
-    }
+    return _steps_of(plan, UnresolvedCollectExecutionStep)
+
+
+def _steps_of(plan: ExecutionPlan, kind: type[S]) -> dict[str, S]:
+    steps = plan.step_dict.values()
+    return {str(step.node_handle): step for step in steps if isinstance(step, kind)}

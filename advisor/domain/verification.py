@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import Interval
@@ -59,7 +59,8 @@ class VerifiedRun:
         return self.failed is None and self.unlike is None
 
 
-class LeftOut(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class LeftOut:
     """A way to run that was asked for and cannot be run here, by its name."""
 
     name: str

@@ -45,8 +45,8 @@ def user_module(description: WorkloadDescription) -> str:
     return identifier(PurePath(target.file or "").stem, "The file (without .py)")
 
 
-def job_import(description: WorkloadDescription, bound: str = "original_job") -> JobImport:
-    """The lines that bind the user's job to a name.
+def job_import(description: WorkloadDescription) -> JobImport:
+    """The lines that bind the user's job to ``original_job``.
 
     Raises:
         DynadviseError: The target has no job, or a name is not one in Python.
@@ -61,7 +61,7 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     module = user_module(description)
     attribute = target.attribute
     if description.kind == "op":
-        return _found_by_name(module, name, bound)
+        return _found_by_name(module, name)
     if description.kind == "asset":
         raise DynadviseError(
             f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
@@ -74,12 +74,12 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
             line = import_line(module, identifier(held, "The definitions"), "definitions")
             loaded = "loaded = definitions() if callable(definitions) else definitions"
             return JobImport(
-                module, line, f"{loaded}\n{bound} = loaded.resolve_job_def({job})", name
+                module, line, f"{loaded}\noriginal_job = loaded.resolve_job_def({job})", name
             )
         line = import_of(module)
         condition = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
         binding = (
-            f"{_first('definitions', condition)}\n{bound} = definitions.resolve_job_def({job})"
+            f"{_first('definitions', condition)}\noriginal_job = definitions.resolve_job_def({job})"
         )
         return JobImport(module, line, binding, name)
     attribute = dotted(attribute, "The target")
@@ -87,13 +87,13 @@ def job_import(description: WorkloadDescription, bound: str = "original_job") ->
     if description.kind == "graph":
         line = import_line(module, outer, outer if "." in attribute else "original_graph")
         graph = attribute if "." in attribute else "original_graph"
-        return JobImport(module, line, f"{bound} = {graph}.to_job()", name)
+        return JobImport(module, line, f"original_job = {graph}.to_job()", name)
     if description.is_called or outer != attribute:
         call = "()" if description.is_called else ""
         return JobImport(
-            module, import_line(module, outer, outer), f"{bound} = {attribute}{call}", name
+            module, import_line(module, outer, outer), f"original_job = {attribute}{call}", name
         )
-    return JobImport(module, import_line(module, attribute, bound), "", name)
+    return JobImport(module, import_line(module, attribute, "original_job"), "", name)
 
 
 def held_job_import(description: WorkloadDescription) -> JobImport:
@@ -160,9 +160,11 @@ def resources_of_module() -> str:
     return f"given_resources = next(\n    (\n{lines}    ),\n    {{}},\n)"
 
 
-def _found_by_name(module: str, name: str, bound: str) -> JobImport:
+def _found_by_name(module: str, name: str) -> JobImport:
     """The job that maps a target op; the profile knows its name, not the variable that holds it."""
-    binding = _first(bound, f'hasattr(value, "executor_def") and value.name == {quoted(name)}')
+    binding = _first(
+        "original_job", f'hasattr(value, "executor_def") and value.name == {quoted(name)}'
+    )
     return JobImport(module, import_of(module), binding, name)
 
 

@@ -110,7 +110,7 @@ COLUMNS = (
 def verification_document(
     verifications: Sequence[Verification], job: str, *, left_out: Sequence[LeftOut] = ()
 ) -> Document:
-    """The table and what it does not say by itself; ``left_out`` are names with reasons."""
+    """The table and what it does not say by itself; with those that were not run."""
     rows = rows_of(verifications)
     counts = {row.runs for row in rows if not row.failed}
     times = f" (medians of {max(counts)} runs)" if max(counts, default=1) > 1 else ""
@@ -214,7 +214,7 @@ def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str
 def without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
     """What failed or was not run, and why."""
     lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
-    return lines + [f"{name} was left out: {reason}" for name, reason in left_out]
+    return lines + [f"{each.name} was left out: {each.reason}" for each in left_out]
 
 
 def accuracy(rows: Sequence[VerifiedRow]) -> list[str]:

@@ -143,7 +143,7 @@ def test_of_a_bare_op_the_emitted_job_is_run_on_its_samples(tmp_path, monkeypatc
         ("3", "5", "7"), "called\n" * 2
     )
     assert (plans[0].job, plans[0].items) == ("note", 3)
-    assert [name for name, _ in plans[0].left_out] == ["async:2"]
+    assert [each.name for each in plans[0].left_out] == ["async:2"]
 
 
 @pytest.mark.parametrize(

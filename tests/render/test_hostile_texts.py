@@ -24,6 +24,7 @@ from markdown_it import MarkdownIt
 
 from advisor.domain.advice import Crossings
 from advisor.domain.calibration import Calibration
+from advisor.domain.verification import LeftOut
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
@@ -90,7 +91,7 @@ def everything(text):
     description = poisoned(make_description(), text)
     host, analysis = poisoned(make_host_profile(), text), poisoned(make_analysis(), text)
     verifications, gate = poisoned([make_verification()], text), poisoned(make_gate_report(), text)
-    overhead, left_out = make_overhead(), [(text, text)]
+    overhead, left_out = make_overhead(), [LeftOut(text, text)]
     calibration = Calibration(host, overhead, (Crossings(8, advice.break_even),))
     path = Path(text.replace("\0", "_"))
     documents = (

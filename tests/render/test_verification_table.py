@@ -11,6 +11,7 @@ from factories import IN_PROCESS, SPAWN_2, THREADS_8, WARM_8, make_verification
 
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import (
+    LeftOut,
     Role,
     RunContent,
     Verification,
@@ -114,7 +115,8 @@ def test_the_verdict_says_whether_the_advice_held(verifications, verdict):
 
 def test_verify_answers_on_one_screen_whatever_went_wrong():
     many = [replace(BROKEN, name=f"broken {i}") for i in range(3)]
-    left_out = [(f"way {i}", "it cannot run here, for a reason of some length") for i in range(9)]
+    reason = "it cannot run here, for a reason of some length"
+    left_out = [LeftOut(f"way {i}", reason) for i in range(9)]
     document = verification_screen([QUICK, *many, NOW], "shop_job", left_out=left_out)
     lines = to_text(document, width=79).splitlines()
     assert len(lines) <= 25
@@ -125,7 +127,9 @@ def test_verify_answers_on_one_screen_whatever_went_wrong():
 
 def test_markdown_cells_cannot_be_broken_by_a_message():
     page = to_markdown(
-        verification_document([BROKEN, DEFAULT], "job|name", left_out=[("warm:4", "no <list>")])
+        verification_document(
+            [BROKEN, DEFAULT], "job|name", left_out=[LeftOut("warm:4", "no <list>")]
+        )
     )
     assert "<b>" not in page.replace("\\<", "")
     assert "no \\<list\\>" in page

@@ -16,7 +16,6 @@ from advisor.render.forms.table import (
     DOCUMENTS,
     Configuration,
     GateFinding,
-    Omission,
     OnePrediction,
     PrintedAdvice,
     RealRuns,
@@ -79,5 +78,4 @@ def verification_to_json(
         )
         for row in rows_of(tuple(by_name.values()))
     )
-    omissions = tuple(Omission(name, reason) for name, reason in left_out)
-    return to_json(RealRuns(job, configurations, omissions))
+    return to_json(RealRuns(job, configurations, tuple(left_out)))

@@ -26,7 +26,7 @@ from advisor.domain.project import ProjectListing
 from advisor.domain.scan import Scan
 from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
-from advisor.domain.verification import VerifiedRun
+from advisor.domain.verification import LeftOut, VerifiedRun
 from advisor.render.verification import VerifiedRow
 
 
@@ -93,20 +93,12 @@ class Configuration(VerifiedRow):
 
 
 @dataclass(frozen=True, slots=True)
-class Omission:
-    """A configuration that was not run, and why."""
-
-    name: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class RealRuns:
     """Real runs beside their predictions (``verify``), fastest first."""
 
     job: str
     configurations: tuple[Configuration, ...]
-    left_out: tuple[Omission, ...]
+    left_out: tuple[LeftOut, ...]
 
 
 DOCUMENTS: Mapping[str, type] = {
@@ -181,7 +173,6 @@ SHAPES: Mapping[type, Shape] = {
         without=tuple(part.name for part in fields(HostProfile) if part.name not in _OF_HOST),
         renamed={"facts": "host"},
     ),
-    Omission: Shape("LeftOut"),
     OpStatistics: Shape(
         "Op",
         added={
