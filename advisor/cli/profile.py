@@ -77,14 +77,13 @@ def command(
     options.refuse(measure.fast and measure.spend_budget, "--fast does not spend a budget.")
     if output is not None:
         _check_writable(output)
-    agreed = True if yes or measure.allow_side_effects is not None else None
+    announce = announcing(state, True if yes or measure.allow_side_effects is not None else None)
     try:
         with state.progress(phases=not from_runs) as progress:
             if from_runs:
                 home = options.instance_of(instance)
                 outcome = profile.profile_from_runs(request, home, from_runs)
             else:
-                announce = announcing(state, agreed)
                 outcome = profile.profile(request, progress, announce, progress.watch)
     except KeyboardInterrupt:
         state.say("Nothing measured yet: there is no advice, and nothing was saved.")

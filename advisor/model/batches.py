@@ -10,11 +10,11 @@ import numpy as np
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import WorkerKind
 from advisor.model.event_loop import simulate_loop, taking_turns
-from advisor.model.items import CallKind, ExtraCost, FloatArray, Stage
 from advisor.model.listing import Calls, in_batches
 from advisor.model.scheduling import batch_makespans
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
+from advisor.model.stage import CallKind, ExtraCost, FloatArray, Stage
 
 SIMULATED_ITEMS = 1000
 """Longer batches are thinned to so many, and their workers keep that pace."""

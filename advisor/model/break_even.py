@@ -14,9 +14,10 @@ from advisor.domain.overhead import OverheadModel
 from advisor.domain.work_kind import CPU_SHARE, WAITING_SHARE
 from advisor.model.candidates import start_methods
 from advisor.model.contention import Contention
-from advisor.model.items import Items, Stage
+from advisor.model.items import Items
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Machine, Setting
+from advisor.model.stage import Stage
 
 SHORTEST_S, LONGEST_S = 0.001, 600.0
 """Range of item durations that is searched."""

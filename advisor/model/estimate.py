@@ -10,9 +10,9 @@ import numpy as np
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
-from advisor.model.items import FloatArray
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
+from advisor.model.stage import FloatArray
 
 
 @dataclass(frozen=True, slots=True)

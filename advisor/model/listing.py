@@ -10,7 +10,8 @@ from statistics import NormalDist
 import numpy as np
 from numpy.typing import NDArray
 
-from advisor.model.items import FloatArray, Items
+from advisor.model.items import Items
+from advisor.model.stage import FloatArray
 
 Calls = NDArray[np.intp]
 """Indices of measured calls."""

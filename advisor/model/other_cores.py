@@ -12,8 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
-from advisor.model.items import ExtraCost, Items, Stage
+from advisor.model.items import Items
 from advisor.model.run_overhead import at_pace
+from advisor.model.stage import ExtraCost, Stage
 
 
 def speed_of(cores: float) -> float:

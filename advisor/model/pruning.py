@@ -12,9 +12,9 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import seconds
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
-from advisor.model.items import FloatArray
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting, step_price
+from advisor.model.stage import FloatArray
 
 PRUNE = 1.25
 """A candidate whose lower bound is this much above the best simulated one is not simulated."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.model.items import FloatArray, Items
+from advisor.model.items import Items
 from advisor.model.listing import is_ordered
+from advisor.model.stage import FloatArray
 
 PRIOR_SD, PRIOR_WEIGHT = 0.3, 1
 """What is believed of the standard deviation of log item seconds before items were compared, and

@@ -7,9 +7,9 @@ from typing import Any
 
 from advisor.domain.candidate import Candidate
 from advisor.model.contention import IN_PROCESS
-from advisor.model.items import Stage
 from advisor.model.listing import reference_list, with_last
 from advisor.model.setting import Setting
+from advisor.model.stage import Stage
 from advisor.model.transfers import RETAINED_BYTES
 
 ROUNDS = 2_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from advisor.model.items import FloatArray
+from advisor.model.stage import FloatArray
 
 FEW_STEPS, MANY_STEPS = 100, 400
 """Longer runs are simulated at these sizes, or somewhat above, and extrapolated; exact once the

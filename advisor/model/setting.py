@@ -13,8 +13,9 @@ from advisor.domain.overhead import MultiprocessOverhead, OverheadModel, overhea
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import TagLimits
 from advisor.model.contention import Contention
-from advisor.model.items import CallKind, Items
+from advisor.model.items import Items
 from advisor.model.limits import NOTHING_PROBED, Limits
+from advisor.model.stage import CallKind
 
 DRAWS = 200
 """Resampled workloads behind each interval."""

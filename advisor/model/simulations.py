@@ -9,11 +9,11 @@ from functools import cached_property
 import numpy as np
 
 from advisor.domain.workload import WorkerKind
-from advisor.model.items import FloatArray
 from advisor.model.listing import Calls, dealt, drawn_lists, is_certain, reference_list, with_last
 from advisor.model.run_plan import Timeline
 from advisor.model.sampling_error import mean_factors
 from advisor.model.setting import Setting
+from advisor.model.stage import FloatArray
 
 DRAWN_ITEMS, FEWEST_LISTS = 50_000, 8
 """Items in all drawn lists together, and the fewest lists: those of a long run differ little, and

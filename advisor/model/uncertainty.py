@@ -12,8 +12,8 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.overhead import overhead_key
 from advisor.domain.quantities import Interval
 from advisor.model.estimate import Estimate
-from advisor.model.items import FloatArray
 from advisor.model.setting import Setting
+from advisor.model.stage import FloatArray
 
 PLAIN_SD, BATCHED_SD = 0.07, 0.12
 """Relative standard deviation of the model's own error for ways with an item in a step, and for

@@ -8,9 +8,9 @@ import pytest
 
 from advisor.domain.candidate import Candidate
 from advisor.model.first_touch import first_touch_s
-from advisor.model.items import ExtraCost
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting
+from advisor.model.stage import ExtraCost
 from tests.model.test_memory import IN_MEMORY, IN_PROCESS, MB, WARM_8, setting
 
 SLOW = 2e-9

@@ -10,12 +10,12 @@ from advisor.domain.candidate import Candidate
 from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.estimators import serial
 from advisor.model.event_loop import LoopWork, simulate_loop
-from advisor.model.items import FloatArray, Stage
 from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.scheduling import list_schedule, simulated_sizes
 from advisor.model.setting import Setting, steps_at_once
 from advisor.model.simulations import Simulations
+from advisor.model.stage import FloatArray, Stage
 
 
 def _loop_work(stage: Stage, index: int, step_s: float) -> LoopWork:

@@ -19,7 +19,6 @@ from advisor.model.batches import (
     worker_start,
 )
 from advisor.model.estimate import Estimate, ExecutorModel
-from advisor.model.items import ExtraCost, FloatArray, Stage
 from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
@@ -35,6 +34,7 @@ from advisor.model.setting import (
     tag_limits_of,
 )
 from advisor.model.simulations import Simulations
+from advisor.model.stage import ExtraCost, FloatArray, Stage
 from advisor.model.timeline import MultiprocessRun
 
 Run = TypeVar("Run", bound=MultiprocessRun)

@@ -18,11 +18,11 @@ from advisor.model.batches import (
     worker_start,
 )
 from advisor.model.estimate import Estimate, ExecutorModel
-from advisor.model.items import FloatArray
 from advisor.model.listing import Calls
 from advisor.model.memory import peak_memory_bytes
 from advisor.model.setting import Setting, ends_transfer_s, pools_of, stages_of
 from advisor.model.simulations import Simulations
+from advisor.model.stage import FloatArray
 
 
 def _overhead(candidate: Candidate, setting: Setting) -> InProcessOverhead:
