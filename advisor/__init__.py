@@ -7,8 +7,8 @@ What the commands do, for Python: docs/python-api.md. Seconds and bytes stand in
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False  # not from typing: until a command heeds signals, little is imported
 if TYPE_CHECKING:
     from advisor.api.analyze import AnalyzeOptions, analyze
     from advisor.api.check import check

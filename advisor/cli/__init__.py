@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
 
+TYPE_CHECKING = False  # as in advisor
 if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, NoReturn
+
     from advisor.cli.group import cli
 
 __all__ = ["cli", "main"]

@@ -159,6 +159,15 @@ def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, 
     assert result.stderr == ""
 
 
+def test_little_is_imported_before_signals_are_heeded():
+    program = "import sys; before = set(sys.modules); import advisor.cli; "
+    program += "print(*set(sys.modules) - before)"
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert {"typing", "re"}.isdisjoint(result.stdout.split())
+
+
 # --- folders -------------------------------------------------------------------------------------
 
 
