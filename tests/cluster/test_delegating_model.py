@@ -233,6 +233,7 @@ def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None
         'run-pod = { cpu = 2, memory = "4GiB" }\n'
         'step-pod = { cpu-limit = 0.5, max-memory = "8GiB" }\n'
         'start = "500ms"\nrun-start = "2m"\ndb-connections = 100\nruns-at-once = 4\n'
+        "host-cores = 6\n"
     )
     cluster = load(tmp_path).cluster("prod")
     assert (cluster.start_s, cluster.run_start_s, cluster.cpu, cluster.step_cpu) == (
@@ -243,6 +244,7 @@ def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None
     )
     assert cluster.room(0.5, 2**30) == 15  # 60 pods over 4 runs
     assert cluster.sources["start_s"] == "yours"
+    assert cluster.shared_cores == 6
     for line, named in (("strat = 1", "Did you mean 'start'"), ("quota = { cpus = 3 }", "'cpu'")):
         file.write_text(f'[tool.dynadvise.clusters.prod]\nexecutor = "k8s"\n{line}\n')
         with pytest.raises(ConfigurationError) as refused:
