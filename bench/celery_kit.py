@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.util import find_spec
 from pathlib import Path
 
 import yaml
@@ -21,7 +22,9 @@ _WITHIN_S = 60.0
 
 def redis_missing() -> str:
     """Why there is no Redis here; empty where there is one."""
-    return "" if shutil.which("redis-server") else "redis-server is not installed"
+    if shutil.which("redis-server") is None:
+        return "redis-server is not installed"
+    return "" if find_spec("redis") else "celery[redis] is not installed"
 
 
 @contextmanager
