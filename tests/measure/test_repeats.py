@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from measuring import profile_workload
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.workload import WorkloadProfile
+from advisor.measure.ops.parallel import _switching_often
 from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.model.items import items_of
 
@@ -22,7 +24,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> WorkloadProfile:
     target = parse_target(f"{HERE / 'first_touch_jobs.py'}:cached_job", working_directory=HERE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ITEM_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=20.0)
+        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=200.0)
 
 
 def test_a_run_pays_the_first_call_of_each_item(measured):
@@ -42,3 +44,10 @@ def test_the_output_says_which_is_predicted(measured):
 
 def test_quick_repeats_do_not_hide_what_workers_cost_each_other(measured):
     assert all(probe.slowdown > 0.5 for probe in measured.probes if not probe.failed)
+
+
+def test_threads_of_a_probe_interrupt_each_other_often():
+    before_s = sys.getswitchinterval()
+    with _switching_often(2):
+        assert sys.getswitchinterval() < 0.1 * before_s
+    assert sys.getswitchinterval() == before_s

@@ -184,13 +184,6 @@ def alarm(number):
     return number
 
 
-def computed_in_2_ms(number):
-    """So short that threads hardly ever interrupt each other in it, save once in many items."""
-    CLIENT.current = number
-    sum(range(100_000))
-    return CLIENT.current
-
-
 def into_a_file(number):
     (folder() / f"{number}.txt").write_text(str(attribute(number)))
 

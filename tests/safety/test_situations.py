@@ -78,7 +78,6 @@ SITUATIONS = {
     "one_work_table": (DIFFERS, "differs from its call alone"),
     "one_temporary_file": (DIFFERS, "differs from its call alone"),
     "alarm": (FAILED, "2 threads failed (ValueError)"),
-    "computed_in_2_ms": (DIFFERS, "differs from its call alone"),
     "into_a_file": (UNCHECKED, "the result is None, and what else the op does cannot be seen"),
     "into_a_file_and_true": (UNCHECKED, "every item gives the same result"),
     "only_random": (UNCHECKED, "differs between two calls alone"),
