@@ -1,12 +1,10 @@
-"""Measure the other fan-outs of a job, once the first is settled, as far as the budget goes."""
+"""Measure the other fan-outs of a job, once the first is known, as far as the budget goes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import replace
 from statistics import fmean
-from typing import TYPE_CHECKING
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.fan_outs import FurtherFanOut, waits_for
@@ -18,15 +16,8 @@ from advisor.measure.workload.op_profile import measured_workload
 from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 
-if TYPE_CHECKING:
-    from advisor.api.measuring import Measuring
-    from advisor.domain.stopping import MeasuringEnd
-
 CHILD_S = 4.0
 """Seconds that a fan-out's first calls take at least: a child's start, and imports."""
-
-RESERVED_SHARE = 0.4
-"""Of the budget, at most, that the first fan-out leaves to the others."""
 
 
 def _costs_s(
@@ -48,27 +39,10 @@ def measurable(request: ProfileRequest, further: tuple[WorkloadDescription, ...]
     return replace(request, further=tuple(d for d in further if not (once and waits_for(d, every))))
 
 
-def until_all_settled(
-    measuring: Measuring, request: ProfileRequest, budget: Budget, progress: Progress
-) -> tuple[MeasuringEnd, tuple[FurtherFanOut, ...]]:
-    """Measure the first fan-out until it is settled, then the others.
-
-    A part of the budget is kept for these; one that fails, or no longer fits, is left out.
-    """
-    first = measuring.measured().workload
-    wanted_s = 2 * sum(_costs_s(request, first, each) for each in request.further)
-    budget.reserved_s = min(RESERVED_SHARE * budget.asked_s, wanted_s)
-    end = measuring.until_settled()
-    budget.reserved_s = 0.0
-    further: list[FurtherFanOut] = []
-    with suppress(KeyboardInterrupt):
-        further.extend(_measured(request, first, budget, progress))
-    return end, tuple(further)
-
-
-def _measured(
+def measure_further(
     request: ProfileRequest, first: WorkloadProfile, budget: Budget, progress: Progress
 ) -> Iterator[FurtherFanOut]:
+    """What the other fan-outs take; one that fails, or does not fit the budget, is left out."""
     for description in request.further:
         cost_s = _costs_s(request, first, description)
         name = f"the fan-out {description.fan_out.handle!r}" if description.fan_out else ""
@@ -76,7 +50,7 @@ def _measured(
             continue
         asked = replace(request, description=description, items=None, flamegraph=None, further=())
         try:
-            campaign = scout(asked, Budget(max(budget.left_s, cost_s)), progress)
+            campaign = scout(asked, Budget(max(budget.left_s / 4, cost_s)), progress)
         except (DynadviseError, CutOffError):
             continue
         yield FurtherFanOut(description, measured_workload(campaign))

@@ -72,12 +72,13 @@ def profile(
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
     """
-    from advisor.api.further import until_all_settled
+    from advisor.api.further import measure_further
     from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
+    from advisor.measure.workload.op_profile import measured_workload
     from advisor.measure.workload.scouting import scout
     from advisor.store import with_advice
 
@@ -93,11 +94,12 @@ def profile(
         budget = Budget(request.measure.budget_s, importing_s)
         tell = budget.on_bar(progress or silent)
         campaign = scout(asked, budget, tell, spend_budget=request.measure.spend_budget)
-        # the op works: only now is the host worth its time
+        further = tuple(measure_further(asked, measured_workload(campaign), budget, tell))
+        # the ops work: only now is the host worth its time
         host = _calibrated(request, discovery, subject, budget, tell)
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
-        end, further = until_all_settled(measuring, asked, budget, tell)
+        end = measuring.until_settled()
         with deferred(dropped=True) as came:
             measured = replace(measuring.measured(), further=further)
             saved = with_advice(measured, advise(measured, request.advise))

@@ -32,13 +32,11 @@ class Budget:
         importing_s: Of them, those that finding and importing the target took before. Holding the
             advice against the job at the end takes about as long again.
         left_out: Parts that no longer fitted, in order.
-        reserved_s: Seconds that are kept for what comes later.
     """
 
     asked_s: float
     importing_s: float = 0.0
     left_out: list[str] = field(default_factory=list)
-    reserved_s: float = 0.0
     _began_s: float = field(default_factory=time.monotonic)
     _loads: list[float] = field(default_factory=list)
 
@@ -50,8 +48,7 @@ class Budget:
     @property
     def left_s(self) -> float:
         """For measuring; without what the search and the last check need."""
-        kept_s = self._checking_s + self.reserved_s
-        return (1.0 - ADVISING_SHARE) * self.asked_s - kept_s - self.spent_s
+        return (1.0 - ADVISING_SHARE) * self.asked_s - self._checking_s - self.spent_s
 
     @property
     def _checking_s(self) -> float:
