@@ -90,13 +90,11 @@ def profile(
     asked = _profile_request(request, discovery)
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
-        subject = subject_of(description.target, request.measure.scratch_postgres)
         budget = Budget(request.measure.budget_s, importing_s)
         tell = budget.on_bar(progress or silent)
         campaign = scout(asked, budget, tell, spend_budget=request.measure.spend_budget)
         further = tuple(measure_further(asked, measured_workload(campaign), budget, tell))
-        # the ops work: only now is the host worth its time
-        host = _calibrated(request, discovery, subject, budget, tell)
+        host = _calibrated(request, discovery, budget, tell)
         measuring = Measuring(campaign, host, request.advise, request.measure, watch)
         _go_on_from_earlier(measuring, request, host.profile, description)
         end = measuring.until_settled()
@@ -118,13 +116,12 @@ def profile(
 def _calibrated(
     request: ProfileOptions,
     discovery: Discovery,
-    subject: CalibrationSubject,
     budget: Budget,
     progress: Progress,
 ) -> HostCalibration:
     """The host's calibration, and what a step costs as the cluster runs it."""
     host = host_calibration(
-        subject,
+        subject_of(discovery.description.target, request.measure.scratch_postgres),
         budget,
         progress,
         recalibrate=request.measure.recalibrate,
