@@ -132,6 +132,15 @@ def _fans_out(op: OpDefinition) -> bool:
     return any(output.is_dynamic for output in op.output_defs)
 
 
+def _fan_outs_in(graph: GraphDefinition) -> int:
+    inner = [node.definition for node in graph.nodes]
+    return sum(
+        _fan_outs_in(each) if isinstance(each, GraphDefinition) else _fans_out(each)
+        for each in inner
+        if isinstance(each, (GraphDefinition, OpDefinition))
+    )
+
+
 def _parts(graph: GraphDefinition) -> set[int]:
     """The graph, and all graphs and functions of ops in it."""
     parts = {id(graph)}
@@ -157,9 +166,10 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
     for module, name, value in held:
         if isinstance(value, GraphDefinition) and id(value) not in used:
             at = _module_place(place, module)
+            used |= _parts(value)
             workload = _described(at, "graph", name, _loader(at, name), used)
             if workload is not None:
-                yield workload
+                yield replace(workload, fan_outs=workload.fan_outs or _fan_outs_in(value))
     for module, name, value in held:
         if isinstance(value, OpDefinition) and _fans_out(value) and _of_op(value) not in used:
             used.add(_of_op(value))

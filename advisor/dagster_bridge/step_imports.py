@@ -1,6 +1,6 @@
-"""What Dagster imports by the way before it calls an op: to be imported before a fork.
+"""Imports what Dagster imports by the way before it calls an op: to be imported before a fork.
 
-Dagster's modules by name: one that moves is imported later, and costs each child its time again.
+A module that has moved is imported later, and costs each child its time again.
 """
 
 from __future__ import annotations
@@ -8,16 +8,10 @@ from __future__ import annotations
 import contextlib
 import importlib
 
-MODULES = (
-    "dagster",
-    "dagster._core.remote_representation.code_location",
-    "dagster._core.storage.event_log",
-    "dagster._core.storage.runs",
-    "dagster._core.storage.schedules",
-    "dagster._core.launcher.sync_in_memory_run_launcher",
-    "dagster._utils.test.definitions",
-)
+import dagster  # noqa: F401
 
-for name in MODULES:
+from advisor.domain.dagster_paths import BEFORE_AN_OP
+
+for name in BEFORE_AN_OP:
     with contextlib.suppress(ImportError):
         importlib.import_module(name)

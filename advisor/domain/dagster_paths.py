@@ -10,3 +10,13 @@ NO_COMPUTE_LOGS = {
     "class": "NoOpComputeLogManager",
 }
 """``compute_logs`` of ``dagster.yaml`` by which the output of steps is not captured."""
+
+BEFORE_AN_OP = (
+    "dagster._core.remote_representation.code_location",
+    "dagster._core.storage.event_log",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.schedules",
+    "dagster._core.launcher.sync_in_memory_run_launcher",
+    "dagster._utils.test.definitions",
+)
+"""What Dagster imports by the way before it calls an op."""

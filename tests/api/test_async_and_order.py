@@ -55,14 +55,14 @@ def test_an_async_job_is_advised_with_the_loop_beside_the_other_ways(monkeypatch
     )
     for installed in (True, False):
         found = object() if installed else None
-        monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name, found=found: found)
+        monkeypatch.setattr("advisor.api.predictors.find_spec", lambda name, found=found: found)
         advice = recommend(asynchronous, AdviseOptions(), snippets=False)
         listed = [p for p in advice.candidates if p.candidate.executor == "async"]
         refused = [r for r in advice.rejected if r.candidate.executor == "async"]
         assert bool(listed) == installed
         assert bool(refused) != installed
     assert "dynadvise[async]" in refused[0].reason
-    monkeypatch.setattr("advisor.api.recommend.find_spec", lambda name: object())
+    monkeypatch.setattr("advisor.api.predictors.find_spec", lambda name: object())
     advice = recommend(asynchronous, AdviseOptions(), snippets=False)
     way = next(p for p in advice.candidates if p.candidate.executor == "async")
     assert any("event loop" in reason for reason in way.reasons)

@@ -51,6 +51,7 @@ def test_private_attributes_of_its_objects_are_still_there(tmp_path: Path) -> No
 
 def test_every_name_in_text_is_still_there() -> None:
     assert import_module(dagster_paths.MULTIPROCESS_EXECUTOR)
+    assert all(import_module(name) for name in dagster_paths.BEFORE_AN_OP)
     logs = dagster_paths.NO_COMPUTE_LOGS
     assert issubclass(getattr(import_module(logs["module"]), logs["class"]), ComputeLogManager)
 

@@ -111,7 +111,7 @@ def test_a_failing_item_is_named_by_its_key_and_the_others_run(candidate, tmp_pa
 
 
 def test_the_short_form_is_short():
-    assert len(plain_source(*SEED, THREADS_ALL).splitlines()) <= 70
+    assert len(plain_source(*SEED, THREADS_ALL).splitlines()) <= 75
 
 
 @pytest.mark.parametrize("attribute", NOT_PLAIN)
