@@ -132,15 +132,6 @@ def _fans_out(op: OpDefinition) -> bool:
     return any(output.is_dynamic for output in op.output_defs)
 
 
-def _fan_outs_in(graph: GraphDefinition) -> int:
-    inner = [node.definition for node in graph.nodes]
-    return sum(
-        _fan_outs_in(each) if isinstance(each, GraphDefinition) else _fans_out(each)
-        for each in inner
-        if isinstance(each, (GraphDefinition, OpDefinition))
-    )
-
-
 def _parts(graph: GraphDefinition) -> set[int]:
     """The graph, and all graphs and functions of ops in it."""
     parts = {id(graph)}
@@ -169,7 +160,7 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
             used |= _parts(value)
             workload = _described(at, "graph", name, _loader(at, name), used)
             if workload is not None:
-                yield replace(workload, fan_outs=workload.fan_outs or _fan_outs_in(value))
+                yield workload
     for module, name, value in held:
         if isinstance(value, OpDefinition) and _fans_out(value) and _of_op(value) not in used:
             used.add(_of_op(value))

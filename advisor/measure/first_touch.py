@@ -23,9 +23,9 @@ SLOW_SHARE = 0.25
 """Of the blocks, the slowest: they were not used lately, where any was not."""
 
 
-def touch_memory(size_bytes: int) -> None:
-    """Use so much memory once; it is given back at once."""
-    _touched_s(size_bytes, size_bytes)
+def touch_memory(size_bytes: int) -> float:
+    """Use so much memory once, given back at once; what `first_touch_byte_s` gives, of it alone."""
+    return _slower_byte_s(_touched_s(size_bytes, size_bytes))
 
 
 def first_touch_byte_s(_: object = None) -> float:
@@ -33,7 +33,10 @@ def first_touch_byte_s(_: object = None) -> float:
     import psutil
 
     available_bytes = int(AVAILABLE_SHARE * psutil.virtual_memory().available)
-    blocks_s = _touched_s(0, min(MOST_BYTES, available_bytes))
+    return _slower_byte_s(_touched_s(0, min(MOST_BYTES, available_bytes)))
+
+
+def _slower_byte_s(blocks_s: list[float]) -> float:
     if not blocks_s:
         return 0.0
     slowest = sorted(blocks_s)[-max(1, round(SLOW_SHARE * len(blocks_s))) :]

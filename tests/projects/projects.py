@@ -98,7 +98,7 @@ PROJECTS = (
     Workload(
         "provided_job",
         ("container.py:rating",),
-        (1,),
+        (0,),
         "publish",
         ["x: 1.5", "y: 1.5", "z: 1.5"],
         listed="container.py",

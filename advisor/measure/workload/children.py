@@ -126,12 +126,16 @@ class Children:
         if wanted_bytes >= MUCH_MEMORY_BYTES:
             self.run("first_touch:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
 
-    def price_first_touch(self) -> None:
-        """See how slow memory is that was not used lately, as far as the budget goes."""
+    def price_first_touch(self, wanted_bytes: int | None = None) -> None:
+        """See how slow memory is that was not used lately, as far as the budget goes.
+
+        Of ``wanted_bytes``, which are touched; None: of as much as is looked through in a moment.
+        """
+        function = "first_touch_byte_s" if wanted_bytes is None else "touch_memory"
         with contextlib.suppress(CutOffError):
-            touched = self.run("first_touch:first_touch_byte_s", None)
+            touched = self.run(f"first_touch:{function}", wanted_bytes)
             if isinstance(touched.value, float):
-                self.first_touch_byte_s = touched.value
+                self.first_touch_byte_s = max(self.first_touch_byte_s, touched.value)
 
     def failed_again(self, failure: ChildFailure) -> None:
         """Note that a call failed whose like had run before."""

@@ -18,8 +18,9 @@ from advisor.measure.tuning import (
     STEADY_SE,
     UNKNOWN_PEAK_BYTES,
 )
-from advisor.measure.workload.campaign import Campaign, peak_bytes
+from advisor.measure.workload.campaign import Campaign, needs_warm_up, peak_bytes
 from advisor.measure.workload.children import Children, CutOffError
+from advisor.measure.workload.first_calls import first_calls
 from advisor.measure.workload.profile_request import ProfileRequest
 
 
@@ -38,8 +39,7 @@ def scout(
     """
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
     progress("drawing the samples, first and later calls", None)
-    with suppress(CutOffError):
-        children.touch_memory(UNKNOWN_PEAK_BYTES)
+    children.price_first_touch(min(UNKNOWN_PEAK_BYTES, children.memory_bytes // 2))
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
@@ -69,8 +69,24 @@ def scout(
     held_bytes = campaign.items * scouted.first.output_bytes  # by a batch, or what collects
     if max(held_bytes, peak_bytes(scouted)) >= MUCH_MEMORY_BYTES:
         children.price_first_touch()
+    if peak_bytes(scouted) >= MUCH_MEMORY_BYTES and needs_warm_up(scouted):
+        _first_call_on_used_memory(campaign)
     _note_samples(campaign)
     return campaign
+
+
+def _first_call_on_used_memory(campaign: Campaign) -> None:
+    """Another first call in place of the first child's, which got memory not used lately.
+
+    What that costs is priced once for a run, not once for each of its processes.
+    """
+    for part in list(first_calls(campaign)):
+        if campaign.budget.fits(part.cost_s, part.name):
+            campaign.attempts[part.tells] += 1
+            with suppress(CutOffError):
+                part.run()
+    if len(campaign.first) > 1:
+        campaign.first.remove(campaign.scouted.first)
 
 
 def _note_samples(campaign: Campaign) -> None:
