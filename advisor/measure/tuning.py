@@ -76,3 +76,5 @@ UNKNOWN_PEAK_BYTES = 1 << 30
 """What an item may need that was never called."""
 LOADING_S = 300.0
 """For importing the user's code and drawing the samples, before it counts as hung."""
+CPU_CLOCK_S = 1e-3
+"""CPU seconds below which calls are not told apart."""

@@ -70,13 +70,17 @@ def _verdict(rows: Sequence[VerifiedRow]) -> tuple[str, Tone]:
     times = f"{seconds(advised.total_s)} measured"
     if advised.predicted_s is not None:
         times += f", {interval_of(advised)} predicted"
+        times += "" if advised.inside else ", outside the interval"
     behind = advised.total_s / fastest.total_s - 1.0
     if behind > NEAR and advised.least_s > fastest.most_s:
         return (
             f"The advice did not hold: {times}; {labelled(fastest)} took "
             f"{seconds(fastest.total_s)}."
         ), "bad"
-    return f"The advice held: {times}{_gain(advised, rows)}.", "good"
+    held = (
+        "The advice held" if advised.inside or advised.predicted_s is None else "It was the fastest"
+    )
+    return f"{held}: {times}{_gain(advised, rows)}.", "good"
 
 
 def _gain(advised: VerifiedRow, rows: Sequence[VerifiedRow]) -> str:

@@ -207,6 +207,8 @@ def test_unevenness_is_of_like_items_that_compute():
     assert unevenness([chain_run(*call) for call in calls]) == pytest.approx(2.0)
     assert unevenness([chain_run(item, cpu_s, 10 * cpu_s) for item, cpu_s in calls]) == 1.0
     assert unevenness([chain_run(*call) for call in calls[:8]]) == 1.0
+    idle = [chain_run(0, cpu_s, 1e-9) for cpu_s in (0.0, 0.0, 1e-5, 2e-4) * 10]
+    assert unevenness(idle) == pytest.approx(1.0)
     alike = [chain_run(item, 0.1 + 0.1 * item) for item in (0, 1) for _ in range(20)]
     assert unevenness(alike) == pytest.approx(1.0)
     once = [chain_run(item, 0.1 * (1 + item)) for item in range(20)]

@@ -15,6 +15,7 @@ from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
 from advisor.measure.ops.hotspots import HotspotOrder, HotspotResult
 from advisor.measure.ops.orders import MOST_CALLS, ChainRun, LaterCalled, LaterCallsOrder, Scouted
 from advisor.measure.tuning import (
+    CPU_CLOCK_S,
     FEWEST_LIKE_CALLS,
     HOTSPOT_S,
     MOMENT_S,
@@ -118,14 +119,14 @@ def unevenness(runs: Sequence[ChainRun]) -> float:
     for run in runs:
         by_item.setdefault(run.item, []).append(run.cpu_s)
     over_median = [
-        cpu_s / max(statistics.median(calls), 1e-9)
+        max(cpu_s, CPU_CLOCK_S) / max(statistics.median(calls), CPU_CLOCK_S)
         for calls in by_item.values()
         for cpu_s in (calls if len(calls) > 1 else ())
     ]
     if len(over_median) < FEWEST_LIKE_CALLS or mostly_waits(cores_busy(runs)):
         return 1.0
     tenths = statistics.quantiles(over_median, n=10)
-    return tenths[-1] / max(tenths[0], 1e-9)
+    return tenths[-1] / tenths[0]
 
 
 def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
