@@ -93,6 +93,7 @@ bench: $(INSTALLED_DEV)
 		$(if $(REPEATS),--repeats $(REPEATS)) $(if $(MINUTES),--minutes $(MINUTES)) \
 		$(if $(QUICK),--quick) $(if $(RANDOM),--random $(RANDOM))
 	$(BIN)/python bench/run.py report
+	$(if $(RANDOM),$(BIN)/python bench/unseen.py)
 
 bench-report: $(INSTALLED_DEV)
 	$(BIN)/python bench/run.py report

@@ -1,0 +1,107 @@
+"""Figures of the random workloads of a seed, into ``docs/unseen.md``: ``python bench/unseen.py``.
+
+A row a workload: how far predictions were off, what the advised way lost against the fastest that
+ran, and whether it was ever slower than what config alone gives.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import defaultdict
+from statistics import median
+from typing import Any
+
+import numpy as np
+from run import ROOT, profiled, records
+
+PAGE = ROOT / "docs" / "unseen.md"
+
+
+def classes(run: dict[str, Any]) -> str:
+    """Of a way: plain, batched, threads or processes."""
+    way = run["configuration"]
+    if "threads=" in way:
+        return "threads in a step"
+    if "batch=" in way:
+        return "batched"
+    return "one process" if "in_process" in way else "a process per step"
+
+
+def rows(names: list[str]) -> list[dict[str, Any]]:
+    """Each run with the error of its prediction."""
+    found: list[dict[str, Any]] = []
+    for run in records():
+        if run["kind"] != "run" or run["workload"] not in names or run["failed"]:
+            continue
+        told = profiled(run["workload"])[run["repeat"]]["predicted"][run["configuration"]]
+        found.append({
+            **run,
+            "error": told["median"] / run["wall_s"] - 1.0,
+            "inside": told["low"] <= run["wall_s"] <= told["high"],
+        })  # fmt: skip
+    return found
+
+
+def line(name: str, some: list[dict[str, Any]]) -> str:
+    errors = [abs(each["error"]) for each in some]
+    bias = float(np.mean([each["error"] for each in some]))
+    inside = sum(each["inside"] for each in some) / len(some)
+    return (
+        f"| {name} | {len(some)} | {median(errors):.1%} | {np.quantile(errors, 0.9):.1%} "
+        f"| {max(errors):.0%} | {bias:+.1%} | {inside:.0%} |"
+    )
+
+
+def main() -> None:
+    names = sorted({r["workload"] for r in records() if r["workload"].startswith("seed_")})
+    every = rows(names)
+    by_class, by_name = defaultdict(list), defaultdict(list)
+    for run in every:
+        by_class[classes(run)].append(run)
+        by_name[run["workload"]].append(run)
+    head = "| {} | runs | median error | 90th percentile | largest | bias | in the interval |"
+    lines = [
+        "# On work that nobody tuned it on",
+        "",
+        "Random workloads of a fresh seed (`make bench RANDOM=SEED QUICK=1`), profiled and advised",
+        f"for production as a user would: {len(every)} real runs of {len(names)} workloads.",
+        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}. One run of each way, each",
+        "predicted before.",
+        "",
+        head.format("ways"),
+        "|---|---|---|---|---|---|---|",
+        line("all", every),
+        *(line(name, some) for name, some in sorted(by_class.items())),
+        "",
+        "| workload | advised | took | fastest that ran | lost | config only | lost | error |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lost = []
+    for name, some in by_name.items():
+        profile = profiled(name)[some[0]["repeat"]]
+        walls = {run["configuration"]: run["wall_s"] for run in some}
+        best = min(walls, key=lambda way: walls[way])
+        plain = {w: s for w, s in walls.items() if "batch=" not in w and w != "execute_in_process"}
+        regret = walls[profile["advised"]] / walls[best] - 1.0
+        by_config = walls[profile["config_only"]] / min(plain.values()) - 1.0
+        lost.append((regret, by_config))
+        lines.append(
+            f"| {name} | {profile['advised']} | {walls[profile['advised']]:.2f} s | {best} | "
+            f"{regret:.0%} | {profile['config_only']} | {by_config:.0%} | "
+            f"{median(abs(run['error']) for run in some):.1%} |"
+        )
+    for which, values in zip(
+        ("the advised way", "config only"), zip(*lost, strict=True), strict=True
+    ):
+        ninth = np.quantile(values, 0.9)
+        lines.append("")
+        lines.append(
+            f"Lost by {which}: median {median(values):.0%}, 90th percentile {ninth:.0%}, "
+            f"most {max(values):.0%}."
+        )
+    PAGE.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    sys.stdout.write(f"Written: {PAGE.relative_to(ROOT)}\n")
+
+
+if __name__ == "__main__":
+    main()
