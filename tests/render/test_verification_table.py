@@ -99,7 +99,7 @@ OTHER = replace(ADVISED, roles=(), name="")
             ),
         ),
         # Runs of both lie among each other: none is known to be faster.
-        ([replace(SLOW, runs=QUICK.runs), OTHER], "The advice held: "),
+        ([replace(SLOW, runs=QUICK.runs), OTHER], "It was the fastest: "),
         (
             [replace(BROKEN, roles=("advised",)), NOW],
             "The advice did not hold: the advised configuration failed.",

