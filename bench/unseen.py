@@ -29,11 +29,12 @@ def classes(run: dict[str, Any]) -> str:
 
 def rows(names: list[str]) -> list[dict[str, Any]]:
     """Each run with the error of its prediction."""
+    profiles = {name: profiled(name) for name in names}
     found: list[dict[str, Any]] = []
     for run in records():
         if run["kind"] != "run" or run["workload"] not in names or run["failed"]:
             continue
-        told = profiled(run["workload"])[run["repeat"]]["predicted"][run["configuration"]]
+        told = profiles[run["workload"]][run["repeat"]]["predicted"][run["configuration"]]
         found.append({
             **run,
             "error": told["median"] / run["wall_s"] - 1.0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import suppress
 from typing import cast
 
 from advisor.domain.quantities import seconds
@@ -19,8 +18,9 @@ from advisor.measure.tuning import (
     UNKNOWN_PEAK_BYTES,
 )
 from advisor.measure.workload.campaign import Campaign, needs_warm_up, peak_bytes
-from advisor.measure.workload.children import Children, CutOffError
+from advisor.measure.workload.children import Children
 from advisor.measure.workload.first_calls import first_calls
+from advisor.measure.workload.op_profile import begin
 from advisor.measure.workload.profile_request import ProfileRequest
 
 
@@ -82,9 +82,7 @@ def _first_call_on_used_memory(campaign: Campaign) -> None:
     """
     for part in list(first_calls(campaign)):
         if campaign.budget.fits(part.cost_s, part.name):
-            campaign.attempts[part.tells] += 1
-            with suppress(CutOffError):
-                part.run()
+            begin(campaign, part)
     if len(campaign.first) > 1:
         campaign.first.remove(campaign.scouted.first)
 
