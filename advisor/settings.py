@@ -34,9 +34,6 @@ class Settings:
         targets: What ``check`` looks at when it is given no target.
         inputs: Target to file (relative to pyproject.toml) or ``module:callable``.
         items: Items in production, by target; the key ``*`` holds for all others.
-        hosts: Described machines by name.
-        clusters: Described clusters by name.
-        fail_on: The least severity that fails the gate.
         max_regression: Largest accepted slowdown, as a fraction.
         max_regret: Largest accepted expected regret of the committed configuration, likewise.
         profiles: Where profiles live (relative to pyproject.toml).

@@ -32,7 +32,6 @@ class AnalyzeOptions(Selection):
 
     Attributes:
         profile: A saved profile to lay the runs beside; None: the job's own, if there is one.
-        profiles_dir: Where profiles live.
         save: Whether to write a profile from the runs.
         items: Items in production for the saved profile's advice.
         pods: The pods of the runs, as ``kubectl get pods -o json`` prints them.
@@ -97,7 +96,6 @@ def profile_from_runs(
     """A profile with its advice, from past runs of one job alone.
 
     Args:
-        past: The runs.
         earlier: An earlier profile of the job, for what a log does not tell.
         description: The job as its code defines it; None: as the runs show it.
         items: Items in production; None: as many as the newest run had.
@@ -141,7 +139,6 @@ def read_profile_from_runs(
 
     Args:
         options: Which runs, and the earlier profile to complete them from.
-        description: As for :func:`profile_from_runs`.
 
     Raises:
         DynadviseError: As :func:`analyze` and :func:`profile_from_runs`.

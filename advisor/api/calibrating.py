@@ -164,7 +164,6 @@ def calibrate_host(
     Args:
         workload: What the calibration imports, as the steps of its job will; None: Dagster alone.
         recalibrate: Whether to measure again though a calibration is cached.
-        scratch_postgres: As that of `MeasureOptions`.
         progress: Told what is being done.
     """
     from advisor.measure.calibration import completed

@@ -43,8 +43,6 @@ def caution(
     """The first line: what the job runs on, and which figures of it are known; or nothing.
 
     Args:
-        executor: The job's.
-        cluster: As described.
         overhead: What past runs on it, a step run here as it runs them, or this host tells.
     """
     if cluster is None:

@@ -109,10 +109,8 @@ def snippet(
 
     Args:
         kind: One of `advisor.emit.KINDS`.
-        measured: What the advice is from.
         advice: Its recommendation is emitted, or its best way that needs no code.
         max_connections: Most items in parallel that may hold a database connection.
-        cluster: What the advice is for.
 
     Raises:
         DynadviseError: There is no such kind, or it does not fit the workload.

@@ -40,7 +40,6 @@ class SeveralFanOuts:
 
     Attributes:
         first: The fan-out whose ways the search has ranked.
-        further: The others.
     """
 
     first: FanOutPart

@@ -29,7 +29,6 @@ class ListOptions:
         project: A folder, module, file or workspace.yaml; None: the current folder's project.
         working_directory: Importable folder; None: the current one.
         instance: Dagster instance whose runs are counted; None: they are not.
-        profiles: Where profiles live.
     """
 
     project: str | None = None

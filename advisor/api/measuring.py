@@ -58,7 +58,6 @@ class Measuring:
 
     Attributes:
         campaign: Of the user's ops, its first child done.
-        host: What is known of the machine.
         watch: Told how things stand whenever they change.
         skipped: Parts that are left out, since they cannot matter.
     """

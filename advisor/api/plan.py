@@ -65,7 +65,6 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
 
     Args:
         saved: A profile of the job that runs for each partition.
-        options: What is asked.
         progress: Told each cut that is looked at.
 
     Raises:

@@ -60,7 +60,6 @@ def profile(
     """Measure a workload until its advice is settled, and advise.
 
     Args:
-        request: What is asked.
         progress: Told what is being done.
         announce: Told, before any of the user's ops is called, which are and how often; what it
             raises ends the call before any of them is.

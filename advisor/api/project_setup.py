@@ -110,7 +110,6 @@ def plan_setup(
     """Plan the setup of the project around ``directory``; nothing is written.
 
     Args:
-        directory: A folder of the project.
         targets: What ``check`` shall look at; where none is named, the jobs and assets of the
             project that fan out, for which its code is imported.
         pre_commit: Whether to add the pre-commit entry.

@@ -133,7 +133,6 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
 
     Args:
         measured: The workload, its host, and the real runs of it.
-        options: What to advise for.
         snippets: Whether to emit the snippets as well.
 
     Raises:
@@ -159,8 +158,6 @@ def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candida
     """What an advice would choose, without any words.
 
     Args:
-        measured: As for :func:`advise`.
-        options: Likewise.
         among: The only ways to choose from; none: all.
 
     Raises:

@@ -21,7 +21,6 @@ def page_of(saved: SavedProfile, asked: AdviseOptions | None = None) -> dict[str
     """The profile as plain values: its model's scenario, its ways, its texts.
 
     Args:
-        saved: The profile, with its advice.
         asked: What that advice was made for; None: as far as it tells itself.
     """
     from advisor.emit.run_config import path_of

@@ -82,11 +82,7 @@ def configuration_for(
     """A candidate made ready to run; one that needs code gets its emitted module.
 
     Args:
-        asked: The way, with its name.
-        prediction: What was predicted for it.
-        saved: The profile.
         target: The user's job.
-        run_config: For ops and resources.
         directory: Where an emitted module is written.
 
     Raises:

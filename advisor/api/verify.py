@@ -42,7 +42,6 @@ class VerifyPlan:
     Attributes:
         job: Name of the job; for a bare op or a function its own.
         configurations: Ready to run, without doubles.
-        repeats: Runs of each.
         items: Items of the profile: how often each mapped op will be executed in a run.
         mapped_ops: Handles of the ops that are executed for each item.
         estimated_s: How long all runs take by the predictions; None where one is unknown.
@@ -233,7 +232,6 @@ def verify(
     """Run the target's job for real, interleaved and repeated, beside the predictions.
 
     Args:
-        options: What is asked.
         progress: Told what is being done.
         confirm: Shown the plan before anything of it runs; False ends it.
         announce: As of `profile`, where the target has no profile yet and is measured first.

@@ -47,9 +47,7 @@ def grouped(
     """Options that a command gets as one argument.
 
     Args:
-        name: Of the argument.
         group: The dataclass that is made of their values, by the names of its fields.
-        options: The options.
     """
     fields = tuple(inspect.signature(group).parameters)
 

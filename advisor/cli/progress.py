@@ -119,7 +119,6 @@ def progress_on_stderr(*, quiet: bool = False, color: bool | None = None) -> Ite
     """Progress on stderr while the block runs; nothing where stderr is no terminal.
 
     Args:
-        quiet: Show nothing at all.
         color: Force colour on or off; None leaves it to rich (``NO_COLOR`` is honoured).
     """
     if quiet or not sys.stderr.isatty():

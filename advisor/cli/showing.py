@@ -28,7 +28,6 @@ def show(
     """Write ``document`` as text or Markdown, or ``as_json`` where ``form`` is json.
 
     Args:
-        state: The command's context.
         form: ``text``, ``json`` or ``markdown``.
         output: A file; None: stdout.
         document: Everything.
@@ -74,15 +73,10 @@ def show_advice(
     """Render an advice and write it: one screen, and in Markdown the rest folded below it.
 
     Args:
-        state: The command's context.
-        advice: The advice.
         form: ``text``, ``json`` or ``markdown``.
         output: A file; None: stdout.
         measured: What the advice is from, and ``asked`` what it is for.
         asked: See ``measured``.
-        details: Whether to show everything that is known.
-        path: Where its profile was saved.
-        emit: Kind of the snippet to show with it.
     """
     from advisor.render.forms.documents import advice_to_json
 

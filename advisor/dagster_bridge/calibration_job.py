@@ -30,10 +30,6 @@ class CalibrationRequest:
     """One tiny run.
 
     Attributes:
-        method: How it runs.
-        items: Mapped steps.
-        item_wait_s: What each sleeps.
-        max_concurrent: Steps at once.
         preload: ``preload_modules`` for a forkserver; None: Dagster's default.
         target: Whose code every process imports; None: Dagster alone.
         instance_home: ``DAGSTER_HOME`` of a temporary instance.

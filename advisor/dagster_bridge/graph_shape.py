@@ -43,7 +43,6 @@ def graph_nodes(
     A graph that is mapped is taken apart into its ops.
 
     Args:
-        graph: The graph that fans out.
         mapped: Its nodes that are mapped over the fan-out that matters; None: over any.
     """
     nodes: list[GraphNode] = []

@@ -37,8 +37,6 @@ def with_plain_facts(
 
     Args:
         nodes: Top-level nodes of the job's graph.
-        job: The job.
-        module: Where names of the ops are looked for.
     """
     if not _adds_nothing(job) or any(not job.graph.has_node_named(node.name) for node in nodes):
         return nodes  # the ops of a graph that is mapped are not the job's own nodes

@@ -51,8 +51,6 @@ def resolved_run_config(
     """The run config with all defaults, or None where none was given and the job needs one.
 
     Args:
-        job: The job to run.
-        run_config: As given by the user.
         needed: Something is going to be run, so that a missing run config is an error.
 
     Raises:

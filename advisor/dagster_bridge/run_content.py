@@ -19,8 +19,6 @@ def run_content(
     """Read from the run's whole log.
 
     Args:
-        instance: Where the run is.
-        run_id: The run.
         ops: Handles of all ops of its job: one without any step counts as a planned step.
         result: What the run gave; None where that is not known.
     """

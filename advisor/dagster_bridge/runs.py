@@ -65,7 +65,6 @@ class RunResult:
 
     Attributes:
         wall_s: From the call (or command) to its return.
-        parent_cpu_s: CPU of this process during it.
         child_cpu_s: CPU of its step processes, the forkserver included.
         run: Read back from the event log; None for ``execute_in_process``.
         failed: Why the run did not succeed, in words that may be saved; None where it did.
@@ -239,10 +238,7 @@ def command_line(
     both call the same ``execute_job``.
 
     Args:
-        target: The job.
-        config_file: Its run config.
         job: Tells the job's name, which ``dg`` needs; None: the target does.
-        partition: That the run is for.
     """
     place = ["-m", target.module] if target.module else ["-f", str(target.file)]
     if target.attribute:

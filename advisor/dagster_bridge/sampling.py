@@ -90,13 +90,9 @@ def draw_samples(
     An asset that needs other assets has these computed too; they are kept in memory, not stored.
 
     Args:
-        loaded: The user's objects.
-        description: What they are.
-        run_config: For ops and resources.
         limit: Most items to keep; None: all.
         within: A folder of a process that outlives this one, for all files of the drawing: the
             fan-out op may end this process, which then removes nothing. None: the system's.
-        identity: Of the run that it seems to be.
 
     Raises:
         UserCodeError: An op raised; the message names it and shows the last frames.

@@ -66,7 +66,6 @@ def is_user_file(file: str, own: tuple[str, ...] = ()) -> bool:
     """Whether the file is the user's own code: no library, not ours, not Python's.
 
     Args:
-        file: As in a code object.
         own: Directories that are the user's wherever they lie (an installed package of theirs).
     """
     if file.startswith("<") or is_machinery(file):

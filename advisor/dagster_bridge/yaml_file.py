@@ -12,7 +12,6 @@ def read_yaml(path: Path, name: str) -> object:
     """What the file holds.
 
     Args:
-        path: The file.
         name: What it is, as a sentence begins: "The run config 'run.yaml'".
 
     Raises:

@@ -27,7 +27,6 @@ class BatchedGraph:
         collected: Node to its inputs that hold what was collected: the result that each lists,
             empty for the items themselves.
         configured: Mapped nodes that take config.
-        batched: Name of the batched op in the graph.
         path: Nodes that lead from the job to the graph; empty: the job's own.
     """
 

@@ -19,7 +19,6 @@ class JobImport:
         module: The user's module, as the snippet imports it.
         from_import: ``from module import x as original_job`` or the like; a whole line.
         binding: Statement after the imports; empty where the import does it.
-        name: The job's name.
     """
 
     module: str

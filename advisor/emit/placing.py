@@ -19,10 +19,7 @@ def beside_job(description: WorkloadDescription, launch: str, module: str, new: 
     """What changes for a job.
 
     Args:
-        description: The original one.
-        launch: As advised.
         module: From which the emitted module imports it; empty for a bare op's.
-        new: Variable of the emitted job.
     """
     if launch == "execute_in_process":
         return "Advised: call execute_in_process() on the job below."

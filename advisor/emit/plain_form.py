@@ -41,7 +41,6 @@ class PlainForm:
         submit: Statement that hands the items to the workers.
         call: Statement that runs one item where there are no workers.
         collecting: One entry a collecting op: its name as a literal, ``def`` line and statement.
-        body: Lines of the job.
         imports: Lines that import what it needs of the user's.
         reading: Lines that read the items of a bare op or function; empty for a job.
     """
@@ -70,7 +69,6 @@ def plain_form(
 
     Args:
         description: The job; its nodes say which ops are plain.
-        plan: The job's batched graph.
         one_step: All items in one step, so that nothing of the new job is dynamic.
         kind: What runs the items of a step, None for one after another.
     """

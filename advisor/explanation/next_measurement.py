@@ -24,7 +24,6 @@ def next_measurement(
         result: What is advised, and the ways beside it that are not sure.
         measured: Where it is from. A probe gets twice the time that was spent: with as much
             again, the same would be left out.
-        rate: That of the service behind the items.
     """
     advised, untried, rival = result.recommendation, result.untried, result.rival
     target = target_words(measured.description)

@@ -188,12 +188,7 @@ def measure_pairs(
     """Measure pair after pair, base and head in random order, until all ops are decided.
 
     Args:
-        measurer: Measures a pair in fresh processes.
-        ops: Handles of the ops.
-        max_pairs: Most pairs.
         still_open: Called after each pair; the ops that want more.
-        seed: Of the order inside the pairs.
-        progress: Told what is being done.
     """
     order = random.Random(seed)  # noqa: S311 - no secret
     timings = PairedTimings({op: [] for op in ops}, {op: [] for op in ops})

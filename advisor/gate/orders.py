@@ -121,7 +121,6 @@ class Survey:
         samples_kept: Whether the inputs could be pickled for the timing.
         reads_other: Whether the other side's inputs load here.
         executions: Calls of the user's ops in all.
-        drawn: The items on which the ops were called.
     """
 
     description: WorkloadDescription
@@ -144,7 +143,6 @@ class TimingRequest:
         repeats: Handle to timed calls an item; 1 for an op that keeps its results.
         turns: Handle to the number of turns in which the calls are made.
         samples_file: Inputs to read; None: run the chain on the items once more.
-        drawn: The items that these inputs are of.
         baton: How to take turns with the other process; None: there is no other.
     """
 

@@ -39,9 +39,7 @@ class BaseTree:
     """A checked-out revision.
 
     Attributes:
-        root: Folder of the worktree.
         head_root: Folder of the repository that it belongs to: the user's own tree.
-        revision: The commit, in full.
     """
 
     root: Path

@@ -43,7 +43,6 @@ def host_of(runs: Sequence[ObservedRun], facts: HostFacts, read_at: str) -> Host
     """A host without a calibration, with the preload list of the newest run that had one.
 
     Args:
-        runs: What ran on it, newest first.
         facts: The machine where the advice is read: the runs do not tell theirs.
         read_at: ISO 8601, UTC.
     """

@@ -23,7 +23,6 @@ class Selection:
         run_ids: Their ids, or the first 6 characters and more; empty: the newest.
         job: Only runs of this job; None: of the newest run's.
         last: How many of the newest runs.
-        backfill: Only runs of this backfill.
     """
 
     instance: Path
@@ -39,7 +38,6 @@ class PastRuns:
 
     Attributes:
         rows: The runs as the instance's table tells of them.
-        runs: The same runs, read.
         unread: What is to be said of those whose log cannot be read.
     """
 

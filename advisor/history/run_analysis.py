@@ -23,7 +23,6 @@ def analyze_run(
     """One run's phases, parallelism, totals and diagnoses.
 
     Args:
-        run: The run.
         overhead: A calibration of its host, where there is one.
         description: Its job, so that the commands in remedies run as they are printed.
     """

@@ -24,8 +24,6 @@ def scanned_job(
 
     Args:
         runs: The runs that were read, newest first; at least one.
-        runs_in_period: All runs of the job in the period.
-        failed: Those that failed.
         target: Its code, as a TARGET.
         overhead: A calibration of the host: what a warm start takes there.
     """

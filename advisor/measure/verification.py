@@ -32,7 +32,6 @@ class Configuration:
 
     Attributes:
         name: What the user calls it: ``advised``, ``default``, ``warm:4``.
-        candidate: The way.
         target: The job that runs that way; for a way that needs code, the emitted module's job.
         run_config: The whole run config, the executor's part included.
         predicted_s: What was predicted for it beforehand; None where nothing was.
@@ -206,10 +205,7 @@ def run_interleaved(
     A configuration that has failed is not run again: it would fail again, at the same price.
 
     Args:
-        configurations: What to run; names are unique.
-        repeats: Runs of each.
         run: Runs one of them once.
-        seed: Of the order.
         before_run: Told the number of runs done or left out so far, and what comes next.
     """
     by_name = {configuration.name: configuration for configuration in configurations}

@@ -29,7 +29,6 @@ def measure_whole_step(subject: CalibrationSubject, cpu_limit: float | None) -> 
     """One step of the calibration's job with the user's module in it; 5 to 10 s.
 
     Args:
-        subject: Whose code and storage.
         cpu_limit: CPUs that it may use; where no limit can be set here, it has none.
 
     Raises:

@@ -59,11 +59,7 @@ def crossings(
     """Item durations from which each multiprocess way beats the in-process executor.
 
     Args:
-        overhead: The host's.
-        items: Items of the run.
-        cores: Effective cores.
         cpu_share: CPU over wall clock of an item (0: it only waits).
-        preload: The warm preload list.
 
     The advantage of running at once grows with the duration, so there is one crossing.
     """

@@ -131,7 +131,6 @@ def all_candidates(
     """Every candidate for ``items`` items.
 
     Args:
-        items: Items of the run.
         overhead: Only calibrated start methods are considered.
         preload: The warm preload list; empty where there is none.
         workers: Which workers inside a step the op allows.

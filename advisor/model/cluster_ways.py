@@ -25,7 +25,6 @@ def cluster_candidates(setting: Setting, cap: int | None = None) -> tuple[Candid
     """Steps in parallel, batches and threads in a step; none without a known start time.
 
     Args:
-        setting: With the cluster.
         cap: Most items that may be in work in parallel (a pool, connections).
     """
     cluster = setting.cluster
@@ -82,10 +81,7 @@ def by_start_time(
     """What is best by the start time, and the start time from which the run's own pod is.
 
     Args:
-        setting: Without a start time.
-        cluster: Of the job.
         in_run_s: The best makespan in the run's own pod.
-        allowed: Which ways may be advised.
 
     Returns:
         The rows, and the crossing; None where it is not below `LATEST_START_S`.

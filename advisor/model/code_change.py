@@ -17,8 +17,6 @@ def pays(candidate: Candidate, score: float, score_without: float) -> bool:
     """Whether a way that changes the code gains more than its class errs, and enough to matter.
 
     Args:
-        candidate: The way that changes the code.
-        score: What is minimised, under it.
         score_without: The same under the best way that leaves the code alone.
     """
     error = BATCHED_ERROR if candidate.is_batched else PLAIN_ERROR

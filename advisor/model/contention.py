@@ -43,7 +43,6 @@ class Contention:
 
     Attributes:
         alone_s: A typical item's wall seconds alone.
-        cpu_s: Its CPU seconds.
         thread_points, process_points: Probed workers and slowdown beyond taking turns, fewest
             workers first.
         gives_up_lock: Whether threads compute without Python's lock, and take turns at the cores.
@@ -222,7 +221,6 @@ def fit_contention(
     Args:
         probes: As measured, on a machine with ``cores``.
         alone_s: A typical item's wall seconds alone (the median: the probes run few items).
-        cpu_s: Its CPU seconds.
         cores: What the cores of the machine that was probed give together (`capacity_of`).
         calls: Item to its wall and CPU seconds alone; one that is not in it is taken as typical.
         spread: Relative standard deviation of an item's calls alone (`Items.spread`).

@@ -82,8 +82,6 @@ class DelegatingRun:
     """One simulated run.
 
     Args:
-        price: What a step costs.
-        plan: The steps.
         max_concurrent: Steps that the parent keeps launched in parallel; None: all that are ready.
         room: Steps for which there is room in parallel; None: no limit.
         cores: Cores of one host that all steps share; None: each step has its own.

@@ -25,7 +25,6 @@ class LoopWork:
     Attributes:
         before_s: The loop's own time until the op is called, with the part of the op's
             computing that comes first.
-        wait_s: What the op awaits.
         after_s: The loop's own time from then until the step has succeeded.
     """
 
@@ -127,7 +126,6 @@ def simulate_loop(
 
     Args:
         chains: ``chains[i][k]`` is stage ``k`` of item ``i``.
-        max_concurrent: Steps at once.
         slows_waiting: By how much so many at work slow what each waits for (a remote that
             throttles).
         slows_computing: The same for what each computes, besides taking turns.

@@ -284,7 +284,6 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     """The items of a measured workload.
 
     Args:
-        profile: What was measured.
         count: How many items to advise for; the profile's own number by default.
 
     Raises:

@@ -84,7 +84,6 @@ def reference_list(items: Items, length: int | None = None) -> Calls:
     """Calls that stand for the whole list, as even as the measured ones allow (shape: length).
 
     Args:
-        items: What was measured.
         length: Of a thinned list; None: all items.
     """
     length = items.count if length is None else length

@@ -80,7 +80,6 @@ def in_both_orders(
 
     Args:
         result: For a chain of two or more mapped ops that no tag orders yet.
-        predictor: What was predicted with.
         change_code: Whether the advice may ask for the tags.
     """
     orderable = set(_orderable(result))

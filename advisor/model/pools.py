@@ -92,8 +92,6 @@ def connection_pool(
     """Pools and their limits by which a chain's ops hold at most ``most`` connections.
 
     Args:
-        pools: The pool of each op of the chain.
-        limits: The pools' limits so far.
         held: Connections that one call of each op holds.
         most: What may be held in all.
 

@@ -17,7 +17,6 @@ class ProcessorSharing:
     """Threads that compute or wait on ``cores``, which may be a fraction.
 
     Attributes:
-        now_s: The clock.
         cpu_used_s: CPU seconds of all that began to compute.
     """
 

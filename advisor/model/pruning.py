@@ -156,11 +156,6 @@ def simulate_all(
     The cheapest bound comes first, and plain ways on several slots last, fewest slots first.
 
     Args:
-        candidates: What to consider.
-        predictor: For the workload, host and machine.
-        objective: What is minimised.
-        always: What is never pruned.
-        may_advise: Whether a candidate may be advised at all.
         misfit_of: Why a simulated candidate must not be advised, or None.
     """
     bounds_s = {way: lower_bound_s(way, predictor.setting) for way in candidates}

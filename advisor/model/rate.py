@@ -19,7 +19,6 @@ def at_rate(estimate: Estimate, setting: Setting, factor: float = 1.0) -> Estima
 
     Args:
         estimate: As if the service answered at any rate.
-        setting: With the rate.
         factor: What the estimate is multiplied by later, which the service knows nothing of.
     """
     rate = setting.rate

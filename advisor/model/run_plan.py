@@ -74,7 +74,6 @@ class Timeline:
     Attributes:
         makespan_s: From the call of ``execute_job`` to its return.
         child_cpu_s: CPU of all step processes.
-        parent_cpu_s: CPU of the executor's loop.
         work_s, launch_s, serialize_s: Slot-seconds in each phase, over all steps.
         first_result_s: When the first mapped chain was complete.
         pool_wait_s: Seconds in which a pool's slot stood empty though a step waited for it.

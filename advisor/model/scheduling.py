@@ -60,7 +60,6 @@ def batch_makespans(durations_s: FloatArray, workers: int = 1, slowdown: float =
 
     Args:
         durations_s: Items alone, shape (lists, batches, rounds); 0 where a batch has none.
-        workers: Workers inside the step.
         slowdown: Of an item with all workers busy. It bounds the throughput, and so the batch
             as a whole; near its end fewer workers are busy and items run faster again.
 

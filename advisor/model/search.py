@@ -175,11 +175,7 @@ def search(
     """Predict every candidate and choose.
 
     Args:
-        candidates: What to consider.
-        predictor: For the workload, host and machine.
-        constraints: What the advice must respect.
         current: The job's own way to run.
-        default: Dagster's default on this machine.
 
     Raises:
         NoAdviceError: No candidate fits the constraints.

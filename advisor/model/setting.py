@@ -129,9 +129,7 @@ def items_cap(setting: Setting, connections: int | None, each: int) -> int | Non
     """Most items that can be in work at once; None where nothing limits it.
 
     Args:
-        setting: With the pools and the tag limits.
         connections: Most that may be held in all; None: no limit.
-        each: Connections that an item holds.
     """
     pools = [pool for pool in setting.stage_pools if pool in setting.pool_limits]
     limits = [setting.pool_limits[pool] for pool in pools if pool is not None]

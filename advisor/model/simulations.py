@@ -93,7 +93,6 @@ class Simulations:
         """Makespans of the draws (shape: draws), around the one that was simulated.
 
         Args:
-            makespan_s: As simulated.
             work_s: The part of it that grows with the items' seconds.
             seconds: Roughly what the mapped part takes over lists (shape: lists x items), or so
                 many steps of them.

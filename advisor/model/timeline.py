@@ -76,9 +76,7 @@ class MultiprocessRun:
 
     Args:
         overhead: The host's price of a step under one start method.
-        plan: The steps.
         cores: Effective cores (may be fractional under a cgroup quota).
-        max_concurrent: Steps in parallel.
         stretch: Factor on a step's work when so many steps work in parallel, beyond what sharing
             the cores explains (a lock, memory bandwidth, a remote that throttles).
     """

@@ -38,7 +38,6 @@ class WaysToRun:
     """What a search may choose from.
 
     Attributes:
-        candidates: The ways that are possible.
         impossible: The others, each with its reason.
         current: The job's own way, where there is a model of it and it is possible.
         own: The job's own way, also where there is no model of it; None for a bare op.

@@ -44,9 +44,6 @@ def to_html(
 
     Args:
         document: What is shown; below the interactive part, folded, where there is one.
-        title: The page's title.
-        footer: Small print.
-        above: The interactive part, where the page has one.
     """
     from jinja2 import Environment, StrictUndefined
 

@@ -24,11 +24,7 @@ def render(
     """A log with one run.
 
     Args:
-        report: The gate's report.
-        root: Folder to which files are relative.
         rules: Code to what it means, for every code that may occur.
-        version: Of dynadvise.
-        exit_code: Of the command.
     """
     codes = sorted({*rules, *(finding.code for finding in report.findings)})
     document = {

@@ -48,11 +48,7 @@ def screen_document(
     """The screen.
 
     Args:
-        advice: What is advised.
         pictures: Simulated runs of the named ways, as far as there are.
-        target: The target as commands that load it spell it.
-        profile: The profile as commands that read it spell it.
-        more: Where everything else is, as a sentence.
         evidence: Whether values and messages of the user's may be shown, as on a terminal.
         titled: Whether the verdict stands above, as a title: for a comment that is read alone.
     """

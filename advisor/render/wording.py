@@ -15,12 +15,9 @@ class Headline:
     """What to do, how much faster that is, how sure it is; then what qualifies it.
 
     Attributes:
-        what: The way to run.
         predicted: Its predicted wall clock, of how many items, and what it leaves out.
         compared: The predicted time and speed-up against the current and the default way.
-        certainty: In words.
         sure: Whether the decision is settled (colour, no more).
-        costs: What it costs besides time.
         needs_code: Whether code must change.
     """
 

@@ -22,7 +22,6 @@ def read_run(instance: DagsterInstance | RunSource, run_id: str) -> ObservedRun:
     Args:
         instance: A Dagster instance, or one opened by
             :func:`advisor.dagster_bridge.recorded_instance.open_instance_read_only`.
-        run_id: Its id.
 
     Raises:
         DynadviseError: There is no such run, or its log cannot be read.

@@ -126,10 +126,8 @@ def item_inputs(
     """The inputs of one mapped op for one item.
 
     Args:
-        op: The op to call next.
         sample: The item's own inputs, as sampled for the first op of the chain.
         results: Outputs by name of the chain's ops that were called for this item, by handle.
-        fixed: The inputs that are the same for every item, by handle.
     """
     inputs = dict(fixed.get(op.handle, {}))
     for name in op.inputs:

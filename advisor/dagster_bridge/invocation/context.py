@@ -23,8 +23,6 @@ def call_context(
     """A context to call an op with, ``arguments`` as of ``build_op_context``.
 
     Args:
-        run: What the op is told of its run.
-        job: Its job, where there is one.
         handle: The op's step key without a mapping key.
         retry_number: 0 for the first attempt.
         arguments: Resources, config, instance, partition and mapping key.

@@ -40,7 +40,6 @@ class StepValues:
 
     Attributes:
         directory: Where a manager that writes files writes them.
-        run_id: Of the run that the values seem to be of.
         own_files_only: Whether no IO manager of the project's own is exercised.
     """
 

@@ -116,7 +116,6 @@ class Invocation:
         """Build the context of one call, so that ``PreparedCall.run`` times the op alone.
 
         Args:
-            op: A mapped op, or any op of the job.
             inputs: Values by input name; inputs that have a default may be left out.
             key: The mapping key, for ops that ask their context for it.
 
@@ -254,9 +253,6 @@ def open_invocation(
     """Make the target's ops callable; on leaving, resources end and stored values are removed.
 
     Args:
-        loaded: The live objects.
-        description: Which ops are mapped.
-        run_config: Config of ops and resources.
         storage_directory: Where a file IO manager writes; made if absent.
         own_files_only: Whether no IO manager of the project's own is exercised.
         identity: Of the run that the calls seem to be of; None: one of its own.

@@ -38,8 +38,6 @@ class LoadedTarget:
         job: The job to run: the target itself, made of it in memory, or the one that maps the
             target op. None for a function and for an op that no job maps.
         ops: All ops of the job by handle; a bare op by its name.
-        op: The target op, where the target is an op.
-        function: The target function, where it is a plain one.
         definitions: What the target's module defines for Dagster, if it does.
         resource_defs: The resources that its ops may need, by key.
         pointer: From where a child process gets the job again.

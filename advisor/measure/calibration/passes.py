@@ -50,7 +50,6 @@ def calibrate(
     """Measure of this host, from nothing, what any advice needs; `completed` measures the rest.
 
     Args:
-        subject: What to measure for.
         left_s: Seconds that are left; after them only what no advice can do without is measured.
         on_progress: Called with what is measured and the share that is done.
 

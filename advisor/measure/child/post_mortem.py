@@ -67,10 +67,7 @@ def death(
 
     Args:
         directory: Of the child, with the stack that faulthandler wrote of a crash.
-        activity: What ran.
         status: As `os.waitpid` gives it; None where the guardian has ended too.
-        peak_bytes: Most memory that was seen of it.
-        stderr: What it wrote there.
     """
     frames: list[Frame] = []
     with contextlib.suppress(OSError):

@@ -56,7 +56,6 @@ def run_in_child(
         memory_limit_bytes: For the whole tree; above it, it is killed.
         target: Whose modules are importable in the child, and whose working directory is its own.
         python_path: Further folders of the user's code.
-        environment: Added to the environment.
         working_directory: Current folder of the child; ours where None.
         on_progress: Called here with each message of `supervisor.send_progress` in the child.
         stop: Once it is set, the child is ended: for a caller that waits in another thread.

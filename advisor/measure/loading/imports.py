@@ -130,11 +130,7 @@ class ImportWatch:
 
 
 def check_preload(question: tuple[TargetReference, tuple[str, ...]]) -> Preloadable:
-    """Check the target's module and each module in this clean process, as `check_modules` does.
-
-    Args:
-        question: The target, which is loaded first, and the modules.
-    """
+    """Check the target's module and each module in this clean process, as `check_modules` does."""
     from advisor.dagster_bridge.target import load_target
 
     target, modules = question

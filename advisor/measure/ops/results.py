@@ -186,7 +186,6 @@ def compare(
     """Whether items gave in parallel what they give alone.
 
     Args:
-        alone: Item to the results of its calls alone.
         together: Items and their results in parallel.
         again: Calls an item alone once more, which tells what differs by itself; None where it
             failed. Only called where something differs.

@@ -342,10 +342,8 @@ def session(
     """Load the target, start its resources, and have the items at hand.
 
     Args:
-        assignment: What to load.
         drawn: The items' facts, once a first child has drawn them; None draws them here.
         preload: Modules to import before anything is timed, as a warm forkserver does.
-        loaded: The target, where it is loaded already.
     """
     from advisor.dagster_bridge.invocation import open_invocation
 

@@ -32,9 +32,6 @@ def stored_values(
     """An item's value and one of up to ``count`` items, stored and loaded; empty where neither was.
 
     Args:
-        opened: In which single values were stored.
-        op: Which gives the values.
-        outputs: What it gave for an item.
         count: Items of the largest value that a run may store.
     """
     times = opened.io_times

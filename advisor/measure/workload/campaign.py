@@ -25,10 +25,7 @@ class Part:
     """One thing that may be measured.
 
     Attributes:
-        name: For people.
-        tells: What it would tell.
         cost_s: About how long it takes.
-        run: Does it.
     """
 
     name: str

@@ -54,7 +54,6 @@ def _step(
 
     Args:
         seconds: Wall clock, CPU, loading and storing.
-        stages: Whose resources it starts.
         first: What comes before: first calls, and starting workers. Hooks, which come after, are
             added to it.
         events: That its calls have Dagster record.
@@ -243,12 +242,6 @@ def scheduled_draws(
     """Makespans of the draws: the simulation, moved by what list scheduling says of each draw.
 
     Args:
-        candidate: The way to run.
-        simulations: With the lists.
-        timeline: As simulated.
-        sizes: Of what was simulated.
-        slots: Steps in parallel.
-        step_s: What a step costs beside its work.
         crowd: Times as long as alone that the work of a step takes.
     """
     walls_s = simulations.setting.items.wall_s

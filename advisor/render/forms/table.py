@@ -35,7 +35,6 @@ class PrintedAdvice:
     """The advice (``profile``, ``recommend``).
 
     Attributes:
-        profile: Path of the saved profile.
         emitted: The snippet asked for with --emit.
     """
 
@@ -125,7 +124,6 @@ class Shape:
         name: Of the schema's definition; empty: the class's own.
         without: Fields that are not printed.
         inlined: Fields whose own keys stand in their place.
-        renamed: Field to key.
         added: Key to its type and value; where it is a field's name, in place of that.
     """
 

@@ -96,10 +96,6 @@ def gain_of(
     """The gain, no more than the run can give: what its ops' own code leaves of it.
 
     Args:
-        facts: The run.
-        figure: What the remedy saves, in seconds.
-        at_most: Whether that is a bound already.
-        note: What the formula rests on.
         spreads_work: Whether the remedy runs own code side by side that ran alone: it can gain
             more, but never the whole run.
     """
