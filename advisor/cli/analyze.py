@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     ),
 )
 @options.output_options("text", "json", "markdown", "html")
+@options.open_option
 @options.details_option
 @options.profiles_option
 @sections.section(
@@ -76,6 +77,7 @@ def command(
     profile: str | None,
     form: str,
     output: Path | None,
+    show_it: bool,
     details: bool,
     profiles: Path,
     pods: Path | None,
@@ -86,7 +88,7 @@ def command(
 
     The instance is opened for reading only, and no code of yours is run. With `-o chart.svg` the
     newest run's chart goes to that file, and the report to stdout; with `-o page.html` all is one
-    page with the runs' timelines.
+    page with the runs' timelines, which `--open` opens.
     """
     from advisor.api.analyze import AnalyzeOptions, analyze
 
@@ -96,6 +98,9 @@ def command(
         "--backfill names its runs: give no --run or --job with it.",
     )
     options.refuse(items is not None and not save, "--items is for --save.")
+    suffix = output.suffix if output else ""
+    no_page = form not in {"text", "html"} or suffix == ".svg"
+    options.refuse(show_it and no_page, "--open is for the page.", "Use -o page.html")
     request = AnalyzeOptions(
         instance=options.instance_of(instance),
         run_ids=run_ids,
@@ -111,7 +116,12 @@ def command(
     analysis = analyze(request)
     if analysis.saved_to:
         state.say(f"Profile saved: {analysis.saved_to}")
-    _show(state, analysis, form, output, details=details)
+    if show_it:
+        state.open_page(html_of(analysis), output)
+    elif form == "html" or (form == "text" and suffix == ".html"):
+        state.write(html_of(analysis), output)
+    else:
+        _show(state, analysis, form, output, details=details)
 
 
 def _show(
@@ -122,9 +132,6 @@ def _show(
     from advisor.render.analysis_screen import analysis_screen
     from advisor.render.forms.documents import to_json
 
-    if form == "html" or (form == "text" and output is not None and output.suffix == ".html"):
-        state.write(html_of(analysis), output)
-        return
     if output is not None and output.suffix == ".svg":
         state.write(_svg(analysis), output)
         output = None

@@ -7,6 +7,7 @@ import logging
 import os
 import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -83,6 +84,18 @@ class CommandContext:
         text = text.encode(encoding, "backslashreplace").decode(encoding)
         stream.write(text)
         stream.flush()
+
+    def open_page(self, text: str, output: Path | None) -> None:
+        """Write a page to ``output``, or to a temporary file, and open it in a browser.
+
+        Raises:
+            DynadviseError: The file cannot be written.
+        """
+        if output is None or str(output) == "-":
+            output = Path(tempfile.mkdtemp(prefix="dynadvise-")) / "page.html"
+        self.write(text, output)
+        if click.launch(str(output)) != 0:
+            self.say(f"No browser could be started: open {output} in one.")
 
     # --- stderr ------------------------------------------------------------------------------
 

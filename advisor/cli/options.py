@@ -375,6 +375,15 @@ output_option = section(
         "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE instead of stdout."
     ),
 )
+open_option = section(
+    OUTPUT,
+    click.option(
+        "--open",
+        "show_it",
+        is_flag=True,
+        help="Open the page in a browser (without -o: a temporary file).",
+    ),
+)
 
 
 def read_profile(spelled: str, profiles: Path) -> SavedProfile:

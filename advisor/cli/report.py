@@ -22,10 +22,7 @@ if TYPE_CHECKING:
 @click.argument("other", metavar="[OTHER]", required=False)
 @options.advise_options
 @options.output_option
-@sections.section(
-    sections.OUTPUT,
-    click.option("--open", "show_it", is_flag=True, help="Open the page in a browser (needs -o)."),
-)
+@options.open_option
 @options.profiles_option
 @pass_state
 def command(
@@ -43,7 +40,6 @@ def command(
     With OTHER the two profiles are compared. It shows the saved advice; with options of `recommend`
     the advice for those.
     """
-    options.refuse(show_it and output is None, "--open needs a file.", "Name it: -o report.html")
     saved, *others = (
         _advised(state, options.read_profile(spelled, profiles), advise)
         for spelled in (profile, other)
@@ -60,9 +56,8 @@ def command(
     title = f"{first.advice.target}: how to run it"
     footer = f"Written by dynadvise {first.dynadvise_version} at {first.written_at}."
     above = InteractivePart("report", {"profiles": [page_of(*each) for each in (saved, *others)]})
-    state.write(to_html(document, title, footer, above), output)
-    if show_it and output is not None:
-        click.launch(str(output))
+    page = to_html(document, title, footer, above)
+    (state.open_page if show_it else state.write)(page, output)
 
 
 def _advised(
