@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.domain.advice import Advice, Prediction, Snippets
 from advisor.domain.cluster import DELEGATING, Cluster, unmodelled
@@ -10,6 +11,9 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.trial import Trial
+
+if TYPE_CHECKING:
+    from advisor.store import SavedProfile
 
 ON_CLUSTERS = {
     "k8s-run-config": ("k8s",),
@@ -123,6 +127,30 @@ def snippet(
     if kind not in CODE_KINDS and too_much:
         chosen = advice.config_only
     return _snippet(measured, advice, kind, chosen, max_connections)
+
+
+def drift_sensor(
+    saved: SavedProfile, way: Literal["config_only", "recommendation", "current"]
+) -> Any:
+    """A sensor that tags and logs each finished run of the profile's job, beside its prediction.
+
+    Args:
+        saved: The profile.
+        way: How the job runs now, by its name in the advice.
+
+    Raises:
+        DynadviseError: The target is no job, or there is no prediction of the way.
+    """
+    from advisor.emit import EmitRequest
+    from advisor.emit.observing import monitored_runs
+    from advisor.emit.runtime.drift import Prediction as Predicted
+    from advisor.emit.runtime.drift import drift_sensor_of
+
+    prediction = getattr(saved.advice, way)
+    if prediction is None:
+        raise DynadviseError(f"{saved.advice.target} has no prediction of the way '{way}'.")
+    runs = monitored_runs(EmitRequest(saved.description, saved.advice, prediction))
+    return drift_sensor_of(Predicted(**asdict(runs)), f"{runs.jobs[0]}_drift")
 
 
 def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = None) -> Snippets:

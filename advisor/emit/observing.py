@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from advisor.domain.quantities import seconds
 from advisor.emit.graph_plan import check_functions
 from advisor.emit.imports import job_import
@@ -38,37 +40,59 @@ def emit_instrument(request: EmitRequest) -> str:
     )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class MonitoredRuns:
+    """Which runs a monitor compares, and with what: the fields of `runtime.drift.Prediction`."""
+
+    jobs: tuple[str, ...]
+    mapped: tuple[str, ...]
+    items: int
+    low_s: float
+    median_s: float
+    high_s: float
+
+
+def monitored_runs(request: EmitRequest) -> MonitoredRuns:
+    """The runs of the way that was chosen.
+
+    Raises:
+        DynadviseError: The target is no job, so that no run can be compared.
+    """
+    description, span = request.description, request.chosen.makespan_s
+    name, batched = job_import(description).name, request.candidate.is_batched
+    return MonitoredRuns(
+        jobs=(f"{name}_batched" if batched else name,),
+        mapped=() if batched else tuple(op.handle for op in description.mapped),
+        items=request.advice.workload.items,
+        low_s=float(f"{span.low:.4g}"),
+        median_s=float(f"{span.median:.4g}"),
+        high_s=float(f"{span.high:.4g}"),
+    )
+
+
 def emit_monitor(request: EmitRequest) -> str:
     """A run status sensor that lays each finished run beside the prediction.
 
     Raises:
         DynadviseError: The target is no job, so that no run can be compared.
     """
-    description, span = request.description, request.chosen.makespan_s
-    name = job_import(description).name
-    items = request.advice.workload.items
-    batched = request.candidate.is_batched
-    watched = [f"{name}_batched"] if batched else [name]
-    mapped = [] if batched else [op.handle for op in description.mapped]
-    remark = f"Predicted for {items} items: {seconds(span.median)}."
-    if batched:
+    runs = monitored_runs(request)
+    remark = f"Predicted for {runs.items} items: {seconds(request.chosen.makespan_s.median)}."
+    if request.candidate.is_batched:
         remark += " A batched run does not show its items: each run is taken to have as many."
     imports, code = copied("drift")
     return module_text(
         "monitor.py.j2",
         [
-            (f"Watches {watched[0]}: each finished run is compared with the prediction, and one"
+            (f"Watches {runs.jobs[0]}: each finished run is compared with the prediction, and one"
             " that has drifted is tagged and logged. It imports nothing of dynadvise."),
             decision(request),
         ],
         imports=imports,
         code=code,
-        jobs=literal(watched, 1),
-        mapped=literal(mapped, 1),
+        runs=runs,
+        jobs=literal(list(runs.jobs), 1),
+        mapped=literal(list(runs.mapped), 1),
         comment=comment(remark),
-        items=items,
-        low=float(f"{span.low:.4g}"),
-        median=float(f"{span.median:.4g}"),
-        high=float(f"{span.high:.4g}"),
-        sensor=quoted(f"{name}_drift"),
+        sensor=quoted(f"{job_import(request.description).name}_drift"),
     )  # fmt: skip
