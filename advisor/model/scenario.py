@@ -1,4 +1,4 @@
-"""What the page's model needs of a setting, as plain values: `advisor/render/page/sim.js`."""
+"""What the page's model needs of a setting, as plain values: `advisor/render/page/model`."""
 
 from __future__ import annotations
 
@@ -31,9 +31,7 @@ _PLAIN = (
 
 def scenario_of(setting: Setting) -> dict[str, Any]:
     """The setting as the page takes it."""
-    items = with_last(setting.items)
-    contention, machine = setting.contention, setting.machine
-    others = replace(items, count=ROUNDS, known=())
+    machine = setting.machine
     return {
         "cores": machine.cores,
         "memory_bytes": machine.memory_bytes,
@@ -55,6 +53,16 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
             for key, value in asdict(setting.overhead).items()
             if key not in {"cpu_scaling", "drift", "moments", "noise", "measured_cpu_s"}
         },
+        **_work(setting),
+        "limited": setting.limited and _work(setting.limited),
+    }
+
+
+def _work(setting: Setting) -> dict[str, Any]:
+    """The items, and how they slow each other."""
+    items, contention = with_last(setting.items), setting.contention
+    others = replace(items, count=ROUNDS, known=())
+    return {
         "contention": {
             "alone_s": contention.alone_s,
             "cpu_s": contention.cpu_s,
@@ -79,14 +87,9 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
     }
 
 
-def is_ported(candidate: Candidate, setting: Setting) -> bool:
-    """Whether the page can predict the candidate anew: no pods, event loop, or branches."""
-    branching = any(stage.taken is not None for stage in setting.items.stages)
-    here = candidate.executor in {"in_process", "multiprocess"}
-    return here and candidate.op_threads is None and not branching
-
-
-_EXTRAS = ("first", "preloaded", "resources", "hooks")
+def is_ported(candidate: Candidate) -> bool:
+    """Whether the page can predict the candidate anew: no pods."""
+    return candidate.executor in {"in_process", "multiprocess", "async"}
 
 
 def _stage(stage: Stage) -> dict[str, Any]:
@@ -98,6 +101,9 @@ def _stage(stage: Stage) -> dict[str, Any]:
     }
     return {
         "io_wait_share": stage.io_wait_share,
+        "share": stage.share,
+        "taken": None if stage.taken is None else stage.taken.tolist(),
+        "held": None if stage.held_s is None else stage.held_s.tolist(),
         "events": stage.events,
         "messages": stage.messages,
         **{name: values.tolist() for name, values in columns.items()},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from advisor.domain.advice import Advice, Prediction
@@ -81,7 +82,9 @@ def report_document(
     overhead: OverheadModel,
     verifications: tuple[Verification, ...] = (),
 ) -> Document:
-    """All that a saved profile holds."""
+    """All that a saved profile holds, below a page that has the advised code already."""
+    if advice.recommendation.candidate.needs_code:
+        advice = replace(advice, snippets=replace(advice.snippets, python=""))
     blocks = advice_document(advice, ways=_PAGE_WAYS).blocks
     if verifications:
         blocks += (Heading("Real runs"), *verification_document(verifications, "").blocks[1:])

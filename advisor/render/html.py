@@ -20,8 +20,14 @@ from advisor.render.escaping import printable
 from advisor.render.gantt import gantt_text
 
 TIMELINE_WIDTH = 120
+MODEL = tuple(
+    f"model/{name}.js"
+    for name in ("sharing", "multiprocess", "setting", "batches", "memory", "model")
+)
+"""The scripts of the model, in the order in which they build on each other."""
+
 _SCRIPTS = {
-    "report": ("sim.js", "charts.js", "report.js"),
+    "report": (*MODEL, "charts.js", "report.js"),
     "analysis": ("charts.js", "analysis.js"),
 }
 
@@ -65,15 +71,16 @@ def to_html(
         blocks=document.blocks,
         title=title,
         footer=footer,
-        style=_parts("base.css", *(("charts.css", f"{above.name}.css") if above else ())),
-        script=_parts(*_SCRIPTS[above.name]) if above else "",
-        body=_parts(f"{above.name}.html") if above else "",
+        style=page_parts("base.css", *(("charts.css", f"{above.name}.css") if above else ())),
+        script=page_parts(*_SCRIPTS[above.name]) if above else "",
+        body=page_parts(f"{above.name}.html") if above else "",
         data=_in_script(above.data) if above else "",
     )
 
 
 @cache
-def _parts(*names: str) -> str:
+def page_parts(*names: str) -> str:
+    """Files of the pages, one after another."""
     folder = files("advisor.render") / "page"
     return "\n".join((folder / name).read_text("utf-8") for name in names)
 

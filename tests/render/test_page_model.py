@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, replace
-from importlib.resources import files
 
 import pytest
-from factories import make_saved_profile
+from factories import make_sample, make_saved_profile
 from py_mini_racer import MiniRacer
 
 from advisor.api.predictors import predictor_of
 from advisor.domain.options import AdviseOptions
-from advisor.domain.workload import StoredValue
+from advisor.domain.workload import ConcurrencyProbe, OpReference, StoredValue
 from advisor.model.estimators import model_of
 from advisor.model.first_touch import first_touch_s
 from advisor.model.rate import at_rate
 from advisor.model.scenario import is_ported, scenario_of
 from advisor.model.scheduling import simulated_sizes
+from advisor.render.html import MODEL, page_parts
 
 MOST_OFF = 0.001
 TWO_POLLS_S = 0.04
@@ -27,7 +27,7 @@ TWO_POLLS_S = 0.04
 @pytest.fixture(scope="module")
 def engine():
     engine = MiniRacer()
-    engine.eval((files("advisor.render") / "page" / "sim.js").read_text())
+    engine.eval(page_parts(*MODEL))
     engine.eval(
         "const estimates = (scenario, ways, asked) => { const model = new Model(scenario, asked);"
         "return JSON.stringify(ways.map((way) => [model.estimate(way), model.peak(way)])); }"
@@ -89,6 +89,44 @@ def with_tags(saved):
     return replace(saved, description=replace(limited, pool_limits={}))
 
 
+def with_branch(saved):
+    """A second op that items 1, 3 and 4 take, and a third one that all take."""
+    (op, *_), (mapped, *_) = saved.workload.ops, saved.description.mapped
+    calls = tuple(make_sample(i, wall_s=0.2 + i / 10, cpu_s=0.05, events=3) for i in (1, 3, 4))
+    some = replace(
+        op, handle="mend", first_calls=(), preloaded_first_calls=(), later_calls=calls,
+        skipped=(0, 2),
+    )  # fmt: skip
+    last = replace(op, handle="last", first_calls=op.first_calls[:1])
+    ops = tuple(replace(mapped, reference=OpReference(name, (name,))) for name in ("mend", "last"))
+    return replace(
+        saved,
+        workload=replace(saved.workload, ops=(op, some, last)),
+        description=replace(saved.description, mapped=(mapped, *ops)),
+    )
+
+
+def with_own_threads(saved):
+    """An op that computes on two cores by itself, and on one where its threads are limited."""
+    (op, *_) = saved.workload.ops
+    calls = [make_sample(i, wall_s=0.4 + i / 20, cpu_s=0.7 + i / 20) for i in range(5)]
+    limited = [replace(call, wall_s=0.65 + call.item / 20, cpu_s=0.66) for call in calls]
+    op = replace(op, later_calls=tuple(calls), limited_calls=tuple(limited))
+    probes = ConcurrencyProbe("thread", 4, 2.1), ConcurrencyProbe("process", 2, 1.2)
+    return replace(saved, workload=replace(saved.workload, ops=(op,), limited_probes=probes))
+
+
+def with_async(saved):
+    """An asynchronous op that holds its event loop for some of its time, and is throttled."""
+    (op, *_) = saved.workload.ops
+    calls = [make_sample(i, wall_s=0.4 + i / 20, cpu_s=0.01, loop_s=0.03) for i in range(5)]
+    (mapped, *_) = saved.description.mapped
+    description = replace(saved.description, mapped=(replace(mapped, is_async=True),))
+    probes = ConcurrencyProbe("thread", 4, 1.5), ConcurrencyProbe("process", 2, 1.02)
+    workload = replace(saved.workload, ops=(replace(op, later_calls=tuple(calls)),), probes=probes)
+    return replace(saved, description=description, workload=workload)
+
+
 def way_of(candidate, setting):
     correction = setting.correction.get(candidate.kind, 1.0)
     modules = list(candidate.preload_modules)
@@ -115,25 +153,27 @@ def simulated_s(way, predictor):
     return touched.scaled(factor, start_s).makespan_s
 
 
-def compare(engine, saved, items, cores, rate=None):
+def compare(engine, saved, items, cores, rate=None, only=lambda way: True, fewest=7):
     """Every way in the page and in the model; seconds of the page's."""
     measured, _ = predictor_of(saved, AdviseOptions(max_rate=rate))
     predictor, ways = predictor_of(saved, AdviseOptions(items=items, cores=cores, max_rate=rate))
-    ported = [way for way in ways.candidates if is_ported(way, predictor.setting)]
+    ported = [way for way in ways.candidates if is_ported(way) and only(way)]
     chosen = ported[:: max(1, len(ported) // 12)]
-    lists, deals = {}, {}
+    lists = {name: {"lists": {}, "deals": {}} for name in ("whole", "limited")}
     for way in chosen:
-        of_way = lists_of(way, predictor.simulations_of(way))
-        lists, deals = lists | of_way[0], deals | of_way[1]
+        of = lists["whole" if way.op_threads is None else "limited"]
+        drawn, dealt = lists_of(way, predictor.simulations_of(way))
+        of["lists"] |= drawn
+        of["deals"] |= dealt
     found = json.loads(
         engine.call(
             "estimates",
             scenario_of(measured.setting),
             [way_of(way, predictor.setting) for way in chosen],
-            {"items": items, "cores": cores, "lists": lists, "deals": deals},
+            {"items": items, "cores": cores, **lists["whole"], "limited": lists["limited"]},
         )
     )
-    assert len(chosen) > 6
+    assert len(chosen) >= fewest
     for way, (seconds, peak_bytes) in zip(chosen, found, strict=True):
         expected_s = pytest.approx(simulated_s(way, predictor), rel=MOST_OFF, abs=TWO_POLLS_S)
         assert seconds == expected_s, way.label
@@ -160,3 +200,23 @@ def test_pools_and_tags_hold_steps_back_as_in_the_model(engine, limited, items):
     free = compare(engine, make_saved_profile(), items, 16.0)
     held = compare(engine, limited(make_saved_profile()), items, 16.0)
     assert held != free
+
+
+@pytest.mark.parametrize("items", [7, 40, 900])
+@pytest.mark.parametrize("cores", [2.0, 16.0])
+def test_a_branch_is_taken_by_some_items_as_in_the_model(engine, items, cores):
+    compare(engine, with_branch(make_saved_profile()), items, cores)
+
+
+@pytest.mark.parametrize("items", [7, 40, 900])
+@pytest.mark.parametrize("cores", [1.0, 2.0, 16.0])
+def test_limits_of_an_items_own_threads_are_as_in_the_model(engine, items, cores):
+    saved = with_own_threads(make_saved_profile())
+    compare(engine, saved, items, cores, only=lambda way: way.op_threads is not None)
+
+
+@pytest.mark.parametrize("rate", [None, 3.0])
+@pytest.mark.parametrize("items", [7, 40, 900])
+def test_an_event_loop_is_as_in_the_model(engine, items, rate):
+    saved = with_async(make_saved_profile())
+    compare(engine, saved, items, 2.0, rate, only=lambda way: way.executor == "async", fewest=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -55,6 +56,18 @@ def test_it_is_small_and_loads_nothing(page_file):
     assert len(text) < 150_000
     assert "http://www.w3.org/2000/svg" in text
     assert text.count("http") == text.count("http://www.w3.org/2000/svg") + text.count("http-equiv")
+
+
+SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda path: path.stem.rpartition("-")[2])
+def test_every_examples_page_is_small_and_has_the_code_once(profile, tmp_path):
+    page = tmp_path / "page.html"
+    assert CliRunner().invoke(cli, ["report", str(profile), "-o", str(page)]).exit_code == 0
+    text = page.read_text()
+    assert len(text) < 150_000
+    assert text.count("def events_of(") <= 1
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -1,4 +1,4 @@
-// The report's page: cards, sliders and charts, drawn from the model in sim.js.
+// The report's page: cards, sliders and charts, drawn from the model in model/.
 "use strict";
 
 const MOST_POINTS = 24;
@@ -48,7 +48,7 @@ function fitted(way) {
 // The page's list of items is not drawn; what the drawing changes at the measured point is kept.
 function anchored(model, at, way) {
   way.anchor ??= way.predicted_s.median / new Model(profile.scenario, asMeasured()).estimate(way);
-  return Math.max(model.estimate(at) * way.anchor, model.leastAtRate(at));
+  return Math.max(model.estimate(at) * way.anchor, model.under(at).leastAtRate(at));
 }
 function evaluate() {
   const model = new Model(profile.scenario, state);
@@ -57,7 +57,7 @@ function evaluate() {
     if (!way.ported || same) return { ...way, ...way.predicted_s, at: same ? way : null, fits: true };
     const at = fitted(way), estimated = anchored(model, at, way), factor = estimated / way.predicted_s.median;
     return {
-      ...way, at, median: estimated, low: Math.max(way.predicted_s.low * factor, model.leastAtRate(at)), high: way.predicted_s.high * factor,
+      ...way, at, median: estimated, low: Math.max(way.predicted_s.low * factor, model.under(at).leastAtRate(at)), high: way.predicted_s.high * factor,
       peak_memory_bytes: model.peak(at), fits: model.fits(at),
       label: way.label.replace(`batches of ${way.batch_size}`, `batches of ${at.batch_size}`),
     };
@@ -167,10 +167,20 @@ function serialBars(model, way) {
   bars.push([0, before + items, total, "store", -2]);
   return bars;
 }
-function barsOf(model, way) {
-  if (way.executor !== "multiprocess") return { bars: serialBars(model, way), shown: 1 };
+// Steps as tasks of one event loop, after what comes before them; what collects comes last.
+function loopBars(model, way, shown) {
+  const { before } = model.serial(way), bars = [], total = model.async(way);
+  const ended = before + model.loop(way, shown, undefined, bars);
+  const moved = bars.map(([lane, from, to, phase, item]) => [lane, from + before, to + before, phase, item]);
+  const last = shown < model.count ? [] : [[0, ended, Math.max(ended, total), "store", -2]];
+  return [[0, 0, before, "start", -1], ...moved, ...last];
+}
+function barsOf(whole, way) {
+  const model = whole.under(way);
+  if (way.executor === "in_process") return { bars: serialBars(model, way), shown: 1 };
   const steps = model.steps(way), shown = Math.min(steps, 200);
-  return { bars: model.timeline(way, shown, true).bars, shown: shown / steps };
+  const bars = way.executor === "async" ? loopBars(model, way, shown) : model.timeline(way, shown, true).bars;
+  return { bars, shown: shown / steps };
 }
 function drawTimeline({ model, now, config, best }) {
   drawBars("timeline", [["now", now], ["config", config], ["best", best]]
@@ -186,18 +196,19 @@ const FAMILIES = [
   ["spawn", (way) => way.start_method === "spawn"],
   ["forkserver", (way) => way.start_method === "forkserver" && !way.preload_modules.length],
   ["forkserver with preload_modules", (way) => way.start_method === "forkserver" && way.preload_modules.length > 0],
+  ["async", (way) => way.executor === "async"],
 ];
 function drawConcurrency({ model }) {
   const most = Math.max(2, Math.min(64, state.items)), counts = [1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64].filter((n) => n <= most);
   const lines = FAMILIES.map(([name, of]) => {
-    const way = profile.ways.find((w) => w.ported && w.executor === "multiprocess" && w.launch === "execute_job" && w.batch_size === 1 && of(w));
+    const way = profile.ways.find((w) => w.ported && w.executor !== "in_process" && w.launch === "execute_job" && w.batch_size === 1 && w.op_threads === null && of(w));
     if (!way) return null;
     const { low, median, high } = way.predicted_s;
     return { name, points: counts.map((n) => { const s = anchored(model, { ...way, max_concurrent: n }, way); return [n, s, s * low / median, s * high / median]; }) };
   }).filter(Boolean);
   const serial = ways.find((way) => way.executor === "in_process" && way.launch === "execute_job" && way.batch_size === 1);
   if (serial) lines.push({ name: "in_process", points: counts.map((n) => [n, serial.median]) });
-  const rings = changed() ? [] : profile.runs.filter((run) => run.batch_size === 1 && run.executor === "multiprocess")
+  const rings = changed() ? [] : profile.runs.filter((run) => run.batch_size === 1 && run.executor !== "in_process")
     .flatMap((run) => run.seconds.map((s) => [run.max_concurrent, s, `real run: ${run.label}, ${seconds(s)}`]));
   drawLines("concurrency", lines, { label: `Time over max_concurrent, ${lines.map((line) => line.name).join(", ")}`, xText: (v) => `${v}`, xName: "max_concurrent", marks: [[Math.max(1, state.cores), "cores"]], rings });
 }
