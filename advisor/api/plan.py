@@ -71,7 +71,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         DynadviseError: No way to run fits the machine, or the cluster is not described enough.
     """
     if (cluster := options.advise.cluster) is not None:
-        cluster = cluster.as_seen(saved.overhead.delegated.get(cluster.executor))
+        cluster = cluster.as_seen(saved.overhead)
         options = replace(options, advise=replace(options.advise, cluster=cluster))
     _refuse(options)
     backfill = _backfill(saved, options)

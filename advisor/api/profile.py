@@ -313,7 +313,7 @@ def _checked(
         instance=discovery.instance_facts,
         advice=advice,
         step_peak_bytes=saved.workload.step_peak_bytes,
-        clusters=(cluster,) if cluster else (),
+        clusters=(cluster.as_seen(saved.overhead),) if cluster else (),
     )
     emitted = EmitRequest(description, advice, advice.config_only, saved.workload)
     config = run_config_values(emitted) if description.job_name else {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.overhead import DelegatedOverhead
+from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import Spread, spread
 
 UNITS = {
@@ -38,8 +38,11 @@ LAUNCH_S = 0.1
 """Assumed for one call of the cluster's API, where nothing tells it."""
 
 
-STEP_CONNECTIONS = 3
-"""Connections to the instance's Postgres that a step of Dagster 1.13 holds (seen)."""
+STEP_CONNECTIONS = 1
+"""Most connections to the instance's database that a process of a run holds at a time. Dagster's
+storages keep none open (SQLAlchemy's NullPool): one while the process reads or writes. Seen in
+``pg_stat_activity`` of Postgres 15 for 3 and 8 pods of Dagster 1.13.27, and for the run's own
+process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Cluster:
         run_start_s: From the launch of a run until its process begins.
         slots: Steps that the workers of the queue can run in parallel (Celery).
         db_connections: Most that its database allows.
+        process_connections: Of these, what a step's or the run's own process holds at a time.
         runs_at_once: Runs in parallel that share the quota.
         host_cores: Cores of the one host that all steps share, where it is one (kind, minikube).
         sources: By attribute, where its figure is from, in words.
@@ -83,6 +87,7 @@ class Cluster:
     run_start_s: float = 0.0
     slots: int | None = None
     db_connections: int | None = None
+    process_connections: int = STEP_CONNECTIONS
     runs_at_once: int = 1
     host_cores: float | None = None
     sources: Mapping[str, str] = field(default_factory=dict)
@@ -102,11 +107,16 @@ class Cluster:
         """Cores of one host that all steps share; None where each has its own."""
         return self.host_cores or (None if self.own_pods else self.cpu)
 
-    def as_seen(self, seen: DelegatedOverhead | None) -> Cluster:
-        """With the start time of past runs, where it is not described.
+    def as_seen(self, overhead: OverheadModel) -> Cluster:
+        """With the start time of past runs, where it is not described, and a step's connections.
 
         What starts on shared cores computes there, and is counted as such.
         """
+        whole, seen = overhead.whole_step, overhead.delegated.get(self.executor)
+        if whole is not None and whole.connections:
+            sources = {**self.sources, "process_connections": "measured with a step run here"}
+            held = replace(self, process_connections=whole.connections, sources=sources)
+            return held.as_seen(replace(overhead, whole_step=None))
         if seen is None or self.start_s is not None:
             return self
         start_s, told = seen.start_s.median, "with Python's"
@@ -131,8 +141,7 @@ class Cluster:
         cpu = part(self.cpu, self.run_pod_cpu)
         memory = part(self.memory_bytes, self.run_pod_memory_bytes)
         pods = part(self.pods, 1)
-        connections = part(self.db_connections, STEP_CONNECTIONS)
-        if any(figure is not None and figure <= 0 for figure in (cpu, memory, pods, connections)):
+        if any(figure is not None and figure <= 0 for figure in (cpu, memory, pods)):
             return None
         return replace(
             self,
@@ -140,7 +149,7 @@ class Cluster:
             memory_bytes=whole(memory),
             pods=whole(pods),
             slots=whole(part(self.slots)),
-            db_connections=whole(connections),
+            db_connections=whole(part(self.db_connections)),
             host_cores=part(self.host_cores),
             runs_at_once=1,
         )
@@ -152,8 +161,8 @@ class Cluster:
             limits.append(int(self.cpu / self.run_pod_cpu))
         if self.own_pods and self.memory_bytes and self.run_pod_memory_bytes:
             limits.append(self.memory_bytes // self.run_pod_memory_bytes)
-        if self.db_connections:
-            limits.append(self.db_connections // STEP_CONNECTIONS)
+        if self.db_connections:  # a run's own process, and a step's
+            limits.append(self.db_connections // (2 * self.process_connections))
         return min((limit for limit in limits if limit is not None), default=None)
 
     def room(self, request_cpu: float, request_bytes: int) -> int | None:

@@ -134,6 +134,7 @@ def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
             advice=profile.advice,
             profiled=profiled,
             step_peak_bytes=profile.workload.step_peak_bytes,
+            clusters=tuple(cluster.as_seen(profile.overhead) for cluster in options.clusters),
         )
     return replace(inspected, description=description, findings=run_checks(facts))
 

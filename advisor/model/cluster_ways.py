@@ -8,7 +8,7 @@ from typing import cast
 
 from advisor.domain.advice import StartTimeRow
 from advisor.domain.candidate import Candidate, Executor
-from advisor.domain.cluster import BY_WORKERS, START_TIMES_S, STEP_CONNECTIONS, Cluster
+from advisor.domain.cluster import BY_WORKERS, START_TIMES_S, Cluster
 from advisor.model.candidates import BATCHES_PER_SLOT, MAX_CONCURRENT, WorkerChoice
 from advisor.model.estimators.delegating import room_of
 from advisor.model.prediction import Predictor
@@ -61,7 +61,8 @@ def _slots(cluster: Cluster, setting: Setting, cap: int | None) -> list[int]:
     limits = [setting.items.count, room_of(_plain(cluster, 1), setting), cap]
     limits.append(items_cap(setting, None, 1))
     if cluster.db_connections is not None:
-        limits.append(cluster.db_connections // STEP_CONNECTIONS // cluster.runs_at_once)
+        processes = cluster.db_connections // cluster.process_connections // cluster.runs_at_once
+        limits.append(processes - 1)  # the run's own
     most = max(1, min(limit for limit in limits if limit is not None))
     if cluster.shared_cores is not None:
         most = min(most, max(2, round(4 * cluster.shared_cores)))

@@ -151,7 +151,7 @@ def test_a_share_leaves_room_for_the_runs_themselves():
     share = quota.share(2)
     assert share is not None
     assert (share.cpu, share.memory_bytes, share.pods) == (2.0, 32, 4)
-    assert (share.db_connections, share.slots, share.runs_at_once) == (17, 4, 1)
+    assert (share.db_connections, share.slots, share.runs_at_once) == (20, 4, 1)
     assert quota.share(4) is None  # 8 CPUs are taken by four runs of 2
     assert replace(PROD, executor="docker").share(4).cpu == 2.0  # its runs are on the same cores
 

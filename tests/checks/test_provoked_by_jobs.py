@@ -173,7 +173,7 @@ CLUSTER = """
 executor = "k8s"
 quota = { cpu = 4 }
 run-pod = { cpu = 2 }
-db-connections = 100
+db-connections = 40
 """
 
 PROVOKED = {

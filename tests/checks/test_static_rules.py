@@ -238,13 +238,23 @@ PROVOKED = {
     ),
     "more connections than Postgres has": (
         "DYN040",
-        requesting(max_concurrent=40, db_connections=100),
-        "40 steps in parallel hold 120 connections",
+        requesting(max_concurrent=100, db_connections=100),
+        "100 steps in parallel, and the run's own process, can hold 101 connections",
     ),
     "more slots of workers than connections": (
         "DYN040",
-        requesting("celery", None, slots=40, db_connections=100),
-        "(3 per step: assumed, as seen with Dagster 1.13)",
+        requesting("celery", None, slots=40, db_connections=40),
+        "(1 per process: as Dagster 1.13 opens them: one while it reads or writes)",
+    ),
+    "more connections than measured steps leave": (
+        "DYN040",
+        requesting(
+            max_concurrent=40,
+            db_connections=100,
+            process_connections=3,
+            sources={"process_connections": "measured with a step run here"},
+        ),
+        "can hold 123 connections to the instance's database (3 per process: measured with a step",
     ),
     "a pod's limit below the peak": (
         "DYN033",
