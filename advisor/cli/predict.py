@@ -111,6 +111,7 @@ def command(
 
     prediction = predict(saved, candidate, advise)
     target, items = saved.advice.target, _items(saved, advise.items)
+    place = place_of(saved, advise)
     from advisor.cli.showing import show
     from advisor.render.advice import prediction_document
     from advisor.render.forms.documents import prediction_to_json
@@ -119,8 +120,8 @@ def command(
         state,
         form,
         output,
-        document=lambda: prediction_document(prediction, target, items, place_of(saved, advise)),
-        as_json=lambda: prediction_to_json(prediction, target, items),
+        document=lambda: prediction_document(prediction, target, items, place),
+        as_json=lambda: prediction_to_json(prediction, target, items, place),
     )
 
 

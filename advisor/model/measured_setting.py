@@ -57,7 +57,7 @@ def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = 
         after_steps=1 if bare else len(description.collects) + description.other_steps,
         depth_first=_depth_first(description),
         rate=_rate(measured, options),
-        cluster=cluster and cluster.as_seen(measured.overhead.delegated.get(cluster.executor)),
+        cluster=cluster and cluster.as_seen(measured.overhead),
         in_memory=description.pickles,
         limits=limits_of((*measured.workload.probes, *measured.workload.limited_probes)),
     )
@@ -131,9 +131,10 @@ def _with_pools(setting: Setting, measured: Measured, most: int | None) -> Setti
 def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:
     """Factor by kind of way, from real runs of this workload here, shrunk towards 1.
 
-    The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates.
+    The mean log ratio of measured to predicted counts as n / (n + 1) of n verified candidates. No
+    cluster had to start the runs that were here.
     """
-    predictor = Predictor(setting)
+    predictor = Predictor(replace(setting, cluster=None))
     ratios: dict[str, list[float]] = {}
     for verification in verifications:
         walls = [run.wall_s for run in verification.runs if run.failed is None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
@@ -26,17 +26,19 @@ def picture_of(name: str, way: Prediction, predictor: Predictor) -> RunPicture:
         NoModelError: There is no model of it.
     """
     candidate, makespan_s = way.candidate, way.makespan_s.median
+    start_s = predictor.start_s(candidate)
     simulations = predictor.simulations_of(candidate)
     steps = candidate.steps(simulations.setting.items.count)
     shown = min(steps, MANY_STEPS)
     if candidate.executor == "multiprocess":
         run = simulated_run(candidate, simulations, shown, _DrawnRun)
         run.run()
-        bars = tuple(run.bars)
+        bars = tuple(_after(start_s, run.bars))
     elif candidate.executor in DELEGATING:
         bars, shown = (), 0
     else:
-        bars, shown = tuple(_serial(makespan_s, candidate, simulations)), steps
+        serial = _serial(makespan_s - start_s, candidate, simulations)
+        bars, shown = tuple(_after(start_s, serial)), steps
     return RunPicture(name, candidate, bars, makespan_s, shown / max(1, steps))
 
 
@@ -66,6 +68,14 @@ class _DrawnRun(MultiprocessRun):
     def _join(self, child: StepProcess) -> None:
         super()._join(child)
         self.taken[self.slot_of[child]] = False
+
+
+def _after(start_s: float, bars: Iterable[Bar]) -> Iterator[Bar]:
+    """The bars of a run whose own process begins so much later."""
+    if start_s:
+        yield Bar(0, 0.0, start_s, "start")
+    for slot, begin_s, end_s, phase in bars:
+        yield Bar(slot, begin_s + start_s, end_s + start_s, phase)
 
 
 def _serial(makespan_s: float, candidate: Candidate, simulations: Simulations) -> Iterator[Bar]:

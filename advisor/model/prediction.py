@@ -64,14 +64,11 @@ class Predictor:
                 hint="--launch execute_job predicts the run itself, from its start.",
             )
         simulations = self.simulations_of(candidate)
-        setting = simulations.setting
-        start_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
+        setting, start_s = simulations.setting, self.start_s(candidate)
         factor = self.setting.correction.get(candidate.kind, 1.0)
         estimate = model_of(candidate).estimate
         alone = mean_of([estimate(candidate, each) for each in simulations.of_lists]).at_median()
         alone = at_rate(alone, setting, factor)
-        if setting.cluster is not None:
-            start_s += setting.cluster.run_start_s
         if candidate.executor in DELEGATING:
             return alone.scaled(factor, start_s)
         speed = speed_of(setting.machine.cores)
@@ -81,6 +78,12 @@ class Predictor:
             alone = replace(alone, core_seconds=max(held, alone.core_seconds))
         touch_s = first_touch_s(candidate, setting)
         return alone.with_first_touch(touch_s).scaled(factor, start_s)
+
+    def start_s(self, candidate: Candidate) -> float:
+        """Until a run's own process begins: a part of the makespan that no simulation has."""
+        setting = self.setting
+        cli_s = (setting.overhead.cli_start_s or 0.0) if candidate.launch == "cli" else 0.0
+        return cli_s + (setting.cluster.run_start_s if setting.cluster else 0.0)
 
     def prediction_of(self, estimate: Estimate) -> Prediction:
         """The domain's form of an estimate."""

@@ -13,6 +13,7 @@ from click.testing import CliRunner
 from factories import (
     PRELOAD,
     make_advice,
+    make_description,
     make_host_profile,
     make_overhead,
     make_prediction,
@@ -26,6 +27,7 @@ from advisor.domain.advice import Crossings
 from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.settings import Settings
 
 
@@ -331,6 +333,16 @@ def test_predict_of_a_current_configuration_that_is_not_there(api, folder):
     result = run("predict", path, "--as", "current")
     assert result.exit_code == 2
     assert "no current configuration" in result.stderr
+
+
+def test_predict_as_json_has_what_its_text_says_of_the_place(api, folder):
+    on_pods = ExecutorSetting("k8s", "k8s_job_executor", max_concurrent=16)
+    saved = make_saved_profile(description=make_description(executor=on_pods))
+    path = store.write(saved, folder / "pods")
+    document = json.loads(run("predict", path, "--format", "json").stdout)
+    (caution,) = document["cautions"]
+    assert "runs on the k8s executor" in caution
+    assert "not modelled" in caution
 
 
 def test_predict_as_json(api, saved_path):

@@ -14,6 +14,7 @@ from advisor import store
 from advisor.api.pictures import pictures_of
 from advisor.api.recommend import recommend
 from advisor.cli import cli
+from advisor.domain.cluster import Cluster
 from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import MeasuringEnd, StopReason
 from advisor.render.screen import screen_document
@@ -49,6 +50,17 @@ def test_the_three_ways_stand_on_one_axis(saved):
     expected = advice.recommendation.makespan_s.median / advice.current.makespan_s.median
     assert now == longest
     assert best / now == pytest.approx(expected, abs=2 / longest)
+
+
+def test_the_work_of_a_clusters_run_is_drawn_behind_the_runs_start(saved):
+    asked = AdviseOptions(cluster=Cluster("prod", "k8s", cpu=8, start_s=8.0, run_start_s=20.0))
+    pictures = pictures_of(saved, recommend(saved, asked, snippets=False), asked)
+    drawn = [picture for picture in pictures if picture.bars]
+    assert drawn
+    for picture in drawn:
+        assert picture.bars[0] == (0, 0.0, 20.0, "start")
+        assert min(bar.begin_s for bar in picture.bars[1:]) >= 20.0
+        assert max(bar.end_s for bar in picture.bars) == pytest.approx(picture.makespan_s, rel=0.1)
 
 
 def test_what_it_prints_to_be_typed_is_typed(saved, tmp_path, monkeypatch):

@@ -38,9 +38,11 @@ def advice_to_json(
     return to_json(PrintedAdvice(advice, profile, emitted))
 
 
-def prediction_to_json(prediction: Prediction, target: str, items: int) -> dict[str, Any]:
-    """What ``predict --format json`` prints."""
-    return to_json(OnePrediction(target, items, prediction))
+def prediction_to_json(
+    prediction: Prediction, target: str, items: int, place: str = ""
+) -> dict[str, Any]:
+    """What ``predict --format json`` prints; ``place``: what is known of where it runs."""
+    return to_json(OnePrediction(target, items, prediction, (place,) if place else ()))
 
 
 def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:

@@ -69,11 +69,12 @@ def _measuring(advice: Advice) -> Measuring:
 
 @dataclass(frozen=True, slots=True)
 class OnePrediction:
-    """One way's prediction (``predict``)."""
+    """One way's prediction (``predict``); ``cautions``: of what is known of its place."""
 
     target: str
     items: int
     prediction: Prediction
+    cautions: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
