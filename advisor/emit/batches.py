@@ -63,7 +63,8 @@ def emit_workers(request: EmitRequest) -> str:
 
 
 def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:
-    for prediction in (request.chosen, *request.advice.candidates):
+    allowed_first = sorted(request.advice.candidates, key=lambda way: not way.allowed)
+    for prediction in (request.chosen, *allowed_first):
         if fits(prediction.candidate):
             return replace(request, prediction=prediction)
     raise DynadviseError(

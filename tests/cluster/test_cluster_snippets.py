@@ -180,6 +180,13 @@ def test_the_advice_itself_carries_the_clusters_run_config() -> None:
     assert "per_step_k8s_config" in snippets.run_config
 
 
+def test_code_with_workers_is_for_a_way_that_the_environment_allows() -> None:
+    saved = saved_on("k8s")
+    options = AdviseOptions(cluster=cluster_with("k8s"), environment="prod")
+    text = snippet("workers", saved, recommend(saved, options), None, options.cluster)
+    assert "execute_in_process" not in text
+
+
 def test_what_cannot_be_emitted_is_refused_with_the_way_out() -> None:
     saved = make_saved_profile()
     with pytest.raises(DynadviseError) as refused:
