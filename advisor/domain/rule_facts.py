@@ -98,6 +98,21 @@ class CheckFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class HelmChart:
+    """The official chart, as a user has it.
+
+    Attributes:
+        place: Its file.
+        schema: Its ``values.schema.json``.
+        defaults: Its ``values.yaml``; None where that is not there.
+    """
+
+    place: str
+    schema: Mapping[str, Any]
+    defaults: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class HelmValues:
     """A Helm values file.
 
@@ -105,10 +120,10 @@ class HelmValues:
         file: As the user spelled it.
         values: What it holds.
         lines: By the keys and places down to a value, the line on which its key stands.
-        schema: The chart's own ``values.schema.json``; None where it is not given.
+        chart: What it is for; None where nobody has it here.
     """
 
     file: str
     values: Mapping[str, Any]
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
-    schema: Mapping[str, Any] | None = None
+    chart: HelmChart | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from advisor.domain.nearest import nearest
 from advisor.domain.rule_facts import HelmValues
 from advisor.domain.workload import SourceLocation
-from advisor.rules.helm_keys import CHART, Keys, keys_of_schema
+from advisor.rules.helm_keys import CHART, Closed, Keys, keys_of_chart
 from advisor.rules.rule import Fault
 
 CODE = "DYN039"
@@ -17,17 +17,19 @@ _Path = tuple[str | int, ...]
 
 
 def check(helm: HelmValues) -> Iterator[Fault]:
-    """Unknown names; where the chart's own schema is given, what it refuses as well."""
-    known = CHART if helm.schema is None else keys_of_schema(helm.schema)
+    """Unknown names; where the chart is at hand, what its schema refuses as well."""
+    chart = helm.chart
+    known = CHART if chart is None else keys_of_chart(chart)
     for path, names in _unknown(helm.values, known, ()):
         *place, name = path
-        near = next(iter(nearest(str(name), names, cutoff=0.6)), None)
+        near = next(iter(nearest(str(name), list(names), cutoff=0.6)), None)
         of = f"{_spelled(tuple(place))}: the" if place else "The"
-        # Without a schema, a name that is like none of ours may be newer than they are.
-        sure = near is not None or helm.schema is not None
+        does = "refuses the values" if isinstance(names, Closed) else "drops it without a word"
+        # Without the chart, a name that is like none of ours may be newer than they are.
+        sure = near is not None or chart is not None
         yield Fault(
             "error" if sure else "warning",
-            f"{of} chart has no {name!r}, and Helm drops it without a word.",
+            f"{of} chart has no {name!r}, and Helm {does}.",
             f"Write {near!r}." if near else None,
             _at(helm, path),
         )
@@ -36,7 +38,7 @@ def check(helm: HelmValues) -> Iterator[Fault]:
         yield Fault("error", fault, "Write what the chart's schema takes.", _at(helm, path))
 
 
-def _unknown(values: object, known: Keys, path: _Path) -> Iterator[tuple[_Path, list[str]]]:
+def _unknown(values: object, known: Keys, path: _Path) -> Iterator[tuple[_Path, Keys]]:
     if isinstance(values, list):
         for place, each in enumerate(values):
             yield from _unknown(each, known, (*path, place))
@@ -46,17 +48,17 @@ def _unknown(values: object, known: Keys, path: _Path) -> Iterator[tuple[_Path, 
         if key in known:
             yield from _unknown(value, known[key], (*path, key))
         else:
-            yield (*path, key), list(known)
+            yield (*path, key), known
 
 
 def _refused(helm: HelmValues) -> Iterator[tuple[_Path, str]]:
     """What the schema refuses, with the reason that is deepest in the values."""
-    if helm.schema is None:
+    if helm.chart is None:
         return
     with suppress(ImportError):
         from jsonschema import Draft7Validator
 
-        for error in Draft7Validator(_of_parts(helm.schema)).iter_errors(helm.values):
+        for error in Draft7Validator(_of_parts(helm.chart.schema)).iter_errors(helm.values):
             inner = max(error.context or [], key=lambda each: len(each.path), default=error)
             yield tuple(inner.absolute_path), inner.message
 

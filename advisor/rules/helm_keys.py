@@ -1,7 +1,8 @@
-"""Names of values that Dagster's official Helm chart takes, where they matter for fan-outs.
+"""Names of values that Dagster's official Helm chart takes.
 
-Put down by hand, for the chart of dagster 1.13; a chart's own ``values.schema.json`` says more
-(`keys_of_schema`). A mapping without names is open: Kubernetes' own fields, other charts' values.
+Those of the chart that a user has come from its schema and its default values (`keys_of_chart`).
+`CHART` stands in where there is none at hand: what matters for fan-outs, as of dagster 1.13. A
+mapping without names is open: Kubernetes' own fields, other charts' values.
 """
 
 from __future__ import annotations
@@ -9,13 +10,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from advisor.domain.rule_facts import HelmChart
+
 Keys = Mapping[str, "Keys"]
 
 OPEN: Keys = {}
+OTHER_CHARTS = ("postgresql", "rabbitmq", "redis")
+"""On which the chart depends: their values are theirs."""
+
+
+class Closed(dict[str, Keys]):
+    """Names of which the schema says that there are no others."""
 
 
 def _keys(names: str, **nested: Keys) -> Keys:
     return dict.fromkeys(names.split(), OPEN) | nested
+
+
+def _closed(names: str, **nested: Keys) -> Keys:
+    return Closed(_keys(names, **nested))
 
 
 _POD = """affinity annotations env envConfigMaps envSecrets image labels livenessProbe nodeSelector
@@ -23,26 +36,26 @@ podSecurityContext readinessProbe resources schedulerName securityContext startu
 volumeMounts volumes initContainerResources initContainers extraContainers replicaCount
 deploymentLabels deploymentAnnotations podAnnotations priorityClassName serviceAccountName
 topologySpreadConstraints"""
-_LIMITS = _keys("key value limit")
-_QUEUE = _keys(
+_LIMITS = _closed("key value limit")
+_QUEUE = _closed(
     "maxConcurrentRuns dequeueIntervalSeconds dequeueUseThreads dequeueNumWorkers",
     tagConcurrencyLimits=_LIMITS,
     blockOpConcurrencyLimitedRuns=_keys("enabled opConcurrencySlotBuffer"),
 )
 _CLASS = _keys("module class config")
-_LAUNCHER = _keys(
+_LAUNCHER = _closed(
     """image imagePullPolicy jobNamespace loadInclusterConfig kubeconfigFile envConfigMaps
     envSecrets envVars volumeMounts volumes labels failPodOnRunFailure resources schedulerName
-    securityContext serviceAccountName""",
-    runK8sConfig=_keys(
-        "containerConfig podSpecConfig podTemplateSpecMetadata jobSpecConfig jobMetadata jobConfig"
+    securityContext""",
+    runK8sConfig=_closed(
+        "containerConfig podSpecConfig podTemplateSpecMetadata jobSpecConfig jobMetadata"
     ),
 )
-_CELERY = _keys(
-    f"""{_POD} imagePullPolicy nameOverride configSource failPodOnRunFailure jobNamespace""",
-    workerQueues=_keys(
-        "replicaCount name labels nodeSelector configSource additionalCeleryArgs tolerations"
-    ),
+_CELERY = _closed(
+    """image imagePullPolicy nameOverride configSource env envConfigMaps envSecrets annotations
+    nodeSelector affinity tolerations podSecurityContext securityContext resources livenessProbe
+    volumeMounts volumes labels failPodOnRunFailure schedulerName jobNamespace""",
+    workerQueues=_closed("replicaCount name labels nodeSelector configSource additionalCeleryArgs"),
 )
 _DEPLOYMENTS = _keys(
     f"""{_POD} name dagsterApiGrpcArgs codeServerArgs deploymentNamespace port sidecarContainers
@@ -66,7 +79,7 @@ CHART: Keys = _keys(
             deployments=_DEPLOYMENTS,
         )
     },
-    runLauncher=_keys(
+    runLauncher=_closed(
         "type",
         config=_keys(
             "",
@@ -78,22 +91,36 @@ CHART: Keys = _keys(
     dagsterDaemon=_keys(
         f"""{_POD} enabled heartbeatTolerance runMonitoring runRetries sensors schedules backfills
         logFormat""",
-        runCoordinator=_keys(
+        runCoordinator=_closed(
             "enabled type",
             config=_keys("", queuedRunCoordinator=_QUEUE, customRunCoordinator=_CLASS),
         ),
     ),
-    concurrency=_keys(
+    concurrency=_closed(
         "enabled",
-        pools=_keys("defaultLimit granularity opGranularityRunBuffer"),
-        runs=_keys("maxConcurrentRuns", tagConcurrencyLimits=_LIMITS),
+        pools=_closed("defaultLimit granularity opGranularityRunBuffer"),
+        runs=_closed("maxConcurrentRuns", tagConcurrencyLimits=_LIMITS),
     ),
 )
 
 
-def keys_of_schema(schema: Mapping[str, Any]) -> Keys:
-    """The names that a chart's own JSON schema lists, and those of `CHART`."""
-    return _joined(_named(schema, schema) or OPEN, CHART)
+def keys_of_chart(chart: HelmChart) -> Keys:
+    """The names that a chart's schema lists, and those of its default values that it does not."""
+    named = _named(chart.schema, chart.schema) or OPEN
+    by_hand = CHART if chart.defaults is None else {}
+    return {
+        **_with_defaults(named, by_hand or chart.defaults),
+        **{key: by_hand[key] for key in by_hand.keys() - named.keys()},
+        **dict.fromkeys(OTHER_CHARTS, OPEN),
+    }
+
+
+def _with_defaults(named: Keys, defaults: object) -> Keys:
+    """What is open, and what is closed, stays so."""
+    if not named or isinstance(named, Closed) or not isinstance(defaults, Mapping):
+        return named
+    others = dict.fromkeys((str(key) for key in defaults), OPEN)
+    return others | {key: _with_defaults(each, defaults.get(key)) for key, each in named.items()}
 
 
 def _named(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Keys | None:
@@ -103,19 +130,12 @@ def _named(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Keys | None:
         return _named(schema.get("definitions", {}).get(reference.rsplit("/", 1)[-1], {}), schema)
     if reference:
         return OPEN  # Kubernetes' own
+    if isinstance(node.get("items"), dict):
+        return _named(node["items"], schema)
     if "anyOf" in node:
         found = [keys for each in node["anyOf"] if (keys := _named(each, schema)) is not None]
         return found[0] if len(found) == 1 else OPEN if found else None
-    if isinstance(node.get("items"), dict):
-        return _named(node["items"], schema)
     if "properties" in node:
-        return {key: _named(each, schema) or OPEN for key, each in node["properties"].items()}
+        names = {key: _named(each, schema) or OPEN for key, each in node["properties"].items()}
+        return Closed(names) if node.get("additionalProperties") is False else names
     return OPEN if node.get("type") == "object" else None
-
-
-def _joined(one: Keys, other: Keys) -> Keys:
-    """All names of both; open where either is, but for a name that one of them alone has."""
-    if not one or not other:
-        return OPEN
-    both = one.keys() & other.keys()
-    return {**one, **other, **{key: _joined(one[key], other[key]) for key in both}}

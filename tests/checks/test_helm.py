@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import tarfile
+from pathlib import Path
 
 import pytest
 import yaml
@@ -10,6 +14,7 @@ from click.testing import CliRunner
 from factories import make_description, make_saved_profile
 
 from advisor.api.emitting import snippet
+from advisor.api.helm_chart import chart_for
 from advisor.api.recommend import recommend
 from advisor.cli import cli
 from advisor.domain.cluster import Cluster
@@ -68,6 +73,7 @@ SCHEMA = {
 def check(tmp_path, monkeypatch):
     """``check --helm`` on a file of that text: exit status, and findings by line and severity."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HELM_REPOSITORY_CACHE", str(tmp_path / "none"))
 
     def run(text: str, *arguments: str):
         (tmp_path / "values.yaml").write_text(text)
@@ -106,6 +112,56 @@ def test_the_charts_own_schema_decides_what_is_refused(check):
     assert {each["line"] for each in findings} == {1, 7, 9, 13, 15}
 
 
+def chart_archive(folder, version: str, **files: str):
+    """A packed chart as Helm keeps it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with tarfile.open(folder / f"dagster-{version}.tgz", "w:gz") as archive:
+        for name, text in files.items():
+            part = tarfile.TarInfo(f"dagster/{name.replace('_', '.')}")
+            part.size = len(text)
+            archive.addfile(part, io.BytesIO(text.encode()))
+
+
+CLOSED = {
+    "properties": {
+        "runLauncher": {"$ref": "#/definitions/Launcher"},
+        "limits": {
+            "anyOf": [{"type": "array"}, {"type": "null"}],
+            "items": {"properties": {"key": {}}},
+        },
+    },
+    "definitions": {"Launcher": {"properties": {"type": {}}, "additionalProperties": False}},
+}
+
+
+def test_the_newest_chart_that_helm_has_here_is_what_the_values_are_checked_against(
+    check, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("HELM_REPOSITORY_CACHE", str(tmp_path / "cache"))
+    chart_archive(tmp_path / "cache", "1.9.3", values_schema_json="{}")
+    defaults = "newer: {size: 1}\nrunLauncher: {typo: 1}\n"
+    schema = json.dumps(CLOSED)
+    chart_archive(tmp_path / "cache", "1.13.27", values_schema_json=schema, values_yaml=defaults)
+    status, findings = check(
+        "newer: {size: 2, any: 3}\nrunLauncher: {typo: 1}\nlimits: [{kay: 1}]\nredis: {own: 1}\n"
+        "concurrency: {}\n"
+    )
+    assert status == 1
+    told = {each["line"]: each["message"] for each in findings}
+    assert set(told) == {2, 3, 5}  # the defaults' names count, but where the schema has all names
+    assert "no 'typo', and Helm refuses the values" in told[2]
+    assert "no 'kay', and Helm drops it without a word" in told[3]
+    assert "has no 'concurrency'" in told[5]  # what is put down by hand does not count
+
+
+def test_a_chart_beside_the_values_is_what_they_are_for(check, tmp_path):
+    chart_archive(tmp_path / "charts", "1.13.27", values_schema_json='{"properties": {"a": {}}}')
+    assert check("a: 1\n") == (0, [])
+    (tmp_path / "charts" / "dagster").mkdir()
+    (tmp_path / "charts" / "dagster" / "values.schema.json").write_text("[]")
+    assert "no JSON object" in check("a: 1\n")[1]
+
+
 def test_values_without_a_fault_pass(check):
     assert check("runLauncher: {type: K8sRunLauncher}\n") == (0, [])
     assert check("", "--strict") == (0, [])
@@ -123,11 +179,24 @@ def test_a_code_can_be_left_out(check, tmp_path):
     assert check(VALUES) == (0, [])
 
 
+@pytest.fixture(params=["by hand", "official"])
+def chart(request):
+    """The names put down by hand, and the official chart where its file is here."""
+    if request.param == "by hand":
+        return None
+    given = os.environ.get("DYNADVISE_TEST_HELM_SCHEMA")
+    found = chart_for(Path("values.yaml"), Path(given) if given else None)
+    return found or pytest.skip("no official chart here (`helm pull dagster/dagster`)")
+
+
 @pytest.mark.parametrize(("kind", "executor"), [("helm-values", "k8s"), ("celery", "celery")])
-def test_what_is_emitted_for_helm_is_known_to_the_chart(kind, executor):
+def test_what_is_emitted_for_helm_is_known_to_the_chart(kind, executor, chart):
     setting = ExecutorSetting(executor, f"{executor}_executor", max_concurrent=4)
     saved = make_saved_profile(description=make_description(executor=setting))
     cluster = Cluster("prod", executor, cpu=8, start_s=0.2, runs_at_once=2, slots=8)
     advice = recommend(saved, AdviseOptions(cluster=cluster, change="config"))
     emitted = yaml.safe_load(snippet(kind, saved, advice, None, cluster))
-    assert list(helm.check(HelmValues("values.yaml", emitted))) == []
+    assert list(helm.check(HelmValues("values.yaml", emitted, chart=chart))) == []
+    emitted["runLauncher"]["config"]["k8sRunLauncheR"] = {}
+    (fault,) = helm.check(HelmValues("values.yaml", emitted, chart=chart))
+    assert fault.remedy == "Write 'k8sRunLauncher'."
