@@ -47,7 +47,7 @@ help:
 	@echo 'make bench-simulated  predictions and advice from samples of synthetic lists beside the simulation of all'
 	@echo '             items, into docs/model-evidence.md (minutes, no real run)'
 	@echo 'make bench-distributed  pods, containers and tasks: predictions beside real runs, into'
-	@echo '             docs/distributed.md; it resumes (25 minutes). A part of it: KIND=celery MINUTES=5'
+	@echo '             docs/distributed.md; it resumes (30 minutes). A part of it: KIND=celery MINUTES=5'
 	@echo 'make bench-signals  Ctrl-C and SIGTERM at 100 random moments, into docs/reliability.md (50 min);'
 	@echo '             it resumes. A part of it: TRIALS=20 MINUTES=10'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
@@ -138,7 +138,7 @@ bench-signals: $(INSTALLED_DEV)
 
 bench-distributed: $(INSTALLED_DEV)
 	$(BIN)/python bench/distributed.py measure $(if $(MINUTES),--minutes $(MINUTES)) \
-		$(if $(KIND),--kind $(KIND))
+		$(if $(KIND),--kind $(KIND)) $(if $(REPEATS),--repeats $(REPEATS))
 	$(BIN)/python bench/distributed.py report
 
 docs-codes: $(INSTALLED)

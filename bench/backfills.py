@@ -121,21 +121,26 @@ def predicted_s(saved: SavedProfile, start_s: float, runs_at_once: int) -> float
     return found.makespan_s.median
 
 
-def measure(numbers: Sequence[int]) -> Iterator[dict[str, float]]:
+def measure(numbers: Sequence[int], until_s: float) -> Iterator[dict[str, float]]:
     """Real and predicted seconds of a backfill at each of these numbers of runs in parallel.
+
+    All on one server, of which one backfill was learned from. None is begun that is predicted to
+    last beyond ``until_s`` of the monotonic clock.
 
     Raises:
         FileNotFoundError: There is no Postgres here.
     """
     if binaries() is None:
         raise FileNotFoundError("Postgres is not installed")
-    for number in numbers:
-        with postgres() as port, tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
-            home = Path(folder)
-            with daemon(home, port, 1) as instance:
-                saved, start_s = learned(instance, home)
+    with postgres() as port, tempfile.TemporaryDirectory(prefix="dynadvise-bench-") as folder:
+        home = Path(folder)
+        with daemon(home, port, 1) as instance:
+            saved, start_s = learned(instance, home)
+        for number in numbers:
+            expected_s = predicted_s(saved, start_s, number)
+            if time.monotonic() + expected_s > until_s:
+                continue
             with daemon(home, port, number) as instance:
                 real_s = backfilled(instance, home, PARTITIONS)
-            expected_s = predicted_s(saved, start_s, number)
             yield {"runs_at_once": number, "real_s": real_s, "predicted_s": expected_s,
                    "run_start_s": start_s}  # fmt: skip

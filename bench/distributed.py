@@ -3,7 +3,8 @@
 Dagster's own executors against a scripted Kubernetes, a Celery worker on a Redis of our own, and a
 Docker daemon of our own. Each run is predicted by the tool's own way from *another* run: one of
 three items, one step at a time, near in time (`profile_from_runs`, then `predict` with the cluster
-described). Items wait, so that two cores suffice. Resumes; writes ``docs/distributed.md``.
+described). Items wait, so that two cores suffice. Resumes, and begins nothing for which the minutes
+given leave no time; writes ``docs/distributed.md``.
 """
 
 from __future__ import annotations
@@ -41,7 +42,11 @@ from advisor.store import SavedProfile
 RESULTS = Path(__file__).resolve().parent / "results" / "distributed.json"
 KINDS = ("k8s", "celery", "docker", "backfill")
 RUNS_AT_ONCE = (1, 2, 4)
+REPEATS = {"celery": 2, "docker": 2}
+"""Of cells that take little; of others, one run, or as many as are asked for."""
 ITEM_S = 0.5
+ITEMS = 13
+"""Of a grid over starts and batches: 13, 5 and 2 steps by batches of 1, 3 and 12."""
 POD_CPU = 0.5
 """Requested by each pod; a room of three is a node of 1.5 CPUs."""
 
@@ -62,23 +67,36 @@ class Place:
 
 @dataclass(frozen=True)
 class Way:
-    """One run: its items, their batch, steps in parallel, and the room of the cluster."""
+    """One run: its items, their batch, steps in parallel, the room of the cluster, and which of
+    several alike."""
 
     place: Place
     items: int
     batch: int = 1
     at_once: int = 1
     room: int | None = None
+    repeat: int = 0
 
 
-def ways() -> Iterator[Way]:
-    """All that is measured, what is learned from once near in time."""
-    for start_s in (0.5, 3.0):
+def ways(repeats: int) -> Iterator[Way]:
+    """All that is measured, what is learned from once near in time.
+
+    More steps in parallel than there are steps, or than the room that there is, is the same run.
+    """
+    for way in _cells():
+        for repeat in range(max(repeats, REPEATS.get(way.place.kind, 1))):
+            yield replace(way, repeat=repeat)
+
+
+def _cells() -> Iterator[Way]:
+    for start_s in (0.5, 3.0, 8.0):
         pods = Place("k8s", start_s, boot="warm")
-        for batch in (1, 3):
-            yield from (Way(pods, 8, batch, at_once) for at_once in (1, 2, 4, 8))
-            yield from (Way(pods, 8, batch, at_once, room=3) for at_once in (4, 8))
-        chain = replace(pods, shape="chain")
+        for batch, in_parallel in ((1, (1, 2, 4, 8)), (3, (1, 2, 4, 8)), (12, (1, 2))):
+            yield from (Way(pods, ITEMS, batch, at_once) for at_once in in_parallel)
+        yield from (Way(pods, ITEMS, batch, 8, room=3) for batch in (1, 3))
+    yield Way(Place("k8s", 0.5, boot="warm"), ITEMS, 1, 4, room=3)
+    for start_s in (0.5, 3.0):
+        chain = Place("k8s", start_s, "chain", "warm")
         yield from (Way(chain, 6, 1, at_once) for at_once in (2, 4))
     for batch in (1, 3):
         yield from (Way(Place("celery"), 8, batch, slots) for slots in (1, 2, 4))
@@ -198,40 +216,55 @@ def predicted_s(way: Way, saved: SavedProfile) -> float:
 
 
 # --- measuring -------------------------------------------------------------------------------
-def measure(minutes: float, kinds: Sequence[str]) -> None:
+def measure(minutes: float, kinds: Sequence[str], repeats: int) -> None:
     """Run what is not measured yet; what a place lacks is recorded with the reason."""
     recorded = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"runs": [], "skipped": {}}
-    done = {json.dumps(row["way"], sort_keys=True) for row in recorded["runs"]}
-    asked = [way for way in ways() if json.dumps(asdict(way), sort_keys=True) not in done]
+    asked = {json.dumps(asdict(way), sort_keys=True): way for way in ways(repeats)}
+    keys = [json.dumps(row["way"], sort_keys=True) for row in recorded["runs"]]
+    # Grids change: what none of today's has would be compared with nothing.
+    recorded["runs"] = [r for r, key in zip(recorded["runs"], keys, strict=True) if key in asked]
+    left = [way for key, way in asked.items() if key not in keys]
     until_s = time.monotonic() + 60 * minutes
-    for place in dict.fromkeys(way.place for way in asked if way.place.kind in kinds):
+    for place in dict.fromkeys(way.place for way in left if way.place.kind in kinds):
         if time.monotonic() > until_s:
             break
         recorded["skipped"].pop(place.kind, None)
         try:
-            with runner(place) as run:
-                saved = learned(run, place)
-                for way in (each for each in asked if each.place == place):
-                    if time.monotonic() < until_s:
-                        recorded["runs"].append(_measured(way, run, saved))
-                        RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+            _measure_place(place, [way for way in left if way.place == place], until_s, recorded)
         except (docker_kit.DaemonMissingError, FileNotFoundError) as missing:
             recorded["skipped"][place.kind] = str(missing)
-    if "backfill" in kinds and time.monotonic() < until_s:
-        _measure_backfills(recorded)
-    RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+    if "backfill" in kinds:
+        _measure_backfills(until_s, recorded)
+    _write(recorded)
 
 
-def _measure_backfills(recorded: dict[str, Any]) -> None:
+def _measure_place(
+    place: Place, asked: Sequence[Way], until_s: float, recorded: dict[str, Any]
+) -> None:
+    with runner(place) as run:
+        saved = learned(run, place)
+        for way in asked:
+            if time.monotonic() + predicted_s(way, saved) < until_s:
+                recorded["runs"].append(_measured(way, run, saved))
+                _write(recorded)
+
+
+def _measure_backfills(until_s: float, recorded: dict[str, Any]) -> None:
     rows = recorded.setdefault("backfills", [])
     done = {row["runs_at_once"] for row in rows}
     recorded["skipped"].pop("backfill", None)
+    asked = [n for n in RUNS_AT_ONCE if n not in done]
     try:
-        for row in backfills.measure([n for n in RUNS_AT_ONCE if n not in done]):
+        for row in backfills.measure(asked, until_s) if asked else ():
+            print(row)  # noqa: T201
             rows.append({**row, "load": round(os.getloadavg()[0], 1)})
-            RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
+            _write(recorded)
     except FileNotFoundError as missing:
         recorded["skipped"]["backfill"] = str(missing)
+
+
+def _write(recorded: dict[str, Any]) -> None:
+    RESULTS.write_text(json.dumps(recorded, indent=1) + "\n")
 
 
 def _measured(way: Way, run: Run, saved: SavedProfile) -> dict[str, Any]:
@@ -254,9 +287,10 @@ if __name__ == "__main__":
     parser.add_argument("what", choices=("measure", "report"))
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--kind", action="append", choices=KINDS)
+    parser.add_argument("--repeats", type=int, default=1, help="at least so many runs of a cell")
     asked_for = parser.parse_args()
     if asked_for.what == "measure":
         before_others()
-        measure(asked_for.minutes, asked_for.kind or KINDS)
+        measure(asked_for.minutes, asked_for.kind or KINDS, asked_for.repeats)
     else:
         write_page(json.loads(RESULTS.read_text()))

@@ -23,9 +23,10 @@ imported Dagster, so that queue, starts and polls count and not how many Pythons
 """
 
 _FOOT = """
-Load is the machine's load average: others worked on the same two cores. What is measured had 16
-times their weight, where a control group could be made. Regret: the real seconds of the way that is
-predicted to be the fastest of a grid, over those of the fastest, less 1.
+Load is the machine's load average before or after a run, the higher one; what is measured had 16
+times the weight of others, where a control group could be made. Where a cell was run several times,
+its median counts. Regret: the real seconds of the way that is predicted to be the fastest of a grid
+(steps in parallel and batches), over those of the fastest, less 1.
 """
 
 _BACKFILLS = """
@@ -44,6 +45,23 @@ def kind_of(row: Row) -> str:
     return f"{place['kind']}{pods}{', chain of three' if place['shape'] == 'chain' else ''}"
 
 
+def cells(rows: Sequence[Row]) -> list[Row]:
+    """Runs alike as one: their median, and each one's seconds as ``reals_s``."""
+    alike: dict[str, list[Row]] = defaultdict(list)
+    for row in rows:
+        alike[json.dumps({**row["way"], "repeat": 0}, sort_keys=True)].append(row)
+    return [
+        {
+            "way": of[0]["way"],
+            "reals_s": [row["real_s"] for row in of],
+            "real_s": statistics.median(row["real_s"] for row in of),
+            "predicted_s": statistics.median(row["predicted_s"] for row in of),
+            "load": max(row["load"] for row in of),
+        }
+        for of in alike.values()
+    ]
+
+
 def error_of(row: Row) -> float:
     return float(row["predicted_s"] / row["real_s"] - 1.0)
 
@@ -55,7 +73,7 @@ def high(values: Sequence[float]) -> float:
 
 
 def regrets(rows: Sequence[Row]) -> dict[str, list[float]]:
-    """By kind, that of each grid: runs that differ in steps in parallel and batch alone."""
+    """By kind, that of each grid: cells that differ in steps in parallel and batch alone."""
     grids: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         way = row["way"]
@@ -74,14 +92,14 @@ def regrets(rows: Sequence[Row]) -> dict[str, list[float]]:
 
 
 def summary(rows: Sequence[Row]) -> list[str]:
-    """Errors and regret by kind, and of all."""
+    """Errors and regret by kind of cell, and of all."""
     kinds: dict[str, list[Row]] = defaultdict(list)
     for row in rows:
         kinds[kind_of(row)].append(row)
     by_kind = regrets(rows)
     lines = [
-        "| kind | runs | error, median | 90th percentile | grids | regret, worst |",
-        "|---|---|---|---|---|---|",
+        "| kind | cells | runs | error, median | 90th percentile | grids | regret, worst |",
+        "|---|---|---|---|---|---|---|",
     ]
     for kind, of_kind in [*kinds.items(), ("all", list(rows))]:
         errors = [abs(error_of(row)) for row in of_kind]
@@ -89,11 +107,16 @@ def summary(rows: Sequence[Row]) -> list[str]:
             by_kind.get(kind, []) if kind != "all" else [r for of in by_kind.values() for r in of]
         )
         worst = f"{max(grids):.0%}" if grids else ""
+        runs = sum(len(row["reals_s"]) for row in of_kind)
         lines.append(
-            f"| {kind} | {len(of_kind)} | {statistics.median(errors):.0%} | {high(errors):.0%} | "
-            f"{len(grids)} | {worst} |"
+            f"| {kind} | {len(of_kind)} | {runs} | {statistics.median(errors):.0%} | "
+            f"{high(errors):.0%} | {len(grids)} | {worst} |"
         )
     return lines
+
+
+def _seconds(row: Row) -> str:
+    return f"{', '.join(f'{real_s:.1f}' for real_s in row['reals_s'])} s"
 
 
 def _backfill(row: Row) -> str:
@@ -105,7 +128,7 @@ def _backfill(row: Row) -> str:
 
 def write_page(recorded: dict[str, Any]) -> None:
     """Write the page."""
-    rows = recorded["runs"]
+    rows = cells(recorded["runs"])
     lines = [
         "",
         "| kind | start | items | batch | in parallel | room | real | predicted | error | load |",
@@ -116,7 +139,7 @@ def write_page(recorded: dict[str, Any]) -> None:
         start = f"{way['place']['start_s']:g} s" if way["place"]["kind"] == "k8s" else ""
         lines.append(
             f"| {kind_of(row)} | {start} | {way['items']} | {way['batch']} | {way['at_once']} | "
-            f"{way['room'] or ''} | {row['real_s']:.1f} s | {row['predicted_s']:.1f} s | "
+            f"{way['room'] or ''} | {_seconds(row)} | {row['predicted_s']:.1f} s | "
             f"{error_of(row):+.0%} | {row['load']:.1f} |"
         )
     if backfills := recorded.get("backfills"):

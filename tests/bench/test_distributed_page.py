@@ -6,7 +6,7 @@ from pathlib import Path
 
 import distributed_page
 import pytest
-from distributed_page import regrets, summary, write_page
+from distributed_page import cells, regrets, summary, write_page
 
 PLACE = {"kind": "k8s", "start_s": 0.5, "shape": "items", "boot": "warm"}
 
@@ -24,11 +24,19 @@ def test_regret_is_that_of_the_way_predicted_to_be_fastest_in_its_grid() -> None
     assert regrets(narrow)["k8s (warm pods)"] == pytest.approx([0.2, 20 / 18 - 1])
 
 
+def test_runs_of_one_cell_count_as_their_median() -> None:
+    runs = [row(1, real_s, 10.0) for real_s in (30.0, 10.0, 11.0)]
+    for repeat, run in enumerate(runs):
+        run["way"]["repeat"] = repeat
+    (cell,) = cells(runs)
+    assert (cell["real_s"], cell["reals_s"]) == (11.0, [30.0, 10.0, 11.0])
+
+
 def test_the_page_has_errors_by_kind_and_why_what_was_not_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = [row(1, 10.0, 11.0), row(2, 10.0, 8.0), row(4, 10.0, 10.0)]
-    assert summary(rows)[2].startswith("| k8s (warm pods) | 3 | 10% | 20% | 1 |")
+    assert summary(cells(rows))[2].startswith("| k8s (warm pods) | 3 | 3 | 10% | 20% | 1 |")
     monkeypatch.setattr(distributed_page, "PAGE", tmp_path / "page.md")
     write_page({"runs": rows, "skipped": {"docker": "dockerd is not installed"}})
     assert "Not run here: docker: dockerd is not installed." in (tmp_path / "page.md").read_text()
