@@ -123,12 +123,14 @@ run_config_option = section(
 scratch_postgres_option = section(
     MANNER,
     click.option(
+        "--scratch-database",
         "--scratch-postgres",
+        "scratch_postgres",
         metavar="URL",
-        envvar="DYNADVISE_SCRATCH_POSTGRES",
-        help="Calibrate (verify: run) on this Postgres server, in a database that is made for it "
-        "and dropped; "
-        "without it, on SQLite. DYNADVISE_SCRATCH_POSTGRES keeps the password off the command "
+        envvar=["DYNADVISE_SCRATCH_DATABASE", "DYNADVISE_SCRATCH_POSTGRES"],
+        help="Calibrate (verify: run) on this Postgres or MySQL server, in a database that is made "
+        "for it and dropped; "
+        "without it, on SQLite. DYNADVISE_SCRATCH_DATABASE keeps the password off the command "
         "line.",
     ),
 )

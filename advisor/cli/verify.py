@@ -136,7 +136,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
     if plan.other_storage is not None:
         lines.append(
             f"  The profile was calibrated on {plan.other_storage}, and predicts for that: these"
-            " runs are not stored in it. `dynadvise profile TARGET --scratch-postgres URL` predicts"
+            " runs are not stored in it. `dynadvise profile TARGET --scratch-database URL` predicts"
             " for the server."
         )
     times = "" if plan.repeats == 1 else f", {plan.repeats} times"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from advisor.dagster_bridge.scratch_database import scratch_database
+from advisor.dagster_bridge.scratch_database import scratch_database, server_of
 from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
@@ -36,8 +36,8 @@ class InstanceKind:
         storage: ``sqlite``, ``postgres``, ``mysql`` or ``other``: the user's event storage.
         settings: Sections of the user's configuration that a temporary instance takes over.
         note: Why the temporary instance cannot be of the same kind; None where it can.
-        scratch_postgres: URL of a Postgres server, on which each temporary instance has a database
-            of its own; None: it is on SQLite.
+        scratch_postgres: URL of a Postgres or MySQL server, on which each temporary instance has a
+            database of its own; None: it is on SQLite.
     """
 
     storage: str
@@ -46,11 +46,11 @@ class InstanceKind:
     scratch_postgres: str | None = None
 
     def on_postgres(self, url: str | None) -> InstanceKind:
-        """The same with its temporary instances on a Postgres server; as it is without a URL."""
+        """The same with its temporary instances on that server; as it is without a URL."""
         if url is None:
             return self
         # Another storage's name: what was measured on SQLite for it stays apart in the cache.
-        name = f"postgres at {hashlib.sha256(url.encode()).hexdigest()[:8]}"
+        name = f"{server_of(url).key} at {hashlib.sha256(url.encode()).hexdigest()[:8]}"
         return replace(self, storage=name, note=None, scratch_postgres=url)
 
 
@@ -118,8 +118,8 @@ def temporary_instance_home(kind: InstanceKind | None = None) -> Iterator[Path]:
     try:
         with ExitStack() as stack:
             if kind.scratch_postgres is not None:
-                url = stack.enter_context(scratch_database(kind.scratch_postgres))
-                settings["storage"] = {"postgres": {"postgres_url": url}}
+                scratch = scratch_database(kind.scratch_postgres)
+                settings["storage"] = stack.enter_context(scratch)
             (home / "dagster.yaml").write_text(yaml.safe_dump(settings))
             yield home
     finally:

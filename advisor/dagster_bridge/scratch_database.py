@@ -1,4 +1,4 @@
-"""A Postgres database of our own beside the user's: made, used for tiny runs, and dropped."""
+"""A database of our own on the user's server: made, used for tiny runs, and dropped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -14,20 +15,68 @@ from advisor.domain.errors import ConfigurationError
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
+PREFIX = "dynadvise_scratch_"
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What differs between the servers that Dagster's instance can store in.
+
+    Attributes:
+        name: As its users call it.
+        key: In the ``storage`` section of a ``dagster.yaml``, and of its package ``dagster_KEY``.
+        driver: Of its URL, as Dagster takes it.
+        database: To connect to where the URL names none; None: none is needed.
+        dropping: What drops a database although somebody is still connected.
+        rights: What gives a role the right.
+    """
+
+    name: str
+    key: str
+    driver: str
+    database: str | None
+    dropping: str
+    rights: str
+
+
+_POSTGRES = Server(
+    "Postgres",
+    "postgres",
+    "postgresql",
+    "postgres",
+    "DROP DATABASE IF EXISTS {} WITH (FORCE)",
+    "ALTER ROLE name CREATEDB",
+)
+_MYSQL = Server(
+    "MySQL",
+    "mysql",
+    "mysql+mysqlconnector",
+    None,
+    "DROP DATABASE IF EXISTS {}",
+    f"GRANT ALL ON `{PREFIX}%`.* TO name",
+)
+
+
+def server_of(url: str) -> Server:
+    """The kind of server of a URL; Postgres where it is neither."""
+    return _MYSQL if re.match(r"(mysql|mariadb)(\+|:)", url) else _POSTGRES
+
 
 @contextmanager
-def scratch_database(url: str) -> Iterator[str]:
-    """The URL of a new, empty database on the server of ``url``, which is dropped afterwards.
+def scratch_database(url: str) -> Iterator[dict[str, dict[str, str]]]:
+    """The ``storage`` of an instance in a new, empty database on the server of ``url``.
 
-    No other database is written to; that of ``url`` is only connected to.
+    The database is dropped afterwards. No other one is written to; that of ``url`` is only
+    connected to.
 
     Raises:
         ConfigurationError: There is no such server, or it lets nobody make a database.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
-    server = _server(url)
-    name = f"dynadvise_scratch_{secrets.token_hex(6)}"
+    kind = server_of(url)
+    server = _at(url, kind)
+    name = f"{PREFIX}{secrets.token_hex(6)}"
     try:
         _execute(server, f"CREATE DATABASE {name}")
     except SQLAlchemyError as error:
@@ -35,27 +84,28 @@ def scratch_database(url: str) -> Iterator[str]:
         raise ConfigurationError(
             f"No scratch database could be made on {server.render_as_string()}.",
             details=_without_password(reason[0] if reason else "no reason", server),
-            hint="It needs a role that may create databases: ALTER ROLE name CREATEDB.",
+            hint=f"It needs a role that may create databases: {kind.rights}.",
         ) from None
+    made = server.set(database=name).render_as_string(hide_password=False)
     try:
-        yield server.set(database=name).render_as_string(hide_password=False)
+        yield {kind.key: {f"{kind.key}_url": made}}
     finally:
-        _execute(server, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        _execute(server, kind.dropping.format(name))
 
 
-def _server(url: str) -> URL:
+def _at(url: str, kind: Server) -> URL:
     """The server that a URL names.
 
     Raises:
-        ConfigurationError: It is no URL of Postgres, or Dagster's storage for it is missing.
+        ConfigurationError: It is no URL of such a server, or Dagster's storage for it is missing.
     """
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 
-    if find_spec("dagster_postgres") is None:
+    if find_spec(f"dagster_{kind.key}") is None:
         raise ConfigurationError(
-            "Dagster's storage in Postgres is not installed here.",
-            hint="pip install 'dynadvise[postgres]'",
+            f"Dagster's storage in {kind.name} is not installed here.",
+            hint=f"pip install 'dynadvise[{kind.key}]'",
         )
     example = "postgresql://user:password@host:5432/postgres"
     try:
@@ -64,12 +114,12 @@ def _server(url: str) -> URL:
         raise ConfigurationError(
             "The scratch database's server is no URL.", hint=f"Such as {example}."
         ) from None
-    if not re.match(r"postgres(ql)?(\+|$)", server.drivername):
+    if kind is _POSTGRES and not re.match(r"postgres(ql)?(\+|$)", server.drivername):
         raise ConfigurationError(
-            f"The scratch database's server is {server.drivername}, not Postgres.",
+            f"The scratch database's server is {server.drivername}, not Postgres or MySQL.",
             hint=f"Such as {example}.",
         )
-    return server.set(drivername="postgresql", database=server.database or "postgres")
+    return server.set(drivername=kind.driver, database=server.database or kind.database)
 
 
 def _execute(server: URL, statement: str) -> None:

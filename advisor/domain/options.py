@@ -106,8 +106,8 @@ class MeasureOptions:
         item_timeout_s: Longest that one item may take before it counts as hung.
         flamegraph: Where to write pyinstrument's HTML.
         recalibrate: Whether to measure the host again though a calibration is cached.
-        scratch_postgres: URL of a Postgres server on which the host is calibrated, in a database
-            that is made for it and dropped; None: on SQLite.
+        scratch_postgres: URL of a Postgres or MySQL server on which the host is calibrated, in a
+            database that is made for it and dropped; None: on SQLite.
         precision: Half the width that the advised way's interval shall have at most, over its
             median; None: what the machine's noise allows without further runs.
         fast: Whether to end with the first answer.
@@ -159,8 +159,8 @@ class VerifyOptions:
             two minutes at least.
         seed: Of the order in which the configurations take turns.
         setup: ``module:callable``, called before each run, in its process.
-        scratch_postgres: URL of a Postgres server: each run's instance has a database there, made
-            for it and dropped; None: on SQLite.
+        scratch_postgres: URL of a Postgres or MySQL server: each run's instance has a database
+            there, made for it and dropped; None: on SQLite.
     """
 
     workload: WorkloadOptions

@@ -1,14 +1,17 @@
-"""Calibrating on a Postgres server, in a database that is made for it and dropped."""
+"""Calibrating on a server of databases, in a database that is made for it and dropped."""
 
 from __future__ import annotations
 
+import mysql_server
 import pytest
 import yaml
 from postgres_server import binaries, delayed, postgres, url
 from sqlalchemy import create_engine, text
 
+from advisor.api.calibrating import subject_of
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.domain.errors import ConfigurationError
+from advisor.measure.whole_step import measure_whole_step
 
 pytest.importorskip("dagster_postgres")
 
@@ -38,11 +41,26 @@ def test_a_temporary_instance_has_a_database_of_its_own_that_is_dropped():
         assert "bench" not in kind.storage
 
 
+@pytest.mark.skipif(bool(mysql_server.missing()), reason=mysql_server.missing())
+def test_on_mysql_too_a_step_is_measured_in_a_database_that_is_dropped():
+    pytest.importorskip("dagster_mysql", reason="pip install 'dynadvise[mysql]'")
+    with mysql_server.mysql() as port:
+        server = mysql_server.url(port)
+        engine = create_engine(server.replace("mysql:", "mysql+mysqlconnector:"))
+        with engine.connect() as connection:
+            before = set(connection.scalars(text("SHOW DATABASES")))
+        step = measure_whole_step(subject_of(None, server), None)
+        assert step.connections >= 1
+        with engine.connect() as connection:
+            assert set(connection.scalars(text("SHOW DATABASES"))) == before
+        engine.dispose()
+
+
 @pytest.mark.parametrize(
     ("spelled", "what"),
     [
         ("postgresql://me:hunter2@127.0.0.1:1/postgres", "No scratch database could be made"),
-        ("mysql://me:hunter2@db/x", "is mysql, not Postgres"),
+        ("oracle://me:hunter2@db/x", "is oracle, not Postgres or MySQL"),
         ("nonsense", "is no URL"),
     ],
 )

@@ -84,7 +84,7 @@ def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
     settings = _with_environment(config)
     url = settings.get("mysql_url")
     if url is None:
-        from dagster_mysql.utils import get_conn_string  # type: ignore[import-not-found]
+        from dagster_mysql.utils import get_conn_string
 
         url = get_conn_string(**settings["mysql_db"])
     engine = sqlalchemy.create_engine(url, poolclass=NullPool)
