@@ -37,6 +37,8 @@ PROFILES = STATE / "profiles"
 CALIBRATIONS = STATE / "calibrations"
 DYNADVISE = (sys.executable, "-c", "from advisor.cli import main; main()")
 RUN_TIMEOUT_S = 900.0
+PAUSE_S = 3.0
+"""Before each run: one in production finds no memory that another one used a moment before."""
 LONGEST_WAIT_S = 30.0
 """For a quiet moment; what happens after a start leaves nothing out."""
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
@@ -307,6 +309,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
             run_config={},
             directory=Path(folder),
         )
+        time.sleep(PAUSE_S)
         quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
         load = os.getloadavg()[0]
         with watched() as speed:

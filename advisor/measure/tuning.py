@@ -70,10 +70,11 @@ MEMORY_SHARE = 0.8
 """Of the machine's memory, that a probe may take."""
 CHILD_MEMORY_SHARE = 0.9
 """Of the machine's memory, above which a child is ended before the kernel ends another process."""
-MUCH_MEMORY_BYTES = 128 << 20
-"""An item's, from which it matters whether the memory was used lately."""
-UNKNOWN_PEAK_BYTES = 1 << 30
-"""What an item may need that was never called."""
+MUCH_MEMORY_BYTES = 256 << 20
+"""All items', from which it matters whether the memory was used lately: half a second, see
+`advisor.measure.first_touch`."""
+UNKNOWN_PEAK_BYTES = 128 << 20
+"""What is touched before an item that was never called."""
 LOADING_S = 300.0
 """For importing the user's code and drawing the samples, before it counts as hung."""
 CPU_CLOCK_S = 1e-3

@@ -30,6 +30,9 @@ LOCK_SD = 0.06
 """What a probe of items that mostly wait must differ by before it tells that Python's lock is given
 up: its few items may not be typical, and the queue's waits are means."""
 
+LOCK_SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+"""Looked at; one at which the cores are busy before the lock is cannot be told from none."""
+
 CALLS_SDS = 2.0
 """Standard errors, by how the calls of a probe differ, that are no contention."""
 
@@ -45,14 +48,15 @@ class Contention:
         alone_s: A typical item's wall seconds alone.
         thread_points, process_points: Probed workers and slowdown beyond taking turns, fewest
             workers first.
-        gives_up_lock: Whether threads compute without Python's lock, and take turns at the cores.
+        lock_share: Of an item's computing, what holds Python's lock: threads take turns at that,
+            and at the cores.
     """
 
     alone_s: float
     cpu_s: float = 0.0
     thread_points: Points = ()
     process_points: Points = ()
-    gives_up_lock: bool = False
+    lock_share: float = 1.0
 
     @property
     def probed(self) -> tuple[WorkerKind, ...]:
@@ -65,8 +69,9 @@ class Contention:
 
     def takes_turns_at(self, kind: WorkerKind, cores: float) -> float:
         """How many items can compute at full speed beside each other among workers of a kind."""
-        locked = kind == "thread" and not self.gives_up_lock
-        return 1.0 if locked else _items_on(cores, self.alone_s, self.cpu_s)
+        on_cores = _items_on(cores, self.alone_s, self.cpu_s)
+        lock_share = self.lock_share if kind == "thread" else 0.0
+        return on_cores if lock_share * on_cores <= 1.0 else 1.0 / lock_share
 
     def slowdown(self, kind: WorkerKind, workers: int, cores: float) -> float:
         """An item's seconds among ``workers`` at once, over its seconds alone."""
@@ -241,15 +246,22 @@ def fit_contention(
 
     busy = min(1.0, cpu_s / max(alone_s, 1e-9))
     shared_cores = _items_on(cores, alone_s, cpu_s)
-    lock, no_lock = explained(threads, 1.0), explained(threads, shared_cores)
+    by_share = {
+        share: explained(threads, 1.0 / share if share else shared_cores)
+        for share in LOCK_SHARES
+        if share in {0.0, 1.0} or share * shared_cores > 1.0
+    }
+    lock_share = min(by_share, key=lambda share: (distance(by_share[share]), -share))
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
-    gives_up_lock = distance(lock) > distance(no_lock) + max(PROBE_SD * busy, LOCK_SD) ** 2
-    thread_points = _beyond(threads, no_lock if gives_up_lock else lock, 1.0 - busy, spread)
+    noise = max(PROBE_SD * busy, LOCK_SD) ** 2
+    if distance(by_share[1.0]) <= distance(by_share[lock_share]) + noise:
+        lock_share = 1.0
+    thread_points = _beyond(threads, by_share[lock_share], 1.0 - busy, spread)
     process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy, spread)
     return Contention(
         alone_s=alone_s,
         cpu_s=cpu_s,
         thread_points=thread_points,
         process_points=process_points,
-        gives_up_lock=gives_up_lock,
+        lock_share=lock_share,
     )

@@ -63,10 +63,10 @@ class Estimate:
     def with_first_touch(self, touch_s: float) -> Estimate:
         """The estimate, with what memory costs that is touched for the first time.
 
-        The draws have none to twice of it: how much of the memory was used lately, by this run or
-        by another, is left to chance.
+        The draws have half to one and a half of it: how much of the memory was used lately, by this
+        run or by another, is left to chance.
         """
-        shares = np.linspace(0.0, 2.0, len(self.draws_s))
+        shares = np.linspace(0.5, 1.5, len(self.draws_s))
         parts_s = self.breakdown_s
         return replace(
             self,

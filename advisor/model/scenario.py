@@ -68,7 +68,7 @@ def _work(setting: Setting) -> dict[str, Any]:
             "cpu_s": contention.cpu_s,
             "thread_points": contention.thread_points,
             "process_points": contention.process_points,
-            "gives_up_lock": contention.gives_up_lock,
+            "lock_share": contention.lock_share,
             "in_process": IN_PROCESS,
         },
         "items": {

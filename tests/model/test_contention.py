@@ -35,9 +35,18 @@ def test_threads_that_were_not_probed_are_taken_to_share_the_lock_for_their_cpu_
 
 def test_threads_that_give_up_the_lock_take_turns_at_the_cores() -> None:
     found = fit_contention(probes("thread", n2=1.0, n4=2.0), alone_s=0.5, cpu_s=0.5, cores=2)
-    assert found.gives_up_lock
+    assert found.lock_share == 0.0
     assert found.slowdown("thread", 8, 2.0) == pytest.approx(4.0, rel=0.05)
     assert found.slowdown("thread", 8, 8.0) == pytest.approx(1.0, rel=0.05)
+
+
+def test_items_that_give_up_the_lock_for_a_part_of_their_computing_take_turns_at_the_rest() -> None:
+    # 0.7 of it holds the lock: two need 1.4, four 2.8 times the seconds, on however many cores
+    found = fit_contention(probes("thread", n2=1.4, n4=2.8), alone_s=0.5, cpu_s=0.5, cores=2)
+    assert found.lock_share == pytest.approx(0.7)
+    for cores in (2.0, 8.0):
+        assert found.slowdown("thread", 8, cores) == pytest.approx(5.6, rel=0.05)
+    assert found.slowdown("process", 8, 8.0) == pytest.approx(1.0)
 
 
 def test_items_that_compute_on_every_core_by_themselves_take_turns() -> None:
@@ -92,7 +101,7 @@ def test_a_probe_whose_items_are_not_known_is_one_of_typical_items(items) -> Non
     seen = [ConcurrencyProbe("thread", 2, 2.0, items=items)]
     found = fit_contention(seen, alone_s=0.5, cpu_s=0.5, cores=2)
     assert found.beyond_turns("thread", 2) == 1.0
-    assert not found.gives_up_lock
+    assert found.lock_share == 1.0
 
 
 def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
@@ -106,7 +115,8 @@ def test_a_remote_that_serves_eight_at_a_time_slows_nobody_before() -> None:
 def test_items_that_never_happen_to_compute_together_say_nothing_of_the_lock() -> None:
     calls = {0: (0.13, 0.03), 1: (0.08, 0.03), 2: (0.33, 0.03), 3: (0.10, 0.03)}
     seen = [ConcurrencyProbe("thread", 4, 1.03, items=((0,), (1,), (2,), (3,)))]
-    assert not fit_contention(seen, alone_s=0.13, cpu_s=0.03, cores=4.0, calls=calls).gives_up_lock
+    found = fit_contention(seen, alone_s=0.13, cpu_s=0.03, cores=4.0, calls=calls)
+    assert found.lock_share == 1.0
 
 
 def test_probes_of_items_that_mostly_wait_cannot_tell_that_the_lock_is_given_up() -> None:
@@ -117,7 +127,7 @@ def test_probes_of_items_that_mostly_wait_cannot_tell_that_the_lock_is_given_up(
         ConcurrencyProbe("thread", 4, 1.08, items=((1,), (2,), (3,), (4,))),
     ]
     found = fit_contention(seen, alone_s=0.126, cpu_s=0.026, cores=2.0, calls=calls)
-    assert not found.gives_up_lock
+    assert found.lock_share == 1.0
 
 
 @given(wall_s=st.floats(0.01, 10.0), share=st.floats(0.0, 1.0), workers=st.integers(1, 64))

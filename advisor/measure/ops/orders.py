@@ -31,6 +31,7 @@ class Assignment:
         first_items: Whether the samples are the first items; else they are spread over all.
         draw_timeout_s: Seconds after which drawing the items counts as hung; None: never.
         run: That the calls of all children seem to be of.
+        item_bytes: What an item takes beyond its process's own memory: touched before it is timed.
     """
 
     description: WorkloadDescription
@@ -45,6 +46,7 @@ class Assignment:
     first_items: bool = False
     draw_timeout_s: float | None = None
     run: RunIdentity = field(default_factory=RunIdentity)
+    item_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

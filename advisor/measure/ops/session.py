@@ -23,6 +23,7 @@ from advisor.dagster_bridge.user_frames import in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.item_sample import ItemSample
 from advisor.domain.workload import MappedOp, TargetReference
+from advisor.measure.first_touch import touch_memory
 from advisor.measure.loading.imports import ImportRecorder
 from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes
@@ -236,6 +237,7 @@ class Session:
             call = self.measure(op, inputs, item, clock)
             store_s = 0.0
             if call.unpicklable is None:
+                touch_memory(2 * call.sample.output_bytes)
                 self._store(op, call.outputs, item, loaded=self._is_loaded(op))
                 store_s = self.io_times.of(op, item)[0]
                 io_wait_s += store_s * self.io_times.wait_share(op)
@@ -269,6 +271,7 @@ class Session:
         if fan_out is None or first.item_input is None:
             return {}
         value = self.inputs.of(item)[first.item_input]
+        touch_memory(2 * samples[first.handle].input_bytes)
         self._store(fan_out, {fan_out.outputs[0]: value}, item, loaded=True)
         if not self.io_times.measured(fan_out):
             return {}
@@ -364,6 +367,7 @@ def session(
             with clocked() as starting:
                 invocation.start_resources()
             unwatch()
+            touch_memory(assignment.item_bytes)
             with error_records() as errors:
                 yield Session(
                     assignment=assignment,

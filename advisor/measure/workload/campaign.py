@@ -15,7 +15,7 @@ from advisor.measure.loading.imports import Preloadable
 from advisor.measure.ops.hotspots import HotspotResult
 from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted
 from advisor.measure.ops.results import Parts
-from advisor.measure.tuning import MUCH_MEMORY_BYTES, SHORT_S, WARM_UP
+from advisor.measure.tuning import SHORT_S, WARM_UP
 from advisor.measure.workload.children import Children
 from advisor.measure.workload.profile_request import ProfileRequest
 
@@ -102,12 +102,6 @@ class Campaign:
     def waits(self) -> bool:
         """Whether items mostly wait."""
         return mostly_waits(cores_busy(self.scouted.typical))
-
-    def touch_memory(self, items: int = 1) -> None:
-        """Before items that need much memory."""
-        each_bytes = peak_bytes(self.scouted)
-        if each_bytes >= MUCH_MEMORY_BYTES:
-            self.children.touch_memory(items * each_bytes)
 
 
 def expected_s(scouted: Scouted) -> dict[int, float]:

@@ -16,7 +16,7 @@ from advisor.measure.tuning import (
     CHILD_MEMORY_SHARE,
     DEFAULT_SAMPLES,
     LOADING_S,
-    MUCH_MEMORY_BYTES,
+    UNKNOWN_PEAK_BYTES,
 )
 from advisor.measure.workload.profile_request import ProfileRequest
 
@@ -44,6 +44,7 @@ class Children:
         run_identity: Of the run that all calls seem to be of.
         first_touch_byte_s: Seconds a byte by which memory that was not used lately is slower to
             get than memory that was.
+        item_bytes: Memory that an item takes, as far as it is known.
     """
 
     request: ProfileRequest
@@ -54,6 +55,7 @@ class Children:
     notes: Notes = field(default_factory=Notes)
     run_identity: RunIdentity = field(default_factory=RunIdentity)
     first_touch_byte_s: float = 0.0
+    item_bytes: int = UNKNOWN_PEAK_BYTES
 
     @property
     def assignment(self) -> Assignment:
@@ -70,6 +72,7 @@ class Children:
             teardown=request.teardown,
             own_files_only=request.each_item_once,
             run=self.run_identity,
+            item_bytes=self.item_bytes,
         )
 
     @property
@@ -121,21 +124,12 @@ class Children:
         if result.failure:
             self.notes.add(f"{result.failure.as_note('The teardown hook')}.")
 
-    def touch_memory(self, wanted_bytes: int) -> None:
-        """Before items that need much memory: what was not used lately is slow to get."""
-        if wanted_bytes >= MUCH_MEMORY_BYTES:
-            self.run("first_touch:touch_memory", min(wanted_bytes, self.memory_bytes // 2))
-
-    def price_first_touch(self, wanted_bytes: int | None = None) -> None:
-        """See how slow memory is that was not used lately, as far as the budget goes.
-
-        Of ``wanted_bytes``, which are touched; None: of as much as is looked through in a moment.
-        """
-        function = "first_touch_byte_s" if wanted_bytes is None else "touch_memory"
+    def price_first_touch(self) -> None:
+        """See how slow memory is that was not used lately, as far as the budget goes."""
         with contextlib.suppress(CutOffError):
-            touched = self.run(f"first_touch:{function}", wanted_bytes)
+            touched = self.run("first_touch:first_touch_byte_s", None)
             if isinstance(touched.value, float):
-                self.first_touch_byte_s = max(self.first_touch_byte_s, touched.value)
+                self.first_touch_byte_s = touched.value
 
     def failed_again(self, failure: ChildFailure) -> None:
         """Note that a call failed whose like had run before."""

@@ -18,6 +18,7 @@ from typing import Any
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import ConcurrencyProbe
+from advisor.measure.first_touch import touch_memory
 from advisor.measure.ops.parallel import ProbeOrder, Timed, Workers, processes, threads
 from advisor.measure.ops.results import Parts, compare
 from advisor.measure.supervisor import send_progress
@@ -115,6 +116,7 @@ class _Passes:
             return self._failed(workers, failed, "alone")
         lists = self.lists(workers)
         self.executions += sum(map(len, lists))
+        touch_memory(workers * self.order.assignment.item_bytes)
         by_worker = self.workers.run(lists)
         together = [entry for each in by_worker for entry in each]
         if raised := next((entry for entry in together if entry.failed), None):

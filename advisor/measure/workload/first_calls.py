@@ -93,7 +93,6 @@ def _call(campaign: Campaign, item: int, *, preload: bool) -> None:
     if preload and not safe:
         return
     children = campaign.children
-    campaign.touch_memory()
     order = FirstCallOrder(children.assignment, campaign.scouted.drawn, item, safe)
     result = children.run("ops.calls:first_call", order)
     if result.failure is not None:

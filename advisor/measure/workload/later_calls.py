@@ -99,7 +99,6 @@ def _call(
     environment: Mapping[str, str] | None,
 ) -> None:
     children = campaign.children
-    campaign.touch_memory()
     result = children.run("ops.calls:later_calls", order, environment=environment)
     if result.failure is not None:
         children.failed_again(result.failure)

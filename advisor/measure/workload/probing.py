@@ -173,7 +173,6 @@ def _probe(
     into: list[ConcurrencyProbe],
     environment: Mapping[str, str] | None,
 ) -> None:
-    campaign.touch_memory(max(order.workers))
     children = campaign.children
     if order.kind == "process":
         preload = preloadable(campaign)

@@ -39,7 +39,6 @@ def scout(
     """
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
     progress("drawing the samples, first and later calls", None)
-    children.price_first_touch(min(UNKNOWN_PEAK_BYTES, children.memory_bytes // 2))
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,
@@ -66,10 +65,10 @@ def scout(
         confined=confined,
         start_s=start_s,
     )
-    held_bytes = campaign.items * scouted.first.output_bytes  # by a batch, or what collects
-    if max(held_bytes, peak_bytes(scouted)) >= MUCH_MEMORY_BYTES:
+    children.item_bytes = peak_bytes(scouted)
+    if campaign.items * max(scouted.first.output_bytes, children.item_bytes) >= MUCH_MEMORY_BYTES:
         children.price_first_touch()
-    if peak_bytes(scouted) >= MUCH_MEMORY_BYTES and needs_warm_up(scouted):
+    if children.item_bytes >= UNKNOWN_PEAK_BYTES and needs_warm_up(scouted):
         _first_call_on_used_memory(campaign)
     _note_samples(campaign)
     return campaign

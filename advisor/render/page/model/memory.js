@@ -5,20 +5,18 @@ class Memory extends Batches {
   firstTouch(way) {
     const s = this.s.items;
     if (!s.first_touch_byte_s) return 0;
+    const calls = Math.min(way.max_concurrent, this.steps(way)) * Math.min(way.workers_in_op, way.batch_size);
+    const together = Math.max(1, Math.min(calls, this.cores));
     const m = { ...s, peak_rss_bytes: s.grown_rss_bytes + s.input_bytes };
-    const calls = way.worker_kind === "thread" ? { ...way, workers_in_op: 1, worker_kind: null } : way;
-    const called = this.peak(calls, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
-    const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * m.between_bytes;
-    const stored = way.launch === "execute_in_process" ? 0 : this.count * (m.input_bytes + between + m.output_bytes);
-    return m.first_touch_byte_s * (Math.max(0, this.peak(way, m) - called) + stored) + this.callsTouch(way);
-  }
-  callsTouch(way) {
-    const s = this.s.items, inWorkers = way.worker_kind === "process";
-    const kind = !inWorkers && way.executor === "multiprocess" && this.isWarm(way) ? "preloaded" : "first";
-    const paid = sum(this.stages.map((x) => x[kind].cpu_s + x[kind].wait_s));
-    const processes = Math.min(way.max_concurrent, this.steps(way))
-      * (inWorkers ? Math.min(way.workers_in_op, way.batch_size) : 1);
-    return processes * Math.max(0, s.first_touch_byte_s * s.grown_rss_bytes - paid);
+    const one = way.worker_kind === "thread" ? { ...way, workers_in_op: 1, worker_kind: null } : way;
+    const alone = this.peak(one, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
+    let bytes = calls * s.grown_rss_bytes / together + Math.max(0, this.peak(one, m) - alone);
+    if (way.launch !== "execute_in_process") {
+      const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * s.between_bytes;
+      const steps = Math.max(1, Math.min(way.max_concurrent, together));
+      bytes += this.count * (s.input_bytes + (between + s.output_bytes) / steps);
+    }
+    return s.first_touch_byte_s * bytes;
   }
   peak(way, m = null) {
     if (this.under(way) !== this) return this.under(way).peak(way, m);

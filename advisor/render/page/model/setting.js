@@ -74,8 +74,9 @@ class Setting {
     return kind === "process" ? this.outside(workers) : this.between(this.s.contention.thread_points, workers);
   }
   turnsAt(kind) {
-    if (kind === "thread" && !this.s.contention.gives_up_lock) return 1;
-    return Math.max(1, this.capacity / Math.max(1, this.aloneCpu / Math.max(this.alone, 1e-9)));
+    const cores = Math.max(1, this.capacity / Math.max(1, this.aloneCpu / Math.max(this.alone, 1e-9)));
+    const share = kind === "thread" ? this.s.contention.lock_share : 0;
+    return share * cores <= 1 ? cores : 1 / share;
   }
   // advisor/model/listing.py, save that nothing is drawn here: lists and deals may be given.
   thinned(length) {
