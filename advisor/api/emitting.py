@@ -54,6 +54,7 @@ def _snippet(
         prediction=prediction,
         workload=measured.workload,
         max_connections=max_connections,
+        further=tuple(each.description for each in measured.further),
     )
     return emit(kind, request)
 

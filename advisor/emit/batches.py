@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from statistics import correlation
 
@@ -11,6 +11,12 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
+from advisor.emit.further import (
+    FurtherBatches,
+    further_batches,
+    plan_fields,
+    with_batches_first,
+)
 from advisor.emit.graph_plan import BatchedGraph, plan_batches
 from advisor.emit.imports import (
     JobImport,
@@ -63,6 +69,8 @@ def emit_workers(request: EmitRequest) -> str:
 
 
 def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:
+    if with_batches_first(request) is not request:
+        return request
     allowed_first = sorted(request.advice.candidates, key=lambda way: not way.allowed)
     for prediction in (request.chosen, *allowed_first):
         if fits(prediction.candidate):
@@ -75,6 +83,7 @@ def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) ->
 
 def _module(request: EmitRequest) -> str:
     """The short form where the job is plain enough for it, else the form that fits every job."""
+    request = with_batches_first(request)
     candidate = request.candidate
     workers = candidate.workers_in_op
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
@@ -100,6 +109,7 @@ def _module(request: EmitRequest) -> str:
     limit_threads = _is_multi_core(request)
     if (
         not request.keeps_executor
+        and not further_batches(request, plan)[0]
         and not longest_first
         and not (kind == "process" and limit_threads)
     ):
@@ -162,24 +172,20 @@ def _general_module(
             "Worker processes need the asset's resources, which another module defines.",
             hint="Put them into a module of their own, and on the asset: resource_defs=...",
         )
+    further, left_out = further_batches(request, plan)
     fields = {
-        "fan_out": list(plan.fan_out),
-        "chain": plan.chain,
-        "fixed": {name: inputs for name, inputs in plan.fixed.items() if inputs},
-        "sources": plan.sources,
-        "results": plan.results,
-        "collected": plan.collected,
-        "batched": plan.batched,
-        "configured": list(plan.configured),
+        **plan_fields(plan),
         "path": list(plan.path[is_asset:]),
         "outer": list(plan.path[:is_asset]),
     }
     imports = [*copied("batching")[0].splitlines(), *_imports_of(imported.binding)]
     return module_text(
         "batch.py.j2",
-        _prose(request, imported),
+        [*_prose(request, imported), *_together(further, left_out)],
         thread_limit(request),
         plain=None,
+        further=further,
+        plans=", ".join(["BATCHES", *(each.name for each in further)]),
         job=imported.lines,
         imports=sorted_imports(filter(None, imports)),
         executor=executor_lines(request, "dg."),
@@ -281,6 +287,13 @@ def _prose(request: EmitRequest, imported: JobImport) -> list[str]:
         ),
         in_place_of_asset(name) if description.kind == "asset" else place,
     ]
+
+
+def _together(further: Sequence[FurtherBatches], left_out: Sequence[str]) -> list[str]:
+    """What becomes of the job's other fan-outs."""
+    sentences = [f"The items of {each.op} are in batches too." for each in further]
+    sentences += [f"{why}." for why in left_out]
+    return [" ".join(sentences)] if sentences else []
 
 
 def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step: bool) -> list[str]:

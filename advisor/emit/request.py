@@ -21,6 +21,7 @@ class EmitRequest:
         predicted: Whether ``prediction``'s figures are those of its candidate; False for a
             candidate that the model has not seen.
         max_connections: Most items at once that may hold a database connection.
+        further: The job's other fan-outs.
         sizing: What a step of the chosen way asks of its pod, container or task.
     """
 
@@ -31,6 +32,7 @@ class EmitRequest:
     predicted: bool = True
     max_connections: int | None = None
     sizing: StepSizing | None = None
+    further: tuple[WorkloadDescription, ...] = ()
 
     @property
     def chosen(self) -> Prediction:

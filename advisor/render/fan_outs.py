@@ -32,7 +32,7 @@ def fan_outs_blocks(advice: Advice) -> tuple[Block, ...]:
 
 _EACH = (
     "The executor is that of the whole job; the figures below are of the first fan-out alone. "
-    "`dynadvise profile MODULE:OP` with a mapped op of another one gives its code."
+    "`dynadvise emit TARGET --as batch` gives code for all that are in batches."
 )
 
 

@@ -6,6 +6,7 @@ the items' order. Everything else of the graph stays as it is.
 """
 
 import functools
+import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,23 +26,26 @@ SHOWN = 10  # failed items that the step's failure names
 
 
 def batched_job(
-    plan: BatchPlan, job: dg.JobDefinition, **advised: Any
+    plans: Sequence[BatchPlan], job: dg.JobDefinition, **advised: Any
 ) -> Callable[[Callable[[], None]], dg.JobDefinition]:
     """Decorates a function that stands for the job in batches: its name is the job's.
 
-    `advised` are the job's executor_def and description. As under `@job`, a step's
-    process finds the job again by the function's module and name.
+    `plans`: one for each fan-out that is batched; `advised` are the job's
+    executor_def and description. As under `@job`, a step's process finds the job
+    again by the function's module and name.
     """
 
     def made(function: Callable[[], None]) -> dg.JobDefinition:
-        graph = with_batches(plan, plan.graph, plan.path, plan.graph.name)
+        graph = plans[0].graph
+        for plan in plans:
+            graph = with_batches(plan, graph, plan.path, graph.name)
         # Without resources of its own, a job has those of its Definitions.
         own = getattr(job, "_was_provided_resources", True)
         batched = graph.to_job(
             function.__name__,
             **advised,
             resource_defs=job.resource_defs if own else None,
-            config=own_config(plan, job),
+            config=own_config(plans, job),
             tags=job.tags,
             hooks=job.hook_defs,
             op_retry_policy=job.op_retry_policy,
@@ -54,29 +58,31 @@ def batched_job(
     return made
 
 
-def own_config(plan: BatchPlan, job: dg.JobDefinition) -> Any:
+def own_config(plans: Sequence[BatchPlan], job: dg.JobDefinition) -> Any:
     """The config that the job's code gives it."""
     given, mapping = job.partitioned_config, job.config_mapping
     if job.run_config:
-        return run_config_of(plan, job.run_config)
+        return run_config_of(plans, job.run_config)
     if given is not None:
         config_of = given.get_run_config_for_partition_key
         return dg.PartitionedConfig(
             given.partitions_def,
             run_config_for_partition_key_fn=lambda key: run_config_of(
-                plan, config_of(key)
+                plans, config_of(key)
             ),
             tags_for_partition_key_fn=given.tags_for_partition_key_fn,
         )
     if mapping is not None:
-        return mapped_config(mapping, lambda given: run_config_of(plan, given))
+        return mapped_config(mapping, lambda given: run_config_of(plans, given))
     return None
 
 
-def run_config_of(plan: BatchPlan, original: Mapping[str, Any]) -> dict[str, Any]:
+def run_config_of(
+    plans: Sequence[BatchPlan], original: Mapping[str, Any]
+) -> dict[str, Any]:
     """Run config of the original job, as the batched job takes it."""
     config = {key: part for key, part in original.items() if key != "execution"}
-    if "ops" in config:
+    for plan in plans if "ops" in config else ():
         config["ops"] = ops_config(plan, config["ops"], [*plan.outer, *plan.path])
     return config
 
@@ -214,6 +220,14 @@ def in_place_of(
     return dg.OpDefinition(**{**own, "name": f"{name}_batched", **changes})
 
 
+def caller_of(definition: Any) -> Callable[..., Iterator[Any]]:
+    """What calls an op: one that was built here, as it was built."""
+    built = definition.compute_fn
+    return (
+        built if inspect.isfunction(built) else functools.partial(events_of, definition)
+    )
+
+
 def splitting(plan: BatchPlan, name: str, definition: Any, dynamic: str) -> Any:
     """The op that fans out; its dynamic outputs leave it in batches."""
     if isinstance(definition, dg.GraphDefinition):  # it hands an op's items out
@@ -230,7 +244,7 @@ def splitting(plan: BatchPlan, name: str, definition: Any, dynamic: str) -> Any:
         context: dg.OpExecutionContext, inputs: Mapping[str, Any]
     ) -> Iterator[Any]:
         items: list[Any] = []
-        for event in events_of(definition, context, inputs):
+        for event in caller_of(definition)(context, inputs):
             if isinstance(event, dg.DynamicOutput):
                 items.append((len(items), event.mapping_key, event.value))
             else:
@@ -252,7 +266,7 @@ def collecting(
         context: dg.OpExecutionContext, inputs: Mapping[str, Any]
     ) -> Iterator[Any]:
         flat = {own: in_order(inputs[own]) for own in collected}
-        yield from events_of(definition, context, {**inputs, **flat})
+        yield from caller_of(definition)(context, {**inputs, **flat})
 
     ins = {**definition.ins, **{own: dg.In() for own in collected}}
     return in_place_of(definition, name, compute_fn=compute, ins=ins)

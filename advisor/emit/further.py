@@ -1,0 +1,130 @@
+"""A job's other fan-outs, as code that batches them beside the first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from advisor.domain.advice import Advice, Prediction
+from advisor.domain.candidate import Candidate
+from advisor.domain.errors import DynadviseError
+from advisor.domain.workload import WorkloadDescription
+from advisor.emit.graph_plan import BatchedGraph, plan_batches
+from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import literal
+
+
+@dataclass(frozen=True, slots=True)
+class FurtherBatches:
+    """A further fan-out in batches: its op, and the fields of its plan as code."""
+
+    op: str
+    plan: list[tuple[str, str]]
+
+    @property
+    def name(self) -> str:
+        """Of the plan's variable."""
+        return f"BATCHES_OF_{self.op.replace('.', '_').upper()}"
+
+
+def with_batches_first(request: EmitRequest) -> EmitRequest:
+    """The request, for the first of the fan-outs that the advice batches.
+
+    As it is where that is the advice's own, or none is.
+    """
+    ways = ways_of(request.advice)
+    for place, description in enumerate(request.further):
+        way = ways.get(_handle(description))
+        if not request.candidate.is_batched and way is not None and way.is_batched:
+            others = (*request.further[:place], *request.further[place + 1 :])
+            return replace(
+                request,
+                description=description,
+                prediction=_with(request.chosen, way),
+                predicted=False,
+                workload=None,
+                further=others,
+            )
+    return request
+
+
+def ways_of(advice: Advice) -> dict[str, Candidate]:
+    """Handle of each fan-out to how its items are run."""
+    return {each.op: each.best for each in advice.fan_outs}
+
+
+def further_batches(
+    request: EmitRequest, first: BatchedGraph
+) -> tuple[list[FurtherBatches], list[str]]:
+    """The others that the advice batches, and why one of them stays as it is."""
+    batched: list[FurtherBatches] = []
+    left_out: list[str] = []
+    plans = [first]
+    for description in request.further:
+        way = ways_of(request.advice).get(_handle(description))
+        if way is None or not way.is_batched:
+            continue
+        try:
+            plan = plan_batches(description)
+            _check_apart(description, way, [*plans, plan])
+        except DynadviseError as refusal:
+            left_out.append(f"{_handle(description)} stays as it is: {refusal.what}")
+            continue
+        plans.append(plan)
+        items = {each.op: each.items for each in request.advice.fan_outs}[_handle(description)]
+        batched.append(FurtherBatches(_handle(description), _fields(plan, way, items)))
+    return batched, left_out
+
+
+def _handle(description: WorkloadDescription) -> str:
+    return description.fan_out.handle if description.fan_out else ""
+
+
+def _with(prediction: Prediction, way: Candidate) -> Prediction:
+    return replace(prediction, candidate=way)
+
+
+def _check_apart(
+    description: WorkloadDescription, way: Candidate, plans: list[BatchedGraph]
+) -> None:
+    """Refuse a plan that takes another's items, or needs what its workers are not given."""
+    mapped = {name for plan in plans for name in plan.chain}
+    for plan in plans:
+        taken = mapped.intersection(node for node, _ in plan.sources.values())
+        if taken:
+            raise DynadviseError(
+                f"{plan.batched} takes what {', '.join(sorted(taken))} gave for other items"
+            )
+    if len({plan.batched for plan in plans}) < len(plans):
+        raise DynadviseError(f"another op is called {plans[-1].batched}")
+    if way.worker_kind == "process" and any(op.resource_keys for op in description.mapped):
+        raise DynadviseError("its worker processes need resources")
+
+
+def _fields(plan: BatchedGraph, way: Candidate, items: int) -> list[tuple[str, str]]:
+    workers = way.workers_in_op
+    one_step = workers > 1 and way.batch_size >= items
+    fields: dict[str, object] = {
+        **plan_fields(plan),
+        "batch_size": None if one_step else way.batch_size,
+        "workers": workers if workers > 1 else None,
+        "worker_kind": way.worker_kind if workers > 1 else None,
+    }
+    lines = [(name, literal(value, 1)) for name, value in fields.items() if value]
+    if way.worker_kind == "process" and workers > 1:
+        lines.append(("preloaded", "[__name__]"))
+    return lines
+
+
+def plan_fields(plan: BatchedGraph) -> dict[str, object]:
+    """The fields of the emitted ``BatchPlan`` that say which ops are batched."""
+    return {
+        "fan_out": list(plan.fan_out),
+        "chain": plan.chain,
+        "fixed": {name: inputs for name, inputs in plan.fixed.items() if inputs},
+        "sources": plan.sources,
+        "results": plan.results,
+        "collected": plan.collected,
+        "batched": plan.batched,
+        "configured": list(plan.configured),
+        "path": list(plan.path),
+    }
