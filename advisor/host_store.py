@@ -40,7 +40,7 @@ def cache_folder() -> Path:
 def cache_path(facts: HostFacts, storage: str, user_module: str | None) -> Path:
     """The file of one host, Python, Dagster, kind of storage and user module."""
     parts = (facts.id, facts.python_version, facts.dagster_version, storage, str(user_module))
-    digest = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    digest = hashlib.sha256("\n".join(parts).encode("utf-8", "surrogatepass")).hexdigest()[:16]
     return cache_folder() / f"{facts.id}-{digest}.json"
 
 
@@ -62,8 +62,9 @@ def read_host(path: Path) -> HostProfile | None:
 
 def write_host(path: Path, host: HostProfile) -> None:
     """Keep a calibration; a cache that cannot be written is no error, only slower next time."""
-    body = adapter(HostProfile).dump_python(host, mode="json")
-    text = json.dumps({"schema": SCHEMA, "version": VERSION, "host": body})
+    body = adapter(HostProfile).dump_python(host)
+    document = {"schema": SCHEMA, "version": VERSION, "host": body}
+    text = json.dumps(document, ensure_ascii=False, default=float)
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
         write_whole(path, text)

@@ -19,7 +19,12 @@ _AT_LEAST_ONE = frozenset(
     {"cpu_count", "effective_max_concurrent", "batch_size", "workers"}
     | {"workers_in_op", "moments"}
 )
-_NOT_EMPTY = frozenset({"ops"})
+#: Most of what is simulated one by one, or is a place in a list; none of it is below 0.
+_COUNTS = {"other_steps": 10_000, "after_calls": 1e6, "attempts": 1e6} | dict.fromkeys(
+    ("item", "fan_out_items", "collect_items", "skipped"), 1e6
+)
+_COUNTS |= dict.fromkeys(("events", "asset_events", "log_events", "errors_logged"), 1e9)
+_NOT_EMPTY = frozenset({"ops", "mapped"})
 _USERS = frozenset({"user_config", "tag_concurrency_limits"})  # any value, as Dagster's own 0
 
 
@@ -108,6 +113,8 @@ def _why_not(name: str, value: float) -> str:
         return f"is larger than {MOST:.0e}"
     if value < 0 and name.endswith(("_s", "_bytes")):
         return "is below 0"
+    if name in _COUNTS and not 0 <= value <= _COUNTS[name]:
+        return f"is {value:g}; from 0 to {_COUNTS[name]:g} can be"
     if (value < 1 and name in _AT_LEAST_ONE) or (value <= 0 and name == "cpus"):
         return f"is {value:g}"
     return ""

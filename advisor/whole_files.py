@@ -15,12 +15,13 @@ def write_whole(path: Path, text: str) -> None:
 
     A temporary file in the same folder, flushed to disk, takes the file's place by a rename, so
     that a reader sees the old or the new text and of two writers the later one wins. A link is
-    followed; the mode of an existing file is kept; a device or pipe is written to directly.
+    followed; the mode of an existing file is kept; a device or pipe is written to directly. What
+    is no Unicode (bytes of a file's name) becomes "?".
 
     Raises:
         OSError: The file cannot be written.
     """
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", "replace")
     path = path.resolve()
     try:
         mode: int | None = path.stat().st_mode

@@ -49,8 +49,12 @@ def measure_further(
         if not budget.fits(cost_s, name):
             continue
         asked = replace(request, description=description, items=None, flamegraph=None, further=())
+        part = Budget(max(budget.left_s / 4, cost_s), within=budget)
         try:
-            campaign = scout(asked, Budget(max(budget.left_s / 4, cost_s)), progress)
-        except (DynadviseError, CutOffError):
+            campaign = scout(asked, part, progress, whatever_it_takes=False)
+        except CutOffError:
+            budget.left_out.append(name)
+            continue
+        except DynadviseError:
             continue
         yield FurtherFanOut(description, measured_workload(campaign))

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, MeasureOptions
-from advisor.domain.quantities import percent
+from advisor.domain.quantities import percent, seconds
 from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.interrupts import deferred
@@ -71,6 +71,7 @@ class Measuring:
     skipped: tuple[str, ...] = ()
     _earlier: WorkloadProfile | None = None
     _gain_s: float = 0.0
+    _needed_s: float = 0.0
 
     def go_on_from(self, earlier: WorkloadProfile) -> None:
         """Take an earlier profile's measurements of the same code too, if it was the same work."""
@@ -99,10 +100,11 @@ class Measuring:
         except KeyboardInterrupt:
             reason = StopReason.INTERRUPTED
         note_what_is_less_certain(self.campaign)
-        return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped)
+        return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped, self._needed_s)
 
     def _parts(self) -> StopReason:
         found = self._found()
+        self._note_late_answer()
         if self.asked.fast:
             self._check_preload(found)
             self.campaign.children.notes.add(_FAST)
@@ -124,6 +126,18 @@ class Measuring:
             else:
                 self._begin(part, found)
             found = self._found()
+
+    def _note_late_answer(self) -> None:
+        """What even a first answer needs was done, and took longer than all that was asked for."""
+        budget = self.campaign.budget
+        if budget.is_over:
+            self._needed_s = budget.spent_s
+            importing_s = budget.importing_s + self.campaign.scouted.start_s
+            self.campaign.children.notes.add(
+                f"The budget of {seconds(budget.asked_s)} is too short here and now: a first "
+                f"answer needed {seconds(budget.spent_s)}, of which starting and importing took "
+                f"{seconds(importing_s)}."
+            )
 
     def _note_precision(self, found: Found) -> None:
         asked, reached = self.asked.precision, half_width(found.result.recommendation)

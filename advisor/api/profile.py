@@ -56,6 +56,8 @@ def profile(
     progress: Progress | None = None,
     announce: Callable[[str], None] = lambda _text: None,
     watch: Callable[[Standing], None] = lambda _standing: None,
+    *,
+    begun_s: float | None = None,
 ) -> ProfileOutcome:
     """Measure a workload until its advice is settled, and advise.
 
@@ -64,6 +66,7 @@ def profile(
         announce: Told, before any of the user's ops is called, which are and how often; what it
             raises ends the call before any of them is.
         watch: Told how things stand, from the first answer on.
+        begun_s: From when on the budget counts, by `time.monotonic`: now, where None.
 
     Returns:
         The advice; also where a ``KeyboardInterrupt`` ended the measuring after its first answer.
@@ -82,7 +85,7 @@ def profile(
     from advisor.store import with_advice
 
     Thread(target=_import_model, daemon=True).start()
-    begun_s = time.monotonic()
+    begun_s = time.monotonic() if begun_s is None else begun_s
     discovery = _discovered(request, progress or silent)
     importing_s = time.monotonic() - begun_s
     description, errors = discovery.description, static_errors(discovery)

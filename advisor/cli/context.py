@@ -8,6 +8,7 @@ import os
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -32,10 +33,15 @@ _WIDTH_WITHOUT_TERMINAL = 100
 
 @dataclass(slots=True)
 class CommandContext:
-    """The global options of one call, and the ways out of it."""
+    """The global options of one call, and the ways out of it.
+
+    Attributes:
+        begun_s: When the command began, by `time.monotonic`.
+    """
 
     color: Color = "auto"
     verbosity: int = 0
+    begun_s: float = field(default_factory=time.monotonic)
     _settings: list[Settings] = field(default_factory=list)
 
     @property

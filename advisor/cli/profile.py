@@ -84,7 +84,9 @@ def command(
                 home = options.instance_of(instance)
                 outcome = profile.profile_from_runs(request, home, from_runs)
             else:
-                outcome = profile.profile(request, progress, announce, progress.watch)
+                outcome = profile.profile(
+                    request, progress, announce, progress.watch, begun_s=state.begun_s
+                )
     except KeyboardInterrupt:
         state.say("Nothing measured yet: there is no advice, and nothing was saved.")
         raise

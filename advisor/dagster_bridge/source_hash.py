@@ -48,7 +48,7 @@ def source_hash(function: Callable[..., Any]) -> str | None:
     _reach(start, _name_of(node), node, start.root, reached)
     digest = hashlib.sha256()
     for entry in sorted((Path(file).name, name, text) for (file, name), text in reached.items()):
-        digest.update("\0".join(entry).encode())
+        digest.update("\0".join(entry).encode("utf-8", "surrogatepass"))
     return digest.hexdigest()
 
 

@@ -62,12 +62,14 @@ class MeasuringEnd:
         load: The machine's mean load while measuring (processes that want a core); None where the
             system does not tell.
         skipped: Parts that were not measured, since they could not change the advice.
+        needed_s: Seconds until the first answer, where they passed the budget; else 0.
     """
 
     reason: StopReason
     spent_s: float
     load: float | None = None
     skipped: tuple[str, ...] = ()
+    needed_s: float = 0.0
 
     def is_crowded(self, cores: float) -> bool:
         """Whether others had so much of the machine's cores that every figure is doubtful."""

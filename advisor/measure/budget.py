@@ -32,11 +32,13 @@ class Budget:
         importing_s: Of them, those that finding and importing the target took before. Holding the
             advice against the job at the end takes about as long again.
         left_out: Parts that no longer fitted, in order.
+        within: The budget that this one is a part of; what is under way may go on as far as that.
     """
 
     asked_s: float
     importing_s: float = 0.0
     left_out: list[str] = field(default_factory=list)
+    within: Budget | None = None
     _began_s: float = field(default_factory=time.monotonic)
     _loads: list[float] = field(default_factory=list)
 
@@ -57,6 +59,8 @@ class Budget:
     @property
     def cut_off_s(self) -> float:
         """Seconds until a part under way is cut off: a loaded machine must not pass the budget."""
+        if self.within is not None:
+            return self.within.cut_off_s
         whole_s = (1.0 + OVERRUN_SHARE) * self.asked_s - self._checking_s
         return max(1.0, whole_s - self.spent_s)
 

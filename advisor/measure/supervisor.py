@@ -198,7 +198,7 @@ def serve() -> NoReturn:
             for output, stream in zip(outputs, (1, 2), strict=False):
                 os.dup2(output, stream)
                 os.close(output)
-            _guard(Path(message.decode()), server, lifeline)
+            _guard(Path(os.fsdecode(message)), server, lifeline)
         connection.send(str(child).encode())
         for output in outputs:
             os.close(output)

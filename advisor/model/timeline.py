@@ -26,6 +26,10 @@ from advisor.model.tag_slots import TagSlots
 SMALLEST_S = 0.005
 """Shorter stretches of the parent's CPU are put together."""
 
+MOST_TURNS = 256
+"""Messages of one step from which on several are taken in a turn: a million must not take minutes
+to simulate."""
+
 BEFORE, AFTER = -1, -2
 """Item numbers of the steps before and after the mapped ones."""
 
@@ -335,8 +339,9 @@ class MultiprocessRun:
         while not child.queued:
             if not self.sharing.happen(limit_s):
                 return False
-        child.queued -= 1
-        self._spend(self.overhead.turn_s)
+        taken = 1 + child.queued // MOST_TURNS
+        child.queued -= taken
+        self._spend(taken * self.overhead.turn_s)
         if not child.all_sent or child.queued > 1:
             return False
         if not child.success_handled:

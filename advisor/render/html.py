@@ -93,5 +93,5 @@ def _in_script(value: Any) -> str:
 
 def _policy_hash(text: str) -> str:
     """A source of a content security policy: this very text, and nothing else."""
-    digest = hashlib.sha256(text.encode("utf-8")).digest()
+    digest = hashlib.sha256(text.encode("utf-8", "replace")).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"

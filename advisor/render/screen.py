@@ -191,6 +191,8 @@ def _certain(advice: Advice, evidence: bool) -> list[str]:
     if advice.measuring is not None:
         ended = wording.ENDED_SHORT[advice.measuring.reason]
         sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."
+        if needed_s := advice.measuring.needed_s:
+            sentences[0] += f" --budget was too short: a first answer needed {seconds(needed_s)}."
     sentences += [wording.limit_in_words(each) for each in advice.limits if each.harm is not None]
     sentences += [each.evidence for each in advice.limits if each.evidence and evidence]
     if advice.workload.not_included:

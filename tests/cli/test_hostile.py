@@ -7,6 +7,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -99,6 +101,10 @@ def test_more_than_a_machine_holds_is_refused_with_the_limit(tmp_path, asked):
         ("host.facts.cpus", 0.0),
         ("advice.recommendation.candidate.batch_size", 0),
         ("workload.ops", []),
+        ("workload.ops.0.first_calls.0.events", 10**12),
+        ("workload.ops.0.first_calls.0.item", -1),
+        ("description.other_steps", 10**6),
+        ("description.mapped", []),
     ],
 )
 def test_a_profile_with_a_senseless_number_is_refused(tmp_path, place, value):
@@ -116,6 +122,32 @@ def test_a_profile_with_a_senseless_number_is_refused(tmp_path, place, value):
     assert result.exit_code == 2
     assert (place if last != "items" else "items in one run") in result.stderr
     assert "a fault in dynadvise" not in result.stderr
+
+
+def test_a_million_events_per_item_are_advised_from_in_seconds(tmp_path):
+    saved = make_saved_profile()
+    op = saved.workload.ops[0]
+    calls = tuple(replace(call, events=10**6) for call in op.later_calls)
+    ops = (replace(op, later_calls=calls), *saved.workload.ops[1:])
+    store.write_to(replace(saved, workload=replace(saved.workload, ops=ops)), tmp_path / "p.json")
+    begun_s = time.process_time()
+    result = CliRunner().invoke(cli, ["recommend", str(tmp_path / "p.json")])
+    assert result.exit_code == 0
+    assert time.process_time() - begun_s < 30  # minutes, one by one
+
+
+def test_a_folder_that_is_no_unicode_can_be_named_in_a_profile_and_a_calibration(tmp_path):
+    folder = os.fsdecode(b"caf\xe9")
+    saved = make_saved_profile()
+    target = replace(saved.description.target, working_directory=folder)
+    there = replace(saved, description=replace(saved.description, target=target))
+    store.write_to(there, tmp_path / "p.json")
+    assert store.read(tmp_path / "p.json").description.target.working_directory == "caf?"
+    host = replace(saved.host, user_module=folder)
+    path = host_store.cache_path(host.facts, "sqlite", folder)
+    assert path != host_store.cache_path(host.facts, "sqlite", "caf")
+    host_store.write_host(tmp_path / "h.json", host)
+    assert '"user_module": "caf?"' in (tmp_path / "h.json").read_text()
 
 
 # --- YAML and SQLite -----------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class _Server:
         try:
             with self.lock:
                 outputs = [their_stdout, their_stderr]
-                socket.send_fds(self.connection, [directory.encode()], outputs)
+                socket.send_fds(self.connection, [os.fsencode(directory)], outputs)
                 pid = int(self.connection.recv(64))
             handle = os.pidfd_open(pid)
         except (OSError, ValueError):

@@ -25,7 +25,12 @@ from advisor.measure.workload.profile_request import ProfileRequest
 
 
 def scout(
-    request: ProfileRequest, budget: Budget, progress: Progress, *, spend_budget: bool = False
+    request: ProfileRequest,
+    budget: Budget,
+    progress: Progress,
+    *,
+    spend_budget: bool = False,
+    whatever_it_takes: bool = True,
 ) -> Campaign:
     """Draw the samples and run the first of them: the measurement begins.
 
@@ -33,6 +38,7 @@ def scout(
     first child ends once the mean of the items is known, unless all of the budget is to be spent.
 
     Raises:
+        CutOffError: The budget was passed meanwhile; ``whatever_it_takes`` goes on then.
         TargetError: The target or its inputs cannot be loaded.
         UserCodeError: The user's code raised, hung, exited or was killed; with op, item and the
             last frames of the user's traceback.
@@ -49,7 +55,7 @@ def scout(
         seed=0,
         collect=request.measure_collect,
     )
-    result = children.run("ops.scout:scout", order, whatever_it_takes=True)
+    result = children.run("ops.scout:scout", order, whatever_it_takes=whatever_it_takes)
     scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
     drawn = scouted.drawn
     children.executions += scouted.executions
