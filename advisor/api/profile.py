@@ -165,7 +165,8 @@ def plan(request: ProfileOptions) -> list[str]:
     discovery = _discovered(request, silent)
     errors = static_errors(discovery)
     server = request.measure.scratch_postgres
-    host_s = _calibration_s(request, subject_of(discovery.description.target, server))
+    subject = subject_of(discovery.description.target, server)
+    host_s = _calibration_s(request, subject)
     if not host_s:
         host = "The host's calibration is used; more runs are added where they matter."
     elif host_s < CALIBRATION_S:
@@ -174,6 +175,8 @@ def plan(request: ProfileOptions) -> list[str]:
     else:
         host = "The host is measured first: 2 tiny Dagster runs of our own ops, "
         host += f"about {seconds(host_s)}."
+    if host_s and subject.instance.scratch_postgres:
+        host += " They are stored in a database that is made on your server and dropped."
     asked = _profile_request(request, discovery)
     return [*errors, *_plan(request, asked).would(), host]
 

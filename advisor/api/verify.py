@@ -189,10 +189,9 @@ def _plan(
 
 
 def _other_storage(options: VerifyOptions, saved: SavedProfile) -> str | None:
-    if options.scratch_postgres is None:
-        return None
-    there = user_instance_kind().on_postgres(options.scratch_postgres).storage
-    return None if saved.host.storage == there else saved.host.storage
+    there = user_instance_kind().on_postgres(options.scratch_postgres)
+    alike = there.scratch_postgres is None or saved.host.storage == there.storage
+    return None if alike else saved.host.storage
 
 
 def _real_runs(

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import yaml
 
+from advisor.dagster_bridge.own_server import own_server
 from advisor.dagster_bridge.scratch_database import scratch_database, server_of
 from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.command_line import path_of
@@ -28,6 +29,12 @@ _ALEMBIC_LOGGERS = ("root", "alembic", "alembic.runtime", "alembic.runtime.migra
 _QUIET_LEVELS = ("WARNING", "ERROR", "CRITICAL")
 
 
+_ON_OWN_SERVER = (
+    "the host was measured in a scratch database on the server of the user's instance, whose role "
+    "may create databases; it was dropped afterwards"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class InstanceKind:
     """What a temporary instance has to be like.
@@ -35,7 +42,8 @@ class InstanceKind:
     Attributes:
         storage: ``sqlite``, ``postgres``, ``mysql`` or ``other``: the user's event storage.
         settings: Sections of the user's configuration that a temporary instance takes over.
-        note: Why the temporary instance cannot be of the same kind; None where it can.
+        note: What to know of temporary instances: on whose server they are, or why they cannot be
+            of the same kind; None where there is nothing.
         scratch_postgres: URL of a Postgres or MySQL server, on which each temporary instance has a
             database of its own; None: it is on SQLite.
     """
@@ -57,7 +65,8 @@ class InstanceKind:
 def user_instance_kind(home: Path | None = None) -> InstanceKind:
     """Read the kind of the user's instance from ``dagster.yaml`` in ``DAGSTER_HOME``.
 
-    A missing home, a missing file or an unreadable one is Dagster's default: SQLite.
+    A missing home, a missing file or an unreadable one is Dagster's default: SQLite. A Postgres
+    whose role may create databases is what is measured on, in a scratch database.
     """
     if home is None:
         named = os.environ.get("DAGSTER_HOME", "").strip()
@@ -77,6 +86,8 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
         kept["python_logs"] = {**kept["python_logs"], "managed_python_loggers": managed}
     storage = storage_of(settings)
     note = None
+    if storage == "postgres" and (url := own_server(settings)) is not None:
+        return replace(InstanceKind(storage, kept).on_postgres(url), note=_ON_OWN_SERVER)
     if storage != "sqlite":
         note = (
             f"the user's instance stores in {storage}; a temporary one is made on SQLite, so the "

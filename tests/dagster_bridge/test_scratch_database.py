@@ -9,7 +9,11 @@ from postgres_server import binaries, delayed, postgres, url
 from sqlalchemy import create_engine, text
 
 from advisor.api.calibrating import subject_of
-from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
+from advisor.dagster_bridge.instances import (
+    InstanceKind,
+    temporary_instance_home,
+    user_instance_kind,
+)
 from advisor.domain.errors import ConfigurationError
 from advisor.measure.whole_step import measure_whole_step
 
@@ -39,6 +43,31 @@ def test_a_temporary_instance_has_a_database_of_its_own_that_is_dropped():
         assert databases(url(port)) == before
         assert kind.storage != InstanceKind("postgres", {}).storage
         assert "bench" not in kind.storage
+
+
+@pytest.mark.skipif(binaries() is None, reason="there is no Postgres here")
+def test_the_instances_own_server_is_measured_on_where_its_role_may_create_databases(
+    tmp_path, monkeypatch
+):
+    with postgres() as port:
+        engine = create_engine(url(port), isolation_level="AUTOCOMMIT")
+        with engine.connect() as connection:
+            connection.execute(text("CREATE ROLE reader LOGIN"))
+        engine.dispose()
+        for role, measured in (("bench", True), ("reader", False)):
+            spelled = {"username": role, "password": {"env": "PASSWORD"}, "port": port}
+            database = {**spelled, "hostname": "127.0.0.1", "db_name": "postgres"}
+            settings = {"storage": {"postgres": {"postgres_db": database}}}
+            (tmp_path / "dagster.yaml").write_text(yaml.safe_dump(settings))
+            assert user_instance_kind(tmp_path).storage == "postgres"  # no such variable here
+            with monkeypatch.context() as here:
+                here.setenv("PASSWORD", "any")
+                kind = user_instance_kind(tmp_path)
+            assert (kind.scratch_postgres is not None) is measured
+            assert ("scratch database" in (kind.note or "")) is measured
+            with temporary_instance_home(kind) as home:
+                made = yaml.safe_load((home / "dagster.yaml").read_text())
+                assert ("storage" in made) is measured
 
 
 @pytest.mark.skipif(bool(mysql_server.missing()), reason=mysql_server.missing())

@@ -81,7 +81,7 @@ def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
     import sqlalchemy
     from sqlalchemy.pool import NullPool
 
-    settings = _with_environment(config)
+    settings = with_environment(config)
     url = settings.get("mysql_url")
     if url is None:
         from dagster_mysql.utils import get_conn_string
@@ -103,13 +103,13 @@ def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
         )
 
 
-def _with_environment(config: Any) -> Any:
+def with_environment(config: Any) -> Any:
     """A config with the values that it takes from the environment (``{env: NAME}``)."""
     if not isinstance(config, dict):
         return config
     if set(config) == {"env"}:
         return os.environ[str(config["env"])]
-    return {key: _with_environment(value) for key, value in config.items()}
+    return {key: with_environment(value) for key, value in config.items()}
 
 
 def server_storage(directory: Path) -> StoredRuns:
