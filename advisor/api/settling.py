@@ -44,7 +44,7 @@ def settled(
     if sum(each.makespan_s.high + START_S for each in rivals) > budget.left_s:
         return saved
     progress("a real run of the two leading ways", None)
-    runs = _real_runs(saved, rivals, run_config, timeout_s=2 * budget.left_s)
+    runs = _real_runs(saved, rivals, run_config, budget)
     if not runs:
         return saved
     with_runs = replace(saved, verifications=(*saved.verifications, *runs))
@@ -55,9 +55,9 @@ def _real_runs(
     saved: SavedProfile,
     rivals: tuple[Prediction, ...],
     run_config: Mapping[str, object],
-    timeout_s: float,
+    budget: Budget,
 ) -> tuple[Verification, ...]:
-    """One of each; none where one of them cannot be run here."""
+    """One of each; none where one of them cannot be run here, or passes the budget."""
     from advisor.api.asked_ways import AskedWay
     from advisor.api.runnable import configuration_for
     from advisor.measure.verification import run_interleaved, run_once
@@ -81,6 +81,6 @@ def _real_runs(
             run_interleaved(
                 configurations,
                 repeats=1,
-                run=lambda configuration: run_once(configuration, timeout_s=timeout_s),
+                run=lambda configuration: run_once(configuration, timeout_s=budget.cut_off_s),
             )
         )
