@@ -21,7 +21,7 @@ from typing import Any
 import psutil
 from pod_process import ColdProcess, ContainerProcess, WarmProcess
 
-from advisor.measure.cpu_limit import cpu_group
+from advisor.measure.whole_step import cpu_group
 
 _SUFFIXES = {
     "m": 1e-3,

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from advisor.api.discovering import import_target
 from advisor.domain.advice import Crossings
-from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile
+from advisor.domain.measured import Calibration
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 from advisor.measure.sole_use import sole_use

@@ -157,7 +157,7 @@ def drift_sensor(
 def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = None) -> Snippets:
     """Code for the recommendation, and the config that needs no code."""
     from advisor.emit import EmitRequest
-    from advisor.emit.definition import executor_definition, is_fixed
+    from advisor.emit.python_form import executor_definition, is_fixed
 
     candidate = advice.recommendation.candidate
     kind = "python"

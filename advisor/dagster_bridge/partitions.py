@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import sqlite3
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import (
@@ -13,12 +16,14 @@ from dagster import (
     PartitionsDefinition,
 )
 
-from advisor.dagster_bridge.dynamic_partitions import newest_key
-from advisor.domain.errors import TargetError
+from advisor.dagster_bridge.recorded_instance.places import instance_config, sqlite_places
+from advisor.dagster_bridge.sqlite_reading import read_sqlite
+from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.nearest import nearest_or_some
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
+
 
 _PARTITION_TAG = "dagster/partition"
 
@@ -103,3 +108,28 @@ def add_partition(
     for defined, own in parts:
         if own and isinstance(defined, DynamicPartitionsDefinition) and defined.name:
             instance.add_dynamic_partitions(defined.name, [own])
+
+
+def newest_key(name: str) -> str | None:
+    """The newest key of the partitions in the instance of ``DAGSTER_HOME``.
+
+    None where there is none, no instance on SQLite, or it cannot be read.
+    """
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        return None
+    try:
+        places = sqlite_places(Path(home), instance_config(Path(home)))
+        if places is None:
+            return None
+        events = places.events
+        path = events if events.suffix == ".db" else events / "index.db"
+        return read_sqlite(path, lambda database: _newest(database, name))
+    except (DynadviseError, OSError):
+        return None
+
+
+def _newest(database: sqlite3.Connection, name: str) -> str | None:
+    query = "SELECT partition FROM dynamic_partitions WHERE partitions_def_name = ? "
+    row = database.execute(query + "ORDER BY id DESC LIMIT 1", (name,)).fetchone()
+    return row[0] if row and isinstance(row[0], str) else None

@@ -1,4 +1,4 @@
-"""A job's execution plan, read without running anything."""
+"""A job's execution plan, read without running anything, or why Dagster refuses to make one."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.partitions import partition_run_config
-from advisor.dagster_bridge.plan_refusal import plan_refusal
 from advisor.dagster_bridge.private import (
     CheckError,
     ExecutionPlan,
@@ -26,6 +25,7 @@ from advisor.dagster_bridge.private import (
     UnresolvedCollectExecutionStep,
     UnresolvedMappedExecutionStep,
 )
+from advisor.dagster_bridge.source_hash import source_location
 from advisor.domain.errors import TargetError
 
 
@@ -143,3 +143,80 @@ def collecting_steps(plan: ExecutionPlan) -> dict[str, UnresolvedCollectExecutio
 def _steps_of(plan: ExecutionPlan, kind: type[S]) -> dict[str, S]:
     steps = plan.step_dict.values()
     return {str(step.node_handle): step for step in steps if isinstance(step, kind)}
+
+
+def plan_refusal(job: JobDefinition, error: Exception) -> TargetError:
+    """The error for a plan that Dagster's own checks refuse, with the op where one is known."""
+    what = f"Dagster cannot plan job '{job.name}'."
+    fan_in = next(_mapped_fan_ins(job.graph), None)
+    if fan_in is None:
+        return TargetError(what, details=str(error), hint="Dagster refuses every run of it.")
+    handle, op = fan_in
+    function = getattr(op.compute_fn, "decorated_fn", None)
+    location = source_location(function) if function else None
+    return TargetError(
+        f"{what} Its op '{handle}' takes a list of outputs of steps that are mapped.",
+        where=str(location) if location else None,
+        details=f"Dagster: {error}",
+        hint=(
+            "Collect each of these outputs by itself after the map (a.collect(), b.collect()), "
+            "or make the choice between the branches inside one op."
+        ),
+    )
+
+
+def _mapped_fan_ins(
+    graph: Any, prefix: str = "", *, mapped: bool = False
+) -> Iterator[tuple[str, OpDefinition]]:
+    """Ops in what is mapped that take several outputs as a plain list, by handle."""
+    structure = graph.dependency_structure
+    for node in graph.nodes_in_topological_order:
+        inside = mapped or structure.is_dynamic_mapped(node.name)
+        if not isinstance(node.definition, OpDefinition):
+            yield from _mapped_fan_ins(node.definition, f"{prefix}{node.name}.", mapped=inside)
+        elif inside and any(
+            structure.has_deps(given) and structure.has_fan_in_deps(given)
+            for given in node.inputs()
+        ):
+            yield f"{prefix}{node.name}", node.definition
+
+
+def nested_fan_outs(
+    plan: ExecutionPlan, ops: Mapping[str, OpDefinition]
+) -> dict[str, tuple[str, ...]]:
+    """Handle of each mapped op whose dynamic output is used, to the handles that are skipped.
+
+    A step is made for each output of one fan-out only. Where that step itself yields dynamic
+    outputs, the plan holds no step for them: what takes them waits for an output that no step
+    has, and is skipped without an error, with all that follows (Dagster 1.13).
+    """
+    inner = {
+        (str(step.node_handle), output.name)
+        for step in plan.step_dict.values()
+        if isinstance(step, UnresolvedMappedExecutionStep)
+        for output in ops[str(step.node_handle)].output_defs
+        if output.is_dynamic
+    }
+    cause: dict[str, str] = {}
+    for step in plan.step_dict.values():  # in topological order
+        for handle, output in _sources(step):
+            if (handle, output) in inner or handle in cause:
+                cause[str(step.node_handle)] = cause.get(handle, handle)
+    return {
+        fan_out: tuple(skipped for skipped, by in cause.items() if by == fan_out)
+        for fan_out in dict.fromkeys(cause.values())
+    }
+
+
+def _sources(step: Any) -> Iterator[tuple[str, str]]:
+    """(op's handle, output) of all that the step's inputs come from."""
+    todo = [step_input.source for step_input in step.step_inputs]
+    while todo:
+        source = todo.pop()
+        if hasattr(source, "unresolved_step_output_handle"):
+            unresolved = source.unresolved_step_output_handle
+            yield str(unresolved.unresolved_step_handle.node_handle), unresolved.output_name
+        elif hasattr(source, "step_output_handle"):
+            yield source.step_output_handle.step_key, source.step_output_handle.output_name
+        todo += getattr(source, "sources", ())  # a plain fan-in
+        todo += [source.source] if hasattr(source, "source") else []  # a collected one

@@ -10,7 +10,7 @@ import importlib
 
 import dagster  # noqa: F401
 
-from advisor.domain.dagster_paths import BEFORE_AN_OP
+from advisor.domain.dagster_facts import BEFORE_AN_OP
 
 for name in BEFORE_AN_OP:
     with contextlib.suppress(ImportError):

@@ -15,14 +15,19 @@ from dagster import JobDefinition, OpDefinition
 from advisor.dagster_bridge.awaiting import is_async, is_generator
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
-from advisor.dagster_bridge.nested_fan_outs import nested_fan_outs
 from advisor.dagster_bridge.partitions import partition_key, partition_run_config
 from advisor.dagster_bridge.plain_ops import (
     bare_node,
     has_default_io_manager,
     with_plain_facts,
 )
-from advisor.dagster_bridge.plan import collecting_steps, execution_plan, hooks_of, mapped_steps
+from advisor.dagster_bridge.plan import (
+    collecting_steps,
+    execution_plan,
+    hooks_of,
+    mapped_steps,
+    nested_fan_outs,
+)
 from advisor.dagster_bridge.private import (
     ExecutionPlan,
     FromPendingDynamicStepOutput,

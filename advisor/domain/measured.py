@@ -1,9 +1,10 @@
-"""All that was measured of a workload and its host: what an advice is computed from."""
+"""All that was measured: of a host, and of a workload on it, which an advice is computed from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.domain.advice import Crossings
 from advisor.domain.fan_outs import FurtherFanOut
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
@@ -27,3 +28,12 @@ class Measured:
     overhead: OverheadModel
     verifications: tuple[Verification, ...] = ()
     further: tuple[FurtherFanOut, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A host's calibration (``calibrate``): what was measured, fitted, and follows from it."""
+
+    host: HostProfile
+    overhead: OverheadModel
+    break_even: tuple[Crossings, ...] = ()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
+from advisor.domain.dagster_facts import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.executor_setting import StartMethod
 from advisor.domain.host import CLAIM_S, CpuScaling, WholeStep
 from advisor.domain.quantities import Spread

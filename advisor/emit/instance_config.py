@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
-from advisor.domain.dagster_paths import NO_COMPUTE_LOGS
+from advisor.domain.dagster_facts import NO_COMPUTE_LOGS
 from advisor.domain.quantities import percent, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment, one_line

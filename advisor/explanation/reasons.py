@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
-from advisor.domain.executor_loop import refill_lag_s
+from advisor.domain.dagster_facts import refill_lag_s
 from advisor.domain.host import HostProfile
 from advisor.domain.quantities import count, percent, seconds, size
 from advisor.domain.work_kind import CPU_SHARE, kind_of

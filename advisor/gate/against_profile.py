@@ -1,4 +1,4 @@
-"""The committed profile beside head: as what head is timed against, and as it would be for head."""
+"""The committed profile beside head: head timed against it, and the advice it gives on head."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ import statistics
 from collections.abc import Sequence
 from dataclasses import replace
 
+from advisor.domain.advice import Advice, Prediction
 from advisor.domain.command_line import command
-from advisor.domain.gate import Obstacle, OpTiming
+from advisor.domain.gate import AdviceCheck, Obstacle, OpTiming
 from advisor.domain.item_sample import ItemSample
 from advisor.gate import comparison
 from advisor.gate.measuring import ChildProcesses
@@ -99,3 +100,26 @@ def on_head(profile: SavedProfile, head: Survey, timings: Sequence[OpTiming]) ->
     return replace(
         profile, description=head.description, workload=replace(profile.workload, ops=ops)
     )
+
+
+def own_configuration(advice: Advice) -> AdviceCheck:
+    """The job's own configuration beside the best that its ``change`` allows."""
+    best = advice.recommendation if advice.change == "code" else advice.config_only
+    if advice.current is None:
+        return AdviceCheck(None, reason="not checked: the target has no executor of its own")
+    snippets = advice.snippets
+    return AdviceCheck(
+        regret=_regret(advice.current, best),
+        current=advice.current.candidate.label,
+        recommended=best.candidate.label,
+        snippet=snippets.run_config or snippets.definition or snippets.python,
+    )
+
+
+def _regret(current: Prediction, best: Prediction) -> float:
+    """Expected regret of ``current`` where only what leads to ``best`` may be chosen.
+
+    ``expected_regret`` of a prediction is against the best of all candidates; on the same draws
+    the shares (1 + regret) divide.
+    """
+    return max(0.0, (1 + current.expected_regret) / (1 + best.expected_regret) - 1)

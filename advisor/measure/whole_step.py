@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
 
@@ -18,7 +20,6 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.host import WholeStep
 from advisor.measure.calibration import CalibrationSubject
 from advisor.measure.child import run_in_child
-from advisor.measure.cpu_limit import cpu_group
 
 TIMEOUT_S = 120.0
 _LOOK_S = 0.02
@@ -79,3 +80,47 @@ def _timed(command: list[str], home: Path, group: Path | None, limit: float | No
         last = (log.read_text().strip().splitlines() or ["it was ended"])[-1]
         raise DynadviseError(f"A step as a pod runs it did not end well: {last}")
     return WholeStep(wall_s, cpu_s, peak_bytes, connections, limit)
+
+
+PERIOD_US = 100_000
+"""Of the kernel's bandwidth control: what Kubernetes and Docker set."""
+
+_ROOTS = (
+    (Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us", "{quota}"),
+    (Path("/sys/fs/cgroup"), "cpu.max", "{quota} {period}"),
+)
+_numbers = itertools.count()
+
+
+@contextmanager
+def cpu_group(cpus: float | None) -> Iterator[Path | None]:
+    """The file of a group with that limit: who writes ``0`` into it, is in it with its children.
+
+    None where no limit is asked for, or none can be set here.
+    """
+    made = None if cpus is None else _made(cpus)
+    try:
+        yield made / "cgroup.procs" if made else None
+    finally:
+        if made:
+            with suppress(OSError):  # a process of it that still ends
+                made.rmdir()
+
+
+def _made(cpus: float) -> Path | None:
+    for root, setting, form in _ROOTS:
+        folder = root / f"dynadvise-{os.getpid()}-{next(_numbers)}"
+        try:
+            folder.mkdir()
+        except OSError:
+            continue
+        try:
+            # The kernel makes the group's files; without the one there is no such limit here.
+            with (folder / setting).open("r+") as file:
+                file.write(form.format(quota=max(1000, int(cpus * PERIOD_US)), period=PERIOD_US))
+        except OSError:
+            with suppress(OSError):
+                folder.rmdir()
+            continue
+        return folder
+    return None

@@ -13,10 +13,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.model.pools import PoolSlots
+from advisor.model.pools import PoolSlots, TagSlots
 from advisor.model.processor_sharing import ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
-from advisor.model.tag_slots import TagSlots
 
 AMPLE = 1e6
 """Cores of a cluster, where steps do not share those of one host."""

@@ -1,4 +1,4 @@
-"""Dagster's pools as a run's executor meets them.
+"""Dagster's pools, and limits of steps by tag, as a run's executor meets them.
 
 A step whose pool has no free slot stays *pending*, first come first served. When a slot is freed,
 the storage assigns it to the first pending step, but that step asks again only when its own time
@@ -9,9 +9,11 @@ then, so that more steps at once than a pool has slots are slower than as many.
 
 from __future__ import annotations
 
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush
+
+from advisor.domain.tag_limits import TagLimits
 
 STEP = tuple[int, int]
 """A step of the timeline: item and stage."""
@@ -107,3 +109,28 @@ def connection_pool(
         if pool is not None and count:
             narrowed[pool] = max(1, min(narrowed.get(pool, most), most // count))
     return named, narrowed
+
+
+class TagSlots:
+    """How many steps of each limit run."""
+
+    def __init__(self, limits: TagLimits) -> None:
+        self._limits = limits
+        self._running: Counter[str] = Counter()
+
+    def _names(self, step: STEP) -> tuple[str, ...]:
+        item, stage = step
+        stages = self._limits.stages
+        return stages[stage] if item >= 0 and stage < len(stages) else ()
+
+    def is_full(self, step: STEP) -> bool:
+        """Whether the step must be passed over for now."""
+        return any(self._running[n] >= self._limits.steps[n] for n in self._names(step))
+
+    def take(self, step: STEP) -> None:
+        """The step runs from now on."""
+        self._running.update(self._names(step))
+
+    def free(self, step: STEP) -> None:
+        """The step has succeeded."""
+        self._running.subtract(self._names(step))

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from advisor.domain.executor_loop import EVENTS_PER_STEP, PARENT_STEP_S
+from advisor.domain.dagster_facts import EVENTS_PER_STEP, PARENT_STEP_S
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead
 from advisor.model.run_statistics import (

@@ -16,12 +16,11 @@ from enum import IntEnum
 from functools import partial
 from typing import Literal, NamedTuple
 
-from advisor.domain.executor_loop import TICK_S
+from advisor.domain.dagster_facts import TICK_S
 from advisor.domain.overhead import MultiprocessOverhead
-from advisor.model.pools import PoolSlots
+from advisor.model.pools import PoolSlots, TagSlots
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
-from advisor.model.tag_slots import TagSlots
 
 SMALLEST_S = 0.005
 """Shorter stretches of the parent's CPU are put together."""

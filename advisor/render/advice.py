@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.domain.advice import Advice, Prediction
-from advisor.domain.calibration import Calibration
 from advisor.domain.finding import Finding, Severity
 from advisor.domain.host import HostProfile
+from advisor.domain.measured import Calibration
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size, spread
 from advisor.domain.verification import Verification

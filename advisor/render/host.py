@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.building import building
-from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile
+from advisor.domain.measured import Calibration
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Block, Document, Heading, Paragraph, plain_table

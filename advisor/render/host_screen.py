@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
-from advisor.domain.calibration import Calibration
 from advisor.domain.host import HostProfile
+from advisor.domain.measured import Calibration
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import count, seconds, size
 from advisor.render.document import Document, Headline, ListBlock, Note, plain_table

@@ -11,8 +11,7 @@ from observed_runs import make_observed
 
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
-from advisor.history.change_point import change_point, fewest_values
-from advisor.history.drift import LEVEL, drift
+from advisor.history.drift import LEVEL, change_point, drift, fewest_values
 
 
 def history(work_s: list[float], launch_s: list[float] | None = None) -> list[ObservedRun]:

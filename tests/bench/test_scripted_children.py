@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import scripted_children
 
-from advisor.domain.executor_loop import EVENTS_PER_STEP
+from advisor.domain.dagster_facts import EVENTS_PER_STEP
 
 
 def test_a_mapped_step_sends_the_parent_as_many_messages_as_the_model_counts():

@@ -24,10 +24,10 @@ from advisor import store
 from advisor.api.outcomes import ProfileOutcome
 from advisor.cli import cli
 from advisor.domain.advice import Crossings
-from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
 from advisor.domain.executor_setting import ExecutorSetting
+from advisor.domain.measured import Calibration
 from advisor.settings import Settings
 
 

@@ -14,7 +14,7 @@ from dagster import GraphDefinition, build_op_context
 from dagster._core.storage.compute_log_manager import ComputeLogManager
 
 from advisor.dagster_bridge import private
-from advisor.domain import dagster_paths
+from advisor.domain import dagster_facts
 
 ROOM = Path(private.__file__).parent
 
@@ -50,9 +50,9 @@ def test_private_attributes_of_its_objects_are_still_there(tmp_path: Path) -> No
 
 
 def test_every_name_in_text_is_still_there() -> None:
-    assert import_module(dagster_paths.MULTIPROCESS_EXECUTOR)
-    assert all(import_module(name) for name in dagster_paths.BEFORE_AN_OP)
-    logs = dagster_paths.NO_COMPUTE_LOGS
+    assert import_module(dagster_facts.MULTIPROCESS_EXECUTOR)
+    assert all(import_module(name) for name in dagster_facts.BEFORE_AN_OP)
+    logs = dagster_facts.NO_COMPUTE_LOGS
     assert issubclass(getattr(import_module(logs["module"]), logs["class"]), ComputeLogManager)
 
 
@@ -61,7 +61,7 @@ def test_no_other_file_uses_a_private_name() -> None:
     offenders = [
         f"{file.name}: {line.strip()}"
         for file in sorted(ROOM.parent.rglob("*.py"))
-        if file.name not in {"private.py", "dagster_paths.py"}
+        if file.name not in {"private.py", "dagster_facts.py"}
         for line in file.read_text().splitlines()
         if private_name.search(line)
     ]

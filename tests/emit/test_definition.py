@@ -14,7 +14,7 @@ from advisor.domain.advice import Snippets
 from advisor.domain.candidate import Candidate
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
-from advisor.emit.definition import executor_definition, is_fixed
+from advisor.emit.python_form import executor_definition, is_fixed
 from advisor.render.advice import advice_document
 from advisor.render.terminal import to_text
 

@@ -10,7 +10,7 @@ from test_search import advise, profile
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.trial import Trial
-from advisor.model.code_change import pays
+from advisor.model.search import pays
 from advisor.render.wording import headline
 
 DEPTH_FIRST = replace(WARM_8, depth_first=True)

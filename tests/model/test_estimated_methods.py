@@ -12,8 +12,8 @@ from factories import (
 )
 
 from advisor.api.recommend import advise, searched
-from advisor.domain.calibration import Calibration
 from advisor.domain.host import PreloadList
+from advisor.domain.measured import Calibration
 from advisor.domain.options import AdviseOptions
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.model.estimated_methods import estimated_methods

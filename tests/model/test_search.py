@@ -18,13 +18,12 @@ from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, Ove
 from advisor.domain.trial import WorkerLimit
 from advisor.domain.workload import ConcurrencyProbe, OpProfile, WorkloadProfile
 from advisor.model.candidates import WorkerChoice, all_candidates, complexity
-from advisor.model.code_change import LEAST_GAIN
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.limits import Limits, limits_of
 from advisor.model.prediction import Predictor
 from advisor.model.pruning import lower_bound_s, lower_core_seconds
-from advisor.model.search import Constraints, SearchResult, floors, search
+from advisor.model.search import LEAST_GAIN, Constraints, SearchResult, floors, search
 from advisor.model.setting import Machine, Setting
 
 WARM = MultiprocessOverhead(

@@ -26,10 +26,10 @@ from factories import (
 )
 
 from advisor.domain.advice import Crossings, NextMeasurement, Rejection, Snippets
-from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.host import CheaperStep
+from advisor.domain.measured import Calibration
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document

@@ -23,7 +23,7 @@ from factories import (
 from markdown_it import MarkdownIt
 
 from advisor.domain.advice import Crossings
-from advisor.domain.calibration import Calibration
+from advisor.domain.measured import Calibration
 from advisor.domain.verification import LeftOut
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document

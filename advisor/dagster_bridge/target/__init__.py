@@ -13,9 +13,8 @@ from advisor.dagster_bridge.target.reconstruct import (
     reconstructable_job,
     reconstructable_of,
 )
-from advisor.dagster_bridge.target.resolve import load_place, load_target
+from advisor.dagster_bridge.target.resolve import load_place, load_target, with_upstream_assets
 from advisor.dagster_bridge.target.spelling import parse_target
-from advisor.dagster_bridge.target.upstream_assets import with_upstream_assets
 
 __all__ = [
     "JOBS",

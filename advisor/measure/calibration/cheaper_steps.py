@@ -17,7 +17,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
-from advisor.domain.dagster_paths import NO_COMPUTE_LOGS
+from advisor.domain.dagster_facts import NO_COMPUTE_LOGS
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
 from advisor.measure.calibration.subject import CalibrationSubject, Probe

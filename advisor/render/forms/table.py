@@ -16,12 +16,12 @@ from advisor.domain.advice import (
 )
 from advisor.domain.analysis import Analysis, OpStatistics, PhaseStatistics, RunAnalysis
 from advisor.domain.backfill import BackfillPlan
-from advisor.domain.calibration import Calibration
 from advisor.domain.candidate import Candidate
 from advisor.domain.exclusions import Exclusion
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.domain.host import HostProfile
+from advisor.domain.measured import Calibration
 from advisor.domain.project import ProjectListing
 from advisor.domain.scan import Scan
 from advisor.domain.stopping import StopReason

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.cluster import DELEGATING
-from advisor.domain.executor_loop import EVENTS_PER_STEP, TICK_S, refill_lag_s
+from advisor.domain.dagster_facts import EVENTS_PER_STEP, TICK_S, refill_lag_s
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, tail_alone_s
 from advisor.rules.runs.gain import Cause, duration, gain_of, number

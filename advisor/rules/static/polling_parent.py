@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from advisor.domain.executor_loop import refill_lag_s
+from advisor.domain.dagster_facts import refill_lag_s
 from advisor.domain.quantities import seconds
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault

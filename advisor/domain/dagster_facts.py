@@ -1,6 +1,26 @@
-"""Facts of the loop of Dagster's multiprocess executor, read from its code (1.13)."""
+"""Facts read from Dagster's code (1.13): names of its modules, and its multiprocess loop."""
 
 from __future__ import annotations
+
+MULTIPROCESS_EXECUTOR = "dagster._core.executor.multiprocess"
+"""Imported by every forkserver of Dagster's."""
+
+NO_COMPUTE_LOGS = {
+    "module": "dagster._core.storage.noop_compute_log_manager",
+    "class": "NoOpComputeLogManager",
+}
+"""``compute_logs`` of ``dagster.yaml`` by which the output of steps is not captured."""
+
+BEFORE_AN_OP = (
+    "dagster._core.remote_representation.code_location",
+    "dagster._core.storage.event_log",
+    "dagster._core.storage.runs",
+    "dagster._core.storage.schedules",
+    "dagster._core.launcher.sync_in_memory_run_launcher",
+    "dagster._utils.test.definitions",
+)
+"""What Dagster imports by the way before it calls an op."""
+
 
 TICK_S = 0.020
 """``TICK`` of ``dagster/_core/executor/child_process_executor.py``: the poll of a quiet step."""
