@@ -186,8 +186,10 @@ def _fault(path: Path, text: str, problem: Mapping[str, Any]) -> ConfigurationEr
     expected = f"a table with {', '.join(known)}"
     if field is not None and problem["type"] != "model_type":
         expected = str(field.description)
-    given = "and is missing" if problem["type"] == "missing" else f"not {_short(problem['input'])}"
-    what = f"`{'.'.join(keys)}` in [{TABLE}] must be {expected}, {given}."
+    value_text = (
+        "and is missing" if problem["type"] == "missing" else f"not {_short(problem['input'])}"
+    )
+    what = f"`{'.'.join(keys)}` in [{TABLE}] must be {expected}, {value_text}."
     return ConfigurationError(what, where=f"{path}{line}")
 
 
@@ -214,8 +216,8 @@ def _table_in(annotation: object) -> type[_Part] | None:
 
 
 def _short(value: object) -> str:
-    shown = repr(value)
-    return shown if len(shown) < 60 else f"{shown[:57]}..."
+    text = repr(value)
+    return text if len(text) < 60 else f"{text[:57]}..."
 
 
 def _line_of(key: str, text: str) -> str:

@@ -315,8 +315,8 @@ def to_text(saved: SavedProfile) -> str:
     try:
         body = adapter(SavedProfile).dump_python(saved, warnings=False)
         measured = body["workload"]
-        for seen in (*measured["probes"], *measured["limited_probes"], *body["advice"]["limits"]):
-            seen["evidence"] = ""  # values and messages of the user's, which may be secrets
+        for record in (*measured["probes"], *measured["limited_probes"], *body["advice"]["limits"]):
+            record["evidence"] = ""  # values and messages of the user's, which may be secrets
         text = json.dumps(
             {"schema": SCHEMA, "version": VERSION, **body},
             indent=1,

@@ -209,9 +209,9 @@ def _beside_plan(
     candidate, items = candidate_of(newest), item_count(newest)
     if saved is None or not saved.workload.op_executions or candidate is None or not items:
         return times
-    asked = PlanOptions(times.runs, AdviseOptions(items=items))
+    plan_options = PlanOptions(times.runs, AdviseOptions(items=items))
     try:
-        cut = predicted_cut(saved, asked, max(1, times.runs_at_once), candidate)
+        cut = predicted_cut(saved, plan_options, max(1, times.runs_at_once), candidate)
     except ConfigurationError:
         return times  # a way that this host was not calibrated for
     return replace(times, predicted_s=cut.makespan_s)

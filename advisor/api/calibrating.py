@@ -113,10 +113,10 @@ def calibrated_host(
     from advisor.measure.workload.children import CutOffError
 
     shared = None if recalibrate else cached(subject.without_module())
-    known = None if recalibrate else cached(subject)
-    if known is not None:
-        found = known.cheaper_steps or (shared.cheaper_steps if shared else ())
-        return replace(pooled(known, shared), cheaper_steps=found)
+    earlier_host = None if recalibrate else cached(subject)
+    if earlier_host is not None:
+        steps = earlier_host.cheaper_steps or (shared.cheaper_steps if shared else ())
+        return replace(pooled(earlier_host, shared), cheaper_steps=steps)
     if not recalibrate and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
     host = for_module(subject, shared, left_s=left_s, on_progress=progress) if shared else None

@@ -58,15 +58,15 @@ def caution(
     def source(name: str, otherwise: str = "assumed") -> str:
         return cluster.sources.get(name, otherwise)
 
-    seen, whole = overhead.delegated.get(cluster.executor), overhead.whole_step
+    past, whole = overhead.delegated.get(cluster.executor), overhead.whole_step
     launch_s, launched = LAUNCH_S, "assumed"
     if cluster.launch_s is not None:
         launch_s, launched = cluster.launch_s, source("launch_s")
-    elif seen is not None and seen.launch_s is not None:
-        launch_s, launched = seen.launch_s, "from past runs"
+    elif past is not None and past.launch_s is not None:
+        launch_s, launched = past.launch_s, "from past runs"
     rest = f"as on this host ({whole.source if whole else 'calibrated'})"
-    if seen is not None:
-        rest = f"as in {seen.steps} steps of past runs"
+    if past is not None:
+        rest = f"as in {past.steps} steps of past runs"
     figures = [
         f"a {cluster.unit} starts in {seconds(cluster.start_s)} ({source('start_s')})",
         f"a launch takes the parent {seconds(launch_s)} ({launched})",
@@ -109,8 +109,8 @@ def with_start_times(
     """The advice with what is best by the start time of a pod, where that is not known."""
     executor = measured.description.executor
     runs_on = options.cluster.executor if options.cluster else executor and executor.executor
-    known = setting.cluster is not None and setting.cluster.start_s is not None
-    if known or runs_on not in DELEGATING or "spawn" not in measured.overhead.multiprocess:
+    has_start = setting.cluster is not None and setting.cluster.start_s is not None
+    if has_start or runs_on not in DELEGATING or "spawn" not in measured.overhead.multiprocess:
         return advice
     slots = executor.max_concurrent if executor else None
     cluster = options.cluster or Cluster("", str(runs_on), pods=slots)

@@ -69,21 +69,21 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     from advisor.model.measured_setting import setting_of
     from advisor.model.step_sizing import step_sizing
 
-    wanted = ON_CLUSTERS[kind]
+    executors = ON_CLUSTERS[kind]
     ways = [advice.recommendation, advice.config_only, *advice.candidates]
-    fitting = [way for way in ways if way.allowed and way.candidate.executor in wanted]
+    fitting = [way for way in ways if way.allowed and way.candidate.executor in executors]
     fitting.sort(key=lambda way: way.trial is not Trial.TRIED)  # tried ways first, best first
     prediction, own = next(iter(fitting), None), advice.own_way
-    if prediction is None and own is not None and own.executor in wanted:
+    if prediction is None and own is not None and own.executor in executors:
         prediction = replace(advice.recommendation, candidate=own)
-    elif not wanted:
+    elif not executors:
         prediction = advice.recommendation
     if prediction is None:
         raise DynadviseError(
             f"There is nothing to emit as {kind}: neither the job nor the advice is for the "
-            f"executor {' or '.join(wanted)}.",
-            hint=f'Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "{wanted[0]}", '
-            "and give --cluster NAME.",
+            f"executor {' or '.join(executors)}.",
+            hint="Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "
+            f'"{executors[0]}", and give --cluster NAME.',
         )
     options = AdviseOptions(items=advice.workload.items, cluster=cluster)
     sizing = step_sizing(prediction.candidate, setting_of(measured, options))
@@ -94,7 +94,7 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
         advice,
         prediction,
         measured.workload,
-        predicted=bool(fitting) or not wanted,
+        predicted=bool(fitting) or not executors,
         sizing=sizing,
     )
     return emit(kind, request)

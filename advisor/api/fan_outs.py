@@ -59,7 +59,7 @@ class SeveralFanOuts:
             return ways[0]
         constraints = constraints_of(each.measured, self.options, each.ways)
         try:
-            found = search(
+            result = search(
                 list(dict.fromkeys(ways)),
                 each.part.predictor,
                 constraints,
@@ -68,7 +68,7 @@ class SeveralFanOuts:
             )
         except DynadviseError:
             return ways[0]
-        return found.recommendation.candidate
+        return result.recommendation.candidate
 
     def ways(self, way: Candidate, *, config_only: bool) -> list[Candidate]:
         """A way for each, given the first's."""
@@ -78,8 +78,8 @@ class SeveralFanOuts:
     def total_s(self, way: Candidate, *, config_only: bool) -> Interval:
         """Of the whole run."""
         if (way, config_only) not in self._totals_s:
-            found = makespan_s(self.parts, self.ways(way, config_only=config_only))
-            self._totals_s[way, config_only] = found
+            total = makespan_s(self.parts, self.ways(way, config_only=config_only))
+            self._totals_s[way, config_only] = total
         return self._totals_s[way, config_only]
 
     def chosen(self, result: SearchResult) -> SearchResult:
@@ -158,7 +158,7 @@ def several_fan_outs(
     if not measured.further:
         return None
     own_items = replace(options, items=None)
-    found = []
+    parts = []
     for each in measured.further:
         alone = replace(
             measured,
@@ -167,15 +167,15 @@ def several_fan_outs(
             further=(),
             verifications=(),
         )
-        found.append((alone, *predictor_of(alone, own_items)))
+        parts.append((alone, *predictor_of(alone, own_items)))
     settings = own_settings(
         [
             (measured.description, predictor.setting),
-            *((alone.description, its.setting) for alone, its, _ in found),
+            *((alone.description, its.setting) for alone, its, _ in parts),
         ]
     )
     first, *others = (FanOutPart(each, Predictor(setting)) for each, setting in settings)
-    further = zip(found, others, strict=True)
+    further = zip(parts, others, strict=True)
     return SeveralFanOuts(
         first, tuple(_Further(alone, part, ways) for (alone, _, ways), part in further), own_items
     )

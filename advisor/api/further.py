@@ -48,10 +48,12 @@ def measure_further(
         name = f"the fan-out {description.fan_out.handle!r}" if description.fan_out else ""
         if not budget.fits(cost_s, name):
             continue
-        asked = replace(request, description=description, items=None, flamegraph=None, further=())
+        part_request = replace(
+            request, description=description, items=None, flamegraph=None, further=()
+        )
         part = Budget(max(budget.left_s / 4, cost_s), within=budget)
         try:
-            campaign = scout(asked, part, progress, whatever_it_takes=False)
+            campaign = scout(part_request, part, progress, whatever_it_takes=False)
         except CutOffError:
             budget.left_out.append(name)
             continue

@@ -110,27 +110,27 @@ def _listed(
         return ListedLocation(source, error=str(error))
     return ListedLocation(
         source,
-        tuple(_workload(found, profiles, runs) for found in loaded.workloads),
+        tuple(_workload(workload, profiles, runs) for workload in loaded.workloads),
         loaded.other_jobs,
     )
 
 
-def _workload(found: FanningOut, profiles: Path, runs: Counter[str] | None) -> ListedWorkload:
-    described = found.description
+def _workload(fan_out: FanningOut, profiles: Path, runs: Counter[str] | None) -> ListedWorkload:
+    described = fan_out.description
     executor = described.executor if described else None
-    is_job = found.kind == "job" and runs is not None
+    is_job = fan_out.kind == "job" and runs is not None
     return ListedWorkload(
-        kind=found.kind,
-        name=found.name,
-        command=f"dynadvise profile {_words(found.target)}",
+        kind=fan_out.kind,
+        name=fan_out.name,
+        command=f"dynadvise profile {_words(fan_out.target)}",
         mapped_ops=tuple(op.handle for op in described.mapped) if described else (),
-        fan_outs=found.fan_outs,
+        fan_outs=fan_out.fan_outs,
         executor=executor.executor if executor else None,
         start_method=executor.start_method if executor else None,
         max_concurrent=executor.effective_max_concurrent if executor else None,
-        obstacle=found.obstacle,
-        profile=_profile(found.target, profiles),
-        runs=runs[found.name] if is_job and runs is not None else None,
+        obstacle=fan_out.obstacle,
+        profile=_profile(fan_out.target, profiles),
+        runs=runs[fan_out.name] if is_job and runs is not None else None,
     )
 
 

@@ -65,11 +65,11 @@ def on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile
     if items == saved.workload.items:
         return saved
     saved = dataclasses.replace(saved, workload=dataclasses.replace(saved.workload, items=items))
-    given = saved.advice
-    asked = AdviseOptions(
-        objective=given.objective,
-        change=given.change,
-        environment=given.environment,
-        max_rate=given.max_rate,
+    advice = saved.advice
+    options = AdviseOptions(
+        objective=advice.objective,
+        change=advice.change,
+        environment=advice.environment,
+        max_rate=advice.max_rate,
     )
-    return dataclasses.replace(saved, advice=recommend(saved, asked))
+    return dataclasses.replace(saved, advice=recommend(saved, options))

@@ -157,10 +157,10 @@ def _refuse(options: PlanOptions) -> None:
             hint=f'Set start = "8s" in {table}, or learn it: dynadvise analyze --pods pods.json.',
         )
     most = cluster.most_runs()
-    asked = options.runs_at_once or 1
-    if most is not None and asked > most:
+    runs = options.runs_at_once or 1
+    if most is not None and runs > most:
         raise ConfigurationError(
-            f"{asked} runs in parallel do not fit the cluster {cluster.name!r}: its quota and"
+            f"{runs} runs in parallel do not fit the cluster {cluster.name!r}: its quota and"
             f" connections hold the processes of {most}.",
             hint=f"--runs-at-once {most}, a smaller run-pod, or a larger quota in {table}."
             if most

@@ -106,8 +106,8 @@ def _rate_seen(setting: Setting) -> tuple[str, ...]:
         return ()
     about = f"a rate limit of about {rate.per_s:.2g} items per second"
     slower = f"after {rate.after_calls} calls each takes longer"
-    given = f"--max-rate {rate.per_s:.2g}, or the rate that you know"
-    return (f"{slower}: {about}, which the advice keeps to ({given}).",)
+    option = f"--max-rate {rate.per_s:.2g}, or the rate that you know"
+    return (f"{slower}: {about}, which the advice keeps to ({option}).",)
 
 
 def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = True) -> Advice:
@@ -304,12 +304,12 @@ def _unmeasured(saved: Measured) -> list[str]:
 
 def _estimated(measured: Measured, result: SearchResult) -> list[str]:
     """Methods that are shown beside the advice, though they were not run on this host."""
-    shown = {calibrated_as(way.candidate) for way in (result.current, result.default) if way}
+    methods = {calibrated_as(way.candidate) for way in (result.current, result.default) if way}
     return [
         f"{method} was not run with this code on this host: its figures are estimated. "
         "`dynadvise calibrate TARGET` runs it."
         for method in measured.overhead.estimated
-        if method in shown
+        if method in methods
     ]
 
 

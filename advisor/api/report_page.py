@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
 
-def page_of(saved: SavedProfile, asked: AdviseOptions | None = None) -> dict[str, Any]:
+def page_of(saved: SavedProfile, advise: AdviseOptions | None = None) -> dict[str, Any]:
     """The profile as plain values: its model's scenario, its ways, its texts.
 
     Args:
@@ -30,7 +30,7 @@ def page_of(saved: SavedProfile, asked: AdviseOptions | None = None) -> dict[str
     advice, executor = saved.advice, saved.description.executor
     host = advice.host
     options = replace(
-        asked or AdviseOptions(max_rate=advice.max_rate),
+        advise or AdviseOptions(max_rate=advice.max_rate),
         items=advice.workload.items,
         cores=host.cpus,
         memory_bytes=host.memory_bytes,
@@ -100,14 +100,14 @@ def _workload(advice: Advice) -> str:
 
 def _how_sure(advice: Advice) -> list[str]:
     best = advice.recommendation
-    told = [
+    lines = [
         f"P(fastest) of the advised way: {percent(best.p_best)} of the resampled draws.",
         f"Expected regret: {percent(best.expected_regret)}.",
         f"{advice.workload.samples} of {count(advice.workload.items, 'item')} measured.",
     ]
-    told += [limit.evidence for limit in advice.limits if limit.evidence]
-    told += [finding.message for finding in advice.warnings]
-    return told
+    lines += [limit.evidence for limit in advice.limits if limit.evidence]
+    lines += [finding.message for finding in advice.warnings]
+    return lines
 
 
 def _in_pods(predictions: Sequence[Prediction]) -> list[str]:

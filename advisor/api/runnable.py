@@ -71,7 +71,7 @@ def refuse_elsewhere(candidate: Candidate) -> None:
 
 
 def configuration_for(
-    asked: AskedWay,
+    way: AskedWay,
     prediction: Prediction,
     saved: SavedProfile,
     *,
@@ -90,14 +90,14 @@ def configuration_for(
     """
     from advisor.measure.verification import Configuration
 
-    candidate, name = asked.candidate, asked.name
+    candidate, name = way.candidate, way.name
     python_path = (str(Path(target.file).parent),) if target.file else ()
     if candidate.executor == "async" and find_spec("dagster_async_executor") is None:
         raise DynadviseError("The async executor is not installed: pip install 'dynadvise[async]'.")
     if saved.description.job_name is None and not candidate.is_batched:
         target = _job_of_bare_op(candidate, saved.description, target, directory)
         config = executor_run_config(candidate, _DEFAULT_EXECUTOR, run_config)
-    elif "current" in asked.roles:
+    elif "current" in way.roles:
         config = dict(run_config)
     elif candidate.needs_code:
         target = _emitted(name, prediction, saved, target, directory)
@@ -106,7 +106,7 @@ def configuration_for(
         config = executor_run_config(candidate, saved.description.executor, run_config)
     return Configuration(
         name=name,
-        roles=asked.roles,
+        roles=way.roles,
         candidate=candidate,
         target=target,
         run_config=config,

@@ -116,9 +116,9 @@ def _predicted(saved: SavedProfile, candidate: Candidate) -> Prediction:
 
     advice = saved.advice
     named = (advice.recommendation, advice.config_only, advice.current, advice.default)
-    for known in (*named, *advice.candidates) if not saved.verifications else ():
-        if known is not None and known.candidate == candidate:
-            return known
+    for prediction in (*named, *advice.candidates) if not saved.verifications else ():
+        if prediction is not None and prediction.candidate == candidate:
+            return prediction
     return predict(saved, candidate, AdviseOptions(max_rate=advice.max_rate))
 
 
@@ -128,12 +128,12 @@ def _store(saved: SavedProfile, verifications: Sequence[Verification], profiles_
 
     path = store.profile_path(profiles_dir, saved.host.facts.id, saved.description.target)
     newest = store.read(path) if path.exists() else saved
-    kept = (*newest.verifications, *verifications)[-KEPT_VERIFICATIONS:]
-    return store.write(dataclasses.replace(newest, verifications=kept), profiles_dir)
+    history = (*newest.verifications, *verifications)[-KEPT_VERIFICATIONS:]
+    return store.write(dataclasses.replace(newest, verifications=history), profiles_dir)
 
 
 def _ready(
-    asked: AskedWay,
+    way: AskedWay,
     saved: SavedProfile,
     *,
     target: TargetReference,
@@ -145,19 +145,19 @@ def _ready(
     from advisor.api.fan_outs import whole_run_s
 
     try:
-        refuse_elsewhere(asked.candidate)
+        refuse_elsewhere(way.candidate)
         ready = configuration_for(
-            asked,
-            _predicted(saved, asked.candidate),
+            way,
+            _predicted(saved, way.candidate),
             saved,
             target=target,
             run_config=run_config,
             directory=directory,
         )
         options = AdviseOptions(max_rate=saved.advice.max_rate)
-        whole_s = whole_run_s(saved, asked.candidate, options) or ready.predicted_s
+        whole_s = whole_run_s(saved, way.candidate, options) or ready.predicted_s
     except DynadviseError as error:
-        return LeftOut(asked.name, error.what)
+        return LeftOut(way.name, error.what)
     return dataclasses.replace(ready, setup=setup, predicted_s=whole_s)
 
 
@@ -253,14 +253,14 @@ def verify(
     with workspace(), tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
         made = [
             _ready(
-                asked,
+                way,
                 saved,
                 target=target,
                 run_config=discovery.run_config,
                 directory=Path(folder),
                 setup=options.setup,
             )
-            for asked in asked_ways(saved, options.configurations)
+            for way in asked_ways(saved, options.configurations)
         ]
         plan = _plan(options, saved, made)
         if not confirm(plan):

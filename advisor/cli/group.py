@@ -77,9 +77,9 @@ class LazyGroup(click.Group):
         if cmd_name in self.commands:
             return self.commands[cmd_name]
         command: click.Command = importlib.import_module(f"advisor.cli.{cmd_name}").command
-        taken = {option for parameter in command.params for option in parameter.opts}
+        flags = {option for parameter in command.params for option in parameter.opts}
         # Users write `dynadvise profile TARGET -v` as often as `dynadvise -v profile TARGET`.
-        command.params += [o for o in global_options() if not taken.intersection(o.opts)]
+        command.params += [o for o in global_options() if not flags.intersection(o.opts)]
         self.commands[cmd_name] = command
         return command
 

@@ -109,8 +109,8 @@ def or_list(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         def show_list() -> None:
             project, folder = workload.target or None, workload.working_directory
-            shown = {name: rest[name] for name in ("form", "output", "instance")}
-            show_listing(state, project, folder, profiles.folder, **shown)
+            output_values = {name: rest[name] for name in ("form", "output", "instance")}
+            show_listing(state, project, folder, profiles.folder, **output_values)
 
         folder = Path(workload.working_directory or ".", workload.target)
         if not (workload.job or workload.asset) and folder.is_dir():

@@ -70,8 +70,8 @@ def setting(name: str, otherwise: object = None) -> Callable[[], Any]:
 
     def value() -> Any:
         state = click.get_current_context().ensure_object(CommandContext)
-        given = getattr(state.settings, name)
-        return otherwise if given is None else given
+        in_settings = getattr(state.settings, name)
+        return otherwise if in_settings is None else in_settings
 
     return value
 

@@ -75,9 +75,9 @@ def command(
     from advisor.render.forms.documents import to_json
     from advisor.render.plan import plan_document
 
-    asked = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
+    plan_options = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
     with state.progress() as progress:
-        outcome = plan(saved, asked, progress)
+        outcome = plan(saved, plan_options, progress)
     show(
         state,
         form,

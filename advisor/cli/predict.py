@@ -237,6 +237,6 @@ def _with_start_method(
     )
     if method == "forkserver" and not preload and not bare:
         listed = base.preload_modules if base and base.start_method == "forkserver" else ()
-        asked = changes.start_method is not None
-        preload = listed or (saved.host.preload.modules if asked else ())
+        explicit = changes.start_method is not None
+        preload = listed or (saved.host.preload.modules if explicit else ())
     return replace(candidate, start_method=method, preload_modules=preload)

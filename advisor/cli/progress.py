@@ -53,8 +53,8 @@ class Lines(Display):
         """The advice as it is, in one line."""
         if not standing.part and standing.leading:
             first = standing.leading[0]
-            found = f"{first.candidate.label}: {interval(first.makespan_s)}"
-            self._say(f"after {seconds(standing.spent_s)}: {found}")
+            leader = f"{first.candidate.label}: {interval(first.makespan_s)}"
+            self._say(f"after {seconds(standing.spent_s)}: {leader}")
 
 
 class Terminal(Display):

@@ -46,9 +46,9 @@ def run_to_end(awaited: Coroutine[Any, Any, object]) -> object:
 
 def held_s() -> float | None:
     """Seconds in which this thread's last coroutine held its loop, told once; None: had none."""
-    found: float | None = getattr(_HELD, "seconds", None)
+    seconds: float | None = getattr(_HELD, "seconds", None)
     _HELD.seconds = None
-    return found
+    return seconds
 
 
 def is_async(function: Callable[..., Any] | None) -> bool:

@@ -171,25 +171,25 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
     )
 
     definition = build_job(2, 0.0)
-    found = []
+    growth = []
     for size in sizes:
         keys = [f"i{item}" for item in range(size)]
-        known = KnownExecutionState(dynamic_mappings={"fan_out": {"result": keys}})
+        state = KnownExecutionState(dynamic_mappings={"fan_out": {"result": keys}})
 
-        def build(step_keys: list[str] | None, known: KnownExecutionState = known) -> object:
+        def build(step_keys: list[str] | None, state: KnownExecutionState = state) -> object:
             return create_execution_plan(
-                definition, step_keys_to_execute=step_keys, known_state=known
+                definition, step_keys_to_execute=step_keys, known_state=state
             )
 
         build(["mapped[i0]"])
         begun = time.process_time()
-        pickle.loads(pickle.dumps(known))  # noqa: S301 - our own bytes
+        pickle.loads(pickle.dumps(state))  # noqa: S301 - our own bytes
         build(["mapped[i0]"])
         plan_s = time.process_time() - begun
         plan = create_execution_plan(
             definition,
             step_keys_to_execute=[f"mapped[{key}]" for key in keys] + ["collect"],
-            known_state=known,
+            known_state=state,
         )
         # Nothing is executed, so leaving the context early is reported as an interruption.
         with (
@@ -200,9 +200,9 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
             begun = time.process_time()
             for _ in range(5):
                 active.get_steps_to_execute(limit=0)
-            found.append(PlanGrowth(size, plan_s, (time.process_time() - begun) / 5))
+            growth.append(PlanGrowth(size, plan_s, (time.process_time() - begun) / 5))
             active.mark_interrupted()
-    return tuple(found)
+    return tuple(growth)
 
 
 def storing(sizes_bytes: tuple[int, ...]) -> tuple[StorageSample, ...]:

@@ -184,18 +184,18 @@ def _resolved_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -
     if resolved is not None:
         return resolved.execution.execution_engine_config
     # The job needs config for ops or resources that is not given: the executor's part is enough.
-    given = effective_run_config(job, run_config).get("execution") or {}
+    execution = effective_run_config(job, run_config).get("execution") or {}
     try:
-        return _config_alone(job.executor_def, given)
+        return _config_alone(job.executor_def, execution)
     except TargetError:
-        if given:
+        if execution:
             raise
         return {}  # what the executor itself requires is not given either: its kind is known
 
 
-def _config_alone(definition: ExecutorDefinition, given: Mapping[str, Any]) -> Mapping[str, Any]:
+def _config_alone(definition: ExecutorDefinition, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """An executor's config resolved by itself, without the rest of a run config."""
-    processed = process_config({"config": definition.get_config_field()}, dict(given))
+    processed = process_config({"config": definition.get_config_field()}, dict(config))
     if not processed.success:
         raise TargetError(
             f"The executor '{definition.name}' cannot take its configuration.",

@@ -79,11 +79,11 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
         return InstanceKind("sqlite", {}, error.what)
     if not isinstance(settings, dict):
         return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
-    kept = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
-    kept.pop("compute_logs", None) if not _is_no_op(kept.get("compute_logs")) else None
-    if (loggers := deadlocking_loggers(settings)) and isinstance(kept["python_logs"], dict):
-        managed = [n for n in kept["python_logs"]["managed_python_loggers"] if n not in loggers]
-        kept["python_logs"] = {**kept["python_logs"], "managed_python_loggers": managed}
+    sections = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
+    sections.pop("compute_logs", None) if not _is_no_op(sections.get("compute_logs")) else None
+    if (loggers := deadlocking_loggers(settings)) and isinstance(sections["python_logs"], dict):
+        managed = [n for n in sections["python_logs"]["managed_python_loggers"] if n not in loggers]
+        sections["python_logs"] = {**sections["python_logs"], "managed_python_loggers": managed}
     storage = storage_of(settings)
     note = None
     if storage == "postgres" and (url := own_server(settings)) is not None:
@@ -93,7 +93,7 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
             f"the user's instance stores in {storage}; a temporary one is made on SQLite, so the "
             "cost of storing events is SQLite's"
         )
-    return InstanceKind(storage, kept, note)
+    return InstanceKind(storage, sections, note)
 
 
 def deadlocking_loggers(settings: Mapping[str, object]) -> tuple[str, ...]:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _PARTITION_TAG = "dagster/partition"
 
 
-def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
+def partition_key(job: JobDefinition | None, partition: str | None) -> str | None:
     """The partition to run: the one asked for, else the last; None for an unpartitioned job.
 
     Raises:
@@ -37,16 +37,16 @@ def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
     """
     partitions = partitions_of(job)
     if job is None or partitions is None:
-        if job is not None and asked:
+        if job is not None and partition:
             what = f"Job '{job.name}' is not partitioned."
             raise TargetError(what, hint="Leave --partition out.")
-        return asked
+        return partition
     try:
         last = partitions.get_last_partition_key()
     except Exception as error:  # dynamic ones, which an instance alone knows
-        known = asked or newest_key(getattr(partitions, "name", None) or "")
-        if known:
-            return known
+        key = partition or newest_key(getattr(partitions, "name", None) or "")
+        if key:
+            return key
         raise TargetError(
             f"The partitions of job '{job.name}' are dynamic, and the Dagster instance of "
             "DAGSTER_HOME (if it is set) has none yet.",
@@ -54,12 +54,12 @@ def partition_key(job: JobDefinition | None, asked: str | None) -> str | None:
         ) from error
     if last is None:
         raise TargetError(f"Job '{job.name}' is partitioned, and has no partition yet.")
-    if asked and not partitions.has_partition_key(asked):
+    if partition and not partitions.has_partition_key(partition):
         raise TargetError(
-            f"Job '{job.name}' has no partition '{asked}'.",
-            hint=nearest_or_some(asked, partitions.get_partition_keys(), "Its partitions"),
+            f"Job '{job.name}' has no partition '{partition}'.",
+            hint=nearest_or_some(partition, partitions.get_partition_keys(), "Its partitions"),
         )
-    return asked or last
+    return partition or last
 
 
 def partitions_of(job: JobDefinition | None) -> PartitionsDefinition[str] | None:

@@ -114,8 +114,8 @@ def _with_facts(node: GraphNode, job: JobDefinition, names: dict[int, str]) -> G
 def _stores_by_default(definition: OpDefinition) -> bool:
     """Whether all that goes in and out passes through the job's own IO manager."""
     return all(output.io_manager_key == _IO_MANAGER for output in definition.output_defs) and all(
-        given.input_manager_key is None and given.hardcoded_asset_key is None
-        for given in definition.input_defs
+        input_def.input_manager_key is None and input_def.hardcoded_asset_key is None
+        for input_def in definition.input_defs
     )
 
 
@@ -132,7 +132,7 @@ def _is_plain(definition: OpDefinition, node: GraphNode) -> bool:
         or definition.pool
         or definition.retry_policy
         or any(not tag.startswith(_OUR_TAGS) for tag in definition.tags)
-        or any(given.dagster_type.is_nothing for given in definition.input_defs)
+        or any(input_def.dagster_type.is_nothing for input_def in definition.input_defs)
         or {wire.input for wire in node.wires} != set(node.inputs)
         or not _gives_one_value(definition, function)
         or not _EVENTS.isdisjoint(_names_used(function))

@@ -123,8 +123,8 @@ def ops_by_handle(job: JobDefinition) -> dict[str, OpDefinition]:
 
 def hooks_of(job: JobDefinition | None, handle: str) -> tuple[HookDefinition, ...]:
     """The hooks on an op of a job, its own and those of the job, by name."""
-    found = job.get_all_hooks_for_handle(NodeHandle.from_string(handle)) if job else ()
-    return tuple(sorted(found, key=lambda hook: hook.name))
+    hooks = job.get_all_hooks_for_handle(NodeHandle.from_string(handle)) if job else ()
+    return tuple(sorted(hooks, key=lambda hook: hook.name))
 
 
 S = TypeVar("S", UnresolvedMappedExecutionStep, UnresolvedCollectExecutionStep)
@@ -175,8 +175,8 @@ def _mapped_fan_ins(
         if not isinstance(node.definition, OpDefinition):
             yield from _mapped_fan_ins(node.definition, f"{prefix}{node.name}.", mapped=inside)
         elif inside and any(
-            structure.has_deps(given) and structure.has_fan_in_deps(given)
-            for given in node.inputs()
+            structure.has_deps(node_input) and structure.has_fan_in_deps(node_input)
+            for node_input in node.inputs()
         ):
             yield f"{prefix}{node.name}", node.definition
 

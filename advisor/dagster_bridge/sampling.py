@@ -182,7 +182,7 @@ def _call(
 
 
 def _is_loaded_asset(step: Any) -> bool:
-    return any(isinstance(given.source, FromLoadableAsset) for given in step.step_inputs)
+    return any(isinstance(step_input.source, FromLoadableAsset) for step_input in step.step_inputs)
 
 
 def _step_seconds(result: Any) -> dict[str, float]:
@@ -330,12 +330,12 @@ class _Upstream:
     def _from_config(self, source: FromConfig, handle: str, name: str) -> object:
         resolved = self.invocation.resolved
         assert resolved is not None
-        given = (
+        op_config = (
             resolved.ops[str(source.node_handle)].inputs[source.input_name]
             if source.node_handle is not None
             else resolved.inputs[source.input_name]
         )
         loader = self.loaded.ops[handle].input_def_named(name).dagster_type.loader
         if loader is None:
-            return given
-        return loader.construct_from_config_value(None, given)  # type: ignore[arg-type]
+            return op_config
+        return loader.construct_from_config_value(None, op_config)  # type: ignore[arg-type]

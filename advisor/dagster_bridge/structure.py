@@ -198,10 +198,10 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
         )
     order = [handle for handle in loaded.ops if handle in chains]
     if loaded.op is not None:
-        wanted = getattr(loaded.op.compute_fn, "decorated_fn", loaded.op)
+        target = getattr(loaded.op.compute_fn, "decorated_fn", loaded.op)
         for fan_out in order:
             ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out)]
-            if any(getattr(op.compute_fn, "decorated_fn", op) is wanted for op in ops):
+            if any(getattr(op.compute_fn, "decorated_fn", op) is target for op in ops):
                 return fan_out
     return order[0]
 
@@ -381,7 +381,7 @@ def op_reference(op: OpDefinition, handle: str) -> OpReference:
 
 def value_inputs(op: OpDefinition) -> list[str]:
     """The inputs that carry a value: those of type Nothing only order the steps."""
-    return [given.name for given in op.input_defs if not given.dagster_type.is_nothing]
+    return [input_def.name for input_def in op.input_defs if not input_def.dagster_type.is_nothing]
 
 
 def compute_function(op: OpDefinition) -> Callable[..., Any] | None:

@@ -47,15 +47,15 @@ def calling_user_code() -> Iterator[None]:
 
 @contextmanager
 def _at(place: int, folders: tuple[str, ...]) -> Iterator[None]:
-    wanted = list(dict.fromkeys((*folders, *_folders)))
+    places = list(dict.fromkeys((*folders, *_folders)))
     before = list(sys.path)
     head, tail = before[:place], before[place:]
-    sys.path[:] = [*head, *wanted, *(entry for entry in tail if entry not in wanted)]
+    sys.path[:] = [*head, *places, *(entry for entry in tail if entry not in places)]
     try:
         yield
     finally:
-        added = [entry for entry in sys.path if entry not in before and entry not in wanted]
-        missing = [folder for folder in wanted if folder not in before]
+        added = [entry for entry in sys.path if entry not in before and entry not in places]
+        missing = [folder for folder in places if folder not in before]
         sys.path[:] = [*added, *before, *missing]
 
 

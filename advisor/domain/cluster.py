@@ -112,17 +112,17 @@ class Cluster:
 
         What starts on shared cores computes there, and is counted as such.
         """
-        whole, seen = overhead.whole_step, overhead.delegated.get(self.executor)
+        whole, past = overhead.whole_step, overhead.delegated.get(self.executor)
         if whole is not None and whole.connections:
             sources = {**self.sources, "process_connections": "measured with a step run here"}
             held = replace(self, process_connections=whole.connections, sources=sources)
             return held.as_seen(replace(overhead, whole_step=None))
-        if seen is None or self.start_s is not None:
+        if past is None or self.start_s is not None:
             return self
-        start_s, told = seen.start_s.median, "with Python's"
+        start_s, basis = past.start_s.median, "with Python's"
         if self.shared_cores:
-            start_s, told = 0.0, "all of it computes on the cores that steps share"
-        source = f"{told}, from {seen.steps} steps of past runs"
+            start_s, basis = 0.0, "all of it computes on the cores that steps share"
+        source = f"{basis}, from {past.steps} steps of past runs"
         return replace(self, start_s=start_s, sources={**self.sources, "start_s": source})
 
     def share(self, runs: int) -> Cluster | None:
@@ -172,8 +172,8 @@ class Cluster:
             limits.append(int(self.cpu / max(request_cpu, 1e-3)))
         if self.memory_bytes and request_bytes:
             limits.append(self.memory_bytes // request_bytes)
-        known = [max(1, limit // self.runs_at_once) for limit in limits if limit is not None]
-        return min(known, default=None)
+        shares = [max(1, limit // self.runs_at_once) for limit in limits if limit is not None]
+        return min(shares, default=None)
 
 
 _ELSEWHERE = (
@@ -229,15 +229,15 @@ class PodTimes:
             f"{spread(self.start_s)}. For [tool.dynadvise.clusters.NAME]: start = "
             f'"{self.start_s.median:.1f}s".'
         )
-        said = [times]
+        lines = [times]
         if self.killed_for_memory:
-            said.append(
+            lines.append(
                 f"{self.killed_for_memory} containers were killed above their memory limit "
                 "(OOMKilled): raise it, or take fewer threads in a step."
             )
         if self.restarts:
-            said.append(f"Containers were restarted {self.restarts} times.")
-        return tuple(said)
+            lines.append(f"Containers were restarted {self.restarts} times.")
+        return tuple(lines)
 
 
 _MIB = 2**20

@@ -45,12 +45,12 @@ def words_of(
 
 def target_words(description: WorkloadDescription, here: Path | None = None) -> str:
     """The target with all options that are needed to load and run it, quoted for a shell."""
-    given = {
+    flags = {
         "--inputs": description.inputs,
         "--run-config": description.run_config_file,
         "--partition": description.partition,
     }
-    return words_of(description.target, here, given)
+    return words_of(description.target, here, flags)
 
 
 def command(

@@ -75,21 +75,21 @@ def exclusions(
 
     ``further`` are other fan-outs that were measured: the total is of all.
     """
-    found = _of_one(description, workload, items)
+    all_parts = _of_one(description, workload, items)
     for each in further:
-        found += _of_one(each.description, each.workload, each.workload.items)
+        all_parts += _of_one(each.description, each.workload, each.workload.items)
     parts = (description, *(each.description for each in further))
     measured = {op.handle for part in parts for op in part.mapped}
     measured |= {part.fan_out.handle for part in parts if part.fan_out}
     collects = {op.name for part in parts for op in part.collects}
     outside = (ExclusionKind.OTHER_OP, ExclusionKind.OTHER_FAN_OUT, ExclusionKind.UPSTREAM)
-    kept = [
+    remaining = [
         each
-        for each in dict.fromkeys(found)
+        for each in dict.fromkeys(all_parts)
         if not (further and each.op in measured)
         and not (further and each.kind in outside and each.op in collects)
     ]
-    return tuple(kept)
+    return tuple(remaining)
 
 
 def _of_one(

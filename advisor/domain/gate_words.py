@@ -49,5 +49,5 @@ def proxy_sentence(proxy: ProxyCount) -> str:
     growth = f" ({change(proxy.growth)})" if math.isfinite(proxy.growth) else ""
     owner = f"`{proxy.op}`: " if proxy.op else ""
     grown = f"{proxy.base} -> {proxy.head}{growth}"
-    shown = f"{proxy.head}, unchanged" if proxy.base == proxy.head else grown
-    return f"{owner}{_PROXY_WORDS[proxy.name]}: {shown}"
+    words = f"{proxy.head}, unchanged" if proxy.base == proxy.head else grown
+    return f"{owner}{_PROXY_WORDS[proxy.name]}: {words}"

@@ -58,10 +58,10 @@ def _unit(value_s: float) -> tuple[float, str]:
 
 def _decimals(size: float, width: float = 0.0) -> int:
     """Decimals for two figures of ``size``, more where ``width`` would else not be seen."""
-    wanted = [1 - math.floor(math.log10(abs(size) * 1.005))] if size else [1]
+    digits = [1 - math.floor(math.log10(abs(size) * 1.005))] if size else [1]
     if width > 0:
-        wanted.append(-math.floor(math.log10(width)))
-    return max(0, min(3, max(wanted)))
+        digits.append(-math.floor(math.log10(width)))
+    return max(0, min(3, max(digits)))
 
 
 def _clock(value_s: float) -> str:

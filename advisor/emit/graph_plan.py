@@ -101,13 +101,13 @@ def _fixed(
 ) -> dict[str, dict[str, str]]:
     """Names on the batched op for the inputs that do not change with the item."""
     fixed: dict[str, dict[str, str]] = {}
-    taken = {"batch"}
+    names = {"batch"}
     for node in mapped.values():
         fixed[node.name] = {}
         for name in node.inputs:
             if name not in chain[node.name]:
-                free = name if name not in taken else f"{node.name}_{name}".replace(".", "_")
-                taken.add(free)
+                free = name if name not in names else f"{node.name}_{name}".replace(".", "_")
+                names.add(free)
                 fixed[node.name][name] = free
     return fixed
 

@@ -200,7 +200,7 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
             hint="Write a job that maps it over a dynamic output, and give that job as the target.",
         )
     reading = f"read_{READING}"
-    (given,), (output,) = op.inputs, op.outputs
+    (input_name,), (output,) = op.inputs, op.outputs
     return replace(
         description,
         job_name=name,
@@ -209,7 +209,7 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
             GraphNode(reading, outputs=("result",), dynamic_outputs=("result",)),
             GraphNode(
                 name,
-                (Wire(given, ((reading, "result"),)),),
+                (Wire(input_name, ((reading, "result"),)),),
                 op.inputs,
                 op.outputs,
                 has_config=any(node.has_config for node in description.graph),

@@ -118,7 +118,7 @@ class _Writer:
         kind: WorkerKind | None,
     ) -> None:
         self.plan, self.nodes, self.one_step = plan, nodes, one_step
-        self.fixed = [given for inputs in plan.fixed.values() for given in inputs.values()]
+        self.fixed = [value for inputs in plan.fixed.values() for value in inputs.values()]
         first, last = next(iter(plan.chain)), list(plan.chain)[-1]
         self.chained = first if first == last else f"{first}_to_{last}"
         self.separate = len(plan.chain) > 1 or kind == "process"
@@ -186,7 +186,7 @@ class _Writer:
             f"{name}={'value' if source == plan.fan_out else f'{source[0]}_result'}"
             for name, source in plan.chain[node].items()
         ]
-        return moving + [f"{name}={given}" for name, given in plan.fixed[node].items()]
+        return moving + [f"{name}={value}" for name, value in plan.fixed[node].items()]
 
     def _call_of_an_item(self) -> tuple[str, list[str]]:
         if self.separate:
@@ -221,11 +221,13 @@ class _Writer:
     def _collecting(self, name: str) -> tuple[str, str, str]:
         inputs = self.nodes[name].inputs
         collected = self.plan.collected[name]
-        given = [f"{own}=in_order({own})" if own in collected else f"{own}={own}" for own in inputs]
+        arguments = [
+            f"{own}=in_order({own})" if own in collected else f"{own}={own}" for own in inputs
+        ]
         return (
             quoted(name),
             _statement(0, f"def {name}_in_order(", inputs, "):"),
-            _statement(1, f"return {self._function(name)}(", given),
+            _statement(1, f"return {self._function(name)}(", arguments),
         )
 
     def _body(self) -> list[str]:

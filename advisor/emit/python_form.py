@@ -46,24 +46,24 @@ def emit_python(request: EmitRequest) -> str:
         note, request = needs_code_note(request), without_code(request)
     candidate = request.candidate
     imported = imported_job(request)
-    kept = request.keeps_executor
-    if kept and imported is None:
+    own_executor = request.keeps_executor
+    if own_executor and imported is None:
         raise DynadviseError(
             f"{request.description.target.spelled} keeps the executor that it has: there is no code"
             " to change for it.",
             hint="Emit `batch` or `workers`.",
         )
-    name = "" if kept else EXECUTOR_NAMES[candidate.executor]
-    package = None if kept else _PACKAGES.get(candidate.executor)
+    name = "" if own_executor else EXECUTOR_NAMES[candidate.executor]
+    package = None if own_executor else _PACKAGES.get(candidate.executor)
     return module_text(
         "python.py.j2",
         [*_prose(request, imported), note],
         thread_limit(request),
         description=prose([decision(request)]),
-        kept=kept,
+        kept=own_executor,
         executor_name=name,
         executor_import=f"from {package} import {name}" if package else "",
-        configurable=not kept and bool(whole_config(request)),
+        configurable=not own_executor and bool(whole_config(request)),
         executor=executor_lines(request),
         job=imported.lines if imported else "",
         priorities=literal(_priorities(request)) if candidate.depth_first else "",

@@ -125,8 +125,8 @@ def user_config(candidate: Candidate, setting: ExecutorSetting | None) -> dict[s
     """
     if setting is None or candidate.executor == setting.executor:
         return dict(setting.user_config) if setting else {}
-    taken = _TAKEN.get(candidate.executor, ("retries",))
-    return {key: value for key, value in setting.user_config.items() if key in taken}
+    keys = _TAKEN.get(candidate.executor, ("retries",))
+    return {key: value for key, value in setting.user_config.items() if key in keys}
 
 
 def whole_config(request: EmitRequest) -> dict[str, object]:

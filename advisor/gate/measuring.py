@@ -192,13 +192,13 @@ def measure_pairs(
     """
     order = random.Random(seed)  # noqa: S311 - no secret
     timings = PairedTimings({op: [] for op in ops}, {op: [] for op in ops})
-    wanted = tuple(ops)
+    open_ops = tuple(ops)
     for pair in range(max_pairs):
-        if not wanted:
+        if not open_ops:
             break
-        progress(f"pair {pair + 1} of at most {max_pairs}: {', '.join(wanted)}", pair / max_pairs)
-        measured = measurer.time_pair(wanted, pair, order)
-        for op in wanted:
+        progress(f"pair {pair + 1} of at most {max_pairs}: {', '.join(open_ops)}", pair / max_pairs)
+        measured = measurer.time_pair(open_ops, pair, order)
+        for op in open_ops:
             failed = [(side, calls[op].failed) for side, calls in measured.items()]
             reasons = [(side, reason) for side, reason in failed if reason is not None]
             if reasons:
@@ -206,7 +206,7 @@ def measure_pairs(
                 continue
             timings.base[op].append(measured["base"][op])
             timings.head[op].append(measured["head"][op])
-        wanted = tuple(op for op in still_open(timings) if op not in timings.failed)
+        open_ops = tuple(op for op in still_open(timings) if op not in timings.failed)
     return timings
 
 

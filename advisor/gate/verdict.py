@@ -114,12 +114,12 @@ def _is_silenced(finding: Finding, folder: Path) -> bool:
         return False
     lines, headers = _source(str(folder / finding.location.file))
     line = finding.location.line
-    wanted = {line - 1, line}
+    numbers = {line - 1, line}
     for first, last, end in headers:
         if first <= line <= end:
-            wanted.update(range(first - 1, last + 1))
+            numbers.update(range(first - 1, last + 1))
     return any(
-        _names(lines[number - 1], finding.code) for number in wanted if 0 < number <= len(lines)
+        _names(lines[number - 1], finding.code) for number in numbers if 0 < number <= len(lines)
     )
 
 

@@ -32,13 +32,13 @@ def crowds_of(run: ObservedRun, cores: float) -> dict[str, float]:
     return {key: crowd(begin_s, end_s) for key, begin_s, end_s in spans}
 
 
-def computing_share(found: Sequence[tuple[float, ObservedStep]]) -> float | None:
+def computing_share(steps: Sequence[tuple[float, ObservedStep]]) -> float | None:
     """The share of a step's seconds that crowding stretches; None where no step was alone.
 
     Args:
         found: The steps of one op with their crowds.
     """
-    seconds = [(crowd, seconds) for crowd, step in found if (seconds := compute_s(step))]
+    seconds = [(crowd, seconds) for crowd, step in steps if (seconds := compute_s(step))]
     alone = [seconds for crowd, seconds in seconds if crowd <= ALONE]
     crowded = [pair for pair in seconds if pair[0] > ALONE]
     if len(alone) < FEWEST_ALONE or not crowded:

@@ -338,14 +338,14 @@ def _given_s(step: ObservedStep) -> float | None:
 
 
 def _first_launch_s(run: ObservedRun) -> float:
-    given = (_given_s(step) for step in run.steps)
-    return min((at for at in given if at is not None), default=run.run_start_s)
+    times_s = (_given_s(step) for step in run.steps)
+    return min((at for at in times_s if at is not None), default=run.run_start_s)
 
 
 def _launches_s(run: ObservedRun) -> list[float]:
     """From a launch to the next one in the same turn: the parent sleeps between two turns."""
-    given = sorted(at for step in mapped_steps(run) if (at := _given_s(step)) is not None)
-    gaps = [after - before for before, after in pairwise(given)]
+    times_s = sorted(at for step in mapped_steps(run) if (at := _given_s(step)) is not None)
+    gaps = [after - before for before, after in pairwise(times_s)]
     return [gap for gap in gaps if gap < POLL_S]
 
 

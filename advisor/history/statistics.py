@@ -137,8 +137,8 @@ def _bar(step: ObservedStep, lane: int, begin_s: float, end_s: float) -> GanttBa
 def _since(bar: GanttBar, start_s: float) -> GanttBar:
     """The bar with its moments counted from the run's start."""
     moments = (each.name for each in fields(bar) if each.name.endswith("_s"))
-    known = {name: at for name in moments if (at := getattr(bar, name)) is not None}
-    return replace(bar, **{name: at - start_s for name, at in known.items()})
+    times = {name: at for name in moments if (at := getattr(bar, name)) is not None}
+    return replace(bar, **{name: at - start_s for name, at in times.items()})
 
 
 def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) -> OpRole:

@@ -39,14 +39,14 @@ class Reading:
 
 def socket_inodes() -> frozenset[str]:
     """The open sockets of this process, by inode."""
-    found = []
+    inodes = []
     with contextlib.suppress(OSError):
         for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - on a timer: the cheap form
             with contextlib.suppress(OSError):
                 target = os.readlink(f"/proc/self/fd/{entry}")  # noqa: PTH115
                 if target.startswith("socket:"):
-                    found.append(target)
-    return frozenset(found)
+                    inodes.append(target)
+    return frozenset(inodes)
 
 
 def _has_children() -> bool:
@@ -71,12 +71,12 @@ def _living_cpu_s() -> dict[int, float]:
     """CPU so far of each descendant that still lives, with what it has waited for."""
     import psutil
 
-    found: dict[int, float] = {}
+    cpu_s: dict[int, float] = {}
     for pid in descendants(os.getpid()) if _has_children() else ():
         with contextlib.suppress(psutil.Error):
             times = psutil.Process(pid).cpu_times()
-            found[pid] = sum(times[:4])
-    return found
+            cpu_s[pid] = sum(times[:4])
+    return cpu_s
 
 
 @contextlib.contextmanager
@@ -201,10 +201,10 @@ def _connections(pids: list[int]) -> int:
     """Connections to somewhere else: with a remote address, or to a named Unix socket."""
     import psutil
 
-    found: set[frozenset[object]] = set()
+    connections: set[frozenset[object]] = set()
     for pid in pids:
         with contextlib.suppress(psutil.Error, OSError, RuntimeError):
             for entry in psutil.Process(pid).net_connections(kind="all"):
                 if entry.raddr:  # both ends of a connection to ourselves are one
-                    found.add(frozenset((entry.laddr, entry.raddr)))
-    return len(found)
+                    connections.add(frozenset((entry.laddr, entry.raddr)))
+    return len(connections)

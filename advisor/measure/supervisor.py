@@ -125,13 +125,13 @@ def descendants(of: int) -> list[int]:
             except (OSError, ValueError, IndexError):
                 continue
             children.setdefault(parent, []).append(int(entry))
-        found: list[int] = []
+        pids: list[int] = []
         pending = [of]
         while pending:
             below = children.get(pending.pop(), [])
-            found += below
+            pids += below
             pending += below
-        return found
+        return pids
     import psutil
 
     try:

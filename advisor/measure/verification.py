@@ -140,12 +140,12 @@ def run_child(
         )
 
 
-def set_up_and_execute(asked: tuple[str, RunRequest]) -> RunResult:
+def set_up_and_execute(order: tuple[str, RunRequest]) -> RunResult:
     """Call the user's hook, then run; called in a fresh process."""
     from advisor.dagster_bridge.runs import execute
     from advisor.measure.ops.session import call_hook
 
-    setup, request = asked
+    setup, request = order
     call_hook(setup)
     return execute(request)
 

@@ -73,8 +73,8 @@ def estimated_methods(
             boot_s=warm.boot_s + FORKSERVER_BOOT * start_s,
         ),
     }
-    known = {*calibrated, *failed}
-    return {method: each for method, each in estimates.items() if method not in known}
+    methods = {*calibrated, *failed}
+    return {method: each for method, each in estimates.items() if method not in methods}
 
 
 def at_best(estimate: MultiprocessOverhead) -> MultiprocessOverhead:

@@ -72,28 +72,28 @@ def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 def _multiprocess(run: CalibrationRun, quota: float) -> MultiprocessOverhead:
     """One run's phases, at one step at a time, as they are on whole cores."""
     log = run.run
-    seen = multiprocess_overhead(log)
+    overhead = multiprocess_overhead(log)
     # The log's clock starts at its first event; the call started before it.
     lead_s = max(0.0, log.started_at_s - run.started_at_s) + log.run_start_s
-    start_s = lead_s + seen.start_s
+    start_s = lead_s + overhead.start_s
     last_end_s = max((step.end_s or 0.0 for step in log.steps), default=0.0) - log.run_start_s
-    end_s = max(0.0, run.wall_s - lead_s - last_end_s - seen.exit_s)
+    end_s = max(0.0, run.wall_s - lead_s - last_end_s - overhead.exit_s)
     around_call_s = mean_of(spans_s(mapped_steps(log), "inputs_s", "first_output_s"))
     before_cpu_s = start_s if run.start_cpu_s is None else min(start_s, run.start_cpu_s)
-    found = with_parent(
+    priced = with_parent(
         replace(
-            seen,
+            overhead,
             start_s=start_s,
-            server_start_s=0.0 if run.method == "spawn" else seen.server_start_s,
-            load_s=seen.load_s + max(0.0, around_call_s - run.item_wait_s),
+            server_start_s=0.0 if run.method == "spawn" else overhead.server_start_s,
+            load_s=overhead.load_s + max(0.0, around_call_s - run.item_wait_s),
             end_s=end_s,
         ),
         max(0.0, run.parent_cpu_s - before_cpu_s - end_s) / len(log.steps),
         run.store_wait_s,
     )
-    until_call_s = found.boot_s + found.prepare_s + found.load_s
+    until_call_s = priced.boot_s + priced.prepare_s + priced.load_s
     pace, wait_share = unthrottled(until_call_s, run.step_cpu_s, run.step_delay_s, quota)
-    return replace(at_pace(found, pace), wait_share=wait_share)
+    return replace(at_pace(priced, pace), wait_share=wait_share)
 
 
 def unthrottled(wall_s: float, cpu_s: float, delayed_s: float, quota: float) -> tuple[float, float]:
@@ -118,7 +118,7 @@ def unthrottled(wall_s: float, cpu_s: float, delayed_s: float, quota: float) -> 
 
 
 def _with_module(
-    found: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
+    overhead: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
 ) -> MultiprocessOverhead:
     """The phases of a run as they would be with the host's user module instead of the run's.
 
@@ -126,23 +126,23 @@ def _with_module(
     """
     server_s, step_s = user_import_in(run.method, host.user_import_s, host.preloads)
     return replace(
-        found,
-        start_s=found.start_s + BUILDS_OF_RUN["multiprocess"] * host.user_rebuild_s,
-        server_start_s=max(0.0, found.server_start_s + server_s - run.server_import_s),
-        prepare_s=max(0.0, found.prepare_s + step_s - run.step_import_s) + host.step_build_s,
+        overhead,
+        start_s=overhead.start_s + BUILDS_OF_RUN["multiprocess"] * host.user_rebuild_s,
+        server_start_s=max(0.0, overhead.server_start_s + server_s - run.server_import_s),
+        prepare_s=max(0.0, overhead.prepare_s + step_s - run.step_import_s) + host.step_build_s,
     )
 
 
 def _in_process(run: CalibrationRun, quota: float) -> InProcessOverhead:
     """A serial run; what its steps do not explain counts as its start: nothing tells them apart."""
-    seen = in_process_overhead(run.run, lambda _step: run.item_wait_s)
-    inside = seen.step_s * (run.items + 2)
-    inside += (seen.fan_out_output_s + seen.collect_input_s + run.item_wait_s) * run.items
-    seen = replace(seen, start_s=max(0.0, run.wall_s - inside), end_s=0.0)
+    overhead = in_process_overhead(run.run, lambda _step: run.item_wait_s)
+    inside = overhead.step_s * (run.items + 2)
+    inside += (overhead.fan_out_output_s + overhead.collect_input_s + run.item_wait_s) * run.items
+    overhead = replace(overhead, start_s=max(0.0, run.wall_s - inside), end_s=0.0)
     own_s = run.wall_s - run.item_wait_s * run.items
     used_s = run.parent_cpu_s + run.child_cpu_s
     pace, wait_share = unthrottled(own_s, used_s, run.parent_delay_s, quota)
-    return replace(at_pace(seen, pace), wait_share=wait_share)
+    return replace(at_pace(overhead, pace), wait_share=wait_share)
 
 
 def _imported_s(run: CalibrationRun) -> float:
@@ -179,11 +179,11 @@ def noise_of(runs: Sequence[CalibrationRun]) -> float:
 
 
 def _measured_cpu_s(runs: Sequence[CalibrationRun]) -> dict[str, float]:
-    found: dict[str, float] = {}
+    cpu_s: dict[str, float] = {}
     for run in runs:
         used_s = run.parent_cpu_s + run.child_cpu_s
-        found[run.method] = found.get(run.method, 0.0) + used_s
-    return found
+        cpu_s[run.method] = cpu_s.get(run.method, 0.0) + used_s
+    return cpu_s
 
 
 def fit_overhead(host: HostProfile) -> OverheadModel:
@@ -228,8 +228,8 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
             claim_s=host.claim_s,
         ),
         multiprocess={
-            name: _with_file(found, each_store_s)
-            for name, found in {**multiprocess, **estimates}.items()
+            name: _with_file(overhead, each_store_s)
+            for name, overhead in {**multiprocess, **estimates}.items()
         },
         estimated=tuple(estimates),
         cli_start_s=_cli_start_s(host, in_process),
@@ -246,9 +246,9 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
     )
 
 
-def _with_file(found: Overhead, store_s: float) -> Overhead:
+def _with_file(overhead: Overhead, store_s: float) -> Overhead:
     """The overhead with what the file is of an output; at most half, of two measurements."""
-    return replace(found, output_store_s=min(store_s, found.fan_out_output_s / 2))
+    return replace(overhead, output_store_s=min(store_s, overhead.fan_out_output_s / 2))
 
 
 def _ways_with_processes(
@@ -265,22 +265,24 @@ def _ways_with_processes(
             yield method, merged(runs, fmean)
 
 
-def _mean_scaling(found: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
+def _mean_scaling(scalings: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
     """One a number of workers, over all moments.
 
     A virtual machine's cores are now two cores, now two threads of one: the mean is what a run
     can expect.
     """
     slowdowns: dict[int, list[float]] = {}
-    for one in found:
+    for one in scalings:
         slowdowns.setdefault(one.workers, []).append(one.slowdown)
-    return tuple(CpuScaling(workers, fmean(seen)) for workers, seen in sorted(slowdowns.items()))
+    return tuple(
+        CpuScaling(workers, fmean(factors)) for workers, factors in sorted(slowdowns.items())
+    )
 
 
 def _fit_serial(host: HostProfile, method: str) -> InProcessOverhead | None:
     runs = [run for run in host.runs if run.method == method and run.run.steps]
-    found = [_in_process(run, host.facts.cpus) for run in runs]
-    return merged(found, fmean) if found else None
+    overheads = [_in_process(run, host.facts.cpus) for run in runs]
+    return merged(overheads, fmean) if overheads else None
 
 
 def _cli_start_s(host: HostProfile, in_process: InProcessOverhead) -> float | None:

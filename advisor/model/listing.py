@@ -124,11 +124,11 @@ def dealt(items: int, batches: int) -> Calls:
     length part ways, and no period of the list meets that of the rounds.
     """
     dealer = random.Random(0)  # noqa: S311 - an order, not a secret
-    found = np.full((batches, -(-items // batches)), -1, dtype=np.intp)
+    places = np.full((batches, -(-items // batches)), -1, dtype=np.intp)
     for turn, first in enumerate(range(0, items, batches)):
         order = dealer.sample(range(batches), batches)[: items - first]
-        found[order, turn] = np.arange(first, first + len(order))
-    return found
+        places[order, turn] = np.arange(first, first + len(order))
+    return places
 
 
 def in_batches(seconds: FloatArray, batches: Calls) -> FloatArray:

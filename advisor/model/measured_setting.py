@@ -88,8 +88,8 @@ def _rate(measured: Measured, options: AdviseOptions) -> RateLimit | None:
     if options.max_rate:
         return RateLimit(options.max_rate)
     probes = (*measured.workload.probes, *measured.workload.limited_probes)
-    seen = [probe.rate for probe in probes if probe.rate is not None]
-    return min(seen, key=lambda rate: rate.per_s, default=None)
+    rates = [probe.rate for probe in probes if probe.rate is not None]
+    return min(rates, key=lambda rate: rate.per_s, default=None)
 
 
 def with_own_ways(setting: Setting, measured: Measured, ways: WaysToRun) -> Setting:

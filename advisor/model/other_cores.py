@@ -91,11 +91,11 @@ def _serial_on(serial: InProcessOverhead, speed: float) -> InProcessOverhead:
     )
 
 
-def _multiprocess_on(found: MultiprocessOverhead, speed: float) -> MultiprocessOverhead:
-    pace = (1.0 - found.wait_share) / speed + found.wait_share
+def _multiprocess_on(overhead: MultiprocessOverhead, speed: float) -> MultiprocessOverhead:
+    pace = (1.0 - overhead.wait_share) / speed + overhead.wait_share
     return replace(
-        at_pace(found, pace),
-        wait_share=found.wait_share / pace,
-        parent_step_s=found.parent_step_s / speed,
-        claim_s=found.claim_s / speed,
+        at_pace(overhead, pace),
+        wait_share=overhead.wait_share / pace,
+        parent_step_s=overhead.parent_step_s / speed,
+        claim_s=overhead.claim_s / speed,
     )

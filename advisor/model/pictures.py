@@ -29,17 +29,17 @@ def picture_of(name: str, way: Prediction, predictor: Predictor) -> RunPicture:
     start_s = predictor.start_s(candidate)
     simulations = predictor.simulations_of(candidate)
     steps = candidate.steps(simulations.setting.items.count)
-    shown = min(steps, MANY_STEPS)
+    count = min(steps, MANY_STEPS)
     if candidate.executor == "multiprocess":
-        run = simulated_run(candidate, simulations, shown, _DrawnRun)
+        run = simulated_run(candidate, simulations, count, _DrawnRun)
         run.run()
         bars = tuple(_after(start_s, run.bars))
     elif candidate.executor in DELEGATING:
-        bars, shown = (), 0
+        bars, count = (), 0
     else:
         serial = _serial(makespan_s - start_s, candidate, simulations)
-        bars, shown = tuple(_after(start_s, serial)), steps
-    return RunPicture(name, candidate, bars, makespan_s, shown / max(1, steps))
+        bars, count = tuple(_after(start_s, serial)), steps
+    return RunPicture(name, candidate, bars, makespan_s, count / max(1, steps))
 
 
 class _DrawnRun(MultiprocessRun):

@@ -83,7 +83,7 @@ def multiprocess_overhead(run: ObservedRun) -> MultiprocessOverhead:
 
 
 def with_parent(
-    seen: MultiprocessOverhead, parent_step_s: float = PARENT_STEP_S, parent_wait_s: float = 0.0
+    overhead: MultiprocessOverhead, parent_step_s: float = PARENT_STEP_S, parent_wait_s: float = 0.0
 ) -> MultiprocessOverhead:
     """The overhead with the parent's part taken out of what a step's process seems to take.
 
@@ -93,9 +93,9 @@ def with_parent(
     """
     turn_s = parent_step_s / EVENTS_PER_STEP
     return replace(
-        seen,
-        boot_s=max(0.005, seen.boot_s - turn_s - parent_wait_s),
-        exit_s=max(0.0, seen.exit_s - 3 * turn_s),
+        overhead,
+        boot_s=max(0.005, overhead.boot_s - turn_s - parent_wait_s),
+        exit_s=max(0.0, overhead.exit_s - 3 * turn_s),
         parent_step_s=parent_step_s,
         parent_wait_s=parent_wait_s,
     )

@@ -115,7 +115,7 @@ def step_phases(run: ObservedRun) -> list[StepPhases]:
     """
     ready = ready_s(run)
     tails = tails_s(run)
-    found: list[StepPhases] = []
+    phases: list[StepPhases] = []
     for index, step in enumerate(run.steps):
         if step.end_s is None:
             continue
@@ -133,8 +133,8 @@ def step_phases(run: ObservedRun) -> list[StepPhases]:
         _between(seconds, "store", step.last_output_s, step.end_s)
         if index in tails:
             seconds["tail"] = tails[index]
-        found.append(StepPhases(step, seconds))
-    return found
+        phases.append(StepPhases(step, seconds))
+    return phases
 
 
 def parallelism(run: ObservedRun) -> Parallelism:

@@ -246,18 +246,18 @@ class MultiprocessRun:
         while (again := self.pools.due(self.sharing.now_s)) is not None:
             if self._has_slot(*again):
                 return again[1]
-        found: tuple[int, int] | None = None
+        next_step: tuple[int, int] | None = None
         passed_over: list[tuple[int, int]] = []
-        while self.runnable and found is None:
+        while self.runnable and next_step is None:
             step = self.runnable.popleft()
             if self.tags.is_full(step):
                 passed_over.append(step)
                 if all(self.tags.is_full((0, stage)) for stage in range(self.stages)):
                     break
             elif self._has_slot(self._pool_of(*step), step):
-                found = step
+                next_step = step
         self.runnable.extendleft(reversed(passed_over))
-        return found
+        return next_step
 
     def _fill(self, active: list[StepProcess]) -> None:
         """Claim steps for the free slots."""

@@ -39,18 +39,18 @@ def own_settings(
     inside |= {part.fan_out.handle for part, _ in parts if part.fan_out}
     first = parts[0][0]
     steps = 1 + len(first.mapped) + len(first.upstream) + len(first.collects) + first.other_steps
-    taken, found = set(inside), []
+    handles, settings = set(inside), []
     for part, setting in parts:
-        before = {op.handle for op in part.upstream} - taken
-        after = {op.handle for op in part.collects} - taken
-        taken |= before | after
+        before = {op.handle for op in part.upstream} - handles
+        after = {op.handle for op in part.collects} - handles
+        handles |= before | after
         items = setting.items if before else replace(setting.items, upstream_s=0.0)
         own = replace(setting, items=items, before_steps=len(before), after_steps=len(after))
-        found.append((part, own))
-    part, setting = found[0]
-    outside = max(0, steps - len(taken))
-    found[0] = (part, replace(setting, after_steps=setting.after_steps + outside))
-    return found
+        settings.append((part, own))
+    part, setting = settings[0]
+    outside = max(0, steps - len(handles))
+    settings[0] = (part, replace(setting, after_steps=setting.after_steps + outside))
+    return settings
 
 
 def makespan_s(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -> Interval:

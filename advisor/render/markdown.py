@@ -70,7 +70,7 @@ def _inline(text: Text, *, cell: bool = False) -> str:
 
 
 def _span(span: Span, cell: bool) -> str:
-    shown = markdown_code(span.text, cell=cell) if span.code else markdown(span.text)
+    text = markdown_code(span.text, cell=cell) if span.code else markdown(span.text)
     if not span.strong or span.text.strip() != span.text:
-        return shown
-    return f"{_SIGNS.get(span.tone, '')}**{shown}**"
+        return text
+    return f"{_SIGNS.get(span.tone, '')}**{text}**"

@@ -95,11 +95,11 @@ class _Page:
         for line in lines:
             self._put(_styled(line, style))
 
-    def _print(self, shown: RenderableType) -> None:
-        self._console.print(shown)
+    def _print(self, renderable: RenderableType) -> None:
+        self._console.print(renderable)
 
-    def _put(self, shown: RenderableType, indent: int = INDENT) -> None:
-        self._print(Padding(shown, (0, 0, 0, indent)))
+    def _put(self, renderable: RenderableType, indent: int = INDENT) -> None:
+        self._print(Padding(renderable, (0, 0, 0, indent)))
 
     def _table(self, table: doc.Table) -> None:
         roomy = self._width >= ROOMY
@@ -124,19 +124,19 @@ class _Page:
     def _code(self, text: str, language: str, indent: int) -> None:
         text = printable(text).rstrip()
         if self._color and language:
-            shown = Syntax("", language, theme="ansi_dark").highlight(text)
+            code = Syntax("", language, theme="ansi_dark").highlight(text)
         else:
-            shown = Styled("\n".join(" " * indent + line for line in text.splitlines()))
+            code = Styled("\n".join(" " * indent + line for line in text.splitlines()))
         if text:
-            self._console.print(shown, soft_wrap=True)
+            self._console.print(code, soft_wrap=True)
 
 
 def _styled(text: Text, style: str = "") -> Styled:
-    shown = Styled(style=style)
+    styled = Styled(style=style)
     for span in spans(text):
         own = f"{'bold' if span.strong else ''} {_STYLES[span.tone]}".strip()
-        shown.append(one_line(span.text), style=own or None)
-    return shown
+        styled.append(one_line(span.text), style=own or None)
+    return styled
 
 
 def _point(text: Styled) -> Grid:

@@ -167,10 +167,10 @@ KIND = {
 def reasons(advice: Advice) -> list[tuple[str, tuple[str, ...]]]:
     """The reasons of the recommendation, then those of the config-only way where it differs."""
     best, pasted = advice.recommendation, advice.config_only
-    found = [(best.candidate.label, best.reasons)]
+    rows = [(best.candidate.label, best.reasons)]
     if pasted.candidate != best.candidate:
-        found.append((pasted.candidate.label, pasted.reasons))
-    return [(label, lines) for label, lines in found if lines]
+        rows.append((pasted.candidate.label, pasted.reasons))
+    return [(label, lines) for label, lines in rows if lines]
 
 
 def break_even(row: BreakEven) -> str:

@@ -207,14 +207,14 @@ class Invocation:
         """
         if self.loaded.function is not None:
             return 0.0
-        taken = []
+        seconds = []
         for _ in range(1 + _EMPTY_CALLS):
             with build_op_context(instance=self.resources.instance) as context:
                 prepared = PreparedCall(lambda given=context: _empty(given, item=0), _empty)  # type: ignore[misc]
                 started = time.perf_counter()
                 prepared.run()
-                taken.append(time.perf_counter() - started)
-        return statistics.median(taken[1:])
+                seconds.append(time.perf_counter() - started)
+        return statistics.median(seconds[1:])
 
     def call(
         self, op: MappedOp | OpReference, inputs: Mapping[str, object], key: str | None = None
@@ -228,10 +228,10 @@ class Invocation:
         configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema)
         if self.resolved is not None and not configured and handle in self.resolved.ops:
             return self.resolved.ops[handle].config
-        given: Any = self.run_config
+        config: Any = self.run_config
         for part in reference.node_path:
-            given = ((given or {}).get("ops") or {}).get(part) or {}
-        return given.get("config")
+            config = ((config or {}).get("ops") or {}).get(part) or {}
+        return config.get("config")
 
 
 def import_instances() -> None:

@@ -77,10 +77,10 @@ class SqliteRecording:
         )
 
         def rows(connection: sqlite3.Connection) -> list[RunRow]:
-            found = connection.execute(query, (*values, last)).fetchall()
+            records = connection.execute(query, (*values, last)).fetchall()
             return [
                 run_row_from_body(run_id, _text(job), _text(status), body, timestamp_s(created))
-                for run_id, job, status, body, created in found
+                for run_id, job, status, body, created in records
                 if isinstance(run_id, str)
             ]
 

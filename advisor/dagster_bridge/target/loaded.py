@@ -78,8 +78,8 @@ class Place:
         attribute = self.reference.attribute
         held = isinstance(getattr(self.module, attribute or "", None), HOLDERS)
         attribute = attribute if held else None
-        meant = replace(self.reference, attribute=attribute, job=job, asset=asset)
-        return replace(self, reference=meant)
+        reference = replace(self.reference, attribute=attribute, job=job, asset=asset)
+        return replace(self, reference=reference)
 
     @property
     def attribute(self) -> str | None:

@@ -223,11 +223,11 @@ def with_upstream_assets(loaded: LoadedTarget) -> JobDefinition | None:
     if not keys:
         return None
     graph = loaded.definitions.asset_graph
-    wanted, todo = set(keys), list(keys)
+    assets, todo = set(keys), list(keys)
     while todo:
         for parent in graph.get(todo.pop()).parent_keys:
-            if parent not in wanted and graph.get(parent).is_materializable:
-                wanted.add(parent)
+            if parent not in assets and graph.get(parent).is_materializable:
+                assets.add(parent)
                 todo.append(parent)
-    whole = loaded.definitions.get_implicit_job_def_for_assets(wanted)
-    return whole.get_subset(asset_selection=wanted) if whole else None
+    whole = loaded.definitions.get_implicit_job_def_for_assets(assets)
+    return whole.get_subset(asset_selection=assets) if whole else None

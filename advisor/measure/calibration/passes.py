@@ -134,8 +134,10 @@ def completed(
     """
     tell = on_progress or (lambda _message, _share: None)
     begun, unmeasured = time.monotonic(), dict(host.unmeasured)
-    seen = {*(run.method for run in host.runs), *unmeasured}
-    missing = [probe for probe in RUNS if probe.method not in seen and named(probe) not in seen]
+    methods = {*(run.method for run in host.runs), *unmeasured}
+    missing = [
+        probe for probe in RUNS if probe.method not in methods and named(probe) not in methods
+    ]
     if not missing and (host.cli_start_s is not None or COMMAND_LINE in unmeasured):
         return host
     runs: list[CalibrationRun] = []

@@ -47,8 +47,8 @@ def _env_file() -> dict[str, str]:
 def _python_path(environment: Mapping[str, str]) -> str:
     """PYTHONPATH by which the child's own children find this package, however it was found."""
     root = str(_ROOT)
-    given = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
-    entries = [entry for entry in given.split(os.pathsep) if entry]
+    variable = environment.get("PYTHONPATH", os.environ.get("PYTHONPATH", ""))
+    entries = [entry for entry in variable.split(os.pathsep) if entry]
     # an installed package is found anyway; its site-packages must not come first
     if "site-packages" in _ROOT.parts or root in entries:
         return os.pathsep.join(entries)

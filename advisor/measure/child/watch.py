@@ -174,15 +174,15 @@ class _Watched:
             return False
         if not block:
             return False
-        kept = self.output[name]
-        kept += block
+        tail = self.output[name]
+        tail += block
         if name == "progress":
-            *lines, rest = bytes(kept).split(b"\n")
-            kept[:] = rest
+            *lines, rest = bytes(tail).split(b"\n")
+            tail[:] = rest
             for line in lines:
                 self._told(line)
-        elif len(kept) > 2 * _OUTPUT_BYTES:
-            del kept[:-_OUTPUT_BYTES]
+        elif len(tail) > 2 * _OUTPUT_BYTES:
+            del tail[:-_OUTPUT_BYTES]
         return True
 
     def _told(self, line: bytes) -> None:

@@ -63,13 +63,13 @@ class ImportRecorder:
 
     def roots(self) -> tuple[str, ...]:
         """The recorded modules that were really imported, without those that another implies."""
-        found = [
+        names = [
             name
             for name in self.names
             if sys.modules.get(name) is not None and name.split(".")[0] not in _NOT_THE_USERS
         ]
         return tuple(
-            name for name in found if not any(other.startswith(name + ".") for other in found)
+            name for name in names if not any(other.startswith(name + ".") for other in names)
         )
 
 

@@ -75,15 +75,15 @@ def derive_roots(request: DeriveRequest) -> StepImports:
     from advisor.dagster_bridge.calibration_definition import import_user_code
 
     grown, begun = process.memory_info().rss, time.perf_counter()
-    with traced_imports() as asked:
+    with traced_imports() as trace:
         import_user_code(target.module, target.file, target.working_directory)
     took = time.perf_counter() - begun
-    own_s = max(0.0, took - sum(root.seconds_s for root in asked)) if target.file else 0.0
+    own_s = max(0.0, took - sum(root.seconds_s for root in trace)) if target.file else 0.0
     rss_bytes = max(0, process.memory_info().rss - grown)
     build_s, rebuild_s = building_s(target)
     return StepImports(
         dagsters,
-        tuple(root.module for root in _worth(asked)),
+        tuple(root.module for root in _worth(trace)),
         user_import_s=took - own_s,
         user_rss_bytes=rss_bytes,
         user_build_s=build_s + own_s,

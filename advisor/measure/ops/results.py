@@ -74,15 +74,15 @@ def _parts_of(result: object) -> Parts:
         if count > _MOST_LEAVES:
             whole = _pickled(result)
             return {"": Part(whole.hex() if whole else None, _short(result))}
-        digest, known = _digest(leaf), hashes.setdefault(path, hashlib.sha256())
+        digest, hasher = _digest(leaf), hashes.setdefault(path, hashlib.sha256())
         if digest is None:
             hashes[path] = None
-        elif known is not None:
-            known.update(digest)
+        elif hasher is not None:
+            hasher.update(digest)
         shorts.setdefault(path, _short(leaf))
     return {
-        path: Part(known.hexdigest() if known else None, shorts[path])
-        for path, known in hashes.items()
+        path: Part(hasher.hexdigest() if hasher else None, shorts[path])
+        for path, hasher in hashes.items()
     }
 
 
@@ -171,11 +171,11 @@ def _short(leaf: object) -> str:
 
 def differing(one: Parts, other: Parts) -> set[str]:
     """Paths of the parts that are not the same in both, or cannot be compared."""
-    found = set(one) ^ set(other)
+    parts = set(one) ^ set(other)
     for path in set(one) & set(other):
         if one[path].digest is None or one[path].digest != other[path].digest:
-            found.add(path)
-    return found
+            parts.add(path)
+    return parts
 
 
 def compare(

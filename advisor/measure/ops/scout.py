@@ -101,8 +101,8 @@ def _stored(
     if fan_out is not None and first.item_input is not None:
         item = {fan_out.outputs[0]: opened.inputs.of(0)[first.item_input]}
         yielded = stored_values(opened, fan_out, item, count)
-    given = {last.outputs[0]: value} if len(last.outputs) == 1 else {}
-    return yielded, stored_values(opened, last, given, count)
+    outputs = {last.outputs[0]: value} if len(last.outputs) == 1 else {}
+    return yielded, stored_values(opened, last, outputs, count)
 
 
 def _later_items(order: ScoutOrder, count: int, first_item: int) -> Iterator[int]:
@@ -168,8 +168,8 @@ def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str 
             prepared.run()
         except Exception as error:  # noqa: BLE001 - a collect may want all items; it is only a note
             unwatch()
-            told = failure_in_words(error)
-            return None, f"op {reference.name!r} was not timed on the sampled outputs ({told})"
+            words = failure_in_words(error)
+            return None, f"op {reference.name!r} was not timed on the sampled outputs ({words})"
         total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
         unwatch()
     return total_s, None

@@ -194,8 +194,8 @@ class Session:
 
         The value alone, where it is one.
         """
-        taken = {handle for op in self.chain for handle, _ in op.sources.values()}
-        ends = {handle: given for handle, given in results.items() if handle not in taken}
+        sources = {handle for op in self.chain for handle, _ in op.sources.values()}
+        ends = {handle: values for handle, values in results.items() if handle not in sources}
         if len(ends) != 1:
             return ends
         (outputs,) = ends.values()

@@ -56,7 +56,9 @@ class _Passes:
     rate: RateLimit | None = None
 
     def __post_init__(self) -> None:
-        self.results = {item: list(seen) for item, seen in self.order.results.items()}
+        self.results = {
+            item: list(item_results) for item, item_results in self.order.results.items()
+        }
 
     def _alone_items(self) -> list[int]:
         """A few items that take a short time together; short ones again and again."""
@@ -85,8 +87,8 @@ class _Passes:
             walls.setdefault(entry.item, []).append(entry.wall_s)
             self.results.setdefault(entry.item, []).append(entry.result)
         self._look_for_rate([timed], self.order.expected_s.__getitem__)
-        for item, seen in walls.items():
-            self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(seen)]
+        for item, item_walls in walls.items():
+            self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(item_walls)]
         return None
 
     def again(self, item: int) -> Parts | None:
@@ -129,8 +131,8 @@ class _Passes:
         walls_s = [entry.wall_s for entry in together]
         self._look_for_rate(by_worker, lambda item: self._alone_s(item, drift))
         slowdown = sum(walls_s) / sum(alone_s)
-        given = [(entry.item, entry.result) for entry in together]
-        verdict = compare(self.results, given, self.again)
+        results = [(entry.item, entry.result) for entry in together]
+        verdict = compare(self.results, results, self.again)
         comparison = verdict.comparison
         if comparison.item is not None:
             place = self.order.drawn.positions[comparison.item]

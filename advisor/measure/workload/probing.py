@@ -104,14 +104,14 @@ def ladder(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
     """How many in parallel may be tried: the cores, and more where items mostly wait."""
     scouted, cores = campaign.scouted, max(4, round(host_facts().cpus))
     most = min(campaign.items, MOST_WAITING[kind] if campaign.waits else cores)
-    wanted = {most, *(2**power for power in range(1, most.bit_length()))}
+    counts = {most, *(2**power for power in range(1, most.bit_length()))}
     each_bytes = peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
     room = max(1, int(MEMORY_SHARE * campaign.children.memory_bytes / max(1, each_bytes)))
-    if room < max(wanted):
+    if room < max(counts):
         campaign.children.notes.add(
             f"No more than {room} items were run in parallel: each takes {size(each_bytes)}."
         )
-    return tuple(sorted(count for count in wanted if 1 < count <= room))
+    return tuple(sorted(count for count in counts if 1 < count <= room))
 
 
 def _order(campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: int) -> ProbeOrder:

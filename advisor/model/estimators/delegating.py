@@ -61,9 +61,9 @@ def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
         NoModelError: As `cluster_of`, or this host's spawn is not calibrated.
     """
     cluster = cluster_of(candidate, setting)
-    seen = setting.overhead.delegated.get(candidate.executor)
-    if seen is not None:
-        return _seen_price(seen, cluster)
+    past = setting.overhead.delegated.get(candidate.executor)
+    if past is not None:
+        return _seen_price(past, cluster)
     host = _calibrated(candidate, setting)
     in_worker = candidate.executor == "celery"  # forked from one that has imported everything
     plans_s = host.plan_item_s * candidate.steps(setting.items.count)
@@ -89,23 +89,23 @@ def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
     )
 
 
-def _seen_price(seen: DelegatedOverhead, cluster: Cluster) -> StepPrice:
+def _seen_price(past: DelegatedOverhead, cluster: Cluster) -> StepPrice:
     """As past runs tell; a described start time is a part of what they took to start."""
     start_s = cluster.start_s or 0.0
     # Seen are seconds under the limit, asked for are CPU seconds.
     cpu = min(1.0, cluster.step_cpu or 1.0)
-    launches = (cluster.launch_s, seen.launch_s, LAUNCH_S)
+    launches = (cluster.launch_s, past.launch_s, LAUNCH_S)
     return StepPrice(
         launch_s=next(each for each in launches if each is not None),
         start_s=start_s,
-        boot_cpu_s=cpu * (max(0.0, seen.start_s.median - start_s) + seen.prepare_s.median),
-        load_s=cpu * seen.load_s.median,
-        store_s=cpu * seen.store_s.median,
-        fan_out_output_s=cpu * seen.fan_out_output_s,
-        collect_input_s=cpu * seen.collect_input_s,
+        boot_cpu_s=cpu * (max(0.0, past.start_s.median - start_s) + past.prepare_s.median),
+        load_s=cpu * past.load_s.median,
+        store_s=cpu * past.store_s.median,
+        fan_out_output_s=cpu * past.fan_out_output_s,
+        collect_input_s=cpu * past.collect_input_s,
         exit_s=0.0,  # a log does not tell it
         poll_s=cluster.poll_s,
-        begin_s=seen.begin_s,
+        begin_s=past.begin_s,
         cpu_limit=cluster.step_cpu,
     )
 

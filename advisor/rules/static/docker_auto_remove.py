@@ -12,8 +12,8 @@ CODE = "DYN036"
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
     """Seen: a failed step is reported as "container could not be found"."""
-    given = facts.job.executor_config.get("container_kwargs") if facts.job else None
-    if isinstance(given, Mapping) and given.get("auto_remove") is True:
+    kwargs = facts.job.executor_config.get("container_kwargs") if facts.job else None
+    if isinstance(kwargs, Mapping) and kwargs.get("auto_remove") is True:
         yield Fault(
             "note",
             "container_kwargs sets auto_remove: a failed step's container is gone before the"

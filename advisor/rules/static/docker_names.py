@@ -16,8 +16,8 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     """Each would be a TypeError when the first step's container is made."""
     if facts.job is None:
         return
-    given, names = facts.job.executor_config.get("container_kwargs"), facts.job.docker_arguments
-    for name in given if names and isinstance(given, Mapping) else ():
+    kwargs, names = facts.job.executor_config.get("container_kwargs"), facts.job.docker_arguments
+    for name in kwargs if names and isinstance(kwargs, Mapping) else ():
         if name not in names:
             near = _MEANT.get(name) or next(iter(nearest(name, names)), None)
             yield Fault(

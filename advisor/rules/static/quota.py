@@ -27,12 +27,12 @@ def _of_op(facts: CheckFacts, op: MappedOp, cluster: Cluster, steps: int) -> Ite
     many = steps * cluster.runs_at_once
     cpu, memory_bytes = requested(facts, op)
     in_runs = f" in each of {cluster.runs_at_once} runs" if cluster.runs_at_once > 1 else ""
-    asked = (
+    requests = (
         (many * (cpu or 0), cluster.cpu, lambda amount: f"{amount:g} CPU"),
         (many * (memory_bytes or 0), cluster.memory_bytes, size),
         (many, cluster.pods, lambda amount: f"{amount:g} pods"),
     )
-    for total, quota, spelled in asked:
+    for total, quota, spelled in requests:
         if quota is not None and total > quota:
             yield Fault(
                 "warning",

@@ -17,11 +17,11 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
         return
     tags = facts.job.tags if facts.job else {}
     default = facts.instance.run_retries if facts.instance else 0
-    wanted = tags.get(_MAX_RETRIES, str(default))
-    if wanted.isdigit() and int(wanted) > 0 and tags.get(_STRATEGY) != "ALL_STEPS":
+    retries = tags.get(_MAX_RETRIES, str(default))
+    if retries.isdigit() and int(retries) > 0 and tags.get(_STRATEGY) != "ALL_STEPS":
         source = "the job's tag" if _MAX_RETRIES in tags else "the instance"
         yield Fault(
             "warning",
-            f"Failed runs are retried ({source} says {wanted}), and a retry from the failure"
+            f"Failed runs are retried ({source} says {retries}), and a retry from the failure"
             " leaves mapped steps out.",
         )
