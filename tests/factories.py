@@ -16,7 +16,6 @@ from advisor.domain.advice import (
     HostSummary,
     NextMeasurement,
     Prediction,
-    Rejection,
     Snippets,
     WorkloadSummary,
 )
@@ -51,6 +50,7 @@ from advisor.domain.item_sample import ItemSample
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import Interval, Spread
+from advisor.domain.rejection import Rejection
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import (
     ConcurrencyProbe,

@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from advisor.api.cluster_advice import refuse_other_executor
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.rejection import Cause, Refusal
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit import obstacle_to_batches
 from advisor.model.measured_setting import setting_of, with_own_ways
@@ -38,8 +39,11 @@ def constraints_of(measured: Measured, options: AdviseOptions, ways: WaysToRun) 
 def _obstacles(description: WorkloadDescription) -> Obstacles:
     """What cannot be emitted for the job, and what is not installed here."""
     refusal = obstacle_to_batches(description)
-    missing = "needs dagster-async-executor: pip install 'dynadvise[async]'"
+    no_batches = f"{refusal.what} {refusal.hint or ''}".strip() if refusal else None
+    missing = Refusal(
+        Cause.NO_EVENT_LOOP, ("needs dagster-async-executor: pip install 'dynadvise[async]'",)
+    )
     return Obstacles(
-        batches=f"{refusal.what} {refusal.hint or ''}".strip() if refusal else None,
+        batches=Refusal(Cause.NO_SNIPPET, (no_batches,)) if no_batches else None,
         event_loop=None if find_spec("dagster_async_executor") else missing,
     )

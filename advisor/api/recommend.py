@@ -275,7 +275,7 @@ def _notes(
         *_left_out(measured),
         *_unmeasured(measured),
         *_estimated(measured, result),
-        *([_ONLY_IN_MEMORY.format(ways.only_in_memory)] if ways.only_in_memory else []),
+        *([_ONLY_IN_MEMORY.format(ways.only_in_memory.words)] if ways.only_in_memory else []),
     )
 
 
@@ -348,7 +348,7 @@ def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Pr
     misfit = misfit_of(estimate, predictor.setting, constraints)
     if misfit is None:
         return worded
-    return replace(worded, costs=(f"it does not fit: it {misfit}", *worded.costs))
+    return replace(worded, costs=(f"it does not fit: it {misfit.words}", *worded.costs))
 
 
 def _no_loop_for(description: WorkloadDescription) -> str | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Literal
 
 from advisor.domain.candidate import Candidate
@@ -12,6 +11,7 @@ from advisor.domain.exclusions import Exclusion
 from advisor.domain.fan_outs import FanOutAdvice, WholeRun
 from advisor.domain.finding import Finding
 from advisor.domain.quantities import Interval, Spread
+from advisor.domain.rejection import Rejection
 from advisor.domain.stopping import MeasuringEnd
 from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.workload import Hotspot, WorkKind
@@ -78,25 +78,6 @@ class Prediction:
     first_result_s: float | None = None
     intermediate_bytes: int = 0
     trial: Trial = Trial.TRIED
-
-
-class RejectionKind(str, Enum):
-    """Why a candidate is not considered further."""
-
-    IMPOSSIBLE = "impossible"
-    NO_SNIPPET = "no-snippet"
-    SLOWER = "slower"
-    CROWDED = "crowded"
-    DOES_NOT_FIT = "does-not-fit"
-
-
-@dataclass(frozen=True, slots=True)
-class Rejection:
-    """A candidate that was not considered further, and the figure that rejected it."""
-
-    candidate: Candidate
-    reason: str
-    kind: RejectionKind = RejectionKind.IMPOSSIBLE
 
 
 @dataclass(frozen=True, slots=True)

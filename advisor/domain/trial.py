@@ -33,6 +33,13 @@ class Comparison:
     fields: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
+    @property
+    def difference(self) -> str:
+        """Where results differ, in words."""
+        parts = [field for field in self.fields if field]
+        where = f" in {', '.join(map(repr, parts[:3]))}" if parts and parts != ["all of it"] else ""
+        return f"item {self.item} differs{where} from its call alone"
+
 
 NOT_COMPARED = Comparison()
 """Of a profile that an older version measured."""

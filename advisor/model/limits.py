@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.rejection import Cause, Refusal
 from advisor.domain.trial import NO_PROCESSES, NO_THREADS, Agreement, Trial, WorkerLimit
 from advisor.domain.workload import ConcurrencyProbe, WorkerKind
 
@@ -25,7 +26,7 @@ class Verdict:
     """What is known of a way, and why where it may not be the advice."""
 
     trial: Trial = Trial.TRIED
-    reason: str = ""
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +89,10 @@ class Limits:
         for limit, other in (kinds, kinds[::-1]):
             outside = limit.harm is Trial.FAILED and other.worked < limit.harmed_at
             if outside and limit.harmed_at <= at_work:
-                reason = f"{limit.harmed_at} {plural(limit.kind)} failed: {limit.reason}"
-                return Verdict(Trial.FAILED, f"has {at_work} items at work, and {reason}")
+                figures = (at_work, limit.harmed_at, limit.kind, limit.reason)
+                return Verdict(Trial.FAILED, Refusal(Cause.ITEMS_FAILED, figures))
         tried = [each.worked for each in kinds if each.probed and each.harm is not Trial.DIFFERS]
-        return _far_enough(at_work, max(tried), "items") if tried else Verdict()
+        return _far_enough(at_work, max(tried), "item") if tried else Verdict()
 
 
 NOTHING_PROBED = Limits()
@@ -100,34 +101,29 @@ NOTHING_PROBED = Limits()
 
 def _of_workers(limit: WorkerLimit, count: int, own: int) -> Verdict:
     """So many workers of a kind, of which the job has its own number already."""
-    names = plural(limit.kind)
+    kind, why = limit.kind, limit.reason
     if count > 1 and limit.harm is Trial.DIFFERS:
-        return Verdict(Trial.DIFFERS, f"{names} in parallel give other results: {limit.reason}")
+        return Verdict(Trial.DIFFERS, Refusal(Cause.WORKERS_DIFFER, (kind, why)))
     if count > 1 and limit.harm is Trial.FAILED and count >= limit.harmed_at:
-        return Verdict(Trial.FAILED, f"{limit.harmed_at} {names} failed: {limit.reason}")
+        return Verdict(Trial.FAILED, Refusal(Cause.WORKERS_FAILED, (limit.harmed_at, kind, why)))
     if count > own and not limit.probed:
-        return Verdict(Trial.NOT_TRIED, f"no {names} were tried in parallel")
-    return _far_enough(count, max(limit.worked, own), names)
+        return Verdict(Trial.NOT_TRIED, Refusal(Cause.NOTHING_TRIED, (kind,)))
+    return _far_enough(count, max(limit.worked, own), kind)
 
 
-def _far_enough(count: int, worked: int, names: str) -> Verdict:
+def _far_enough(count: int, worked: int, kind: str) -> Verdict:
     if count <= worked:
         return Verdict()
     far = count > BEYOND * worked
-    reason = f"no more than {worked} {names} were tried in parallel"
-    return Verdict(Trial.TOO_FAR if far else Trial.NOT_TRIED, reason)
+    refusal = Refusal(Cause.BEYOND_TRIED, (worked, kind))
+    return Verdict(Trial.TOO_FAR if far else Trial.NOT_TRIED, refusal)
 
 
 def _compared(limit: WorkerLimit, count: int, own: int) -> Verdict:
     """Workers that may share what they should not: their results must have been compared."""
     if count <= max(limit.checked, own) or not limit.probed:
         return Verdict()
-    return Verdict(Trial.NOT_CHECKED, f"results were not compared: {limit.unchecked}")
-
-
-def plural(kind: WorkerKind) -> str:
-    """The kind's workers, in words."""
-    return "threads" if kind == "thread" else "processes"
+    return Verdict(Trial.NOT_CHECKED, Refusal(Cause.NOT_COMPARED, (limit.unchecked,)))
 
 
 def limit_of(kind: WorkerKind, probes: Sequence[ConcurrencyProbe]) -> WorkerLimit:
@@ -147,7 +143,7 @@ def limit_of(kind: WorkerKind, probes: Sequence[ConcurrencyProbe]) -> WorkerLimi
         checked=max(same, default=1),
         harm=_harm(harmful) if harmful else None,
         harmed_at=at,
-        reason=_reason(harmful) if harmful else "",
+        reason=(harmful.failed or harmful.comparison.difference) if harmful else "",
         evidence=harmful.evidence if harmful else "",
         unchecked=unchecked,
     )
@@ -163,12 +159,3 @@ def _harm(probe: ConcurrencyProbe) -> Trial | None:
         return Trial.FAILED
     differs = probe.comparison.agreement is Agreement.DIFFERS
     return Trial.DIFFERS if differs else None
-
-
-def _reason(probe: ConcurrencyProbe) -> str:
-    if probe.failed is not None:
-        return probe.failed
-    comparison = probe.comparison
-    parts = [field for field in comparison.fields if field]
-    where = f" in {', '.join(map(repr, parts[:3]))}" if parts and parts != ["all of it"] else ""
-    return f"item {comparison.item} differs{where} from its call alone"

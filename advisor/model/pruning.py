@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from advisor.domain.advice import Objective, Rejection, RejectionKind
+from advisor.domain.advice import Objective
 from advisor.domain.candidate import Candidate
-from advisor.domain.quantities import seconds
+from advisor.domain.rejection import Cause, Refusal, Rejection
 from advisor.model.estimate import Estimate
 from advisor.model.estimators import model_of
 from advisor.model.prediction import Predictor
@@ -103,11 +103,9 @@ class _Pruning:
         core = lower_core_seconds(candidate, self.setting)
         rented = bound_s * self.setting.machine.cores
         if score(self.objective, bound_s, core, rented) > limit:
-            least = f"takes at least {seconds(bound_s)}"
-            if self.objective != "time":
-                least += f" and {rented if self.objective == 'cost' else core:.1f} core-seconds"
-            reason = f"{least}; another way takes {seconds(rival.makespan_s)}"
-            return Rejection(candidate, reason, RejectionKind.SLOWER)
+            used = {"time": None, "cost": rented}.get(self.objective, core)
+            figures = (bound_s, used, rival.makespan_s)
+            return Refusal(Cause.SLOWER, figures).rejects(candidate)
         return self._past_best(candidate, limit)
 
     def _past_best(self, candidate: Candidate, limit: float) -> Rejection | None:
@@ -122,9 +120,8 @@ class _Pruning:
         scores = [scored for _, _, scored in last]
         if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
             return None
-        makespans = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s, _ in last)
-        reason = f"more in parallel only gets worse: {makespans}"
-        return Rejection(candidate, reason, RejectionKind.CROWDED)
+        makespans = tuple((slots, took_s) for slots, took_s, _ in last)
+        return Refusal(Cause.CROWDED, makespans).rejects(candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +135,7 @@ class Pruned:
     """
 
     fits: list[Estimate] = field(default_factory=list)
-    misfits: list[tuple[Estimate, str]] = field(default_factory=list)
+    misfits: list[tuple[Estimate, Refusal]] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
 
 
@@ -149,7 +146,7 @@ def simulate_all(
     *,
     always: Collection[Candidate],
     may_advise: Callable[[Candidate], bool],
-    misfit_of: Callable[[Estimate], str | None],
+    misfit_of: Callable[[Estimate], Refusal | None],
 ) -> Pruned:
     """Simulate what can matter; the rest is pruned.
 
@@ -175,7 +172,7 @@ def simulate_all(
         misfit = misfit_of(estimate)
         if misfit is not None:
             ways.misfits.append((estimate, misfit))
-            ways.rejected.append(Rejection(candidate, misfit, RejectionKind.DOES_NOT_FIT))
+            ways.rejected.append(misfit.rejects(candidate))
             continue
         ways.fits.append(estimate)
         if may_advise(candidate):

@@ -13,12 +13,11 @@ from advisor.domain.advice import (
     Floors,
     Objective,
     Prediction,
-    Rejection,
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.errors import NoAdviceError
-from advisor.domain.quantities import percent, size
+from advisor.domain.rejection import Cause, Refusal, Rejection
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
 from advisor.model.estimate import Estimate
@@ -97,33 +96,33 @@ def _connections(candidate: Candidate, setting: Setting, constraints: Constraint
     return steps * candidate.workers_in_op * constraints.connections_per_item
 
 
-def _crowding(candidate: Candidate, setting: Setting) -> str | None:
+def _crowding(candidate: Candidate, setting: Setting) -> Refusal | None:
     """Why workers inside steps outwit a limit that is meant for items, but counts steps."""
     pools = [pool for pool in pools_of(candidate, setting) if pool]
     limits = [
-        *((setting.pool_limits[pool], f"of the pool {pool!r}, which allows") for pool in pools),
+        *((setting.pool_limits[pool], Cause.POOL, pool) for pool in pools),
         *(
-            (limit, f"tagged {name}, limited to")
+            (limit, Cause.TAG_LIMIT, name)
             for name, limit in tag_limits_of(candidate, setting).steps.items()
         ),
     ]
-    for limit, which in limits:
+    for limit, cause, name in limits:
         items = min(candidate.max_concurrent, limit) * candidate.workers_in_op
         if candidate.workers_in_op > 1 and items > limit:
-            return f"runs {items} items in parallel in steps {which} {limit}"
+            return Refusal(cause, (items, name, limit))
     return None
 
 
-def _pod_misfit(candidate: Candidate, setting: Setting) -> str | None:
+def _pod_misfit(candidate: Candidate, setting: Setting) -> Refusal | None:
     """Why a step does not fit the pods of the cluster."""
     need = step_peak_bytes(candidate, setting)
     have = setting.cluster and setting.cluster.step_memory_bytes
     if not have or need <= have:
         return None
-    return f"needs {size(need)} in a step, its pod may have {size(have)}"
+    return Refusal(Cause.POD_MEMORY, (need, have))
 
 
-def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) -> str | None:
+def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) -> Refusal | None:
     """Why a simulated candidate must not be advised, with the figures; None where it may be."""
     have, headroom = setting.machine.memory_bytes, setting.machine.memory_headroom
     if estimate.candidate.executor in DELEGATING:
@@ -131,13 +130,12 @@ def misfit_of(estimate: Estimate, setting: Setting, constraints: Constraints) ->
         if misfit is not None:
             return misfit
     elif have and estimate.peak_memory_bytes > have * (1.0 - headroom):
-        free = f", of which {percent(headroom)} stay free" if headroom else ""
-        return f"needs {size(estimate.peak_memory_bytes)}, the host has {size(have)}{free}"
+        return Refusal(Cause.MEMORY, (estimate.peak_memory_bytes, have, headroom))
     held = _connections(estimate.candidate, setting, constraints)
     if constraints.max_connections and held > constraints.max_connections:
-        return f"holds {held} connections, the limit is {constraints.max_connections}"
+        return Refusal(Cause.CONNECTIONS, (held, constraints.max_connections))
     if estimate.candidate.batch_size > 1 and setting.items.unstorable:
-        return setting.items.unstorable
+        return Refusal(Cause.LIST_NOT_STORED, (setting.items.unstorable,))
     return _crowding(estimate.candidate, setting)
 
 
@@ -199,13 +197,14 @@ def search(
         misfit_of=lambda estimate: misfit_of(estimate, setting, constraints),
     )
     if not pruned.fits:
-        _, reason = min(pruned.misfits, key=lambda misfit: misfit[0].peak_memory_bytes)
-        raise _no_advice(f"no way to run fits: even the smallest {reason}")
+        _, misfit = min(pruned.misfits, key=lambda misfit: misfit[0].peak_memory_bytes)
+        raise _no_advice(f"no way to run fits: even the smallest {misfit.words}")
     leading = {each.candidate for each in pruned.fits if may_lead(each.candidate)}
     ways = _evaluated(pruned.fits, predictor, constraints, leading)
     choice = _choice_of(ways, current)
     predictions = {way.candidate: way.prediction for way in ways}
-    refused = (Rejection(way, verdicts[way].reason) for way in verdicts if way not in considered)
+    refusals = {way: verdicts[way].refusal for way in verdicts if way not in considered}
+    refused = (refusal.rejects(way) for way, refusal in refusals.items() if refusal is not None)
     return SearchResult(
         recommendation=choice.way.prediction,
         config_only=choice.config_only.prediction,

@@ -89,6 +89,5 @@ def copies_of(values: Sequence[StoredValue]) -> tuple[float, float]:
 
 
 def refusal_of(values: Sequence[StoredValue]) -> str | None:
-    """Why a batch's value cannot be stored; None where it can be."""
-    failed = next((value.failed for value in values if value.failed and value.items > 1), None)
-    return failed and f"its IO manager does not take a list of items ({failed})"
+    """How storing a batch's value failed; None where it can be stored."""
+    return next((value.failed for value in values if value.failed and value.items > 1), None)

@@ -6,12 +6,12 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import cast, get_args
 
-from advisor.domain.advice import Rejection, RejectionKind
 from advisor.domain.candidate import Candidate, Executor
 from advisor.domain.cluster import unmodelled
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
+from advisor.domain.rejection import Cause, Refusal, Rejection
 from advisor.domain.workload import OpProfile, WorkloadDescription, WorkloadProfile
 from advisor.model.candidates import LOOP_CONCURRENT, WorkerChoice, all_candidates, on_event_loop
 from advisor.model.cluster_ways import cluster_candidates
@@ -29,8 +29,8 @@ class Obstacles:
         event_loop: Why there is no executor for an event loop; None where there is.
     """
 
-    batches: str | None = None
-    event_loop: str | None = None
+    batches: Refusal | None = None
+    event_loop: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class WaysToRun:
     impossible: tuple[Rejection, ...]
     current: Candidate | None
     default: Candidate | None
-    only_in_memory: str | None = None
+    only_in_memory: Refusal | None = None
     own: Candidate | None = None
 
 
@@ -66,14 +66,16 @@ def ways_to_run(
     if cannot is None and setting.cluster is not None:
         cap = items_cap(setting, options.max_connections, connections_held(measured.workload))
         candidates += cluster_candidates(setting, cap)
-    impossible = _ruled_out(on_event_loop(setting.items.count), no_loop)
+    asynchronous = any(op.is_async for op in measured.description.mapped)
+    on_loop = on_event_loop(setting.items.count) if asynchronous else ()
+    impossible = _ruled_out(on_loop, no_loop)
     if cannot is not None:
         every = _candidates(measured, options, setting, processes=True, loop=False)
         impossible += _ruled_out(_without(candidates, every), cannot)
     forking = [w for w in candidates if w.start_method == "forkserver" and not w.preload_modules]
     batched = [way for way in candidates if way.is_batched]
     impossible += _ruled_out(forking, _why_no_fork(measured))
-    impossible += _ruled_out(batched, obstacles.batches, RejectionKind.NO_SNIPPET)
+    impossible += _ruled_out(batched, obstacles.batches)
     candidates = _without([rejection.candidate for rejection in impossible], candidates)
     executor = _executor_there(measured, options)
     current = current_candidate(executor, preload, loop=no_loop is None)
@@ -84,10 +86,10 @@ def ways_to_run(
     if unmodelled(executor):
         default = None
     if "spawn" not in measured.overhead.multiprocess:
-        why = measured.host.unmeasured.get("spawn", "it was not run")
+        unmeasured = Refusal(Cause.NOT_MEASURED, (measured.host.unmeasured.get("spawn"),))
         named = dict.fromkeys(filter(None, (current, default)))
         unseen = [way for way in named if way.executor == "multiprocess"]
-        impossible += _ruled_out(unseen, f"there is no measurement of it ({why})")
+        impossible += _ruled_out(unseen, unmeasured)
     if cannot is not None or "spawn" not in measured.overhead.multiprocess:
         default = None
         current = current if current and current.executor != "multiprocess" else None
@@ -104,13 +106,9 @@ def ways_to_run(
     return WaysToRun(_without(unstorable, candidates), impossible, None, None, in_memory, own)
 
 
-def _ruled_out(
-    ways: Iterable[Candidate],
-    reason: str | None,
-    kind: RejectionKind = RejectionKind.IMPOSSIBLE,
-) -> tuple[Rejection, ...]:
+def _ruled_out(ways: Iterable[Candidate], refusal: Refusal | None) -> tuple[Rejection, ...]:
     """The rejections of ways, where there is a reason for it."""
-    return tuple(Rejection(way, reason, kind) for way in ways if reason)
+    return tuple(refusal.rejects(way) for way in ways) if refusal else ()
 
 
 def _without(
@@ -142,18 +140,18 @@ def _candidates(
     return plain + with_one_thread(candidates(setting.limited, loop=False))
 
 
-def _why_no_process(measured: Measured) -> str | None:
+def _why_no_process(measured: Measured) -> Refusal | None:
     """Why steps and items cannot have processes of their own; None where they can."""
     unpicklable = [op.unpicklable for op in measured.workload.ops if op.unpicklable is not None]
     if unpicklable:
-        return f"what cannot be pickled cannot cross a process: {'; '.join(unpicklable)}"
+        return Refusal(Cause.NOT_PICKLED, tuple(unpicklable))
     # A bare op or function is advised for the job that it will stand in.
     if measured.description.reconstructable or measured.description.job_name is None:
         return None
-    return measured.description.not_reconstructable_reason or "the job cannot be rebuilt"
+    return Refusal(Cause.NOT_REBUILT, (measured.description.not_reconstructable_reason,))
 
 
-def _why_no_fork(measured: Measured) -> str | None:
+def _why_no_fork(measured: Measured) -> Refusal | None:
     """Why the forkservers that import the job's module are not safe; None where they are.
 
     Those are the ones without a preload list; see `preload_list` for the others.
@@ -162,7 +160,7 @@ def _why_no_fork(measured: Measured) -> str | None:
     why = measured.workload.unsafe_modules.get(module)
     if why is None or not measured.host.user_preloaded:
         return None
-    return f"a forkserver without a preload list imports {module}, which {why}"
+    return Refusal(Cause.UNSAFE_IMPORT, (module, why))
 
 
 def held_by(op: OpProfile) -> int:
@@ -245,14 +243,10 @@ def default_candidate(measured: Measured, options: AdviseOptions) -> Candidate:
     return Candidate("execute_job", "multiprocess", "spawn", (), slots)
 
 
-def no_event_loop(description: WorkloadDescription, obstacle: str | None) -> str | None:
-    """Why the steps cannot share an event loop; empty where no op asks for one, None: they can."""
-    blocking = [op.name for op in description.mapped if not op.is_async]
-    if len(blocking) == len(description.mapped):
-        return ""
-    if blocking:
-        return f"{', '.join(blocking)} is not `async def` and would block the loop of the others"
-    return obstacle
+def no_event_loop(description: WorkloadDescription, obstacle: Refusal | None) -> Refusal | None:
+    """Why the steps cannot share an event loop; None where they can."""
+    blocking = tuple(op.name for op in description.mapped if not op.is_async)
+    return Refusal(Cause.BLOCKED_LOOP, blocking) if blocking else obstacle
 
 
 def may_be_ordered(description: WorkloadDescription) -> bool:
@@ -265,7 +259,7 @@ def may_be_ordered(description: WorkloadDescription) -> bool:
     )
 
 
-def _why_only_in_memory(measured: Measured) -> str | None:
+def _why_only_in_memory(measured: Measured) -> Refusal | None:
     """Why what the ops return can only be handed on in memory; None where it can be stored.
 
     Under Dagster's default IO manager every way but ``execute_in_process`` pickles it.
@@ -273,4 +267,4 @@ def _why_only_in_memory(measured: Measured) -> str | None:
     reasons = [op.unpicklable for op in measured.workload.ops if op.unpicklable is not None]
     if not reasons or not measured.description.pickles:
         return None
-    return f"the default IO manager pickles what a step hands on: {'; '.join(reasons)}"
+    return Refusal(Cause.NOT_STORED, tuple(reasons))

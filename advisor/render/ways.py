@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
-from advisor.domain.advice import Advice, Prediction, Rejection, RejectionKind
+from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.rejection import Rejection, RejectionKind
 from advisor.domain.trial import Trial
 
 SHOWN = 8
@@ -65,12 +64,12 @@ def selected_ways(advice: Advice, limit: int = SHOWN) -> list[Prediction]:
 
 
 def telling_rejections(advice: Advice) -> list[Rejection]:
-    """One rejection of each kind and reason, without those for being slower than another way."""
+    """One rejection of each kind of way and cause, without those for being slower than another."""
     rejections: dict[tuple[object, ...], Rejection] = {}
     for rejection in advice.rejected:
         if rejection.kind is not RejectionKind.SLOWER:
-            reason = re.sub(r"[\d.]+", "", rejection.reason)
-            rejections.setdefault((_kind(rejection.candidate), reason), rejection)
+            cause = rejection.cause or rejection.reason
+            rejections.setdefault((_kind(rejection.candidate), cause), rejection)
     return list(rejections.values())
 
 

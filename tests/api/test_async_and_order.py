@@ -15,6 +15,7 @@ from advisor.api.recommend import recommend
 from advisor.api.verify import verify
 from advisor.dagster_bridge.awaiting import held_s, run_to_end
 from advisor.domain.options import AdviseOptions, ProfilesOptions, VerifyOptions, WorkloadOptions
+from advisor.domain.rejection import Cause, Refusal
 from advisor.domain.workload import MappedOp, OpReference
 from advisor.measure.progress import silent
 from advisor.model.ways import may_be_ordered, no_event_loop
@@ -39,9 +40,11 @@ def mapped(*kinds: bool, tags: dict[str, str] | None = None) -> tuple[MappedOp, 
 
 def test_an_event_loop_is_for_jobs_whose_every_mapped_op_is_async():
     def reason(*kinds: bool, missing: str | None = None) -> str | None:
-        return no_event_loop(replace(make_description(), mapped=mapped(*kinds)), missing)
+        obstacle = Refusal(Cause.NO_EVENT_LOOP, (missing,)) if missing else None
+        description = replace(make_description(), mapped=mapped(*kinds))
+        refusal = no_event_loop(description, obstacle)
+        return refusal and refusal.words
 
-    assert reason(False, False) == ""
     assert "op_1 is not `async def`" in reason(True, False)
     assert reason(True, True, missing="not installed") == "not installed"
     assert reason(True, True) is None

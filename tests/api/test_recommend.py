@@ -10,11 +10,11 @@ import pytest
 from factories import make_description, make_prediction, make_saved_profile
 
 from advisor.api.recommend import predict, recommend
-from advisor.domain.advice import RejectionKind
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.options import AdviseOptions
+from advisor.domain.rejection import RejectionKind
 from advisor.emit import EmitRequest, emit
 from advisor.store import SavedProfile
 

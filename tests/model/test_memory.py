@@ -115,7 +115,8 @@ def test_fifteen_percent_of_the_memory_stay_free_unless_told_otherwise():
 
     def misfit(share: float) -> str | None:
         found = replace(tight, machine=replace(machine, memory_headroom=share))
-        return misfit_of(Predictor(found).estimate(IN_PROCESS), found, Constraints())
+        refusal = misfit_of(Predictor(found).estimate(IN_PROCESS), found, Constraints())
+        return refusal and refusal.words
 
     assert misfit(headroom) == "needs 13.1 GiB, the host has 15.0 GiB, of which 15 % stay free"
     assert misfit(0.0) is None

@@ -25,11 +25,12 @@ from factories import (
     make_verification,
 )
 
-from advisor.domain.advice import Crossings, NextMeasurement, Rejection, Snippets
+from advisor.domain.advice import Crossings, NextMeasurement, Snippets
 from advisor.domain.candidate import Candidate
 from advisor.domain.finding import Finding
 from advisor.domain.host import CheaperStep
 from advisor.domain.measured import Calibration
+from advisor.domain.rejection import Rejection
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document
