@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from advisor.domain.backfill import BackfillTimes
 from advisor.domain.cluster import PodTimes
@@ -24,17 +24,7 @@ Phase = Literal[
     "store",
     "tail",
 ]
-PHASES: tuple[Phase, ...] = (
-    "wait for a slot",
-    "launch",
-    "import and plan",
-    "resources",
-    "log capture",
-    "load",
-    "compute",
-    "store",
-    "tail",
-)
+PHASES: tuple[Phase, ...] = get_args(Phase)
 """In the order in which a step goes through them. ``tail`` is the time from a step's last event
 until the executor has given its slot to the next step: the child's exit and the parent's polls."""
 
