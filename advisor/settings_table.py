@@ -177,13 +177,13 @@ def _fault(path: Path, text: str, problem: Mapping[str, Any]) -> ConfigurationEr
     keys = [key for key in problem["loc"] if isinstance(key, str) and key not in ("*", "[key]")]
     line = next(filter(None, (_line_of(key, text) for key in reversed(keys))), "")
     table, field = _place(keys)
-    known = [_key(name, each) for name, each in table.model_fields.items()]
+    field_keys = [_key(name, each) for name, each in table.model_fields.items()]
     if problem["type"] == "extra_forbidden":
-        alike = nearest(keys[-1], known)
+        alike = nearest(keys[-1], field_keys)
         what = f"Unknown key {keys[-1]!r} in [{'.'.join([TABLE, *keys[:-1]])}]."
-        hint = f"Did you mean {alike[0]!r}?" if alike else f"Known keys: {', '.join(known)}."
+        hint = f"Did you mean {alike[0]!r}?" if alike else f"Known keys: {', '.join(field_keys)}."
         return ConfigurationError(what, where=f"{path}{line}", hint=hint)
-    expected = f"a table with {', '.join(known)}"
+    expected = f"a table with {', '.join(field_keys)}"
     if field is not None and problem["type"] != "model_type":
         expected = str(field.description)
     value_text = (

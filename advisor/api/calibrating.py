@@ -88,10 +88,10 @@ def keep(subject: CalibrationSubject, host: HostProfile) -> HostProfile:
     from advisor.host_store import write_host
     from advisor.measure.calibration import pooled, without_module
 
-    kept = pooled(host, cached(subject.without_module()))
+    stored = pooled(host, cached(subject.without_module()))
     for of in (subject.without_module(), subject):
-        write_host(_path(of), kept if of.target else without_module(kept))
-    return kept
+        write_host(_path(of), stored if of.target else without_module(stored))
+    return stored
 
 
 def calibrated_host(

@@ -21,7 +21,7 @@ def page_of(saved: SavedProfile, advise: AdviseOptions | None = None) -> dict[st
     """The profile as plain values: its model's scenario, its ways, its texts.
 
     Args:
-        asked: What that advice was made for; None: as far as it tells itself.
+        advise: What that advice was made for; None: as far as it tells itself.
     """
     from advisor.emit.run_config import path_of
     from advisor.model.measured_setting import setting_of

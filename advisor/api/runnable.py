@@ -52,8 +52,8 @@ def executor_run_config(
             f"{candidate.label}."
         )
     own = user_config(candidate, setting)
-    kept = {key: value for key, value in own.items() if key not in setting.fixed_by_code}
-    return with_executor_config(run_config, path, {**config, **kept})
+    settable = {key: value for key, value in own.items() if key not in setting.fixed_by_code}
+    return with_executor_config(run_config, path, {**config, **settable})
 
 
 def refuse_elsewhere(candidate: Candidate) -> None:

@@ -70,7 +70,7 @@ def _taken_apart(
     assert isinstance(graph, GraphDefinition)
     if graph.config_mapping is not None:
         configured_by = configured_by or prefix.removesuffix(".")
-    given = {wire.input: wire.sources for wire in incoming}
+    sources_of = {wire.input: wire.sources for wire in incoming}
     nodes: list[GraphNode] = []
     made: dict[tuple[str, str], tuple[str, str]] = {}
     for inner in graph.nodes_in_topological_order:
@@ -79,7 +79,7 @@ def _taken_apart(
             sources = tuple(
                 source
                 for each in wire.sources
-                for source in (given.get(each[1], ()) if each[0] == "" else (each,))
+                for source in (sources_of.get(each[1], ()) if each[0] == "" else (each,))
             )
             if sources:
                 wires.append(Wire(wire.input, sources, wire.collected))

@@ -82,10 +82,10 @@ def plan_batches(description: WorkloadDescription) -> BatchedGraph:
         chain=chain,
         fixed=fixed,
         sources={
-            given: wire.sources[0]
+            origin: wire.sources[0]
             for name, inputs in fixed.items()
             for wire in mapped[name].wires
-            for own, given in inputs.items()
+            for own, origin in inputs.items()
             if own == wire.input
         },
         results=results,

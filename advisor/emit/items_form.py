@@ -66,7 +66,7 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         )
     module = user_module(description)
     name = identifier(description.target.attribute or "", "The target")
-    taken = {
+    reserved = {
         *GLOBAL_NAMES,
         *LOCAL_NAMES,
         READING,
@@ -78,18 +78,18 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
         "entries",
         "entry",
     }
-    worker = f"your_{name}" if name in taken else name
+    worker = f"your_{name}" if name in reserved else name
     bound = [name if worker == name else f"{name} as {worker}"]
     callable_from, _, attribute = spelled.rpartition(":")
     if callable_from and "/" not in callable_from:
         attribute = identifier(attribute, "The callable that gives the inputs")
-        given = f"your_{attribute}" if attribute in {*taken, worker} else attribute
-        shown = attribute if given == attribute else f"{attribute} as {given}"
-        names = {dotted(callable_from, "The inputs' module"): [shown]}
+        bound_name = f"your_{attribute}" if attribute in {*reserved, worker} else attribute
+        imported = attribute if bound_name == attribute else f"{attribute} as {bound_name}"
+        names = {dotted(callable_from, "The inputs' module"): [imported]}
         names.setdefault(module, [])
         names[module] = sorted([*names[module], *bound])
         imports = "\n".join(from_import(place, names[place]) for place in sorted(names))
-        entries, constant = f"{given}() if callable({given}) else {given}", ""
+        entries, constant = f"{bound_name}() if callable({bound_name}) else {bound_name}", ""
     else:
         suffix = PurePath(spelled).suffix
         reader = _READERS.get(_SUFFIXES.get(suffix, suffix), _READERS[".json"])

@@ -279,21 +279,21 @@ class _Writer:
         return f"{node}_value.{output}" if several else f"{node}_value"
 
     def _batched(self, target: str) -> list[str]:
-        given = []
+        arguments = []
         for name, inputs in self.plan.fixed.items():
             wires = {wire.input: wire for wire in self.nodes[name].wires}
-            given += [
+            arguments += [
                 f"{own}={self._value(wires[name].sources[0], collected=False)}"
                 for name, own in inputs.items()
             ]
         if self.one_step:
-            return [_statement(1, f"{target}{self.batching}(", ["items=items", *given])]
-        if not given:
+            return [_statement(1, f"{target}{self.batching}(", ["items=items", *arguments])]
+        if not arguments:
             return [_statement(1, f"{target}items.map(", [self.batching])]
         return [
             "",
             f"{_INDENT}def one_step(batch):",
-            _statement(2, f"return {self.batching}(", ["items=batch", *given]),
+            _statement(2, f"return {self.batching}(", ["items=batch", *arguments]),
             "",
             f"{_INDENT}{target}items.map(one_step)",
         ]
@@ -301,12 +301,12 @@ class _Writer:
 
 def _statement(depth: int, head: str, arguments: Iterable[str], tail: str = ")") -> str:
     """A call or a ``def`` line: in one line where it fits, else one argument a line."""
-    given = list(arguments)
+    values = list(arguments)
     indent = _INDENT * depth
-    line = f"{indent}{head}{', '.join(given)}{tail}"
-    if len(line) <= WIDTH or not given:
+    line = f"{indent}{head}{', '.join(values)}{tail}"
+    if len(line) <= WIDTH or not values:
         return line
-    inner = "".join(f"{_broken(depth + 1, argument)},\n" for argument in given)
+    inner = "".join(f"{_broken(depth + 1, argument)},\n" for argument in values)
     return f"{indent}{head}\n{inner}{indent}{tail}"
 
 

@@ -36,7 +36,7 @@ def computing_share(steps: Sequence[tuple[float, ObservedStep]]) -> float | None
     """The share of a step's seconds that crowding stretches; None where no step was alone.
 
     Args:
-        found: The steps of one op with their crowds.
+        steps: The steps of one op with their crowds.
     """
     seconds = [(crowd, seconds) for crowd, step in steps if (seconds := compute_s(step))]
     alone = [seconds for crowd, seconds in seconds if crowd <= ALONE]

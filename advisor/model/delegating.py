@@ -158,17 +158,17 @@ class DelegatingRun:
         while (again := self.pools.due(now_s)) is not None:
             if self.pools.claim(*again, now_s):
                 return again[1]
-        found: _Step | None = None
+        next_step: _Step | None = None
         passed_over: list[_Step] = []
-        while self.runnable and found is None:
+        while self.runnable and next_step is None:
             step = self.runnable.popleft()
             pool = self._pool_of(step)
             if self.tags.is_full(step):
                 passed_over.append(step)
             elif pool is None or self.pools.claim(pool, step, now_s):
-                found = step
+                next_step = step
         self.runnable.extendleft(reversed(passed_over))
-        return found
+        return next_step
 
     def _pool_of(self, step: _Step) -> str | None:
         """The limited pool whose slot a step needs; None where it needs none."""

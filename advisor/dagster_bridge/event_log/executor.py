@@ -77,18 +77,18 @@ def slots_from_queue(steps: list[ObservedStep]) -> list[ObservedStep]:
     workers' to set, and the log does not tell it. As many slots are taken as ran at once; the
     k-th that was freed was taken by the k-th step that began after those that filled them.
     """
-    taken = sorted(
+    claims = sorted(
         (step.worker_started_s, step.end_s if step.end_s is not None else float("inf"), index)
         for index, step in enumerate(steps)
         if step.queued_s is not None and step.worker_started_s is not None
     )
-    ends = sorted(end for _, end, _ in taken)
+    ends = sorted(end for _, end, _ in claims)
     # A step that begins when k others have ended: the steps before it, less k, hold a slot.
     slots = max(
-        (place + 1 - bisect_right(ends, started) for place, (started, _, _) in enumerate(taken)),
+        (place + 1 - bisect_right(ends, started) for place, (started, _, _) in enumerate(claims)),
         default=0,
     )
-    for place, (started, _, index) in enumerate(taken):
+    for place, (started, _, index) in enumerate(claims):
         step = steps[index]
         if step.worker_starting_s is None:
             freed_s = ends[place - slots] if place >= slots else 0.0

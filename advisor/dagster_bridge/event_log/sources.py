@@ -139,7 +139,7 @@ def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:
             rows = SqlEventLogStorageTable.select().with_only_columns(*columns)
             return rows.where(table.run_id == run_id)
 
-        told = select(table.id, table.event).where(
+        statement = select(table.id, table.event).where(
             table.dagster_event_type.in_(sorted(TOLD_BY_PAYLOAD))
         )
         first = (
@@ -149,7 +149,7 @@ def _rows_by_columns(storage: Any, run_id: str) -> Iterator[EventRow]:
             .limit(1)
         )
         payloads = {
-            row[0]: row[1] for row in chain(paged(told), connection.execute(first).fetchall())
+            row[0]: row[1] for row in chain(paged(statement), connection.execute(first).fetchall())
         }
         columns = (table.id, table.dagster_event_type, table.timestamp, table.step_key)
         for storage_id, kind, at, step_key in paged(select(*columns)):

@@ -104,15 +104,15 @@ def _draw(assignment: Assignment, loaded: LoadedTarget) -> DrawnSamples:
     return samples
 
 
-def places(total: int, wanted: int, seed: int) -> list[int]:
-    """Places of ``wanted`` items among ``total``: a random one in each of as many equal strata.
+def places(total: int, count: int, seed: int) -> list[int]:
+    """Places of ``count`` items among ``total``: a random one in each of as many equal strata.
 
     So no end of the list counts more than its share, and no period of it is met by chance alone.
     """
-    if wanted >= total:
+    if count >= total:
         return list(range(total))
     rng = random.Random(seed)  # noqa: S311 - a sample, not a secret
-    edges = [total * stratum // wanted for stratum in range(wanted + 1)]
+    edges = [total * stratum // count for stratum in range(count + 1)]
     return [rng.randrange(low, high) for low, high in itertools.pairwise(edges)]
 
 

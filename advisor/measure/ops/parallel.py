@@ -239,8 +239,8 @@ def _serve(order: ProbeOrder, connection: Connection) -> None:
             if order.warm_up:
                 opened.call_chain(next(iter(order.expected_s)))
             connection.send([])
-            while (told := connection.recv()) is not None:
-                begin, items = told
+            while (message := connection.recv()) is not None:
+                begin, items = message
                 time.sleep(max(0.0, begin - time.monotonic()))
                 connection.send([_timed(opened, item) for item in items])
     except BaseException as error:  # noqa: BLE001 - it is the probe's finding

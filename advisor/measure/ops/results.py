@@ -120,19 +120,19 @@ def _inside(value: object) -> list[tuple[str, object]] | None:
 
 def _columns(value: object) -> list[tuple[str, object]] | None:
     """The parts of a data frame, a series, an index, or an array of objects."""
-    found: Any = value
-    if hasattr(found, "to_numpy"):
-        columns = list(getattr(found, "columns", ()))
+    frame: Any = value
+    if hasattr(frame, "to_numpy"):
+        columns = list(getattr(frame, "columns", ()))
         # one of two columns of the same name cannot be asked for
-        if columns and hasattr(found, "__getitem__") and len(set(columns)) == len(columns):
-            index = [("index", found.index)] if hasattr(found, "index") else []
-            return [*((str(name), found[name]) for name in columns), *index]
+        if columns and hasattr(frame, "__getitem__") and len(set(columns)) == len(columns):
+            index = [("index", frame.index)] if hasattr(frame, "index") else []
+            return [*((str(name), frame[name]) for name in columns), *index]
         try:
-            return [("values", found.to_numpy())]
+            return [("values", frame.to_numpy())]
         except ValueError:  # an Arrow array with nulls
             return None
-    if hasattr(found, "tolist") and getattr(getattr(found, "dtype", None), "hasobject", False):
-        return [("values", found.tolist())]
+    if hasattr(frame, "tolist") and getattr(getattr(frame, "dtype", None), "hasobject", False):
+        return [("values", frame.tolist())]
     return None
 
 
