@@ -87,7 +87,7 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     storage = storage_of(settings)
     note = None
     if storage == "postgres" and (url := own_server(settings)) is not None:
-        return replace(InstanceKind(storage, kept).on_postgres(url), note=_ON_OWN_SERVER)
+        return replace(InstanceKind(storage, sections).on_postgres(url), note=_ON_OWN_SERVER)
     if storage != "sqlite":
         note = (
             f"the user's instance stores in {storage}; a temporary one is made on SQLite, so the "
