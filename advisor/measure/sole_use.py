@@ -61,7 +61,8 @@ def _opened() -> TextIO:
     path = lock_path()
     path.parent.mkdir(parents=True, exist_ok=True)
     # Not emptied on opening: it says who holds the lock.
-    return os.fdopen(os.open(path, os.O_RDWR | os.O_CREAT, 0o600), "r+", encoding="utf-8")
+    number = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    return os.fdopen(number, "r+", encoding="utf-8", errors="replace")  # a folder may be no UTF-8
 
 
 def _wait(file: TextIO, longest_s: float) -> None:

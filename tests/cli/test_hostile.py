@@ -19,7 +19,7 @@ from advisor.cli import cli
 from advisor.dagster_bridge.event_log.rows import timestamp_s
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import ConfigurationError
-from advisor.measure.sole_use import sole_use
+from advisor.measure.sole_use import lock_path, sole_use
 
 
 def shell(line, folder, **extra):
@@ -148,6 +148,13 @@ def test_a_folder_that_is_no_unicode_can_be_named_in_a_profile_and_a_calibration
     assert path != host_store.cache_path(host.facts, "sqlite", "caf")
     host_store.write_host(tmp_path / "h.json", host)
     assert '"user_module": "caf?"' in (tmp_path / "h.json").read_text()
+
+
+def test_an_argument_that_is_no_unicode_is_measured_with(monkeypatch, tmp_path):
+    monkeypatch.setenv("DYNADVISE_CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(sys, "argv", ["dynadvise", "--profiles", os.fsdecode(b"pr\xff")])
+    with sole_use():
+        assert "'pr?'" in lock_path().read_text()
 
 
 # --- YAML and SQLite -----------------------------------------------------------------------------
