@@ -59,7 +59,7 @@ def profile(
     *,
     begun_s: float | None = None,
 ) -> ProfileOutcome:
-    """Measure a workload until its advice is settled, and advise.
+    """Measure a workload until its advice is settled, or a Ctrl-C ends that, and advise.
 
     Args:
         progress: Told what is being done.
@@ -68,11 +68,9 @@ def profile(
         watch: Told how things stand, from the first answer on.
         begun_s: From when on the budget counts, by `time.monotonic`: now, where None.
 
-    Returns:
-        The advice; also where a ``KeyboardInterrupt`` ended the measuring after its first answer.
-
     Raises:
         DynadviseError: Something of the user's is at fault; the message says what and where.
+        KeyboardInterrupt: One came before the measuring's first answer.
     """
     from advisor.api.further import measure_further
     from advisor.api.measuring import Measuring

@@ -27,12 +27,7 @@ from advisor.cli.values import (
 from advisor.domain.advice import Objective
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
-from advisor.domain.options import (
-    AdviseOptions,
-    MeasureOptions,
-    ProfilesOptions,
-    WorkloadOptions,
-)
+from advisor.domain.options import AdviseOptions, MeasureOptions, ProfilesOptions, WorkloadOptions
 from advisor.emit import KINDS
 
 if TYPE_CHECKING:
@@ -44,11 +39,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 def grouped(
     name: str, group: Callable[..., object], *options: Callable[[F], F]
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Options that a command gets as one argument.
-
-    Args:
-        group: The dataclass that is made of their values, by the names of its fields.
-    """
+    """Options that a command gets as one argument: a ``group`` of their values, by its fields."""
     fields = tuple(inspect.signature(group).parameters)
 
     def decorate(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -400,10 +391,6 @@ def read_profile(spelled: str, profiles: Path) -> SavedProfile:
 
 
 def refuse(condition: bool, what: str, hint: str | None = None) -> None:
-    """Raise for options that do not go together.
-
-    Raises:
-        ConfigurationError: ``condition`` holds.
-    """
+    """Raise a `ConfigurationError` for options that do not go together."""
     if condition:
         raise ConfigurationError(what, hint=hint)

@@ -68,6 +68,7 @@ def command(
     for a folder or a package, it lists what there is to measure.
     """
     from advisor.api import profile
+    from advisor.cli.showing import show_advice
 
     advise = state.settings.for_target(advise, workload.target)
     request = ProfileOptions(state.settings.with_inputs(workload), advise, measure, profiles)
@@ -84,14 +85,11 @@ def command(
                 home = options.instance_of(instance)
                 outcome = profile.profile_from_runs(request, home, from_runs)
             else:
-                outcome = profile.profile(
-                    request, progress, announce, progress.watch, begun_s=state.begun_s
-                )
+                watch, begun_s = progress.watch, state.begun_s
+                outcome = profile.profile(request, progress, announce, watch, begun_s=begun_s)
     except KeyboardInterrupt:
         state.say("Nothing measured yet: there is no advice, and nothing was saved.")
         raise
-    from advisor.cli.showing import show_advice
-
     show_advice(
         state,
         outcome.advice,

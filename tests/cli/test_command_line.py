@@ -49,7 +49,7 @@ def api(monkeypatch):
         __import__(package)
         monkeypatch.setattr(sys.modules[package], name, sys.modules[module], raising=False)
 
-    def profile(request, progress, announce, watch=None):
+    def profile(request, progress, announce, watch=None, *, begun_s=None):
         asked.profile = request
         announce("Will run op 'process_chunk' on up to 3 items.")
         progress("measuring", 0.5)
@@ -251,7 +251,7 @@ def test_recommend_advises_again(api, saved_path):
     assert result.exit_code == 0
     assert (api.recommend.items, api.recommend.objective) == (500, "cost")
     assert api.recommend.memory_bytes == 4 * 2**30
-    assert "threads per step" in " ".join(result.stdout.split())
+    assert "batches of 8, 8 threads per" in result.stdout
 
 
 def test_a_profile_may_be_named_by_its_target(api, saved_path):
