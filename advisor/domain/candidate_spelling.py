@@ -86,7 +86,7 @@ def _method(name: str, preload: tuple[str, ...], spelled: str) -> Candidate:
         raise _unreadable(spelled, f"there is no method {name!r}")
     if name.removeprefix("cli-") == "warm":
         if not preload:
-            raise _unreadable(spelled, "the profile has no warm preload list")
+            raise _unreadable(spelled, "the profile has no preload list")
         plain = replace(plain, preload_modules=preload)
     return replace(plain, launch="cli") if name.startswith("cli-") else plain
 

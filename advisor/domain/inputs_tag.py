@@ -24,7 +24,7 @@ def no_samples(description: WorkloadDescription) -> TargetError:
         hint=(
             "Give them in one of three ways:\n"
             f"  {again}   (or .jsonl, .yaml, "
-            "or module:callable: one entry an item)\n"
+            "or module:callable: one entry per item)\n"
             f'  @op(tags={{"{INPUTS_TAG}": "module:callable"}}) on the op itself\n'
             "  dynadvise profile MODULE:JOB, naming the job whose fan-out op yields the items"
         ),

@@ -281,7 +281,7 @@ def _prose(request: EmitRequest, imported: JobImport) -> list[str]:
         (
             "Your ops are called as they are, the results and their order are those of the original"
             " job. What changes: a batch has one log, one retry, one call of its hooks and one"
-            " re-execution instead of one an item; metadata of single outputs and the type checks"
+            " re-execution instead of one per item; metadata of single outputs and the type checks"
             " between the mapped ops are left out. When an item fails, the others of its batch"
             " still run, then the step fails and names the keys of those that failed."
         ),

@@ -149,8 +149,8 @@ def _prose(request: EmitRequest, imported: JobImport | None) -> list[str]:
         )
     if candidate.depth_first:
         paragraphs.append(
-            "Depth first: Dagster runs a chain of mapped ops breadth first, so every intermediate"
-            " result waits at once and the first item is done late. The priorities below turn that"
+            "Depth first: Dagster runs a chain of mapped ops breadth first, so all intermediate"
+            " results wait together and the first item is done late. The priorities below turn that"
             " round."
         )
     setting = request.description.executor

@@ -175,8 +175,8 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
         )
     if candidate.worker_kind == "thread":
         sentences.append(
-            "the op must be safe to run in several threads of one process: results were compared, "
-            "and what else it does (files, tables, a resource's state) cannot be seen"
+            "the op must be thread-safe: results were compared, and "
+            "what else it does (files, tables, a resource's state) cannot be seen"
         )
     if candidate.worker_kind == "process":
         sentences.append("what the op takes and returns crosses a process boundary (pickled)")

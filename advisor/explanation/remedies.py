@@ -72,9 +72,9 @@ def _order(
     moved = setting.items.count * setting.items.between_bytes
     held = f" ({size(moved)})" if moved >= FEWEST_BYTES else ""
     yield (
-        "Dagster runs a chain of mapped ops breadth first, so every intermediate result exists at "
-        f'once{held}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the first '
-        f"item is done after {seconds(depth)} instead of {seconds(breadth)} (predicted); the "
+        "Dagster runs a chain of mapped ops breadth first, so every intermediate result exists "
+        f'together{held}. tags={{"dagster/priority": "1"}} on {last!r} makes it depth first: the '
+        f"first item is done after {seconds(depth)} instead of {seconds(breadth)} (predicted); the "
         "whole run takes as long."
     )
 
@@ -118,8 +118,8 @@ def _own_threads(chosen: Prediction, predictor: Predictor) -> Iterator[str]:
     if threads * at_once <= CROWDED * cores:
         return
     yield (
-        f"An item computes on {threads:.1f} cores by itself (BLAS or the like), so {at_once} at "
-        f"once ask for {threads * at_once:.0f} of {cores:g} cores. OMP_NUM_THREADS=1 and "
+        f"An item computes on {threads:.1f} cores by itself (BLAS or the like), so {at_once} in "
+        f"parallel ask for {threads * at_once:.0f} of {cores:g} cores. OMP_NUM_THREADS=1 and "
         "OPENBLAS_NUM_THREADS=1 in the steps' environment, or threadpoolctl inside the op, keep "
         "them from fighting over the caches."
     )
@@ -136,8 +136,8 @@ def _threads_compared(
         f"An item computes on {threads:.1f} cores by itself (BLAS or the like) and takes "
         f"{seconds(float(predictor.setting.items.wall_s.mean()))}; with one thread it takes "
         f"{seconds(float(limited.items.wall_s.mean()))} (both measured). This way takes "
-        f"{seconds(took)} {'with one thread an item' if one else 'with all of its threads'}, "
-        f"{seconds(would)} {'with all of its threads' if one else 'with one thread an item'}"
+        f"{seconds(took)} {'with one thread per item' if one else 'with all of its threads'}, "
+        f"{seconds(would)} {'with all of its threads' if one else 'with one thread per item'}"
     )
     if one:
         advice = "set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do"

@@ -38,7 +38,7 @@ def announcement(options: CheckOptions, targets: Sequence[str]) -> str:
     """What will run, and how often."""
     if options.base:
         how = f"at {options.base} and at head, then in at most {options.pairs} pairs of processes, "
-        how += "two at once that take turns"
+        how += "two in parallel that take turns"
     else:
         how = f"then in {PROCESSES} processes where the profile is of this host class"
     return (

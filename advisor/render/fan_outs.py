@@ -57,7 +57,7 @@ def fan_out_lines(advice: Advice) -> list[str]:
 
 def _cells(each: FanOutAdvice) -> tuple[str, ...]:
     measured = "" if each.samples >= each.items else f" ({each.samples} measured)"
-    begins = f"after {', '.join(each.waits_for)}" if each.waits_for else "at once"
+    begins = f"after {', '.join(each.waits_for)}" if each.waits_for else "immediately"
     return (
         each.op,
         ", ".join(each.mapped),

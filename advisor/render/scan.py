@@ -73,7 +73,7 @@ def _notes(scan: Scan) -> tuple[str, ...]:
     if any(job.remedy is ConfigRemedy.WARM_START for job in scan.jobs):
         notes.append("forkserver: with preload_modules, which `dynadvise calibrate` derives.")
     if any(job.at_most for job in scan.jobs):
-        notes.append("<=: what a warm start takes here is not measured.")
+        notes.append("<=: what a start with preload_modules takes here is not measured.")
     if any(job.read < job.runs for job in scan.jobs):
         notes.append("Of jobs with many runs the newest logs stand for all (--last).")
     target = next((job.target for job in scan.jobs if job.target and job.mapped_ops), None)

@@ -29,8 +29,11 @@ MOST_CERTAIN = 300
 """Characters of what is said of the certainty: four lines."""
 _COMMENT_FROM = 46
 """Longest command beside which a comment fits on 79 columns."""
-MOST_ROWS = 2
-"""Rows of one way in it; more slots are folded, the busiest of them shown."""
+MOST_ROWS, FEW_ROWS = 2, 1
+"""Rows of one way in it; more slots are folded, the busiest of them shown. Fewer where the facts
+have more than `LONG_FACTS` characters, so that all fits on one screen."""
+LONG_FACTS, LONG_COST = 330, 110
+"""A longer cost is cut at its colon; --details has all of it."""
 _KEY = "░ starts  █ your code  ▒ store, exit"
 _SYMBOLS: dict[BarPhase, str] = {"start": "░", "work": "█", "store": "▒", "exit": "▒"}
 
@@ -61,9 +64,12 @@ def screen_document(
     blocks += [Headline(_workload(advice)), _ways(named)]
     if advice.whole_run is not None:
         blocks.append(Paragraph((total_line(advice), *fan_out_lines(advice))))
-    elif chart := _chart(named, pictures):
-        blocks.append(Code(chart))
-    blocks += [_facts(advice, evidence), Code(_next(advice, target, profile, more))]
+    facts = _facts(advice, evidence)
+    if advice.whole_run is None:
+        told = sum(len(text) for _, text in facts)
+        chart = _chart(named, pictures, FEW_ROWS if told > LONG_FACTS else MOST_ROWS)
+        blocks += [Code(chart)] if chart else []
+    blocks += [_facts_table(facts), Code(_next(advice, target, profile, more))]
     return Document(tuple(blocks))
 
 
@@ -118,7 +124,9 @@ def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
     return Table(columns, tuple(rows))
 
 
-def _chart(named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPicture]) -> str:
+def _chart(
+    named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPicture], most: int
+) -> str:
     """The runs on one axis, a row per slot; of a long run its parts in one row."""
     drawn = {each.candidate: each for each in pictures if each.share >= 1.0}
     longest_s = max(way.makespan_s.median for _, way in named)
@@ -128,7 +136,7 @@ def _chart(named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPictur
     for name, way in named:
         picture = drawn.get(way.candidate)
         share = way.makespan_s.median / longest_s
-        rows = _slots(picture, longest_s) if picture else [_parts(way.breakdown_s, share)]
+        rows = _slots(picture, longest_s, most) if picture else [_parts(way.breakdown_s, share)]
         lines += [f"{name if not place else '':<12}{row}" for place, row in enumerate(rows)]
     # Beside the last row, which is the shortest as a rule, where there is room.
     room = 12 + WIDTH - len(_KEY)
@@ -136,9 +144,9 @@ def _chart(named: Sequence[tuple[str, Prediction]], pictures: Sequence[RunPictur
     return "\n".join((*lines, f"{last:<{room}}{_KEY}"))
 
 
-def _slots(picture: RunPicture, longest_s: float) -> list[str]:
+def _slots(picture: RunPicture, longest_s: float, most: int) -> list[str]:
     slots = 1 + max((bar.slot for bar in picture.bars), default=0)
-    fold = -(-slots // MOST_ROWS)
+    fold = -(-slots // most)
     rows = [[" "] * WIDTH for _ in range(-(-slots // fold))]
     # What is drawn last is seen: the work.
     for phases in (("exit",), ("store",), ("start",), ("work",)):
@@ -163,14 +171,20 @@ def _parts(parts: Breakdown, share: float) -> str:
     return "".join(symbol * round(part_s / total_s * share * WIDTH) for symbol, part_s in shown)
 
 
-def _facts(advice: Advice, evidence: bool) -> Table:
+def _facts(advice: Advice, evidence: bool) -> list[tuple[str, str]]:
+    """Why, price, how certain."""
     best = advice.recommendation
-    price = "; ".join(best.costs) or "none: a pasted config is all"
+    costs = [cost if len(cost) < LONG_COST else cost.partition(":")[0] for cost in best.costs]
+    price = "; ".join(costs) or "none: a pasted config is all"
     rows = _no_now(advice)
     rows += [("Why", best.reasons[0])] if best.reasons else []
     rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence)))]
+    return [(name, _sentence(text)) for name, text in rows]
+
+
+def _facts_table(facts: Sequence[tuple[str, str]]) -> Table:
     columns = (Column("", left=True), Column("", left=True, wrap=True))
-    named = ((Span(f"{name:<8}", strong=True), _sentence(text)) for name, text in rows)
+    named = ((Span(f"{name:<8}", strong=True), text) for name, text in facts)
     return Table(columns, tuple(map(Row, named)))
 
 
@@ -187,7 +201,7 @@ def _no_now(advice: Advice) -> list[tuple[str, str]]:
 
 def _certain(advice: Advice, evidence: bool) -> list[str]:
     """How sure, what did harm, what is not included or tried: as many of these as fit."""
-    sentences = [wording.choice(advice)]
+    sentences = [wording.choice(advice).removeprefix("Certain: ")]
     if advice.measuring is not None:
         ended = wording.ENDED_SHORT[advice.measuring.reason]
         sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."

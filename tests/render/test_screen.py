@@ -43,7 +43,8 @@ def test_the_answer_is_one_screen(saved, options):
 
 def test_the_three_ways_stand_on_one_axis(saved):
     text = screen(saved)
-    rows = {line.split()[0]: line[12:] for line in text.splitlines() if set(line) & set("░█▒")}
+    drawn = [line.partition("░ starts")[0] for line in text.splitlines() if set(line) & set("░█▒")]
+    rows = {line.split()[0]: line[12:] for line in drawn}
     longest = max(len(row.rstrip()) for row in rows.values())
     best, now = len(rows["BEST"].rstrip()), len(rows["NOW"].rstrip())
     advice = recommend(saved, AdviseOptions(), snippets=False)

@@ -111,7 +111,7 @@ def _first_runs(
     runs = tiny.run(in_process, ())
     if not goes_on():
         return preload, runs
-    tell("deriving the warm preload list", 0.2)
+    tell("deriving the preload list", 0.2)
     tiny.derive()
     preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
     for probe in (warm, spawned):

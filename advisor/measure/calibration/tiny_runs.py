@@ -86,7 +86,7 @@ class TinyRuns:
     def derive(self) -> None:
         """Find out what a step's process imports."""
         request = DeriveRequest(self.subject.target, self.home)
-        name = "warm preload list"
+        name = "preload list"
         answer = self._answer(
             name, "advisor.measure.loading.preload:derive_roots", request, **FORK_CHECK_ENVIRONMENT
         )
@@ -98,7 +98,7 @@ class TinyRuns:
         if not roots:
             return PreloadList(())
         answer = self._answer(
-            "warm preload list",
+            "preload list",
             "advisor.measure.loading.imports:check_modules",
             roots,
             **FORK_CHECK_ENVIRONMENT,
@@ -116,7 +116,7 @@ class TinyRuns:
             chosen = (module,)
         if probe.method == "warm_forkserver":
             if not preload:
-                self.unmeasured.setdefault("warm_forkserver", "there is no warm preload list")
+                self.unmeasured.setdefault("warm_forkserver", "there is no preload list")
                 return []
             chosen = preload
         request = CalibrationRequest(

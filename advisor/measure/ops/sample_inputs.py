@@ -40,7 +40,7 @@ def read_inputs(
         else _entries_of_file(_input_file(spec, working_directory))
     )
     if not entries:
-        raise TargetError(f"{spec} holds no items.", where=spec, hint="One entry an item.")
+        raise TargetError(f"{spec} holds no items.", where=spec, hint="One entry per item.")
     return [_checked(op, entry, f"{spec}, {where}") for where, entry in entries]
 
 
@@ -107,7 +107,7 @@ def _numbered(content: object, where: str) -> list[tuple[str, object]]:
         raise TargetError(
             f"{where} holds a {_kind(content)}, not a list.",
             where=where,
-            hint="Sample inputs are a list with one entry an item.",
+            hint="Sample inputs are a list with one entry per item.",
         )
     return [(f"entry {number}", entry) for number, entry in enumerate(content, start=1)]
 

@@ -38,7 +38,9 @@ def diagnose(facts: RunFacts) -> Cause | None:
     start_s = boot_s + exit_s
     warm_s = min(start_s, warm.boot_s + warm.exit_s) if warm else 0.0
     steps = sum(mapped.attempts for mapped in facts.mapped)
-    each = duration("launch, import and exit", start_s) - duration("a warm start", warm_s)
+    each = duration("launch, import and exit", start_s) - duration(
+        "a start with preload_modules", warm_s
+    )
     others = duration("the same of the other steps", _plain_s(facts, exit_s - warm_s))
     per_slot = number("mapped steps", steps) / number("slots", facts.slots)
     gain = gain_of(facts, per_slot * each + others, at_most=warm is None)

@@ -22,7 +22,9 @@ def diagnose(facts: RunFacts) -> Cause | None:
     warm = facts.overhead.multiprocess.get("warm_forkserver") if facts.overhead else None
     two = constant(2)
     if warm:
-        launch = duration("launch under a warm forkserver", warm.boot_s + warm.prepare_s)
+        launch = duration(
+            "launch under a forkserver with preload_modules", warm.boot_s + warm.prepare_s
+        )
         halved = duration("summed computing", work_s) / two - number("items", items) * launch / two
         gain = gain_of(facts, halved, note=", for two in parallel", spreads_work=True)
     else:
