@@ -23,10 +23,10 @@ from advisor.render.document import (
 )
 from advisor.render.fan_outs import fan_out_lines, total_line
 
-WIDTH = 62
-"""Columns of the chart."""
-MOST_CERTAIN = 300
-"""Characters of what is said of the certainty: four lines."""
+WIDTH, ONE_LINE = 62, 77
+"""Columns of the chart, and of the first line, which leaves the memory out where it is longer."""
+MOST_CERTAIN, SHORT_CERTAIN = 300, 135
+"""Characters of what is said of the certainty: four lines; from two on its terms are not explained."""
 _COMMENT_FROM = 46
 """Longest command beside which a comment fits on 79 columns."""
 MOST_ROWS, FEW_ROWS = 2, 1
@@ -95,13 +95,13 @@ def _workload(advice: Advice) -> str:
     waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
     known = f", {percent(waiting)} waiting" if work.resources_measured else ""
     measured = f" ({work.samples} measured)" if work.samples < work.items else ""
-    about = size(advice.host.memory_bytes)
-    if advice.measuring is not None and advice.measuring.is_crowded(advice.host.cpus):
-        about = f"load {advice.measuring.load:.0f}: figures are uncertain"
-    machine = f"{count(advice.host.cpus, 'core')}, {about}"
     each = seconds(work.wall_s.median)
     what = f"{count(work.items, 'item')} of {each}{known}{measured}"
-    return f"{advice.target.rpartition(':')[2]}: {what}. {machine}."
+    told = f"{advice.target.rpartition(':')[2]}: {what}. {count(advice.host.cpus, 'core')}"
+    if advice.measuring is not None and advice.measuring.is_crowded(advice.host.cpus):
+        return f"{told}, load {advice.measuring.load:.0f}: figures are uncertain."
+    whole = f"{told}, {size(advice.host.memory_bytes)}."
+    return whole if len(whole) <= ONE_LINE else f"{told}."
 
 
 def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
@@ -221,6 +221,8 @@ def _certain(advice: Advice, evidence: bool) -> list[str]:
         for place, each in enumerate(sentences)
         if len(" ".join(sentences[: place + 1])) <= MOST_CERTAIN or place == 0
     ]
+    if sum(map(len, kept)) > SHORT_CERTAIN:
+        kept[0] = kept[0].replace(wording.REGRET_MEANS, "")
     return kept if len(kept) == len(sentences) else [*kept, "More: --details."]
 
 

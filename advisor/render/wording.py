@@ -10,6 +10,9 @@ from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
 
 
+REGRET_MEANS = " (time lost if another is really best)"
+
+
 @dataclass(frozen=True, slots=True)
 class Headline:
     """What to do, how much faster that is, how sure it is; then what qualifies it.
@@ -134,9 +137,7 @@ def choice(advice: Advice) -> str:
     """How sure the choice is."""
     best = advice.recommendation
     best_in = f"fastest in {percent(best.p_best)} of the resampled runs"
-    regret = (
-        f"expected regret {percent(best.expected_regret)} (time lost if another is really best)"
-    )
+    regret = f"expected regret {percent(best.expected_regret)}{REGRET_MEANS}"
     if advice.whole_run is not None and best.p_best < 0.5:
         return "Chosen for the whole run: of its first fan-out alone, another way is faster."
     spared = _spared_code(advice)

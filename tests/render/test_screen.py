@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import replace
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
@@ -37,6 +38,17 @@ def screen(saved, **options):
 @pytest.mark.parametrize("options", [{}, {"items": 5000}, {"change": "config"}, {"items": 1}])
 def test_the_answer_is_one_screen(saved, options):
     lines = screen(saved, **options).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 79
+
+
+SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
+
+
+@pytest.mark.parametrize("profile", SHIPPED, ids=lambda path: path.stem.rpartition("-")[2])
+def test_every_examples_answer_is_one_screen(profile, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "79")
+    lines = CliRunner().invoke(cli, ["recommend", str(profile)]).stdout.splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 79
 
