@@ -26,7 +26,7 @@ from advisor.render.fan_outs import fan_out_lines, total_line
 WIDTH, ONE_LINE = 62, 77
 """Columns of the chart, and of the first line, which leaves the memory out where it is longer."""
 MOST_CERTAIN, SHORT_CERTAIN = 300, 135
-"""Characters of what is said of the certainty: four lines; from two on its terms are not explained."""
+"""Characters of what is said of the certainty: four lines; beyond two no term is explained."""
 _COMMENT_FROM = 46
 """Longest command beside which a comment fits on 79 columns."""
 MOST_ROWS, FEW_ROWS = 2, 1

@@ -9,7 +9,6 @@ from advisor.domain.quantities import count, faster, interval, percent, seconds,
 from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
 
-
 REGRET_MEANS = " (time lost if another is really best)"
 
 
