@@ -28,8 +28,8 @@ CALIBRATE_S = 60.0
 
 BREAK_EVEN_ITEMS = (10, 100, 1000)
 
-CALIBRATION_S, MODULE_S = 20.0, 13.0
-"""About what a first calibration takes, and one for a further module on the same host."""
+FIRST_S, MODULE_S = 7.0, 13.0
+"""About what a first run in process takes, and a module's steps with a process each."""
 
 
 def target_of(workload: WorkloadOptions) -> TargetReference:
@@ -67,7 +67,7 @@ def calibration_s(subject: CalibrationSubject) -> float:
     """About how long a calibration for the user's code will take: nothing where it is cached."""
     if cached(subject) is not None:
         return 0.0
-    return MODULE_S if cached(subject.without_module()) is not None else CALIBRATION_S
+    return MODULE_S if cached(subject.without_module()) is not None else FIRST_S + MODULE_S
 
 
 def _path(subject: CalibrationSubject) -> Path:
@@ -108,16 +108,16 @@ def calibrated_host(
     Raises:
         CutOffError: No time was left for that.
     """
-    from advisor.measure.calibration import calibrate, for_module, pooled
+    from advisor.measure.calibration import calibrate, for_module, pooled, starts_are_known
     from advisor.measure.calibration.cache_rules import UNKNOWN_S
     from advisor.measure.workload.children import CutOffError
 
     shared = None if recalibrate else cached(subject.without_module())
     earlier_host = None if recalibrate else cached(subject)
-    if earlier_host is not None:
+    if earlier_host is not None and starts_are_known(earlier_host):
         steps = earlier_host.cheaper_steps or (shared.cheaper_steps if shared else ())
         return replace(pooled(earlier_host, shared), cheaper_steps=steps)
-    if not recalibrate and _path(subject).exists():
+    if not recalibrate and earlier_host is None and _path(subject).exists():
         progress("the cached calibration is too old, damaged or of another version", 0.0)
     host = for_module(subject, shared, left_s=left_s, on_progress=progress) if shared else None
     if host is None:
@@ -127,6 +127,17 @@ def calibrated_host(
         if left_s() <= UNKNOWN_S:
             return host  # cut short: the next profile begins anew
     return keep(subject, host)
+
+
+def first_look(
+    subject: CalibrationSubject, *, progress: Progress, left_s: Callable[[], float]
+) -> HostProfile:
+    """What a run in process tells of a host that is not known, for any module; cached if whole."""
+    from advisor.measure.calibration import calibrate
+
+    alone = subject.without_module()
+    host = calibrate(alone, left_s=left_s, on_progress=progress, starts=False)
+    return keep(alone, host) if host.storing else host
 
 
 def break_even_rows(host: HostProfile) -> tuple[Crossings, ...]:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from advisor.api.calibrating import MODULE_S, cached, calibrated_host, keep
+from advisor.api.calibrating import MODULE_S, cached, calibrated_host, first_look, keep
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
+from advisor.domain.quantities import seconds
 from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.measure.budget import Budget
 from advisor.measure.workload.campaign import Part
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 REBUILD_S = 0.1
 """From here on building the definitions again is worth measuring before the first answer."""
+
+QUICK_S = 0.05
+"""A module that loads quicker takes a step less than the noise of its start: no run of its own."""
 
 MOST_MOMENTS = 3
 """Further tiny runs of one method in one profile."""
@@ -103,22 +107,50 @@ def host_calibration(
     progress: Progress,
     *,
     recalibrate: bool,
+    loading_s: float,
     rebuild_s: float,
 ) -> HostCalibration:
-    """What is known of the host; a host that is not known at all is calibrated.
+    """What is known of the host; of one that is not known, what a run in process tells.
 
-    So is the module where loading the job once more takes ``rebuild_s``, which in process too is
-    charged to every run.
+    The module is calibrated too where loading the job once more takes ``rebuild_s``, which in
+    process too is charged to every run; it needs no run of its own where it loads in no time.
     """
-    shared = cached(subject.without_module())
+    from advisor.measure.calibration import starts_are_known
+
+    shared, known = cached(subject.without_module()), cached(subject)
     waits = rebuild_s < REBUILD_S and not recalibrate
-    if shared is None or cached(subject) is not None or not waits:
+    if not waits or (known is not None and starts_are_known(known)):
         with suppress(CutOffError):
             host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
             return HostCalibration(subject, host, budget, progress)
-    assert shared is not None  # else there is nothing that could be cut off
+    if shared is None:
+        shared = first_look(subject, progress=_of_host(progress), left_s=lambda: budget.left_s)
+    if waits and loading_s < QUICK_S and starts_are_known(shared):
+        host = _with_quick_module(shared, subject, loading_s)
+        return HostCalibration(subject, host, budget, progress)
     host = replace(shared, user_module=subject.user_module)
     return HostCalibration(subject, host, budget, progress, module_is_known=False)
+
+
+def _with_quick_module(
+    shared: HostProfile, subject: CalibrationSubject, loading_s: float
+) -> HostProfile:
+    """The host with a module that each step loads by itself: not preloaded, and charged for."""
+    module = subject.user_module
+    if module is None:
+        return shared
+    left_out = {**shared.preload.left_out, module: f"it loads in {seconds(loading_s)}"}
+    return replace(
+        shared,
+        user_module=module,
+        user_import_s=loading_s,
+        user_roots=(module,),
+        preload=replace(shared.preload, left_out=left_out),
+    )
+
+
+def _of_host(progress: Progress) -> Progress:
+    return lambda message, _share: progress(f"measuring this host: {message}", None)
 
 
 def _calibrated(
@@ -128,5 +160,5 @@ def _calibrated(
         subject,
         recalibrate=recalibrate,
         left_s=lambda: budget.left_s,
-        progress=lambda message, _share: progress(f"measuring this host: {message}", None),
+        progress=_of_host(progress),
     )

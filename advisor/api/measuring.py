@@ -157,17 +157,17 @@ class Measuring:
             return next((p for p in parts if fits(p.cost_s, p.name)), StopReason.BUDGET)
         measured = self.measured()
         widest = _widest(parts)
-        stakes = stakes_of(measured, found, list(widest), self._search, self.options)
-        stakes = self._narrowing(stakes, measured, found)
         costs_s = {unknown: part.cost_s for unknown, part in widest.items()}
+        dearest_first = sorted(costs_s, key=lambda unknown: -costs_s[unknown])
+        stakes = stakes_of(measured, found, dearest_first, self._search, self.options)
+        stakes = self._narrowing(stakes, measured, found)
         spent = self.campaign.budget.is_over
         while (unknown := next_unknown(stakes, costs_s)) is not None:
             part = self._at_workers(parts, unknown, stakes)
             if fits(part.cost_s, part.name):
                 self._gain_s = stakes.gains_s[unknown] or stakes.together_s
                 return part
-            gains_s = {each: gain for each, gain in stakes.gains_s.items() if each != unknown}
-            stakes, spent = replace(stakes, gains_s=gains_s), True
+            stakes, spent = stakes.without(unknown), True
         if spent:
             return StopReason.BUDGET
         self.skipped = tuple(part.name for part in parts)

@@ -14,7 +14,8 @@ from threading import Thread
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
-    CALIBRATION_S,
+    FIRST_S,
+    MODULE_S,
     calibration_s,
     subject_of,
     target_of,
@@ -125,6 +126,7 @@ def _calibrated(
         budget,
         progress,
         recalibrate=request.measure.recalibrate,
+        loading_s=discovery.loading_s,
         rebuild_s=discovery.rebuild_s,
     )
     _measure_whole_step(host, request.advise.cluster, progress)
@@ -167,12 +169,13 @@ def plan(request: ProfileOptions) -> list[str]:
     host_s = _calibration_s(request, subject)
     if not host_s:
         host = "The host's calibration is used; more runs are added where they matter."
-    elif host_s < CALIBRATION_S:
-        host = "The host is known; where processes could win, this module takes one tiny Dagster "
-        host += f"run more, about {seconds(host_s)}."
     else:
-        host = "The host is measured first: 2 tiny Dagster runs of our own ops, "
-        host += f"about {seconds(host_s)}."
+        host = "The host is known; "
+        if host_s > MODULE_S:
+            host = "The host is measured first: a tiny Dagster run of our own ops, "
+            host += f"about {seconds(FIRST_S)}; "
+        host += "where processes could win, this module takes one tiny Dagster run more, "
+        host += f"about {seconds(MODULE_S)}."
     if host_s and subject.instance.scratch_postgres:
         host += " They are stored in a database that is made on your server and dropped."
     asked = _profile_request(request, discovery)
@@ -259,7 +262,7 @@ def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bo
 
 
 def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> float:
-    return CALIBRATION_S if request.measure.recalibrate else calibration_s(subject)
+    return FIRST_S + MODULE_S if request.measure.recalibrate else calibration_s(subject)
 
 
 def _earlier(

@@ -5,6 +5,7 @@ Importing the user's module is running the user's code: it may print, hang, exit
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -29,8 +30,8 @@ class Discovery:
     """The description, and what the static rules ask of the job and the user's instance.
 
     ``run_config`` is that of a run: the user's, else the partition's, else the job's own.
-    ``further`` are the job's other fan-outs. ``rebuild_s`` is how long loading the job takes once
-    more, in a process that has loaded it.
+    ``further`` are the job's other fan-outs. ``loading_s`` is how long loading the target took, in
+    a process that had imported Dagster, and ``rebuild_s`` loading its job once more.
     """
 
     description: WorkloadDescription
@@ -38,6 +39,7 @@ class Discovery:
     instance: InstanceKind
     job: JobFacts
     instance_facts: InstanceFacts | None
+    loading_s: float
     rebuild_s: float
     further: tuple[WorkloadDescription, ...] = ()
 
@@ -54,7 +56,9 @@ def discover(request: DiscoveryRequest) -> Discovery:
     from advisor.dagster_bridge.structure import describe
     from advisor.dagster_bridge.target import load_s, load_target, reconstructable_of
 
+    begun = time.perf_counter()
     loaded = load_target(request.target)
+    loading_s = time.perf_counter() - begun
     description = describe(loaded, request.run_config, request.partition)
     config = request.run_config or {}
     if loaded.job is not None:
@@ -71,6 +75,7 @@ def discover(request: DiscoveryRequest) -> Discovery:
         instance=user_instance_kind(),
         job=job_facts(loaded, description, request.run_config),
         instance_facts=instance,
+        loading_s=loading_s,
         rebuild_s=load_s(reconstructable_of(loaded)) if loaded.pointer else 0.0,
         further=describe_further(loaded, description, config),
     )

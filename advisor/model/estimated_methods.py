@@ -19,8 +19,9 @@ FORKSERVER_START, FORKSERVER_BOOT = 0.52, 0.53
 """Of the warm forkserver's start: medians of 18 calibrations of a 2-core machine, quiet and busy
 (0.91 to 1.03, 0.20 to 0.47, 0.48 to 0.73, 0.50 to 0.62)."""
 
-AT_BEST = 0.85
-"""Times an estimate, that the method may charge at its best."""
+AT_BEST, ROUGHLY_AT_BEST = 0.85, 0.5
+"""Times an estimate, that the method may charge at its best: one from the warm forkserver's run,
+and one from a run in process, which is right within a factor of two."""
 
 
 def roughly_warm(serial: InProcessOverhead, python_start_s: float) -> MultiprocessOverhead:
@@ -77,11 +78,9 @@ def estimated_methods(
     return {method: each for method, each in estimates.items() if method not in methods}
 
 
-def at_best(estimate: MultiprocessOverhead) -> MultiprocessOverhead:
-    """The least that a method may turn out to charge."""
-    return replace(
-        estimate,
-        server_start_s=AT_BEST * estimate.server_start_s,
-        boot_s=AT_BEST * estimate.boot_s,
-        exit_s=AT_BEST * estimate.exit_s,
-    )
+def at_best(estimate: MultiprocessOverhead, *, roughly: bool) -> MultiprocessOverhead:
+    """The least that a method may turn out to charge; ``roughly`` estimated, all of it is open."""
+    share, parts = AT_BEST, ("server_start_s", "boot_s", "exit_s")
+    if roughly:
+        share, parts = ROUGHLY_AT_BEST, (*parts, "start_s", "prepare_s", "load_s", "finish_s")
+    return replace(estimate, **{name: share * getattr(estimate, name) for name in parts})

@@ -16,6 +16,7 @@ import numpy as np
 from advisor.domain.advice import Objective, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import NoModelError
+from advisor.domain.host import PreloadList
 from advisor.domain.item_sample import ItemSample
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
@@ -68,19 +69,27 @@ class Stakes:
     """What parts can change at most.
 
     Attributes:
-        gains_s: Unknown to the seconds of a run that the advice can gain from it.
+        gains_s: Unknown to the seconds of a run that the advice can gain from it alone.
         together_s: The same of all probes and calibrations at their best together.
+        needed: Where only several of them can gain together: those without any of which the others
+            gain less.
         leads: The ways that would be advised then.
     """
 
     gains_s: dict[Unknown, float]
     together_s: float = 0.0
+    needed: tuple[Unknown, ...] = ()
     leads: tuple[Candidate, ...] = ()
 
     @property
     def settled(self) -> bool:
         """Whether none can change the advice by more than the regret that is promised."""
         return not self.together_s and not any(self.gains_s.values())
+
+    def without(self, unknown: Unknown) -> Stakes:
+        """The stakes where a part cannot be measured; what needs it cannot be either."""
+        gains_s = {each: gain_s for each, gain_s in self.gains_s.items() if each != unknown}
+        return replace(self, gains_s=gains_s, needed=() if unknown in self.needed else self.needed)
 
 
 def stakes_of(
@@ -90,14 +99,21 @@ def stakes_of(
     search: Search,
     options: AdviseOptions,
 ) -> Stakes:
-    """What each of the unknowns can change; parts of the same kind share the widest of theirs."""
+    """What each of the unknowns can change; parts of the same kind share the widest of theirs.
+
+    The dearest come first: where two would do for the same gain, the cheaper one is needed.
+    """
+
+    def tried(some: Collection[Unknown]) -> tuple[float, Found]:
+        """What these gain at their best together, and what would be found then."""
+        best = measured
+        for each in some:
+            best = _BEST[each.kind](best, each)
+        then = search(best) if some else now
+        return _loss_s(now, then, options.objective), then
+
     trials = [each for each in unknowns if each.kind in _BEST]
-    best = measured
-    for each in trials:
-        best = _BEST[each.kind](best, each)
-    then = search(best) if trials else now
-    together_s = _loss_s(now, then, options.objective)
-    leads = (then.result.recommendation.candidate, then.result.config_only.candidate)
+    together_s, then = tried(trials)
     gains_s = dict.fromkeys(unknowns, 0.0)
     for each in unknowns:
         if each.kind in _BEST and not together_s:
@@ -105,22 +121,25 @@ def stakes_of(
         cases = _cases(measured, each, options)
         losses_s = [_loss_s(now, search(case), options.objective) for case in cases]
         gains_s[each] = max(losses_s, default=0.0)
-    return Stakes(gains_s, together_s, leads)
+    needed = trials if together_s and not any(gains_s.values()) else []
+    for each in needed:
+        fewer = [other for other in needed if other != each]
+        gain_s, found = tried(fewer)
+        if gain_s >= together_s:
+            needed, then = fewer, found
+    leads = (then.result.recommendation.candidate, then.result.config_only.candidate)
+    return Stakes(gains_s, together_s, tuple(needed), leads)
 
 
 def next_unknown(stakes: Stakes, costs_s: dict[Unknown, float]) -> Unknown | None:
-    """The part that saves the most expected regret per second; None: it is settled.
+    """The part whose gain at its best is the largest per second; None: it is settled.
 
-    The gain at best times an even chance, over the cost. Where no part alone can gain, but all
-    together can, the cheapest of those that the way in question needs.
+    Where no part alone can gain, but several together: the cheapest of those that are needed.
     """
     alone = {each: gain_s for each, gain_s in stakes.gains_s.items() if gain_s > 0}
     if alone:
         return max(alone, key=lambda each: alone[each] / max(costs_s[each], 0.1))
-    trials = [each for each in stakes.gains_s if each.kind in _BEST]
-    if not stakes.together_s or not trials:
-        return None
-    return min(trials, key=lambda each: costs_s[each])
+    return min(stakes.needed, key=lambda each: costs_s[each], default=None)
 
 
 def _loss_s(now: Found, then: Found, objective: Objective) -> float:
@@ -192,16 +211,22 @@ def _one_thread(measured: Measured, _unknown: Unknown) -> Measured:
 
 
 def _calibrated(measured: Measured, unknown: Unknown) -> Measured:
-    """A method that is only estimated so far, or all of them, charge the least that they may."""
-    overhead = measured.overhead
+    """A method that is only estimated so far, or all of them, charge the least that they may.
+
+    Where no preload list is known, one of any name stands for that which will be.
+    """
+    overhead, host = measured.overhead, measured.host
     run = overhead.estimated if unknown.method == MODULE else (unknown.method,)
-    best = {method: at_best(overhead.multiprocess[method]) for method in run}
+    roughly = "warm_forkserver" not in overhead.measured_cpu_s
+    best = {method: at_best(overhead.multiprocess[method], roughly=roughly) for method in run}
     changed = replace(
         overhead,
         multiprocess={**overhead.multiprocess, **best},
         estimated=tuple(each for each in overhead.estimated if each not in run),
     )
-    return replace(measured, overhead=changed)
+    if not host.preload.modules:
+        host = replace(host, preload=PreloadList(("dagster",)))
+    return replace(measured, overhead=changed, host=host)
 
 
 _BEST: dict[PartKind, Callable[[Measured, Unknown], Measured]] = {

@@ -11,12 +11,14 @@ from factories import make_host_profile
 from advisor.api import calibrating
 from advisor.api.host_calibration import host_calibration
 from advisor.domain.errors import TargetError
-from advisor.domain.host import HostProfile
+from advisor.domain.host import HostProfile, PreloadList
 from advisor.domain.options import WorkloadOptions
 from advisor.domain.workload import TargetReference
 from advisor.measure import calibration
 from advisor.measure.budget import Budget
+from advisor.measure.calibration import starts_are_known
 from advisor.measure.progress import silent
+from advisor.model.fit import fit_overhead
 
 NOW = "2099-01-01T00:00:00+00:00"
 
@@ -29,6 +31,7 @@ class Measured:
         self.full: list[str | None] = []
         self.adapted: list[str | None] = []
         self.moment = 0.0
+        self.first_looks = 0
 
     def _host(self, subject: calibration.CalibrationSubject, import_s: float) -> HostProfile:
         self.moment += 1.0
@@ -50,7 +53,12 @@ class Measured:
             base_rss_bytes=50_000,
         )
 
-    def calibrate(self, subject, **_options):
+    def calibrate(self, subject, *, starts=True, **_options):
+        if not starts:
+            self.first_looks += 1
+            host = self._host(subject, 0.0)
+            serial = (replace(host.runs[1], method="in_process"),)
+            return replace(host, runs=serial, preload=PreloadList(()), python_start_s=2.0)
         self.full.append(subject.user_module)
         return self._host(subject, 0.2 if subject.target else 0.0)
 
@@ -58,7 +66,7 @@ class Measured:
         self.adapted.append(subject.user_module)
         assert shared.user_module is None
         assert not shared.user_roots
-        assert shared.preload.modules == ("sqlalchemy",)
+        assert shared.preload.modules == (("sqlalchemy",) if starts_are_known(shared) else ())
         if not self.alike:
             return None
         found = self._host(subject, 0.5)
@@ -87,7 +95,7 @@ def host_for(module: str | None, *, recalibrate: bool = False) -> HostProfile:
 
 
 def test_a_second_module_is_not_measured_from_nothing(measured):
-    assert calibrating.calibration_s(subject("first")) == calibrating.CALIBRATION_S
+    assert calibrating.calibration_s(subject("first")) == calibrating.FIRST_S + calibrating.MODULE_S
     first = host_for("first")
     assert calibrating.calibration_s(subject("second")) == calibrating.MODULE_S
     second = host_for("second")
@@ -104,10 +112,51 @@ def test_a_module_whose_definitions_are_built_anew_is_measured_before_the_first_
 ):
     host_for("first")
     host = host_calibration(
-        subject("second"), Budget(60.0), silent, recalibrate=False, rebuild_s=rebuild_s
+        subject("second"),
+        Budget(60.0),
+        silent,
+        recalibrate=False,
+        loading_s=1.0,
+        rebuild_s=rebuild_s,
     )
     assert host.module_is_known is is_known
     assert measured.adapted == (["second"] if is_known else [])
+
+
+def host_of_profile(module: str, loading_s: float):
+    asked = subject(module)
+    return host_calibration(
+        asked, Budget(60.0), silent, recalibrate=False, loading_s=loading_s, rebuild_s=0.0
+    )
+
+
+def test_of_a_host_that_is_not_known_a_run_in_process_is_enough_for_a_first_answer(measured):
+    host = host_of_profile("first", 0.001)
+    assert (measured.first_looks, measured.full, measured.adapted) == (1, [], [])
+    assert set(host.overhead.estimated) == {"spawn", "forkserver", "warm_forkserver"}
+    (steps,) = host.open_parts(("in_process",))
+    steps.run()
+    assert measured.adapted == ["first"]
+    assert "warm_forkserver" not in host.overhead.estimated
+    assert host_of_profile("second", 0.2).module_is_known is False
+    assert measured.first_looks == 1
+
+
+def test_calibrate_completes_what_a_first_profile_left_out(measured):
+    host_of_profile("first", 0.001)
+    assert host_for(None).preload.modules == ("sqlalchemy",)
+    assert measured.adapted == [None]
+
+
+def test_a_module_that_loads_in_no_time_needs_no_run_and_is_charged_to_each_step(measured):
+    host_for("first")
+    host = host_of_profile("quick", 0.02)
+    assert host.module_is_known
+    assert measured.adapted == []
+    known = calibrating.cached(subject(None))
+    steps = fit_overhead(known).multiprocess["warm_forkserver"].prepare_s
+    assert host.overhead.multiprocess["warm_forkserver"].prepare_s == pytest.approx(steps + 0.02)
+    assert "quick" not in host.profile.preload.modules
 
 
 def test_what_a_second_module_measured_helps_the_first(measured):

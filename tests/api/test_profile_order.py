@@ -29,6 +29,7 @@ def test_an_op_that_raises_is_told_before_the_host_is_calibrated(tmp_path, monke
         pytest.fail("the host was calibrated for an op that does not work")
 
     monkeypatch.setattr(host_calibration, "calibrated_host", calibrate)
+    monkeypatch.setattr(host_calibration, "first_look", calibrate)
     options = ProfileOptions(
         WorkloadOptions("raising_op:divide", inputs="numbers.json", working_directory=tmp_path),
         measure=MeasureOptions(recalibrate=True),

@@ -23,7 +23,7 @@ from factories import (
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
-from advisor.domain.stopping import PartKind, Unknown
+from advisor.domain.stopping import MODULE, PartKind, Unknown
 from advisor.domain.trial import Agreement, Comparison
 from advisor.domain.workload import ConcurrencyProbe, OpProfile
 from advisor.model.stopping import FLOOR_S, REGRET, is_wide, needed_workers, next_unknown, stakes_of
@@ -228,6 +228,21 @@ def test_what_waits_for_half_a_second_is_tried_in_threads_first():
     assert chosen is not None
     assert chosen.kind is PartKind.THREADS
     assert needed_workers(stakes.leads, PartKind.THREADS) == 8
+
+
+def test_of_parts_that_gain_together_those_are_measured_without_which_nothing_is_gained():
+    """Threads worked. Processes could win by config alone: if steps are cheap and preload helps."""
+    truth = replace(waiting(0.6, count=20), first_extra_s=20.0)
+    measured = measured_more(scouted(truth), truth, Unknown(PartKind.THREADS, 20))
+    methods = measured.overhead.multiprocess
+    measured = replace(measured, overhead=replace(measured.overhead, estimated=tuple(methods)))
+    steps, preloaded = Unknown(PartKind.METHOD, method=MODULE), Unknown(PartKind.PRELOADED_CALL)
+    costs_s = {steps: 13.0, preloaded: 3.0, Unknown(PartKind.THREADS, 16): 0.5}
+    stakes = stakes_of(measured, search(measured), list(costs_s), search, ASKED)
+    assert not any(stakes.gains_s.values())
+    assert set(stakes.needed) == {steps, preloaded}
+    assert next_unknown(stakes, costs_s) == preloaded
+    assert next_unknown(stakes.without(preloaded), costs_s) is None
 
 
 if __name__ == "__main__":  # python tests/model/test_stopping.py 200

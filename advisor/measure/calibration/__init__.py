@@ -8,6 +8,7 @@ from advisor.measure.calibration.cache_rules import (
     expected_s,
     longest_ago_first,
     pooled,
+    starts_are_known,
     without_module,
 )
 from advisor.measure.calibration.passes import calibrate, completed, for_module, with_run
@@ -21,6 +22,7 @@ __all__ = [
     "for_module",
     "longest_ago_first",
     "pooled",
+    "starts_are_known",
     "with_run",
     "without_module",
 ]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from advisor.domain.host import (
+    SERIAL_METHODS,
     CalibrationMethod,
     CalibrationRun,
     CpuScaling,
@@ -66,6 +67,13 @@ def since_launch_s(runs: Sequence[CalibrationRun], method: CalibrationMethod, un
         and step.worker_starting_s is not None
     ]
     return sum(launches_s) / len(launches_s) if launches_s else 0.0
+
+
+def starts_are_known(host: HostProfile) -> bool:
+    """Whether a step with a process of its own was run, or could not be."""
+    tried = {"warm preload list", "warm forkserver", "spawn"}
+    ran = any(run.method not in SERIAL_METHODS for run in host.runs)
+    return ran or not tried.isdisjoint(host.unmeasured)
 
 
 def step_start_s(runs: Sequence[CalibrationRun]) -> float:

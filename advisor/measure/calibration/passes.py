@@ -26,9 +26,11 @@ from advisor.measure.calibration.cache_rules import (
     expected_s,
     newest,
     newest_scaling,
+    starts_are_known,
     step_start_s,
     with_proof,
 )
+from advisor.measure.calibration.starts import POOL_START
 from advisor.measure.calibration.subject import (
     PROOF,
     RUNS,
@@ -46,12 +48,15 @@ def calibrate(
     *,
     left_s: Callable[[], float] = lambda: math.inf,
     on_progress: Progress | None = None,
+    starts: bool = True,
 ) -> HostProfile:
     """Measure of this host, from nothing, what any advice needs; `completed` measures the rest.
 
     Args:
         left_s: Seconds that are left; after them only what no advice can do without is measured.
         on_progress: Called with what is measured and the share that is done.
+        starts: Whether a step with a process of its own is run; else it is estimated from the run
+            in process, and `for_module` measures it.
 
     Raises:
         DynadviseError: No run could be made at all; the reason of the last is shown.
@@ -65,15 +70,14 @@ def calibrate(
             tiny.left_s = left_s
             return left_s() > UNKNOWN_S
 
-        preload, runs = _first_runs(tiny, goes_on, tell)
+        preload, runs = _first_runs(tiny, goes_on, tell, starts=starts)
         storing: tuple[StorageSample, ...] = ()
         growth: tuple[PlanGrowth, ...] = ()
         scaling: tuple[CpuScaling, ...] = ()
-        process_start_s = 0.5
         if goes_on():
             tell("storing, bookkeeping, cores", 0.8)
             storing, growth = tiny.bookkeeping()
-            scaling, process_start_s = tiny.cpu_scaling(), tiny.process_start_s(preload)
+            scaling = tiny.cpu_scaling() if starts else ()
     if not runs:
         raise _not_one_run(tiny.unmeasured)
     return HostProfile(
@@ -90,7 +94,7 @@ def calibrate(
         calibrated_at=_now(),
         unmeasured=tiny.unmeasured,
         plan_growth=growth,
-        process_start_s=process_start_s,
+        process_start_s=_pool_start_s(tiny),
         user_import_s=tiny.imports.user_import_s,
         user_build_s=tiny.imports.user_build_s,
         user_rebuild_s=tiny.imports.user_rebuild_s,
@@ -101,15 +105,21 @@ def calibrate(
     )
 
 
+def _pool_start_s(tiny: TinyRuns) -> float:
+    """What a worker process of a pool takes to start, estimated; `completed` measures it."""
+    import_s = tiny.imports.user_import_s
+    return import_s + POOL_START * max(0.0, tiny.python_start_s - import_s) or 0.5
+
+
 def _first_runs(
-    tiny: TinyRuns, goes_on: Callable[[], bool], tell: Progress
+    tiny: TinyRuns, goes_on: Callable[[], bool], tell: Progress, *, starts: bool
 ) -> tuple[PreloadList, list[CalibrationRun]]:
     """A run in process, and one under the warm forkserver; spawned where that one failed."""
     preload = PreloadList(())
     in_process, warm, spawned = Probe("in_process", 16), Probe("warm_forkserver", 3), RUNS[-1]
     tell(f"a tiny run: {named(in_process)}", 0.0)
     runs = tiny.run(in_process, ())
-    if not goes_on():
+    if not (goes_on() and (starts or not runs)):
         return preload, runs
     tell("deriving the preload list", 0.2)
     tiny.derive()
@@ -152,6 +162,7 @@ def completed(
         tell("command line, pools, cores", 0.9)
         scaling, claim_s = tiny.cpu_scaling(), tiny.claim_s()
         cli_start_s = host.cli_start_s if host.cli_start_s is not None else tiny.cli_start_s()
+        process_start_s = tiny.process_start_s(host.preload)
     every = newest([*host.runs, *runs])
     return replace(
         host,
@@ -160,6 +171,7 @@ def completed(
         cpu_scaling=newest_scaling([*host.cpu_scaling, *scaling]),
         cli_start_s=cli_start_s,
         claim_s=claim_s,
+        process_start_s=process_start_s,
         unmeasured=unmeasured,
         cost_s=host.cost_s + time.monotonic() - begun,
         calibrated_at=_now(),
@@ -188,7 +200,8 @@ def for_module(
     """The calibration for a module, from what is known of the host without it.
 
     Only what depends on the module is measured: what it imports and how long that takes, which of
-    it is safe to preload, and one tiny run with the longer preload list as the proof.
+    it is safe to preload, and one tiny run with the longer preload list as the proof. So are the
+    starts of processes where none was run on the host yet.
 
     Returns:
         The calibration; None where the proof failed: the tiny run did not succeed, or its steps
@@ -201,10 +214,14 @@ def for_module(
         tiny = TinyRuns(subject, str(home), unmeasured, left_s)
         tell("what the module imports; the rest of this host is known", 0.0)
         tiny.derive()
-        preload = tiny.preload(shared.preload.modules + tiny.imports.users)
-        tell(f"a tiny run: {named(PROOF)}", 0.5)
-        runs = tiny.run(PROOF, preload.modules)
-    if unmeasured or not runs or step_start_s(runs) > PROOF_SLACK * step_start_s(shared.runs):
+        dagsters = shared.preload.modules or tiny.imports.dagsters
+        preload = tiny.preload(dagsters + tiny.imports.users)
+        probe = PROOF if starts_are_known(shared) else RUNS[0]
+        tell(f"a tiny run: {named(probe)}", 0.5)
+        runs = tiny.run(probe, preload.modules)
+        scaling = shared.cpu_scaling or tiny.cpu_scaling()
+    known_s = step_start_s(shared.runs)
+    if unmeasured or not runs or (known_s and step_start_s(runs) > PROOF_SLACK * known_s):
         return None
     imports = tiny.imports
     return replace(
@@ -217,6 +234,7 @@ def for_module(
             boot_after_s=boot_s(runs, "warm_forkserver"),
         ),
         runs=newest([*shared.runs, *runs]),
+        cpu_scaling=scaling,
         base_rss_bytes=shared.base_rss_bytes + imports.user_rss_bytes,
         cost_s=time.monotonic() - begun,
         calibrated_at=_now(),

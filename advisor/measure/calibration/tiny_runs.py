@@ -66,7 +66,7 @@ class TinyRuns:
         return run_in_child(
             function,
             argument,
-            timeout_s=min(RUN_TIMEOUT_S, max(1.0, self.left_s())),
+            timeout_s=self._timeout_s,
             target=self.subject.target,
             environment={"DAGSTER_HOME": self.home, **environment},
         )
@@ -82,6 +82,15 @@ class TinyRuns:
     ) -> object | None:
         """What a function gives in a child of its own; None where it failed."""
         return self._value(name, self._child(function, argument, **environment))
+
+    def _answer_without_instance(self, name: str, function: str, argument: object) -> object | None:
+        """The same of a function that asks for no instance: its child may be a forked one."""
+        result = run_in_child(function, argument, timeout_s=self._timeout_s)
+        return self._value(name, result)
+
+    @property
+    def _timeout_s(self) -> float:
+        return min(RUN_TIMEOUT_S, max(1.0, self.left_s()))
 
     def derive(self) -> None:
         """Find out what a step's process imports."""
@@ -168,7 +177,7 @@ class TinyRuns:
 
     def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
         """Storing by size, and Dagster's bookkeeping by number of items."""
-        answer = self._answer(
+        answer = self._answer_without_instance(
             "storing and bookkeeping",
             "advisor.dagster_bridge.calibration_job:bookkeeping",
             (STORED_BYTES, GROWTH_ITEMS),
@@ -181,7 +190,8 @@ class TinyRuns:
         cores = max(1, round(self.subject.facts.cpus))
         counts = tuple(sorted({2, cores, max(1, cores // 2)} - {1}))
         function = "advisor.measure.calibration.cpu_scaling:measure_cpu_scaling"
-        return cast("tuple[CpuScaling, ...]", self._answer("cpu scaling", function, counts) or ())
+        answer = self._answer_without_instance("cpu scaling", function, counts)
+        return cast("tuple[CpuScaling, ...]", answer or ())
 
     def process_start_s(self, preload: PreloadList) -> float:
         """Until a worker process of a pool inside a step can take its first item."""
