@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
@@ -55,7 +56,7 @@ class HostCalibration:
         """Fitted to the calibration as it is."""
         from advisor.model.fit import fit_overhead
 
-        overhead = fit_overhead(self.profile)
+        overhead = fit_overhead(self.profile, time.time())
         if self.module_is_known:
             return overhead
         return replace(overhead, estimated=tuple(overhead.multiprocess))

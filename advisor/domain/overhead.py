@@ -165,6 +165,7 @@ class OverheadModel:
         measured_cpu_s: CPU seconds of the calibration runs, by method.
         estimated: Those of ``multiprocess`` that were not run, since they could not win at their
             best or the budget ended: for comparison, never advised.
+        age_days: By method, days since a run of it was last seen here; where none, 0.
         delegated: By executor, what past runs on a cluster tell.
         whole_step: A step as a cluster runs it, measured here.
     """
@@ -183,6 +184,7 @@ class OverheadModel:
     measured_cpu_s: Mapping[str, float] = field(default_factory=dict)
     transfer_s: float = 0.0
     estimated: tuple[str, ...] = ()
+    age_days: Mapping[str, float] = field(default_factory=dict)
     delegated: Mapping[str, DelegatedOverhead] = field(default_factory=dict)
     whole_step: WholeStep | None = None
 

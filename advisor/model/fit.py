@@ -186,8 +186,20 @@ def _measured_cpu_s(runs: Sequence[CalibrationRun]) -> dict[str, float]:
     return cpu_s
 
 
-def fit_overhead(host: HostProfile) -> OverheadModel:
+def _age_days(runs: Sequence[CalibrationRun], at_s: float) -> dict[str, float]:
+    """By method, days since its newest run."""
+    newest_s: dict[str, float] = {}
+    for run in runs:
+        newest_s[run.method] = max(run.started_at_s, newest_s.get(run.method, 0.0))
+    return {method: max(0.0, at_s - then_s) / 86_400 for method, then_s in newest_s.items()}
+
+
+def fit_overhead(host: HostProfile, at_s: float | None = None) -> OverheadModel:
     """Fit the overhead model of a calibrated host.
+
+    Args:
+        host: The calibration.
+        at_s: When it is used, in seconds since the epoch; None: when it is made.
 
     Raises:
         ValueError: The calibration holds no in-process run at all.
@@ -242,6 +254,7 @@ def fit_overhead(host: HostProfile) -> OverheadModel:
         moments=max(1, sum(run.method == "warm_forkserver" for run in serial)),
         noise=noise_of(runs),
         measured_cpu_s=_measured_cpu_s(serial),
+        age_days={} if at_s is None else _age_days(serial, at_s),
         whole_step=host.whole_step,
     )
 

@@ -24,6 +24,11 @@ ROUGH_SD = 0.4
 """Of the overhead's share of a way by processes on a host where none was run at all: estimates
 from a run in process are right within a factor of two."""
 
+AGE_SD = 0.03
+"""Of the overhead's share of a way, for each day (their root) since its method was last run here:
+what an hour may change (`advisor.model.fit.SLOW_DRIFT`). After a week, when a calibration is made
+anew, that is 8 %."""
+
 COMMON_SD, OWN_SD = 0.87, 0.5
 """Parts of that error: three quarters of the variance are common to the ways of one method."""
 
@@ -69,9 +74,10 @@ def relative_sd(estimate: Estimate, setting: Setting) -> float:
     at_once = max(1.0, used / makespan)
     own = min(used, float(items.cpu_s.mean()) * items.count)
     method = calibrated_as(estimate.candidate)
+    beside_work = 1.0 - min(1.0, estimate.breakdown_s.work_s / makespan)
     if method in overhead.estimated and "warm_forkserver" not in overhead.measured_cpu_s:
-        work = min(1.0, estimate.breakdown_s.work_s / makespan)
-        fixed += (ROUGH_SD * (1.0 - work)) ** 2
+        fixed += (ROUGH_SD * beside_work) ** 2
+    fixed += overhead.age_days.get(method, 0.0) * (AGE_SD * beside_work) ** 2
     run = used / (at_once * makespan) ** 2
     calibrated = overhead.measured_cpu_s.get(method, 0.0)
     calibration = ((used - own) / (at_once * makespan)) ** 2 / max(calibrated, LEAST_OWN_CPU_S)
