@@ -15,7 +15,7 @@ INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
 .PHONY: help venv demo test lint format docs dist pictures example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
-	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration bench-simulated bench-signals \
+	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration bench-simulated bench-signals bench-early-stop \
 	docs-codes clean
 
 help:
@@ -48,6 +48,8 @@ help:
 	@echo '             items, into docs/model-evidence.md (minutes, no real run)'
 	@echo 'make bench-distributed  pods, containers and tasks: predictions beside real runs, into'
 	@echo '             docs/distributed.md; it resumes (30 minutes). A part of it: KIND=celery MINUTES=5'
+	@echo 'make bench-early-stop  early stop against the whole budget in pairs, into docs/early-stop.md;'
+	@echo '             it resumes (30 min). A part of it: WORKLOAD=name RANDOM=SEED MINUTES=10'
 	@echo 'make bench-signals  Ctrl-C and SIGTERM at 100 random moments, into docs/reliability.md (50 min);'
 	@echo '             it resumes. A part of it: TRIALS=20 MINUTES=10'
 	@echo 'make bench-ways  every way to run each example in real seconds, into docs/ways.md; a part'
@@ -135,6 +137,11 @@ bench-signals: $(INSTALLED_DEV)
 	$(BIN)/python bench/signals.py measure $(if $(TRIALS),--trials $(TRIALS)) \
 		$(if $(MINUTES),--minutes $(MINUTES))
 	$(BIN)/python bench/signals.py report
+
+bench-early-stop: $(INSTALLED_DEV)
+	$(BIN)/python bench/early_stop.py measure $(if $(WORKLOAD),--only $(WORKLOAD)) \
+		$(if $(RANDOM),--random $(RANDOM)) $(if $(MINUTES),--minutes $(MINUTES))
+	$(BIN)/python bench/early_stop.py report
 
 bench-distributed: $(INSTALLED_DEV)
 	$(BIN)/python bench/distributed.py measure $(if $(MINUTES),--minutes $(MINUTES)) \
