@@ -80,7 +80,7 @@ def estimated_methods(
 
 def at_best(estimate: MultiprocessOverhead, *, roughly: bool) -> MultiprocessOverhead:
     """The least that a method may turn out to charge; ``roughly`` estimated, all of it is open."""
-    share, parts = AT_BEST, ("server_start_s", "boot_s", "exit_s")
+    share, parts = AT_BEST, ["server_start_s", "boot_s", "exit_s"]
     if roughly:
-        share, parts = ROUGHLY_AT_BEST, (*parts, "start_s", "prepare_s", "load_s", "finish_s")
+        share, parts = ROUGHLY_AT_BEST, [*parts, "start_s", "prepare_s", "load_s", "finish_s"]
     return replace(estimate, **{name: share * getattr(estimate, name) for name in parts})
