@@ -158,6 +158,11 @@ def _refused(error: OSError) -> DynadviseError:
         return DynadviseError(
             "The current folder does not exist any more.", hint="Change to one that does."
         )
+    if error.filename is None and "temporary directory" in str(error.strerror):  # tempfile's
+        return DynadviseError(
+            "No folder for temporary files can be written.",
+            hint="Name one that can in the environment variable TMPDIR.",
+        )
     return DynadviseError(f"{error.filename or 'the system'}: {error.strerror or error}.")
 
 

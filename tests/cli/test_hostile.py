@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from dataclasses import replace
 
@@ -148,6 +150,18 @@ def test_a_folder_that_is_no_unicode_can_be_named_in_a_profile_and_a_calibration
     assert path != host_store.cache_path(host.facts, "sqlite", "caf")
     host_store.write_host(tmp_path / "h.json", host)
     assert '"user_module": "caf?"' in (tmp_path / "h.json").read_text()
+
+
+def test_without_a_folder_for_temporary_files_the_way_out_is_said(monkeypatch, tmp_path):
+    def none():
+        raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found in ['/tmp']")
+
+    monkeypatch.setattr(tempfile, "_get_default_tempdir", none)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    (tmp_path / "mine.py").write_text("from dagster import op\n@op\ndef work(): ...\n")
+    result = CliRunner().invoke(cli, ["check", "--static", f"{tmp_path / 'mine.py'}:work"])
+    assert result.exit_code == 2
+    assert "TMPDIR" in result.stderr
 
 
 def test_an_argument_that_is_no_unicode_is_measured_with(monkeypatch, tmp_path):
