@@ -143,7 +143,7 @@ def test_config_of_several_mapped_ops_goes_to_the_one_that_runs_them():
         "gather": {"config": 3},
     }
 
-    config = run_config_of(plan, {"ops": {"outer": {"ops": ops}}, "execution": {}})
+    config = run_config_of([plan], {"ops": {"outer": {"ops": ops}}, "execution": {}})
 
     merged = {"load_and_one_label": {"config": {"load": 1, "one_label": 2}}}
     assert config == {"ops": {"outer": {"ops": {**merged, "gather": {"config": 3}}}}}
@@ -167,7 +167,7 @@ def test_the_batched_job_carries_the_name_of_the_function_and_gives_the_results(
         batch_size=3,
     )
 
-    @batched_job(plan, adding_job, executor_def=dg.in_process_executor, description="why")
+    @batched_job([plan], adding_job, executor_def=dg.in_process_executor, description="why")
     def adding_in_batches():
         pass
 
