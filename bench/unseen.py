@@ -67,7 +67,7 @@ def main() -> None:
         "Random workloads of a fresh seed (`make bench RANDOM=SEED QUICK=1`), profiled and advised",
         f"for production as a user would: {len(every)} real runs of {len(names)} workloads.",
         f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}. One run of each way, each",
-        "predicted before, and after a pause of 3 s: it finds no memory that another one just used.",
+        "predicted before, and after a pause of 3 s: it finds no memory that another just used.",
         "",
         head.format("ways"),
         "|---|---|---|---|---|---|---|",
