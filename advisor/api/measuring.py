@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from advisor.api.recommend import searched
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, MeasureOptions
-from advisor.domain.quantities import percent, seconds
+from advisor.domain.quantities import count, percent, seconds
 from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.interrupts import deferred
@@ -77,6 +77,10 @@ class Measuring:
         """Take an earlier profile's measurements of the same code too, if it was the same work."""
         if earlier.op_executions and is_alike(earlier, measured_workload(self.campaign)):
             self._earlier = earlier
+            self.campaign.children.notes.add(
+                f"The measuring goes on from an earlier profile of the same code: "
+                f"{count(earlier.op_executions, 'call')} of the op counted already."
+            )
             continue_from(self.campaign, earlier, worked(earlier))
 
     def measured(self) -> Measured:

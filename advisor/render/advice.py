@@ -342,8 +342,12 @@ def _looks_like_yaml(text: str) -> bool:
 
 def _closing(advice: Advice, path: Path | None) -> Note:
     versions = f"Python {advice.python_version}, Dagster {advice.dagster_version}"
-    measured = f"Measured: {wording.profiles_line(advice)}; {versions}."
-    return Note((measured, *((f"Saved: {path}",) if path else ())))
+    lines = [f"Measured: {wording.profiles_line(advice)}; {versions}."]
+    if advice.measuring and advice.measuring.skipped:
+        skipped = ", ".join(advice.measuring.skipped)
+        lines.append(f"Not measured, since it could not change the advice: {skipped}.")
+    lines += [f"Saved: {path}"] if path else []
+    return Note(tuple(lines))
 
 
 def prediction_document(

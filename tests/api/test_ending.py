@@ -25,6 +25,8 @@ from advisor.domain.options import (
 )
 from advisor.domain.stopping import StopReason
 from advisor.host_store import write_host
+from advisor.render.advice import advice_document
+from advisor.render.terminal import to_text
 
 NAPS = """
 import time
@@ -76,6 +78,8 @@ def test_items_of_5_ms_are_settled_without_a_process(naps):
     assert outcome.advice.measuring.reason is StopReason.SETTLED
     assert parts == ["hot spots under pyinstrument"]
     assert "2 items in parallel as processes" in outcome.advice.measuring.skipped
+    details = " ".join(to_text(advice_document(outcome.advice)).split())
+    assert "it could not change the advice: " in details
     assert outcome.advice.measuring.load is not None
 
 
@@ -89,6 +93,8 @@ def test_a_second_profile_goes_on_where_the_first_ended(naps):
     assert again.advice.measuring.reason is StopReason.SETTLED
     assert again.advice.recommendation.candidate == first.advice.recommendation.candidate
     assert again.saved.workload.hotspots == first.saved.workload.hotspots
+    assert not any("goes on" in note for note in first.advice.notes)
+    assert any("goes on from an earlier profile" in note for note in again.advice.notes)
 
 
 def test_a_first_answer_has_no_hot_spots_and_says_so(naps):
