@@ -21,7 +21,9 @@ from pod_process import HERE, image_environment
 _FLAGS = ("--storage-driver=vfs", "--iptables=false", "--ip6tables=false", "--bridge=none")
 _WITHIN_S = 60.0
 IMAGE = "dynadvise-host:1"
-_OWN = {f"/{Path(path).resolve().parts[1]}" for path in (sys.prefix, sys.base_prefix, HERE)}
+_PATHS = [Path(path).resolve().parts for path in (sys.prefix, sys.base_prefix, HERE)]
+# /tmp itself is the container's own
+_OWN = {"/" + "/".join(parts[1 : 3 if parts[1] == "tmp" else 2]) for parts in _PATHS}
 READ_ONLY = sorted({"/bin", "/etc", "/lib", "/lib64", "/opt", "/sbin", "/usr", *_OWN})
 """Of this host, in each container."""
 
