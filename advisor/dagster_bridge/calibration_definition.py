@@ -6,10 +6,8 @@ as the steps of the user's own job do.
 
 from __future__ import annotations
 
-import gc
 import importlib
 import importlib.util
-import multiprocessing
 import os
 import sys
 import time
@@ -45,16 +43,6 @@ def _import_user_code(module: str | None, file: str | None) -> None:
             spec.loader.exec_module(loaded)
 
 
-def _no_full_collection() -> None:
-    """In a step's process, which lives too briefly for more than one.
-
-    It takes 0.13 s there, and how many objects were made before decides whether it falls into all
-    steps of a job or into none: the steps of the user's job make others.
-    """
-    young, middle, _ = gc.get_threshold()
-    gc.set_threshold(young, middle, 1_000_000)
-
-
 def build_job(
     items: int,
     item_wait_s: float,
@@ -64,8 +52,6 @@ def build_job(
 ) -> JobDefinition:
     """The job with ``items`` mapped steps; called again in every step process."""
     import_user_code(module, file, folder)
-    if multiprocessing.parent_process() is not None:
-        _no_full_collection()
 
     @op(out=DynamicOut(int))
     def fan_out() -> Iterator[DynamicOutput[int]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
-
 import pytest
 
 from advisor.measure import first_touch
@@ -30,19 +28,3 @@ def test_memory_that_a_host_took_back_is_priced_however_much_was_used_lately(
 def test_a_host_that_takes_nothing_back_charges_nothing(monkeypatch, blocks_s):
     with_blocks(monkeypatch, blocks_s)
     assert first_touch.first_touch_byte_s() == 0.0
-
-
-def _thresholds(_: int) -> int:
-    import gc
-
-    from advisor.dagster_bridge.calibration_definition import build_job
-
-    build_job(1, 0.0)
-    return gc.get_threshold()[2]
-
-
-def test_the_calibrations_steps_fall_into_no_full_garbage_collection():
-    """0.13 s in every step or in none, by how many objects were made before: of that job alone."""
-    with multiprocessing.get_context("spawn").Pool(1) as pool:
-        assert pool.map(_thresholds, [0]) > [1000]
-    assert _thresholds(0) <= 1000  # a run in one process collects as a user's does
