@@ -78,8 +78,8 @@ class Measuring:
         if earlier.op_executions and is_alike(earlier, measured_workload(self.campaign)):
             self._earlier = earlier
             self.campaign.children.notes.add(
-                f"The measuring goes on from an earlier profile of the same code: "
-                f"{count(earlier.op_executions, 'call')} of the op counted already."
+                "The measuring goes on from an earlier profile of the same code, with its "
+                f"{count(earlier.op_executions, 'execution')}."
             )
             continue_from(self.campaign, earlier, worked(earlier))
 

@@ -113,17 +113,16 @@ class Cluster:
         What starts on shared cores computes there, and is counted as such.
         """
         whole, past = overhead.whole_step, overhead.delegated.get(self.executor)
+        connections, start_s, sources = self.process_connections, self.start_s, {**self.sources}
         if whole is not None and whole.connections:
-            sources = {**self.sources, "process_connections": "measured with a step run here"}
-            held = replace(self, process_connections=whole.connections, sources=sources)
-            return held.as_seen(replace(overhead, whole_step=None))
-        if past is None or self.start_s is not None:
-            return self
-        start_s, basis = past.start_s.median, "with Python's"
-        if self.shared_cores:
-            start_s, basis = 0.0, "all of it computes on the cores that steps share"
-        source = f"{basis}, from {past.steps} steps of past runs"
-        return replace(self, start_s=start_s, sources={**self.sources, "start_s": source})
+            connections = whole.connections
+            sources["process_connections"] = "measured with a step run here"
+        if past is not None and start_s is None:
+            start_s, basis = past.start_s.median, "with Python's"
+            if self.shared_cores:
+                start_s, basis = 0.0, "all of it computes on the cores that steps share"
+            sources["start_s"] = f"{basis}, from {past.steps} steps of past runs"
+        return replace(self, process_connections=connections, start_s=start_s, sources=sources)
 
     def share(self, runs: int) -> Cluster | None:
         """What each of ``runs`` in parallel has for its steps, beside its own process.

@@ -107,9 +107,10 @@ def _module(request: EmitRequest) -> str:
     request = replace(request, description=described)
     longest_first = not one_step and sizes_foretell(request)
     limit_threads = _is_multi_core(request)
+    further = further_batches(request, plan)
     if (
         not request.keeps_executor
-        and not further_batches(request, plan)[0]
+        and not further[0]
         and not longest_first
         and not (kind == "process" and limit_threads)
     ):
@@ -117,7 +118,7 @@ def _module(request: EmitRequest) -> str:
         if plain is not None:
             return _plain_module(request, imported.name, plain, shared)
     shared |= {"limit_threads": limit_threads, "longest_first": longest_first}
-    return _general_module(request, imported, plan, shared)
+    return _general_module(request, imported, plan, further, shared)
 
 
 def _held(request: EmitRequest, kind: str | None) -> WorkloadDescription:
@@ -161,7 +162,11 @@ def obstacle_to_batches(description: WorkloadDescription) -> DynadviseError | No
 
 
 def _general_module(
-    request: EmitRequest, imported: JobImport, plan: BatchedGraph, shared: dict[str, object]
+    request: EmitRequest,
+    imported: JobImport,
+    plan: BatchedGraph,
+    others: tuple[Sequence[FurtherBatches], Sequence[str]],
+    shared: dict[str, object],
 ) -> str:
     """The lines that name the user's ops, around the code that fits every job."""
     description = request.description
@@ -172,7 +177,7 @@ def _general_module(
             "Worker processes need the asset's resources, which another module defines.",
             hint="Put them into a module of their own, and on the asset: resource_defs=...",
         )
-    further, left_out = further_batches(request, plan)
+    further, left_out = others
     fields = {
         **plan_fields(plan),
         "path": list(plan.path[is_asset:]),

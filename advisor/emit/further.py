@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import WorkloadDescription
@@ -31,25 +30,22 @@ def with_batches_first(request: EmitRequest) -> EmitRequest:
 
     As it is where that is the advice's own, or none is.
     """
-    ways = ways_of(request.advice)
+    if request.candidate.is_batched:
+        return request
+    ways = {each.op: each.best for each in request.advice.fan_outs}
     for place, description in enumerate(request.further):
         way = ways.get(_handle(description))
-        if not request.candidate.is_batched and way is not None and way.is_batched:
+        if way is not None and way.is_batched:
             others = (*request.further[:place], *request.further[place + 1 :])
             return replace(
                 request,
                 description=description,
-                prediction=_with(request.chosen, way),
+                prediction=replace(request.chosen, candidate=way),
                 predicted=False,
                 workload=None,
                 further=others,
             )
     return request
-
-
-def ways_of(advice: Advice) -> dict[str, Candidate]:
-    """Handle of each fan-out to how its items are run."""
-    return {each.op: each.best for each in advice.fan_outs}
 
 
 def further_batches(
@@ -59,28 +55,25 @@ def further_batches(
     batched: list[FurtherBatches] = []
     left_out: list[str] = []
     plans = [first]
+    fan_outs = {each.op: each for each in request.advice.fan_outs}
     for description in request.further:
-        way = ways_of(request.advice).get(_handle(description))
-        if way is None or not way.is_batched:
+        handle = _handle(description)
+        fan_out = fan_outs.get(handle)
+        if fan_out is None or not fan_out.best.is_batched:
             continue
         try:
             plan = plan_batches(description)
-            _check_apart(description, way, [*plans, plan])
+            _check_apart(description, fan_out.best, [*plans, plan])
         except DynadviseError as refusal:
-            left_out.append(f"{_handle(description)} stays as it is: {refusal.what}")
+            left_out.append(f"{handle} stays as it is: {refusal.what}")
             continue
         plans.append(plan)
-        items = {each.op: each.items for each in request.advice.fan_outs}[_handle(description)]
-        batched.append(FurtherBatches(_handle(description), _fields(plan, way, items)))
+        batched.append(FurtherBatches(handle, _fields(plan, fan_out.best, fan_out.items)))
     return batched, left_out
 
 
 def _handle(description: WorkloadDescription) -> str:
     return description.fan_out.handle if description.fan_out else ""
-
-
-def _with(prediction: Prediction, way: Candidate) -> Prediction:
-    return replace(prediction, candidate=way)
 
 
 def _check_apart(

@@ -50,6 +50,7 @@ def first_touch_byte_s(_: object = None) -> float:
 def _touched_s(least_bytes: int, most_bytes: int) -> list[float]:
     """Seconds of each block, held until all are touched; none where the system has no such call."""
     huge = getattr(mmap, "MADV_HUGEPAGE", None)  # as numpy asks for its arrays
+    flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
     one_per_page = bytes(BLOCK_BYTES // mmap.PAGESIZE)
     seconds: list[float] = []
     with contextlib.ExitStack() as held, contextlib.suppress(OSError):
@@ -62,7 +63,6 @@ def _touched_s(least_bytes: int, most_bytes: int) -> list[float]:
             )
         ):
             block_s = time.perf_counter()
-            flags = mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS
             block = held.enter_context(mmap.mmap(-1, BLOCK_BYTES, flags=flags))
             block.madvise(huge)
             block[:: mmap.PAGESIZE] = one_per_page

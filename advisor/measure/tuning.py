@@ -71,7 +71,7 @@ MEMORY_SHARE = 0.8
 CHILD_MEMORY_SHARE = 0.9
 """Of the machine's memory, above which a child is ended before the kernel ends another process."""
 MUCH_MEMORY_BYTES = 256 << 20
-"""All items', from which it matters whether the memory was used lately: half a second, see
+"""Of a run, from which it matters whether the memory was used lately: half a second, see
 `advisor.measure.first_touch`."""
 UNKNOWN_PEAK_BYTES = 128 << 20
 """What is touched before an item that was never called."""

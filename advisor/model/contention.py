@@ -30,8 +30,8 @@ LOCK_SD = 0.06
 """What a probe of items that mostly wait must differ by before it tells that Python's lock is given
 up: its few items may not be typical, and the queue's waits are means."""
 
-LOCK_SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-"""Looked at; one at which the cores are busy before the lock is cannot be told from none."""
+LOCK_SHARES = (0.0, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
+"""Looked at beside 1; where the cores are busy before the lock is, it cannot be told from none."""
 
 CALLS_SDS = 2.0
 """Standard errors, by how the calls of a probe differ, that are no contention."""
@@ -246,17 +246,19 @@ def fit_contention(
 
     busy = min(1.0, cpu_s / max(alone_s, 1e-9))
     shared_cores = _items_on(cores, alone_s, cpu_s)
-    by_share = {
-        share: explained(threads, 1.0 / share if share else shared_cores)
-        for share in LOCK_SHARES
-        if share in {0.0, 1.0} or share * shared_cores > 1.0
-    }
-    lock_share = min(by_share, key=lambda share: (distance(by_share[share]), -share))
+    lock_share, turns = 1.0, explained(threads, 1.0)
     # Python's lock is the rule; that an item gives it up must show beyond the noise.
     noise = max(PROBE_SD * busy, LOCK_SD) ** 2
-    if distance(by_share[1.0]) <= distance(by_share[lock_share]) + noise:
-        lock_share = 1.0
-    thread_points = _beyond(threads, by_share[lock_share], 1.0 - busy, spread)
+    if (by_lock := distance(turns)) > noise:
+        by_share = {
+            share: explained(threads, 1.0 / share if share else shared_cores)
+            for share in LOCK_SHARES
+            if not share or share * shared_cores > 1.0
+        }
+        best = min(by_share, key=lambda share: (distance(by_share[share]), -share))
+        if by_lock > distance(by_share[best]) + noise:
+            lock_share, turns = best, by_share[best]
+    thread_points = _beyond(threads, turns, 1.0 - busy, spread)
     process_points = _beyond(processes, explained(processes, shared_cores), 1.0 - busy, spread)
     return Contention(
         alone_s=alone_s,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from test_delegating_model import PODS, PROD, saved_on_k8s
+from test_delegating_model import PODS, PROD, SEEN, saved_on_k8s
 
 from advisor.api.calibrating import subject_of
 from advisor.api.recommend import predict, recommend
@@ -34,3 +34,12 @@ def test_a_boot_is_as_measured_under_the_limit_of_the_pods() -> None:
     narrow_s, wide_s = (predict(measured, PODS, o).makespan_s.median for o in (options, whole))
     steps_of_a_slot = 200 / PODS.max_concurrent
     assert narrow_s - wide_s > 0.9 * 6.0 * steps_of_a_slot / 2  # each boots for 12 s, not for 6 s
+
+
+def test_a_step_that_was_run_here_tells_what_its_process_holds_beside_what_past_runs_tell() -> None:
+    step = WholeStep(12.1, 6.0, 168 * 2**20, 3, cpu_limit=0.5)
+    known = replace(saved_on_k8s().overhead, whole_step=step, delegated={"k8s": SEEN})
+    seen = replace(PROD, start_s=None).as_seen(known)
+    assert (seen.process_connections, seen.start_s) == (3, SEEN.start_s.median)
+    assert f"{SEEN.steps} steps of past runs" in seen.sources["start_s"]
+    assert PROD.as_seen(known).start_s == PROD.start_s  # as it is described

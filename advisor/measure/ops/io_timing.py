@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.domain.workload import MappedOp
+from advisor.measure.first_touch import touch_memory
 from advisor.measure.meter import delay_of
 
 if TYPE_CHECKING:
@@ -39,8 +40,12 @@ class IoTimes:
         stores, loads = zip(*self._seconds[op.handle].values(), strict=True)
         return statistics.fmean(stores), statistics.fmean(loads)
 
-    def timing(self, op: MappedOp) -> AbstractContextManager[dict[str, float]]:
-        """Seconds inside of the op's IO managers, by method, while the block runs; and waiting."""
+    def timing(self, op: MappedOp, value_bytes: int) -> AbstractContextManager[dict[str, float]]:
+        """Seconds inside of the op's IO managers, by method, while the block runs; and waiting.
+
+        What a value of that size takes, pickled and as a file, is memory that was just used.
+        """
+        touch_memory(2 * value_bytes)
         return _timed_io(self.invocation, op)
 
     def of(self, op: MappedOp, item: int) -> tuple[float, float]:
@@ -59,7 +64,13 @@ class IoTimes:
         return waits_s / walls_s if walls_s > 0 else 0.0
 
     def measure(
-        self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
+        self,
+        op: MappedOp,
+        outputs: Mapping[str, object],
+        item: int,
+        *,
+        loaded: bool,
+        value_bytes: int = 0,
     ) -> None:
         """Time the op's own IO manager on the outputs, where it has not been on enough.
 
@@ -70,7 +81,7 @@ class IoTimes:
         if item in measured or len(measured) >= _STORED_ITEMS or op.handle in self._unfit:
             return
         self._unfit.add(op.handle)
-        with self.timing(op) as spent:
+        with self.timing(op, value_bytes) as spent:
             self.invocation.values.store(op, outputs, item)
             if loaded:
                 self.invocation.values.load(op, item, outputs)

@@ -237,8 +237,7 @@ class Session:
             call = self.measure(op, inputs, item, clock)
             store_s = 0.0
             if call.unpicklable is None:
-                touch_memory(2 * call.sample.output_bytes)
-                self._store(op, call.outputs, item, loaded=self._is_loaded(op))
+                self._store(op, call.outputs, item, call.sample.output_bytes)
                 store_s = self.io_times.of(op, item)[0]
                 io_wait_s += store_s * self.io_times.wait_share(op)
             else:
@@ -271,8 +270,8 @@ class Session:
         if fan_out is None or first.item_input is None:
             return {}
         value = self.inputs.of(item)[first.item_input]
-        touch_memory(2 * samples[first.handle].input_bytes)
-        self._store(fan_out, {fan_out.outputs[0]: value}, item, loaded=True)
+        value_bytes = samples[first.handle].input_bytes
+        self._store(fan_out, {fan_out.outputs[0]: value}, item, value_bytes)
         if not self.io_times.measured(fan_out):
             return {}
         load_s, sample = self.io_times.of(fan_out, item)[1], samples[first.handle]
@@ -281,12 +280,13 @@ class Session:
         return {first.handle: replace(sample, load_s=load_s, io_wait_s=wait_s)}
 
     def _store(
-        self, op: MappedOp, outputs: Mapping[str, object], item: int, *, loaded: bool
+        self, op: MappedOp, outputs: Mapping[str, object], item: int, value_bytes: int
     ) -> None:
         from advisor.dagster_bridge.invocation import CannotStoreError
 
         try:
-            self.io_times.measure(op, outputs, item, loaded=loaded)
+            loaded = self._is_loaded(op)
+            self.io_times.measure(op, outputs, item, loaded=loaded, value_bytes=value_bytes)
         except Exception as error:  # noqa: BLE001 - what an IO manager raises outside of a run
             reason = error.what if isinstance(error, CannotStoreError) else failure_in_words(error)
             self.notes[f"Storing was not measured: {reason}"] = None

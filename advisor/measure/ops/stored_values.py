@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.user_frames import type_in_words
 from advisor.domain.workload import MappedOp, StoredValue
-from advisor.measure.first_touch import touch_memory
 from advisor.measure.meter import Meter
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.supervisor import unwatch, watch
@@ -66,10 +65,9 @@ def _value_of(
     value_bytes = items * len(pickled)
     del pickled
     values, meter = opened.invocation.values, Meter()
-    touch_memory(2 * value_bytes)
     watch(f"storing one value of {items} items of op {op.name!r}", None)
     try:
-        with opened.io_times.timing(op) as spent:
+        with opened.io_times.timing(op, value_bytes) as spent:
             with meter.measuring() as storing:
                 values.store(op, {name: copies}, -1)
             del copies
