@@ -114,7 +114,8 @@ def host_calibration(
     """What is known of the host; of one that is not known, what a run in process tells.
 
     The module is calibrated too where loading the job once more takes ``rebuild_s``, which in
-    process too is charged to every run; it needs no run of its own where it loads in no time.
+    process too is charged to every run; it needs no run of its own where it loads in no time. Until
+    then, or where no time is left for it, it charges what loading it here took.
     """
     from advisor.measure.calibration import starts_are_known
 
@@ -126,28 +127,35 @@ def host_calibration(
             return HostCalibration(subject, host, budget, progress)
     if shared is None:
         shared = first_look(subject, progress=_of_host(progress), left_s=lambda: budget.left_s)
+    host = _with_loading(shared, subject, loading_s, rebuild_s)
     if waits and loading_s < QUICK_S and starts_are_known(shared):
-        host = _with_quick_module(shared, subject, loading_s)
+        host = _with_module_left_out(host, f"it loads in {seconds(loading_s)}")
         return HostCalibration(subject, host, budget, progress)
-    host = replace(shared, user_module=subject.user_module)
     return HostCalibration(subject, host, budget, progress, module_is_known=False)
 
 
-def _with_quick_module(
-    shared: HostProfile, subject: CalibrationSubject, loading_s: float
+def _with_loading(
+    shared: HostProfile, subject: CalibrationSubject, loading_s: float, rebuild_s: float
 ) -> HostProfile:
-    """The host with a module that each step loads by itself: not preloaded, and charged for."""
-    module = subject.user_module
-    if module is None:
+    """The host with a module that takes this to import, and to build its job each time."""
+    if subject.user_module is None:
         return shared
-    left_out = {**shared.preload.left_out, module: f"it loads in {seconds(loading_s)}"}
     return replace(
         shared,
-        user_module=module,
-        user_import_s=loading_s,
-        user_roots=(module,),
-        preload=replace(shared.preload, left_out=left_out),
+        user_module=subject.user_module,
+        user_import_s=max(0.0, loading_s - rebuild_s),
+        user_build_s=rebuild_s,
+        user_rebuild_s=rebuild_s,
     )
+
+
+def _with_module_left_out(host: HostProfile, why: str) -> HostProfile:
+    """The host whose module is not preloaded: each step imports it by itself."""
+    if host.user_module is None:
+        return host
+    left_out = {**host.preload.left_out, host.user_module: why}
+    preload = replace(host.preload, left_out=left_out)
+    return replace(host, user_roots=(host.user_module,), preload=preload)
 
 
 def _of_host(progress: Progress) -> Progress:

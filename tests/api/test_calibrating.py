@@ -9,6 +9,7 @@ import pytest
 from factories import make_host_profile
 
 from advisor.api import calibrating
+from advisor.api import host_calibration as host_calibrations
 from advisor.api.host_calibration import host_calibration
 from advisor.domain.errors import TargetError
 from advisor.domain.host import HostProfile, PreloadList
@@ -18,6 +19,7 @@ from advisor.measure import calibration
 from advisor.measure.budget import Budget
 from advisor.measure.calibration import starts_are_known
 from advisor.measure.progress import silent
+from advisor.measure.workload.children import CutOffError
 from advisor.model.fit import fit_overhead
 
 NOW = "2099-01-01T00:00:00+00:00"
@@ -157,6 +159,42 @@ def test_a_module_that_loads_in_no_time_needs_no_run_and_is_charged_to_each_step
     steps = fit_overhead(known).multiprocess["warm_forkserver"].prepare_s
     assert host.overhead.multiprocess["warm_forkserver"].prepare_s == pytest.approx(steps + 0.02)
     assert "quick" not in host.profile.preload.modules
+
+
+@pytest.mark.parametrize(
+    ("loading_s", "rebuild_s", "in_process_s"), [(4.0, 0.01, 0.04), (4.2, 4.0, 16.0)]
+)
+def test_a_module_that_is_not_measured_yet_charges_what_loading_it_took(
+    measured, monkeypatch, loading_s, rebuild_s, in_process_s
+):
+    """Eight steps that load for 4 s each were predicted as if they loaded in no time."""
+
+    def cut_off(*_arguments: object, **_options: object):
+        raise CutOffError
+
+    host_for("first")
+    monkeypatch.setattr(host_calibrations, "calibrated_host", cut_off)
+
+    def overhead(loading_s: float, rebuild_s: float):
+        host = host_calibration(
+            subject("slow"),
+            Budget(60.0),
+            silent,
+            recalibrate=False,
+            loading_s=loading_s,
+            rebuild_s=rebuild_s,
+        )
+        assert not host.module_is_known
+        return host.overhead
+
+    slow, other = overhead(loading_s, rebuild_s), overhead(1.0, 0.0)
+    steps_s = [
+        each.multiprocess["spawn"].boot_s + each.multiprocess["spawn"].prepare_s
+        for each in (slow, other)
+    ]
+    loads_s = loading_s + rebuild_s  # a step builds twice; spawn itself is only estimated here
+    assert steps_s[0] - steps_s[1] == pytest.approx(loads_s - 1.0, rel=0.15)
+    assert slow.in_process.start_s - other.in_process.start_s == pytest.approx(in_process_s)
 
 
 def test_what_a_second_module_measured_helps_the_first(measured):
