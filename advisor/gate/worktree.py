@@ -7,6 +7,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from advisor.domain.errors import DynadviseError
 from advisor.measure.interrupts import ENDING, deferred
 
 _GIT_TIMEOUT_S = 600  # a large repository takes minutes to check out
+_RETRY_PAUSES_S = (0.1, 0.3, 0.6)
 #: What git sets inside a hook; it would lead a command about another worktree to the user's index.
 _HOOK_VARIABLES = frozenset(
     {
@@ -77,7 +79,7 @@ def base_worktree(directory: Path, reference: str) -> Iterator[BaseTree]:
     holder = Path(tempfile.mkdtemp(prefix="dynadvise-base-")).resolve()
     folder = holder / root.name
     try:
-        added = _git(root, "worktree", "add", "--detach", "--quiet", str(folder), revision)
+        added = _added(root, folder, revision)
         if added.returncode != 0:
             raise GitError(
                 f"git cannot check out {reference!r} beside your tree.",
@@ -137,6 +139,22 @@ def _revision(root: Path, reference: str) -> str:
         where=str(root),
         hint=f"Branches here: {names}." if names else "It has no commit yet.",
     )
+
+
+def _added(root: Path, folder: Path, revision: str) -> subprocess.CompletedProcess[str]:
+    """Check ``revision`` out at ``folder``.
+
+    More than once: git reads the records of all worktrees, and dies of one that another process is
+    writing just then ("failed to read .git/worktrees/NAME/commondir: Success").
+    """
+    add = ("worktree", "add", "--detach", "--quiet", str(folder), revision)
+    added = _git(root, *add)
+    for pause_s in _RETRY_PAUSES_S:
+        if added.returncode == 0:
+            break
+        time.sleep(pause_s)
+        added = _git(root, *add)
+    return added
 
 
 def _remove(root: Path, folder: Path, holder: Path) -> None:
