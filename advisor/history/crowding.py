@@ -33,11 +33,7 @@ def crowds_of(run: ObservedRun, cores: float) -> dict[str, float]:
 
 
 def computing_share(steps: Sequence[tuple[float, ObservedStep]]) -> float | None:
-    """The share of a step's seconds that crowding stretches; None where no step was alone.
-
-    Args:
-        steps: The steps of one op with their crowds.
-    """
+    """The share of a step's seconds that crowding stretches; None where no step was alone."""
     seconds = [(crowd, seconds) for crowd, step in steps if (seconds := compute_s(step))]
     alone = [seconds for crowd, seconds in seconds if crowd <= ALONE]
     crowded = [pair for pair in seconds if pair[0] > ALONE]

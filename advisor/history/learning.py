@@ -128,11 +128,7 @@ def overhead_model_from_runs(
 def _serial(
     multiprocess: Mapping[str, MultiprocessOverhead], runs: Sequence[ObservedRun]
 ) -> InProcessOverhead:
-    """What a run in process costs at least, from runs that were none.
-
-    Raises:
-        DynadviseError: The runs show no executor that the model knows.
-    """
+    """What a run in process costs at least, from runs that were none."""
     if multiprocess:
         # Loading and storing of a small value are what a step in process costs at least.
         cheapest = min(multiprocess.values(), key=lambda overhead: overhead.load_s)

@@ -24,7 +24,6 @@ def scanned_job(
 
     Args:
         runs: The runs that were read, newest first; at least one.
-        target: Its code, as a TARGET.
         overhead: A calibration of the host: what a warm start takes there.
     """
     done = [run for run in runs if run.status == "success"] or list(runs)
