@@ -68,11 +68,7 @@ class Settings:
         return replace(workload, inputs=workload.inputs or self.inputs_of(workload.target))
 
     def for_target(self, advise: AdviseOptions, target: str) -> AdviseOptions:
-        """What to advise for, with the target's items and the machine of the host or cluster.
-
-        Raises:
-            ConfigurationError: The host or cluster is not described.
-        """
+        """What to advise for, with the target's items and the machine of the host or cluster."""
         if advise.host:
             host = self.machine(advise.host)
             advise = replace(
@@ -101,11 +97,7 @@ class Settings:
         return self.items.get(target, self.items.get("*"))
 
     def machine(self, name: str) -> DescribedHost:
-        """The described machine ``name``.
-
-        Raises:
-            ConfigurationError: There is none of that name.
-        """
+        """The described machine ``name``."""
         return self._described(
             "host",
             self.hosts,
@@ -114,11 +106,7 @@ class Settings:
         )
 
     def cluster(self, name: str) -> Cluster:
-        """The described cluster ``name``.
-
-        Raises:
-            ConfigurationError: There is none of that name.
-        """
+        """The described cluster ``name``."""
         example = f'[{TABLE}.clusters.{name}] executor = "k8s", quota = {{cpu = 32}}, start = "8s"'
         return self._described("cluster", self.clusters, name, example)
 

@@ -32,7 +32,6 @@ class AnalyzeOptions(Selection):
 
     Attributes:
         profile: A saved profile to lay the runs beside; None: the job's own, if there is one.
-        save: Whether to write a profile from the runs.
         items: Items in production for the saved profile's advice.
         pods: The pods of the runs, as ``kubectl get pods -o json`` prints them.
     """
@@ -135,14 +134,7 @@ def profile_from_runs(
 def read_profile_from_runs(
     options: AnalyzeOptions, description: WorkloadDescription | None = None
 ) -> SavedProfile:
-    """A profile with its advice from an instance's runs: what ``profile --from-runs`` does.
-
-    Args:
-        options: Which runs, and the earlier profile to complete them from.
-
-    Raises:
-        DynadviseError: As :func:`analyze` and :func:`profile_from_runs`.
-    """
+    """A profile with its advice from an instance's runs: what ``profile --from-runs`` does."""
     past = read_runs(options)
     earlier = _profile_of(options, past.runs[0].job)
     return profile_from_runs(past, earlier=earlier, description=description, items=options.items)

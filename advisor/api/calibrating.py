@@ -33,11 +33,7 @@ FIRST_S, MODULE_S = 7.0, 13.0
 
 
 def target_of(workload: WorkloadOptions) -> TargetReference:
-    """The target that the user spelled.
-
-    Raises:
-        TargetError: It is not spelled as a target.
-    """
+    """The target that the user spelled."""
     from advisor.dagster_bridge.target import parse_target
 
     return parse_target(
@@ -174,8 +170,6 @@ def calibrate_host(
 
     Args:
         workload: What the calibration imports, as the steps of its job will; None: Dagster alone.
-        recalibrate: Whether to measure again though a calibration is cached.
-        progress: Told what is being done.
     """
     from advisor.measure.calibration import completed
     from advisor.measure.calibration.cheaper_steps import with_cheaper_steps

@@ -22,11 +22,7 @@ from advisor.model.setting import Setting
 
 
 def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | None) -> None:
-    """Raise where a job on one kind of cluster shall be advised for another kind.
-
-    Raises:
-        ConfigurationError: The executors differ.
-    """
+    """Raise where a job on one kind of cluster shall be advised for another kind."""
     runs_on = executor.executor if executor else ""
     if cluster is None or runs_on not in DELEGATING or runs_on in ("delegating", cluster.executor):
         return
@@ -40,11 +36,7 @@ def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | N
 def caution(
     executor: ExecutorSetting | None, cluster: Cluster | None, overhead: OverheadModel
 ) -> str:
-    """The first line: what the job runs on, and which figures of it are known; or nothing.
-
-    Args:
-        overhead: What past runs on it, a step run here as it runs them, or this host tells.
-    """
+    """The first line: what the job runs on, and which figures of it are known; or nothing."""
     if cluster is None:
         return unmodelled(executor)
     runs_on = f"{executor.class_name}" if executor else "no executor of its own"

@@ -60,11 +60,7 @@ def _snippet(
 
 
 def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster | None) -> str:
-    """A snippet for the best way on the kind's executor, else for the job's own way there.
-
-    Raises:
-        DynadviseError: Neither the advice nor the job has anything to do with that executor.
-    """
+    """A snippet for the best way on the kind's executor, else for the job's own way there."""
     from advisor.emit import EmitRequest, emit
     from advisor.model.measured_setting import setting_of
     from advisor.model.step_sizing import step_sizing
@@ -114,7 +110,6 @@ def snippet(
 
     Args:
         kind: One of `advisor.emit.KINDS`.
-        advice: Its recommendation is emitted, or its best way that needs no code.
         max_connections: Most items in parallel that may hold a database connection.
 
     Raises:
@@ -136,7 +131,6 @@ def drift_sensor(
     """A sensor that tags and logs each finished run of the profile's job, beside its prediction.
 
     Args:
-        saved: The profile.
         way: How the job runs now, by its name in the advice.
 
     Raises:

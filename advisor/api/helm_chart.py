@@ -20,11 +20,7 @@ def chart_for(values: Path, given: Path | None) -> HelmChart | None:
     """The chart whose schema is given, else the one beside the values, else Helm's newest copy.
 
     Args:
-        values: The values file.
         given: A ``values.schema.json``; a ``values.yaml`` in its folder holds the defaults.
-
-    Raises:
-        ConfigurationError: What was given, or is there, cannot be read.
     """
     if given is not None:
         return _unpacked(given, values)

@@ -46,7 +46,6 @@ class PlanOptions:
     """What ``plan`` is asked.
 
     Attributes:
-        partitions: How many partitions the backfill has.
         advise: As for ``recommend``; its items are those of one partition.
         runs_at_once: Most runs in parallel; None: up to 16.
         run_start_s: From a run's dequeuing until its job begins; None: as measured here.
@@ -62,10 +61,6 @@ class PlanOptions:
 
 def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent) -> BackfillPlan:
     """Cut the partitions into runs in many ways, and predict each.
-
-    Args:
-        saved: A profile of the job that runs for each partition.
-        progress: Told each cut that is looked at.
 
     Raises:
         DynadviseError: No way to run fits the machine, or the cluster is not described enough.
@@ -113,11 +108,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
 def predicted_cut(
     saved: SavedProfile, options: PlanOptions, runs_at_once: int, candidate: Candidate
 ) -> RunCut:
-    """A run per partition, each run as ``candidate``.
-
-    Raises:
-        ConfigurationError: There is no model of it on the profile's host.
-    """
+    """A run per partition, each run as ``candidate``."""
     backfill = _backfill(saved, options)
     share = _share(saved, options.advise, backfill.items, runs_at_once)
     return cut(backfill, 1, runs_at_once, predict(saved, candidate, share))
@@ -141,11 +132,7 @@ def _snippets(backfill: Backfill, best: RunCut, saved: SavedProfile) -> dict[str
 
 
 def _refuse(options: PlanOptions) -> None:
-    """Raise where the cluster's description leaves the plan open, or the runs do not fit it.
-
-    Raises:
-        ConfigurationError: With the way out.
-    """
+    """Raise where the cluster's description leaves the plan open, or the runs do not fit it."""
     cluster = options.advise.cluster
     if cluster is None:
         return
@@ -182,11 +169,7 @@ class _Runs:
     searches: dict[tuple[int, int], SearchResult] = field(default_factory=dict)
 
     def of(self, per_run: int, at_once: int) -> SearchResult:
-        """The search for a run of so many partitions.
-
-        Raises:
-            ConfigurationError: Its share of the machine is too small for any way.
-        """
+        """The search for a run of so many partitions."""
         items = self.backfill.items * per_run
         few = min(items, CHOSEN_AT_ITEMS)
         best = self.searches.get((few, at_once))

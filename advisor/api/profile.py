@@ -63,7 +63,6 @@ def profile(
     """Measure a workload until its advice is settled, or a Ctrl-C ends that, and advise.
 
     Args:
-        progress: Told what is being done.
         announce: Told, before any of the user's ops is called, which are and how often; what it
             raises ends the call before any of them is.
         watch: Told how things stand, from the first answer on.
@@ -302,11 +301,7 @@ def _same_inputs(before: WorkloadDescription, now: WorkloadDescription) -> bool:
 def _checked(
     saved: SavedProfile, discovery: Discovery, end: MeasuringEnd, cluster: Cluster | None
 ) -> Advice:
-    """The advice with the findings of the static rules, once Dagster has taken its run config.
-
-    Raises:
-        TargetError: Dagster refuses it.
-    """
+    """The advice with the findings of the static rules, once Dagster has taken its run config."""
     from advisor.domain.rule_facts import CheckFacts
     from advisor.emit import EmitRequest
     from advisor.emit.run_config import run_config_values

@@ -86,7 +86,6 @@ class SetupPlan:
     """What ``init`` would do.
 
     Attributes:
-        root: The project's folder.
         changes: Files to write; none where all is there.
         notes: What the user must know or do by hand.
     """
@@ -112,8 +111,6 @@ def plan_setup(
     Args:
         targets: What ``check`` shall look at; where none is named, the jobs and assets of the
             project that fan out, for which its code is imported.
-        pre_commit: Whether to add the pre-commit entry.
-        ci: Whether to add the CI job.
 
     Raises:
         ConfigurationError: A file that is there cannot be read, or cannot be changed safely.

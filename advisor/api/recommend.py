@@ -131,10 +131,6 @@ def recommend(saved: SavedProfile, options: AdviseOptions, *, snippets: bool = T
 def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True) -> Advice:
     """Advise from what was measured; without findings.
 
-    Args:
-        measured: The workload, its host, and the real runs of it.
-        snippets: Whether to emit the snippets as well.
-
     Raises:
         DynadviseError: No way to run fits the constraints; the figures are named.
     """
@@ -159,9 +155,6 @@ def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candida
 
     Args:
         among: The only ways to choose from; none: all.
-
-    Raises:
-        DynadviseError: As :func:`advise`.
     """
     predictor, ways = predictor_of(measured, options)
     if among:

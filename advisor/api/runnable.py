@@ -57,11 +57,7 @@ def executor_run_config(
 
 
 def refuse_elsewhere(candidate: Candidate) -> None:
-    """Raise for a way whose steps do not run on this machine.
-
-    Raises:
-        DynadviseError: It is such a way; the message says what to do instead.
-    """
+    """Raise for a way whose steps do not run on this machine."""
     here = ("in_process", "multiprocess", "async")
     if candidate.launch == "daemon" or candidate.executor not in here:
         raise DynadviseError(
@@ -80,10 +76,6 @@ def configuration_for(
     directory: Path,
 ) -> Configuration:
     """A candidate made ready to run; one that needs code gets its emitted module.
-
-    Args:
-        target: The user's job.
-        directory: Where an emitted module is written.
 
     Raises:
         DynadviseError: The job cannot run that way; the message says why.

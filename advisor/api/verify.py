@@ -164,11 +164,7 @@ def _ready(
 def _plan(
     options: VerifyOptions, saved: SavedProfile, made: Sequence[Configuration | LeftOut]
 ) -> VerifyPlan:
-    """What is run of what was asked.
-
-    Raises:
-        DynadviseError: Nothing of it can be run.
-    """
+    """What is run of what was asked."""
     from advisor.measure.verification import estimated_s
 
     left_out = tuple(each for each in made if isinstance(each, LeftOut))
@@ -231,12 +227,8 @@ def verify(
     """Run the target's job for real, interleaved and repeated, beside the predictions.
 
     Args:
-        progress: Told what is being done.
         confirm: Shown the plan before anything of it runs; False ends it.
         announce: As of `profile`, where the target has no profile yet and is measured first.
-
-    Returns:
-        The outcome; None where ``confirm`` said no.
 
     Raises:
         DynadviseError: The target cannot be profiled, or a configuration is unknown.

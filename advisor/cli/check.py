@@ -30,11 +30,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Their names.
-
-        Raises:
-            BadParameter: One is neither.
-        """
+        """Their names."""
         if isinstance(value, tuple):
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())

@@ -46,11 +46,7 @@ class CommandContext:
 
     @property
     def settings(self) -> Settings:
-        """``[tool.dynadvise]`` of the project around the current folder, read once.
-
-        Raises:
-            ConfigurationError: The table is wrong.
-        """
+        """``[tool.dynadvise]`` of the project around the current folder, read once."""
         if not self._settings:
             from advisor.settings import load
 
@@ -72,11 +68,7 @@ class CommandContext:
     # --- stdout ------------------------------------------------------------------------------
 
     def write(self, text: str, output: Path | None = None) -> None:
-        """Put a command's data to ``output``, whole or not at all, or to stdout.
-
-        Raises:
-            DynadviseError: The file cannot be written.
-        """
+        """Put a command's data to ``output``, whole or not at all, or to stdout."""
         if output is not None and str(output) != "-":
             from advisor.whole_files import write_output
 
@@ -92,11 +84,7 @@ class CommandContext:
         stream.flush()
 
     def open_page(self, text: str, output: Path | None) -> None:
-        """Write a page to ``output``, or to a temporary file, and open it in a browser.
-
-        Raises:
-            DynadviseError: The file cannot be written.
-        """
+        """Write a page to ``output``, or to a temporary file, and open it in a browser."""
         if output is None or str(output) == "-":
             output = Path(tempfile.mkdtemp(prefix="dynadvise-")) / "page.html"
         self.write(text, output)

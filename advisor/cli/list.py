@@ -74,11 +74,7 @@ def show_listing(
     output: Path | None = None,
     instance: Path | None = None,
 ) -> None:
-    """Write the list; runs are counted in DAGSTER_HOME where no instance is named.
-
-    Raises:
-        TargetError: There is no such project.
-    """
+    """Write the list; runs are counted in DAGSTER_HOME where no instance is named."""
     from advisor.api.listing import ListOptions, list_project
     from advisor.cli.showing import show
     from advisor.render.forms.documents import to_json

@@ -380,11 +380,7 @@ open_option = section(
 
 
 def read_profile(spelled: str, profiles: Path) -> SavedProfile:
-    """The profile that the user named, by its file or by its target.
-
-    Raises:
-        ProfileError: It is missing, damaged or too new.
-    """
+    """The profile that the user named, by its file or by its target."""
     from advisor import store
 
     return store.read(store.find_profile(spelled, profiles))

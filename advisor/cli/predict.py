@@ -130,11 +130,7 @@ def _items(saved: SavedProfile, items: int | None) -> int:
 
 
 def _candidate(saved: SavedProfile, changes: _Changes, advise: AdviseOptions) -> Candidate:
-    """The configuration that the options name.
-
-    Raises:
-        ConfigurationError: They name none that exists, or do not go together.
-    """
+    """The configuration that the options name."""
     own = changes.named is None and (changes.executor or changes.launch)
     base = Candidate("execute_job", "in_process") if own else _named(saved.advice, changes.named)
     launch = changes.launch or ("execute_job" if changes.executor else base.launch)

@@ -28,15 +28,8 @@ def show(
     """Write ``document`` as text or Markdown, or ``as_json`` where ``form`` is json.
 
     Args:
-        form: ``text``, ``json`` or ``markdown``.
-        output: A file; None: stdout.
-        document: Everything.
-        as_json: See ``document``.
         screen: What is shown in its place, and in Markdown above it, folded.
         wrap: Whether lines of text are broken.
-
-    Raises:
-        DynadviseError: The file cannot be written.
     """
     if form == "json":
         from advisor.render.forms.encoding import json_text
@@ -70,14 +63,7 @@ def show_advice(
     path: Path | None = None,
     emit: str | None = None,
 ) -> None:
-    """Render an advice and write it: one screen, and in Markdown the rest folded below it.
-
-    Args:
-        form: ``text``, ``json`` or ``markdown``.
-        output: A file; None: stdout.
-        measured: What the advice is from, and ``asked`` what it is for.
-        asked: See ``measured``.
-    """
+    """Render an advice and write it: one screen, and in Markdown the rest folded below it."""
     from advisor.render.forms.documents import advice_to_json
 
     emitted = _snippet(emit, measured, advice, asked) if emit else None

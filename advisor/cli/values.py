@@ -23,11 +23,7 @@ class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number.
-
-        Raises:
-            BadParameter: It is none, or not above 0.
-        """
+        """The number."""
         try:
             number = float(value)
         except ValueError:
@@ -43,11 +39,7 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The bytes.
-
-        Raises:
-            BadParameter: It is no size.
-        """
+        """The bytes."""
         if isinstance(value, int):
             return value
         try:
@@ -67,11 +59,7 @@ class _Fraction(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The fraction.
-
-        Raises:
-            BadParameter: It is none, or not from 0 to below ``bound``.
-        """
+        """The fraction."""
         text = str(value).strip()
         try:
             number = float(text[:-1]) / 100 if text.endswith("%") else float(text)

@@ -33,11 +33,7 @@ _EVENTS = frozenset({
 def with_plain_facts(
     nodes: tuple[GraphNode, ...], job: JobDefinition, module: ModuleType
 ) -> tuple[GraphNode, ...]:
-    """The nodes with ``variable`` and ``is_plain`` set, where the job itself adds nothing to them.
-
-    Args:
-        nodes: Top-level nodes of the job's graph.
-    """
+    """The nodes with ``variable`` and ``is_plain`` set, where the job adds nothing to them."""
     if not _adds_nothing(job) or any(not job.graph.has_node_named(node.name) for node in nodes):
         return nodes  # the ops of a graph that is mapped are not the job's own nodes
     names: dict[int, str] = {}

@@ -136,11 +136,7 @@ def draw_samples(
 def _sample_items(
     fan_out: OpReference, description: WorkloadDescription, outputs: Mapping[str, object]
 ) -> list[SampleItem]:
-    """What the fan-out op yielded, as inputs of the first mapped op.
-
-    Raises:
-        TargetError: It yielded nothing.
-    """
+    """What the fan-out op yielded, as inputs of the first mapped op."""
     yielded = _yielded(description, outputs)
     if not yielded:
         raise TargetError(

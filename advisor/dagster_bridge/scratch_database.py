@@ -94,11 +94,7 @@ def scratch_database(url: str) -> Iterator[dict[str, dict[str, str]]]:
 
 
 def _at(url: str, kind: Server) -> URL:
-    """The server that a URL names.
-
-    Raises:
-        ConfigurationError: It is no URL of such a server, or Dagster's storage for it is missing.
-    """
+    """The server that a URL names."""
     from sqlalchemy.engine import make_url
     from sqlalchemy.exc import ArgumentError
 

@@ -175,9 +175,6 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
 
     Among several: the one whose chain (or which itself) is the target op, else the first in
     topological order.
-
-    Raises:
-        TargetError: The job has no dynamic output, or maps none.
     """
     chains: dict[str, list[str]] = {}
     for handle, step in mapped_steps(plan).items():

@@ -23,11 +23,7 @@ def read_yaml(path: Path, name: str) -> object:
 
 
 def yaml_lines(path: Path, name: str) -> dict[tuple[str | int, ...], int]:
-    """By the keys and places down to a value, the line on which its key stands.
-
-    Raises:
-        ConfigurationError: As `read_yaml`.
-    """
+    """By the keys and places down to a value, the line on which its key stands."""
     import yaml
 
     lines: dict[tuple[str | int, ...], int] = {}

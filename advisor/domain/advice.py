@@ -41,9 +41,7 @@ class Prediction:
     """A candidate with what the model says of it.
 
     Attributes:
-        candidate: The way to run.
         makespan_s: Wall clock from the call (or command) to its return.
-        breakdown_s: Where the median goes.
         peak_memory_bytes: Resident bytes at the fullest moment: of all processes, their calls, and
             the values that they hold.
         core_seconds: CPU seconds used in all, parent and children.

@@ -49,7 +49,6 @@ class OpStatistics:
     Attributes:
         op: Its step key without a mapping key.
         role: What it does in the dynamic graph, as far as the log shows.
-        executor: As the log names it.
         steps: Steps that ended, in all runs.
         attempts: Attempts, retries included.
         failed: Attempts that failed or were retried.
@@ -133,9 +132,7 @@ class Diagnosis:
     Attributes:
         code: Stable (``RUN003``).
         kind: Its name in words, stable (``imports-dominate-launch``).
-        message: What is wrong, one sentence.
         evidence: Figures from this run, one sentence each.
-        remedy: What to change.
         gain_s: Predicted gain of the remedy in seconds of this run; None where no figure of the
             run tells it.
         formula: How ``gain_s`` follows from the evidence.
@@ -245,7 +242,6 @@ class DriftPoint:
         work_s: Median computing of an item.
         overhead_s: Median of all else that a mapped step held its slot for.
         comparable: Whether its duration is one to learn from (it succeeded).
-        way: How it ran, in words.
         regret: Observed over what the advised way was predicted to take, less 1, at least 0;
             None where unknown.
     """

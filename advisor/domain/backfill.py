@@ -45,7 +45,6 @@ class Backfill:
     """What is to be worked off.
 
     Attributes:
-        partitions: Partitions in all.
         items: Items per partition.
         cores: Of the machine that all runs share; on a cluster, of each run's own process.
         start: What each run takes before its job begins.
@@ -65,7 +64,6 @@ class RunCut:
 
     Attributes:
         partitions_per_run: Partitions whose items one run fans out.
-        runs: Runs in all.
         runs_at_once: ``max_concurrent_runs``.
         run: One run, predicted for its share of the machine.
         makespan_s: From the first run's place in the queue to the last run's end.

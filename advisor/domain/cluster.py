@@ -251,7 +251,6 @@ class StepSizing:
 
     Attributes:
         cpu: CPUs in its mean use from boot to end.
-        peak_bytes: The peak of its process; 0 where memory was not measured.
         cluster: Where it is described.
     """
 

@@ -24,7 +24,6 @@ class ExecutorSetting:
             run config cannot choose the multiprocess executor.
         in_process_config_path: The same for the in-process executor, None where it cannot.
         fixed_by_code: Config keys set by ``configured(...)``, for which run config is ignored.
-        tag_concurrency_limits: As configured.
         user_config: What the user set beside ``max_concurrent`` and ``start_method``, in the form
             that the executor takes; the advice leaves it as it is.
         other_keys: Further keys that the user set, whose values are not read (an image, names of

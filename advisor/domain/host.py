@@ -42,8 +42,6 @@ class CalibrationRun:
     """One tiny real run in a fresh process, with what it took.
 
     Attributes:
-        method: How it ran.
-        max_concurrent: Steps at once.
         wall_s: From the call of ``execute_job`` (or ``execute_in_process``) to its return.
         parent_cpu_s: CPU of the process that called.
         child_cpu_s: CPU of the steps' processes and the forkserver, in all.

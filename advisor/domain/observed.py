@@ -74,7 +74,6 @@ class ObservedRun:
         run_start_s: When its execution began (PIPELINE_START), in seconds since the first event:
             what comes before is the queue and the launch of the run.
         preload_modules: As its run config sets them; None where it does not.
-        tags: Its tags.
         error: First line of what failed the run itself, its executor or launcher; None: nothing.
     """
 

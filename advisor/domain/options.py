@@ -154,7 +154,6 @@ class VerifyOptions:
     Attributes:
         configurations: What to run: ``advised``, ``grid`` ..., or as
             `advisor.domain.candidate_spelling.read_candidate` reads it.
-        repeats: Runs of each.
         run_timeout_s: Longest that one run may take; None: ten times what is predicted, and
             two minutes at least.
         seed: Of the order in which the configurations take turns.

@@ -17,7 +17,6 @@ class JobFacts:
     """What a loaded job shows beyond its description.
 
     Attributes:
-        tags: The job's run tags.
         memory_io_managers: Resource keys of IO managers that keep values in memory, of those
             that the fan-out, the mapped and the collecting ops use.
         unloadable_preloads: Module of the preload list to the reason why it does not load.
@@ -39,7 +38,6 @@ class InstanceFacts:
     """What the user's instance sets.
 
     Attributes:
-        pool_limits: Pool to its limit.
         default_pool_limit: Limit of pools without one of their own; None: unlimited.
         pool_granularity: ``op`` or ``run``; None where the instance does not say.
         run_retries: Retries of a failed run, by default; 0: none.
@@ -102,8 +100,6 @@ class HelmChart:
     """The official chart, as a user has it.
 
     Attributes:
-        place: Its file.
-        schema: Its ``values.schema.json``.
         defaults: Its ``values.yaml``; None where that is not there.
     """
 
@@ -118,7 +114,6 @@ class HelmValues:
 
     Attributes:
         file: As the user spelled it.
-        values: What it holds.
         lines: By the keys and places down to a value, the line on which its key stands.
         chart: What it is for; None where nobody has it here.
     """

@@ -20,7 +20,6 @@ class ScannedJob:
     """One job's runs in a period, extrapolated from those whose logs were read.
 
     Attributes:
-        job: Its name.
         mapped_ops: Ops that ran once per item; empty for a job that does not fan out.
         items: Median number of items per run.
         steps: Median number of steps per run.

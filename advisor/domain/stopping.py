@@ -42,7 +42,6 @@ class Unknown:
     """What one part would tell.
 
     Attributes:
-        kind: Of the part.
         workers: Of a probe: how many in parallel it tries.
         method: Of a calibration: its name in the host's profile.
     """
@@ -57,7 +56,6 @@ class MeasuringEnd:
     """How the measuring of a profile ended.
 
     Attributes:
-        reason: Why.
         spent_s: Seconds since it began.
         load: The machine's mean load while measuring (processes that want a core); None where the
             system does not tell.

@@ -20,7 +20,6 @@ class Comparison:
     """Results of items in parallel beside those of the same items alone, part by part.
 
     Attributes:
-        agreement: The outcome.
         reason: Why nothing could be compared; empty where it was.
         item: Place of the first item that differs, among all items.
         fields: Its parts that differ: dictionary keys, attributes and places in sequences.

@@ -59,11 +59,7 @@ def emit_batch(request: EmitRequest) -> str:
 
 
 def emit_workers(request: EmitRequest) -> str:
-    """The job in batches whose items run on threads or processes inside the step.
-
-    Raises:
-        DynadviseError: No way of the advice has workers, or the job cannot be batched.
-    """
+    """The job in batches whose items run on threads or processes inside the step."""
     best = _best(request, lambda way: way.workers_in_op > 1, "workers inside a step")
     return _module(best)
 
@@ -133,11 +129,7 @@ def _held(request: EmitRequest, kind: str | None) -> WorkloadDescription:
 def _batched_job(
     description: WorkloadDescription,
 ) -> tuple[WorkloadDescription, JobImport, BatchedGraph]:
-    """The job that is batched, made of a bare op where there is none; how to import it; its plan.
-
-    Raises:
-        DynadviseError: The job cannot be batched automatically.
-    """
+    """The job that is batched (made of a bare op where there is none), its import and plan."""
     if description.job_name is None:
         source = items_source(description)
         description = described_as_job(description)
@@ -221,11 +213,7 @@ def _imports_of(binding: str) -> list[str]:
 
 
 def batched_job_name(description: WorkloadDescription) -> str:
-    """Variable of the emitted module that holds the batched job.
-
-    Raises:
-        DynadviseError: The job's name is not one in Python.
-    """
+    """Variable of the emitted module that holds the batched job."""
     if description.kind == "asset":
         return f"{asset_name(description)}_batched_job"
     name = description.job_name or description.mapped[0].name

@@ -33,11 +33,7 @@ class JobImport:
 
 
 def user_module(description: WorkloadDescription) -> str:
-    """Dotted name of the module that holds the target; a file's stem, for a target in a file.
-
-    Raises:
-        DynadviseError: The name cannot be imported by an import statement.
-    """
+    """Dotted name of the module that holds the target; a file's stem, for a target in a file."""
     target = description.target
     if target.module:
         return dotted(target.module, "The module")
@@ -45,11 +41,7 @@ def user_module(description: WorkloadDescription) -> str:
 
 
 def job_import(description: WorkloadDescription) -> JobImport:
-    """The lines that bind the user's job to ``original_job``.
-
-    Raises:
-        DynadviseError: The target has no job, or a name is not one in Python.
-    """
+    """The lines that bind the user's job to ``original_job``."""
     target, name = description.target, description.job_name
     if name is None or description.fan_out is None:
         raise DynadviseError(
@@ -99,9 +91,6 @@ def held_job_import(description: WorkloadDescription) -> JobImport:
     """The lines that bind the job by the variable that holds it, where its definitions name it.
 
     The definitions, which give it their resources, may then import the emitted module in turn.
-
-    Raises:
-        DynadviseError: As `job_import`.
     """
     imported, held = job_import(description), description.job_from
     if held is None:
@@ -111,11 +100,7 @@ def held_job_import(description: WorkloadDescription) -> JobImport:
 
 
 def asset_name(description: WorkloadDescription) -> str:
-    """The variable that holds the target, a graph-backed asset.
-
-    Raises:
-        DynadviseError: It has none, or its name is not one in Python.
-    """
+    """The variable that holds the target, a graph-backed asset."""
     target = description.target
     if target.asset is not None and description.asset_from is None:
         raise DynadviseError(
@@ -127,11 +112,7 @@ def asset_name(description: WorkloadDescription) -> str:
 
 
 def asset_import(description: WorkloadDescription) -> JobImport:
-    """The lines that bind the user's graph-backed asset, and the resources of its module.
-
-    Raises:
-        DynadviseError: A name is not one in Python.
-    """
+    """The lines that bind the user's graph-backed asset, and the resources of its module."""
     name, held = asset_name(description), description.asset_from
     module = dotted(held[0], "The module") if held else user_module(description)
     binding = f"original_asset = user_code.{name}"

@@ -68,7 +68,6 @@ def plain_form(
     """The short form; None where the job is not plain enough for it.
 
     Args:
-        description: The job; its nodes say which ops are plain.
         one_step: All items in one step, so that nothing of the new job is dynamic.
         kind: What runs the items of a step, None for one after another.
     """

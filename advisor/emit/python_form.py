@@ -98,11 +98,7 @@ def executor_lines(request: EmitRequest, dagster: str = "") -> str:
 
 
 def _priorities(request: EmitRequest) -> dict[str, str]:
-    """Priority by node: the later in the chain, the sooner; the first op keeps the default, 0.
-
-    Raises:
-        DynadviseError: The ops are not nodes of a job that the snippet could build again.
-    """
+    """Priority by node: the later in the chain, the sooner; the first op keeps the default, 0."""
     ops = [op.reference for op in request.description.mapped]
     if imported_job(request) is None or any(len(op.node_path) > 1 for op in ops):
         raise DynadviseError(

@@ -32,11 +32,7 @@ def identifier(name: str, what: str) -> str:
 
 
 def dotted(name: str, what: str) -> str:
-    """A dotted name, each part of which is an identifier.
-
-    Raises:
-        DynadviseError: One of its parts is not.
-    """
+    """A dotted name, each part of which is an identifier."""
     return ".".join(identifier(part, what) for part in name.split("."))
 
 

@@ -286,7 +286,6 @@ def pair_value(
 
     Args:
         base_calls_s: Item by item, the seconds of its repeated calls.
-        head_calls_s: The same of head.
     """
     if [len(item) for item in base_calls_s] != [len(item) for item in head_calls_s]:
         return log_ratio(process_seconds(base_calls_s), process_seconds(head_calls_s))
@@ -330,7 +329,6 @@ def compare_with_past(
     Args:
         log_ratios: Of each process of head over the earlier figure.
         drift: From the fitted overhead model.
-        max_regression: The limit: 0.1 is 10 % slower.
     """
     from scipy.stats import t
 

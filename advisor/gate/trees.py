@@ -26,11 +26,7 @@ class Trees:
 
 
 def trees_of(folder: Path, base: BaseTree | None) -> Trees:
-    """Head's tree, and the base's with the same folders of it importable.
-
-    Raises:
-        ConfigurationError: The working directory is outside of the repository.
-    """
+    """Head's tree, and the base's with the same folders of it importable."""
     if base is None:
         return Trees(Tree("head", str(folder), str(folder)))
     counterpart = base.counterpart(folder)

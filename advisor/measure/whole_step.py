@@ -31,9 +31,6 @@ def measure_whole_step(subject: CalibrationSubject, cpu_limit: float | None) -> 
 
     Args:
         cpu_limit: CPUs that it may use; where no limit can be set here, it has none.
-
-    Raises:
-        DynadviseError: It did not end well.
     """
     with temporary_instance_home(subject.instance) as home, cpu_group(cpu_limit) as group:
         request = CalibrationRequest("spawn", 1, 0.0, 1, None, subject.target, str(home))

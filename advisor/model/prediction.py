@@ -100,11 +100,7 @@ class Predictor:
         )
 
     def predict(self, candidate: Candidate) -> Prediction:
-        """A candidate's prediction.
-
-        Raises:
-            NoModelError: As `estimate`.
-        """
+        """A candidate's prediction."""
         return self.prediction_of(self.estimate(candidate))
 
     def first_result_s(self, candidate: Candidate) -> float | None:

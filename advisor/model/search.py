@@ -171,9 +171,6 @@ def search(
 ) -> SearchResult:
     """Predict every candidate and choose.
 
-    Args:
-        current: The job's own way to run.
-
     Raises:
         NoAdviceError: No candidate fits the constraints.
     """

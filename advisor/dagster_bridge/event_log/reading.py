@@ -19,10 +19,6 @@ if TYPE_CHECKING:
 def read_run(instance: DagsterInstance | RunSource, run_id: str) -> ObservedRun:
     """Read one run's event log.
 
-    Args:
-        instance: A Dagster instance, or one opened by
-            :func:`advisor.dagster_bridge.recorded_instance.open_instance_read_only`.
-
     Raises:
         DynadviseError: There is no such run, or its log cannot be read.
     """

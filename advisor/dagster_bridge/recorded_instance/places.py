@@ -26,11 +26,7 @@ class SqlitePlaces:
 
 
 def instance_config(directory: Path) -> Mapping[str, Any]:
-    """What ``dagster.yaml`` says; empty where there is none.
-
-    Raises:
-        DynadviseError: It is not a mapping in YAML.
-    """
+    """What ``dagster.yaml`` says; empty where there is none."""
     path = directory / "dagster.yaml"
     if not path.is_file():
         return {}

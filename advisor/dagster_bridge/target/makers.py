@@ -79,11 +79,7 @@ def _where(function: Callable[..., Any]) -> str | None:
 
 
 def refuse_collection(place: Place, value: object) -> None:
-    """Jobs in a dict or a list have no name of their own.
-
-    Raises:
-        TargetError: The value is such a collection.
-    """
+    """Jobs in a dict or a list have no name of their own."""
     held = list(value.values()) if isinstance(value, Mapping) else value
     if not isinstance(held, (list, tuple)):
         return
@@ -101,11 +97,7 @@ def refuse_collection(place: Place, value: object) -> None:
 
 
 def refuse_method(place: Place, op: OpDefinition) -> None:
-    """Dagster takes the ``self`` of a method for an input, for which no run has a value.
-
-    Raises:
-        TargetError: The op is a method.
-    """
+    """Dagster takes the ``self`` of a method for an input, for which no run has a value."""
     function = getattr(op.compute_fn, "decorated_fn", None)
     if next(iter(op.input_dict), None) not in ("self", "cls") or function is None:
         return

@@ -71,11 +71,7 @@ def load_target(reference: TargetReference) -> LoadedTarget:
 
 
 def load_place(reference: TargetReference) -> Place:
-    """Import a code location: the module and its definitions, or those that it belongs to.
-
-    Raises:
-        TargetError: It cannot be imported, or its definitions cannot be loaded.
-    """
+    """Import a code location: the module and its definitions, or those that it belongs to."""
     module = load_module(reference)
     place = Place(reference, module, module_definitions(module))
     held = _value_of(module, reference.attribute) if reference.attribute else None

@@ -54,7 +54,6 @@ def calibrate(
 
     Args:
         left_s: Seconds that are left; after them only what no advice can do without is measured.
-        on_progress: Called with what is measured and the share that is done.
         starts: Whether a step with a process of its own is run; else it is estimated from the run
             in process, and `for_module` measures it.
 

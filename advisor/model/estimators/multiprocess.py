@@ -257,11 +257,7 @@ def scheduled_draws(
 
 
 def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
-    """A multiprocess candidate's estimate, of its simulated timeline.
-
-    Raises:
-        NoModelError: Its start method could not be calibrated.
-    """
+    """A multiprocess candidate's estimate, of its simulated timeline."""
     setting = simulations.setting
     overhead = _overhead(candidate, setting)
     steps = candidate.steps(setting.items.count)
