@@ -73,7 +73,7 @@ def command(
     from advisor.api.plan import PlanOptions, plan
     from advisor.cli.showing import show
     from advisor.render.forms.documents import to_json
-    from advisor.render.plan import plan_document
+    from advisor.render.plan import plan_document, plan_screen
 
     plan_options = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
     with state.progress() as progress:
@@ -82,6 +82,7 @@ def command(
         state,
         form,
         output,
-        document=lambda: plan_document(outcome, every=details),
+        document=lambda: plan_document(outcome),
         as_json=lambda: to_json(outcome),
+        screen=None if details else lambda: plan_screen(outcome),
     )

@@ -10,6 +10,8 @@ from advisor.domain.quantities import Interval, Spread
 
 DEQUEUE_INTERVAL_S = 5.0
 """How often Dagster's daemon looks at its queue of runs (QueuedRunCoordinator, 1.13)."""
+EACH_RUN = "each run"
+"""Place of the snippet that is no file: the command that emits one run."""
 DEFAULT_RUNS_AT_ONCE = 10
 """``max_concurrent_runs`` where an instance does not set it (RunQueueConfig, 1.13)."""
 

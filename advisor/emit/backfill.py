@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from advisor.domain.backfill import Backfill, RunCut
+from advisor.domain.backfill import EACH_RUN, Backfill, RunCut
 from advisor.emit.run_config import yaml_lines
 from advisor.emit.run_queue import Tree, of_chart, of_instance
 from advisor.emit.source_text import comment
@@ -33,7 +33,7 @@ def backfill_snippets(backfill: Backfill, best: RunCut, target: str, kind: str) 
         place = f"[tool.dynadvise.clusters.{backfill.cluster}]"
         label += f"; set runs-at-once = {best.runs_at_once} in {place}"
     command = f"dynadvise emit {target} --as {kind} --items {items} {machine}"
-    return snippets | {"each run": f"# {label}\n{command}\n"}
+    return snippets | {EACH_RUN: f"# {label}\n{command}\n"}
 
 
 def _yaml(reason: str, tree: Tree) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.domain.backfill import BackfillPlan, RunCut
+from dataclasses import replace
+
+from advisor.domain.backfill import EACH_RUN, BackfillPlan, RunCut
 from advisor.domain.quantities import count, faster, interval, seconds, size
 from advisor.render.document import (
     Block,
@@ -16,8 +18,7 @@ from advisor.render.document import (
     Table,
 )
 
-SHOWN = 8
-"""Cuts in the table: the best ones."""
+_EACH_RUN = Column("each run", left=True, wrap=True)
 _COLUMNS = (
     Column("way", left=True),
     Column("runs"),
@@ -25,25 +26,50 @@ _COLUMNS = (
     Column("time"),
     Column("memory", roomy=True),
     Column("fail together", roomy=True),
-    Column("each run", left=True, wrap=True, roomy=True),
+    replace(_EACH_RUN, roomy=True),
 )
+_SCREEN = (*_COLUMNS[:4], _EACH_RUN)
+_WIDTH = 79
+"""Columns of a screen: a longer command goes on in a second line."""
 
 
-def plan_document(plan: BackfillPlan, *, every: bool = False) -> Document:
-    """The verdict, the cuts, and what to paste for the best; ``every`` cut if asked."""
-    best = plan.cuts[0]
-    named = [("now", plan.now), ("config only", plan.config_only), ("best", best)]
-    rows = [_row(name, each, plan) for name, each in named if each is not None]
-    others = plan.cuts[1:] if every else plan.cuts[1:SHOWN]
-    rows += [_row("", each, plan) for each in others if each is not plan.config_only]
-    blocks: list[Block] = [
-        Headline(_verdict(plan, best), (*plan.cautions, _workload(plan), _start(plan))),
-        Table(_COLUMNS, tuple(rows)),
-        Note(plan.notes),
-    ]
+def plan_screen(plan: BackfillPlan) -> Document:
+    """The verdict, now, config only and best, and the command for the best one's runs."""
+    rows = [_row(name, each, plan) for name, each in _named(plan)]
+    shown = [replace(row, cells=(*row.cells[:4], row.cells[-1])) for row in rows]
+    command = plan.snippets[EACH_RUN].splitlines()[-1]
+    if len(command) > _WIDTH:
+        command = command.replace(" --as ", " \\\n    --as ")
+    pasted = ", ".join(place for place in plan.snippets if place != EACH_RUN)
+    more = f"# To paste ({pasted}), all cuts:\n# --details, --format json."
+    return Document(
+        (
+            _headline(plan),
+            Table(_SCREEN, tuple(shown)),
+            Note(plan.notes),
+            Code(f"{command}\n{more}"),
+        )
+    )
+
+
+def plan_document(plan: BackfillPlan) -> Document:
+    """The verdict, every cut, and what to paste for the best."""
+    rows = [_row(name, each, plan) for name, each in _named(plan)]
+    rows += [_row("", each, plan) for each in plan.cuts[1:] if each is not plan.config_only]
+    blocks: list[Block] = [_headline(plan), Table(_COLUMNS, tuple(rows)), Note(plan.notes)]
     for place, text in plan.snippets.items():
         blocks += [Heading(place, 3), Code(text)]
     return Document(tuple(blocks))
+
+
+def _named(plan: BackfillPlan) -> list[tuple[str, RunCut]]:
+    ways = [("now", plan.now), ("config only", plan.config_only), ("best", plan.cuts[0])]
+    return [(name, each) for name, each in ways if each is not None]
+
+
+def _headline(plan: BackfillPlan) -> Headline:
+    verdict = _verdict(plan, plan.cuts[0])
+    return Headline(verdict, (*plan.cautions, _workload(plan), _start(plan)))
 
 
 def _verdict(plan: BackfillPlan, best: RunCut) -> str:

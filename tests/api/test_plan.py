@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import replace
 
 import dagster
@@ -106,6 +107,17 @@ def test_what_is_pasted_is_dagsters(planned, tmp_path):
 def test_the_verdict_comes_first(planned):
     first = planned().split("\n")[0]
     assert "in parallel: " in first
+
+
+def test_one_screen_prints_the_command_of_a_run_and_details_all_that_is_pasted(planned):
+    screen = planned()
+    assert "dagster/backfill" not in screen
+    everything = planned("--details")
+    assert everything.count("dagster/backfill") == 2
+    assert len(json.loads(planned("--format", "json"))["cuts"]) < everything.count(" of ")
+    _, _, typed = screen.replace("\\\n", "").partition("dynadvise ")
+    words = shlex.split(typed, comments=True)
+    assert CliRunner().invoke(cli, words).exit_code == 0
 
 
 PROD = Cluster(

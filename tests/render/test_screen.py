@@ -46,9 +46,13 @@ SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
 
 
 @pytest.mark.parametrize("profile", SHIPPED, ids=lambda path: path.stem.rpartition("-")[2])
-def test_every_examples_answer_is_one_screen(profile, monkeypatch):
+@pytest.mark.parametrize("command", ["recommend", "predict", "plan --partitions 365 --items 40"])
+def test_every_examples_answer_is_one_screen(command, profile, monkeypatch):
     monkeypatch.setenv("COLUMNS", "79")
-    lines = CliRunner().invoke(cli, ["recommend", str(profile)]).stdout.splitlines()
+    name, *options = command.split()
+    outcome = CliRunner().invoke(cli, [name, str(profile), *options])
+    assert outcome.exit_code == 0, outcome.output
+    lines = outcome.stdout.splitlines()
     assert len(lines) <= 25
     assert max(map(len, lines)) <= 79
 
