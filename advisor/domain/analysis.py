@@ -202,7 +202,7 @@ class DelegatedWay:
 
     Attributes:
         batch_size: Items in a step; above 1 the code must change.
-        predicted_s: Makespan with its 90 % interval, resampled from the observed steps.
+        predicted_s: Makespan, as the model of clusters predicts it from what the runs show.
         pods: Pods, containers or tasks that it starts.
         current: Whether the newest run went so.
     """

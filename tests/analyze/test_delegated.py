@@ -49,7 +49,7 @@ def test_more_containers_of_one_host_are_not_promised_to_help() -> None:
 
 
 def test_long_items_want_none() -> None:
-    run = make_observed([600.0] * 40, slots=4, launch_s=20.0, executor="docker")
+    run = make_observed([900.0] * 40, slots=4, launch_s=20.0, executor="docker")
     assert delegated_ways([run])[0].batch_size == 1
 
 
