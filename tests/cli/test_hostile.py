@@ -193,23 +193,33 @@ def test_a_time_that_none_wrote_is_unknown(value):
 # --- signals -------------------------------------------------------------------------------------
 
 
+AT_ONCE = "import os\ntry:\n    {kill}\nfinally:\n    1 / 0\n"
+AT_THE_END = """\
+import atexit, os, sys
+atexit.register(lambda: {kill})
+sys.path.remove({folder!r})
+del sys.modules["click"]
+import click  # the real one
+"""
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("status", [128, 0], ids=["start", "end"])
-def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, status):
-    kill = f"os.kill(os.getpid(), {int(number)})"
-    (tmp_path / "click.py").write_text(f"import os\ntry:\n    {kill}\nfinally:\n    1 / 0\n")
-    at_end = "" if status else f"import atexit, os; atexit.register(lambda: {kill}); "
-    program = f"{at_end}from advisor.cli import main; main()"
-    path = str(tmp_path) if status else ""
+@pytest.mark.parametrize(
+    ("module", "status"), [(AT_ONCE, 128), (AT_THE_END, 0)], ids=["start", "end"]
+)
+def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, module, status):
+    kill = f"(print('killing', flush=True), os.kill(os.getpid(), {int(number)}))"
+    (tmp_path / "click.py").write_text(module.format(kill=kill, folder=str(tmp_path)))
     result = subprocess.run(
-        [sys.executable, "-c", program, "--version"],
-        env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, "-c", "from advisor.cli import main; main()", "--version"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
         capture_output=True,
         text=True,
         check=False,
     )
     assert result.returncode == (status and status + number)
     assert result.stderr == ""
+    assert "killing" in result.stdout
 
 
 def test_little_is_imported_before_signals_are_heeded():
