@@ -14,7 +14,7 @@ INSTALLED := $(VENV)/installed.stamp
 INSTALLED_DEV := $(VENV)/installed-dev.stamp
 
 .DELETE_ON_ERROR:
-.PHONY: help venv demo test lint format docs dist pictures example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
+.PHONY: help venv demo test lint format docs dist pictures recording example-profiles bench bench-report bench-fixtures bench-ways bench-gates \
 	bench-gates-fixtures bench-diagnoses bench-distributed bench-scripted bench-storages bench-own-calibration bench-simulated bench-signals bench-early-stop \
 	docs-codes clean
 
@@ -31,6 +31,7 @@ help:
 	@echo '             recorded runs that the tests use'
 	@echo 'make docs    the documentation as a site, in site/'
 	@echo 'make pictures  the pages of `report` and `analyze` as pictures in docs/; needs Chromium'
+	@echo 'make recording  a profile as a terminal shows it, into docs/live-table.md'
 	@echo 'make example-profiles'
 	@echo '             measure the profiles that profiles/ ships, and the picture of the README'
 	@echo 'make dist    wheel and sdist, checked, with the demo run from the wheel'
@@ -158,6 +159,10 @@ docs: $(INSTALLED)
 pictures: $(INSTALLED_DEV)
 	$(BIN)/python -m pip install --quiet --group docs
 	$(BIN)/python bench/pictures.py
+
+recording: $(INSTALLED_DEV)
+	$(BIN)/python -m pip install --quiet --group docs
+	$(BIN)/python bench/recording.py
 
 example-profiles: $(INSTALLED)
 	$(BIN)/python bench/example_profiles.py
