@@ -12,6 +12,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from random_recipes import recipe
 from run import ROOT, profiled, records
 
 PAGE = ROOT / "docs" / "unseen.md"
@@ -25,6 +26,12 @@ def classes(run: dict[str, Any]) -> str:
     if "batch=" in way:
         return "batched"
     return "one process" if "in_process" in way else "a process per step"
+
+
+def has_noise(name: str) -> bool:
+    """Whether calls of one item differ by themselves: a run is then a draw that nobody can know."""
+    _, seed, number = name.split("_")
+    return recipe(int(seed), int(number)).noise_sd > 0
 
 
 def rows(names: list[str]) -> list[dict[str, Any]]:
@@ -73,6 +80,14 @@ def main() -> None:
         "|---|---|---|---|---|---|---|",
         line("all", every),
         *(line(name, some) for name, some in sorted(by_class.items())),
+        *(
+            line(kind, some)
+            for kind, noise in (("calls of an item alike", False), ("calls that differ", True))
+            if (some := [run for run in every if has_noise(run["workload"]) is noise])
+        ),
+        "",
+        "Calls that differ: of these jobs a run is a draw, and the fastest of six ways is partly",
+        "luck; they are marked.",
         "",
         "| workload | advised | took | fastest that ran | lost | config only | lost | error |",
         "|---|---|---|---|---|---|---|---|",
@@ -86,8 +101,9 @@ def main() -> None:
         regret = walls[profile["advised"]] / walls[best] - 1.0
         by_config = walls[profile["config_only"]] / min(plain.values()) - 1.0
         lost.append((regret, by_config))
+        marked = name + " (calls differ)" * has_noise(name)
         lines.append(
-            f"| {name} | {profile['advised']} | {walls[profile['advised']]:.2f} s | {best} | "
+            f"| {marked} | {profile['advised']} | {walls[profile['advised']]:.2f} s | {best} | "
             f"{regret:.0%} | {profile['config_only']} | {by_config:.0%} | "
             f"{median(abs(run['error']) for run in some):.1%} |"
         )
