@@ -126,13 +126,20 @@ def calibrated_host(
 
 
 def first_look(
-    subject: CalibrationSubject, *, progress: Progress, left_s: Callable[[], float]
+    subject: CalibrationSubject,
+    *,
+    progress: Progress,
+    left_s: Callable[[], float],
+    start_s: float | None = None,
 ) -> HostProfile:
-    """What a run in process tells of a host that is not known, for any module; cached if whole."""
+    """What a run in process tells of a host that is not known, for any module; cached if whole.
+
+    ``start_s``: about how long a Python with Dagster takes to start, where there is no time for it.
+    """
     from advisor.measure.calibration import calibrate
 
     alone = subject.without_module()
-    host = calibrate(alone, left_s=left_s, on_progress=progress, starts=False)
+    host = calibrate(alone, left_s=left_s, on_progress=progress, starts=False, start_s=start_s)
     return keep(alone, host) if host.storing else host
 
 

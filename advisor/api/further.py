@@ -17,17 +17,17 @@ from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 
 CHILD_S = 4.0
-"""Seconds that a fan-out's first calls take at least: a child's start, and imports."""
+"""Of a quiet machine, that a fan-out's first calls take at least: a child's start, and imports."""
 
 
-def _costs_s(
+def _waits_s(
     request: ProfileRequest, first: WorkloadProfile, description: WorkloadDescription
 ) -> float:
-    """A child's start; all items of the first fan-out once more, where it waits for that."""
+    """All items of the first fan-out once more, where it waits for that."""
     if not waits_for(description, (request.description, *request.further)):
-        return CHILD_S
+        return 0.0
     each_s = sum(fmean(call.wall_s for call in op.calls) for op in first.ops if op.calls)
-    return CHILD_S + (first.fan_out_items or first.items) * each_s
+    return (first.fan_out_items or first.items) * each_s
 
 
 def measurable(request: ProfileRequest, further: tuple[WorkloadDescription, ...]) -> ProfileRequest:
@@ -44,7 +44,7 @@ def measure_further(
 ) -> Iterator[FurtherFanOut]:
     """What the other fan-outs take; one that fails, or does not fit the budget, is left out."""
     for description in request.further:
-        cost_s = _costs_s(request, first, description)
+        cost_s = budget.slowness * CHILD_S + _waits_s(request, first, description)
         name = f"the fan-out {description.fan_out.handle!r}" if description.fan_out else ""
         if not budget.fits(cost_s, name):
             continue

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
-from advisor.api.calibrating import MODULE_S, cached, calibrated_host, first_look, keep
+from advisor.api.calibrating import FIRST_S, MODULE_S, cached, calibrated_host, first_look, keep
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds
@@ -67,8 +67,8 @@ class HostCalibration:
 
         if not self.module_is_known:
             tells = Unknown(PartKind.METHOD, method=MODULE)
-            tried = self._attempts[MODULE]
-            part = Part("steps with this module", tells, MODULE_S, self._measure_module)
+            tried, cost_s = self._attempts[MODULE], self.budget.slowness * MODULE_S
+            part = Part("steps with this module", tells, cost_s, self._measure_module)
             return [] if tried else [part]
         estimated = self.overhead.estimated
         if not self.profile.preload.modules:  # the calibration was cut short
@@ -85,7 +85,7 @@ class HostCalibration:
 
         which = "a" if kind is PartKind.METHOD else "one more"
         name = f"{which} tiny run: {probe.method.replace('_', ' ')}"
-        cost_s = expected_s(probe, self.profile)
+        cost_s = self.budget.slowness * expected_s(probe, self.profile)
         return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
 
     def _run(self, probe: Probe) -> None:
@@ -121,12 +121,19 @@ def host_calibration(
 
     shared, known = cached(subject.without_module()), cached(subject)
     waits = rebuild_s < REBUILD_S and not recalibrate
-    if not waits or (known is not None and starts_are_known(known)):
+    fits = recalibrate or budget.slowness * (FIRST_S + MODULE_S) <= budget.left_s
+    if (fits and not waits) or (known is not None and starts_are_known(known)):
         with suppress(CutOffError):
             host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
             return HostCalibration(subject, host, budget, progress)
     if shared is None:
-        shared = first_look(subject, progress=_of_host(progress), left_s=lambda: budget.left_s)
+        short = budget.slowness * FIRST_S > budget.left_s
+        shared = first_look(
+            subject,
+            progress=_of_host(progress),
+            left_s=lambda: budget.left_s,
+            start_s=max(0.1, budget.importing_s - loading_s) if short else None,
+        )
     host = _with_loading(shared, subject, loading_s, rebuild_s)
     if waits and loading_s < QUICK_S and starts_are_known(shared):
         host = _with_module_left_out(host, f"it loads in {seconds(loading_s)}")

@@ -7,6 +7,7 @@ the measuring nor the model knows the other. The rule: ``docs/stopping.md``.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.interrupts import deferred
 from advisor.measure.workload.campaign import Campaign, Part
+from advisor.measure.workload.children import CutOffError
 from advisor.measure.workload.first_calls import is_preload_known, preloadable
 from advisor.measure.workload.later_calls import hotspot_calls
 from advisor.measure.workload.op_profile import (
@@ -220,8 +222,11 @@ class Measuring:
         forks = any(each.candidate.start_method == "forkserver" for each in chosen)
         if not forks or is_preload_known(self.campaign):
             return False
-        preloadable(self.campaign)
-        return True
+        if not self.campaign.budget.fits(self.campaign.start_s, _PRELOAD_CHECK):
+            return False
+        with suppress(CutOffError):
+            preloadable(self.campaign)
+        return is_preload_known(self.campaign)
 
     def _search(self, measured: Measured) -> Found:
         return searched(measured, self.options)
@@ -240,6 +245,7 @@ class Measuring:
         self.watch(Standing(shown, part, gain_s, budget.spent_s, budget.asked_s))
 
 
+_PRELOAD_CHECK = "which imports are safe before a fork"
 _FAST = (
     "A first answer only (--fast): hot spots and what would make it surer were left out. "
     "The same command without --fast goes on from here."

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
-from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
 from signal import SIGINT
-from threading import Thread
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import (
@@ -76,13 +73,13 @@ def profile(
     from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
+    from advisor.dagster_bridge.run_delay import slowness
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
     from advisor.measure.workload.op_profile import measured_workload
     from advisor.measure.workload.scouting import scout
     from advisor.store import with_advice
 
-    Thread(target=_import_model, daemon=True).start()
     begun_s = time.monotonic() if begun_s is None else begun_s
     discovery = _discovered(request, progress or silent)
     importing_s = time.monotonic() - begun_s
@@ -90,7 +87,7 @@ def profile(
     asked = _profile_request(request, discovery)
     announce("\n".join([*_plan(request, asked).will(), *errors]))
     with sole_use(), workspace():
-        budget = Budget(request.measure.budget_s, importing_s)
+        budget = Budget(request.measure.budget_s, importing_s, slowness())
         tell = budget.on_bar(progress or silent)
         campaign = scout(asked, budget, tell, spend_budget=request.measure.spend_budget)
         further = tuple(measure_further(asked, measured_workload(campaign), budget, tell))
@@ -128,30 +125,26 @@ def _calibrated(
         loading_s=discovery.loading_s,
         rebuild_s=discovery.rebuild_s,
     )
-    _measure_whole_step(host, request.advise.cluster, progress)
+    _measure_whole_step(host, request.advise.cluster)
     return host
 
 
-def _measure_whole_step(host: HostCalibration, cluster: Cluster | None, progress: Progress) -> None:
+def _measure_whole_step(host: HostCalibration, cluster: Cluster | None) -> None:
     """Add a step as the cluster runs it; Celery's workers have booted before its steps come."""
-    from advisor.measure.whole_step import measure_whole_step
+    from advisor.measure.whole_step import WHOLE_STEP_S, measure_whole_step
 
     if cluster is None or cluster.executor == "celery":
         return
-    name, known = f"a step as {cluster.name} runs it", host.profile
-    progress(name, 0.0)
+    name, known, budget = f"a step as {cluster.name} runs it", host.profile, host.budget
+    if not budget.fits(budget.slowness * WHOLE_STEP_S, name):
+        return
+    host.progress(name, 0.0)
     try:
-        step = measure_whole_step(host.subject, cluster.step_cpu)
+        step = measure_whole_step(host.subject, cluster.step_cpu, left_s=lambda: budget.cut_off_s)
     except DynadviseError as error:
         host.profile = replace(known, unmeasured={**known.unmeasured, name: error.what})
     else:
         host.profile = replace(known, whole_step=step, cost_s=known.cost_s + step.wall_s)
-
-
-def _import_model() -> None:
-    """What fits the model takes a second to import: done while the child server imports too."""
-    with suppress(ImportError):
-        import_module("sklearn.linear_model")
 
 
 def plan(request: ProfileOptions) -> list[str]:

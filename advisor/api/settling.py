@@ -41,7 +41,7 @@ def settled(
     if saved.advice.next_measurement is None or rival is None or not as_yielded:
         return saved
     rivals = (saved.advice.recommendation, rival)
-    if sum(each.makespan_s.high + START_S for each in rivals) > budget.left_s:
+    if sum(each.makespan_s.high + budget.slowness * START_S for each in rivals) > budget.left_s:
         return saved
     progress("a real run of the two leading ways", None)
     runs = _real_runs(saved, rivals, run_config, budget)

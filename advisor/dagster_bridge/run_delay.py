@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 
@@ -14,3 +15,8 @@ def delayed_by_others_s() -> float:
         return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
+
+
+def slowness() -> float:
+    """How many times as long as alone on its core this thread has taken to compute, so far."""
+    return 1.0 + delayed_by_others_s() / max(time.thread_time(), 0.1)

@@ -31,12 +31,15 @@ class Budget:
         asked_s: What the user gave.
         importing_s: Of them, those that finding and importing the target took before. Holding the
             advice against the job at the end takes about as long again.
+        slowness: How many times as long as on a quiet machine computing takes now; what is known
+            of quiet ones is to be multiplied by it.
         left_out: Parts that no longer fitted, in order.
         within: The budget that this one is a part of; what is under way may go on as far as that.
     """
 
     asked_s: float
     importing_s: float = 0.0
+    slowness: float = 1.0
     left_out: list[str] = field(default_factory=list)
     within: Budget | None = None
     _began_s: float = field(default_factory=time.monotonic)

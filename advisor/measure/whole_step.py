@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import cast
@@ -22,31 +22,42 @@ from advisor.measure.calibration import CalibrationSubject
 from advisor.measure.child import run_in_child
 
 TIMEOUT_S = 120.0
+WHOLE_STEP_S = 8.0
+"""About what it takes on a quiet machine."""
 _LOOK_S = 0.02
 _COMMAND = "advisor.dagster_bridge.calibration_job:step_command"
 
 
-def measure_whole_step(subject: CalibrationSubject, cpu_limit: float | None) -> WholeStep:
+def measure_whole_step(
+    subject: CalibrationSubject,
+    cpu_limit: float | None,
+    *,
+    left_s: Callable[[], float] = lambda: TIMEOUT_S,
+) -> WholeStep:
     """One step of the calibration's job with the user's module in it; 5 to 10 s.
 
     Args:
         cpu_limit: CPUs that it may use; where no limit can be set here, it has none.
+        left_s: Seconds after which it is ended.
     """
     with temporary_instance_home(subject.instance) as home, cpu_group(cpu_limit) as group:
         request = CalibrationRequest("spawn", 1, 0.0, 1, None, subject.target, str(home))
         child = run_in_child(
             _COMMAND,
             request,
-            timeout_s=TIMEOUT_S,
+            timeout_s=left_s(),
             target=subject.target,
             environment={"DAGSTER_HOME": str(home)},
         )
         if child.failure is not None:
             raise DynadviseError(f"A step as a pod runs it: {child.failure.as_note()}")
-        return _timed(cast("list[str]", child.value), home, group, cpu_limit if group else None)
+        limit = cpu_limit if group else None
+        return _timed(cast("list[str]", child.value), home, group, limit, left_s())
 
 
-def _timed(command: list[str], home: Path, group: Path | None, limit: float | None) -> WholeStep:
+def _timed(
+    command: list[str], home: Path, group: Path | None, limit: float | None, most_s: float
+) -> WholeStep:
     """The command's process, watched to its end."""
     in_group = ["sh", "-c", 'echo 0 > "$0"; exec "$@"', str(group)] if group else []
     begun_s, cpu_s, peak_bytes, connections = time.perf_counter(), 0.0, 0, 0
@@ -63,7 +74,7 @@ def _timed(command: list[str], home: Path, group: Path | None, limit: float | No
     ):
         try:
             watched = psutil.Process(process.pid)
-            while process.poll() is None and time.perf_counter() - begun_s < TIMEOUT_S:
+            while process.poll() is None and time.perf_counter() - begun_s < most_s:
                 time.sleep(_LOOK_S)
                 with suppress(psutil.Error):
                     spent = watched.cpu_times()

@@ -56,16 +56,19 @@ def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
 
     Relative errors count (weights 1/y^2), so that small sizes are not drowned by large ones.
     """
-    from sklearn.linear_model import LinearRegression
-
     if len({x for x, _ in points}) < 2:
         return mean_of([y for _, y in points]), 0.0
     x = np.array([[1.0, px] for px, _ in points])
     scale = x.max(axis=0)
     y = np.array([max(py, 1e-9) for _, py in points])
-    model = LinearRegression(positive=True, fit_intercept=False)
-    model.fit(x / scale, y, sample_weight=1.0 / y**2)
-    intercept, slope = (float(c) for c in model.coef_ / scale)
+    weighted = x / scale / y[:, None]
+    coefficients = np.linalg.lstsq(weighted, np.ones(len(y)), rcond=None)[0]
+    if coefficients.min() < 0.0:  # seldom: what bounds them takes a second to import
+        from sklearn.linear_model import LinearRegression
+
+        model = LinearRegression(positive=True, fit_intercept=False)
+        coefficients = model.fit(weighted, np.ones(len(y))).coef_
+    intercept, slope = (float(each) for each in coefficients / scale)
     return intercept, slope
 
 

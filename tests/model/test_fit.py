@@ -301,3 +301,21 @@ def test_a_module_that_is_not_safe_to_preload_is_imported_by_every_step() -> Non
     ).multiprocess["warm_forkserver"]  # fmt: skip
     assert found.prepare_s == pytest.approx(TRUE.prepare_s + 0.5, abs=0.002)
     assert found.server_start_s == pytest.approx(TRUE.server_start_s, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    "points",
+    [
+        [(1e3, 6e-4), (1e6, 1.2e-3), (1.6e7, 9e-3)],
+        [(50, 1e-3), (400, 1.2e-2), (1600, 9e-2), (6400, 0.4)],  # the intercept would be negative
+        [(1e3, 3e-3), (1e6, 2e-3), (1.6e7, 1e-3)],  # the slope would be
+    ],
+)
+def test_a_line_is_that_of_non_negative_least_squares(points):
+    from sklearn.linear_model import LinearRegression
+
+    x, y = np.array([[1.0, x] for x, _ in points]), np.array([y for _, y in points])
+    scale = x.max(axis=0)
+    exact = LinearRegression(positive=True, fit_intercept=False)
+    exact.fit(x / scale, y, sample_weight=1 / y**2)
+    assert fit_line(points) == pytest.approx(tuple(exact.coef_ / scale), rel=1e-6, abs=1e-15)

@@ -37,7 +37,7 @@ from advisor.measure.calibration.subject import (
     CalibrationSubject,
     Probe,
 )
-from advisor.measure.calibration.tiny_runs import COMMAND_LINE, TinyRuns, named
+from advisor.measure.calibration.tiny_runs import COMMAND_LINE, FEW_ITEMS, TinyRuns, named
 from advisor.measure.loading.preload import StepImports
 
 Progress = Callable[[str, float], None]
@@ -49,6 +49,7 @@ def calibrate(
     left_s: Callable[[], float] = lambda: math.inf,
     on_progress: Progress | None = None,
     starts: bool = True,
+    start_s: float | None = None,
 ) -> HostProfile:
     """Measure of this host, from nothing, what any advice needs; `completed` measures the rest.
 
@@ -56,6 +57,8 @@ def calibrate(
         left_s: Seconds that are left; after them only what no advice can do without is measured.
         starts: Whether a step with a process of its own is run; else it is estimated from the run
             in process, and `for_module` measures it.
+        start_s: About how long a Python that has imported Dagster takes to start, where there is
+            no time to start one: a short run in process is all then.
 
     Raises:
         DynadviseError: No run could be made at all; the reason of the last is shown.
@@ -63,11 +66,11 @@ def calibrate(
     tell = on_progress or (lambda _message, _share: None)
     begun = time.monotonic()
     with temporary_instance_home(subject.instance) as home:
-        tiny = TinyRuns(subject, str(home), {})
+        tiny = TinyRuns(subject, str(home), {}, python_start_s=start_s)
 
         def goes_on() -> bool:
             tiny.left_s = left_s
-            return left_s() > UNKNOWN_S
+            return start_s is None and left_s() > UNKNOWN_S
 
         preload, runs = _first_runs(tiny, goes_on, tell, starts=starts)
         storing: tuple[StorageSample, ...] = ()
@@ -115,7 +118,8 @@ def _first_runs(
 ) -> tuple[PreloadList, list[CalibrationRun]]:
     """A run in process, and one under the warm forkserver; spawned where that one failed."""
     preload = PreloadList(())
-    in_process, warm, spawned = Probe("in_process", 16), Probe("warm_forkserver", 3), RUNS[-1]
+    items = FEW_ITEMS if tiny.forks else 16
+    in_process, warm, spawned = Probe("in_process", items), Probe("warm_forkserver", 3), RUNS[-1]
     tell(f"a tiny run: {named(in_process)}", 0.0)
     runs = tiny.run(in_process, ())
     if not (goes_on() and (starts or not runs)):

@@ -34,6 +34,9 @@ RUN_TIMEOUT_S = 120.0
 COMMAND_LINE = "command line"
 """The name under which it is among what could not be measured."""
 
+FEW_ITEMS = 4
+"""Of a run for which there is hardly time."""
+
 STORED_BYTES = (1_000, 1_000_000, 16_000_000)
 GROWTH_ITEMS = (50, 400, 1600, 6400)
 
@@ -53,10 +56,12 @@ class TinyRuns:
         home: str,
         unmeasured: dict[str, str],
         left_s: Callable[[], float] = lambda: RUN_TIMEOUT_S,
+        python_start_s: float | None = None,
     ) -> None:
         self.subject = subject
         self.left_s = left_s
-        self.python_start_s = 0.0
+        self.forks = python_start_s is not None
+        self.python_start_s = python_start_s or 0.0
         self.home = home
         self.unmeasured = unmeasured
         self.base_rss_bytes = 0
@@ -85,8 +90,11 @@ class TinyRuns:
 
     def _answer_without_instance(self, name: str, function: str, argument: object) -> object | None:
         """The same of a function that asks for no instance: its child may be a forked one."""
-        result = run_in_child(function, argument, timeout_s=self._timeout_s)
-        return self._value(name, result)
+        return self._value(name, self._forked(function, argument))
+
+    def _forked(self, function: str, argument: object) -> ChildResult:
+        """In a child that has Dagster imported, where there is a server of them."""
+        return run_in_child(function, argument, timeout_s=self._timeout_s)
 
     @property
     def _timeout_s(self) -> float:
@@ -137,7 +145,9 @@ class TinyRuns:
             target=self.subject.target,
             instance_home=self.home,
         )
-        child = self._child("advisor.dagster_bridge.calibration_job:execute_calibration", request)
+        function = "advisor.dagster_bridge.calibration_job:execute_calibration"
+        start = self._forked if self.forks else self._child
+        child = start(function, request)
         value = self._value(named(probe), child)
         if value is None:
             return []
@@ -152,7 +162,8 @@ class TinyRuns:
         )
         if probe.method == "in_process":
             self.base_rss_bytes = child.peak_rss_bytes
-            self.python_start_s = max(0.0, child.wall_s - result.wall_s)
+            if not self.forks:
+                self.python_start_s = max(0.0, child.wall_s - result.wall_s)
         return [
             CalibrationRun(
                 method=probe.method,
