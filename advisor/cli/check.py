@@ -145,6 +145,7 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
 )
 @options.output_options(*FORMATS)
+@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -155,6 +156,7 @@ def command(
     exit_zero: bool,
     form: str,
     output: Path | None,
+    details: bool,
 ) -> int:
     """Did this change make a workload slower, or its configuration wrong?
 
@@ -172,8 +174,9 @@ def command(
     with state.progress() as progress:
         report = run_check(check, progress, announce=state.say)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
-    _show(state, report, form, output, root=_root(check.folder), status=status)
-    _summarize(state, report, check.folder)
+    root = _root(check.folder)
+    _show(state, report, form, output, root=root, status=status, details=details)
+    _summarize(state, report, root)
     if report.verdict in {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
         hint = "" if status else " --strict makes this exit with 3."
         state.warn(f"the gate could not decide ({report.verdict}).{hint}")
@@ -226,6 +229,7 @@ def _show(
     *,
     root: Path,
     status: int,
+    details: bool,
 ) -> None:
     if form == "github":
         from advisor.render import github
@@ -247,6 +251,7 @@ def _show(
         from advisor.cli.showing import show
         from advisor.render.forms.documents import check_to_json
         from advisor.render.gate import gate_document
+        from advisor.render.gate_screen import gate_screen
 
         show(
             state,
@@ -254,6 +259,7 @@ def _show(
             output,
             document=lambda: gate_document(report, root),
             as_json=lambda: check_to_json(report, root),
+            screen=None if details else lambda: gate_screen(report, root),
             wrap=False,
         )
 
@@ -265,16 +271,20 @@ def _root(folder: Path) -> Path:
     return repository_root(folder) or folder
 
 
-def _summarize(state: CommandContext, report: GateReport, folder: Path) -> None:
+def _summarize(state: CommandContext, report: GateReport, root: Path) -> None:
     """Append the report to the summary page of a GitHub job, where there is one."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return
+    from advisor.cli.showing import folded
     from advisor.render.gate import gate_document
+    from advisor.render.gate_screen import gate_screen
     from advisor.render.markdown import to_markdown
+
+    shown = folded(gate_screen(report, root), gate_document(report, root))
 
     try:
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(to_markdown(gate_document(report, _root(folder))))
+            file.write(to_markdown(shown))
     except OSError as error:
         state.warn(f"the job summary {summary} cannot be written: {error}.")

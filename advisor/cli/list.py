@@ -29,6 +29,7 @@ from advisor.domain.options import ProfilesOptions, WorkloadOptions
 @options.instance_option
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
+@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -42,6 +43,7 @@ def command(
     form: str,
     output: Path | None,
     profiles: Path,
+    details: bool,
 ) -> None:
     """List what fans out in PROJECT, with the command that measures it.
 
@@ -58,6 +60,7 @@ def command(
         form=form,
         output=output,
         instance=instance,
+        details=details,
     )
 
 
@@ -73,12 +76,13 @@ def show_listing(
     form: str = "text",
     output: Path | None = None,
     instance: Path | None = None,
+    details: bool = False,
 ) -> None:
     """Write the list; runs are counted in DAGSTER_HOME where no instance is named."""
     from advisor.api.listing import ListOptions, list_project
     from advisor.cli.showing import show
     from advisor.render.forms.documents import to_json
-    from advisor.render.listing import listing_document
+    from advisor.render.listing import listing_document, listing_screen
 
     home = os.environ.get("DAGSTER_HOME")
     instance = instance or (path_of(home) if home else None)
@@ -91,6 +95,7 @@ def show_listing(
         output,
         document=lambda: listing_document(listing),
         as_json=lambda: to_json(listing),
+        screen=None if details else lambda: listing_screen(listing),
     )
     if all(location.error for location in listing.locations):
         click.get_current_context().exit(WRONG)

@@ -33,6 +33,7 @@ from advisor.cli.context import CommandContext, pass_state
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
+@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -43,6 +44,7 @@ def command(
     form: str,
     output: Path | None,
     profiles: Path,
+    details: bool,
 ) -> None:
     """List every job of an instance: runs, hours, overhead, and what config alone would save.
 
@@ -51,7 +53,7 @@ def command(
     from advisor.api.scan import ScanOptions, scan
     from advisor.cli.showing import show
     from advisor.render.forms.documents import to_json
-    from advisor.render.scan import scan_document
+    from advisor.render.scan import scan_document, scan_screen
 
     outcome = scan(ScanOptions(options.instance_of(instance), days, last, profiles))
     show(
@@ -60,4 +62,5 @@ def command(
         output,
         document=lambda: scan_document(outcome),
         as_json=lambda: to_json(outcome),
+        screen=None if details else lambda: scan_screen(outcome),
     )

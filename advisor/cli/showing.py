@@ -29,7 +29,7 @@ def show(
 
     Args:
         screen: What is shown in its place, and in Markdown above it, folded.
-        wrap: Whether lines of text are broken.
+        wrap: Whether lines of the whole document are broken in text; those of a screen are.
     """
     if form == "json":
         from advisor.render.forms.encoding import json_text
@@ -38,17 +38,20 @@ def show(
     elif form == "markdown":
         from advisor.render.markdown import to_markdown
 
-        text = to_markdown(_folded(screen(), document()) if screen else document())
+        text = to_markdown(folded(screen(), document()) if screen else document())
     else:
         from advisor.render.terminal import to_text
 
+        wrap = wrap or screen is not None
         color = state.color == "always" if output is not None else state.colored(sys.stdout)
         text = to_text((screen or document)(), width=state.width, color=color, wrap=wrap)
     state.write(text, output)
 
 
-def _folded(screen: Document, whole: Document) -> Document:
-    return Document((*screen.blocks, Details("Details", whole.blocks)))
+def folded(screen: Document, whole: Document) -> Document:
+    """The screen, and below it what else the whole says, to be unfolded."""
+    rest = tuple(block for block in whole.blocks if block not in screen.blocks)
+    return Document((*screen.blocks, Details("Details", rest)))
 
 
 def show_advice(

@@ -25,7 +25,7 @@ from advisor.render.document import (
     Tone,
 )
 
-_TONES: dict[Verdict, Tone] = {
+TONES_OF_VERDICTS: dict[Verdict, Tone] = {
     Verdict.PASS: "good",
     Verdict.FAIL: "bad",
     Verdict.INCONCLUSIVE: "warn",
@@ -39,9 +39,7 @@ def gate_document(report: GateReport, root: Path) -> Document:
 
     Files are shown relative to ``root``.
     """
-    blocks: list[Block] = [
-        Heading((_verdict(report.verdict), f": {wording.headline(report)}"), level=1)
-    ]
+    blocks: list[Block] = [gate_title(report)]
     for target in report.targets:
         blocks.append(Heading((_verdict(target.verdict), " ", Span(target.target, code=True))))
         blocks += _measured(target)
@@ -51,8 +49,13 @@ def gate_document(report: GateReport, root: Path) -> Document:
     return Document((*blocks, Note(report.notes)))
 
 
+def gate_title(report: GateReport) -> Heading:
+    """The verdict in one line."""
+    return Heading((_verdict(report.verdict), f": {wording.headline(report)}"), level=1)
+
+
 def _verdict(verdict: Verdict) -> Span:
-    return Span(verdict, strong=True, tone=_TONES[verdict])
+    return Span(verdict, strong=True, tone=TONES_OF_VERDICTS[verdict])
 
 
 def _measured(target: TargetCheck) -> list[Block]:

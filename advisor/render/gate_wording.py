@@ -35,6 +35,14 @@ def timing_sentence(timing: OpTiming) -> str:
     return "; ".join(parts)
 
 
+def short_timing(timing: OpTiming) -> str:
+    """The change alone, where there is little room; what would decide it where it is open."""
+    if timing.reason:
+        return timing.reason
+    times = f"{bounds(timing)}: {_seconds(timing.base_s)} -> {_seconds(timing.head_s)} per item"
+    return f"{times}; {more_pairs(timing)}" if timing.verdict is Verdict.INCONCLUSIVE else times
+
+
 def advice_sentence(advice: AdviceCheck) -> str:
     """How far the job's own configuration is from the best one."""
     if advice.regret is None:

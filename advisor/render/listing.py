@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing
 from advisor.domain.quantities import count
 from advisor.render.document import (
@@ -19,29 +21,52 @@ from advisor.render.document import (
 
 _COLUMNS = (
     Column("what", left=True),
-    Column("name", left=True),
+    Column("name", left=True, wrap=True),
     Column("mapped ops"),
-    Column("executor", left=True),
+    Column("executor", left=True, roomy=True),
     Column("profile"),
     Column("past runs"),
 )
 
 
-def listing_document(listing: ProjectListing) -> Document:
-    """What fans out, the command for each, and what cannot be loaded."""
+MOST, MOST_TROUBLES = 4, 2
+"""Workloads, and lines of what is wrong, on one screen."""
+
+
+def listing_screen(listing: ProjectListing) -> Document:
+    """The same, as far as one screen holds it: those that can be measured first."""
+    everything = [workload for each in listing.locations for workload in each.workloads]
+    first = sorted(everything, key=lambda each: bool(each.obstacle))[:MOST]
+    if len(everything) == len(first):
+        return listing_document(listing, troubles=MOST_TROUBLES)
+    shown = listing_document(listing, first, MOST_TROUBLES)
+    more = f"{count(len(everything) - MOST, 'more workload')}: --details, --format json."
+    return Document((*shown.blocks, Note((more,))))
+
+
+def listing_document(
+    listing: ProjectListing,
+    shown: Sequence[ListedWorkload] | None = None,
+    troubles: int | None = None,
+) -> Document:
+    """What fans out, the command for each, and what cannot be loaded.
+
+    ``shown`` are the workloads to name (None: all), ``troubles`` how many lines of each trouble.
+    """
     workloads = [workload for each in listing.locations for workload in each.workloads]
     others = sum(each.other_jobs for each in listing.locations)
     verdict = f"{count(len(workloads), 'workload')} with dynamic outputs in {listing.project}."
     lines = (f"{count(others, 'further job')} without: nothing to spread.",) if others else ()
     blocks: list[Block] = [Headline(verdict, lines)]
     if workloads:
-        blocks += [Table(_COLUMNS, tuple(map(_row, workloads)))]
+        named = workloads if shown is None else shown
+        blocks += [Table(_COLUMNS, tuple(map(_row, named)))]
         blocks += [
             Paragraph(("Measure one:",)),
-            Code("\n".join(each.command for each in workloads)),
+            Code("\n".join(each.command for each in named)),
         ]
-    for location in listing.locations:
-        blocks += _troubles(location)
+    found = [block for location in listing.locations for block in _troubles(location, troubles)]
+    blocks += found[:troubles]
     if workloads and listing.instance is None:
         blocks.append(Note(("Past runs: set DAGSTER_HOME, or name an --instance.",)))
     return Document(tuple(blocks))
@@ -74,12 +99,12 @@ def _executor(workload: ListedWorkload) -> str:
     return ", ".join(filter(None, words))
 
 
-def _troubles(location: ListedLocation) -> list[Block]:
-    hindered = [each for each in location.workloads if each.obstacle]
+def _troubles(location: ListedLocation, most: int | None) -> list[Block]:
+    hindered = [each for each in location.workloads if each.obstacle][:most]
     blocks: list[Block] = []
     if location.error:
         what = f"{location.source} cannot be loaded:"
-        blocks.append(Paragraph((what, *location.error.splitlines()), tone="bad"))
+        blocks.append(Paragraph((what, *location.error.splitlines()[:most]), tone="bad"))
     if hindered:
         items = tuple(f"{each.kind} {each.name}: {each.obstacle}" for each in hindered)
         blocks.append(ListBlock(items, tone="warn"))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
+from itertools import accumulate
+
 from advisor.domain.quantities import count, percent, seconds
 from advisor.domain.scan import ConfigRemedy, Scan, ScannedJob
 from advisor.render.document import Block, Column, Document, Headline, ListBlock, Note, Row, Table
@@ -13,13 +17,34 @@ REMEDIES = {
 _COLUMNS = (
     Column("job", left=True),
     Column("runs"),
-    Column("items"),
+    Column("items", roomy=True),
     Column("per run", roomy=True),
     Column("in all"),
     Column("overhead"),
     Column("config saves"),
     Column("by", left=True),
 )
+
+
+MOST, OF_NAME = 9, 20
+"""Lines of jobs on one screen, and characters of a job's name that one line holds."""
+
+
+def scan_screen(scan: Scan) -> Document:
+    """The same, as far as one screen holds it: the jobs where config saves most."""
+    lines = accumulate(math.ceil(len(job.job) / OF_NAME) for job in scan.jobs)
+    shown = sum(line <= MOST for line in lines)
+    more = [count(len(scan.jobs) - shown, "more job")] if shown < len(scan.jobs) else []
+    more += [count(len(scan.unread) - 1, "more log") + " not read"] if scan.unread[1:] else []
+    if not more:
+        return scan_document(scan)
+    whole = scan_document(replace(scan, unread=scan.unread[:1]))
+    rest = Note((f"{', '.join(more)}: --details, --format json.",))
+    blocks = (
+        replace(block, rows=block.rows[:shown]) if isinstance(block, Table) else block
+        for block in whole.blocks
+    )
+    return Document((*blocks, rest))
 
 
 def scan_document(scan: Scan) -> Document:

@@ -201,7 +201,7 @@ def _no_now(advice: Advice) -> list[tuple[str, str]]:
 
 def _certain(advice: Advice, evidence: bool) -> list[str]:
     """How sure, what did harm, what is not included or tried: as many of these as fit."""
-    sentences = [wording.choice(advice).removeprefix("Certain: ")]
+    sentences = [wording.choice(advice, titled=True)]
     if advice.measuring is not None:
         ended = wording.ENDED_SHORT[advice.measuring.reason]
         sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."

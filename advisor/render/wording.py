@@ -132,8 +132,8 @@ def limit_in_words(limit: WorkerLimit) -> str:
     return f"{limit.harmed_at} {names} failed ({limit.reason}){fewer}."
 
 
-def choice(advice: Advice) -> str:
-    """How sure the choice is."""
+def choice(advice: Advice, *, titled: bool = False) -> str:
+    """How sure the choice is; ``titled``: beside a title that says certain already."""
     best = advice.recommendation
     best_in = f"fastest in {percent(best.p_best)} of the resampled runs"
     regret = f"expected regret {percent(best.expected_regret)}{REGRET_MEANS}"
@@ -151,7 +151,7 @@ def choice(advice: Advice) -> str:
     if advice.untried is not None:
         best_in += ", of the ways that were tried"
     if _is_sure(advice):
-        return f"Certain: {best_in}."
+        return f"{best_in}." if titled else f"Certain: {best_in}."
     if best.p_best >= 0.6:
         return f"Likely: {best_in}; {regret}."
     return f"Not sure: {best_in}; {regret}."

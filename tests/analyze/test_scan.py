@@ -83,6 +83,27 @@ def test_the_verdict_comes_first_and_the_most_to_save_leads(instance):
     assert out.index("chunks") < out.index("rows")
 
 
+@pytest.mark.parametrize("name", ["j{n}", "exports_of_the_shop_to_all_partners_{n}"])
+def test_many_jobs_are_one_screen_and_all_of_them_behind_details(tmp_path, monkeypatch, name):
+    monkeypatch.setattr("time.time", lambda: EPOCH_S + 86_400)
+    monkeypatch.setenv("COLUMNS", "79")
+    runs = [
+        Run(f"run-{n}-abcdef", plain_job(boot_s=9.0 - n / 10), job=name.format(n=f"{n:02}"))
+        for n in range(40)
+    ]
+    instance = write_instance(tmp_path / "home", runs)
+    for n in range(3):
+        (instance / "history" / "runs" / f"run-{30 + n}-abcdef.db").write_bytes(b"no database")
+    lines = scanned(instance)[1].splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 79
+    screen = "\n".join(lines)
+    assert name.format(n="00")[-12:] in screen
+    assert "more jobs, 2 more logs not read: --details" in " ".join(screen.split())
+    everything = "".join(scanned(instance, "--details")[1].split())
+    assert all(name.format(n=f"{n:02}")[-12:] in everything for n in range(40) if n < 30)
+
+
 def test_old_runs_are_not_looked_at(instance):
     status, _, err = scanned(instance, "--days", "0.5")
     assert status == 2

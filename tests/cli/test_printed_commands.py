@@ -107,9 +107,8 @@ def test_every_printed_command_of_a_job_runs_as_printed(project):
     code = ("-d", "my code", "--run-config", "run.yaml")
     commands = printed_by("recommend", "printed_shop:second")
     commands |= printed_by("emit", "printed_shop:second", "--as", "run-config")
-    commands |= printed_by(
-        "check", "--static", "printed_shop", "--job", "second", *code
-    ) | printed_by("check", "--static", "printed_shop", "--job", "first", *code)
+    check = ("check", "--static", "--details", "printed_shop", *code)
+    commands |= printed_by(*check, "--job", "second") | printed_by(*check, "--job", "first")
 
     assert {command.split()[1] for command in commands} >= {"profile", "emit"}
     assert any("--job first" in command for command in commands)

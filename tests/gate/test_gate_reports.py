@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import jsonschema
 import pytest
 
+from advisor.cli.showing import folded
 from advisor.domain.finding import Finding
 from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, ProxyCount, TargetCheck, Verdict
 from advisor.domain.workload import SourceLocation
@@ -17,6 +19,7 @@ from advisor.render.forms.documents import check_to_json
 from advisor.render.forms.encoding import json_text
 from advisor.render.forms.schema import schema_of
 from advisor.render.gate import gate_document
+from advisor.render.gate_screen import gate_screen
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 
@@ -264,6 +267,37 @@ def test_markdown_cannot_be_broken_out_of():
     assert "\\|" in text
     assert "```\nexecution:\n  config: {}\n```" in text
     assert "12" in text
+
+
+def test_a_comments_one_table_is_seen_and_the_rest_is_folded():
+    shown = folded(gate_screen(REPORT, ROOT), gate_document(REPORT, ROOT))
+    seen, _, rest = to_markdown(shown).partition("<details>")
+    assert seen.startswith("## ❌ **FAIL**: 1 target")
+    assert seen.count("\n| --- |") == 1
+    assert "| shop/a b.py:7 | ❌ **error DYN101** |" in seen
+    assert "execution:" not in seen
+    assert "execution:" in rest
+    assert "FAIL**: 1 target" not in rest
+
+
+@pytest.mark.parametrize("many", [1, 3, 40])
+@pytest.mark.parametrize("long", [1, 9])
+def test_the_screen_is_one_and_what_fails_stands_first(many, long):
+    path = "/repo/" + "a_folder/" * long + "ops.py"
+    message = "`work` became slower than it was. " * long
+    notes = [replace(PLACELESS, message=message)] * many
+    fatal = replace(SLOWER, message=message, remedy=message, location=SourceLocation(path, 7))
+    timings = REPORT.targets[0].timings * many
+    failing = replace(REPORT.targets[0], timings=timings, findings=(*notes, fatal))
+    calm = TargetCheck("shop:calm", Verdict.PASS, timings=timings[3:4] * many)
+    report = replace(REPORT, targets=(calm, failing))
+    lines = to_text(gate_screen(report, ROOT), width=79).splitlines()
+    assert len(lines) <= 25
+    assert max(map(len, lines)) <= 79
+    text = "\n".join(lines)
+    assert text.startswith("FAIL: 2 targets")
+    assert text.index("FAIL  ") < text.index("error DYN101" if many < 40 else "more rows")
+    assert "--details" in text
 
 
 def test_text_shows_verdict_first_and_all_findings():
