@@ -158,17 +158,17 @@ def read_values(path: Path, text: str, table: Mapping[str, Any]) -> dict[str, An
         ConfigurationError: A key or a value is wrong; it is named with its line.
     """
     try:
-        read = _Table.model_validate(table)
+        settings = _Table.model_validate(table)
     except ValidationError as error:
         problems = error.errors(include_url=False)
         unknown = [each for each in problems if each["type"] == "extra_forbidden"]
         raise _fault(path, text, (unknown or problems)[0]) from None
-    values = read.model_dump(exclude_unset=True, exclude={"hosts", "clusters"})
+    values = settings.model_dump(exclude_unset=True, exclude={"hosts", "clusters"})
     if "profiles" in values:
         values["profiles"] = path.parent / values["profiles"]
-    hosts = {name: host.model_dump() for name, host in (read.hosts or {}).items()}
+    hosts = {name: host.model_dump() for name, host in (settings.hosts or {}).items()}
     values["hosts"] = {name: DescribedHost(**host) for name, host in hosts.items()}
-    clusters = (read.clusters or {}).items()
+    clusters = (settings.clusters or {}).items()
     return values | {"clusters": {name: cluster.named(name) for name, cluster in clusters}}
 
 

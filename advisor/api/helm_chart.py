@@ -16,14 +16,14 @@ from advisor.domain.rule_facts import HelmChart
 SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"
 
 
-def chart_for(values: Path, given: Path | None) -> HelmChart | None:
+def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:
     """The chart whose schema is given, else the one beside the values, else Helm's newest copy.
 
     Args:
         given: A ``values.schema.json``; a ``values.yaml`` in its folder holds the defaults.
     """
-    if given is not None:
-        return _unpacked(given, values)
+    if schema_file is not None:
+        return _unpacked(schema_file, values)
     beside = values.parent / "charts" / CHART / SCHEMA
     if beside.is_file():
         return _unpacked(beside, values)

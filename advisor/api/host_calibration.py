@@ -119,10 +119,10 @@ def host_calibration(
     """
     from advisor.measure.calibration import starts_are_known
 
-    shared, known = cached(subject.without_module()), cached(subject)
+    shared, profile = cached(subject.without_module()), cached(subject)
     waits = rebuild_s < REBUILD_S and not recalibrate
     fits = recalibrate or budget.slowness * (FIRST_S + MODULE_S) <= budget.left_s
-    if (fits and not waits) or (known is not None and starts_are_known(known)):
+    if (fits and not waits) or (profile is not None and starts_are_known(profile)):
         with suppress(CutOffError):
             host = _calibrated(subject, budget, progress, recalibrate=recalibrate)
             return HostCalibration(subject, host, budget, progress)

@@ -31,7 +31,7 @@ from advisor.measure.workload.op_profile import (
 )
 from advisor.model.continuing import continued, is_alike, worked
 from advisor.model.stopping import (
-    Found,
+    Choice,
     Stakes,
     half_width,
     is_wide,
@@ -109,29 +109,29 @@ class Measuring:
         return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped, self._needed_s)
 
     def _parts(self) -> StopReason:
-        found = self._found()
+        choice = self._choice()
         self._note_late_answer()
         if self.asked.fast:
-            self._check_preload(found)
+            self._check_preload(choice)
             self.campaign.children.notes.add(_FAST)
             return StopReason.BUDGET
-        reason = self._while_it_matters(found)
+        reason = self._while_it_matters(choice)
         for part in hotspot_calls(self.campaign):
             if self.campaign.budget.fits(part.cost_s, part.name):
-                self._begin(part, found)
+                self._begin(part, choice)
         return reason
 
-    def _while_it_matters(self, found: Found) -> StopReason:
+    def _while_it_matters(self, choice: Choice) -> StopReason:
         while True:
             with deferred():
-                part = self._next(found)
+                part = self._next(choice)
             if isinstance(part, StopReason):
-                if not self._check_preload(found):
-                    self._note_precision(found)
+                if not self._check_preload(choice):
+                    self._note_precision(choice)
                     return part
             else:
-                self._begin(part, found)
-            found = self._found()
+                self._begin(part, choice)
+            choice = self._choice()
 
     def _note_late_answer(self) -> None:
         """What even a first answer needs was done, and took longer than all that was asked for."""
@@ -145,17 +145,17 @@ class Measuring:
                 f"{seconds(importing_s)}."
             )
 
-    def _note_precision(self, found: Found) -> None:
-        asked, reached = self.asked.precision, half_width(found.result.recommendation)
+    def _note_precision(self, choice: Choice) -> None:
+        asked, reached = self.asked.precision, half_width(choice.result.recommendation)
         if asked is not None and reached > asked:
             self.campaign.children.notes.add(
                 f"The advised way's interval is within {percent(reached)} of its median; "
                 f"--precision asks for {percent(asked)}."
             )
 
-    def _next(self, found: Found) -> Part | StopReason:
+    def _next(self, choice: Choice) -> Part | StopReason:
         """The part that can save the most; why there is none, where there is none."""
-        parts = [*open_parts(self.campaign), *self.host.open_parts(methods_of(found))]
+        parts = [*open_parts(self.campaign), *self.host.open_parts(methods_of(choice))]
         if not parts:
             return StopReason.NOTHING_LEFT
         fits = self.campaign.budget.fits
@@ -165,8 +165,8 @@ class Measuring:
         widest = _widest(parts)
         costs_s = {unknown: part.cost_s for unknown, part in widest.items()}
         dearest_first = sorted(costs_s, key=lambda unknown: -costs_s[unknown])
-        stakes = stakes_of(measured, found, dearest_first, self._search, self.options)
-        stakes = self._narrowing(stakes, measured, found)
+        stakes = stakes_of(measured, choice, dearest_first, self._search, self.options)
+        stakes = self._narrowing(stakes, measured, choice)
         spent = self.campaign.budget.is_over
         while (unknown := next_unknown(stakes, costs_s)) is not None:
             part = self._at_workers(parts, unknown, stakes)
@@ -179,9 +179,9 @@ class Measuring:
         self.skipped = tuple(part.name for part in parts)
         return StopReason.SETTLED
 
-    def _narrowing(self, stakes: Stakes, measured: Measured, found: Found) -> Stakes:
+    def _narrowing(self, stakes: Stakes, measured: Measured, choice: Choice) -> Stakes:
         """The stakes with what makes a wide interval narrower, worth what it leaves unknown."""
-        advised = found.result.recommendation
+        advised = choice.result.recommendation
         if not is_wide(measured, advised, self.options, self.asked.precision):
             return stakes
         unsure_s = half_width(advised) * advised.makespan_s.median
@@ -207,8 +207,8 @@ class Measuring:
         enough = [part for part in alike if part.tells.workers >= needed]
         return enough[0] if enough else alike[-1]
 
-    def _begin(self, part: Part, found: Found) -> None:
-        self._tell(found, part.name, self._gain_s)
+    def _begin(self, part: Part, choice: Choice) -> None:
+        self._tell(choice, part.name, self._gain_s)
         self._gain_s = 0.0
         if part.tells.kind in _OF_HOST:
             self.campaign.children.progress(part.name, None)
@@ -216,9 +216,9 @@ class Measuring:
         else:
             begin(self.campaign, part)
 
-    def _check_preload(self, found: Found) -> bool:
+    def _check_preload(self, choice: Choice) -> bool:
         """Look which imports are safe, where a chosen way forks; whether that was still open."""
-        chosen = (found.result.recommendation, found.result.config_only)
+        chosen = (choice.result.recommendation, choice.result.config_only)
         forks = any(each.candidate.start_method == "forkserver" for each in chosen)
         if not forks or is_preload_known(self.campaign):
             return False
@@ -228,17 +228,17 @@ class Measuring:
             preloadable(self.campaign)
         return is_preload_known(self.campaign)
 
-    def _search(self, measured: Measured) -> Found:
+    def _search(self, measured: Measured) -> Choice:
         return searched(measured, self.options)
 
-    def _found(self) -> Found:
+    def _choice(self) -> Choice:
         with deferred():
-            found = self._search(self.measured())
-            self._tell(found)
-        return found
+            choice = self._search(self.measured())
+            self._tell(choice)
+        return choice
 
-    def _tell(self, found: Found, part: str = "", gain_s: float = 0.0) -> None:
-        budget, result = self.campaign.budget, found.result
+    def _tell(self, choice: Choice, part: str = "", gain_s: float = 0.0) -> None:
+        budget, result = self.campaign.budget, choice.result
         allowed = (each for each in result.candidates if each.allowed)
         leading = dict.fromkeys((result.recommendation, result.config_only, *allowed))
         shown = tuple(leading)[:_SHOWN]

@@ -80,13 +80,13 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         if per_run > 1 and cannot_win(backfill, per_run, at_once, cuts):
             continue
         try:
-            found = runs.of(per_run, at_once)
+            result = runs.of(per_run, at_once)
         except ConfigurationError as error:
             last = error  # with fewer runs in parallel, each has more of the machine
             continue
-        cuts.append(cut(backfill, per_run, at_once, found.recommendation))
+        cuts.append(cut(backfill, per_run, at_once, result.recommendation))
         if per_run == 1:
-            config_cuts.append(cut(backfill, 1, at_once, found.config_only))
+            config_cuts.append(cut(backfill, 1, at_once, result.config_only))
     if not cuts:
         assert last is not None
         raise last

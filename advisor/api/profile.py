@@ -135,16 +135,16 @@ def _measure_whole_step(host: HostCalibration, cluster: Cluster | None) -> None:
 
     if cluster is None or cluster.executor == "celery":
         return
-    name, known, budget = f"a step as {cluster.name} runs it", host.profile, host.budget
+    name, profile, budget = f"a step as {cluster.name} runs it", host.profile, host.budget
     if not budget.fits(budget.slowness * WHOLE_STEP_S, name):
         return
     host.progress(name, 0.0)
     try:
         step = measure_whole_step(host.subject, cluster.step_cpu, left_s=lambda: budget.cut_off_s)
     except DynadviseError as error:
-        host.profile = replace(known, unmeasured={**known.unmeasured, name: error.what})
+        host.profile = replace(profile, unmeasured={**profile.unmeasured, name: error.what})
     else:
-        host.profile = replace(known, whole_step=step, cost_s=known.cost_s + step.wall_s)
+        host.profile = replace(profile, whole_step=step, cost_s=profile.cost_s + step.wall_s)
 
 
 def plan(request: ProfileOptions) -> list[str]:
@@ -209,8 +209,10 @@ def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
     run_config = read_run_config(request.workload.run_config)
     target = target_of(request.workload)
     progress(f"importing {target.spelled}", 0.0)
-    found = discover_target(target, run_config, request.workload)
-    return replace(found, instance=found.instance.on_postgres(request.measure.scratch_postgres))
+    discovery = discover_target(target, run_config, request.workload)
+    return replace(
+        discovery, instance=discovery.instance.on_postgres(request.measure.scratch_postgres)
+    )
 
 
 def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:

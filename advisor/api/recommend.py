@@ -40,7 +40,7 @@ from advisor.model.order import in_both_orders, with_first_result
 from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
 from advisor.model.setting import Setting
-from advisor.model.stopping import Found
+from advisor.model.stopping import Choice
 from advisor.model.uncertainty import calibrated_as
 from advisor.model.ways import (
     WaysToRun,
@@ -137,7 +137,7 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     predictor, ways = predictor_of(measured, options)
     result = _search(measured, options, predictor, ways)
     several = several_fan_outs(measured, predictor, options)
-    result = in_words(Found(several.chosen(result) if several else result, predictor), measured)
+    result = in_words(Choice(several.chosen(result) if several else result, predictor), measured)
     advice = _advice_of(result, predictor, ways, measured, options)
     if several:
         fan_outs, whole_run = several.advice(result)
@@ -150,7 +150,7 @@ def advise(measured: Measured, options: AdviseOptions, *, snippets: bool = True)
     )
 
 
-def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candidate] = ()) -> Found:
+def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candidate] = ()) -> Choice:
     """What an advice would choose, without any words.
 
     Args:
@@ -159,7 +159,7 @@ def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candida
     predictor, ways = predictor_of(measured, options)
     if among:
         ways = replace(ways, candidates=tuple(among))
-    return Found(_search(measured, options, predictor, ways), predictor)
+    return Choice(_search(measured, options, predictor, ways), predictor)
 
 
 def _search(
@@ -175,9 +175,9 @@ def _search(
     return in_both_orders(result, predictor, change_code=options.change == "code")
 
 
-def in_words(found: Found, measured: Measured) -> SearchResult:
+def in_words(choice: Choice, measured: Measured) -> SearchResult:
     """The result with each prediction's reasons and costs."""
-    result, setting = found.result, found.predictor.setting
+    result, setting = choice.result, choice.predictor.setting
 
     def worded(prediction: Prediction | None) -> Prediction | None:
         return None if prediction is None else _worded(prediction, setting, measured)

@@ -162,13 +162,13 @@ def _ready(
 
 
 def _plan(
-    options: VerifyOptions, saved: SavedProfile, made: Sequence[Configuration | LeftOut]
+    options: VerifyOptions, saved: SavedProfile, ways: Sequence[Configuration | LeftOut]
 ) -> VerifyPlan:
     """What is run of what was asked."""
     from advisor.measure.verification import estimated_s
 
-    left_out = tuple(each for each in made if isinstance(each, LeftOut))
-    ready = tuple(each for each in made if not isinstance(each, LeftOut))
+    left_out = tuple(each for each in ways if isinstance(each, LeftOut))
+    ready = tuple(each for each in ways if not isinstance(each, LeftOut))
     if not ready:
         reasons = "\n".join(f"{each.name}: {each.reason}" for each in left_out)
         raise DynadviseError("There is nothing to run.", details=reasons)
@@ -243,7 +243,7 @@ def verify(
     if saved.description.job_name is None:
         saved = on_its_samples(saved, target)
     with workspace(), tempfile.TemporaryDirectory(prefix="dynadvise-verify-") as folder:
-        made = [
+        ways = [
             _ready(
                 way,
                 saved,
@@ -254,7 +254,7 @@ def verify(
             )
             for way in asked_ways(saved, options.configurations)
         ]
-        plan = _plan(options, saved, made)
+        plan = _plan(options, saved, ways)
         if not confirm(plan):
             return None
         verifications = _real_runs(plan, options, progress)

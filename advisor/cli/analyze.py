@@ -162,10 +162,10 @@ def html_of(analysis: Analysis) -> str:
 
 def _svg(analysis: Analysis) -> str:
     from advisor.render.analysis import parallel_sentence, run_heading
-    from advisor.render.gantt import gantt_svg
+    from advisor.render.timelines import observed_svg
 
     run = analysis.runs[0]
-    return gantt_svg(
+    return observed_svg(
         run.bars,
         run.totals.makespan_s,
         title=run_heading(run),

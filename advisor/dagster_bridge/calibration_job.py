@@ -65,8 +65,8 @@ def forkserver_preloads_the_job() -> bool:
     from advisor.dagster_bridge.private import _core_multiprocess_executor_creation
 
     config: dict[str, object] = {"retries": {"enabled": {}}, "start_method": {"forkserver": {}}}
-    made = _core_multiprocess_executor_creation(config)
-    return made._explicit_forkserver_preload is None
+    executor = _core_multiprocess_executor_creation(config)
+    return executor._explicit_forkserver_preload is None
 
 
 def _arguments(request: CalibrationRequest) -> tuple[Any, ...]:

@@ -72,10 +72,10 @@ def _taken_apart(
         configured_by = configured_by or prefix.removesuffix(".")
     sources_of = {wire.input: wire.sources for wire in incoming}
     nodes: list[GraphNode] = []
-    made: dict[tuple[str, str], tuple[str, str]] = {}
+    outputs_of: dict[tuple[str, str], tuple[str, str]] = {}
     for inner in graph.nodes_in_topological_order:
         wires = []
-        for wire in _wires(graph, inner, made, prefix):
+        for wire in _wires(graph, inner, outputs_of, prefix):
             sources = tuple(
                 source
                 for each in wire.sources
@@ -90,9 +90,9 @@ def _taken_apart(
         else:
             parts, outputs = _taken_apart(inner, tuple(wires), f"{name}.", configured_by)
             nodes += parts
-            made.update({(name, output): source for output, source in outputs.items()})
+            outputs_of.update({(name, output): source for output, source in outputs.items()})
     outputs = {
-        output: made.get((prefix + source, name), (prefix + source, name))
+        output: outputs_of.get((prefix + source, name), (prefix + source, name))
         for output, (source, name) in graph_outputs(graph).items()
     }
     return nodes, outputs

@@ -172,11 +172,11 @@ def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
         measured = _result(begun, own, children, failure)
         if failure is not None:
             return measured
-        made = []
+        results = []
         for handle in request.compared:
             with contextlib.suppress(DagsterInvariantViolationError):  # it was not run
-                made.append(bare.output_for_node(handle))
-        content = run_content(instance, bare.run_id, ops_by_handle(job), made or None)
+                results.append(bare.output_for_node(handle))
+        content = run_content(instance, bare.run_id, ops_by_handle(job), results or None)
         outputs = {name: bare.output_for_node(name) for name in request.results}
         return replace(measured, outputs=outputs, content=content)
 
@@ -191,7 +191,7 @@ def _with_run(
     run = read_run(instance, run_id)
     if measured.failed:
         return replace(measured, run=run)
-    made = [
+    results = [
         pickle.loads(file.read_bytes())  # noqa: S301 - just written
         for handle in request.compared
         if (file := folder / handle / "result").is_file()
@@ -201,7 +201,7 @@ def _with_run(
         for name in request.results
     }
     ops = load_target(request.target).ops
-    content = run_content(instance, run_id, ops, made or None)
+    content = run_content(instance, run_id, ops, results or None)
     return replace(measured, run=run, outputs=outputs, content=content)
 
 

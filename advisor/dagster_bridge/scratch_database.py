@@ -86,9 +86,9 @@ def scratch_database(url: str) -> Iterator[dict[str, dict[str, str]]]:
             details=_without_password(reason[0] if reason else "no reason", server),
             hint=f"It needs a role that may create databases: {kind.rights}.",
         ) from None
-    made = server.set(database=name).render_as_string(hide_password=False)
+    own_url = server.set(database=name).render_as_string(hide_password=False)
     try:
-        yield {kind.key: {f"{kind.key}_url": made}}
+        yield {kind.key: {f"{kind.key}_url": own_url}}
     finally:
         _execute(server, kind.dropping.format(name))
 

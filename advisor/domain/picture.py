@@ -7,8 +7,9 @@ from typing import Literal, NamedTuple
 
 from advisor.domain.candidate import Candidate
 
-BarPhase = Literal["start", "work", "store", "exit"]
-"""A step starts; the user's code; loading, storing and events; its process exits."""
+BarPhase = Literal["start", "work", "store", "exit", "failed"]
+"""A step starts; the user's code; loading, storing and events; its process exits; an attempt that
+failed."""
 
 
 class Bar(NamedTuple):
@@ -18,6 +19,7 @@ class Bar(NamedTuple):
     begin_s: float
     end_s: float
     phase: BarPhase
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,10 +82,10 @@ def _check_apart(
     """Refuse a plan that takes another's items, or needs what its workers are not given."""
     mapped = {name for plan in plans for name in plan.chain}
     for plan in plans:
-        taken = mapped.intersection(node for node, _ in plan.sources.values())
-        if taken:
+        inputs = mapped.intersection(node for node, _ in plan.sources.values())
+        if inputs:
             raise DynadviseError(
-                f"{plan.batched} takes what {', '.join(sorted(taken))} gave for other items"
+                f"{plan.batched} takes what {', '.join(sorted(inputs))} gave for other items"
             )
     if len({plan.batched for plan in plans}) < len(plans):
         raise DynadviseError(f"another op is called {plans[-1].batched}")

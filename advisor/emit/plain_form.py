@@ -153,7 +153,7 @@ class _Writer:
         """Whether no name that the module makes or takes over hides another that is needed."""
         variables = {node.variable for node in self.nodes.values()}
         functions = {f"call_{variable}" for variable in variables}
-        made = [
+        names = [
             job,
             self.splitting,
             self.batching,
@@ -167,12 +167,12 @@ class _Writer:
             name for node in (self.plan.fan_out[0], *collecting) for name in self.nodes[node].inputs
         }
         return (
-            len(set(made)) == len(made)
-            and variables.isdisjoint({*made, *GLOBAL_NAMES, *_OF_THE_JOB})
-            and set(made).isdisjoint(GLOBAL_NAMES | LOCAL_NAMES | _OF_THE_JOB)
-            and inputs.isdisjoint({*made, *GLOBAL_NAMES})
-            and set(self.fixed).isdisjoint({*made, *GLOBAL_NAMES, *LOCAL_NAMES})
-            and all(map(_is_name, {*made, *inputs, *self.fixed}))
+            len(set(names)) == len(names)
+            and variables.isdisjoint({*names, *GLOBAL_NAMES, *_OF_THE_JOB})
+            and set(names).isdisjoint(GLOBAL_NAMES | LOCAL_NAMES | _OF_THE_JOB)
+            and inputs.isdisjoint({*names, *GLOBAL_NAMES})
+            and set(self.fixed).isdisjoint({*names, *GLOBAL_NAMES, *LOCAL_NAMES})
+            and all(map(_is_name, {*names, *inputs, *self.fixed}))
         )
 
     def _function(self, node: str) -> str:

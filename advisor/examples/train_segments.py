@@ -33,11 +33,11 @@ def train_segment(segment: int) -> tuple[float, int]:
         n_informative=6 + segment % 4,
         random_state=segment,
     )
-    known, held_back, known_churned, held_back_churned = train_test_split(
+    training, held_back, known_churned, held_back_churned = train_test_split(
         features, churned, random_state=segment
     )
     forest = RandomForestClassifier(n_estimators=30, random_state=segment)
-    forest.fit(known, known_churned)
+    forest.fit(training, known_churned)
     accuracy = float(forest.score(held_back, held_back_churned))
     return round(accuracy, 6), segment
 

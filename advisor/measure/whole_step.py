@@ -106,13 +106,13 @@ def cpu_group(cpus: float | None) -> Iterator[Path | None]:
 
     None where no limit is asked for, or none can be set here.
     """
-    made = None if cpus is None else _made(cpus)
+    group = None if cpus is None else _made(cpus)
     try:
-        yield made / "cgroup.procs" if made else None
+        yield group / "cgroup.procs" if group else None
     finally:
-        if made:
+        if group:
             with suppress(OSError):  # a process of it that still ends
-                made.rmdir()
+                group.rmdir()
 
 
 def _made(cpus: float) -> Path | None:

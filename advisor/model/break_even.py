@@ -34,7 +34,7 @@ def uniform_items(count: int, wall_s: float, cpu_share: float) -> Items:
     """``count`` equal items without payload, as a workload to ask about."""
     walls_s, nothing = np.full(count, wall_s), np.zeros(count)
     stage = Stage(wall_s=walls_s, cpu_s=walls_s * cpu_share, load_s=nothing, store_s=nothing)
-    return Items(count, samples=count, stages=(stage,), known=tuple(range(count)))
+    return Items(count, samples=count, stages=(stage,), sample_numbers=tuple(range(count)))
 
 
 def _methods(

@@ -54,23 +54,23 @@ def first_touches(profile: OpProfile) -> FirstTouches | None:
     cpu_s = fmean(
         first[item].cpu_s - fmean(call.cpu_s for call in calls) for item, calls in further.items()
     )
-    found = FirstTouches(first_s, again_s, max(0.0, cpu_s), len(pairs))
+    touches = FirstTouches(first_s, again_s, max(0.0, cpu_s), len(pairs))
     slower = [first_s / max(again_s, 1e-9) for first_s, again_s in pairs]
     many = sum(ratio > SLOWER for ratio in slower) >= MOST * len(pairs)
-    differs = many and median(slower) > SLOWER and found.first_s - found.again_s > LEAST_S
-    return found if differs else None
+    differs = many and median(slower) > SLOWER and touches.first_s - touches.again_s > LEAST_S
+    return touches if differs else None
 
 
 def as_in_production(profile: OpProfile) -> OpProfile:
     """The op's calls as first ones of their item, which find nothing that another one left."""
-    found = first_touches(profile)
-    if found is None:
+    touches = first_touches(profile)
+    if touches is None:
         return profile
 
     def touching(calls: Sequence[ItemSample]) -> tuple[ItemSample, ...]:
-        wall_s = found.first_s - found.again_s
+        wall_s = touches.first_s - touches.again_s
         return tuple(
-            replace(call, wall_s=call.wall_s + wall_s, cpu_s=call.cpu_s + found.cpu_s)
+            replace(call, wall_s=call.wall_s + wall_s, cpu_s=call.cpu_s + touches.cpu_s)
             if call.again
             else call
             for call in calls

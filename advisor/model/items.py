@@ -42,8 +42,8 @@ class Items:
 
     Attributes:
         places: Where in the list the measured items are, ascending, from 0 to 1; empty: unknown.
-        known: Numbers of the ``count`` items that were measured; empty where the list to advise
-            for is another one. ``exact`` is True where these are all of them.
+        sample_numbers: Those of the ``count`` items that were measured; empty where the list to
+            advise for is another one. ``exact`` is True where these are all of them.
         measured_cpu_s: CPU of all measured calls: what the items' own CPU is known from.
         between_bytes: The largest of the results that an op of the chain hands to the next.
         yielded, collected: What the fan-out hands on and what the last op gives, through the job's
@@ -59,7 +59,7 @@ class Items:
     stages: tuple[Stage, ...]
     calls_each: int = 1
     places: tuple[float, ...] = ()
-    known: tuple[int, ...] = ()
+    sample_numbers: tuple[int, ...] = ()
     calls: Mapping[int, tuple[float, float]] = field(default_factory=dict)
     fan_out_s: float = 0.0
     upstream_s: float = 0.0
@@ -82,7 +82,7 @@ class Items:
     @property
     def exact(self) -> bool:
         """Whether every item was measured."""
-        return len(self.known) == self.count
+        return len(self.sample_numbers) == self.count
 
     @property
     def wall_s(self) -> FloatArray:
@@ -136,11 +136,11 @@ def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> ExtraCos
     """Mean excess of first calls over the later calls of the same items (of all, if none match)."""
     if not first or not later:
         return ExtraCost()
-    known = _by_item(later)
+    by_item = _by_item(later)
     overall = list(later)
     cpu, wall = [], []
     for sample in first:
-        peers = known.get(sample.item, overall)
+        peers = by_item.get(sample.item, overall)
         cpu.append(sample.cpu_s - fmean(peer.cpu_s for peer in peers))
         wall.append(sample.wall_s - fmean(peer.wall_s for peer in peers))
     extra_wall = max(0.0, fmean(wall))
@@ -230,9 +230,9 @@ class _Calls:
         """A figure of an op, ``calls_each`` times an item, with the item's own mean."""
         rows = []
         for ops in self.by_item.values():
-            seen = np.array([getattr(call, name) for call in ops[op]], dtype=float)
-            row = seen[np.arange(calls_each) * len(seen) // calls_each]
-            rows.append(row * (seen.mean() / row.mean()) if row.mean() > 0 else row)
+            figures = np.array([getattr(call, name) for call in ops[op]], dtype=float)
+            row = figures[np.arange(calls_each) * len(figures) // calls_each]
+            rows.append(row * (figures.mean() / row.mean()) if row.mean() > 0 else row)
         return np.concatenate(rows)
 
 
@@ -243,16 +243,16 @@ NOT_TAKEN = ItemSample(-1, None, 0.0, 0.0, 0, 0, 0, loop_s=0.0)
 def _calls_of(profile: WorkloadProfile, order: Sequence[int]) -> _Calls:
     by_op = [_as_later(op, *_first_extras(op)) for op in profile.ops]
     every = [[call for calls in op.values() for call in calls] for op in by_op]
-    found = {}
+    by_item = {}
     for item in order:
-        taken = [item not in op.skipped for op in profile.ops]
+        takes_op = [item not in op.skipped for op in profile.ops]
         ops = [op.get(item) or all_calls for op, all_calls in zip(by_op, every, strict=True)]
-        length = min((len(calls) for calls, takes in zip(ops, taken, strict=True) if takes))
-        found[item] = tuple(
+        length = min((len(calls) for calls, takes in zip(ops, takes_op, strict=True) if takes))
+        by_item[item] = tuple(
             tuple(calls[:length]) if takes else (NOT_TAKEN,) * length
-            for calls, takes in zip(ops, taken, strict=True)
+            for calls, takes in zip(ops, takes_op, strict=True)
         )
-    return _Calls(found)
+    return _Calls(by_item)
 
 
 def _stage(profile: OpProfile, op: int, calls: _Calls, calls_each: int) -> Stage:
@@ -261,7 +261,7 @@ def _stage(profile: OpProfile, op: int, calls: _Calls, calls_each: int) -> Stage
     def column(name: str) -> FloatArray:
         return calls.columns(op, name, calls_each)
 
-    taken = np.array([ops[op][0] is not NOT_TAKEN for ops in calls.by_item.values()])
+    takers = np.array([ops[op][0] is not NOT_TAKEN for ops in calls.by_item.values()])
     every = [call for ops in calls.by_item.values() for call in ops[op] if call is not NOT_TAKEN]
     return Stage(
         wall_s=column("wall_s"),
@@ -274,7 +274,7 @@ def _stage(profile: OpProfile, op: int, calls: _Calls, calls_each: int) -> Stage
         hooks=ExtraCost(*hook_seconds(every)),
         held_s=None if any(call.loop_s is None for call in every) else column("loop_s"),
         io_wait_share=io_wait_share(every),
-        taken=None if taken.all() else np.repeat(taken, calls_each),
+        takers=None if takers.all() else np.repeat(takers, calls_each),
         events=mean_events(every),
         messages=fmean(c.events - c.log_events for c in every) if every else 0.0,
     )
@@ -315,7 +315,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
         stages=tuple(_stage(op, k, calls, calls_each) for k, op in enumerate(profile.ops)),
         calls_each=calls_each,
         places=tuple((item + 0.5) / length for item in order) if placed else (),
-        known=tuple(order) if placed and length == count else (),
+        sample_numbers=tuple(order) if placed and length == count else (),
         calls={} if alike else means,
         fan_out_s=per_output * count,
         upstream_s=profile.upstream_s,

@@ -75,8 +75,8 @@ def _between(items: Items, length: int, rows: int, rng: np.random.Generator) -> 
 
 def _filled(items: Items, drawn: Calls) -> Calls:
     """The same with the measured items at their places, where this is the whole list."""
-    if drawn.shape[-1] == items.count and items.known:
-        drawn[..., list(items.known)] = np.arange(len(items.known))
+    if drawn.shape[-1] == items.count and items.sample_numbers:
+        drawn[..., list(items.sample_numbers)] = np.arange(len(items.sample_numbers))
     return drawn
 
 
@@ -92,12 +92,12 @@ def reference_list(items: Items, length: int | None = None) -> Calls:
         chosen = _between(items, length, 1, rng)[0]
     else:
         means = items.mean_wall_s
-        left = length - (len(items.known) if length == items.count else 0)
+        left = length - (len(items.sample_numbers) if length == items.count else 0)
         even = np.argsort(means)[(np.arange(left) * 2 + 1) * len(means) // (2 * max(1, left))]
         chosen = np.zeros(length, dtype=np.intp)
         open_places = np.ones(length, dtype=bool)
         if length == items.count:
-            open_places[list(items.known)] = False
+            open_places[list(items.sample_numbers)] = False
         chosen[open_places] = rng.permutation(even)
     return _calls(items, _filled(items, chosen), rng)
 

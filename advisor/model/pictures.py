@@ -70,8 +70,8 @@ def _after(start_s: float, bars: Iterable[Bar]) -> Iterator[Bar]:
     """The bars of a run whose own process begins so much later."""
     if start_s:
         yield Bar(0, 0.0, start_s, "start")
-    for slot, begin_s, end_s, phase in bars:
-        yield Bar(slot, begin_s + start_s, end_s + start_s, phase)
+    for bar in bars:
+        yield bar._replace(begin_s=bar.begin_s + start_s, end_s=bar.end_s + start_s)
 
 
 def _serial(makespan_s: float, candidate: Candidate, simulations: Simulations) -> Iterator[Bar]:

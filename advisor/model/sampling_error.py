@@ -73,5 +73,5 @@ def mean_factors(items: Items, draws: int) -> FloatArray:
     limit = np.log(WIDEST)
     factors = np.exp(np.clip(moved - np.median(moved), -limit, limit))
     spread = rng.permutation(np.quantile(factors, (np.arange(draws) + 0.5) / draws))
-    unmeasured = 1.0 - len(items.known) / items.count
+    unmeasured = 1.0 - len(items.sample_numbers) / items.count
     return np.asarray(1.0 + unmeasured * (spread - 1.0))

@@ -61,7 +61,7 @@ def scenario_of(setting: Setting) -> dict[str, Any]:
 def _work(setting: Setting) -> dict[str, Any]:
     """The items, and how they slow each other."""
     items, contention = with_last(setting.items), setting.contention
-    others = replace(items, count=ROUNDS, known=())
+    others = replace(items, count=ROUNDS, sample_numbers=())
     return {
         "contention": {
             "alone_s": contention.alone_s,
@@ -102,7 +102,7 @@ def _stage(stage: Stage) -> dict[str, Any]:
     return {
         "io_wait_share": stage.io_wait_share,
         "share": stage.share,
-        "taken": None if stage.taken is None else stage.taken.tolist(),
+        "taken": None if stage.takers is None else stage.takers.tolist(),
         "held": None if stage.held_s is None else stage.held_s.tolist(),
         "events": stage.events,
         "messages": stage.messages,

@@ -34,7 +34,7 @@ class Stage:
     ``wall_s`` and ``cpu_s`` are later calls (first calls less their extra where there is no
     later one). ``load_s`` and ``store_s`` are through the IO manager, and ``io_wait_share`` of them
     waits. ``held_s`` is how long an asynchronous op held its event loop; None where that was not
-    measured. ``taken`` tells which items take the op, whose seconds are 0 for the others; None:
+    measured. ``takers`` tells which items take the op, whose seconds are 0 for the others; None:
     all do. ``hooks`` are called once in a step. ``events`` a call has Dagster record on average,
     beside every step's own; one of an asset counts for more (`mean_events`). ``messages`` of them
     go to the parent of a step's process.
@@ -50,14 +50,14 @@ class Stage:
     hooks: ExtraCost = ExtraCost()
     held_s: FloatArray | None = None
     io_wait_share: float = 0.0
-    taken: NDArray[np.bool_] | None = None
+    takers: NDArray[np.bool_] | None = None
     events: float = 0.0
     messages: float = 0.0
 
     @property
     def share(self) -> float:
         """The share of the items that take this op."""
-        return 1.0 if self.taken is None else float(self.taken.mean())
+        return 1.0 if self.takers is None else float(self.takers.mean())
 
     @property
     def loop_s(self) -> FloatArray:
@@ -77,7 +77,9 @@ class Stage:
             load_s=np.append(self.load_s, self.load_s[-calls_each:]),
             store_s=np.append(self.store_s, self.store_s[-calls_each:]),
             held_s=None if self.held_s is None else longer(self.held_s),
-            taken=None if self.taken is None else np.append(self.taken, self.taken[-calls_each:]),
+            takers=None
+            if self.takers is None
+            else np.append(self.takers, self.takers[-calls_each:]),
         )
 
     def first_call_extra(self, call: CallKind) -> ExtraCost:

@@ -54,14 +54,14 @@ _WORKER_KINDS: dict[PartKind, WorkerKind] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Choice:
     """A search on some measurements: what it chose, and what predicts there."""
 
     result: SearchResult
     predictor: Predictor
 
 
-Search = Callable[[Measured], Found]
+Search = Callable[[Measured], Choice]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Stakes:
 
 def stakes_of(
     measured: Measured,
-    now: Found,
+    now: Choice,
     unknowns: Collection[Unknown],
     search: Search,
     options: AdviseOptions,
@@ -104,7 +104,7 @@ def stakes_of(
     The dearest come first: where two would do for the same gain, the cheaper one is needed.
     """
 
-    def tried(some: Collection[Unknown]) -> tuple[float, Found]:
+    def tried(some: Collection[Unknown]) -> tuple[float, Choice]:
         """What these gain at their best together, and what would be found then."""
         best = measured
         for each in some:
@@ -124,9 +124,9 @@ def stakes_of(
     needed = trials if together_s and not any(gains_s.values()) else []
     for each in needed:
         fewer = [other for other in needed if other != each]
-        gain_s, found = tried(fewer)
+        gain_s, choice = tried(fewer)
         if gain_s >= together_s:
-            needed, then = fewer, found
+            needed, then = fewer, choice
     leads = (then.result.recommendation.candidate, then.result.config_only.candidate)
     return Stakes(gains_s, together_s, tuple(needed), leads)
 
@@ -142,7 +142,7 @@ def next_unknown(stakes: Stakes, costs_s: dict[Unknown, float]) -> Unknown | Non
     return min(stakes.needed, key=lambda each: costs_s[each], default=None)
 
 
-def _loss_s(now: Found, then: Found, objective: Objective) -> float:
+def _loss_s(now: Choice, then: Choice, objective: Objective) -> float:
     """What the ways chosen now lose where ``then`` is true; 0 below the promised regret."""
     chosen = (now.result.recommendation, now.result.config_only)
     better = (then.result.recommendation, then.result.config_only)
@@ -364,7 +364,7 @@ def half_width(advised: Prediction) -> float:
     return (interval.high - interval.low) / 2 / max(interval.median, 1e-9)
 
 
-def methods_of(answer: Found) -> tuple[str, ...]:
+def methods_of(answer: Choice) -> tuple[str, ...]:
     """The calibration's names of the chosen ways' methods."""
     chosen = (answer.result.recommendation, answer.result.config_only)
     return tuple(dict.fromkeys(calibrated_as(each.candidate) for each in chosen))

@@ -338,9 +338,9 @@ class MultiprocessRun:
         while not child.queued:
             if not self.sharing.happen(limit_s):
                 return False
-        taken = 1 + child.queued // MOST_TURNS
-        child.queued -= taken
-        self._spend(taken * self.overhead.turn_s)
+        events = 1 + child.queued // MOST_TURNS
+        child.queued -= events
+        self._spend(events * self.overhead.turn_s)
         if not child.all_sent or child.queued > 1:
             return False
         if not child.success_handled:

@@ -79,8 +79,8 @@ def copies_of(values: Sequence[StoredValue]) -> tuple[float, float]:
     large = [v for v in values if v.failed is None and v.value_bytes >= SEEN_BYTES and v.items > 1]
 
     def copies(taken_bytes: int, value_bytes: int) -> float:
-        seen, most = taken_bytes, taken_bytes + RETAINED_BYTES
-        return max(seen / value_bytes, min(1.0, most / value_bytes))
+        least, most = taken_bytes, taken_bytes + RETAINED_BYTES
+        return max(least / value_bytes, min(1.0, most / value_bytes))
 
     return (
         max((copies(value.storing_bytes, value.value_bytes) for value in large), default=1.0),

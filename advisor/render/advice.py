@@ -101,8 +101,8 @@ def _headline(advice: Advice, evidence: bool) -> Headline:
     lines: list[Text] = [head.predicted]
     lines += [compared[:1].upper() + compared[1:] for compared in head.compared]
     lines.append(Span(head.certainty, tone="" if head.sure else "warn"))
-    seen = [limit.evidence for limit in advice.limits if limit.evidence and evidence]
-    lines += [Span(f"Seen in parallel: {each}.", tone="warn") for each in seen]
+    evidences = [limit.evidence for limit in advice.limits if limit.evidence and evidence]
+    lines += [Span(f"Seen in parallel: {each}.", tone="warn") for each in evidences]
     definition = _definition_change(advice)
     if head.needs_code:
         costs = f" Trade-offs: {'; '.join(head.costs)}." if head.costs else ""
@@ -156,8 +156,8 @@ _MANY_EVENTS = 5
 def _workload(advice: Advice) -> tuple[Block, ...]:
     work = advice.workload
     if not work.resources_measured:
-        read = f"{spread(work.wall_s)}, CPU and memory not known; read from past runs of"
-        sentence = f"{count(work.items, 'item')} of {read} {count(work.samples, 'item')}."
+        figures = f"{spread(work.wall_s)}, CPU and memory not known; read from past runs of"
+        sentence = f"{count(work.items, 'item')} of {figures} {count(work.samples, 'item')}."
         return (Heading("Workload"), Paragraph((sentence,)), ListBlock(advice.notes))
     facts = [f"CPU {seconds(work.cpu_s)} per item"]
     if work.first_call_extra_s > 0.01 * max(work.wall_s.median, 0.01):

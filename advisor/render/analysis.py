@@ -183,11 +183,11 @@ def _drift_table(drift: Drift) -> Table:
         ("work per item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
         ("overhead", lambda p: "-" if p.overhead_s is None else seconds(p.overhead_s)),
     ]
-    told = [(name, [cell(point) for point in drift.points]) for name, cell in columns]
+    table = [(name, [cell(point) for point in drift.points]) for name, cell in columns]
     # What is the same in every run is no column: a narrow terminal has room for the rest.
     shown = [
         (name, cells)
-        for name, cells in told
+        for name, cells in table
         if set(cells) != {"-"} and not (name in {"way", "items"} and len(set(cells)) == 1)
     ]
     rows = zip(*(cells for _, cells in shown), strict=True)
@@ -247,11 +247,11 @@ def _lessons(overhead: ObservedOverhead) -> tuple[str, ...]:
     lines: list[str] = []
     if overhead.in_process is not None:
         lines.append(f"in process: {seconds(overhead.in_process.step_s)} of overhead per step")
-    for method, found in overhead.multiprocess.items():
+    for method, each in overhead.multiprocess.items():
         lines.append(
-            f"multiprocess, {method.replace('_', ' ')}: launch {seconds(found.boot_s)}, prepare "
-            f"{seconds(found.prepare_s)}, load {seconds(found.load_s)}, store "
-            f"{seconds(found.finish_s)}, exit {seconds(found.exit_s)} per step"
+            f"multiprocess, {method.replace('_', ' ')}: launch {seconds(each.boot_s)}, prepare "
+            f"{seconds(each.prepare_s)}, load {seconds(each.load_s)}, store "
+            f"{seconds(each.finish_s)}, exit {seconds(each.exit_s)} per step"
         )
     for executor, delegated in overhead.delegated.items():
         poll = delegated.poll_interval_s

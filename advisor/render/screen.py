@@ -66,8 +66,8 @@ def screen_document(
         blocks.append(Paragraph((total_line(advice), *fan_out_lines(advice))))
     facts = _facts(advice, evidence)
     if advice.whole_run is None:
-        told = sum(len(text) for _, text in facts)
-        chart = _chart(named, pictures, FEW_ROWS if told > LONG_FACTS else MOST_ROWS)
+        length = sum(len(text) for _, text in facts)
+        chart = _chart(named, pictures, FEW_ROWS if length > LONG_FACTS else MOST_ROWS)
         blocks += [Code(chart)] if chart else []
     blocks += [_facts_table(facts), Code(_next(advice, target, profile, more))]
     return Document(tuple(blocks))
@@ -93,15 +93,15 @@ def _verdict(advice: Advice) -> str:
 def _workload(advice: Advice) -> str:
     work = advice.workload
     waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
-    known = f", {percent(waiting)} waiting" if work.resources_measured else ""
+    waits = f", {percent(waiting)} waiting" if work.resources_measured else ""
     measured = f" ({work.samples} measured)" if work.samples < work.items else ""
     each = seconds(work.wall_s.median)
-    what = f"{count(work.items, 'item')} of {each}{known}{measured}"
-    told = f"{advice.target.rpartition(':')[2]}: {what}. {count(advice.host.cpus, 'core')}"
+    what = f"{count(work.items, 'item')} of {each}{waits}{measured}"
+    line = f"{advice.target.rpartition(':')[2]}: {what}. {count(advice.host.cpus, 'core')}"
     if advice.measuring is not None and advice.measuring.is_crowded(advice.host.cpus):
-        return f"{told}, load {advice.measuring.load:.0f}: figures are uncertain."
-    whole = f"{told}, {size(advice.host.memory_bytes)}."
-    return whole if len(whole) <= ONE_LINE else f"{told}."
+        return f"{line}, load {advice.measuring.load:.0f}: figures are uncertain."
+    whole = f"{line}, {size(advice.host.memory_bytes)}."
+    return whole if len(whole) <= ONE_LINE else f"{line}."
 
 
 def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
@@ -216,14 +216,14 @@ def _certain(advice: Advice, evidence: bool) -> list[str]:
     if advice.warnings:
         codes = ", ".join(dict.fromkeys(finding.code for finding in advice.warnings))
         sentences.append(f"{count(len(advice.warnings), 'warning')}: {codes}.")
-    kept = [
+    certain = [
         each
         for place, each in enumerate(sentences)
         if len(" ".join(sentences[: place + 1])) <= MOST_CERTAIN or place == 0
     ]
-    if sum(map(len, kept)) > SHORT_CERTAIN:
-        kept[0] = kept[0].replace(wording.REGRET_MEANS, "")
-    return kept if len(kept) == len(sentences) else [*kept, "More: --details."]
+    if sum(map(len, certain)) > SHORT_CERTAIN:
+        certain[0] = certain[0].replace(wording.REGRET_MEANS, "")
+    return certain if len(certain) == len(sentences) else [*certain, "More: --details."]
 
 
 def _sentence(text: str) -> str:

@@ -19,8 +19,8 @@ _Path = tuple[str | int, ...]
 def check(helm: HelmValues) -> Iterator[Fault]:
     """Unknown names; where the chart is at hand, what its schema refuses as well."""
     chart = helm.chart
-    known = CHART if chart is None else keys_of_chart(chart)
-    for path, names in _unknown(helm.values, known, ()):
+    chart_names = CHART if chart is None else keys_of_chart(chart)
+    for path, names in _unknown(helm.values, chart_names, ()):
         *place, name = path
         near = next(iter(nearest(str(name), list(names), cutoff=0.6)), None)
         of = f"{_spelled(tuple(place))}: the" if place else "The"
@@ -38,17 +38,17 @@ def check(helm: HelmValues) -> Iterator[Fault]:
         yield Fault("error", fault, "Write what the chart's schema takes.", _at(helm, path))
 
 
-def _unknown(values: object, known: Keys, path: _Path) -> Iterator[tuple[_Path, Keys]]:
+def _unknown(values: object, names: Keys, path: _Path) -> Iterator[tuple[_Path, Keys]]:
     if isinstance(values, list):
         for place, each in enumerate(values):
-            yield from _unknown(each, known, (*path, place))
-    if not isinstance(values, Mapping) or not known:
+            yield from _unknown(each, names, (*path, place))
+    if not isinstance(values, Mapping) or not names:
         return
     for key, value in values.items():
-        if key in known:
-            yield from _unknown(value, known[key], (*path, key))
+        if key in names:
+            yield from _unknown(value, names[key], (*path, key))
         else:
-            yield (*path, key), known
+            yield (*path, key), names
 
 
 def _refused(helm: HelmValues) -> Iterator[tuple[_Path, str]]:

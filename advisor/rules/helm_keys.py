@@ -133,8 +133,8 @@ def _named(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Keys | None:
     if isinstance(node.get("items"), dict):
         return _named(node["items"], schema)
     if "anyOf" in node:
-        found = [keys for each in node["anyOf"] if (keys := _named(each, schema)) is not None]
-        return found[0] if len(found) == 1 else OPEN if found else None
+        choices = [keys for each in node["anyOf"] if (keys := _named(each, schema)) is not None]
+        return choices[0] if len(choices) == 1 else OPEN if choices else None
     if "properties" in node:
         names = {key: _named(each, schema) or OPEN for key, each in node["properties"].items()}
         return Closed(names) if node.get("additionalProperties") is False else names

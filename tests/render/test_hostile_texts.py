@@ -38,13 +38,13 @@ from advisor.render.forms.documents import (
     verification_to_json,
 )
 from advisor.render.forms.encoding import json_text
-from advisor.render.gantt import gantt_svg
 from advisor.render.gate import gate_document
 from advisor.render.host import host_document
 from advisor.render.host_screen import host_screen
 from advisor.render.html import to_html
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
+from advisor.render.timelines import observed_svg
 from advisor.render.verification import verification_document
 from advisor.render.verification_screen import verification_screen
 
@@ -205,7 +205,7 @@ def test_the_forms_for_services_stay_whole(text):
     assert_harmless(shown)
     assert len(ET.fromstring(shown)[0]) == 5
     bars = make_analysis().runs[0].bars
-    picture = gantt_svg([replace(bars[0], step_key=text)], 2.0, title=text, subtitle=text)
+    picture = observed_svg([replace(bars[0], step_key=text)], 2.0, title=text, subtitle=text)
     assert_harmless(picture)
     assert ET.fromstring(picture).tag.endswith("svg")
 

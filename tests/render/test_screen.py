@@ -17,6 +17,7 @@ from advisor.api.recommend import recommend
 from advisor.cli import cli
 from advisor.domain.cluster import Cluster
 from advisor.domain.options import AdviseOptions
+from advisor.domain.picture import Bar
 from advisor.domain.stopping import MeasuringEnd, StopReason
 from advisor.render.screen import screen_document
 from advisor.render.terminal import to_text
@@ -75,7 +76,7 @@ def test_the_work_of_a_clusters_run_is_drawn_behind_the_runs_start(saved):
     drawn = [picture for picture in pictures if picture.bars]
     assert drawn
     for picture in drawn:
-        assert picture.bars[0] == (0, 0.0, 20.0, "start")
+        assert picture.bars[0] == Bar(0, 0.0, 20.0, "start")
         assert min(bar.begin_s for bar in picture.bars[1:]) >= 20.0
         assert max(bar.end_s for bar in picture.bars) == pytest.approx(picture.makespan_s, rel=0.1)
 

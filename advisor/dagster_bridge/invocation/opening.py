@@ -210,7 +210,7 @@ class Invocation:
         seconds = []
         for _ in range(1 + _EMPTY_CALLS):
             with build_op_context(instance=self.resources.instance) as context:
-                prepared = PreparedCall(lambda given=context: _empty(given, item=0), _empty)  # type: ignore[misc]
+                prepared = PreparedCall(lambda each=context: _empty(each, item=0), _empty)  # type: ignore[misc]
                 started = time.perf_counter()
                 prepared.run()
                 seconds.append(time.perf_counter() - started)

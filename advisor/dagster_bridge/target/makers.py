@@ -45,7 +45,7 @@ def job_that_it_makes(place: Place, function: Callable[..., Any]) -> object | No
             hint="Call it in a function of its own that needs no argument, and name that.",
         )
     try:
-        made: object = function()
+        value: object = function()
     except Exception as error:
         location = user_location(error)
         raise TargetError(
@@ -55,13 +55,13 @@ def job_that_it_makes(place: Place, function: Callable[..., Any]) -> object | No
             details=last_frames(error),
             hint="Call it in a function of its own that needs no argument, and name that.",
         ) from error
-    if not isinstance(made, JOBS):
+    if not isinstance(value, JOBS):
         raise TargetError(
-            f"'{name}' takes no item, and calling it gives a {type(made).__name__}, not a job.",
+            f"'{name}' takes no item, and calling it gives a {type(value).__name__}, not a job.",
             where=_where(function),
             hint="Name a job, or a function whose arguments are what one item needs.",
         )
-    return made
+    return value
 
 
 def _is_seen_to_make_a_job(function: Callable[..., Any]) -> bool:

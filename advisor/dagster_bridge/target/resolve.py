@@ -137,9 +137,9 @@ def _resolve(place: Place, target: object) -> LoadedTarget:
         return _resolve_definition(place, target)
     refuse_collection(place, target)
     if callable(target) and not inspect.isclass(target):
-        made = job_that_it_makes(place, target)
-        if made is not None:
-            return _resolve(replace(place, maker=target), made)
+        job = job_that_it_makes(place, target)
+        if job is not None:
+            return _resolve(replace(place, maker=target), job)
         return LoadedTarget(
             reference=place.reference,
             kind="function",

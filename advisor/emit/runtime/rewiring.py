@@ -60,20 +60,20 @@ def batched_job(
 
 def own_config(plans: Sequence[BatchPlan], job: dg.JobDefinition) -> Any:
     """The config that the job's code gives it."""
-    given, mapping = job.partitioned_config, job.config_mapping
+    partitioned, mapping = job.partitioned_config, job.config_mapping
     if job.run_config:
         return run_config_of(plans, job.run_config)
-    if given is not None:
-        config_of = given.get_run_config_for_partition_key
+    if partitioned is not None:
+        config_of = partitioned.get_run_config_for_partition_key
         return dg.PartitionedConfig(
-            given.partitions_def,
+            partitioned.partitions_def,
             run_config_for_partition_key_fn=lambda key: run_config_of(
                 plans, config_of(key)
             ),
-            tags_for_partition_key_fn=given.tags_for_partition_key_fn,
+            tags_for_partition_key_fn=partitioned.tags_for_partition_key_fn,
         )
     if mapping is not None:
-        return mapped_config(mapping, lambda given: run_config_of(plans, given))
+        return mapped_config(mapping, lambda config: run_config_of(plans, config))
     return None
 
 
@@ -104,14 +104,14 @@ def ops_config(
         if "config" in place:
             configs[key_of(name)] = place["config"]
     mapped = {name.partition(".")[0] for name in plan.chain}
-    others = {name: given for name, given in ops.items() if name not in mapped}
+    others = {name: config for name, config in ops.items() if name not in mapped}
     return {**others, plan.batched: {"config": configs}} if configs else others
 
 
 def mapped_config(mapping: dg.ConfigMapping, change: Callable[[Any], Any]) -> Any:
     """A config mapping whose result is changed."""
     return dg.ConfigMapping(
-        lambda given: change(mapping.config_fn(given)),
+        lambda config: change(mapping.config_fn(config)),
         mapping.config_schema,
         mapping.receive_processed_config_values,
     )
@@ -136,14 +136,14 @@ def graph_of(
     nodes: Sequence[Node], like: dg.GraphDefinition, **changes: Any
 ) -> dg.GraphDefinition:
     """A graph of these nodes, in all else like another."""
-    taken = ("description", "input_mappings", "output_mappings", "tags")
+    fields = ("description", "input_mappings", "output_mappings", "tags")
     return dg.GraphDefinition(
         node_defs=[*{node.definition.name: node.definition for node in nodes}.values()],
         dependencies={
             dg.NodeInvocation(node.definition.name, node.name, *node[2:5]): node[5]
             for node in nodes
         },
-        **{**{name: getattr(like, name) for name in taken}, **changes},
+        **{**{name: getattr(like, name) for name in fields}, **changes},
     )
 
 
@@ -176,12 +176,12 @@ def with_batches(
         for own, (node, source) in plan.sources.items()
         if not node
     ]
-    made = [each for node in others for each in replaced_by(plan, node)]
+    parts = [each for node in others for each in replaced_by(plan, node)]
     later = [
-        plan.batched in needed_by(node) for node in made
+        plan.batched in needed_by(node) for node in parts
     ]  # Dagster wants it before
-    made.insert(later.index(True) if True in later else len(made), batched)
-    return graph_of(made, graph, **changes)
+    parts.insert(later.index(True) if True in later else len(parts), batched)
+    return graph_of(parts, graph, **changes)
 
 
 def needed_by(node: Node) -> set[str]:
@@ -214,9 +214,9 @@ def in_place_of(
     definition: dg.OpDefinition, name: str, **changes: Any
 ) -> dg.OpDefinition:
     """An op like one of yours that does something else."""
-    taken = ["description", "ins", "outs", "config_schema", "required_resource_keys"]
-    taken += ["retry_policy", "pool", "tags"]
-    own = {attribute: getattr(definition, attribute) for attribute in taken}
+    fields = ["description", "ins", "outs", "config_schema", "required_resource_keys"]
+    fields += ["retry_policy", "pool", "tags"]
+    own = {attribute: getattr(definition, attribute) for attribute in fields}
     return dg.OpDefinition(**{**own, "name": f"{name}_batched", **changes})
 
 
@@ -293,12 +293,12 @@ def batched_node(plan: BatchPlan, mapped: Sequence[Node]) -> Node:
     def compute(
         context: dg.OpExecutionContext, inputs: Mapping[str, Any]
     ) -> Iterator[Any]:
-        given = dict(inputs)
-        batch = given.pop("batch")
+        values = dict(inputs)
+        batch = values.pop("batch")
         configs = dict.fromkeys(plan.configured, context.op_config)
         if plan.merges_config:
             configs = {n: context.op_config[key_of(n)] for n in plan.configured}
-        outcomes = Step(plan, context, configs, given).run(batch)
+        outcomes = Step(plan, context, configs, values).run(batch)
         for outcome in outcomes:
             yield from outcome.events
         raise_failures(outcomes)
@@ -355,9 +355,9 @@ def raise_failures(outcomes: Sequence[Outcome]) -> None:
 def fixed_inputs(plan: BatchPlan) -> dict[str, dg.In]:
     """The batched op's inputs that do not change with the item."""
     return {
-        given: plan.ops[op].definition.ins[own]
+        outer: plan.ops[op].definition.ins[own]
         for op, inputs in plan.fixed.items()
-        for own, given in inputs.items()
+        for own, outer in inputs.items()
     }
 
 

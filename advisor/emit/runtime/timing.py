@@ -103,21 +103,21 @@ def timed_job(job: dg.JobDefinition, names: Collection[str]) -> dg.JobDefinition
 
 
 def timed_graph(
-    graph: dg.GraphDefinition, names: Collection[str], made: dict[int, Any]
+    graph: dg.GraphDefinition, names: Collection[str], definitions: dict[int, Any]
 ) -> dg.GraphDefinition:
     """A graph of the same nodes; `made` has the definitions that were timed before."""
     for definition in graph.node_defs:
-        if id(definition) in made:
+        if id(definition) in definitions:
             continue
-        made[id(definition)] = definition
+        definitions[id(definition)] = definition
         if isinstance(definition, dg.GraphDefinition):
-            made[id(definition)] = timed_graph(definition, names, made)
+            definitions[id(definition)] = timed_graph(definition, names, definitions)
         elif isinstance(definition, dg.OpDefinition) and definition.name in names:
-            made[id(definition)] = timed_op(definition)
+            definitions[id(definition)] = timed_op(definition)
     return dg.GraphDefinition(
         name=graph.name,
         description=graph.description,
-        node_defs=[made[id(definition)] for definition in graph.node_defs],
+        node_defs=[definitions[id(definition)] for definition in graph.node_defs],
         dependencies=graph.dependencies,
         input_mappings=graph.input_mappings,
         output_mappings=graph.output_mappings,

@@ -84,8 +84,8 @@ def _homes(kind: InstanceKind) -> Mapping[StepSaving | None, AbstractContextMana
 
 @contextmanager
 def _home_in_memory(kind: InstanceKind) -> Iterator[Path]:
-    with temporary_instance_home(kind) as made, folder_in_memory() as folder:
-        shutil.copy(made / "dagster.yaml", folder)
+    with temporary_instance_home(kind) as home, folder_in_memory() as folder:
+        shutil.copy(home / "dagster.yaml", folder)
         yield folder
 
 

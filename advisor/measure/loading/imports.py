@@ -9,57 +9,32 @@ import os
 import stat
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 
 from advisor.domain.workload import TargetReference
+from advisor.measure.loading.import_trace import traced_imports
 from advisor.measure.meter import socket_inodes
 
-_BOOTSTRAP = "<frozen importlib._bootstrap>"
 # Dagster's own lazy imports are the host's preload list's to know; ours are nobody's
 _NOT_THE_USERS = ("dagster", "dagster_shared", "dagster_pipes", "advisor")
 
 
 @dataclass
 class ImportRecorder:
-    """Records the modules whose import the running code itself asks for.
-
-    It stands first on ``sys.meta_path``, finds nothing, and notes each name that is looked for
-    while no other module is being executed below it: what that module imports in turn comes
-    along by itself.
-    """
+    """Records the modules whose import the running code itself asks for."""
 
     names: dict[str, None] = field(default_factory=dict)
-
-    def find_spec(
-        self,
-        fullname: str,
-        path: Sequence[str] | None = None,  # noqa: ARG002 - the finder protocol
-        target: ModuleType | None = None,  # noqa: ARG002
-    ) -> ModuleSpec | None:
-        """Note the name; never find it."""
-        frame = sys._getframe(1)
-        while frame is not None:
-            code = frame.f_code
-            if code.co_filename == _BOOTSTRAP and code.co_name == "_load_unlocked":
-                return None  # a module is being executed: this import is its own
-            if frame.f_back is None:
-                break
-            frame = frame.f_back
-        self.names[fullname] = None
-        return None
 
     @contextlib.contextmanager
     def recording(self) -> Iterator[None]:
         """Record while the block runs."""
-        sys.meta_path.insert(0, self)
-        try:
-            yield
-        finally:
-            sys.meta_path.remove(self)
+        with traced_imports() as roots:
+            try:
+                yield
+            finally:
+                self.names.update(dict.fromkeys(root.module for root in roots))
 
     def roots(self) -> tuple[str, ...]:
         """The recorded modules that were really imported, without those that another implies."""

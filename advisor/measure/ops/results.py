@@ -207,11 +207,11 @@ def compare(
         return _not_compared("no item in parallel was called alone as well", unstable)
     if len({item for item, _ in together}) < 2:
         return _not_compared("only one item was measured", unstable)
-    given = {
+    results = {
         tuple(sorted((path, part.digest) for path, part in parts.items() if path not in unstable))
         for _, parts in together
     }
-    if len(given) < 2:
+    if len(results) < 2:
         return _not_compared(_nothing_to_compare(together[0][1], unstable), unstable)
     return Verdict(Comparison(Agreement.SAME, "", left_out=_names(unstable)))
 

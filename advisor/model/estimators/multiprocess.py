@@ -115,7 +115,7 @@ def _mapped_steps(
                 each.events,
                 each.messages,
             )
-            if each.taken is None or each.taken[index]
+            if each.takers is None or each.takers[index]
             else None
             for each, seconds in columns
         ]
