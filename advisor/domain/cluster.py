@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.overhead import OverheadModel
-from advisor.domain.quantities import Spread, spread
+from advisor.domain.quantities import Spread, count, spread
 
 UNITS = {
     "k8s": "pod",
@@ -207,36 +207,39 @@ class PodTimes:
     """What pods tell of their cluster.
 
     Attributes:
-        pods: How many were looked at.
+        pods: Those of steps.
+        started: Those of them that had started: the times are theirs.
         pending_s: From a pod's creation until a node had room for it.
         start_s: From then until its container ran: pull and start.
         restarts: Of containers, in all.
         killed_for_memory: Containers above their memory limit (OOMKilled).
+        run_start_s: Median from the creation of a run's own pod until its container ran; None:
+            there is none among them.
     """
 
     pods: int
+    started: int
     pending_s: Spread
     start_s: Spread
     restarts: int
     killed_for_memory: int
+    run_start_s: float | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it means, and the line to paste."""
+        own = f', run-start = "{self.run_start_s:.1f}s"' if self.run_start_s is not None else ""
         times = (
-            f"{self.pods} pods: pending {spread(self.pending_s)}, then pull and start "
-            f"{spread(self.start_s)}. For [tool.dynadvise.clusters.NAME]: start = "
-            f'"{self.start_s.median:.1f}s".'
+            f"{self.started} of {count(self.pods, 'pod')} of steps started: pending "
+            f"{spread(self.pending_s)}, then pull and start {spread(self.start_s)}. For "
+            f'[tool.dynadvise.clusters.NAME]: start = "{self.start_s.median:.1f}s"{own}.'
         )
-        lines = [times]
+        restarts = count(self.restarts, "restart")
         if self.killed_for_memory:
-            lines.append(
-                f"{self.killed_for_memory} containers were killed above their memory limit "
-                "(OOMKilled): raise it, or take fewer threads in a step."
-            )
-        if self.restarts:
-            lines.append(f"Containers were restarted {self.restarts} times.")
-        return tuple(lines)
+            killed = count(self.killed_for_memory, "container")
+            killed += f" killed above the memory limit (OOMKilled), {restarts}: raise the limit, "
+            return times, f"{killed}or take fewer threads in a step."
+        return (times, f"{restarts} of containers.") if self.restarts else (times,)
 
 
 _MIB = 2**20

@@ -6,11 +6,14 @@ import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from advisor.domain.cluster import PodTimes
 from advisor.domain.errors import ConfigurationError
 from advisor.history.statistics import spread_or_zero
+
+COMPONENT = "app.kubernetes.io/component"
 
 
 def read_pods(path: Path) -> PodTimes:
@@ -20,26 +23,34 @@ def read_pods(path: Path) -> PodTimes:
         ConfigurationError: It is not what ``kubectl get pods -o json`` prints, or no pod in it
             has started.
     """
-    hint = "kubectl get pods -l dagster/run-id=RUN_ID -o json > pods.json"
+    hint = "What writes it: kubectl get pods -l dagster/run-id=RUN_ID -o json > pods.json"
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         pods = document.get("items", [document])
-        times = [_times(pod) for pod in pods]
-        statuses = [status for pod in pods for status in _statuses(pod)]
+        of_steps = [pod for pod in pods if not _is_of_a_run(pod)]
+        started = [times for pod in of_steps if (times := _times(pod)) is not None]
+        of_runs = [sum(times) for pod in pods if _is_of_a_run(pod) and (times := _times(pod))]
+        statuses = [status for pod in of_steps for status in _statuses(pod)]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ConfigurationError(
             f"{path} is not a list of pods: {type(error).__name__}: {error}.", hint=hint
         ) from None
-    started = [each for each in times if each is not None]
     if not started:
-        raise ConfigurationError(f"No pod in {path} has started.", hint=hint)
+        raise ConfigurationError(f"No pod of a step in {path} has started.", hint=hint)
     return PodTimes(
-        pods=len(pods),
+        pods=len(of_steps),
+        started=len(started),
         pending_s=spread_or_zero([pending_s for pending_s, _ in started]),
         start_s=spread_or_zero([start_s for _, start_s in started]),
         restarts=sum(int(status.get("restartCount", 0)) for status in statuses),
         killed_for_memory=sum(_killed_for_memory(status) for status in statuses),
+        run_start_s=median(of_runs) if of_runs else None,
     )
+
+
+def _is_of_a_run(pod: Mapping[str, Any]) -> bool:
+    """Whether it holds a run's own process, as dagster-k8s labels it; else it is a step's."""
+    return (pod["metadata"].get("labels") or {}).get(COMPONENT) == "run_worker"
 
 
 def _times(pod: Mapping[str, Any]) -> tuple[float, float] | None:

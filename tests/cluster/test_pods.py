@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from advisor.domain.errors import ConfigurationError
 from advisor.history.pods import read_pods
 
 
-def pod(scheduled: str, started: str | None, **last: str) -> dict[str, object]:
+def pod(scheduled: str, started: str | None, **last: str) -> dict[str, Any]:
     state = {"running": {"startedAt": f"2026-11-12T10:00:{started}Z"}} if started else {}
     return {
         "metadata": {"creationTimestamp": "2026-11-12T10:00:00Z"},
@@ -35,12 +36,26 @@ def test_pending_and_start_are_told_apart_and_what_was_killed(tmp_path: Path) ->
     pods = [pod("01", "09"), pod("20", "28"), pod("02", "10", reason="OOMKilled"), pod("05", None)]
     file.write_text(json.dumps({"items": pods}))
     times = read_pods(file)
-    assert (times.pods, times.restarts, times.killed_for_memory) == (4, 1, 1)
+    assert (times.pods, times.started, times.restarts, times.killed_for_memory) == (4, 3, 1, 1)
     assert times.start_s.median == pytest.approx(8.0)
     assert times.pending_s.median == pytest.approx(2.0)
     said = " ".join(times.sentences)
     assert 'start = "8.0s"' in said
-    assert "OOMKilled" in said
+    assert "3 of 4 pods of steps started" in said
+    assert "1 container killed above the memory limit (OOMKilled)" in said
+
+
+def test_the_pod_of_the_run_itself_is_no_step(tmp_path: Path) -> None:
+    file = tmp_path / "pods.json"
+    own = pod("10", "40")
+    own["metadata"]["labels"] = {"app.kubernetes.io/component": "run_worker"}
+    file.write_text(json.dumps({"items": [own, pod("01", "03")]}))
+    times = read_pods(file)
+    assert (times.pods, times.start_s.median, times.run_start_s) == (1, 2.0, 40.0)
+    assert 'start = "2.0s", run-start = "40.0s".' in times.sentences[0]
+    file.write_text(json.dumps({"items": [own]}))
+    with pytest.raises(ConfigurationError, match="No pod of a step"):
+        read_pods(file)
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", "no JSON", '{"items": []}'])
