@@ -5,8 +5,12 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
+
+import click
+from click.core import ParameterSource
 
 from advisor.cli.context import CommandContext
 from advisor.domain.advice import Advice
@@ -112,11 +116,22 @@ def _screen(
         advice,
         pictures_of(measured, advice, asked),
         target=target_words(measured.description),
-        profile=shlex.quote(target_name(measured.description.target)),
+        profile=shlex.join([target_name(measured.description.target), *_asked_for()]),
         more=f"All ways, reasons and limits: --details, --format json.{saved}",
         evidence=evidence,
         titled=titled,
     )
+
+
+def _asked_for() -> list[str]:
+    """The options of what to advise for, as they were typed: other commands take them too."""
+    context, words = click.get_current_context(), []
+    names = {each.name for each in fields(AdviseOptions)}
+    for option in context.command.params:
+        name = option.name or ""
+        if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            words += [option.opts[0], str(context.params[name])]
+    return words
 
 
 def _snippet(kind: str, measured: Measured, advice: Advice, asked: AdviseOptions) -> str:

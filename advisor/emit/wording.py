@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import unmodelled
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.command_line import command, emit_command
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import interval, seconds
@@ -46,7 +46,10 @@ def decision(request: EmitRequest) -> str:
         f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
     )
     if request.keeps_executor:
-        return f"{measured}; not predicted, since {unmodelled(request.description.executor)}"
+        setting = request.description.executor
+        executor = setting.executor if setting else "job's own"
+        way_out = " here (--cluster NAME: a described one)" if executor in DELEGATING else ""
+        return f"{measured}; not predicted: there is no model of the {executor} executor{way_out}."
     if not request.predicted:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
     gain = speed_up(request)

@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 from dagster import DagsterInstance, execute_job, reconstructable
 from factories import make_description, make_saved_profile
 from standin_jobs import k8s_job, queue_job
 
+from advisor import store
 from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.api.asked_ways import asked_ways
 from advisor.api.emitting import snippet
 from advisor.api.recommend import predict, recommend
 from advisor.api.runnable import refuse_elsewhere
+from advisor.cli import cli
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import DynadviseError
@@ -72,6 +75,25 @@ def test_emitted_code_keeps_the_executor(kind: str, tmp_path: Path) -> None:
     namespace = runpy.run_path(str(module))
     jobs = [each for name, each in namespace.items() if name in ("advised_job", "k8s_job_batched")]
     assert [each.executor_def for each in jobs] == [k8s_job.executor_def]
+
+
+def test_a_description_says_in_one_sentence_why_there_is_no_prediction() -> None:
+    saved = on_k8s()
+    advice = recommend(saved, AdviseOptions())
+    text = " ".join(snippet("run-config", saved, advice).replace("#", "").split())
+    assert "not predicted: there is no model of the k8s executor here (--cluster NAME" in text
+
+
+def test_printed_commands_are_for_what_was_asked(tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    described = '[tool.dynadvise.clusters.prod]\nexecutor = "k8s"\nstart = "8s"\n'
+    (tmp_path / "pyproject.toml").write_text(described)
+    file = store.write(on_k8s(), tmp_path / "profiles")
+    asked = ["--cluster", "prod", "--items", "40"]
+    outcome = CliRunner().invoke(cli, ["recommend", str(file), *asked])
+    assert outcome.exit_code == 0
+    line = next(line for line in outcome.stdout.splitlines() if "--as run-config" in line)
+    assert "--items 40 --cluster prod" in line
 
 
 def run_failed(home: Path, **config: object) -> None:

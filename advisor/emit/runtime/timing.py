@@ -105,7 +105,7 @@ def timed_job(job: dg.JobDefinition, names: Collection[str]) -> dg.JobDefinition
 def timed_graph(
     graph: dg.GraphDefinition, names: Collection[str], definitions: dict[int, Any]
 ) -> dg.GraphDefinition:
-    """A graph of the same nodes; `made` has the definitions that were timed before."""
+    """A graph of the same nodes; `definitions` are those that were timed before."""
     for definition in graph.node_defs:
         if id(definition) in definitions:
             continue
