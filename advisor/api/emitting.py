@@ -75,6 +75,13 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     elif not executors:
         prediction = advice.recommendation
     if prediction is None:
+        for refused in advice.rejected:
+            if refused.candidate.executor in executors:
+                raise DynadviseError(
+                    f"There is nothing to emit as {kind}: {refused.candidate.label} "
+                    f"{refused.reason}.",
+                    hint="For a job that runs on that executor, its own way is emitted.",
+                )
         raise DynadviseError(
             f"There is nothing to emit as {kind}: neither the job nor the advice is for the "
             f"executor {' or '.join(executors)}.",

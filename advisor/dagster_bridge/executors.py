@@ -58,6 +58,8 @@ _EXECUTION = ("execution", "config")
 _ADVISED = ("max_concurrent", "start_method")
 _PORTABLE = ("retries", "tag_concurrency_limits", "step_dependency_config")
 
+_PROBE = 77_777  # steps in parallel that nobody configures
+
 
 def default_max_concurrent() -> int:
     """What the multiprocess executor takes where ``max_concurrent`` is unset or 0."""
@@ -71,7 +73,7 @@ def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -
     config = _resolved_config(job, run_config)
     # A job that maps its config takes no executor in it; one with a default run config does.
     mapped = job.config_mapping is not None and job.run_config is None
-    configured = isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema) or mapped
+    configured = not _takes_run_config(definition) or mapped
     if _made_by(definition, multi_or_in_process_executor):
         chosen = "in_process" if "in_process" in config else "multiprocess"
         return _setting(
@@ -201,7 +203,7 @@ def _config_alone(definition: ExecutorDefinition, config: Mapping[str, Any]) -> 
 def _fixed_by_code(definition: ExecutorDefinition, executor: str) -> tuple[str, ...]:
     """The executor's config keys that ``configured(...)`` sets and run config cannot change."""
     schema = definition.config_schema
-    if not isinstance(schema, ConfiguredDefinitionConfigSchema):
+    if not isinstance(schema, ConfiguredDefinitionConfigSchema) or _takes_run_config(definition):
         return ()
     parent = cast("ExecutorDefinition", schema.parent_def)
     try:
@@ -213,3 +215,20 @@ def _fixed_by_code(definition: ExecutorDefinition, executor: str) -> tuple[str, 
         fixed, default = fixed[executor] or {}, default.get(executor) or {}
     changed = tuple(key for key, value in fixed.items() if value != default.get(key))
     return changed or tuple(key for key in fixed if key in {"max_concurrent", "start_method"})
+
+
+def _takes_run_config(definition: ExecutorDefinition) -> bool:
+    """Whether run config reaches the executor: ``configured`` by a function may hand it on."""
+    if not isinstance(definition.config_schema, ConfiguredDefinitionConfigSchema):
+        return True
+    nested = _made_by(definition, multi_or_in_process_executor)
+    probe: dict[str, object] = {"max_concurrent": _PROBE}
+    try:
+        through = _config_alone(
+            definition, {"config": {"multiprocess": probe} if nested else probe}
+        )
+    except (TargetError, DagsterInvalidConfigError):
+        return False
+    return (through.get("multiprocess") or {} if nested else through).get(
+        "max_concurrent"
+    ) == _PROBE

@@ -92,20 +92,23 @@ def _container(sizing: StepSizing) -> Tree:
     return {"container_config": {"resources": _resources(sizing)}}
 
 
-def _own(request: EmitRequest) -> Tree:
-    setting = request.description.executor
-    own = user_config(request.candidate, setting)
-    fixed = setting.fixed_by_code if setting else ()
-    return {key: value for key, value in own.items() if key not in fixed}
-
-
 def _executor(request: EmitRequest, config: Tree) -> Tree:
-    """The executor's part of run config, without what the job's code fixes."""
+    """The executor's part of run config."""
+    own = user_config(request.candidate, request.description.executor)
     limit: Tree = {"max_concurrent": request.candidate.max_concurrent}
+    return {"execution": {"config": {**limit, **config, **own}}}
+
+
+def _fixed_note(request: EmitRequest) -> tuple[str, ...]:
+    """What to do with run config of an executor that takes none."""
     setting = request.description.executor
-    fixed = setting.fixed_by_code if setting else ()
-    whole = {**limit, **config, **_own(request)}
-    return {"execution": {"config": {k: v for k, v in whole.items() if k not in fixed}}}
+    if setting is None or not setting.fixed_by_code:
+        return ()
+    note = (
+        f"The job's code fixes {setting.class_name} by configured({{...}}), and Dagster ignores run"
+        " config for it then: put what stands below `config` into that call."
+    )
+    return (note,)
 
 
 def emit_k8s_run_config(request: EmitRequest) -> str:
@@ -115,7 +118,7 @@ def emit_k8s_run_config(request: EmitRequest) -> str:
     config: Tree = {"per_step_k8s_config": {op: _container(sizing) for op in ops}}
     if request.candidate.is_batched:  # its ops have other names
         config = {"step_k8s_config": _container(sizing)}
-    return _written(request, _executor(request, config), _reasons(request))
+    return _written(request, _executor(request, config), _reasons(request), *_fixed_note(request))
 
 
 def emit_k8s_tags(request: EmitRequest) -> str:
@@ -188,7 +191,8 @@ def emit_docker_run_config(request: EmitRequest) -> str:
         }
     }
     block = "\n".join(f"#   {line}" for line in yaml_lines(launcher, {}, 0))
-    text = _written(request, _executor(request, {"container_kwargs": kwargs}), _reasons(request))
+    tree = _executor(request, {"container_kwargs": kwargs})
+    text = _written(request, tree, _reasons(request), *_fixed_note(request))
     return f"{text}# In dagster.yaml, beside your image, networks and env_vars:\n{block}\n"
 
 
@@ -235,7 +239,7 @@ def emit_ecs(request: EmitRequest) -> str:
     note = "Run tasks and step tasks share the account's limit of tasks and of RunTask calls."
     tree = _executor(request, {"cpu": cpu, "memory": memory})
     pair = "A legal Fargate pair for the step's mean use and its measured peak."
-    return _written(request, tree, _reasons(request) | {"cpu": pair}, note)
+    return _written(request, tree, _reasons(request) | {"cpu": pair}, note, *_fixed_note(request))
 
 
 def fargate_pair(sizing: StepSizing) -> tuple[int, int]:

@@ -197,3 +197,23 @@ def test_what_cannot_be_emitted_is_refused_with_the_way_out() -> None:
     unmeasured = replace(unmeasured, workload=workload)
     with pytest.raises(DynadviseError, match="memory was not measured"):
         snippet("k8s-run-config", unmeasured, recommend(unmeasured, AdviseOptions()))
+
+
+def test_run_config_that_dagster_would_ignore_says_where_it_goes_instead() -> None:
+    k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
+    saved, cluster = saved_on("k8s", fixed_by_code=("max_concurrent",)), cluster_with("k8s")
+    advice = recommend(saved, AdviseOptions(cluster=cluster, change="config"))
+    text = snippet("k8s-run-config", saved, advice, None, cluster)
+    assert "put what stands below `config` into that call" in " ".join(
+        text.replace("#", "").split()
+    )
+    inner = yaml.safe_load(text)["execution"]["config"]
+    dg.validate_run_config(job_on(k8s.k8s_job_executor.configured(inner)))
+
+
+def test_ways_of_a_cluster_that_are_too_slow_are_the_reason_of_the_refusal() -> None:
+    saved = make_saved_profile()
+    cluster = cluster_with("ecs", start_s=400.0)
+    advice = recommend(saved, AdviseOptions(cluster=cluster))
+    with pytest.raises(DynadviseError, match="takes at least"):
+        snippet("ecs", saved, advice, None, cluster)

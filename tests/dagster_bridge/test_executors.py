@@ -6,7 +6,16 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from dagster import ConfigMapping, executor, job, op, validate_run_config
+from dagster import (
+    ConfigMapping,
+    Permissive,
+    executor,
+    job,
+    multi_or_in_process_executor,
+    multiprocess_executor,
+    op,
+    validate_run_config,
+)
 
 from advisor.dagster_bridge.executors import MAX_CONCURRENT_VARIABLE, executor_setting
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -68,6 +77,25 @@ def test_what_configured_fixes_is_said_and_run_config_really_is_ignored() -> Non
         setting = executor_setting(job_definition, ignored)
         assert set(setting.fixed_by_code) == set(fixed)
         assert setting.max_concurrent == at_once
+
+
+@pytest.mark.parametrize(
+    ("executor", "path"),
+    [
+        (multiprocess_executor, ("execution", "config")),
+        (multi_or_in_process_executor, ("execution", "config", "multiprocess")),
+    ],
+)
+def test_defaults_that_run_config_overrides_are_not_fixed(executor, path) -> None:
+    """The form that we advise: a function that hands on what run config sets."""
+    inner = {"max_concurrent": 3}
+    defaults = {"multiprocess": inner} if path[-1] == "multiprocess" else inner
+    configured = executor.configured(lambda given: given or defaults, config_schema=Permissive())
+    job_definition = loaded("chain_job").job.graph.to_job("ours", executor_def=configured)
+    assert executor_setting(job_definition, None).max_concurrent == 3
+    setting = executor_setting(job_definition, nested(path, {"max_concurrent": 5}))
+    assert (setting.config_path, setting.fixed_by_code) == (path, ())
+    assert setting.max_concurrent == 5
 
 
 def test_a_jobs_own_run_config_counts() -> None:

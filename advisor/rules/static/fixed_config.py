@@ -1,4 +1,4 @@
-"""DYN002: ``configured(...)`` makes run config for the same keys ignored."""
+"""DYN002: ``configured(...)`` makes run config for the executor ignored."""
 
 from __future__ import annotations
 
@@ -8,15 +8,21 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN002"
+RUN_HERE = ("in_process", "multiprocess", "async")
+OVERRIDABLE = (
+    "Give defaults that can be overridden: configured(lambda given: {**DEFAULTS, **given}, "
+    "config_schema=Permissive())."
+)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
     """Keys set by ``configured`` are not in the executor's schema any more."""
-    description = facts.description
-    fixed = description.executor.fixed_by_code if description.executor else ()
-    if fixed:
+    setting = facts.description.executor
+    fixed = setting.fixed_by_code if setting else ()
+    if setting and fixed:
         yield Fault(
             "warning",
             f"The executor's {', '.join(fixed)} {'is' if len(fixed) == 1 else 'are'} set by"
-            " configured(...): run config for the same keys is ignored without a word.",
+            " configured(...): all run config for the executor is ignored without a word.",
+            None if setting.executor in RUN_HERE else OVERRIDABLE,
         )
