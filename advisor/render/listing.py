@@ -65,8 +65,8 @@ def listing_document(
             Paragraph(("Measure one:",)),
             Code("\n".join(each.command for each in named)),
         ]
-    found = [block for location in listing.locations for block in _troubles(location, troubles)]
-    blocks += found[:troubles]
+    obstacles = [block for location in listing.locations for block in _troubles(location, troubles)]
+    blocks += obstacles[:troubles]
     if workloads and listing.instance is None:
         blocks.append(Note(("Past runs: set DAGSTER_HOME, or name an --instance.",)))
     return Document(tuple(blocks))
