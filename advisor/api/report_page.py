@@ -101,7 +101,7 @@ def _workload(advice: Advice) -> str:
 def _how_sure(advice: Advice) -> list[str]:
     best = advice.recommendation
     lines = [
-        f"P(fastest) of the advised way: {percent(best.p_best)} of the resampled draws.",
+        f"The advised way is fastest in {percent(best.p_best)} of the resampled runs.",
         f"Expected regret: {percent(best.expected_regret)}.",
         f"{advice.workload.samples} of {count(advice.workload.items, 'item')} measured.",
     ]

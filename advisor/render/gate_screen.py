@@ -11,7 +11,17 @@ from advisor.domain.gate import GateReport, TargetCheck, Verdict
 from advisor.domain.quantities import count
 from advisor.render import gate_wording as wording
 from advisor.render.advice import TONES
-from advisor.render.document import Column, Document, ListBlock, Note, Row, Span, Table, spans
+from advisor.render.document import (
+    Column,
+    Document,
+    ListBlock,
+    Note,
+    Paragraph,
+    Row,
+    Span,
+    Table,
+    spans,
+)
 from advisor.render.gate import TONES_OF_VERDICTS, gate_title
 
 WIDTH, LINES, MOST_NEXT = 77, 13, 1
@@ -30,10 +40,12 @@ def gate_screen(report: GateReport, root: Path) -> Document:
     """The verdict, the worst in one table, and the first remedy; files relative to ``root``."""
     rows = sorted(_rows(report, root), key=lambda ranked: ranked[0])
     shown = _fitting([row for _, row in rows])
+    alone = len(report.targets) == 1
     left_out = count(len(rows) - len(shown), "more row") + ", a" if len(rows) > len(shown) else "A"
     return Document(
         (
             gate_title(report),
+            *(Paragraph((Span(each.target, code=True),)) for each in report.targets[:1] if alone),
             *((Table(_COLUMNS, tuple(shown)),) if shown else ()),
             ListBlock(tuple(_next(report))[:MOST_NEXT]),
             Note((f"{left_out}ll findings with remedies, counts: --details, --format json.",)),

@@ -21,10 +21,10 @@ TICKS = 5
 
 _STYLE = (
     ".t{font:13px system-ui,sans-serif;fill:#1d2330}.q{fill:#5b6472;font-size:12px}"
-    ".g{stroke:#d9dde4}.start{fill:#f0b429}.work{fill:#1d4f91}.store{fill:#8f98a5}"
-    ".exit{fill:#c9ced6}.failed{fill:#d64545}.b{fill:#ffffff}"
+    ".g{stroke:#d9dde4}.start{fill:#f0b429}.work{fill:#1d4f91}.store{fill:#c9ced6}"
+    ".exit{fill:#525b68}.failed{fill:#b3261e}.b{fill:#ffffff}"
     "@media (prefers-color-scheme:dark){.t{fill:#e6e9ef}.q{fill:#9aa4b2}.g{stroke:#313844}"
-    ".start{fill:#ffd166}.work{fill:#4f86d9}.store{fill:#a7b0bd}.exit{fill:#59626f}"
+    ".start{fill:#ffd166}.work{fill:#2f66bd}.store{fill:#d5dae2}.exit{fill:#5f6876}.failed{fill:#c4463c}"
     ".b{fill:#14171d}}"
 )
 _KEY = {

@@ -25,6 +25,9 @@ from advisor.render.html import InteractivePart, to_html
 ON_K8S = ExecutorSetting("k8s", "k8s_job_executor", max_concurrent=16, effective_max_concurrent=16)
 
 
+SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
+
+
 @pytest.fixture(scope="module")
 def page_file(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
@@ -35,10 +38,12 @@ def page_file(tmp_path_factory):
     second = store.write(
         replace(other, advice=replace(other.advice, target="</script>x")), folder / "b"
     )
+    (seed_chunks,) = (path for path in SHIPPED if "seed_chunks" in path.name)
     for arguments in (
         (str(first), "-o", str(folder / "one.html")),
         (str(first), str(second), "-o", str(folder / "two.html")),
         (str(first), "--max-rate", "2", "-o", str(folder / "rate.html")),
+        (str(seed_chunks), "-o", str(folder / "shipped.html")),
     ):
         outcome = CliRunner().invoke(cli, ["report", *arguments])
         assert outcome.exit_code == 0, outcome.output
@@ -58,9 +63,6 @@ def test_it_is_small_and_loads_nothing(page_file):
     assert text.count("http") == text.count("http://www.w3.org/2000/svg") + text.count("http-equiv")
 
 
-SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
-
-
 @pytest.mark.parametrize("profile", SHIPPED, ids=lambda path: path.stem.rpartition("-")[2])
 def test_every_examples_page_is_small_and_has_the_code_once(profile, tmp_path):
     page = tmp_path / "page.html"
@@ -70,10 +72,13 @@ def test_every_examples_page_is_small_and_has_the_code_once(profile, tmp_path):
     assert text.count("def events_of(") <= 1
 
 
+@pytest.mark.parametrize("name", ["one", "two", "shipped"])
 @pytest.mark.parametrize("width", [390, 1280])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_no_message_no_fault_of_access_no_sideways_scrolling(opened, page_file, width, scheme):
-    page, messages = opened(page_file / "one.html", width=width, scheme=scheme)
+def test_no_message_no_fault_of_access_no_sideways_scrolling(
+    opened, page_file, name, width, scheme
+):
+    page, messages = opened(page_file / f"{name}.html", width=width, scheme=scheme)
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
     assert messages == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -150,6 +155,28 @@ def test_two_profiles_are_compared_and_hostile_names_stay_text(opened, page_file
     page.locator("#comparison thead button").nth(1).click()
     expect(page.locator("#target")).to_have_text("</script>x")
     assert messages == []
+
+
+def test_keyboard_alone_chooses_a_profile(opened, page_file):
+    page, _ = opened(page_file / "two.html")
+    for _ in range(4):  # the link, the table that scrolls, one profile, the other
+        page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#target")).to_have_text("</script>x")
+
+
+def test_print_keeps_heads_and_colours_and_leaves_out_what_is_clicked(opened, page_file):
+    if opened.name == "firefox":
+        pytest.skip("the media of this Firefox cannot be set from outside")
+    page, _ = opened(page_file / "two.html")
+    page.emulate_media(media="print")
+    assert page.locator("#comparison thead").inner_text().count("x") >= 1
+    for head in page.locator("#ways thead th").all():
+        assert head.inner_text().strip()
+    assert not page.locator("#whatif").is_visible()
+    assert not page.locator("#copy-link").is_visible()
+    key = page.locator(".key i").first
+    assert key.evaluate("(each) => getComputedStyle(each).printColorAdjust") == "exact"
 
 
 def test_what_is_embedded_is_json(opened, page_file):
