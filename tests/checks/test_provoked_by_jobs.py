@@ -193,7 +193,7 @@ PROVOKED = {
     "provoking:tagged": {"DYN013"},
     "provoking:pods": {"DYN030", "DYN031", "DYN038"},
     "provoking:quota": {"DYN032", "DYN040"},
-    "provoking:boxes": {"DYN035", "DYN036"},
+    "provoking:boxes": {"DYN035", "DYN036", "DYN038"},
     "provoking:urgent": {"DYN037", "DYN038"},
     "provoking:heavy": {"DYN011", "DYN021", "DYN022", "DYN023", "DYN024"},
 }

@@ -74,6 +74,8 @@ ITEM_OF_HALF_A_SECOND_40 = replace(
 
 K8S = "dagster-k8s/config"
 MOUNTED = {"volume_mounts": [{"name": "shared"}]}
+VOLUMES = {"volumes": ["shared:/data"]}
+LIMITED = {"container_config": {"resources": {"limits": {"memory": "8Gi"}}}}
 
 
 def on_pods(*, executor="k8s", max_concurrent=2, tags=None) -> CheckFacts:
@@ -108,7 +110,7 @@ TAG_LIMIT = {"key": "team", "value": "sales", "limit": 2}
 
 
 def containers(arguments):
-    config = {"container_kwargs": arguments}
+    config = {"container_kwargs": {**arguments, **VOLUMES}}
     return JobFacts(executor_config=config, docker_arguments=docker_arguments())
 
 
@@ -269,7 +271,7 @@ PROVOKED = {
         "DYN033",
         replace(
             on_pods(executor="docker"),
-            job=JobFacts(executor_config={"container_kwargs": {"mem_limit": "128m"}}),
+            job=JobFacts(executor_config={"container_kwargs": {"mem_limit": "128m", **VOLUMES}}),
             step_peak_bytes=168 * 2**20,
         ),
         "may use 128 MiB of memory",
@@ -286,7 +288,7 @@ PROVOKED = {
         "DYN036",
         replace(
             on_pods(executor="docker"),
-            job=JobFacts(executor_config={"container_kwargs": {"auto_remove": True}}),
+            job=JobFacts(executor_config={"container_kwargs": {"auto_remove": True, **VOLUMES}}),
         ),
         "the cause is lost",
     ),
@@ -298,6 +300,11 @@ PROVOKED = {
     "files of one host": (
         "DYN038",
         replace(on_pods(), job=JobFacts()),
+        "the next step may run on another",
+    ),
+    "files of one host, though resources are set": (
+        "DYN038",
+        replace(on_pods(), job=JobFacts(executor_config={"step_k8s_config": LIMITED})),
         "the next step may run on another",
     ),
     "a SQLAlchemy that is too new": (
@@ -316,6 +323,12 @@ PROVOKED = {
 
 # Near misses: what looks like the cause and is none.
 SILENT = {
+    "a volume mounted by a step's pod": replace(
+        on_pods(),
+        job=JobFacts(
+            executor_config={"step_k8s_config": {**LIMITED, "pod_spec_config": MOUNTED}},
+        ),
+    ),
     "a sound job": sound(),
     "dask without a fan-out": replace(
         with_executor(executor="dask"),

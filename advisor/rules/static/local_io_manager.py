@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN038"
 _ELSEWHERE = frozenset({"k8s", "docker", "celery", "celery_k8s", "ecs"})
-_SHARED = ("volumes", "volume_mounts", "step_k8s_config", "container_kwargs")
+_MOUNTS = frozenset({"volumes", "volume_mounts", "volumeMounts", "mounts"})
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
@@ -18,9 +18,16 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     if setting is None or setting.executor not in _ELSEWHERE or not description.pickles:
         return
     config = facts.job.executor_config if facts.job else {}
-    if description.fan_out is not None and not any(config.get(key) for key in _SHARED):
+    if description.fan_out is not None and not _mounts(config):
         yield Fault(
             "warning",
             "Values go from step to step through Dagster's default IO manager, in files of one"
             f" host: under the {setting.executor} executor the next step may run on another.",
         )
+
+
+def _mounts(config: object) -> bool:
+    """Whether a part of it, however deep, mounts something."""
+    if isinstance(config, Mapping):
+        return any((key in _MOUNTS and value) or _mounts(value) for key, value in config.items())
+    return isinstance(config, list) and any(map(_mounts, config))
