@@ -37,7 +37,7 @@ def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
 def main() -> None:
     """Entry point of the ``dynadvise`` command."""
     status = 0
-    # Python would clear every module at its end, which takes 0.5 s of CPU. Handlers run last in,
+    # Python would clear every module at its end: 0.3 s after `profile`. Handlers run last in,
     # first out: those of the modules that are imported from here on come before this one.
     atexit.register(lambda: os._exit(status))
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
