@@ -73,9 +73,7 @@ def scout(
         start_s=start_s,
     )
     children.item_bytes = peak_bytes(scouted)
-    held_bytes = campaign.items * scouted.first.output_bytes  # by a batch, or what collects
-    called_bytes = min(campaign.items, MOST_WAITING["thread"]) * children.item_bytes
-    if max(held_bytes, called_bytes) >= MUCH_MEMORY_BYTES:
+    if min(campaign.items, MOST_WAITING["thread"]) * children.item_bytes >= MUCH_MEMORY_BYTES:
         children.price_first_touch()
     if children.item_bytes >= UNKNOWN_PEAK_BYTES and needs_warm_up(scouted):
         _first_call_on_used_memory(campaign)

@@ -4,23 +4,12 @@ class Memory extends Batches {
   // advisor/model/first_touch.py, memory.py
   firstTouch(way) {
     const s = this.s.items;
-    if (!s.first_touch_byte_s) return 0;
     const calls = Math.min(way.max_concurrent, this.steps(way)) * Math.min(way.workers_in_op, way.batch_size);
-    const together = Math.max(1, Math.min(calls, this.cores));
-    const m = { ...s, peak_rss_bytes: s.grown_rss_bytes + s.input_bytes };
-    const one = way.worker_kind === "thread" ? { ...way, workers_in_op: 1, worker_kind: null } : way;
-    const alone = this.peak(one, { ...m, input_bytes: 0, output_bytes: 0, between_bytes: 0 });
-    let bytes = calls * s.grown_rss_bytes / together + Math.max(0, this.peak(one, m) - alone);
-    if (way.launch !== "execute_in_process") {
-      const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * s.between_bytes;
-      const steps = Math.max(1, Math.min(way.max_concurrent, together));
-      bytes += this.count * (s.input_bytes + (between + s.output_bytes) / steps);
-    }
-    return s.first_touch_byte_s * bytes;
+    return s.first_touch_byte_s * calls * s.grown_rss_bytes / Math.max(1, Math.min(calls, this.cores));
   }
-  peak(way, m = null) {
-    if (this.under(way) !== this) return this.under(way).peak(way, m);
-    m ??= this.s.items;
+  peak(way) {
+    if (this.under(way) !== this) return this.under(way).peak(way);
+    const m = this.s.items;
     const base = this.s.base_rss_bytes, whole = Math.max(m.base_rss_bytes, base, 1);
     const forked = Math.min(m.forked_rss_bytes || whole, whole), batch = Math.min(way.batch_size, this.count);
     const workers = Math.min(way.workers_in_op, batch);
