@@ -1,23 +1,30 @@
-"""`make pictures`: the pages of `report` and `analyze` as pictures for the documentation.
+"""`make pictures`: screens, and the pages of `report` and `analyze`, as pictures for the docs.
 
-The report is of a profile that ships with the repository; the analyzed runs are real ones of the
-same job, made now in a temporary instance, or those of an instance that is named. Needs Chromium
-and Pillow.
+Screens and report are of a profile that ships with the repository; the analyzed runs are real
+ones of the same job, made now in a temporary instance, or those of an instance that is named. Needs
+Chromium and Pillow. `python bench/pictures.py screen FILE NAME COLUMNS` draws what a terminal
+showed: `before` is of the commit before the one screen.
 """
 
 from __future__ import annotations
 
+import io
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Any
 
 from dagster import DagsterInstance, execute_job, reconstructable
 from PIL import Image
 from playwright.sync_api import Browser, sync_playwright
+from rich._export_format import CONSOLE_SVG_FORMAT
+from rich.console import Console
+from rich.text import Text
 
 from advisor.examples.seed_chunks import seed_job
 
@@ -25,9 +32,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "pictures"
 PROFILES = ROOT / "profiles"
 TARGET = "advisor.examples.seed_chunks:seed_job"
-LOOKS = ((1280, "light", 2500), (390, "dark", 3200))
-"""Width, colours, and how much of the page is shown."""
+HEIGHTS = {1280: 2500, 390: 3200}
+"""How much of a page is shown, by its width."""
+SCHEMES = ("light", "dark")
 COLORS = 160
+SCREENS = (80, 140)
+"""Columns of the terminals."""
 WAYS: tuple[dict[str, Any], ...] = (
     {"max_concurrent": 2},
     {"max_concurrent": 2},
@@ -56,8 +66,8 @@ def run_the_job(home: Path) -> None:
 
 
 def take(browser: Browser, page_file: Path) -> None:
-    """A page in each of :data:`LOOKS`."""
-    for width, scheme, height in LOOKS:
+    """A page in each width and in light and dark."""
+    for (width, height), scheme in product(HEIGHTS.items(), SCHEMES):
         size = {"width": width, "height": height}
         context = browser.new_context(viewport=size, color_scheme=scheme)  # type: ignore[arg-type]
         page = context.new_page()
@@ -70,12 +80,43 @@ def take(browser: Browser, page_file: Path) -> None:
                 COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
             )
         small.save(picture, optimize=True)
-        sys.stdout.write(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB\n")
+        say(picture)
         context.close()
 
 
+def say(picture: Path) -> None:
+    """The picture's name and size."""
+    sys.stdout.write(f"{picture.relative_to(ROOT)}: {picture.stat().st_size / 1000:.0f} kB\n")
+
+
+def draw_screen(shown: str, columns: int, name: str) -> None:
+    """What a terminal showed, with its colours, as a picture that loads no font."""
+    console = Console(record=True, width=columns, file=io.StringIO())
+    console.print(Text.from_ansi(shown), soft_wrap=True)
+    plain = re.sub(r"@font-face \{\{.*?\}\}\s*", "", CONSOLE_SVG_FORMAT, flags=re.DOTALL)
+    picture = FOLDER / f"screen-{name}-{columns}.svg"
+    title = f"{columns} columns"
+    picture.write_text(console.export_svg(title=title, code_format=plain), encoding="utf-8")
+    say(picture)
+
+
+def draw_screens() -> None:
+    """Today's answer at each width."""
+    for columns in SCREENS:
+        command = [str(Path(sys.executable).with_name("dynadvise")), "recommend", TARGET]
+        command += ["--profiles", str(PROFILES), "--color", "always"]
+        env = {**os.environ, "COLUMNS": str(columns)}
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, env=env)
+        draw_screen(done.stdout, columns, "after")
+
+
 def main() -> None:
-    """Make both pages and their pictures."""
+    """Make the screens, both pages and their pictures."""
+    if sys.argv[1:2] == ["screen"]:
+        file, name, columns = sys.argv[2:]
+        draw_screen(Path(file).read_text(encoding="utf-8"), int(columns), name)
+        return
+    draw_screens()
     program = shutil.which("chromium") or shutil.which("google-chrome")
     if program is None:
         raise SystemExit("No Chromium on this machine.")

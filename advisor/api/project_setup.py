@@ -7,22 +7,23 @@ out; what is there already stays as it is, and a second plan is empty.
 from __future__ import annotations
 
 import difflib
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from advisor.api.project_install import WORKFLOW, installation, repository_of, runner, text_of
 from advisor.domain.errors import ConfigurationError
 
 HOOK_ID = "dynadvise"
-WORKFLOW = Path(".github") / "workflows" / "dynadvise.yml"
 
 _HOOK = """\
 - repo: local
   hooks:
     - id: dynadvise
       name: dynadvise check --static
-      entry: {run}dynadvise check --static
+      entry: {entry}
       # In the project's own environment: the definitions are imported.
       language: system
       types_or: [python, toml, json]
@@ -117,13 +118,13 @@ def plan_setup(
     """
     root = _root(directory.resolve())
     notes: list[str] = []
-    run = _runner(root, notes)
+    run = runner(root, notes)
     changes = [_settings_change(root, targets, notes)]
     if pre_commit:
-        changes.append(_pre_commit_change(root, _HOOK.format(run=run)))
+        changes.append(_pre_commit_change(root, run))
     if ci:
         changes.append(_workflow_change(root, run, notes))
-    return SetupPlan(root, tuple(c for c in changes if c is not None), tuple(notes))
+    return SetupPlan(repository_of(root), tuple(c for c in changes if c is not None), tuple(notes))
 
 
 def carry_out(plan: SetupPlan) -> None:
@@ -135,7 +136,7 @@ def carry_out(plan: SetupPlan) -> None:
     from advisor.whole_files import write_whole
 
     for change in plan.changes:
-        if _text_of(change.path) != change.before:
+        if text_of(change.path) != change.before:
             raise ConfigurationError(f"{change.path} has changed meanwhile.", hint="Run it again.")
     try:
         for change in plan.changes:
@@ -153,16 +154,6 @@ def _root(directory: Path) -> Path:
     return directory
 
 
-def _text_of(path: Path) -> str | None:
-    try:
-        # Bytes as they are: line ends of a file from another system stay.
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError:
-        return None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} cannot be read: {error}.") from None
-
-
 # --- pyproject.toml ---------------------------------------------------------------------------
 
 
@@ -171,7 +162,7 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
     from tomlkit.exceptions import TOMLKitError
 
     path = root / "pyproject.toml"
-    before = _text_of(path)
+    before = text_of(path)
     try:
         document = tomlkit.parse(before or "")
     except TOMLKitError as error:
@@ -251,9 +242,13 @@ def _same_otherwise(path: Path, before: str, after: str) -> None:
 # --- .pre-commit-config.yaml --------------------------------------------------------------------
 
 
-def _pre_commit_change(root: Path, hook: str) -> FileChange | None:
-    path = root / ".pre-commit-config.yaml"
-    before = _text_of(path)
+def _pre_commit_change(root: Path, run: str) -> FileChange | None:
+    repository = repository_of(root)
+    folder = shlex.quote(root.relative_to(repository).as_posix())
+    entry = f"{run}dynadvise check --static"
+    hook = _HOOK.format(entry=entry if folder == "." else f"bash -c 'cd {folder} && {entry}'")
+    path = repository / ".pre-commit-config.yaml"
+    before = text_of(path)
     if before is None:
         return FileChange(path, None, f"repos:\n{_indented(hook, 2)}")
     import yaml
@@ -324,19 +319,28 @@ def _indented(text: str, columns: int) -> str:
 
 
 def _workflow_change(root: Path, run: str, notes: list[str]) -> FileChange | None:
-    path = root / WORKFLOW
-    if _text_of(path) is not None:
+    """The workflow where GitHub reads it, which runs in the project's own folder."""
+    repository = repository_of(root)
+    path = repository / WORKFLOW
+    if text_of(path) is not None:
         return None
     import sys
 
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    steps = _UV_STEPS if run else _PIP_STEPS.format(python=python, install=_install(root))
-    if folder := _own_folder():
+    steps = (
+        _UV_STEPS if run else _PIP_STEPS.format(python=python, install=installation(root, notes))
+    )
+    if own := _own_folder():
         notes.append(
-            f"dynadvise is installed from {folder} here. Until it is on the index, {WORKFLOW} "
+            f"dynadvise is installed from {own} here. Until it is on the index, {WORKFLOW} "
             "needs a place from which the runner can install it."
         )
-    return FileChange(path, None, _WORKFLOW_TEXT.format(install=steps, run=run))
+    text = _WORKFLOW_TEXT.format(install=steps, run=run)
+    if root != repository:
+        folder = root.relative_to(repository).as_posix()
+        place = f"    defaults: {{run: {{working-directory: {folder}}}}}"
+        text = text.replace("    steps:", f"{place}\n    steps:")
+    return FileChange(path, None, text)
 
 
 def _own_folder() -> str | None:
@@ -349,43 +353,3 @@ def _own_folder() -> str | None:
     except PackageNotFoundError:
         return None
     return json.loads(text)["url"].removeprefix("file://") if text else None
-
-
-def _runner(root: Path, notes: list[str]) -> str:
-    """What stands before ``dynadvise`` in a project of uv; nothing in another."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
-    try:
-        project = tomlkit.parse(_text_of(root / "pyproject.toml") or "").unwrap()
-    except TOMLKitError:
-        return ""  # told where the file is changed
-    uv = project.get("tool", {}).get("uv")
-    if uv is None and not (root / "uv.lock").is_file():
-        return ""
-    sources = (uv or {}).get("sources", {})
-    outside = [
-        name
-        for name, source in sources.items()
-        if isinstance(source, dict) and str(source.get("path", "")).startswith(("..", "/"))
-    ]
-    if outside:
-        notes.append(
-            f"{', '.join(outside)}: a path outside the repository, which a runner does not have: "
-            f"`uv sync` in {WORKFLOW} needs it checked out beside it."
-        )
-    if "dynadvise" not in str(project.get("dependency-groups", "")) + str(project.get("project")):
-        notes.append("Add dynadvise to the project first: uv add --dev dynadvise")
-    return "uv run "
-
-
-def _install(root: Path) -> str:
-    """How the project is installed, by the files that it has."""
-    pyproject = _text_of(root / "pyproject.toml") or ""
-    if "[project]" in pyproject or "[tool.poetry]" in pyproject:
-        return "pip install --editable . dynadvise"
-    if (root / "setup.py").is_file():
-        return "pip install --editable . dynadvise"
-    if (root / "requirements.txt").is_file():
-        return "pip install --requirement requirements.txt dynadvise"
-    return "pip install dagster dynadvise # and what the project needs"

@@ -222,3 +222,35 @@ def test_a_dependency_outside_the_repository_is_named(project):
     shown = init("shop:job", "--dry-run")
     assert "lake: a path outside the repository" in shown.output
     assert "uv add --dev dynadvise" in shown.output
+
+
+def test_a_project_in_a_folder_of_its_repository_is_set_up_where_github_reads(project, monkeypatch):
+    (project / ".git").mkdir(exist_ok=True)
+    app = project / "apps" / "shop"
+    app.mkdir(parents=True)
+    (project / "lake").mkdir()
+    source = (
+        '\n[tool.uv.sources]\nlake = { path = "../../lake" }\nsea = { path = "../../../sea" }\n'
+    )
+    (app / "pyproject.toml").write_text(PYPROJECT + source)
+    monkeypatch.chdir(app)
+    done = init("shop:job", "--yes")
+    assert done.exit_code == 0, done.output
+    assert "sea: a path outside the repository" in done.output
+    job = yaml.safe_load((project / ".github/workflows/dynadvise.yml").read_text())["jobs"]["check"]
+    assert job["defaults"] == {"run": {"working-directory": "apps/shop"}}
+    hook = yaml.safe_load((project / ".pre-commit-config.yaml").read_text())["repos"][-1]["hooks"][
+        0
+    ]
+    assert hook["entry"] == "bash -c 'cd apps/shop && uv run dynadvise check --static'"
+    assert not (app / ".github").exists()
+
+
+def test_requirements_are_installed_beside_the_package(project):
+    (project / ".git").mkdir(exist_ok=True)
+    (project / "requirements.txt").write_text("dagster\n-e ../lake\n-e ./inner\n")
+    done = init("shop:job", "--yes")
+    assert "../lake: a path outside the repository" in done.output
+    assert "./inner" not in done.output
+    workflow = (project / ".github/workflows/dynadvise.yml").read_text()
+    assert "pip install --requirement requirements.txt --editable . dynadvise" in workflow
