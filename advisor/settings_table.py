@@ -15,11 +15,10 @@ from advisor.domain.cluster import DESCRIBED, Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.finding import Severity
 from advisor.domain.nearest import nearest
-from advisor.domain.options import MOST_ITEMS, TABLE, DescribedHost
+from advisor.domain.options import LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER, TABLE, DescribedHost
 from advisor.domain.quantities import parse_size
 
 _UNITS_S = {"ms": 0.001, "m": 60.0, "min": 60.0}
-_MOST = 1e9  # 30 years of seconds; as the options of the command line
 
 
 def _fraction(value: object) -> object:
@@ -46,11 +45,15 @@ def _one_of(choices: Iterable[str]) -> Any:
     return Field(None, description=f"one of {', '.join(choices)}")
 
 
-_Name = Annotated[str, Field(min_length=1)]
+_Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 _Names = Annotated[tuple[_Name, ...], Field(strict=False)]
 _Some = Annotated[_Names | None, Field(description="a list of strings")]
-_Count = Annotated[int | None, Field(ge=1, le=_MOST, description="a whole number of at least 1")]
-_Positive = Annotated[float | None, Field(gt=0, le=_MOST, description="a number above 0")]
+_Count = Annotated[
+    int | None, Field(ge=1, le=MOST_NUMBER, description="a whole number of at least 1")
+]
+_Positive = Annotated[
+    float | None, Field(ge=LEAST_NUMBER, le=MOST_NUMBER, description="a number above 0")
+]
 _OfTarget = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 _Items = Annotated[dict[str, _OfTarget], BeforeValidator(_by_target)]
 _Fraction = Annotated[
@@ -66,7 +69,7 @@ _Share = Annotated[
 _Seconds = Annotated[
     float | None,
     BeforeValidator(_seconds),
-    Field(le=_MOST, description='a duration such as "8s", "500ms" or "2m"'),
+    Field(le=MOST_NUMBER, description='a duration such as "8s", "500ms" or "2m"'),
 ]
 _Bytes = Annotated[int | None, BeforeValidator(_bytes), Field(description="a size such as 8GiB")]
 

@@ -21,6 +21,7 @@ from typing import Any
 from advisor.domain.advice import Advice
 from advisor.domain.command_line import path_of, target_name
 from advisor.domain.errors import ProfileError
+from advisor.domain.graph import GraphNode
 from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
@@ -174,11 +175,22 @@ def read(path: Path) -> SavedProfile:
     document = _document(path, _text(path))
     migrated = _migrate(path, document)
     try:
-        return fitted(SavedProfile, migrated)
+        saved = fitted(SavedProfile, migrated)
+        _check_wires(saved.description.graph)
     except UnfitError as error:
         raise ProfileError(
             f"{str(path)!r} is damaged: {error}.", where=f"{path}: {error.field}", hint=_RESTORE
         ) from None
+    return saved
+
+
+def _check_wires(graph: tuple[GraphNode, ...]) -> None:
+    """Each wire must lead from a node, or from the graph's own inputs, to an input of its node."""
+    names = {"", *(node.name for node in graph)}
+    for place, node in enumerate(graph):
+        for wire in node.wires:
+            if wire.input not in node.inputs or not names.issuperset(s[0] for s in wire.sources):
+                raise UnfitError(f"description.graph.{place}.wires", "is of no node's input")
 
 
 def _text(path: Path) -> str:

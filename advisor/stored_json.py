@@ -13,8 +13,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-#: Largest number: 1 PB, or 30 million years.
-MOST = 1e15
+#: Largest number (1 PB), and most seconds: 300 years, in which a clock still tells milliseconds.
+MOST, MOST_S = 1e15, 1e10
+#: Of a core: the least that a container can be given.
+LEAST_CPUS = 1e-3
 _AT_LEAST_ONE = frozenset(
     {"cpu_count", "effective_max_concurrent", "batch_size", "workers"}
     | {"workers_in_op", "moments"}
@@ -109,12 +111,15 @@ def _senseless(value: Any, field: tuple[str | int, ...]) -> Iterator[tuple[tuple
 
 def _why_not(name: str, value: float) -> str:
     """Why a number cannot be that of this name; empty where it can."""
-    if abs(value) > MOST:
-        return f"is larger than {MOST:.0e}"
+    most = MOST_S if name.endswith("_s") else MOST
+    if abs(value) > most:
+        return f"is larger than {most:.0e}"
     if value < 0 and name.endswith(("_s", "_bytes")):
         return "is below 0"
+    if name.endswith("_share") and not 0 <= value <= 1:
+        return f"is {value:g}; a share is from 0 to 1"
     if name in _COUNTS and not 0 <= value <= _COUNTS[name]:
         return f"is {value:g}; from 0 to {_COUNTS[name]:g} can be"
-    if (value < 1 and name in _AT_LEAST_ONE) or (value <= 0 and name == "cpus"):
+    if (value < 1 and name in _AT_LEAST_ONE) or (value < LEAST_CPUS and name == "cpus"):
         return f"is {value:g}"
     return ""

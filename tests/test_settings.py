@@ -66,6 +66,20 @@ def test_inputs_that_are_files_are_found_from_any_folder(tmp_path):
     assert settings.inputs_of("other") is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        'profiles = "a\\u0000b"',
+        "hosts = {big = {cores = 1e-300}}",
+        'clusters = {prod = {executor = "k8s", run-pod = {cpu = 1e-300}}}',
+    ],
+)
+def test_what_no_machine_has_is_refused_with_its_line(tmp_path, line):
+    with pytest.raises(ConfigurationError) as refused:
+        load(project(tmp_path, f"[tool.dynadvise]\n{line}\n"))
+    assert str(refused.value.where).endswith("pyproject.toml:2")
+
+
 def test_items_may_differ_by_target(tmp_path):
     settings = load(project(tmp_path, '[tool.dynadvise]\nitems = {"a:b" = 3}\n'))
     assert settings.items_of("a:b") == 3

@@ -219,6 +219,36 @@ def test_a_wrong_type_is_named(path, field, value):
         store.read(path)
 
 
+def test_a_share_of_more_than_all_is_refused(path):
+    document = json.loads(path.read_text())
+    document["overhead"]["in_process"]["wait_share"] = 1.5
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=r"wait_share`: is 1\.5; a share is from 0 to 1"):
+        store.read(path)
+
+
+def test_more_seconds_than_a_clock_can_count_are_refused(path):
+    document = json.loads(path.read_text())
+    document["workload"]["cost_s"] = 1e15
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=r"`workload.cost_s`: is larger than 1e\+10"):
+        store.read(path)
+
+
+@pytest.mark.parametrize("wire", [("", "fan"), ("item", "nobody")])
+def test_a_wire_that_leads_nowhere_is_refused(path, wire):
+    document = json.loads(path.read_text())
+    into, source = wire
+    wires = [{"input": into, "sources": [[source, "result"]]}]
+    document["description"]["graph"] = [
+        {"name": "fan", "outputs": ["result"]},
+        {"name": "work", "inputs": ["item"], "wires": wires},
+    ]
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=r"description\.graph\.1\.wires"):
+        store.read(path)
+
+
 def test_a_missing_field_is_named(path):
     document = json.loads(path.read_text())
     del document["host"]["facts"]["cpus"]

@@ -9,10 +9,8 @@ from typing import Any
 import click
 
 from advisor.domain.command_line import path_of
-from advisor.domain.options import MOST_ITEMS
+from advisor.domain.options import LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER
 from advisor.domain.quantities import parse_size
-
-_MOST = 1e9  # 30 years
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
@@ -28,8 +26,8 @@ class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is not a number.", param, ctx)
-        if not 0 < number <= _MOST:
-            self.fail(f"{value} is not above 0 and at most {_MOST:.0e}.", param, ctx)
+        if not LEAST_NUMBER <= number <= MOST_NUMBER:
+            self.fail(f"{value} is not above 0 and at most {MOST_NUMBER:.0e}.", param, ctx)
         return number
 
 

@@ -9,6 +9,9 @@ from pathlib import Path
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import Cluster
 
+LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e9
+"""Of what a user gives: a service that takes one item in 12 days, 30 years of seconds."""
+
 MOST_ITEMS = 1_000_000
 """Most items of one run that are predicted: a million take some 20 s and 450 MB, and Dagster's own
 plan grows with them."""

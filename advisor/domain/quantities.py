@@ -119,7 +119,7 @@ def faster(slow: Interval, quick: Interval) -> str:
     if 0.95 <= ratio < 1.05:
         return "as fast as"
     if ratio < 0.95:
-        return f"{1 / ratio:.2g}x slower than"
+        return f"{1 / ratio:.2g}x slower than" if ratio > 0 else "far slower than"
     return f"{ratio:.0f}x faster than" if ratio >= 9.5 else f"{ratio:.2g}x faster than"
 
 

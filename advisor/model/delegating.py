@@ -9,16 +9,20 @@ stores; its room is free at once, its slot when the parent sees the end.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from advisor.model.pools import PoolSlots, TagSlots
-from advisor.model.processor_sharing import ProcessorSharing
+from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 
 AMPLE = 1e6
 """Cores of a cluster, where steps do not share those of one host."""
+
+LEAST_POLL_S = 0.01
+"""Of a parent that is said not to sleep at all: its turn takes some time too."""
 
 _Step = tuple[int, int]
 _BEFORE, _AFTER = -1, -2
@@ -122,7 +126,7 @@ class DelegatingRun:
             for step in ended:
                 self._succeeded(step)
             self._launch_all()
-            self._pass(self.price.poll_s)
+            self._sleep()
         slots = max(1, min(self.max_concurrent, self.room, len(self.plan.mapped)))
         return PodTimeline(
             makespan_s=self.sharing.now_s,
@@ -143,6 +147,15 @@ class DelegatingRun:
         until_s = self.sharing.now_s + seconds
         while self.sharing.happen(until_s):
             pass
+
+    def _sleep(self) -> None:
+        """Until the next turn; turns before which nothing can have changed are left out."""
+        poll_s, now_s = max(self.price.poll_s, LEAST_POLL_S), self.sharing.now_s
+        next_s = min(self.sharing.next_event_s(), self.pools.next_due_s())
+        turns = 1
+        if not self.ended and next_s < FOREVER_S:
+            turns = max(1, math.ceil((next_s - now_s) / poll_s))
+        self._pass(turns * poll_s)
 
     def _launch_all(self) -> None:
         while self.running < self.max_concurrent and (step := self._next_step()) is not None:

@@ -56,6 +56,13 @@ def test_a_slot_stays_taken_until_the_poll_and_room_does_not() -> None:
     assert room.pending_s > 0 == slots.pending_s
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(("start_s", "poll_s"), [(3.0, 0.0), (1e9, 1.0)])
+def test_a_parent_that_never_sleeps_and_a_start_of_years_are_simulated_too(start_s, poll_s) -> None:
+    price = replace(NOTHING, start_s=start_s, poll_s=poll_s)
+    assert makespan(4, price).makespan_s == pytest.approx(start_s + 2.0, abs=1.1)
+
+
 def test_more_slots_than_room_gain_nothing() -> None:
     assert makespan(40, max_concurrent=40, room=4).makespan_s == pytest.approx(
         makespan(40, max_concurrent=4, room=4).makespan_s, rel=0.1

@@ -85,6 +85,7 @@ def test_sizes_in_words(value, words):
     ("slow", "words"),
     [
         (14.4, "18x faster than"),
+        (0.0, "far slower than"),
         (2.0, "2.5x faster than"),
         (0.81, "as fast as"),
         (0.4, "2x slower than"),

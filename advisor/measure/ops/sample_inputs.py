@@ -97,6 +97,9 @@ def _json_lines(path: Path, text: str) -> list[tuple[str, object]]:
                 f"Line {number} of {path} is not JSON: {error.msg}.",
                 where=f"{path}:{number}:{error.colno}",
             ) from error
+        except (RecursionError, ValueError) as error:
+            what = str(error) or "nested too deep"
+            raise TargetError(f"Line {number} of {path} is not JSON: {what}.") from error
     return entries
 
 
