@@ -35,7 +35,7 @@ TARGET = "advisor.examples.seed_chunks:seed_job"
 HEIGHTS = {1280: 2500, 390: 3200}
 """How much of a page is shown, by its width."""
 SCHEMES = ("light", "dark")
-COLORS = 160
+COLORS = 256
 SCREENS = (80, 140)
 """Columns of the terminals."""
 WAYS: tuple[dict[str, Any], ...] = (
@@ -77,7 +77,7 @@ def take(browser: Browser, page_file: Path) -> None:
         page.screenshot(path=picture)
         with Image.open(picture) as taken:
             small = taken.convert("RGB").quantize(
-                COLORS, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+                COLORS, Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE
             )
         small.save(picture, optimize=True)
         say(picture)
