@@ -23,7 +23,7 @@ _AT_LEAST_ONE = frozenset(
 )
 #: Most of what is simulated one by one, or is a place in a list; none of it is below 0.
 _COUNTS = {"other_steps": 10_000, "after_calls": 1e6, "attempts": 1e6} | dict.fromkeys(
-    ("item", "fan_out_items", "collect_items", "skipped"), 1e6
+    ("item", "fan_out_items", "collect_items", "skipped", "slowdown"), 1e6
 )
 _COUNTS |= dict.fromkeys(("events", "asset_events", "log_events", "errors_logged"), 1e9)
 _NOT_EMPTY = frozenset({"ops", "mapped"})

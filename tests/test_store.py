@@ -219,6 +219,14 @@ def test_a_wrong_type_is_named(path, field, value):
         store.read(path)
 
 
+def test_a_slowdown_that_cannot_be_is_refused(path):
+    document = json.loads(path.read_text())
+    document["workload"]["probes"][0]["slowdown"] = 1e15
+    path.write_text(json.dumps(document))
+    with pytest.raises(ProfileError, match=r"slowdown`: is 1e\+15; from 0 to 1e\+06 can be"):
+        store.read(path)
+
+
 def test_a_share_of_more_than_all_is_refused(path):
     document = json.loads(path.read_text())
     document["overhead"]["in_process"]["wait_share"] = 1.5
