@@ -168,3 +168,21 @@ def test_a_cancelled_command_runs_its_cleanup(tmp_path):
         out, _ = child.communicate(timeout=20)
         assert out == "cleaned\n"
         assert child.returncode == status
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_shells_complete_commands_options_and_values(shell):
+    def completed(*words):
+        typed = {
+            "COMP_WORDS": " ".join(words),
+            "COMP_CWORD": words[-1] if shell == "fish" else str(len(words) - 1),
+        }
+        env = {**os.environ, **typed, "_DYNADVISE_COMPLETE": f"{shell}_complete"}
+        code = "from advisor.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True
+        )
+        return done.stdout
+
+    assert "recommend" in completed("dynadvise", "rec")
+    assert "--partitions" in completed("dynadvise", "plan", "--par")
