@@ -139,6 +139,7 @@ def _is_of(path: Path, spelled: str) -> bool:
     except (OSError, ValueError, KeyError, TypeError):
         return False
     where, _, name = spelled.rpartition(":")
+    where = where.rpartition(":")[0] or where  # the Definitions that a job was named in
     same_file = bool(where) and file is not None and os.path.abspath(where) == file  # noqa: PTH100
     same_place = same_file or (place is not None and where == place)
     return spelled == target["spelled"] or (

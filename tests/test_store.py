@@ -453,6 +453,17 @@ def test_a_profile_is_found_by_its_target(path, tmp_path):
     assert str(path) in raised.value.hint
 
 
+def test_a_profile_of_a_job_is_found_by_the_definitions_that_hold_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    changes = {"spelled": "jobs.py:nightly", "module": None, "file": str(tmp_path / "jobs.py")}
+    target = replace(make_description().target, **changes, attribute="nightly", job=None)
+    saved = make_saved_profile(description=replace(make_description(), target=target))
+    written = store.write(saved, tmp_path)
+    assert store.find_profile("jobs.py:defs:nightly", tmp_path) == written
+    with pytest.raises(ProfileError):
+        store.find_profile("jobs.py:defs:other", tmp_path)
+
+
 def test_a_profile_is_found_by_every_spelling_of_its_target(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     changes = {"spelled": "jobs.py:defs", "module": None, "file": str(tmp_path / "jobs.py")}
