@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
-import sys
 
 TYPE_CHECKING = False  # as in advisor
 if TYPE_CHECKING:
@@ -36,10 +34,6 @@ def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
 
 def main() -> None:
     """Entry point of the ``dynadvise`` command."""
-    status = 0
-    # Python would clear every module at its end: 0.3 s after `profile`. Handlers run last in,
-    # first out: those of the modules that are imported from here on come before this one.
-    atexit.register(lambda: os._exit(status))
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # Ignored in a shell's background, and under nohup.
     heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
@@ -55,13 +49,7 @@ def main() -> None:
             # that end our children, as Ctrl-C does.
             interrupts = number is signal.SIGINT
             signal.signal(number, signal.default_int_handler if interrupts else _terminate)
-        try:
-            cli.main()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-    except SystemExit as ended:
-        status = ended.code if isinstance(ended.code, int) else 1
+        cli.main()
     except KeyboardInterrupt:  # while the answer to another one was under way
         os._exit(128 + signal.SIGINT)
     finally:

@@ -222,6 +222,13 @@ def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, 
     assert "killing" in result.stdout
 
 
+def test_a_fault_of_ours_never_ends_like_a_success():
+    program = "import advisor.cli.group as group; group.cli.main = lambda: 1 / 0; "
+    program += "from advisor.cli import main; main()"
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert result.returncode == 1
+
+
 def test_little_is_imported_before_signals_are_heeded():
     program = "import sys; before = set(sys.modules); import advisor.cli; "
     program += "print(*set(sys.modules) - before)"
