@@ -38,7 +38,11 @@ class DriftMonitor(dg.Component, dg.Resolvable, Monitored):
     """
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
-        """The sensor."""
+        """The sensor.
+
+        Raises:
+            DynadviseError: The profile cannot be read, is of no job, or has no such prediction.
+        """
         from advisor import store
         from advisor.api.emitting import drift_sensor
 

@@ -68,7 +68,11 @@ class Settings:
         return replace(workload, inputs=workload.inputs or self.inputs_of(workload.target))
 
     def for_target(self, advise: AdviseOptions, target: str) -> AdviseOptions:
-        """What to advise for, with the target's items and the machine of the host or cluster."""
+        """What to advise for, with the target's items and the machine of the host or cluster.
+
+        Raises:
+            ConfigurationError: The host or cluster is not described.
+        """
         if advise.host:
             host = self.machine(advise.host)
             advise = replace(
@@ -97,7 +101,11 @@ class Settings:
         return self.items.get(target, self.items.get("*"))
 
     def machine(self, name: str) -> DescribedHost:
-        """The described machine ``name``."""
+        """The described machine ``name``.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
         return self._described(
             "host",
             self.hosts,
@@ -106,7 +114,11 @@ class Settings:
         )
 
     def cluster(self, name: str) -> Cluster:
-        """The described cluster ``name``."""
+        """The described cluster ``name``.
+
+        Raises:
+            ConfigurationError: There is none of that name.
+        """
         example = f'[{TABLE}.clusters.{name}] executor = "k8s", quota = {{cpu = 32}}, start = "8s"'
         return self._described("cluster", self.clusters, name, example)
 

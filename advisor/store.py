@@ -298,7 +298,11 @@ def write(saved: SavedProfile, directory: Path) -> Path:
 
 
 def write_to(saved: SavedProfile, path: Path) -> None:
-    """Save a profile at ``path``, stamped with the time and this dynadvise's version."""
+    """Save a profile at ``path``, stamped with the time and this dynadvise's version.
+
+    Raises:
+        ProfileError: It cannot be written, or holds a number that is not finite.
+    """
     stamped = replace(
         saved,
         written_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),

@@ -52,7 +52,11 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def write_output(path: Path, text: str) -> None:
-    """Write what a command was asked to write to a file (``-o FILE``), whole or not at all."""
+    """Write what a command was asked to write to a file (``-o FILE``), whole or not at all.
+
+    Raises:
+        DynadviseError: The file cannot be written.
+    """
     try:
         write_whole(path, text)
     except (OSError, RuntimeError) as error:

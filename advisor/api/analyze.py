@@ -134,7 +134,11 @@ def profile_from_runs(
 def read_profile_from_runs(
     options: AnalyzeOptions, description: WorkloadDescription | None = None
 ) -> SavedProfile:
-    """A profile with its advice from an instance's runs: what ``profile --from-runs`` does."""
+    """A profile with its advice from an instance's runs: what ``profile --from-runs`` does.
+
+    Raises:
+        DynadviseError: As :func:`analyze` and :func:`profile_from_runs`.
+    """
     past = read_runs(options)
     earlier = _profile_of(options, past.runs[0].job)
     return profile_from_runs(past, earlier=earlier, description=description, items=options.items)

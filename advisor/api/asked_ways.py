@@ -31,7 +31,11 @@ class AskedWay:
 
 
 def asked_ways(saved: SavedProfile, names: Sequence[str]) -> list[AskedWay]:
-    """The ways that ``names`` name, in their order; equal ones are one, with both roles."""
+    """The ways that ``names`` name, in their order; equal ones are one, with both roles.
+
+    Raises:
+        ConfigurationError: A name is no way to run.
+    """
     from advisor.model.ways import preload_list
 
     preload = preload_list(saved)

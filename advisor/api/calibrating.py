@@ -33,7 +33,11 @@ FIRST_S, MODULE_S = 7.0, 13.0
 
 
 def target_of(workload: WorkloadOptions) -> TargetReference:
-    """The target that the user spelled."""
+    """The target that the user spelled.
+
+    Raises:
+        TargetError: It is not spelled as a target.
+    """
     from advisor.dagster_bridge.target import parse_target
 
     return parse_target(

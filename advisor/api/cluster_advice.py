@@ -22,7 +22,11 @@ from advisor.model.setting import Setting
 
 
 def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | None) -> None:
-    """Raise where a job on one kind of cluster shall be advised for another kind."""
+    """Raise where a job on one kind of cluster shall be advised for another kind.
+
+    Raises:
+        ConfigurationError: The executors differ.
+    """
     runs_on = executor.executor if executor else ""
     if cluster is None or runs_on not in DELEGATING or runs_on in ("delegating", cluster.executor):
         return

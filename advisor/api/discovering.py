@@ -34,7 +34,11 @@ def discover_target(
 
 
 def import_target(target: TargetReference) -> None:
-    """Import the user's module before many processes do."""
+    """Import the user's module before many processes do.
+
+    Raises:
+        DynadviseError: It does not exist, or importing it failed: the user's mistake.
+    """
     _discovery_child("import_target", target, target, "importing")
 
 

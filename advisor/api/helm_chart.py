@@ -21,6 +21,9 @@ def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:
 
     Args:
         given: A ``values.schema.json``; a ``values.yaml`` in its folder holds the defaults.
+
+    Raises:
+        ConfigurationError: What was given, or is there, cannot be read.
     """
     if schema_file is not None:
         return _unpacked(schema_file, values)

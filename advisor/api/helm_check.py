@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 
 
 def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
-    """What the chart drops or refuses of a values file."""
+    """What the chart drops or refuses of a values file.
+
+    Raises:
+        ConfigurationError: The file or the chart's schema cannot be read.
+    """
     from advisor.dagster_bridge.yaml_file import read_yaml, yaml_lines
     from advisor.rules import helm
     from advisor.rules.rule import finding_of

@@ -39,7 +39,11 @@ class ListOptions:
 
 @workspace()
 def list_project(options: ListOptions) -> ProjectListing:
-    """Load each code location in a child process and say what fans out in it."""
+    """Load each code location in a child process and say what fans out in it.
+
+    Raises:
+        TargetError: There is no such project.
+    """
     runs = _runs(options.instance)
     locations = tuple(
         _listed(reference, options.profiles, runs) for reference in _locations(options)

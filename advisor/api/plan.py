@@ -108,7 +108,11 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
 def predicted_cut(
     saved: SavedProfile, options: PlanOptions, runs_at_once: int, candidate: Candidate
 ) -> RunCut:
-    """A run per partition, each run as ``candidate``."""
+    """A run per partition, each run as ``candidate``.
+
+    Raises:
+        ConfigurationError: There is no model of it on the profile's host.
+    """
     backfill = _backfill(saved, options)
     share = _share(saved, options.advise, backfill.items, runs_at_once)
     return cut(backfill, 1, runs_at_once, predict(saved, candidate, share))
@@ -169,7 +173,11 @@ class _Runs:
     searches: dict[tuple[int, int], SearchResult] = field(default_factory=dict)
 
     def of(self, per_run: int, at_once: int) -> SearchResult:
-        """The search for a run of so many partitions."""
+        """The search for a run of so many partitions.
+
+        Raises:
+            ConfigurationError: Its share of the machine is too small for any way.
+        """
         items = self.backfill.items * per_run
         few = min(items, CHOSEN_AT_ITEMS)
         best = self.searches.get((few, at_once))

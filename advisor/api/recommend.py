@@ -155,6 +155,9 @@ def searched(measured: Measured, options: AdviseOptions, among: Sequence[Candida
 
     Args:
         among: The only ways to choose from; none: all.
+
+    Raises:
+        DynadviseError: As :func:`advise`.
     """
     predictor, ways = predictor_of(measured, options)
     if among:

@@ -57,7 +57,11 @@ def executor_run_config(
 
 
 def refuse_elsewhere(candidate: Candidate) -> None:
-    """Raise for a way whose steps do not run on this machine."""
+    """Raise for a way whose steps do not run on this machine.
+
+    Raises:
+        DynadviseError: It is such a way; the message says what to do instead.
+    """
     here = ("in_process", "multiprocess", "async")
     if candidate.launch == "daemon" or candidate.executor not in here:
         raise DynadviseError(

@@ -30,7 +30,11 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> tuple[str, ...]:
-        """Their names."""
+        """Their names.
+
+        Raises:
+            BadParameter: One is neither.
+        """
         if isinstance(value, tuple):
             return value
         names = tuple(name.strip() for name in str(value).split(",") if name.strip())

@@ -46,7 +46,11 @@ class CommandContext:
 
     @property
     def settings(self) -> Settings:
-        """``[tool.dynadvise]`` of the project around the current folder, read once."""
+        """``[tool.dynadvise]`` of the project around the current folder, read once.
+
+        Raises:
+            ConfigurationError: The table is wrong.
+        """
         if not self._settings:
             from advisor.settings import load
 
@@ -68,7 +72,11 @@ class CommandContext:
     # --- stdout ------------------------------------------------------------------------------
 
     def write(self, text: str, output: Path | None = None) -> None:
-        """Put a command's data to ``output``, whole or not at all, or to stdout."""
+        """Put a command's data to ``output``, whole or not at all, or to stdout.
+
+        Raises:
+            DynadviseError: The file cannot be written.
+        """
         if output is not None and str(output) != "-":
             from advisor.whole_files import write_output
 
@@ -84,7 +92,11 @@ class CommandContext:
         stream.flush()
 
     def open_page(self, text: str, output: Path | None) -> None:
-        """Write a page to ``output``, or to a temporary file, and open it in a browser."""
+        """Write a page to ``output``, or to a temporary file, and open it in a browser.
+
+        Raises:
+            DynadviseError: The file cannot be written.
+        """
         if output is None or str(output) == "-":
             output = Path(tempfile.mkdtemp(prefix="dynadvise-")) / "page.html"
         self.write(text, output)

@@ -78,7 +78,11 @@ def show_listing(
     instance: Path | None = None,
     details: bool = False,
 ) -> None:
-    """Write the list; runs are counted in DAGSTER_HOME where no instance is named."""
+    """Write the list; runs are counted in DAGSTER_HOME where no instance is named.
+
+    Raises:
+        TargetError: There is no such project.
+    """
     from advisor.api.listing import ListOptions, list_project
     from advisor.cli.showing import show
     from advisor.render.forms.documents import to_json

@@ -380,7 +380,11 @@ open_option = section(
 
 
 def read_profile(spelled: str, profiles: Path) -> SavedProfile:
-    """The profile that the user named, by its file or by its target."""
+    """The profile that the user named, by its file or by its target.
+
+    Raises:
+        ProfileError: It is missing, damaged or too new.
+    """
     from advisor import store
 
     return store.read(store.find_profile(spelled, profiles))

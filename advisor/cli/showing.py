@@ -34,6 +34,9 @@ def show(
     Args:
         screen: What is shown in its place, and in Markdown above it, folded.
         wrap: Whether lines of the whole document are broken in text; those of a screen are.
+
+    Raises:
+        DynadviseError: The file cannot be written.
     """
     if form == "json":
         from advisor.render.forms.encoding import json_text

@@ -21,7 +21,11 @@ class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The number."""
+        """The number.
+
+        Raises:
+            BadParameter: It is none, or not above 0.
+        """
         try:
             number = float(value)
         except ValueError:
@@ -37,7 +41,11 @@ class _Size(click.ParamType):  # type: ignore[type-arg]
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The bytes."""
+        """The bytes.
+
+        Raises:
+            BadParameter: It is no size.
+        """
         if isinstance(value, int):
             return value
         try:
@@ -57,7 +65,11 @@ class _Fraction(click.ParamType):  # type: ignore[type-arg]
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """The fraction."""
+        """The fraction.
+
+        Raises:
+            BadParameter: It is none, or not from 0 to below ``bound``.
+        """
         text = str(value).strip()
         try:
             number = float(text[:-1]) / 100 if text.endswith("%") else float(text)

@@ -44,7 +44,11 @@ def _of_package(folder: Path) -> list[TargetReference]:
 
 
 def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
-    """The code locations of a workspace.yaml; servers, whose code is elsewhere, are left out."""
+    """The code locations of a workspace.yaml; servers, whose code is elsewhere, are left out.
+
+    Raises:
+        TargetError: Dagster cannot read it.
+    """
     from advisor.dagster_bridge.private import location_origins_from_yaml_paths
 
     try:

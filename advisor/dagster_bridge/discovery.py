@@ -45,7 +45,11 @@ class Discovery:
 
 
 def discover(request: DiscoveryRequest) -> Discovery:
-    """Load the target and describe it."""
+    """Load the target and describe it.
+
+    Raises:
+        TargetError: It cannot be loaded, or is no workload that can be measured.
+    """
     from advisor.dagster_bridge.further_fan_outs import describe_further
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.plan import effective_run_config
@@ -89,7 +93,11 @@ def _pool_limits(
 
 
 def import_target(target: TargetReference) -> None:
-    """Import the target's module, whatever it holds."""
+    """Import the target's module, whatever it holds.
+
+    Raises:
+        TargetError: It does not exist, or importing it failed.
+    """
     from advisor.dagster_bridge.target import load_module
 
     load_module(target)

@@ -68,7 +68,11 @@ def default_max_concurrent() -> int:
 
 
 def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -> ExecutorSetting:
-    """The executor that a run of the job with this run config uses."""
+    """The executor that a run of the job with this run config uses.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
     definition = job.executor_def
     config = _resolved_config(job, run_config)
     # A job that maps its config takes no executor in it; one with a default run config does.
@@ -98,7 +102,11 @@ def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -
 
 
 def own_executor_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the user set on the job's executor, whatever executor it is."""
+    """What the user set on the job's executor, whatever executor it is.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
     definition = job.executor_def
     return _users_own(definition, _other_kind(definition), _resolved_config(job, run_config))
 

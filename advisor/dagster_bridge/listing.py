@@ -38,7 +38,11 @@ class LoadedLocation:
 
 
 def list_location(reference: TargetReference) -> LoadedLocation:
-    """Load a code location and say what fans out in it."""
+    """Load a code location and say what fans out in it.
+
+    Raises:
+        TargetError: It cannot be loaded.
+    """
     with loading_user_code(*reference.import_folders):
         place = load_place(reference)
         names = _job_names(place)

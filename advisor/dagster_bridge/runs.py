@@ -124,7 +124,11 @@ def _result(
 
 
 def execute(request: RunRequest) -> RunResult:
-    """Run the target's job once, as asked; called in a fresh process."""
+    """Run the target's job once, as asked; called in a fresh process.
+
+    Raises:
+        TargetError: The job cannot be loaded.
+    """
     if request.pool_limits:
         set_limits(request.instance_home, request.pool_limits)
     if request.launch == "cli":

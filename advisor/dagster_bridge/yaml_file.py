@@ -23,7 +23,11 @@ def read_yaml(path: Path, name: str) -> object:
 
 
 def yaml_lines(path: Path, name: str) -> dict[tuple[str | int, ...], int]:
-    """By the keys and places down to a value, the line on which its key stands."""
+    """By the keys and places down to a value, the line on which its key stands.
+
+    Raises:
+        ConfigurationError: As `read_yaml`.
+    """
     import yaml
 
     lines: dict[tuple[str | int, ...], int] = {}

@@ -59,7 +59,11 @@ def emit_batch(request: EmitRequest) -> str:
 
 
 def emit_workers(request: EmitRequest) -> str:
-    """The job in batches whose items run on threads or processes inside the step."""
+    """The job in batches whose items run on threads or processes inside the step.
+
+    Raises:
+        DynadviseError: No way of the advice has workers, or the job cannot be batched.
+    """
     best = _best(request, lambda way: way.workers_in_op > 1, "workers inside a step")
     return _module(best)
 
@@ -213,7 +217,11 @@ def _imports_of(binding: str) -> list[str]:
 
 
 def batched_job_name(description: WorkloadDescription) -> str:
-    """Variable of the emitted module that holds the batched job."""
+    """Variable of the emitted module that holds the batched job.
+
+    Raises:
+        DynadviseError: The job's name is not one in Python.
+    """
     if description.kind == "asset":
         return f"{asset_name(description)}_batched_job"
     name = description.job_name or description.mapped[0].name

@@ -243,7 +243,11 @@ def emit_ecs(request: EmitRequest) -> str:
 
 
 def fargate_pair(sizing: StepSizing) -> tuple[int, int]:
-    """The smallest legal CPU units and MiB for a step."""
+    """The smallest legal CPU units and MiB for a step.
+
+    Raises:
+        DynadviseError: There is none.
+    """
     need = mebibytes(sizing.request_bytes)
     for units, memories in FARGATE.items():
         fitting = [memory for memory in memories if memory >= need]

@@ -42,7 +42,12 @@ class BatchedGraph:
 
 
 def plan_batches(description: WorkloadDescription) -> BatchedGraph:
-    """The batched graph of a job."""
+    """The batched graph of a job.
+
+    Raises:
+        DynadviseError: The job's shape cannot be batched automatically; the message says what
+            stands in the way.
+    """
     nodes = _nodes(description)
     node = _fan_out(description, nodes)
     fan_out = (node.name, node.dynamic_outputs[0])

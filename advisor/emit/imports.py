@@ -33,7 +33,11 @@ class JobImport:
 
 
 def user_module(description: WorkloadDescription) -> str:
-    """Dotted name of the module that holds the target; a file's stem, for a target in a file."""
+    """Dotted name of the module that holds the target; a file's stem, for a target in a file.
+
+    Raises:
+        DynadviseError: The name cannot be imported by an import statement.
+    """
     target = description.target
     if target.module:
         return dotted(target.module, "The module")
@@ -41,7 +45,11 @@ def user_module(description: WorkloadDescription) -> str:
 
 
 def job_import(description: WorkloadDescription) -> JobImport:
-    """The lines that bind the user's job to ``original_job``."""
+    """The lines that bind the user's job to ``original_job``.
+
+    Raises:
+        DynadviseError: The target has no job, or a name is not one in Python.
+    """
     target, name = description.target, description.job_name
     if name is None or description.fan_out is None:
         raise DynadviseError(
@@ -91,6 +99,9 @@ def held_job_import(description: WorkloadDescription) -> JobImport:
     """The lines that bind the job by the variable that holds it, where its definitions name it.
 
     The definitions, which give it their resources, may then import the emitted module in turn.
+
+    Raises:
+        DynadviseError: As `job_import`.
     """
     imported, held = job_import(description), description.job_from
     if held is None:
@@ -100,7 +111,11 @@ def held_job_import(description: WorkloadDescription) -> JobImport:
 
 
 def asset_name(description: WorkloadDescription) -> str:
-    """The variable that holds the target, a graph-backed asset."""
+    """The variable that holds the target, a graph-backed asset.
+
+    Raises:
+        DynadviseError: It has none, or its name is not one in Python.
+    """
     target = description.target
     if target.asset is not None and description.asset_from is None:
         raise DynadviseError(
@@ -112,7 +127,11 @@ def asset_name(description: WorkloadDescription) -> str:
 
 
 def asset_import(description: WorkloadDescription) -> JobImport:
-    """The lines that bind the user's graph-backed asset, and the resources of its module."""
+    """The lines that bind the user's graph-backed asset, and the resources of its module.
+
+    Raises:
+        DynadviseError: A name is not one in Python.
+    """
     name, held = asset_name(description), description.asset_from
     module = dotted(held[0], "The module") if held else user_module(description)
     binding = f"original_asset = user_code.{name}"

@@ -53,7 +53,11 @@ class MonitoredRuns:
 
 
 def monitored_runs(request: EmitRequest) -> MonitoredRuns:
-    """The runs of the way that was chosen."""
+    """The runs of the way that was chosen.
+
+    Raises:
+        DynadviseError: The target is no job, so that no run can be compared.
+    """
     description, span = request.description, request.chosen.makespan_s
     name, batched = job_import(description).name, request.candidate.is_batched
     return MonitoredRuns(
@@ -67,7 +71,11 @@ def monitored_runs(request: EmitRequest) -> MonitoredRuns:
 
 
 def emit_monitor(request: EmitRequest) -> str:
-    """A run status sensor that lays each finished run beside the prediction."""
+    """A run status sensor that lays each finished run beside the prediction.
+
+    Raises:
+        DynadviseError: The target is no job, so that no run can be compared.
+    """
     runs = monitored_runs(request)
     remark = f"Predicted for {runs.items} items: {seconds(request.chosen.makespan_s.median)}."
     if request.candidate.is_batched:

@@ -32,7 +32,11 @@ def identifier(name: str, what: str) -> str:
 
 
 def dotted(name: str, what: str) -> str:
-    """A dotted name, each part of which is an identifier."""
+    """A dotted name, each part of which is an identifier.
+
+    Raises:
+        DynadviseError: One of its parts is not.
+    """
     return ".".join(identifier(part, what) for part in name.split("."))
 
 

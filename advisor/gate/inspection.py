@@ -102,7 +102,11 @@ def _inspected(request: InspectionRequest, target: str) -> Inspected:
 
 
 def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
-    """Apply the rules to the definitions, and lay them beside the committed profile."""
+    """Apply the rules to the definitions, and lay them beside the committed profile.
+
+    Raises:
+        ProfileError: The profile is damaged or too new.
+    """
     if inspected.description is None:
         return inspected
     from advisor.domain.rule_facts import CheckFacts, ProfiledFacts
@@ -138,7 +142,11 @@ def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
 def committed_profile(
     options: CheckOptions, description: WorkloadDescription
 ) -> SavedProfile | None:
-    """The target's profile: this host's class first, else the one written last; None without."""
+    """The target's profile: this host's class first, else the one written last; None without.
+
+    Raises:
+        ProfileError: It is damaged or too new.
+    """
     from advisor import store
     from advisor.measure.machine import host_facts
 
@@ -152,7 +160,11 @@ def committed_profile(
 
 
 def run_config_of(options: CheckOptions) -> dict[str, object]:
-    """The run config file's content."""
+    """The run config file's content.
+
+    Raises:
+        ConfigurationError: It cannot be read, or is no mapping.
+    """
     from advisor.dagster_bridge.run_config import read_run_config
 
     path = None if options.run_config is None else options.folder / options.run_config

@@ -48,7 +48,11 @@ def announcement(options: CheckOptions, targets: Sequence[str]) -> str:
 
 
 def planned_looks(options: CheckOptions, subjects: Sequence[Subject] = ()) -> comparison.LookPlan:
-    """When to look at the pairs of all ops that work on both sides."""
+    """When to look at the pairs of all ops that work on both sides.
+
+    Raises:
+        ConfigurationError: The pairs that are allowed are too few to decide anything.
+    """
     ops = sum(len(subject.comparable) for subject in subjects)
     try:
         return comparison.plan_looks(options.pairs, max(1, ops))

@@ -26,7 +26,11 @@ class Trees:
 
 
 def trees_of(folder: Path, base: BaseTree | None) -> Trees:
-    """Head's tree, and the base's with the same folders of it importable."""
+    """Head's tree, and the base's with the same folders of it importable.
+
+    Raises:
+        ConfigurationError: The working directory is outside of the repository.
+    """
     if base is None:
         return Trees(Tree("head", str(folder), str(folder)))
     counterpart = base.counterpart(folder)

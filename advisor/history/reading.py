@@ -107,7 +107,11 @@ def _chosen(source: RunSource, selection: Selection) -> list[RunRow]:
 
 
 def read_backfill(selection: Selection, backfill_id: str) -> BackfillTimes:
-    """What all runs of a backfill took, from their events."""
+    """What all runs of a backfill took, from their events.
+
+    Raises:
+        DynadviseError: The instance cannot be read, or has no run of it.
+    """
     source = open_instance_read_only(selection.instance)
     rows = _of_backfill(source, backfill_id, str(selection.instance))
     moments = [RunMoments.of(source.event_rows(row.run_id)) for row in rows]

@@ -39,6 +39,9 @@ def measure_whole_step(
     Args:
         cpu_limit: CPUs that it may use; where no limit can be set here, it has none.
         left_s: Seconds after which it is ended.
+
+    Raises:
+        DynadviseError: It did not end well.
     """
     with temporary_instance_home(subject.instance) as home, cpu_group(cpu_limit) as group:
         request = CalibrationRequest("spawn", 1, 0.0, 1, None, subject.target, str(home))

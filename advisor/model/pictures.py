@@ -20,7 +20,11 @@ _ITEMS_DRAWN = 60
 
 
 def picture_of(name: str, way: Prediction, predictor: Predictor) -> RunPicture:
-    """A predicted way's simulated run, or its first steps."""
+    """A predicted way's simulated run, or its first steps.
+
+    Raises:
+        NoModelError: There is no model of it.
+    """
     candidate, makespan_s = way.candidate, way.makespan_s.median
     start_s = predictor.start_s(candidate)
     simulations = predictor.simulations_of(candidate)

@@ -100,7 +100,11 @@ class Predictor:
         )
 
     def predict(self, candidate: Candidate) -> Prediction:
-        """A candidate's prediction."""
+        """A candidate's prediction.
+
+        Raises:
+            NoModelError: As `estimate`.
+        """
         return self.prediction_of(self.estimate(candidate))
 
     def first_result_s(self, candidate: Candidate) -> float | None:

@@ -87,7 +87,11 @@ def capacity_of(cores: float, scaling: Sequence[CpuScaling]) -> float:
 
 
 def step_price(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
-    """What a multiprocess candidate's steps cost beside the work."""
+    """What a multiprocess candidate's steps cost beside the work.
+
+    Raises:
+        NoModelError: Its start method could not be calibrated.
+    """
     calibrated = setting.overhead.multiprocess
     key = overhead_key(candidate.start_method, warm=candidate.is_warm)
     if key not in calibrated:

@@ -58,6 +58,9 @@ def makespan_s(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -> Interv
 
     Fan-outs that wait for no other share the slots; one that waits for another begins when that
     has ended.
+
+    Raises:
+        NoModelError: There is no prediction of a way.
     """
     levels = _levels([part.description for part in parts])
     total = Interval(0.0, 0.0, 0.0)

@@ -61,7 +61,11 @@ class StepValues:
         return list({id(manager): manager for manager in managers}.values())
 
     def store(self, op: MappedOp, outputs: Mapping[str, object], index: int) -> None:
-        """Store an op's outputs, as step ``index`` of a run."""
+        """Store an op's outputs, as step ``index`` of a run.
+
+        Raises:
+            CannotStoreError: As :meth:`managers`.
+        """
         for name, value in outputs.items():
             manager = self._manager(op, name)
             context = self._output_context(op, name, index)
@@ -73,7 +77,11 @@ class StepValues:
     def load(
         self, op: MappedOp, index: int, outputs: Iterable[str] | None = None
     ) -> dict[str, object]:
-        """Load what ``store`` stored for this index; ``outputs``: those that were given."""
+        """Load what ``store`` stored for this index; ``outputs``: those that were given.
+
+        Raises:
+            CannotStoreError: As :meth:`managers`.
+        """
         values = {}
         for name in op.outputs if outputs is None else outputs:
             manager = self._manager(op, name)

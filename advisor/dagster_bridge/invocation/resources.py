@@ -32,7 +32,11 @@ class Resources:
     stack: ExitStack
 
     def started(self, keys: set[str]) -> Mapping[str, object]:
-        """Live resource objects for the keys and all that they need."""
+        """Live resource objects for the keys and all that they need.
+
+        Raises:
+            TargetError: The target has no such resource.
+        """
         needed = self._with_dependencies(keys)
         if not needed:
             return {}

@@ -26,7 +26,11 @@ class SqlitePlaces:
 
 
 def instance_config(directory: Path) -> Mapping[str, Any]:
-    """What ``dagster.yaml`` says; empty where there is none."""
+    """What ``dagster.yaml`` says; empty where there is none.
+
+    Raises:
+        DynadviseError: It is not a mapping in YAML.
+    """
     path = directory / "dagster.yaml"
     if not path.is_file():
         return {}

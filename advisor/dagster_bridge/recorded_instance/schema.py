@@ -17,7 +17,11 @@ _REVISION = re.compile(r"""^revision\s*(?::\s*str\s*)?=\s*["']([0-9a-f]+)["']"""
 def check_table(
     connection: sqlite3.Connection, path: Path, table: str, columns: frozenset[str]
 ) -> None:
-    """Refuse a database without the table or a column of it, or of an unknown revision."""
+    """Refuse a database without the table or a column of it, or of an unknown revision.
+
+    Raises:
+        DynadviseError: It is none of Dagster's, or another version's.
+    """
     present = {row[1] for row in connection.execute(f"PRAGMA table_info({table})")}
     revision = _revision(connection)
     if not present:
@@ -36,7 +40,11 @@ def check_table(
 
 
 def check_revision(revision: str | None, path: Path) -> None:
-    """Refuse a schema revision that the installed Dagster does not know."""
+    """Refuse a schema revision that the installed Dagster does not know.
+
+    Raises:
+        DynadviseError: Another version wrote it.
+    """
     revisions = known_schema_revisions()
     if revision is not None and revisions and revision not in revisions:
         version = importlib.metadata.version("dagster")

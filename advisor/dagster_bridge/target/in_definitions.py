@@ -103,7 +103,11 @@ def named_job(place: Place, name: str) -> LoadedTarget | None:
 
 
 def named_asset(place: Place, key: str) -> LoadedTarget | None:
-    """The asset of that key (``a/b``) in the place's definitions."""
+    """The asset of that key (``a/b``) in the place's definitions.
+
+    Raises:
+        TargetError: It has no graph that could fan out.
+    """
     assert place.definitions is not None
     assets = place.definitions.repository.assets_defs_by_key
     asset = assets.get(AssetKey.from_user_string(key))
@@ -111,7 +115,11 @@ def named_asset(place: Place, key: str) -> LoadedTarget | None:
 
 
 def graph_asset_of(place: Place, asset: AssetsDefinition, name: str) -> LoadedTarget:
-    """The job of a graph-backed asset."""
+    """The job of a graph-backed asset.
+
+    Raises:
+        TargetError: It is a single step, or Dagster cannot make a job of it.
+    """
     if not isinstance(asset.node_def, GraphDefinition):
         raise TargetError(
             f"Asset '{name}' is a single step, without a dynamic graph.",
@@ -121,7 +129,11 @@ def graph_asset_of(place: Place, asset: AssetsDefinition, name: str) -> LoadedTa
 
 
 def own_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
-    """An asset that the module holds, with the upstream assets and resources of its location."""
+    """An asset that the module holds, with the upstream assets and resources of its location.
+
+    Raises:
+        TargetError: As `graph_asset_of`.
+    """
     around = in_location(place)
     if around is not None and around.definitions is not None:
         for key, defined in around.definitions.repository.assets_defs_by_key.items():

@@ -25,7 +25,11 @@ from advisor.domain.errors import TargetError
 
 
 def defined_job(place: Place, name: str) -> LoadedTarget:
-    """A job by its name in the module's definitions."""
+    """A job by its name in the module's definitions.
+
+    Raises:
+        TargetError: Dagster cannot load it.
+    """
     assert place.definitions is not None
     try:
         job = place.definitions.repository.get_job(name)
@@ -43,7 +47,11 @@ def defined_job(place: Place, name: str) -> LoadedTarget:
 
 
 def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> LoadedTarget:
-    """A job, as the module's definitions complete it with resources and executor, if they do."""
+    """A job, as the module's definitions complete it with resources and executor, if they do.
+
+    Raises:
+        TargetError: It is a job of assets that Dagster cannot resolve.
+    """
     if place.repository and place.repository.has_job(job.name):
         defined = place.repository.get_job(job.name)
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
@@ -69,7 +77,11 @@ def missing_resources(job: JobDefinition) -> set[str]:
 
 
 def job_of_graph(place: Place, graph: GraphDefinition, attribute: str | None) -> LoadedTarget:
-    """The graph as a job, with the resources of the module's definitions."""
+    """The graph as a job, with the resources of the module's definitions.
+
+    Raises:
+        TargetError: Dagster cannot make a job of it.
+    """
     try:
         job = graph.to_job(resource_defs=place.resources)
     except Exception as error:
@@ -80,7 +92,11 @@ def job_of_graph(place: Place, graph: GraphDefinition, attribute: str | None) ->
 
 
 def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
-    """A job that materializes the asset alone."""
+    """A job that materializes the asset alone.
+
+    Raises:
+        TargetError: Dagster cannot make a job of it.
+    """
     keys = set(asset.keys)
     definitions = place.definitions
     try:

@@ -22,7 +22,11 @@ from advisor.domain.workload import TargetReference
 
 
 def load_module(reference: TargetReference) -> ModuleType:
-    """Import the module or file that a reference names."""
+    """Import the module or file that a reference names.
+
+    Raises:
+        TargetError: It does not exist, or importing it failed.
+    """
     before = set(sys.modules)
     if reference.file is not None and not Path(reference.file).is_file():
         raise _no_such_file(Path(reference.file))

@@ -79,7 +79,11 @@ def _where(function: Callable[..., Any]) -> str | None:
 
 
 def refuse_collection(place: Place, value: object) -> None:
-    """Jobs in a dict or a list have no name of their own."""
+    """Jobs in a dict or a list have no name of their own.
+
+    Raises:
+        TargetError: The value is such a collection.
+    """
     held = list(value.values()) if isinstance(value, Mapping) else value
     if not isinstance(held, (list, tuple)):
         return
@@ -97,7 +101,11 @@ def refuse_collection(place: Place, value: object) -> None:
 
 
 def refuse_method(place: Place, op: OpDefinition) -> None:
-    """Dagster takes the ``self`` of a method for an input, for which no run has a value."""
+    """Dagster takes the ``self`` of a method for an input, for which no run has a value.
+
+    Raises:
+        TargetError: The op is a method.
+    """
     function = getattr(op.compute_fn, "decorated_fn", None)
     if next(iter(op.input_dict), None) not in ("self", "cls") or function is None:
         return

@@ -25,6 +25,9 @@ def reconstructable_job(reference: TargetReference) -> ReconstructableJob:
 
     A job loaded by module name keeps that module's name, which Dagster's forkserver preloads by
     default; a job made in memory (of a graph, of an asset) is rebuilt by ``rebuild_job``.
+
+    Raises:
+        TargetError: The target has no job, or cannot be loaded.
     """
     return reconstructable_of(load_target(reference))
 

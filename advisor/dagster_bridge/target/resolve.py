@@ -71,7 +71,11 @@ def load_target(reference: TargetReference) -> LoadedTarget:
 
 
 def load_place(reference: TargetReference) -> Place:
-    """Import a code location: the module and its definitions, or those that it belongs to."""
+    """Import a code location: the module and its definitions, or those that it belongs to.
+
+    Raises:
+        TargetError: It cannot be imported, or its definitions cannot be loaded.
+    """
     module = load_module(reference)
     place = Place(reference, module, module_definitions(module))
     held = _value_of(module, reference.attribute) if reference.attribute else None

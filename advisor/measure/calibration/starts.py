@@ -38,7 +38,11 @@ class CommandLineError(Exception):
 
 
 def command_line_s(instance_home: str) -> float:
-    """Whole time of Dagster's command line on a job that does nothing."""
+    """Whole time of Dagster's command line on a job that does nothing.
+
+    Raises:
+        CommandLineError: It did not end well.
+    """
     with tempfile.TemporaryDirectory(prefix="dynadvise-cli-") as directory:
         Path(directory, "dynadvise_cli_start.py").write_text(_CLI_JOB)
         job = TargetReference(

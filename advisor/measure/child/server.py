@@ -37,7 +37,11 @@ class ForkedGuardian:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """Until it has ended."""
+        """Until it has ended.
+
+        Raises:
+            subprocess.TimeoutExpired: It runs on.
+        """
         self._look(timeout)
         if self.returncode is None:
             raise subprocess.TimeoutExpired("guardian", timeout or 0.0)

@@ -55,7 +55,11 @@ def cluster_of(candidate: Candidate, setting: Setting) -> Cluster:
 
 
 def step_price(candidate: Candidate, setting: Setting) -> StepPrice:
-    """What a step costs there: as past runs tell, else as this host computes."""
+    """What a step costs there: as past runs tell, else as this host computes.
+
+    Raises:
+        NoModelError: As `cluster_of`, or this host's spawn is not calibrated.
+    """
     cluster = cluster_of(candidate, setting)
     past = setting.overhead.delegated.get(candidate.executor)
     if past is not None:
@@ -158,7 +162,11 @@ def _in_parallel(candidate: Candidate, setting: Setting) -> int:
 
 
 def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
-    """A candidate's estimate; its cost is what its pods request, for as long as they are held."""
+    """A candidate's estimate; its cost is what its pods request, for as long as they are held.
+
+    Raises:
+        NoModelError: As `step_price`.
+    """
     setting = simulations.setting
     slots = _in_parallel(candidate, setting)
     sizes = simulated_sizes(candidate.steps(setting.items.count), slots)

@@ -257,7 +257,11 @@ def scheduled_draws(
 
 
 def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
-    """A multiprocess candidate's estimate, of its simulated timeline."""
+    """A multiprocess candidate's estimate, of its simulated timeline.
+
+    Raises:
+        NoModelError: Its start method could not be calibrated.
+    """
     setting = simulations.setting
     overhead = _overhead(candidate, setting)
     steps = candidate.steps(setting.items.count)
