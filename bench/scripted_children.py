@@ -161,10 +161,11 @@ def overhead(parent_step_s: float) -> Any:
 
 def predicted_s(told: Any, slots: int, items: int, work_s: float) -> float:
     from advisor.model.run_plan import RunPlan, StepWork
-    from advisor.model.timeline import simulate
+    from advisor.model.timeline import MultiprocessRun
 
     steps = [[StepWork(0.0, wait_s=work_s)]] * items
-    return simulate(told, RunPlan((), steps, ()), cores=2, max_concurrent=slots).makespan_s
+    plan = RunPlan((), steps, ())
+    return MultiprocessRun(told, plan, cores=2, max_concurrent=slots).run().makespan_s
 
 
 def page(rows: list[dict[str, float]]) -> str:
