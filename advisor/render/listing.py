@@ -22,10 +22,10 @@ from advisor.render.document import (
 _COLUMNS = (
     Column("what", left=True),
     Column("name", left=True, wrap=True),
-    Column("mapped ops"),
-    Column("executor", left=True, roomy=True),
+    Column("ops"),
+    Column("executor", left=True),
     Column("profile"),
-    Column("past runs"),
+    Column("runs"),
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -30,6 +31,9 @@ def servers():
 def server():
     os.environ.pop("PYTEST_CURRENT_TEST", None)
     with child_server():
+        until_s = time.monotonic() + 10
+        while not servers() and time.monotonic() < until_s:
+            time.sleep(0.01)  # between its fork and its program
         [process] = servers()
         yield process
     assert not process.is_running()
