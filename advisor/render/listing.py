@@ -29,7 +29,7 @@ _COLUMNS = (
 )
 
 
-MOST, MOST_TROUBLES = 4, 2
+MOST, MOST_TROUBLES = 3, 2
 """Workloads, and lines of what is wrong, on one screen."""
 
 
