@@ -68,7 +68,8 @@ class WorkerLimit:
         kind: Threads or processes.
         probed: Whether any number was tried.
         worked: The largest number that ran without harm.
-        checked: The largest number of which the results were compared, and are the same.
+        checked: The largest number of which the results were compared, and are the same; 1 where
+            those of more differ.
         harm: `Trial.FAILED` or `Trial.DIFFERS` where more did harm.
         harmed_at: The smallest number that did; results that differ rule out every number.
         reason: What failed or differs.

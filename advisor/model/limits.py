@@ -136,12 +136,14 @@ def limit_of(kind: WorkerKind, probes: Sequence[ConcurrencyProbe]) -> WorkerLimi
     good = [p for p in good if not at or p.workers < at]
     same = [p.workers for p in good if p.comparison.agreement is Agreement.SAME]
     unchecked = next((p.comparison.reason for p in reversed(good) if p.workers not in same), "")
+    harm = _harm(harmful) if harmful else None
     return WorkerLimit(
         kind,
         probed=bool(mine),
         worked=max((p.workers for p in good), default=1),
-        checked=max(same, default=1),
-        harm=_harm(harmful) if harmful else None,
+        # Fewer that gave the same were lucky: what they share they share with every number.
+        checked=1 if harm is Trial.DIFFERS else max(same, default=1),
+        harm=harm,
         harmed_at=at,
         reason=(harmful.failed or harmful.comparison.difference) if harmful else "",
         evidence=harmful.evidence if harmful else "",

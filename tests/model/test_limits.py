@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.trial import Trial, WorkerLimit
-from advisor.model.limits import Limits
+from advisor.domain.trial import Agreement, Comparison, Trial, WorkerLimit
+from advisor.domain.workload import ConcurrencyProbe
+from advisor.model.limits import Limits, limit_of
 
 
 def steps(count: int) -> Candidate:
@@ -40,3 +41,20 @@ def test_steps_are_tried_by_two_processes_and_as_many_threads(
     thread: WorkerLimit, process: WorkerLimit, count: int, trial: Trial
 ) -> None:
     assert Limits(thread, process).verdict(steps(count)).trial is trial
+
+
+def test_fewer_that_gave_the_same_count_for_nothing_where_more_differ() -> None:
+    """Two threads may happen to give the same over a state that four are seen to share."""
+    outcomes = ((2, Agreement.SAME), (4, Agreement.DIFFERS))
+    limit = limit_of(
+        "thread",
+        [
+            ConcurrencyProbe("thread", count, 1.0, comparison=Comparison(agreement))
+            for count, agreement in outcomes
+        ],
+    )
+    assert (limit.harm, limit.harmed_at, limit.checked) == (Trial.DIFFERS, 4, 1)
+    threads_of_two = Candidate(
+        "execute_job", "in_process", batch_size=8, workers_in_op=2, worker_kind="thread"
+    )
+    assert Limits(thread=limit).verdict(threads_of_two).trial is Trial.DIFFERS
