@@ -115,20 +115,21 @@ class Measuring:
             self._check_preload(choice)
             self.campaign.children.notes.add(_FAST)
             return StopReason.BUDGET
-        reason = self._while_it_matters(choice)
+        choice, reason = self._while_it_matters(choice)
         for part in hotspot_calls(self.campaign):
             if self.campaign.budget.fits(part.cost_s, part.name):
                 self._begin(part, choice)
         return reason
 
-    def _while_it_matters(self, choice: Choice) -> StopReason:
+    def _while_it_matters(self, choice: Choice) -> tuple[Choice, StopReason]:
+        """The last choice, and why nothing more is measured for it."""
         while True:
             with deferred():
                 part = self._next(choice)
             if isinstance(part, StopReason):
                 if not self._check_preload(choice):
                     self._note_precision(choice)
-                    return part
+                    return choice, part
             else:
                 self._begin(part, choice)
             choice = self._choice()

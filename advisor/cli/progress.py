@@ -104,7 +104,7 @@ def standing_table(standing: Standing) -> Group:
     part = f"now: {standing.part}{changes}; " if standing.part else ""
     spent = f"{standing.spent_s:.0f} of at most {standing.budget_s:.0f} s"
     table = Table(box=None, pad_edge=False)
-    table.add_column("way to run, so far", no_wrap=True, overflow="ellipsis")
+    table.add_column("way to run, so far", overflow="fold")  # alone: figures are never cut
     table.add_column("predicted (90 %)", justify="right", no_wrap=True)
     table.add_column("P(fastest)", justify="right", no_wrap=True)
     for place, way in enumerate(standing.leading):

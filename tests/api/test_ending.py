@@ -97,6 +97,15 @@ def test_a_second_profile_goes_on_where_the_first_ended(naps):
     assert any("goes on from an earlier profile" in note for note in again.advice.notes)
 
 
+def test_what_leads_at_the_end_is_what_was_found_last(naps):
+    standings = []
+    profile(naps(400), watch=standings.append)
+    *before, last = standings
+    assert last.part == "hot spots under pyinstrument"
+    assert last.leading == before[-1].leading
+    assert last.leading != before[0].leading
+
+
 def test_a_first_answer_has_no_hot_spots_and_says_so(naps):
     outcome, parts = watched(naps(400, fast=True))
     assert parts == []

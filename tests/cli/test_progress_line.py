@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 
 from factories import SPAWN_2, make_prediction
 from rich.console import Console
@@ -89,6 +90,17 @@ def test_the_table_shows_what_leads_and_what_the_next_part_can_change():
     assert (
         "now: 8 items in parallel as threads (can gain 3.7 s of a run at most); 9 of at most 60 s"
     ) in " ".join(text.split())
+
+
+def test_no_figure_is_cut_on_a_narrow_terminal():
+    batches = replace(SPAWN_2, batch_size=20, workers_in_op=20, worker_kind="thread")
+    leading = (make_prediction(batches, 14.3, p_best=0.8), make_prediction(median_s=0.8))
+    console = Console(width=79, file=io.StringIO(), color_system=None)
+    console.print(standing_table(Standing(leading, "", 0.0, spent_s=9.2, budget_s=60.0)))
+    lines = console.file.getvalue().splitlines()
+    assert max(map(len, lines)) <= 79
+    for figure in ("predicted (90 %)", "P(fastest)", "0.80 s (0.74 to 0.88)", "80 %"):
+        assert any(figure in line for line in lines), figure
 
 
 def test_without_a_terminal_each_phase_is_a_line():
