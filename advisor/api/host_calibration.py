@@ -41,7 +41,7 @@ class HostCalibration:
     Attributes:
         profile: What is known; of other modules where this one was not calibrated.
         module_is_known: Whether what depends on the user's module is in it. Until then its steps
-            are only estimated: as if the module took no time to import.
+            are only estimated: each is charged what loading it took here.
     """
 
     subject: CalibrationSubject
@@ -135,34 +135,30 @@ def host_calibration(
             start_s=max(0.1, budget.importing_s - loading_s) if short else None,
         )
     host = _with_loading(shared, subject, loading_s, rebuild_s)
-    if waits and loading_s < QUICK_S and starts_are_known(shared):
-        host = _with_module_left_out(host, f"it loads in {seconds(loading_s)}")
-        return HostCalibration(subject, host, budget, progress)
-    return HostCalibration(subject, host, budget, progress, module_is_known=False)
+    known = waits and loading_s < QUICK_S and starts_are_known(shared)
+    return HostCalibration(subject, host, budget, progress, module_is_known=known)
 
 
 def _with_loading(
     shared: HostProfile, subject: CalibrationSubject, loading_s: float, rebuild_s: float
 ) -> HostProfile:
-    """The host with a module that takes this to import, and to build its job each time."""
-    if subject.user_module is None:
+    """The host with a module that takes this to import, and to build its job each time.
+
+    It is not preloaded, as nobody looked whether that is safe: each step imports it by itself.
+    """
+    module = subject.user_module
+    if module is None:
         return shared
+    why = f"it loads in {seconds(loading_s)}; its import in steps was not measured"
     return replace(
         shared,
-        user_module=subject.user_module,
+        user_module=module,
         user_import_s=max(0.0, loading_s - rebuild_s),
         user_build_s=rebuild_s,
         user_rebuild_s=rebuild_s,
+        user_roots=(module,),
+        preload=replace(shared.preload, left_out={**shared.preload.left_out, module: why}),
     )
-
-
-def _with_module_left_out(host: HostProfile, why: str) -> HostProfile:
-    """The host whose module is not preloaded: each step imports it by itself."""
-    if host.user_module is None:
-        return host
-    left_out = {**host.preload.left_out, host.user_module: why}
-    preload = replace(host.preload, left_out=left_out)
-    return replace(host, user_roots=(host.user_module,), preload=preload)
 
 
 def _of_host(progress: Progress) -> Progress:

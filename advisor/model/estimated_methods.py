@@ -78,8 +78,14 @@ def estimated_methods(
     return {method: each for method, each in estimates.items() if method not in methods}
 
 
-def at_best(estimate: MultiprocessOverhead, *, roughly: bool) -> MultiprocessOverhead:
-    """The least that a method may turn out to charge; ``roughly`` estimated, all of it is open."""
+def at_best(
+    estimate: MultiprocessOverhead, *, import_s: float, roughly: bool
+) -> MultiprocessOverhead:
+    """The least that a method may turn out to charge; ``roughly`` estimated, all of it is open.
+
+    Each step may be spared ``import_s``, where what it imports turns out to be safe to preload.
+    """
+    estimate = replace(estimate, prepare_s=max(0.0, estimate.prepare_s - import_s))
     share, parts = AT_BEST, ["server_start_s", "boot_s", "exit_s"]
     if roughly:
         share, parts = ROUGHLY_AT_BEST, [*parts, "start_s", "prepare_s", "load_s", "finish_s"]

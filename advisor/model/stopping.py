@@ -218,7 +218,14 @@ def _calibrated(measured: Measured, unknown: Unknown) -> Measured:
     overhead, host = measured.overhead, measured.host
     run = overhead.estimated if unknown.method == MODULE else (unknown.method,)
     roughly = "warm_forkserver" not in overhead.measured_cpu_s
-    best = {method: at_best(overhead.multiprocess[method], roughly=roughly) for method in run}
+    best = {
+        method: at_best(
+            overhead.multiprocess[method],
+            import_s=host.user_import_s if method == "warm_forkserver" else 0.0,
+            roughly=roughly,
+        )
+        for method in run
+    }
     changed = replace(
         overhead,
         multiprocess={**overhead.multiprocess, **best},
