@@ -15,7 +15,14 @@ from advisor.domain.cluster import DESCRIBED, Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.finding import Severity
 from advisor.domain.nearest import nearest
-from advisor.domain.options import LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER, TABLE, DescribedHost
+from advisor.domain.options import (
+    BOUNDS,
+    LEAST_NUMBER,
+    MOST_ITEMS,
+    MOST_NUMBER,
+    TABLE,
+    DescribedHost,
+)
 from advisor.domain.quantities import parse_size
 
 _UNITS_S = {"ms": 0.001, "m": 60.0, "min": 60.0}
@@ -49,10 +56,10 @@ _Name = Annotated[str, Field(min_length=1, pattern=r"^[^\x00]*$")]
 _Names = Annotated[tuple[_Name, ...], Field(strict=False)]
 _Some = Annotated[_Names | None, Field(description="a list of strings")]
 _Count = Annotated[
-    int | None, Field(ge=1, le=MOST_NUMBER, description="a whole number of at least 1")
+    int | None, Field(ge=1, le=MOST_NUMBER, description="a whole number from 1 to 1,000,000,000")
 ]
 _Positive = Annotated[
-    float | None, Field(ge=LEAST_NUMBER, le=MOST_NUMBER, description="a number above 0")
+    float | None, Field(ge=LEAST_NUMBER, le=MOST_NUMBER, description=f"a number {BOUNDS}")
 ]
 _OfTarget = Annotated[int, Field(ge=1, le=MOST_ITEMS)]
 _Items = Annotated[dict[str, _OfTarget], BeforeValidator(_by_target)]

@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from advisor.domain.command_line import path_of
-from advisor.domain.options import LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER
+from advisor.domain.options import BOUNDS, LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER
 from advisor.domain.quantities import parse_size
 
 
 class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
-    """A number above 0 that is no slip of the keyboard."""
+    """A number above 0 within bounds: 0.0000001 and 10^12 are slips of the keyboard."""
 
     name = "number"
 
@@ -24,14 +24,14 @@ class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click
         """The number.
 
         Raises:
-            BadParameter: It is none, or not above 0.
+            BadParameter: It is none, or outside the bounds.
         """
         try:
             number = float(value)
         except ValueError:
             self.fail(f"{value!r} is not a number.", param, ctx)
         if not LEAST_NUMBER <= number <= MOST_NUMBER:
-            self.fail(f"{value} is not above 0 and at most {MOST_NUMBER:.0e}.", param, ctx)
+            self.fail(f"{value} is no number {BOUNDS}.", param, ctx)
         return number
 
 

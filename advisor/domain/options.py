@@ -12,6 +12,8 @@ from advisor.domain.cluster import Cluster
 LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e9
 """Of what a user gives: a service that takes one item in 12 days, 30 years of seconds."""
 
+BOUNDS = f"from {LEAST_NUMBER:f} to {MOST_NUMBER:,.0f}"
+
 MOST_ITEMS = 1_000_000
 """Most items of one run that are predicted: a million take some 20 s and 450 MB, and Dagster's own
 plan grows with them."""

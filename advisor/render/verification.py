@@ -4,11 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import Enum
 from statistics import median
 
 from advisor.domain.quantities import Interval, change, interval, percent, seconds
 from advisor.domain.verification import LeftOut, Role, Verification
 from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
+
+
+class NoFigures(Enum):
+    """Why a configuration has no figures, as its row says it."""
+
+    FAILED = "failed"
+    UNLIKE = "not compared"
+    NOT_RUN = "not run"
+
+
+_LACKING = {each: f"was {each.value}" for each in NoFigures} | {NoFigures.FAILED: "failed"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +33,7 @@ class VerifiedRow:
         error: Predicted over measured, less 1; None without a prediction.
         inside: How many of the runs lie within the predicted interval.
         failed: Why it has no figures; None where it has.
+        lacks: The kind of that.
         roles: Its parts in the advice that were asked for.
     """
 
@@ -39,6 +52,7 @@ class VerifiedRow:
     error: float | None
     inside: int
     failed: str | None = None
+    lacks: NoFigures | None = None
     roles: tuple[Role, ...] = ()
 
 
@@ -71,11 +85,7 @@ def _baseline_s(verifications: Sequence[Verification]) -> float:
 
 def _row(verification: Verification, base_s: float) -> VerifiedRow:
     walls, predicted = _walls(verification), verification.predicted_s
-    failures = [run.failed for run in verification.runs if run.failed is not None]
-    if not walls:
-        failures += [f"not compared, {run.unlike}" for run in verification.runs if run.unlike]
-    if not verification.runs:
-        failures = ["it was not run"]
+    lacks, reason = _lack(verification)
     total = median(walls) if walls else 0.0
     work = median(run.work_s for run in verification.runs if run.counts) if walls else 0.0
     inside = sum(predicted.low <= wall <= predicted.high for wall in walls) if predicted else 0
@@ -94,9 +104,22 @@ def _row(verification: Verification, base_s: float) -> VerifiedRow:
         high_s=predicted.high if predicted else None,
         error=predicted.median / total - 1.0 if predicted and total else None,
         inside=inside,
-        failed=failures[0] if failures else None,
+        failed=reason,
+        lacks=lacks,
         roles=verification.roles,
     )
+
+
+def _lack(verification: Verification) -> tuple[NoFigures | None, str | None]:
+    """Why it has no figures: a run that failed, or none that did the same work as others."""
+    for run in verification.runs:
+        if run.failed is not None:
+            return NoFigures.FAILED, run.failed
+    if any(run.counts for run in verification.runs):
+        return None, None
+    for run in verification.runs:
+        return NoFigures.UNLIKE, run.unlike
+    return NoFigures.NOT_RUN, "it has no run"
 
 
 # --- the document ------------------------------------------------------------------------------
@@ -172,8 +195,8 @@ def _efficiency(row: VerifiedRow) -> str:
 
 def _cells(row: VerifiedRow) -> tuple[str, ...]:
     name = labelled(row)
-    if row.failed is not None:
-        return (name, "failed", "-", "-", "-", interval_of(row), "-")
+    if row.lacks is not None:
+        return (name, row.lacks.value, "-", "-", "-", interval_of(row), "-")
     return (
         name,
         seconds(row.total_s),
@@ -213,7 +236,9 @@ def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str
 
 def without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
     """What failed or was not run, and why."""
-    lines = [f"{row.name} failed: {row.failed}" for row in rows if row.failed is not None]
+    lines = [
+        f"{row.name} {_LACKING[row.lacks]}: {row.failed}" for row in rows if row.lacks is not None
+    ]
     return lines + [f"{each.name} was left out: {each.reason}" for each in left_out]
 
 

@@ -8,6 +8,7 @@ from advisor.domain.quantities import change, count, seconds
 from advisor.domain.verification import LeftOut, Verification
 from advisor.render.document import Column, Document, Headline, ListBlock, Note, Row, Table, Tone
 from advisor.render.verification import (
+    NoFigures,
     VerifiedRow,
     accuracy,
     content_notes,
@@ -20,6 +21,15 @@ from advisor.render.verification import (
 NEAR = 0.03
 """Ways this close to the fastest are told apart neither by the advice nor here."""
 MOST_NOTES = 5
+
+_NONE: dict[NoFigures | None, str] = {
+    NoFigures.FAILED: "no run succeeded",
+    NoFigures.UNLIKE: "no two runs did the same work",
+}
+_UNCHECKED = {
+    NoFigures.UNLIKE: "the runs of the advised configuration did other work than the rest",
+    NoFigures.NOT_RUN: "the advised configuration was not run",
+}
 
 _COLUMNS = (
     Column("configuration", left=True, wrap=True),
@@ -49,7 +59,7 @@ def verification_screen(
 
 def _row(row: VerifiedRow, *, strong: bool) -> Row:
     figures = (
-        "failed" if row.failed is not None else seconds(row.total_s),
+        seconds(row.total_s) if row.lacks is None else row.lacks.value,
         interval_of(row),
         "-" if row.error is None else change(row.error),
     )
@@ -61,12 +71,15 @@ def _verdict(rows: Sequence[VerifiedRow]) -> tuple[str, Tone]:
     measured = [row for row in rows if row.failed is None]
     advised = next((row for row in rows if "advised" in row.roles), None)
     if not measured:
-        return "Nothing could be compared: no run succeeded.", "bad"
+        lacks = rows[0].lacks if rows else None
+        return f"Nothing could be compared: {_NONE.get(lacks, 'nothing was run')}.", "bad"
     fastest = measured[0]
     if advised is None:
         return f"Fastest: {labelled(fastest)}, {seconds(fastest.total_s)}.", ""
-    if advised.failed is not None:
+    if advised.lacks is NoFigures.FAILED:
         return "The advice did not hold: the advised configuration failed.", "bad"
+    if advised.lacks is not None:
+        return f"The advice could not be checked: {_UNCHECKED[advised.lacks]}.", "warn"
     times = f"{seconds(advised.total_s)} measured"
     if advised.predicted_s is not None:
         times += f", {interval_of(advised)} predicted"

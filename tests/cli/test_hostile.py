@@ -22,6 +22,7 @@ from advisor.dagster_bridge.event_log.rows import timestamp_s
 from advisor.dagster_bridge.run_config import read_run_config
 from advisor.domain.errors import ConfigurationError
 from advisor.measure.sole_use import lock_path, sole_use
+from advisor.settings import load
 
 
 def shell(line, folder, **extra):
@@ -87,6 +88,19 @@ def test_more_than_a_machine_holds_is_refused_with_the_limit(tmp_path, asked):
     assert result.exit_code == 2
     assert asked[0] in result.stderr
     assert "a fault in dynadvise" not in result.stderr
+
+
+@pytest.mark.parametrize("cores", ["0", "1e-9", "2e9", "nan"])
+def test_a_number_outside_the_bounds_is_refused_with_them(tmp_path, cores):
+    bounds = "from 0.000001 to 1,000,000,000"
+    path = tmp_path / "p.json"
+    store.write_to(make_saved_profile(), path)
+    result = CliRunner().invoke(cli, ["predict", str(path), "--cores", cores])
+    assert result.exit_code == 2
+    assert bounds in result.stderr
+    (tmp_path / "pyproject.toml").write_text(f"[tool.dynadvise]\nmax-rate = {cores}\n")
+    with pytest.raises(ConfigurationError, match=bounds):
+        load(tmp_path)
 
 
 @pytest.mark.parametrize(

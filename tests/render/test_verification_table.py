@@ -79,6 +79,9 @@ NOW = verification("current", SPAWN_2, [14.0, 14.1], predicted=Interval(14.1, 13
 QUICK = replace(ADVISED, predicted_s=Interval(0.8, 0.74, 0.9))
 SLOW = verification("advised", WARM_8, [4.2, 4.1], predicted=Interval(4.1, 3.8, 4.3))
 OTHER = replace(ADVISED, roles=(), name="")
+UNLIKE = replace(
+    QUICK, runs=tuple(replace(run, unlike="its fan-out gave no work") for run in QUICK.runs)
+)
 
 
 @pytest.mark.parametrize(
@@ -105,12 +108,28 @@ OTHER = replace(ADVISED, roles=(), name="")
             "The advice did not hold: the advised configuration failed.",
         ),
         ([BROKEN], "Nothing could be compared: no run succeeded."),
+        (
+            [UNLIKE, NOW],
+            "The advice could not be checked: the runs of the advised configuration did other",
+        ),
+        (
+            [replace(UNLIKE, runs=()), NOW],
+            "The advice could not be checked: the advised configuration was not run.",
+        ),
+        ([UNLIKE], "Nothing could be compared: no two runs did the same work."),
         ([OTHER], "Fastest: in_process executor, batches of 8, 8 threads per step, 0.80 s."),
     ],
 )
 def test_the_verdict_says_whether_the_advice_held(verifications, verdict):
     text = to_text(verification_screen(verifications, "shop_job"), width=79)
     assert " ".join(text.split()).startswith(verdict)
+
+
+def test_a_run_that_did_other_work_is_not_said_to_have_failed():
+    for document in (verification_screen, verification_document):
+        text = " ".join(to_text(document([UNLIKE, NOW], "job"), width=200).split())
+        assert "advised was not compared: its fan-out gave no work" in text
+        assert "failed" not in text
 
 
 def test_verify_answers_on_one_screen_whatever_went_wrong():
@@ -175,7 +194,7 @@ def test_only_runs_of_the_same_work_are_compared():
     ]  # fmt: skip
     assert [v.name for v in comparable(marked)] == ["sequential", "advised"]
     rows = {row.name: row for row in rows_of(marked)}
-    assert rows["default"].failed == "not compared, it did 7 items, another run 8"
+    assert rows["default"].failed == "it did 7 items, another run 8"
     assert rows["advised"].runs == 1
 
 
