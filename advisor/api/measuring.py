@@ -106,7 +106,14 @@ class Measuring:
         except KeyboardInterrupt:
             reason = StopReason.INTERRUPTED
         note_what_is_less_certain(self.campaign)
-        return MeasuringEnd(reason, budget.spent_s, budget.load, self.skipped, self._needed_s)
+        return MeasuringEnd(
+            reason,
+            budget.spent_s,
+            budget.load,
+            self.skipped,
+            self._needed_s,
+            budget.importing_s + self.campaign.scouted.start_s,
+        )
 
     def _parts(self) -> StopReason:
         choice = self._choice()

@@ -61,6 +61,7 @@ class MeasuringEnd:
             system does not tell.
         skipped: Parts that were not measured, since they could not change the advice.
         needed_s: Seconds until the first answer, where they passed the budget; else 0.
+        starting_s: Of them, those of starting Python and importing the target.
     """
 
     reason: StopReason
@@ -68,6 +69,7 @@ class MeasuringEnd:
     load: float | None = None
     skipped: tuple[str, ...] = ()
     needed_s: float = 0.0
+    starting_s: float = 0.0
 
     def is_crowded(self, cores: float) -> bool:
         """Whether others had so much of the machine's cores that every figure is doubtful."""

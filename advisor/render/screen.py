@@ -61,7 +61,7 @@ def screen_document(
     named = _named(advice)
     if titled:
         blocks.append(Heading(_verdict(advice), 3))
-    blocks += [Headline(_workload(advice)), _ways(named)]
+    blocks += [Headline(_workload(advice), _too_short(advice)), _ways(named)]
     if advice.whole_run is not None:
         blocks.append(Paragraph((total_line(advice), *fan_out_lines(advice))))
     facts = _facts(advice, evidence)
@@ -102,6 +102,16 @@ def _workload(advice: Advice) -> str:
         return f"{line}, load {advice.measuring.load:.0f}: figures are uncertain."
     whole = f"{line}, {size(advice.host.memory_bytes)}."
     return whole if len(whole) <= ONE_LINE else f"{line}."
+
+
+def _too_short(advice: Advice) -> tuple[str, ...]:
+    """Why the command took longer than it was given, where even a first answer needs more."""
+    end = advice.measuring
+    if end is None or not end.needed_s:
+        return ()
+    needed, starting = seconds(end.needed_s), seconds(end.starting_s)
+    why = f"a first answer took {needed}, {starting} of it starting and importing"
+    return (f"Budget too short: {why}.",)
 
 
 def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
@@ -205,8 +215,6 @@ def _certain(advice: Advice, evidence: bool) -> list[str]:
     if advice.measuring is not None:
         ended = wording.ENDED_SHORT[advice.measuring.reason]
         sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."
-        if needed_s := advice.measuring.needed_s:
-            sentences[0] += f" --budget was too short: a first answer needed {seconds(needed_s)}."
     sentences += [wording.limit_in_words(each) for each in advice.limits if each.harm is not None]
     sentences += [each.evidence for each in advice.limits if each.evidence and evidence]
     if advice.workload.not_included:

@@ -43,6 +43,16 @@ def test_the_answer_is_one_screen(saved, options):
     assert max(map(len, lines)) <= 79
 
 
+def test_a_budget_that_was_too_short_is_told_on_top_with_its_reason(saved):
+    end = MeasuringEnd(StopReason.BUDGET, 20.0, load=8.0, needed_s=19.0, starting_s=16.0)
+    advice = replace(recommend(saved, AdviseOptions(), snippets=False), measuring=end)
+    document = screen_document(advice, (), target="m:j", profile="m:j", more="More.")
+    lines = to_text(document, width=79).splitlines()
+    told = "Budget too short: a first answer took 19 s, 16 s of it starting and importing."
+    assert told in " ".join(lines[:3])
+    assert len(lines) <= 25
+
+
 SHIPPED = sorted((Path(__file__).parents[2] / "profiles").glob("*/*.json"))
 
 
