@@ -21,8 +21,9 @@ EXECUTORS = {
 @dg.op(out=dg.DynamicOut(), config_schema={"items": int, "batch": dg.Field(int, default_value=1)})
 def split(context):
     items, batch = context.op_config["items"], context.op_config["batch"]
-    for first in range(0, items, batch):
-        yield dg.DynamicOutput(min(batch, items - first), mapping_key=f"b{first}")
+    steps = -(-items // batch)
+    for place in range(steps):  # dealt evenly, as the emitted code does
+        yield dg.DynamicOutput((items + place) // steps, mapping_key=f"b{place}")
 
 
 @dg.op(config_schema={"item_s": dg.Field(float, default_value=0.5)})

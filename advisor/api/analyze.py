@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from advisor.domain.analysis import Analysis, Drift
-from advisor.domain.backfill import BackfillTimes
+from advisor.domain.backfill import BackfillTimes, PlannedRun, RunStart
 from advisor.domain.command_line import spelled_out
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.measured import Measured
@@ -200,17 +200,28 @@ def _beside_plan(
     from advisor.api.plan import PlanOptions, predicted_cut
     from advisor.domain.options import AdviseOptions
     from advisor.history.drift import candidate_of
+    from advisor.model import backfill as model
     from advisor.model.run_statistics import item_count
 
     candidate, items = candidate_of(newest), item_count(newest)
     if saved is None or not saved.workload.op_executions or candidate is None or not items:
         return times
-    plan_options = PlanOptions(times.runs, AdviseOptions(items=items))
+    asked = PlanOptions(times.runs, AdviseOptions(items=items))
+    at_once = max(1, times.runs_at_once)
     try:
-        cut = predicted_cut(saved, plan_options, max(1, times.runs_at_once), candidate)
+        backfill, cut = predicted_cut(saved, asked, at_once, candidate)
     except ConfigurationError:
         return times  # a way that this host was not calibrated for
-    return replace(times, predicted_s=cut.makespan_s)
+    start, cores = backfill.start, backfill.cores
+    begin_s, run_s = start.begin_s(at_once, cores), cut.run.makespan_s.median
+    waits = times.place_s if times.runs > at_once else times.queue_s
+    own = RunStart(waits.median, times.start_s.median, "these runs", own_cores=True)
+    return replace(
+        times,
+        predicted_s=cut.makespan_s,
+        planned=PlannedRun(start.queue_s, begin_s, run_s),
+        as_started_s=model.cut(replace(backfill, start=own), 1, at_once, cut.run).makespan_s,
+    )
 
 
 def _notes(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> tuple[str, ...]:

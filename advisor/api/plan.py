@@ -107,15 +107,15 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
 
 def predicted_cut(
     saved: SavedProfile, options: PlanOptions, runs_at_once: int, candidate: Candidate
-) -> RunCut:
-    """A run per partition, each run as ``candidate``.
+) -> tuple[Backfill, RunCut]:
+    """A run per partition, each run as ``candidate``, and what is worked off so.
 
     Raises:
         ConfigurationError: There is no model of it on the profile's host.
     """
     backfill = _backfill(saved, options)
     share = _share(saved, options.advise, backfill.items, runs_at_once)
-    return cut(backfill, 1, runs_at_once, predict(saved, candidate, share))
+    return backfill, cut(backfill, 1, runs_at_once, predict(saved, candidate, share))
 
 
 def _backfill(saved: SavedProfile, options: PlanOptions) -> Backfill:

@@ -6,13 +6,16 @@ import time
 from pathlib import Path
 
 
-def delayed_by_others_s() -> float:
+def delayed_by_others_s(of: int | str = "thread-self") -> float:
     """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown.
 
     What a cgroup's quota held back counts as well.
+
+    Args:
+        of: A process instead, by its id: its main thread.
     """
     try:
-        return int(Path("/proc/thread-self/schedstat").read_text().split()[1]) / 1e9
+        return int(Path(f"/proc/{of}/schedstat").read_text().split()[1]) / 1e9
     except (OSError, ValueError, IndexError):
         return 0.0
 

@@ -38,8 +38,12 @@ class RunStart:
 
     def total_s(self, runs_at_once: int, cores: float) -> float:
         """All of it, where so many runs share the cores."""
+        return self.queue_s + self.begin_s(runs_at_once, cores)
+
+    def begin_s(self, runs_at_once: int, cores: float) -> float:
+        """From the queue until the job begins, where so many runs share the cores."""
         sharing = 1.0 if self.own_cores else max(1.0, runs_at_once / cores)
-        return self.queue_s + self.pod_s + self.start_s * sharing
+        return self.pod_s + self.start_s * sharing
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,15 @@ class BackfillPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedRun:
+    """What a plan counts for each run, in seconds: as `BackfillTimes` has it of runs that were."""
+
+    place_s: float
+    start_s: float
+    run_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class BackfillTimes:
     """What the runs of a backfill took, from their events.
 
@@ -121,6 +134,8 @@ class BackfillTimes:
         makespan_s: From the first run's begin in the queue to the last end.
         predicted_s: The plan's prediction of it from a profile that is not of these runs; None:
             there is none, or no model of their way.
+        planned: The mean wait with a free place, start and run of which it is made.
+        as_started_s: The same prediction with the waits and starts of these runs.
     """
 
     backfill_id: str
@@ -135,3 +150,5 @@ class BackfillTimes:
     run_s: Spread
     makespan_s: float
     predicted_s: Interval | None = None
+    planned: PlannedRun | None = None
+    as_started_s: Interval | None = None

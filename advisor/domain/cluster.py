@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.overhead import OverheadModel
-from advisor.domain.quantities import Spread, count, spread
+from advisor.domain.quantities import Spread, count, seconds, spread
 
 UNITS = {
     "k8s": "pod",
@@ -215,6 +215,8 @@ class PodTimes:
         killed_for_memory: Containers above their memory limit (OOMKilled).
         run_start_s: Median from the creation of a run's own pod until its container ran; None:
             there is none among them.
+        pull_s: Part of ``start_s`` of the first pod on a node, which pulls the image: what it took
+            beyond pods that came once it ran. None: no node had both.
     """
 
     pods: int
@@ -224,14 +226,20 @@ class PodTimes:
     restarts: int
     killed_for_memory: int
     run_start_s: float | None = None
+    pull_s: float | None = None
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What it means, and the line to paste."""
         own = f', run-start = "{self.run_start_s:.1f}s"' if self.run_start_s is not None else ""
+        pull = "pull and "
+        pulled = ""
+        if self.pull_s is not None:
+            more = f"the first on a node {seconds(self.pull_s)} more: its image"
+            pull, pulled = "", f" ({more if self.pull_s >= 1.0 else 'the nodes had the image'})"
         times = (
             f"{self.started} of {count(self.pods, 'pod')} of steps started: pending "
-            f"{spread(self.pending_s)}, then pull and start {spread(self.start_s)}. For "
+            f"{spread(self.pending_s)}, then {pull}start {spread(self.start_s)}{pulled}. For "
             f'[tool.dynadvise.clusters.NAME]: start = "{self.start_s.median:.1f}s"{own}.'
         )
         restarts = count(self.restarts, "restart")

@@ -6,8 +6,11 @@ official Helm chart.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
+from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
+from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import LIMIT_MARGIN, POLL_S, REQUEST_MARGIN, StepSizing, mebibytes
 from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds, size
@@ -57,23 +60,36 @@ def _code_note(request: EmitRequest) -> tuple[str, ...]:
     return (note,)
 
 
+def _shared(candidate: Candidate, sizing: StepSizing) -> str:
+    """What the steps that run in parallel share: a host's cores, or the quota that they request."""
+    cluster = sizing.cluster
+    if candidate.executor == "docker":
+        cores = f"{cluster.cpu:g} cores" if cluster and cluster.cpu else "cores"
+        return f"they share the {cores} of the host, and none is set aside for any"
+    together = f"{candidate.max_concurrent} x {sizing.cpu:g} CPU requested"
+    if cluster is None or cluster.cpu is None:
+        return together
+    runs = f" that {cluster.runs_at_once} runs share" if cluster.runs_at_once > 1 else ""
+    return f"{together}, of {cluster.cpu:g} in the quota{runs}"
+
+
 def _reasons(request: EmitRequest) -> dict[str, str]:
     """By key; keys are named once in each snippet, or mean the same."""
     sizing, candidate = _sizing(request), request.candidate
-    cluster = sizing.cluster
     steps = candidate.steps(request.advice.workload.items)
-    together = f"{candidate.max_concurrent} x {sizing.cpu:g} CPU"
-    quota = f", of {cluster.cpu:g} in the quota" if cluster and cluster.cpu else ""
     peak = size(sizing.peak_bytes)
+    cpu_limit = "No CPU limit: it would slow the imports of every step."
+    if sizing.cluster and sizing.cluster.step_cpu:
+        cpu_limit = "CPU: as you described the step's pod."
     return {
-        "max_concurrent": f"{steps} steps, so many in parallel: {together} requested{quota}. Unset,"
-        " all start at once. It counts the steps of one run.",
+        "max_concurrent": f"{steps} steps, so many in parallel: {_shared(candidate, sizing)}."
+        " Unset, all start at once. It counts the steps of one run.",
         "requests": f"CPU: a step's mean use from boot to end. Memory: its measured peak, {peak},"
         f" x {REQUEST_MARGIN:g}.",
-        "limits": f"Memory: the peak x {LIMIT_MARGIN:g}; above it the step is killed. No CPU limit:"
-        " it would slow the imports of every step.",
+        "limits": f"Memory: the peak x {LIMIT_MARGIN:g}; above it the step is killed. {cpu_limit}",
         "per_step_k8s_config": "By the op's name, without a mapping key.",
-        "nano_cpus": f"{sizing.cpu:g} CPU, by docker-py's name.",
+        "nano_cpus": f"{_most_cpus(sizing):g} CPU, by docker-py's name: a limit, not a request."
+        " Less than a core would slow the imports of every step.",
         "mem_limit": f"The measured peak, {peak}, x {LIMIT_MARGIN:g}; above it it is killed.",
         "auto_remove": "A removed container takes the cause of a failed step with it.",
         "retries": "Yours, as it is now.",
@@ -82,10 +98,21 @@ def _reasons(request: EmitRequest) -> dict[str, str]:
 
 
 def _resources(sizing: StepSizing) -> Tree:
-    requests = {"cpu": f"{round(sizing.cpu * 1000)}m"}
-    memory = f"{mebibytes(sizing.request_bytes)}Mi"
-    limit = f"{mebibytes(sizing.limit_bytes)}Mi"
-    return {"requests": {**requests, "memory": memory}, "limits": {"memory": limit}}
+    def amounts(cpu: float | None, memory_bytes: int) -> Tree:
+        cpus = {} if cpu is None else {"cpu": f"{round(cpu * 1000)}m"}
+        return {**cpus, "memory": f"{mebibytes(memory_bytes)}Mi"}
+
+    most_cpu = sizing.cluster.step_cpu if sizing.cluster else None
+    return {
+        "requests": amounts(sizing.cpu, sizing.request_bytes),
+        "limits": amounts(most_cpu, sizing.limit_bytes),
+    }
+
+
+def _most_cpus(sizing: StepSizing) -> float:
+    """Limit of a container: as described, else whole cores, which its mean use does not fill."""
+    described = sizing.cluster and sizing.cluster.step_cpu
+    return described or float(math.ceil(sizing.cpu))
 
 
 def _container(sizing: StepSizing) -> Tree:
@@ -179,7 +206,7 @@ def emit_docker_run_config(request: EmitRequest) -> str:
     """Run config of ``docker_executor``, and the run launcher's block in a comment."""
     sizing = _sizing(request)
     kwargs: Tree = {
-        "nano_cpus": round(sizing.cpu * 1e9),
+        "nano_cpus": round(_most_cpus(sizing) * 1e9),
         "mem_limit": f"{mebibytes(sizing.limit_bytes)}m",
         "auto_remove": False,
     }
@@ -262,11 +289,13 @@ def fargate_pair(sizing: StepSizing) -> tuple[int, int]:
 def emit_run_queue(request: EmitRequest) -> str:
     """``dagster.yaml``: how many runs share the cluster."""
     cluster = request.sizing.cluster if request.sizing else None
-    runs = cluster.runs_at_once if cluster else 1
+    runs, origin = DEFAULT_RUNS_AT_ONCE, "Dagster's default, for runs-at-once is not described."
+    if cluster and "runs_at_once" in cluster.sources:
+        runs, origin = cluster.runs_at_once, "As you described it."
     tree = of_instance({"max_concurrent_runs": runs})
     steps = request.candidate.max_concurrent
     reasons = {
-        "max_concurrent_runs": f"{runs} x {steps} steps in parallel: max_concurrent counts the"
-        " steps of one run, a pool those of all runs.",
+        "max_concurrent_runs": f"{origin} {runs} x {steps} steps in parallel: max_concurrent counts"
+        " the steps of one run, a pool those of all runs.",
     }
     return _written(request, tree, reasons)

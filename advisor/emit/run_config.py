@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import unmodelled
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.command_line import emit_command
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.emit.own_threads import above_yaml
@@ -86,7 +86,13 @@ def _notes(request: EmitRequest) -> list[str]:
         kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
         fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]
         if request.keeps_executor:
-            notes.append(f"{setting.class_name} stays as it is. {unmodelled(setting)}")
+            described = ""
+            if setting.executor in DELEGATING:
+                described = (
+                    " without its cluster: describe that in [tool.dynadvise.clusters.NAME], and"
+                    " give --cluster NAME"
+                )
+            notes.append(f"{setting.class_name} stays as it is. It is not modelled{described}.")
         elif candidate.executor not in ("multiprocess", "in_process"):
             notes.append(
                 f"The {candidate.executor} executor is chosen in code, with `executor_def`"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -42,6 +43,7 @@ def read_pods(path: Path) -> PodTimes:
         started=len(started),
         pending_s=spread_or_zero([pending_s for pending_s, _ in started]),
         start_s=spread_or_zero([start_s for _, start_s in started]),
+        pull_s=_pull_s(of_steps),
         restarts=sum(int(status.get("restartCount", 0)) for status in statuses),
         killed_for_memory=sum(_killed_for_memory(status) for status in statuses),
         run_start_s=median(of_runs) if of_runs else None,
@@ -51,6 +53,24 @@ def read_pods(path: Path) -> PodTimes:
 def _is_of_a_run(pod: Mapping[str, Any]) -> bool:
     """Whether it holds a run's own process, as dagster-k8s labels it; else it is a step's."""
     return (pod["metadata"].get("labels") or {}).get(COMPONENT) == "run_worker"
+
+
+def _pull_s(pods: Sequence[Mapping[str, Any]]) -> float | None:
+    """What the first pod on a node takes to start beyond later ones: they find the image there."""
+    by_node: dict[str, list[tuple[float, float]]] = defaultdict(list)
+    for pod in pods:
+        node = pod.get("spec", {}).get("nodeName")
+        if node and (times := _times(pod)) is not None:
+            begun_s = _unix(pod["metadata"]["creationTimestamp"]) + times[0]
+            by_node[node].append((begun_s, times[1]))
+    beyond_s = []
+    for starts in by_node.values():
+        (first_s, start_s), *others = sorted(starts)
+        ready_s = first_s + start_s
+        later_s = [each_s for begun_s, each_s in others if begun_s >= ready_s]
+        if later_s:
+            beyond_s.append(max(0.0, start_s - median(later_s)))
+    return median(beyond_s) if beyond_s else None
 
 
 def _times(pod: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
@@ -119,6 +120,24 @@ def test_the_plan_of_a_profile_stands_beside_it(analyze, tmp_path):
     told = json.loads(analyze("firstone", "--format", "json").stdout)["backfill"]
     assert told["predicted_s"]["low"] < told["predicted_s"]["median"]
     assert "plan predicts" in " ".join(analyze("firstone").stdout.split())
+
+
+def test_what_the_runs_tell_of_queue_and_start_stands_in_for_the_plans_own(analyze, tmp_path):
+    """A profile of a machine that took 25 s to start a run there: the rest of it still holds."""
+    saved = make_saved_profile(description=make_description(job_name="daily"))
+    slow = replace(saved, overhead=replace(saved.overhead, cli_start_s=25.0))
+    store.write(slow, tmp_path / "profiles")
+    times = json.loads(analyze("firstone", "--format", "json").stdout)["backfill"]
+    planned = times["planned"]
+    assert planned["start_s"] == 25.0
+    assert times["predicted_s"]["median"] > 3 * 25
+    each_s = times["place_s"]["median"] + times["start_s"]["median"] + planned["run_s"]
+    assert times["as_started_s"]["median"] == pytest.approx(3 * each_s)
+    out = " ".join(analyze("firstone").stdout.split())
+    assert "with the waits and starts of these runs" in out
+    assert "start, until the job begins" in out
+    assert "25 s" in out
+    assert "--save writes a profile" in out  # its items take half a second, these none
 
 
 def test_a_backfill_that_is_not_there_is_named_with_those_that_are(analyze):

@@ -17,9 +17,10 @@ from factories import (
 )
 
 from advisor.dagster_bridge.job_facts import docker_arguments
+from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts
+from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts, ProfiledFacts
 from advisor.domain.workload import NestedFanOut, SourceLocation
 from advisor.rules.rule import rules
 from advisor.rules.static import run_checks
@@ -450,6 +451,22 @@ def test_the_page_of_codes_shows_each_rule_as_it_speaks():
         likeness = SequenceMatcher(None, rules()[code].looks, finding.message).ratio()
         best[code] = max(best[code], likeness)
     assert {code for code, likeness in best.items() if likeness < 0.9} == set()
+
+
+@pytest.mark.parametrize("executor", ["k8s", "ecs"])
+def test_a_profile_made_without_the_jobs_cluster_is_no_advice_for_it(executor):
+    """What it advises is for one machine: there is nothing to paste, but a cluster to describe."""
+    facts = on_pods(executor=executor)
+    profiled = ProfiledFacts(facts.description, make_host_facts(), max_regret=0.1)
+    facts = replace(facts, advice=make_advice(current=None), profiled=profiled)
+    (finding,) = (each for each in run_checks(facts) if each.code == "DYN021")
+    assert finding.severity == "warning"
+    assert "made without its cluster" in finding.message
+    assert "--cluster NAME" in finding.remedy
+    assert "config" not in finding.remedy
+    on_cluster = make_prediction(Candidate("execute_job", executor, max_concurrent=2))
+    advised = make_advice(current=None, config_only=on_cluster)
+    assert not [f for f in run_checks(replace(facts, advice=advised)) if f.code == "DYN021"]
 
 
 def test_every_rule_is_provoked_here():

@@ -97,6 +97,14 @@ def test_run_config_for_kubernetes_is_taken_by_dagster() -> None:
         assert reason.lower() in " ".join(text.replace("#", " ").split()).lower()
 
 
+def test_a_described_cpu_limit_of_a_step_is_emitted_for_what_was_predicted_with_it() -> None:
+    config = yaml.safe_load(emitted("k8s-run-config", "k8s", step_cpu=0.5))
+    of_op = config["execution"]["config"]["per_step_k8s_config"]["process_chunk"]
+    assert of_op["container_config"]["resources"]["limits"]["cpu"] == "500m"
+    docker = yaml.safe_load(emitted("docker-run-config", "docker", slots=None, step_cpu=0.5))
+    assert docker["execution"]["config"]["container_kwargs"]["nano_cpus"] == 5 * 10**8
+
+
 def test_tags_for_kubernetes_are_taken_by_dagster() -> None:
     k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
     namespace: dict[str, dict[str, object]] = {}
@@ -123,6 +131,10 @@ def test_run_config_for_docker_is_taken_by_dagster_and_by_docker_py() -> None:
     assert set(kwargs) <= {*RUN_CREATE_KWARGS, *RUN_HOST_CONFIG_KWARGS}
     assert kwargs["auto_remove"] is False
     assert "DockerRunLauncher" in text
+    # One host's cores are shared; a limit below a core would slow each container's start.
+    assert kwargs["nano_cpus"] == 10**9
+    assert "they share the 8 cores of the host" in " ".join(text.replace("#", "").split())
+    assert "requested" not in text
 
 
 def test_run_config_for_ecs_is_taken_by_dagster() -> None:
@@ -162,12 +174,18 @@ def test_celery_gets_a_queue_of_its_own_with_as_many_slots() -> None:
     assert '"dagster-celery/queue": "fanout"' in text
 
 
-def test_the_run_queue_is_taken_by_dagster() -> None:
+@pytest.mark.parametrize(
+    ("sources", "runs", "origin"),
+    [({"runs_at_once": "yours"}, 2, "As you described it"), ({}, 10, "Dagster's default")],
+)
+def test_the_run_queue_is_taken_by_dagster(sources: dict[str, str], runs: int, origin: str) -> None:
     from dagster._config import Shape, validate_config
     from dagster._core.instance.config import dagster_instance_config_schema
 
-    config = yaml.safe_load(emitted("run-queue", "k8s"))
-    assert config["concurrency"]["runs"]["max_concurrent_runs"] == 2
+    text = emitted("run-queue", "k8s", sources=sources)
+    config = yaml.safe_load(text)
+    assert config["concurrency"]["runs"]["max_concurrent_runs"] == runs
+    assert origin in text
     assert validate_config(Shape(dagster_instance_config_schema()), config).success
 
 

@@ -45,6 +45,23 @@ def test_pending_and_start_are_told_apart_and_what_was_killed(tmp_path: Path) ->
     assert "1 container killed above the memory limit (OOMKilled)" in said
 
 
+def test_the_first_pod_on_a_node_tells_what_its_pull_took(tmp_path: Path) -> None:
+    """Later ones find the image there; what starts while it is pulled waits for it as well."""
+    file = tmp_path / "pods.json"
+    times = {"a": [("01", "31"), ("02", "32"), ("40", "42")], "b": [("03", "25"), ("26", "28")]}
+    pods = [
+        pod(*moments) | {"spec": {"nodeName": node}}
+        for node, of_node in times.items()
+        for moments in of_node
+    ]
+    file.write_text(json.dumps({"items": pods}))
+    assert read_pods(file).pull_s == pytest.approx(24.0)  # 28 on a, 20 on b
+    assert "the first on a node 24 s more: its image" in read_pods(file).sentences[0]
+    file.write_text(json.dumps({"items": pods[:2]}))
+    assert read_pods(file).pull_s is None
+    assert "pull and start" in read_pods(file).sentences[0]
+
+
 def test_the_pod_of_the_run_itself_is_no_step(tmp_path: Path) -> None:
     file = tmp_path / "pods.json"
     own = pod("10", "40")

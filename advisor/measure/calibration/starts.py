@@ -8,10 +8,12 @@ import tempfile
 import time
 from pathlib import Path
 
+from advisor.dagster_bridge.run_delay import delayed_by_others_s
 from advisor.dagster_bridge.runs import command_line
 from advisor.domain.workload import TargetReference
 
 START_TIMEOUT_S = 120.0
+_LOOK_S = 0.02
 
 POOL_START = 0.47
 """Of a fresh Python's start in a run: a pool's forkserver imports Dagster and forks, but no run's
@@ -37,8 +39,11 @@ class CommandLineError(Exception):
     """Why the command line could not be measured, in words."""
 
 
-def command_line_s(instance_home: str) -> float:
+def command_line_s(instance_home: str) -> tuple[float, float]:
     """Whole time of Dagster's command line on a job that does nothing.
+
+    Returns:
+        Its wall clock, and of that the seconds in which it was ready to compute and had no core.
 
     Raises:
         CommandLineError: It did not end well.
@@ -49,25 +54,42 @@ def command_line_s(instance_home: str) -> float:
             "cli_start", "dynadvise_cli_start", None, None, "cli_start", directory
         )
         Path(directory, "config.yaml").write_text("execution: {config: {in_process: {}}}\n")
+        log = Path(directory, "log")
         begun = time.perf_counter()
         try:
-            done = subprocess.run(
-                command_line(job, Path("config.yaml")),
-                cwd=directory,
-                env={**os.environ, "DAGSTER_HOME": instance_home},
-                capture_output=True,
-                text=True,
-                check=False,
-                timeout=START_TIMEOUT_S,
-                stdin=subprocess.DEVNULL,
-            )
+            with (
+                log.open("w") as out,
+                subprocess.Popen(
+                    command_line(job, Path("config.yaml")),
+                    cwd=directory,
+                    env={**os.environ, "DAGSTER_HOME": instance_home},
+                    stdin=subprocess.DEVNULL,
+                    stdout=out,
+                    stderr=out,
+                ) as process,
+            ):
+                delayed_s = _delay_to_the_end_s(process)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CommandLineError(str(error)) from error
         whole_s = time.perf_counter() - begun
-    if done.returncode != 0:
-        lines = (done.stderr or done.stdout).strip().splitlines()
-        raise CommandLineError(lines[-1] if lines else "it failed")
-    return whole_s
+        if process.returncode != 0:
+            lines = log.read_text().strip().splitlines()
+            raise CommandLineError(lines[-1] if lines else "it failed")
+    return whole_s, min(delayed_s, whole_s)
+
+
+def _delay_to_the_end_s(process: subprocess.Popen[bytes]) -> float:
+    """Seconds without a core until the process has ended; it is ended after `START_TIMEOUT_S`."""
+    until_s, delayed_s = time.monotonic() + START_TIMEOUT_S, 0.0
+    try:
+        while process.poll() is None:
+            if time.monotonic() > until_s:
+                raise subprocess.TimeoutExpired(process.args, START_TIMEOUT_S)
+            delayed_s = max(delayed_s, delayed_by_others_s(process.pid))
+            time.sleep(_LOOK_S)
+    finally:
+        process.kill()
+    return delayed_s
 
 
 def measure_process_start(question: tuple[TargetReference | None, bool]) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import DELEGATING
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.finding import Severity
 from advisor.domain.quantities import percent
@@ -13,6 +14,15 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN021"
+
+_ELSEWHERE = (
+    "The job runs as {}; the committed profile was made without its cluster, and its advice is for "
+    "one machine."
+)
+_WITH_CLUSTER = (
+    "Describe the cluster, [tool.dynadvise.clusters.NAME], and measure again: "
+    "`dynadvise profile TARGET --cluster NAME`."
+)
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
@@ -28,6 +38,12 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     if any(_is(setting, prediction.candidate) for prediction in accepted):
         return
     predictions = (*advice.candidates, *([advice.current] if advice.current else []))
+    location = facts.description.mapped[0].location
+    if setting.executor in DELEGATING and not any(
+        way.candidate.executor == setting.executor for way in (*accepted, *predictions)
+    ):
+        yield Fault("warning", _ELSEWHERE.format(_words(setting)), _WITH_CLUSTER, location)
+        return
     own = next((p for p in predictions if _is(setting, p.candidate)), None)
     severity, regret = _severity(own, advice.config_only, facts.profiled.max_regret)
     remedy = None
@@ -40,7 +56,7 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
         f"The job runs as {_words(setting)}{regret}; the committed profile advises "
         f"{advice.config_only.candidate.label}.",
         remedy,
-        facts.description.mapped[0].location,
+        location,
     )
 
 
