@@ -118,7 +118,7 @@ PROVOKED = (
         "6 items of 1 s, spawn, 2 in parallel",
         Way(spawn(2), [1.0] * 6),
         Way(warm(2), [1.0] * 6),
-        "warm forkserver",
+        "forkserver with preload",
     ),
     Provoked(
         "RUN004",
@@ -136,10 +136,10 @@ PROVOKED = (
     ),
     Provoked(
         "RUN006",
-        "40 items of 0.3 s, warm forkserver, 10 in parallel",
+        "40 items of 0.3 s, forkserver with preload, 10 in parallel",
         Way(warm(10), [0.3] * 40),
         Way(warm(2), [0.3] * 40, {"batch": 20}, {"threads": 5}),
-        "2 batches at once, 5 threads in each",
+        "2 batches in parallel, 5 threads in each",
     ),
     Provoked(
         "RUN007",
@@ -219,7 +219,7 @@ HEALTHY = {
     "one batch of 4 items, 4 threads, in process": Way(
         IN_PROCESS, [1.0] * 4, {"batch": 4}, {"threads": 4}
     ),
-    "8 items of 4 s, warm forkserver, 2 in parallel": Way(warm(2), [4.0] * 8),
+    "8 items of 4 s, forkserver with preload, 2 in parallel": Way(warm(2), [4.0] * 8),
     "6 items of 5 s, spawn, 2 in parallel": Way(spawn(2), [5.0] * 6),
     "8 items of 1 s, async executor": Way(None, [1.0] * 8, job="asynchronous"),
 }
@@ -228,15 +228,15 @@ EXAMPLES = {
     "seed_chunks": {
         "in process": Way(IN_PROCESS, job="seed"),
         "multiprocess, spawn": Way(spawn(2), job="seed"),
-        "multiprocess, warm forkserver": Way(warm(4), job="seed"),
+        "multiprocess, forkserver with preload": Way(warm(4), job="seed"),
     },
     "csv_files": {
         "in process": Way(IN_PROCESS, job="csv"),
-        "multiprocess, warm forkserver": Way(warm(2), job="csv"),
+        "multiprocess, forkserver with preload": Way(warm(2), job="csv"),
     },
     "async_calls": {
         "in process": Way(IN_PROCESS, job="async_example"),
-        "multiprocess, warm forkserver": Way(warm(4), job="async_example"),
+        "multiprocess, forkserver with preload": Way(warm(4), job="async_example"),
         "async executor": Way(None, job="async_example_async"),
     },
 }

@@ -18,7 +18,7 @@ Written by `make bench-distributed`. Real runs of Dagster's own executors: `k8s_
 against a scripted Jobs API (admission by requests, scripted starts; each Job a process of this
 host), `celery_executor` with its worker on a Redis, `docker_executor` on a Docker daemon. Each run
 is predicted by `predict --cluster` from another run of three items, one step at a time, near in
-time; never from itself. Items wait half a second. Warm pods are forked from a process that has
+time; never from itself. Items wait half a second. Forked pods come from a process that has
 imported Dagster, so that queue, starts and polls count and not how many Pythons two cores boot.
 """
 
@@ -41,7 +41,8 @@ and a run's start are learned from a backfill of three partitions, one run at a 
 
 def kind_of(row: Row) -> str:
     place = row["way"]["place"]
-    pods = f" ({place['boot']} pods)" if place["kind"] == "k8s" else ""
+    boot = "forked" if place["boot"] == "warm" else "booted"
+    pods = f" ({boot} pods)" if place["kind"] == "k8s" else ""
     return f"{place['kind']}{pods}{', chain of three' if place['shape'] == 'chain' else ''}"
 
 

@@ -36,8 +36,8 @@ HEADING = "## How sure the advice is"
 ABOUT = """\
 The same synthetic lists: a search over all ways of a sample says how likely each is the best
 (`p_best`) and what the advised one loses to the best on average (expected regret). The truth is the
-whole simulation of the leading ways, with the model's own error drawn around each as the tool
-draws it (most of it common to a method). Made by `make bench-simulated`.
+whole simulation of the leading ways, with the model's own error around each as the tool
+has it (most of it common to a method). Made by `make bench-simulated`.
 """
 SIZES, LISTS = (20, 200, 2000), 4
 LEADING = 12

@@ -102,7 +102,7 @@ def page(rows: list[dict[str, Any]]) -> str:
         "own behind a proxy that delays its answers, and through an IO manager that waits at each",
         "call. Each storage is calibrated (`--scratch-postgres`), then predicted, then run.",
         "",
-        "| storage | way | a step, beside the work | of which waits | predicted | real | error |",
+        "| storage | way | overhead per step | of which waits | predicted | real | error |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for row in rows:

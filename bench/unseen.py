@@ -86,8 +86,8 @@ def main() -> None:
             if (some := [run for run in every if has_noise(run["workload"]) is noise])
         ),
         "",
-        "Calls that differ: of these jobs a run is a draw, and the fastest of six ways is partly",
-        "luck; they are marked.",
+        "Calls that differ: each run of these jobs has other seconds, and the fastest of six ways",
+        "is partly luck; they are marked.",
         "",
         "| workload | advised | took | fastest that ran | lost | config only | lost | error |",
         "|---|---|---|---|---|---|---|---|",

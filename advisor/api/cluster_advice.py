@@ -48,7 +48,7 @@ def caution(
     if cluster.start_s is None:
         return (
             f"For {place}: how long a {cluster.unit} takes to start is not known. The times below"
-            " are those of the run's own process; --details shows what is best by the start time."
+            " are those of the run's own process; the details show what is best by the start time."
         )
 
     def source(name: str, otherwise: str = "assumed") -> str:

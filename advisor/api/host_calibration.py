@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from advisor.api.calibrating import FIRST_S, MODULE_S, cached, calibrated_host, first_look, keep
+from advisor.domain.candidate import name_in_words
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds
@@ -84,7 +85,7 @@ class HostCalibration:
         from advisor.measure.calibration import expected_s
 
         which = "a" if kind is PartKind.METHOD else "one more"
-        name = f"{which} tiny run: {probe.method.replace('_', ' ')}"
+        name = f"{which} tiny run: {name_in_words(probe.method)}"
         cost_s = self.budget.slowness * expected_s(probe, self.profile)
         return Part(name, Unknown(kind, method=probe.method), cost_s, partial(self._run, probe))
 

@@ -20,7 +20,7 @@ from advisor.domain.advice import (
     Prediction,
     WorkloadSummary,
 )
-from advisor.domain.candidate import Candidate
+from advisor.domain.candidate import Candidate, name_in_words
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.exclusions import exclusions
@@ -294,7 +294,8 @@ def _left_out(saved: Measured) -> list[str]:
 
 def _unmeasured(saved: Measured) -> list[str]:
     return [
-        f"Could not be measured: {name} ({why})." for name, why in saved.host.unmeasured.items()
+        f"Could not be measured: {name_in_words(name)} ({why})."
+        for name, why in saved.host.unmeasured.items()
     ]
 
 

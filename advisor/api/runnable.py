@@ -160,7 +160,7 @@ def _job_of_bare_op(
     if description.kind != "op" or not one_input or candidate.needs_code:
         raise DynadviseError(
             f"{target.spelled} is no job: of it only batches can be run for real, and, of an op "
-            "with one input, one item a step."
+            "with one input, one item per step."
         )
     source = module_of_op(description)
     return _written(source, directory / "dynadvise_job_of_op.py", "original_job", target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -257,13 +258,15 @@ def _show(
         from advisor.render.gate import gate_document
         from advisor.render.gate_screen import gate_screen
 
+        # A log cannot be asked for the rest: it names every finding.
+        logged = form == "text" and (output is not None or not sys.stdout.isatty())
         show(
             state,
             form,
             output,
             document=lambda: gate_document(report, root),
             as_json=lambda: check_to_json(report, root),
-            screen=None if details else lambda: gate_screen(report, root),
+            screen=None if details or logged else lambda: gate_screen(report, root),
             wrap=False,
         )
 

@@ -267,7 +267,7 @@ advise_options = grouped(
             type=click.Choice(["config", "code"]),
             default=setting("change", "code"),
             help="What the advice may ask for: a pasted config, or a change of code too "
-            "(default: code, with the config-only advice beside it).",
+            "(default: code, and the config-only advice as well).",
         ),
         click.option(
             "--objective",

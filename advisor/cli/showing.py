@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -86,7 +86,7 @@ def show_advice(
 
     def screen() -> Document:
         shown = _screen(advice, measured, asked, path=path, evidence=evidence, titled=titled)
-        return Document((*shown.blocks, *((Code(emitted),) if emitted else ())))
+        return replace(shown, blocks=(*shown.blocks, *((Code(emitted),) if emitted else ())))
 
     if output is not None and output.suffix == ".svg":
         state.write(_runs_svg(measured, advice, asked), output)
@@ -114,13 +114,13 @@ def _screen(
     from advisor.domain.command_line import target_name, target_words
     from advisor.render.screen import screen_document
 
-    saved = f" Saved: {path}." if path else ""
+    saved = f"Saved: {path}. " if path else ""
     return screen_document(
         advice,
         pictures_of(measured, advice, asked),
         target=target_words(measured.description),
         profile=shlex.join([target_name(measured.description.target), *_asked_for()]),
-        more=f"All ways, reasons and limits: --details, --format json.{saved}",
+        more=f"{saved}All ways, reasons and limits",
         evidence=evidence,
         titled=titled,
     )

@@ -200,7 +200,7 @@ def _raised(handles: Sequence[str], loaded: LoadedTarget, error: BaseException) 
     if cause.__module__.partition(".")[0] == "dagster":
         hint = "If it works in a run, give sample items with --inputs FILE or module:callable."
     return UserCodeError(
-        f"'{failed}' raised {cause.__name__} while the samples were drawn.",
+        f"'{failed}' raised {cause.__name__} while the samples were taken.",
         where=str(location) if location else None,
         details=last_frames(error),
         hint=hint,

@@ -15,6 +15,12 @@ Executor = Literal[
 ]  # fmt: skip
 
 
+def name_in_words(name: str) -> str:
+    """A method, or what a calibration measures, for people; files keep ``warm forkserver``."""
+    name = name.replace("warm_", "warm ").replace("warm preload", "preload")
+    return name.replace("warm forkserver", "forkserver with preload")
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """A complete way to run: launch, executor and its config, batches, workers inside a step.
@@ -88,11 +94,11 @@ class Candidate:
     @property
     def label(self) -> str:
         """The whole way in one line, for people."""
-        parts = [self.method.replace("warm forkserver", "forkserver with preload")]
+        parts = [name_in_words(self.method)]
         if self.executor != "in_process":
             parts.append(f"max_concurrent {self.max_concurrent}")
         if self.batch_size > 1:
-            parts.append(f"batches of {self.batch_size}")
+            parts.append(f"batches of {self.batch_size:,}")
         if self.workers_in_op > 1:
             plural = "processes" if self.worker_kind == "process" else "threads"
             parts.append(f"{self.workers_in_op} {plural} per step")

@@ -111,6 +111,13 @@ def count(number: float, singular: str, plural: str | None = None) -> str:
     return f"{spelled} {singular if number == 1 else plural or singular + 's'}"
 
 
+def multiple(ratio: float) -> str:
+    """A speed-up: ``0.85x``, ``1.3x``, ``18x``, ``1,200x``."""
+    if ratio < 0.995:
+        return f"{ratio:.2g}x"
+    return f"{ratio:.1f}x" if ratio < 9.95 else f"{ratio:,.0f}x"
+
+
 def faster(slow: Interval, quick: Interval) -> str:
     """The speed-up: ``18x faster than``, ``1.3x faster than``, ``as fast as``."""
     ratio = slow.median / quick.median if quick.median > 0 else math.inf
@@ -119,8 +126,8 @@ def faster(slow: Interval, quick: Interval) -> str:
     if 0.95 <= ratio < 1.05:
         return "as fast as"
     if ratio < 0.95:
-        return f"{1 / ratio:.2g}x slower than" if ratio > 0 else "far slower than"
-    return f"{ratio:.0f}x faster than" if ratio >= 9.5 else f"{ratio:.2g}x faster than"
+        return f"{multiple(1 / ratio)} slower than" if ratio > 0 else "far slower than"
+    return f"{multiple(ratio)} faster than"
 
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}

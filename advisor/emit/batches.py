@@ -307,7 +307,7 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
     inside = f", on {candidate.workers_in_op} {plural}" if candidate.workers_in_op > 1 else ""
     if plain.reading:
         return [
-            f"A whole job for {name}: {'all' if one_step else 'a batch of'} items a step{inside}.",
+            f"A whole job for {name}: {'all items' if one_step else 'a batch'} per step{inside}.",
             (
                 f"{READING}() reads the samples of the profile: read your real items there. The"
                 " results come as one list, in the order of the items. When items fail, the others"
@@ -330,9 +330,9 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
 def _size_reason(request: EmitRequest, *, one_step: bool) -> str:
     item = seconds(request.advice.workload.wall_s.median)
     if one_step:
-        return f"None: all items in one step. At {item} an item, a second step costs more."
+        return f"None: all items in one step. At {item} per item, a second step takes more."
     size = request.candidate.batch_size
-    return f"Items a step. {size} of {item} each outweigh what a step costs on this machine."
+    return f"Items per step. {size} of {item} each outweigh the overhead per step on this machine."
 
 
 def _workers_reason(request: EmitRequest) -> str:

@@ -83,7 +83,7 @@ def _reasons(request: EmitRequest) -> dict[str, str]:
         cpu_limit = "CPU: as you described the step's pod."
     return {
         "max_concurrent": f"{steps} steps, so many in parallel: {_shared(candidate, sizing)}."
-        " Unset, all start at once. It counts the steps of one run.",
+        " Unset, all start together. It counts the steps of one run.",
         "requests": f"CPU: a step's mean use from boot to end. Memory: its measured peak, {peak},"
         f" x {REQUEST_MARGIN:g}.",
         "limits": f"Memory: the peak x {LIMIT_MARGIN:g}; above it the step is killed. {cpu_limit}",

@@ -101,7 +101,7 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
 def _reading(op: MappedOp, entries: str) -> str:
     lines = [
         f"def {READING}():",
-        '    """One output an item. These are the samples: read your real items here."""',
+        '    """One output per item. These are the samples: read your real items here."""',
         f"    entries = {entries}",
         "    for place, entry in enumerate(entries):",
     ]

@@ -9,7 +9,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.command_line import command, emit_command
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.quantities import interval, seconds
+from advisor.domain.quantities import interval, multiple, seconds
 from advisor.emit.request import EmitRequest
 
 
@@ -31,11 +31,11 @@ def speed_up(request: EmitRequest) -> str:
     factor = before.makespan_s.median / request.chosen.makespan_s.median
     if factor < 1.05:
         return f"as long as {words} ({seconds(before.makespan_s.median)})"
-    return f"{factor:.1f}x faster than {words} ({seconds(before.makespan_s.median)})"
+    return f"{multiple(factor)} faster than {words} ({seconds(before.makespan_s.median)})"
 
 
 def decision(request: EmitRequest) -> str:
-    """One paragraph for a job's description: date, items, seconds an item, speed-up."""
+    """One paragraph for a job's description: date, items, seconds per item, speed-up."""
     advice, chosen = request.advice, request.chosen
     workload, span = advice.workload, chosen.makespan_s
     date = advice.advised_at[:10]

@@ -29,16 +29,17 @@ def saving(step: CheaperStep) -> str:
     """One measured saving as a sentence."""
     before, after = seconds(step.before_s), seconds(step.after_s)
     if step.after_s > (1.0 - SMALL_GAIN) * step.before_s:
-        return f"{_WHAT[step.what]} a step costs {after}, not {before}: no gain to speak of here."
+        return f"{_WHAT[step.what]} the overhead per step is {after}, not {before}: no gain here."
     share = 1.0 - step.after_s / step.before_s
     return (
-        f"{_WHAT[step.what]} a step costs {after} instead of {before} here, {percent(share)} less "
-        f"(measured, {step.runs} runs each in turn). Price: {_PRICE[step.what]}."
+        f"{_WHAT[step.what]} the overhead per step is {after} instead of {before}: "
+        f"{percent(share)} less (measured, {step.runs} runs each in turn). "
+        f"Price: {_PRICE[step.what]}."
     )
 
 
 def cheaper_steps(host: HostProfile, chosen: Prediction, setting: Setting) -> Iterator[str]:
-    """Sentences for a way to run that starts a process a step; none for others."""
+    """Sentences for a way to run that starts a process per step; none for others."""
     candidate = chosen.candidate
     if candidate.executor != "multiprocess":
         return

@@ -7,7 +7,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.dagster_facts import refill_lag_s
 from advisor.domain.host import HostProfile
-from advisor.domain.quantities import count, percent, seconds, size
+from advisor.domain.quantities import count, multiple, percent, seconds, size
 from advisor.domain.work_kind import CPU_SHARE, kind_of
 from advisor.model.estimators import model_of
 from advisor.model.estimators.delegating import cluster_of, room_of, step_price
@@ -130,7 +130,7 @@ def _workers_sentence(candidate: Candidate, setting: Setting) -> str:
     if slowdown < SLOWED:
         return f"{candidate.workers_in_op} {names} in parallel: almost no slowdown ({source})"
     return (
-        f"{candidate.workers_in_op} {names} in parallel: {slowdown:.1f}x slower per item "
+        f"{candidate.workers_in_op} {names} in parallel: {multiple(slowdown)} slower per item "
         f"({source}), but faster overall"
     )
 
@@ -190,7 +190,7 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
             "async op that blocks instead of awaiting, holds up every other item"
         )
     if candidate.is_warm:
-        sentences.append("the preloaded modules are imported before the fork, once a run")
+        sentences.append("the preloaded modules are imported before the fork, once per run")
     return tuple(sentences)
 
 

@@ -99,7 +99,7 @@ def _settings(way: Candidate) -> tuple[object, ...]:
 
 
 def _way_of(run: ObservedRun) -> str:
-    """How a run went, in few words: ``spawn, 4 at once``."""
+    """How a run went, in few words: ``spawn, 4 in parallel``."""
     at_once = run.max_concurrent if run.executor != "in_process" else None
     return f"{start_way(run)}, {at_once} in parallel" if at_once else start_way(run)
 

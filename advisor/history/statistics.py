@@ -53,7 +53,7 @@ def op_statistics(runs: Sequence[ObservedRun]) -> tuple[OpStatistics, ...]:
 
 
 def executor_way(run: ObservedRun) -> str:
-    """Executor and start method in words, warm where a preload list is configured."""
+    """Executor and start method in words, and whether a preload list is configured."""
     return f"multiprocess, {start_way(run)}" if run.executor == "multiprocess" else start_way(run)
 
 
@@ -61,7 +61,7 @@ def start_way(run: ObservedRun) -> str:
     """How steps start: the start method under multiprocess, else the executor's name."""
     if run.executor != "multiprocess":
         return run.executor.replace("_", " ")
-    return f"{'warm ' if run.preload_modules else ''}{run.start_method}"
+    return f"{run.start_method}{' with preload' if run.preload_modules else ''}"
 
 
 def work_and_overhead_s(steps: Sequence[ObservedStep]) -> tuple[list[float], list[float]]:

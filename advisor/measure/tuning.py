@@ -76,6 +76,6 @@ MUCH_MEMORY_BYTES = 256 << 20
 UNKNOWN_PEAK_BYTES = 128 << 20
 """What is touched before an item that was never called."""
 LOADING_S = 300.0
-"""For importing the user's code and drawing the samples, before it counts as hung."""
+"""For importing the user's code and taking the samples, before it counts as hung."""
 CPU_CLOCK_S = 1e-3
 """CPU seconds below which calls are not told apart."""

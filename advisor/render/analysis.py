@@ -18,7 +18,7 @@ from advisor.domain.analysis import (
     OpStatistics,
     RunAnalysis,
 )
-from advisor.domain.quantities import Spread, change, count, interval, percent, seconds
+from advisor.domain.quantities import Spread, change, count, interval, multiple, percent, seconds
 from advisor.render.advice import TONES
 from advisor.render.backfill import backfill_blocks
 from advisor.render.document import (
@@ -108,7 +108,7 @@ def runs_table(runs: Sequence[RunAnalysis]) -> Table:
             seconds(run.totals.makespan_s),
             seconds(run.totals.work_s),
             seconds(run.totals.overhead_s),
-            f"{run.totals.speed_up:.2g}x",
+            multiple(run.totals.speed_up),
             percent(run.totals.efficiency),
         )
         for run in runs
@@ -228,7 +228,7 @@ def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
     rows = [
         (
             f"{way.executor}, max_concurrent {way.max_concurrent}"
-            + (f", batches of {way.batch_size}" if way.batch_size > 1 else "")
+            + (f", batches of {way.batch_size:,}" if way.batch_size > 1 else "")
             + (" [now]" if way.current else ""),
             interval(way.predicted_s),
             f"{way.pods:,}",

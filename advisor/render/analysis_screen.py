@@ -69,8 +69,7 @@ def analysis_screen(analysis: Analysis) -> Document:
     changes = [change_in_words(each, drift.points) for each in drift.changes] if drift else []
     blocks.append(ListBlock((*changes, *analysis.notes[:MOST_NOTES])))
     more = f"{count(len(runs) - MOST_RUNS, 'more run')}, p" if len(runs) > MOST_RUNS else "P"
-    blocks.append(Note((f"{more}hases, charts, all evidence: --details, --format json.",)))
-    return Document(tuple(blocks))
+    return Document(tuple(blocks), f"{more}hases, charts, all evidence")
 
 
 def causes_of(analysis: Analysis) -> list[Cause]:

@@ -163,9 +163,13 @@ Block: TypeAlias = (
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """All that one report shows, in the order in which it is read."""
+    """All that one report shows, in the order in which it is read.
+
+    ``more`` is what a screen leaves out, said on a terminal alone: elsewhere it is folded below.
+    """
 
     blocks: tuple[Block, ...]
+    more: str = ""
 
 
 def plain_table(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:

@@ -76,4 +76,4 @@ def steps_of(way: Candidate) -> str:
     if way.workers_in_op > 1:
         kind = "processes" if way.worker_kind == "process" else "threads"
         workers = f", {way.workers_in_op} {kind} per step"
-    return f"batches of {way.batch_size}{workers}"
+    return f"batches of {way.batch_size:,}{workers}"

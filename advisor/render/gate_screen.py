@@ -15,7 +15,6 @@ from advisor.render.document import (
     Column,
     Document,
     ListBlock,
-    Note,
     Paragraph,
     Row,
     Span,
@@ -29,6 +28,8 @@ WIDTH, LINES, MOST_NEXT = 77, 13, 1
 columns and 25 lines."""
 MOST_OF_NAME, MOST_OF_TEXT = 28, 160
 """Characters of a row's name beside which it is folded, and of its text before it is cut."""
+_FAILING = 1
+"""Ranks up to this one fail the gate."""
 _COLUMNS = (
     Column("what", left=True, wrap=True),
     Column("verdict", left=True),
@@ -41,15 +42,18 @@ def gate_screen(report: GateReport, root: Path) -> Document:
     rows = sorted(_rows(report, root), key=lambda ranked: ranked[0])
     shown = _fitting([row for _, row in rows])
     alone = len(report.targets) == 1
-    left_out = count(len(rows) - len(shown), "more row") + ", a" if len(rows) > len(shown) else "A"
+    left_out = rows[len(shown) :]
+    failing = sum(rank <= _FAILING for rank, _ in left_out)
+    fail = f" ({failing} of them failing)" if failing else ""
+    more = f"{count(len(left_out), 'more row')}{fail}, a" if left_out else "A"
     return Document(
         (
             gate_title(report),
             *(Paragraph((Span(each.target, code=True),)) for each in report.targets[:1] if alone),
             *((Table(_COLUMNS, tuple(shown)),) if shown else ()),
             ListBlock(tuple(_next(report))[:MOST_NEXT]),
-            Note((f"{left_out}ll findings with remedies, counts: --details, --format json.",)),
-        )
+        ),
+        more=f"{more}ll findings with remedies, counts",
     )
 
 

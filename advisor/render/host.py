@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
 from advisor.domain.building import building
+from advisor.domain.candidate import name_in_words
 from advisor.domain.host import HostProfile
 from advisor.domain.measured import Calibration
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel
@@ -184,14 +185,13 @@ def _crossings(rows: Sequence[Crossings]) -> Section:
         "The second way is faster when an item takes more than",
         ("ways", *(f"{row.items:,} items" for row in rows)),
         tuple(
-            (f"{old} → {_named(new)}", *(_crossing(row.crossings, old, new) for row in rows))
+            (
+                f"{name_in_words(old)} → {name_in_words(new)}",
+                *(_crossing(row.crossings, old, new) for row in rows),
+            )
             for old, new in pairs
         ),
     )
-
-
-def _named(family: str) -> str:
-    return family.replace("warm forkserver", "forkserver with preload")
 
 
 def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
@@ -207,5 +207,6 @@ def crossing_in_words(crossing: BreakEven) -> str:
 
 def _unmeasured(host: HostProfile) -> Section:
     return _section(
-        "Not measured", notes=tuple(f"{what}: {why}" for what, why in host.unmeasured.items())
+        "Not measured",
+        notes=tuple(f"{name_in_words(what)}: {why}" for what, why in host.unmeasured.items()),
     )

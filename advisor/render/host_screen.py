@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
+from advisor.domain.candidate import name_in_words
 from advisor.domain.host import HostProfile
 from advisor.domain.measured import Calibration
 from advisor.domain.overhead import OverheadModel
@@ -47,8 +48,8 @@ def host_screen(calibration: Calibration) -> Document:
             plain_table(("executor", "per step", "run start", "pays from, per item"), tuple(rows)),
             Note((_PAYS.format(items=items),) if items else ()),
             ListBlock(_savings(host, overhead)),
-            Note(("All figures, the preload list: --details, --format json.",)),
-        )
+        ),
+        more="All figures, the preload list",
     )
 
 
@@ -75,5 +76,5 @@ def _savings(host: HostProfile, overhead: OverheadModel) -> tuple[str, ...]:
         )
     lines += estimated_in_words(overhead)
     if host.unmeasured:
-        lines.append(f"Not measured: {', '.join(host.unmeasured)}.")
+        lines.append(f"Not measured: {', '.join(map(name_in_words, host.unmeasured))}.")
     return tuple(lines)

@@ -40,8 +40,7 @@ def listing_screen(listing: ProjectListing) -> Document:
     if len(everything) == len(first):
         return listing_document(listing, troubles=MOST_TROUBLES)
     shown = listing_document(listing, first, MOST_TROUBLES)
-    more = f"{count(len(everything) - MOST, 'more workload')}: --details, --format json."
-    return Document((*shown.blocks, Note((more,))))
+    return Document(shown.blocks, count(len(everything) - MOST, "more workload"))
 
 
 def listing_document(

@@ -41,14 +41,14 @@ def plan_screen(plan: BackfillPlan) -> Document:
     if len(command) > _WIDTH:
         command = command.replace(" --as ", " \\\n    --as ")
     pasted = ", ".join(place for place in plan.snippets if place != EACH_RUN)
-    more = f"# To paste ({pasted}), all cuts:\n# --details, --format json."
     return Document(
         (
             _headline(plan),
             Table(_SCREEN, tuple(shown)),
             Note(plan.notes),
-            Code(f"{command}\n{more}"),
-        )
+            Code(command),
+        ),
+        more=f"To paste ({pasted}), all cuts",
     )
 
 

@@ -39,12 +39,11 @@ def scan_screen(scan: Scan) -> Document:
     if not more:
         return scan_document(scan)
     whole = scan_document(replace(scan, unread=scan.unread[:1]))
-    rest = Note((f"{', '.join(more)}: --details, --format json.",))
     blocks = (
         replace(block, rows=block.rows[:shown]) if isinstance(block, Table) else block
         for block in whole.blocks
     )
-    return Document((*blocks, rest))
+    return Document(tuple(blocks), ", ".join(more))
 
 
 def scan_document(scan: Scan) -> Document:

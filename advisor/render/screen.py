@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from advisor.domain.advice import Advice, Breakdown, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.picture import BarPhase, RunPicture
-from advisor.domain.quantities import count, interval, percent, seconds, size
+from advisor.domain.quantities import count, interval, multiple, percent, seconds, size
 from advisor.render import wording
 from advisor.render.document import (
     Block,
@@ -44,7 +44,7 @@ def screen_document(
     *,
     target: str,
     profile: str,
-    more: str,
+    more: str = "",
     evidence: bool = False,
     titled: bool = False,
 ) -> Document:
@@ -64,13 +64,13 @@ def screen_document(
     blocks += [Headline(_workload(advice), _too_short(advice)), _ways(named)]
     if advice.whole_run is not None:
         blocks.append(Paragraph((total_line(advice), *fan_out_lines(advice))))
-    facts = _facts(advice, evidence)
+    facts = _facts(advice, evidence, "More below." if titled else "More: --details.")
     if advice.whole_run is None:
         length = sum(len(text) for _, text in facts)
         chart = _chart(named, pictures, FEW_ROWS if length > LONG_FACTS else MOST_ROWS)
         blocks += [Code(chart)] if chart else []
-    blocks += [_facts_table(facts), Code(_next(advice, target, profile, more))]
-    return Document(tuple(blocks))
+    blocks += [_facts_table(facts), Code(_next(advice, target, profile))]
+    return Document(tuple(blocks), more)
 
 
 def _named(advice: Advice) -> list[tuple[str, Prediction]]:
@@ -87,7 +87,7 @@ def _verdict(advice: Advice) -> str:
         return f"{advice.target}: {best.candidate.label}, {seconds(best.makespan_s.median)}"
     gain = now.makespan_s.median / max(best.makespan_s.median, 1e-9)
     times = f"{seconds(now.makespan_s.median)} -> {seconds(best.makespan_s.median)}"
-    return f"{advice.target}: {gain:.2g}x faster ({times}) with {best.candidate.label}"
+    return f"{advice.target}: {multiple(gain)} faster ({times}) with {best.candidate.label}"
 
 
 def _workload(advice: Advice) -> str:
@@ -120,7 +120,7 @@ def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
     for place, (name, way) in enumerate(named):
         predicted, _, limits = interval(way.makespan_s).partition(" (")
         ratio = slow / way.makespan_s.median if way.makespan_s.median > 0 else 1.0
-        gain = f"{ratio:.2g}x" if place and name else ""
+        gain = multiple(ratio) if place and name else ""
         label = way.candidate.label + (" (changes the code)" if way.candidate.needs_code else "")
         cells = (name, label, predicted, limits.rstrip(")"), gain)
         rows.append(Row(cells, "good" if "BEST" in name else "", strong="BEST" in name))
@@ -181,14 +181,14 @@ def _parts(parts: Breakdown, share: float) -> str:
     return "".join(symbol * round(part_s / total_s * share * WIDTH) for symbol, part_s in shown)
 
 
-def _facts(advice: Advice, evidence: bool) -> list[tuple[str, str]]:
+def _facts(advice: Advice, evidence: bool, rest: str) -> list[tuple[str, str]]:
     """Why, price, how certain."""
     best = advice.recommendation
     costs = [cost if len(cost) < LONG_COST else cost.partition(":")[0] for cost in best.costs]
     price = "; ".join(costs) or "none: a pasted config is all"
     rows = _no_now(advice)
     rows += [("Why", best.reasons[0])] if best.reasons else []
-    rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence)))]
+    rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence, rest)))]
     return [(name, _sentence(text)) for name, text in rows]
 
 
@@ -209,8 +209,11 @@ def _no_now(advice: Advice) -> list[tuple[str, str]]:
     return [("Now", f"no figure for {own.label}: {reason}")] if own and reason else []
 
 
-def _certain(advice: Advice, evidence: bool) -> list[str]:
-    """How sure, what did harm, what is not included or tried: as many of these as fit."""
+def _certain(advice: Advice, evidence: bool, rest: str) -> list[str]:
+    """How sure, what did harm, what is not included or tried: as many of these as fit.
+
+    ``rest`` says where the others are.
+    """
     sentences = [wording.choice(advice, titled=True)]
     if advice.measuring is not None:
         ended = wording.ENDED_SHORT[advice.measuring.reason]
@@ -231,7 +234,7 @@ def _certain(advice: Advice, evidence: bool) -> list[str]:
     ]
     if sum(map(len, certain)) > SHORT_CERTAIN:
         certain[0] = certain[0].replace(wording.REGRET_MEANS, "")
-    return certain if len(certain) == len(sentences) else [*certain, "More: --details."]
+    return certain if len(certain) == len(sentences) else [*certain, rest]
 
 
 def _sentence(text: str) -> str:
@@ -239,7 +242,7 @@ def _sentence(text: str) -> str:
     return text if text.endswith((".", "!")) else f"{text}."
 
 
-def _next(advice: Advice, target: str, profile: str, more: str) -> str:
+def _next(advice: Advice, target: str, profile: str) -> str:
     """The next commands, which run as they are printed."""
     best = advice.recommendation.candidate
     commands = [(f"dynadvise emit {profile} --as run-config", "the config to paste")]
@@ -248,9 +251,9 @@ def _next(advice: Advice, target: str, profile: str, more: str) -> str:
         commands.append((f"dynadvise emit {profile} --as {kind}", "the changed job"))
     if advice.next_measurement is not None:
         commands.insert(0, (advice.next_measurement.command, "to be more certain"))
-    commands.append((f"dynadvise verify {target}", "real runs beside these predictions"))
+    commands.append((f"dynadvise verify {target}", "compare with real runs"))
     commands.append((f"dynadvise report {profile} -o page.html", "timelines, all ways, sliders"))
     width = max(len(command) for command, _ in commands)
     fits = width <= _COMMENT_FROM
     lines = [f"{command:<{width}}  # {why}" if fits else command for command, why in commands]
-    return "\n".join((*lines, f"# {more}"))
+    return "\n".join(lines)

@@ -33,6 +33,8 @@ def to_text(document: Document, *, width: int = 100, color: bool = False, wrap: 
     page = _Page(width, color, wrap)
     for block in document.blocks:
         page.show(block)
+    if document.more:
+        page.foot(document.more)
     return page.text()
 
 
@@ -90,6 +92,12 @@ class _Page:
                     self.show(doc.Heading(summary))
                 for part in short or blocks:
                     self.show(part)
+
+    def foot(self, more: str) -> None:
+        """Where the rest is, close below the commands to type."""
+        if isinstance(self._previous, doc.Table):
+            self._print("")
+        self._lines((f"{more}: --details, --format json.",), "dim")
 
     def _lines(self, lines: tuple[Text, ...], style: str = "") -> None:
         for line in lines:

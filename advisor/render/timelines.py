@@ -7,7 +7,7 @@ from html import escape
 
 from advisor.domain.analysis import GanttBar
 from advisor.domain.picture import Bar, RunPicture
-from advisor.domain.quantities import seconds
+from advisor.domain.quantities import multiple, seconds
 from advisor.render.escaping import printable
 from advisor.render.gantt import parts_in_time
 
@@ -41,7 +41,7 @@ def timelines_svg(pictures: Sequence[RunPicture], title: str) -> str:
     rows: list[tuple[str, Sequence[Bar]]] = []
     for picture in pictures:
         gain = pictures[0].makespan_s / picture.makespan_s if picture.makespan_s > 0 else 1.0
-        faster = f", {gain:.2g}x faster" if picture is not pictures[0] else ""
+        faster = f", {multiple(gain)} faster" if picture is not pictures[0] else ""
         words = f"{picture.name}: {picture.candidate.label}, {seconds(picture.makespan_s)}{faster}"
         rows.append((words, picture.bars))
     longest_s = max((each.makespan_s for each in pictures), default=1.0)

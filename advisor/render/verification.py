@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from advisor.domain.quantities import Interval, change, interval, percent, seconds
+from advisor.domain.quantities import Interval, change, interval, multiple, percent, seconds
 from advisor.domain.verification import LeftOut, Role, Verification
 from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
 
@@ -189,8 +189,8 @@ def _efficiency(row: VerifiedRow) -> str:
     if 0.95 <= row.efficiency <= 1.05:
         return "1x"
     if row.efficiency > 1:
-        return f"{row.efficiency:.1f}x"
-    return f"{row.efficiency:.1g}x ({1 / row.efficiency:.2g}x slower)"
+        return multiple(row.efficiency)
+    return f"{multiple(row.efficiency)} ({multiple(1 / row.efficiency)} slower)"
 
 
 def _cells(row: VerifiedRow) -> tuple[str, ...]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from advisor.domain.quantities import change, count, seconds
+from advisor.domain.quantities import change, count, multiple, seconds
 from advisor.domain.verification import LeftOut, Verification
-from advisor.render.document import Column, Document, Headline, ListBlock, Note, Row, Table, Tone
+from advisor.render.document import Column, Document, Headline, ListBlock, Row, Table, Tone
 from advisor.render.verification import (
     NoFigures,
     VerifiedRow,
@@ -52,8 +52,8 @@ def verification_screen(
             Headline(verdict, (f"{of}.",), tone),
             Table(_COLUMNS, tuple(_row(row, strong=row is rows[0]) for row in rows)),
             ListBlock(tuple(notes[:MOST_NOTES])),
-            Note((f"{more}ork, overhead and efficiency: --details, --format json.",)),
-        )
+        ),
+        more=f"{more}ork, overhead and efficiency",
     )
 
 
@@ -100,4 +100,4 @@ def _gain(advised: VerifiedRow, rows: Sequence[VerifiedRow]) -> str:
     now = next((row for row in rows if "current" in row.roles and row.failed is None), None)
     if now is None or now is advised:
         return ""
-    return f"; {now.total_s / advised.total_s:.2g}x faster than now ({seconds(now.total_s)})"
+    return f"; {multiple(now.total_s / advised.total_s)} faster than now ({seconds(now.total_s)})"

@@ -57,7 +57,7 @@ def test_the_same_op_under_other_executors_and_start_methods_stays_apart() -> No
     found = [(op.executor, op.way) for op in op_statistics(runs) if op.op == "work"]
     assert found == [
         ("multiprocess", "multiprocess, spawn"),
-        ("multiprocess", "multiprocess, warm forkserver"),
+        ("multiprocess", "multiprocess, forkserver with preload"),
         ("in_process", "in process"),
     ]
 

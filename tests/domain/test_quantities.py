@@ -88,7 +88,8 @@ def test_sizes_in_words(value, words):
         (0.0, "far slower than"),
         (2.0, "2.5x faster than"),
         (0.81, "as fast as"),
-        (0.4, "2x slower than"),
+        (0.4, "2.0x slower than"),
+        (98.4, "123x faster than"),
     ],
 )
 def test_speed_ups(slow, words):

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import json
+import os
+import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 import time
+from fcntl import ioctl
 
 import pytest
 from click.testing import CliRunner
@@ -142,6 +148,31 @@ def test_a_static_check_of_twenty_jobs_imports_each_module_once(project):
     assert report["verdict"] == "PASS"
     assert (project / "imports.txt").read_text() == "x"
     assert took_s < 60  # the goal is 10 s; this is for a machine that is very busy
+
+
+def test_a_log_names_all_that_fails_and_a_terminal_shows_one_screen(project):
+    jobs = "".join(
+        f"\n\n@job(resource_defs={{'io_manager': dg.mem_io_manager}})\ndef job_{n}():\n"
+        "    gather(split().map(work).collect())\n"
+        for n in range(12)
+    )
+    (project / "shop_gate.py").write_text(f"import dagster as dg\n{JOB}{jobs}")
+    arguments = ("--static", *(f"shop_gate:job_{n}" for n in range(12)))
+    log = run_check(*arguments)
+    assert log.returncode == 1
+    assert log.stdout.count("error DYN008 (fails the gate)") == 12
+
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 25, 79, 0, 0))
+    program = "from advisor.cli import main; main()"
+    command = [sys.executable, "-c", program, "check", *arguments]
+    done = subprocess.run(command, stdout=theirs, stderr=subprocess.PIPE, check=False, timeout=240)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == 1
+    assert len(shown.splitlines()) <= 25
+    assert re.search(r"(\d+) more rows \(\1 of them failing\)", " ".join(shown.split()))
 
 
 def test_static_rules_and_the_committed_profile(project, monkeypatch):

@@ -278,6 +278,7 @@ def test_a_comments_one_table_is_seen_and_the_rest_is_folded():
     assert "execution:" not in seen
     assert "execution:" in rest
     assert "FAIL**: 1 target" not in rest
+    assert "--details" not in seen + rest
 
 
 @pytest.mark.parametrize("many", [1, 3, 40])

@@ -68,6 +68,18 @@ def test_every_examples_answer_is_one_screen(command, profile, monkeypatch):
     assert max(map(len, lines)) <= 79
 
 
+@pytest.mark.parametrize("command", ["recommend", "recommend --items 5000", "plan --partitions 9"])
+def test_a_comment_has_the_rest_below_and_names_no_option_for_it(command, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "79")
+    name, *options = command.split()
+    for profile in SHIPPED:
+        form = ["--format", "markdown"]
+        outcome = CliRunner().invoke(cli, [name, str(profile), "--items", "40", *options, *form])
+        assert outcome.exit_code == 0, outcome.output
+        assert "<details>" in outcome.stdout
+        assert "--details" not in outcome.stdout
+
+
 def test_the_three_ways_stand_on_one_axis(saved):
     text = screen(saved)
     drawn = [line.partition("░ starts")[0] for line in text.splitlines() if set(line) & set("░█▒")]

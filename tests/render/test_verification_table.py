@@ -70,7 +70,7 @@ def test_a_failed_way_comes_last_with_its_reason():
 def test_text_shows_predicted_beside_measured():
     text = to_text(verification_document([DEFAULT, IN_TURN, ADVISED], "shop_job"), width=140)
     line = next(line for line in text.splitlines() if "default:" in line)
-    for figure in ("14 s", "4.0 s", "10 s", "0.3x (3x slower)", "(13 to 15)", "+0.4 %"):
+    for figure in ("14 s", "4.0 s", "10 s", "0.33x (3.0x slower)", "(13 to 15)", "+0.4 %"):
         assert figure in line
     assert "4 of 5 runs lie within the predicted interval" in text
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import temporary_instance_home
+from advisor.domain.candidate import name_in_words
 from advisor.domain.errors import DynadviseError
 from advisor.domain.host import (
     SERIAL_METHODS,
@@ -120,7 +121,7 @@ def _first_runs(
     preload = PreloadList(())
     items = FEW_ITEMS if tiny.forks else 16
     in_process, warm, spawned = Probe("in_process", items), Probe("warm_forkserver", 3), RUNS[-1]
-    tell(f"a tiny run: {named(in_process)}", 0.0)
+    tell(f"a tiny run: {name_in_words(named(in_process))}", 0.0)
     runs = tiny.run(in_process, ())
     if not (goes_on() and (starts or not runs)):
         return preload, runs
@@ -129,7 +130,7 @@ def _first_runs(
     preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
     for probe in (warm, spawned):
         if goes_on() and not any(run.method == warm.method for run in runs):
-            tell(f"a tiny run: {named(probe)}", 0.5)
+            tell(f"a tiny run: {name_in_words(named(probe))}", 0.5)
             runs += tiny.run(probe, preload.modules)
     return preload, runs
 
@@ -160,7 +161,7 @@ def completed(
         for index, probe in enumerate(missing):
             if time.monotonic() - begun + expected_s(probe, host) > budget_s:
                 continue
-            tell(f"a tiny run: {named(probe)}", 0.5 + 0.1 * index)
+            tell(f"a tiny run: {name_in_words(named(probe))}", 0.5 + 0.1 * index)
             runs.extend(tiny.run(probe, host.preload.modules))
         tell("command line, pools, cores", 0.9)
         scaling, claim_s = tiny.cpu_scaling(), tiny.claim_s()
@@ -220,7 +221,7 @@ def for_module(
         dagsters = shared.preload.modules or tiny.imports.dagsters
         preload = tiny.preload(dagsters + tiny.imports.users)
         probe = PROOF if starts_are_known(shared) else RUNS[0]
-        tell(f"a tiny run: {named(probe)}", 0.5)
+        tell(f"a tiny run: {name_in_words(named(probe))}", 0.5)
         runs = tiny.run(probe, preload.modules)
         scaling = shared.cpu_scaling or tiny.cpu_scaling()
     known_s = step_start_s(shared.runs)

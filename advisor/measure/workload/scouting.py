@@ -45,7 +45,7 @@ def scout(
             last frames of the user's traceback.
     """
     children = Children(request, budget, progress, tempfile.mkdtemp(prefix="items-"))
-    progress("drawing the samples, first and later calls", None)
+    progress("taking the samples, first and later calls", None)
     order = ScoutOrder(
         children.assignment,
         later_s=LATER_SHARE * budget.asked_s,

@@ -35,7 +35,7 @@ function bytes(value) {
   while (value >= 1023.5 && unit < 4) { value /= 1024; unit++; }
   return `${value >= 99.5 || !unit ? value.toFixed(0) : value.toFixed(1)} ${units[unit]}`;
 }
-const ratio = (x) => (x >= 9.95 ? x.toFixed(0) : x.toFixed(1));
+const ratio = (x) => (x >= 9.95 ? x.toFixed(0) : x < 0.995 ? `${+x.toPrecision(2)}` : x.toFixed(1));
 
 // --- copying -----------------------------------------------------------------------------------
 function copied(button, text) {
@@ -113,7 +113,7 @@ function drawBars(id, groups, { whole, fixed = false, most = MOST_LANES } = {}) 
 function drawLines(id, lines, { label, xText, xName, even = false, marks = [], rings = [] }) {
   const height = 260, [node, width] = svg(id, height, label), left = 72, bottom = 34;
   const xs = lines.flatMap((line) => line.points.map((p) => p[0])), ys = lines.flatMap((line) => line.points.flatMap((p) => [p[2] ?? p[1], p[3] ?? p[1]]));
-  if (!xs.length) { node.append(text(8, 20, "Nothing to draw here.")); return; }
+  if (!xs.length) { node.append(text(8, 20, "Nothing to show here.")); return; }
   const place = even ? (v) => v : Math.log;
   const [x0, x1] = [Math.min(...xs), Math.max(...xs)].map(place), [y0, y1] = [Math.min(...ys), Math.max(...ys)].map(Math.log);
   const X = (v) => left + ((place(v) - x0) / Math.max(1e-9, x1 - x0)) * (width - left - 24);

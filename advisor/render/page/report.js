@@ -59,7 +59,7 @@ function evaluate() {
     return {
       ...way, at, median: estimated, low: Math.max(way.predicted_s.low * factor, model.under(at).leastAtRate(at)), high: way.predicted_s.high * factor,
       peak_memory_bytes: model.peak(at), fits: model.fits(at),
-      label: way.label.replace(`batches of ${way.batch_size}`, `batches of ${at.batch_size}`),
+      label: way.label.replace(...[way, at].map((each) => `batches of ${each.batch_size.toLocaleString("en")}`)),
     };
   }).filter((way) => way.at !== null);
   const best = (list) => list.reduce((least, way) => (!least || way.median < least.median ? way : least), null);

@@ -8,7 +8,7 @@ from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, constant, duration, gain_of, number
 
 CODE = "RUN007"
-_REMEDY_MANY = "Yield fewer outputs (one per batch of items); each costs two events and one store."
+_REMEDY_MANY = "Yield fewer outputs (one per batch of items); each takes two events and one store."
 LARGE = 0.2
 """Share of the run from which the fan-out is a large part of it."""
 

@@ -10,7 +10,7 @@ from advisor.rules.runs.gain import Cause, duration, gain_of, number
 CODE = "RUN003"
 _REMEDY_PRELOADED = (
     "Check that the preload list covers what a step imports (`dynadvise calibrate` derives one and "
-    "proves it); what then remains is paid a step: fewer, longer steps (batches)."
+    "proves it); what then remains occurs in every step: fewer, longer steps (batches)."
 )
 LARGE = 0.3
 """Share of a step's slot from which its launch is a large part of it."""

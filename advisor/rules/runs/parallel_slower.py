@@ -20,7 +20,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
     serial = whole - duration("summed loading, computing and storing", _worked_s(facts))
     if step_s:
         steps = number("steps", len(run.steps))
-        serial -= steps * duration("calibrated step cost in process", step_s)
+        serial -= steps * duration("calibrated overhead per step in process", step_s)
     # Loading and storing were slowed by the launches beside them: no bound can count on them.
     bound = serial if step_s else whole - duration("the ops' own code", own_code_s(run))
     gain = gain_of(facts, bound, at_most=not step_s)

@@ -49,7 +49,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
                 f"{seconds(tail.spread_s.p10)}, 10 % above {seconds(tail.spread_s.p90)}"
             ),
             (
-                "the executor polls the event log about once a second and launches one by one"
+                "the executor polls the event log about once per second and launches one by one"
                 if polling
                 else f"the parent's polls alone may take {seconds(refill_lag_s(slots))} at "
                 f"{slots} steps in parallel ({EVENTS_PER_STEP} events x {slots - 1} other steps x "

@@ -35,7 +35,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
         ),
         evidence=(
             (
-                f"{seconds(lost_s / len(steps))} of bookkeeping a step, "
+                f"{seconds(lost_s / len(steps))} of bookkeeping per step, "
                 f"{seconds(work_s / len(steps))} of work"
             ),
             f"{facts.run.event_count} events in the log",
