@@ -118,7 +118,10 @@ def find_profile(spelled: str, directory: Path) -> Path:
     if os.path.exists(path):  # noqa: PTH110 - Path's own raises where a name is too long
         return path
     fitting = sorted(directory.glob(f"*/{safe_name(spelled)}.json"))
-    fitting = fitting or [path for path in existing_profiles(directory) if _is_of(path, spelled)]
+    if not fitting:
+        fits = {path: _fit(path, spelled) for path in existing_profiles(directory)}
+        best = max(fits.values(), default=0) or None
+        fitting = [path for path, fit in fits.items() if fit == best]
     if len(fitting) == 1:
         return fitting[0]
     if fitting:
@@ -129,22 +132,25 @@ def find_profile(spelled: str, directory: Path) -> Path:
     raise _missing(path, directory)
 
 
-def _is_of(path: Path, spelled: str) -> bool:
-    """Whether a profile is of this target; one that cannot be read is of none."""
+def _fit(path: Path, spelled: str) -> int:
+    """How well a profile fits a target: 2 by its name, 1 by the job around it; else 0.
+
+    One that cannot be read fits none.
+    """
     try:
         description = json.loads(path.read_text(encoding="utf-8"))["description"]
-        target = description["target"]
+        target, job = description["target"], description["job_name"]
         attribute = target["attribute"] or target["job"] or target.get("asset")
         place, file = target["module"], target["file"]
     except (OSError, ValueError, KeyError, TypeError):
-        return False
+        return 0
     where, _, name = spelled.rpartition(":")
     where = where.rpartition(":")[0] or where  # the Definitions that a job was named in
     same_file = bool(where) and file is not None and os.path.abspath(where) == file  # noqa: PTH100
     same_place = same_file or (place is not None and where == place)
-    return spelled == target["spelled"] or (
-        same_place and name in (attribute, description["job_name"])
-    )
+    if spelled == target["spelled"] or (same_place and name == attribute):
+        return 2
+    return int(same_place and name == job)
 
 
 def _missing(path: Path, directory: Path) -> ProfileError:

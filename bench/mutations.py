@@ -203,13 +203,22 @@ def of_inputs(folder: Path, text: str) -> Iterator[list[str]]:
     description = read(next(PROFILE.glob("*bare*"))).description
     endings, refused = ("json", "jsonl", "yaml"), 0
     for ending in endings:
-        (folder / f"samples.{ending}").write_text(text)
+        (folder / f"samples.{ending}").write_text(as_lines(text) if ending == "jsonl" else text)
         try:
             read_inputs(f"samples.{ending}", description, folder)
         except DynadviseError:
             refused += 1
     if refused == len(endings):
         yield ["refused"]
+
+
+def as_lines(text: str) -> str:
+    """A JSON list as JSON Lines; as it is where it is none."""
+    try:
+        entries = json.loads(text)
+    except (RecursionError, ValueError):
+        return text
+    return "\n".join(map(json.dumps, entries)) if isinstance(entries, list) else text
 
 
 def read_names() -> list[str]:
@@ -233,8 +242,8 @@ def cases(kind: str) -> Iterator[tuple[str, str]]:
         host = {**profile["host"], "calibrated_at": now}
         document = {"schema": "dynadvise/host", "version": 3, "host": host}
     elif kind == "inputs":
-        names = read_names()
-        document = [{"mapping_key": "a", **dict.fromkeys(names, 1)}, 1, [1, 2], None]
+        values = {name: [1, {"x": "y"}] for name in read_names()}
+        document = [{"mapping_key": f"k{n}", **values} for n in range(3)]
     else:
         document = json.loads(next(PROFILE.glob(f"*{kind}*")).read_text())
     for at in places(document):
@@ -256,7 +265,7 @@ def main() -> None:
     longest_s, shown = 0.0, set()
     with tempfile.TemporaryDirectory() as folder:
         for name, text in every[: int(share * len(every))]:
-            ended = set()
+            ended = {"answered"}
             try:
                 for arguments in commands(Path(folder), text):
                     how, used_s = ("refused", 0.0) if arguments == ["refused"] else run(arguments)

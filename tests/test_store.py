@@ -482,6 +482,18 @@ def test_a_profile_is_found_by_every_spelling_of_its_target(tmp_path, monkeypatc
             store.find_profile(spelled, tmp_path)
 
 
+def test_a_job_is_told_from_an_op_that_was_measured_in_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    place, written = {"module": None, "file": str(tmp_path / "jobs.py")}, []
+    for name in ("nightly", "fetch"):
+        target = replace(make_description().target, spelled=f"jobs.py:{name}", **place, job=None)
+        target = replace(target, attribute=name)
+        described = replace(make_description(), target=target, job_name="nightly")
+        written.append(store.write(make_saved_profile(description=described), tmp_path))
+    found = [store.find_profile(f"./jobs.py:{name}", tmp_path) for name in ("nightly", "fetch")]
+    assert found == written
+
+
 def test_profiles_of_two_hosts_are_told_apart(path, tmp_path):
     other = make_host_profile(facts=make_host_facts(id="other"))
     second = store.write(make_saved_profile(host=other), tmp_path)

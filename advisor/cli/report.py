@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @sections.command("report", "my_module:my_job -o report.html --open")
-@click.argument("profile", metavar="PROFILE")
+@options.profile_argument
 @click.argument("other", metavar="[OTHER]", required=False)
 @options.advise_options
 @options.output_option

@@ -258,6 +258,7 @@ def test_a_profile_may_be_named_by_its_target(api, saved_path):
     assert run("recommend", "shop.chunks:process_all").exit_code == 0
     assert run("recommend", "shop.chunks", "--job", "process_all").exit_code == 0
     assert run("emit", "shop.chunks", "--asset", "process_all", "--as", "python").exit_code == 0
+    assert run("report", "shop.chunks", "--asset", "process_all").exit_code == 0
     assert run("recommend", "shop", "--job", "a", "--asset", "b").exit_code == 2
     missing = run("recommend", "shop.chunks:proces_all")
     assert missing.exit_code == 2
