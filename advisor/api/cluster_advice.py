@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from advisor.domain.advice import Advice
+from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, START_TIMES_S, Cluster, unmodelled
 from advisor.domain.errors import ConfigurationError, NoModelError
@@ -15,10 +15,14 @@ from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds, size
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in
-from advisor.model.cluster_ways import by_start_time, makespan_at
+from advisor.model.cluster_ways import by_start_time, cluster_candidates, makespan_at
 from advisor.model.estimators.delegating import cluster_of
 from advisor.model.measured_setting import setting_of
+from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting
+
+_TIE = 0.03
+"""Ways that are longer by less than this share are as good."""
 
 
 def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | None) -> None:
@@ -82,6 +86,20 @@ def place_of(measured: Measured, options: AdviseOptions) -> str:
     """What a prediction is for, where that is not this machine alone; empty where it is."""
     cluster = setting_of(measured, options).cluster
     return caution(measured.description.executor, cluster, measured.overhead)
+
+
+def best_of_config(measured: Measured, options: AdviseOptions) -> Prediction | None:
+    """The best way on the described cluster that needs no code: of near ties the fewest steps.
+
+    For those who stay on it although the run's own pod is faster. None where its start time is not
+    known.
+    """
+    predictor = Predictor(setting_of(measured, options))
+    ways = [way for way in cluster_candidates(predictor.setting) if not way.needs_code]
+    predictions = [predictor.predict(way) for way in ways]
+    most_s = (1 + _TIE) * min((each.makespan_s.median for each in predictions), default=0.0)
+    near = (each for each in predictions if each.makespan_s.median <= most_s)
+    return min(near, key=lambda each: each.candidate.max_concurrent, default=None)
 
 
 def unknown_start(candidate: Candidate, setting: Setting) -> NoModelError | None:

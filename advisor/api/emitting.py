@@ -61,6 +61,7 @@ def _snippet(
 
 def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster | None) -> str:
     """A snippet for the best way on the kind's executor, else for the job's own way there."""
+    from advisor.api.cluster_advice import best_of_config
     from advisor.emit import EmitRequest, emit
     from advisor.model.measured_setting import setting_of
     from advisor.model.step_sizing import step_sizing
@@ -70,8 +71,12 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     fitting = [way for way in ways if way.allowed and way.candidate.executor in executors]
     fitting.sort(key=lambda way: way.trial is not Trial.TRIED)  # tried ways first, best first
     prediction, own = next(iter(fitting), None), advice.own_way
-    if prediction is None and own is not None and own.executor in executors:
-        prediction = replace(advice.recommendation, candidate=own)
+    options = AdviseOptions(items=advice.workload.items, cluster=cluster)
+    if own is not None and own.executor in executors:
+        if prediction is None:
+            prediction = replace(advice.recommendation, candidate=own)
+        if prediction.candidate == own and (best := best_of_config(measured, options)) is not None:
+            prediction, fitting = best, [best]
     elif not executors:
         prediction = advice.recommendation
     if prediction is None:
@@ -88,7 +93,6 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
             hint="Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "
             f'"{executors[0]}", and give --cluster NAME.',
         )
-    options = AdviseOptions(items=advice.workload.items, cluster=cluster)
     sizing = step_sizing(prediction.candidate, setting_of(measured, options))
     if not measured.workload.resources_measured:
         sizing = replace(sizing, peak_bytes=0)

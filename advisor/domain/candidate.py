@@ -95,7 +95,9 @@ class Candidate:
     def label(self) -> str:
         """The whole way in one line, for people."""
         parts = [name_in_words(self.method)]
-        if self.executor != "in_process":
+        if self.executor in ("celery", "celery_k8s"):  # they have no such setting
+            parts.append(f"{self.max_concurrent} slots")
+        elif self.executor != "in_process":
             parts.append(f"max_concurrent {self.max_concurrent}")
         if self.batch_size > 1:
             parts.append(f"batches of {self.batch_size:,}")

@@ -11,9 +11,16 @@ from collections.abc import Mapping
 
 from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import LIMIT_MARGIN, POLL_S, REQUEST_MARGIN, StepSizing, mebibytes
+from advisor.domain.cluster import (
+    LIMIT_MARGIN,
+    POLL_S,
+    REQUEST_MARGIN,
+    UNITS,
+    StepSizing,
+    mebibytes,
+)
 from advisor.domain.errors import DynadviseError
-from advisor.domain.quantities import seconds, size
+from advisor.domain.quantities import interval, seconds, size
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import yaml_lines
 from advisor.emit.run_queue import Tree, of_chart, of_instance
@@ -46,8 +53,23 @@ def _sizing(request: EmitRequest) -> StepSizing:
 
 
 def _written(request: EmitRequest, tree: Tree, reasons: Mapping[str, str], *notes: str) -> str:
-    head = [comment(text) for text in (decision(request), *_code_note(request), *notes)]
+    said = (decision(request), *_faster_note(request), *_code_note(request), *notes)
+    head = [comment(text) for text in said]
     return "\n".join([*head, *yaml_lines(tree, reasons, 0)]) + "\n"
+
+
+def _faster_note(request: EmitRequest) -> tuple[str, ...]:
+    """What is faster than these pods by config alone."""
+    other, chosen = request.advice.config_only, request.chosen
+    executor = request.candidate.executor
+    same = other.candidate.executor == executor or executor not in UNITS
+    if same or not request.predicted or request.keeps_executor:
+        return ()
+    if other.makespan_s.median * 1.05 > chosen.makespan_s.median:
+        return ()
+    unit = UNITS[executor]
+    whole = interval(other.makespan_s)
+    return (f"Faster, and without a {unit} per step ({other.candidate.label}): {whole}.",)
 
 
 def _code_note(request: EmitRequest) -> tuple[str, ...]:

@@ -69,6 +69,10 @@ def emitted(kind: str, executor: str, **changes: object) -> str:
     return snippet(kind, saved, recommend(saved, options), None, cluster)
 
 
+def options_of(cluster: Cluster) -> AdviseOptions:
+    return AdviseOptions(cluster=cluster, change="config")
+
+
 def job_on(executor: dg.ExecutorDefinition) -> dg.JobDefinition:
     @dg.op
     def one() -> int:
@@ -95,6 +99,17 @@ def test_run_config_for_kubernetes_is_taken_by_dagster() -> None:
     assert "cpu" not in resources["limits"]
     for reason in ("All start at once", "measured peak", "op's name"):
         assert reason.lower() in " ".join(text.replace("#", " ").split()).lower()
+
+
+def test_of_a_job_whose_own_pod_is_faster_the_best_of_its_cluster_is_emitted() -> None:
+    """Not the job's own way, every pod in parallel: more than two would wait for a tag."""
+    saved, cluster = saved_on("k8s", max_concurrent=None), cluster_with("k8s", cpu=4, slots=None)
+    saved = replace(saved, workload=replace(saved.workload, items=12))
+    text = snippet("k8s-run-config", saved, recommend(saved, options_of(cluster)), None, cluster)
+    assert yaml.safe_load(text)["execution"]["config"]["max_concurrent"] == 2
+    said = " ".join(text.replace("#", "").split())
+    assert "2 x 0.75 CPU requested, of 4 in the quota that 2 runs share" in said
+    assert "Faster, and without a pod per step (" in said
 
 
 def test_a_described_cpu_limit_of_a_step_is_emitted_for_what_was_predicted_with_it() -> None:
