@@ -19,6 +19,7 @@ class ExclusionKind(str, Enum):
     UPSTREAM = "upstream"
     OTHER_OP = "other-op"
     OTHER_FAN_OUT = "other-fan-out"
+    BRANCH = "branch"
 
 
 _NAMES = {
@@ -28,6 +29,7 @@ _NAMES = {
     ExclusionKind.UPSTREAM: "the upstream op {op!r}",
     ExclusionKind.OTHER_OP: "the op {op!r}",
     ExclusionKind.OTHER_FAN_OUT: "the other fan-out {op!r} and its items",
+    ExclusionKind.BRANCH: "the branch {op!r}",
 }
 _REASONS = {
     ExclusionKind.COLLECT: (
@@ -44,7 +46,11 @@ _REASONS = {
         "it was not measured: it did not fit the budget (--budget), may not run twice, or failed; "
         "with an op of it as TARGET it is measured alone"
     ),
+    ExclusionKind.BRANCH: "no measured item took it; more --samples may find one that does",
 }
+
+
+_OUTSIDE = (ExclusionKind.OTHER_OP, ExclusionKind.OTHER_FAN_OUT, ExclusionKind.UPSTREAM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,21 +81,22 @@ def exclusions(
 
     ``further`` are other fan-outs that were measured: the total is of all.
     """
-    all_parts = _of_one(description, workload, items)
+    all_parts = list(_of_one(description, workload, items))
     for each in further:
         all_parts += _of_one(each.description, each.workload, each.workload.items)
     parts = (description, *(each.description for each in further))
     measured = {op.handle for part in parts for op in part.mapped}
     measured |= {part.fan_out.handle for part in parts if part.fan_out}
     collects = {op.name for part in parts for op in part.collects}
-    outside = (ExclusionKind.OTHER_OP, ExclusionKind.OTHER_FAN_OUT, ExclusionKind.UPSTREAM)
-    remaining = [
+
+    def is_elsewhere(part: Exclusion) -> bool:
+        return part.op in measured or (part.kind in _OUTSIDE and part.op in collects)
+
+    return tuple(
         each
         for each in dict.fromkeys(all_parts)
-        if not (further and each.op in measured)
-        and not (further and each.kind in outside and each.op in collects)
-    ]
-    return tuple(remaining)
+        if not further or each.kind is ExclusionKind.BRANCH or not is_elsewhere(each)
+    )
 
 
 def _of_one(
@@ -107,4 +114,6 @@ def _of_one(
         kinds.append((ExclusionKind.FAN_OUT, (description.fan_out.name,)))
     if workload.upstream_s == 0.0:
         kinds.append((ExclusionKind.UPSTREAM, tuple(op.name for op in description.upstream)))
+    untaken = tuple(op.handle for op in workload.ops if op.skipped and not op.calls)
+    kinds.append((ExclusionKind.BRANCH, untaken))
     return tuple(Exclusion(kind, op) for kind, ops in kinds for op in ops)

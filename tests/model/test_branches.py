@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from factories import make_description
 from test_order import WARM, chain, setting_for
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.exclusions import ExclusionKind, exclusions
 from advisor.domain.workload import WorkloadProfile
 from advisor.model.items import items_of
 from advisor.model.prediction import Predictor
@@ -41,3 +43,15 @@ def test_a_branch_costs_its_share_of_work_and_of_steps(candidate) -> None:
     none, some, every = (seconds[items].median for items in (0, 2, MEASURED))
     assert none < some < every
     assert some - none == pytest.approx(0.4 * (every - none), rel=0.2)
+
+
+def test_a_branch_that_no_measured_item_took_is_named_as_left_out() -> None:
+    workload = taking(0, count=100)
+    first, second = workload.ops
+    untaken = replace(second, first_calls=(), preloaded_first_calls=())
+    left_out = exclusions(make_description(), replace(workload, ops=(first, untaken)), 100)
+    (branch,) = (each for each in left_out if each.kind is ExclusionKind.BRANCH)
+    assert branch.op == second.handle
+    assert "--samples" in branch.sentence
+    taken = exclusions(make_description(), taking(1, count=100), 100)
+    assert all(each.kind is not ExclusionKind.BRANCH for each in taken)
