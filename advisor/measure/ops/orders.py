@@ -98,6 +98,12 @@ class ChainRun:
         """Of the last op that it reached."""
         return list(self.samples.values())[-1].output_bytes
 
+    @property
+    def stored_bytes(self) -> int:
+        """Of the item, and of what each op that it reached made of it."""
+        samples = list(self.samples.values())
+        return samples[0].input_bytes + sum(sample.output_bytes for sample in samples)
+
 
 @dataclass(frozen=True, slots=True)
 class ResourceInit:

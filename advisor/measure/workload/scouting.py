@@ -73,7 +73,9 @@ def scout(
         start_s=start_s,
     )
     children.item_bytes = peak_bytes(scouted)
-    if min(campaign.items, MOST_WAITING["thread"]) * children.item_bytes >= MUCH_MEMORY_BYTES:
+    called_bytes = min(campaign.items, MOST_WAITING["thread"]) * children.item_bytes
+    stored_bytes = campaign.items * scouted.first.stored_bytes
+    if max(called_bytes, stored_bytes) >= MUCH_MEMORY_BYTES:
         children.price_first_touch()
     if children.item_bytes >= UNKNOWN_PEAK_BYTES and needs_warm_up(scouted):
         _first_call_on_used_memory(campaign)

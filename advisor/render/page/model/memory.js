@@ -4,8 +4,15 @@ class Memory extends Batches {
   // advisor/model/first_touch.py, memory.py
   firstTouch(way) {
     const s = this.s.items;
-    const calls = Math.min(way.max_concurrent, this.steps(way)) * Math.min(way.workers_in_op, way.batch_size);
-    return s.first_touch_byte_s * calls * s.grown_rss_bytes / Math.max(1, Math.min(calls, this.cores));
+    const steps = Math.min(way.max_concurrent, this.steps(way));
+    const calls = steps * Math.min(way.workers_in_op, way.batch_size);
+    let bytes = calls * s.grown_rss_bytes / Math.max(1, Math.min(calls, this.cores));
+    if (way.launch !== "execute_in_process") {
+      const between = this.isBatched(way) ? 0 : (this.stages.length - 1) * s.between_bytes;
+      const together = Math.max(1, Math.min(steps, this.cores));
+      bytes += this.count * (s.input_bytes + (between + s.output_bytes) / together);
+    }
+    return s.first_touch_byte_s * bytes;
   }
   peak(way) {
     if (this.under(way) !== this) return this.under(way).peak(way);
