@@ -60,6 +60,7 @@ def _real_runs(
     """One of each; none where one of them cannot be run here, or passes the budget."""
     from advisor.api.asked_ways import AskedWay
     from advisor.api.runnable import configuration_for
+    from advisor.measure.first_touch import pause_before_run_s
     from advisor.measure.verification import run_interleaved, run_once
 
     with tempfile.TemporaryDirectory(prefix="dynadvise-settle-") as folder:
@@ -82,5 +83,6 @@ def _real_runs(
                 configurations,
                 repeats=1,
                 run=lambda configuration: run_once(configuration, timeout_s=budget.cut_off_s),
+                pause_s=pause_before_run_s(saved.workload.first_touch_byte_s),
             )
         )

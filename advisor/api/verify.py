@@ -48,6 +48,7 @@ class VerifyPlan:
         left_out: What was asked for and cannot be run here, with the reason.
         other_storage: Where the profile was calibrated, if not on the storage of these runs:
             they are not what it predicts, and are not stored in it.
+        pause_s: Before each run.
     """
 
     job: str
@@ -58,6 +59,7 @@ class VerifyPlan:
     estimated_s: float | None
     left_out: tuple[LeftOut, ...] = ()
     other_storage: str | None = None
+    pause_s: float = 0.0
 
     @property
     def runs(self) -> int:
@@ -165,6 +167,7 @@ def _plan(
     options: VerifyOptions, saved: SavedProfile, ways: Sequence[Configuration | LeftOut]
 ) -> VerifyPlan:
     """What is run of what was asked."""
+    from advisor.measure.first_touch import pause_before_run_s
     from advisor.measure.verification import estimated_s
 
     left_out = tuple(each for each in ways if isinstance(each, LeftOut))
@@ -172,15 +175,17 @@ def _plan(
     if not ready:
         reasons = "\n".join(f"{each.name}: {each.reason}" for each in left_out)
         raise DynadviseError("There is nothing to run.", details=reasons)
+    pause_s = pause_before_run_s(saved.workload.first_touch_byte_s)
     return VerifyPlan(
         job=saved.description.job_name or saved.description.mapped[0].name,
         configurations=ready,
         repeats=options.repeats,
         items=saved.workload.items,
         mapped_ops=tuple(mapped.handle for mapped in saved.description.mapped),
-        estimated_s=estimated_s(ready, options.repeats),
+        estimated_s=estimated_s(ready, options.repeats, pause_s),
         left_out=left_out,
         other_storage=_other_storage(options, saved),
+        pause_s=pause_s,
     )
 
 
@@ -211,6 +216,7 @@ def _real_runs(
             repeats=plan.repeats,
             run=run,
             seed=options.seed,
+            pause_s=plan.pause_s,
             before_run=lambda done, configuration: progress(
                 f"run {done + 1} of {plan.runs}: {configuration.name}", done / plan.runs
             ),

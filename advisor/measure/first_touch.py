@@ -25,6 +25,14 @@ SLOWER, FEWEST = 3.0, 4
 HUGE_BYTES = 4 << 20
 """From which numpy asks for huge pages."""
 
+UNUSED_AFTER_S = 3.0
+"""The system hands free memory back to its host after two seconds."""
+
+
+def pause_before_run_s(first_touch_byte_s: float) -> float:
+    """So that a run finds memory as a run in production does, and not what the last one used."""
+    return UNUSED_AFTER_S if first_touch_byte_s else 0.0
+
 
 def touch_memory(size_bytes: int) -> None:
     """Use so much memory once, and give it back: who takes it in the next seconds gets it fast."""

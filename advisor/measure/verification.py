@@ -7,6 +7,7 @@ slower meanwhile then slows all of them, and none is always first.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -69,13 +70,15 @@ def interleaved(names: Sequence[str], repeats: int, seed: int = 0) -> Iterator[t
         yield from ((repeat, name) for name in order.sample(list(names), len(names)))
 
 
-def estimated_s(configurations: Iterable[Configuration], repeats: int) -> float | None:
+def estimated_s(
+    configurations: Iterable[Configuration], repeats: int, pause_s: float = 0.0
+) -> float | None:
     """How long the runs will take in all; None where one of them has no prediction."""
     total = 0.0
     for configuration in configurations:
         if configuration.predicted_s is None:
             return None
-        total += (configuration.predicted_s.median + START_S) * repeats
+        total += (configuration.predicted_s.median + START_S + pause_s) * repeats
     return total
 
 
@@ -199,6 +202,7 @@ def run_interleaved(
     run: Runner,
     seed: int = 0,
     before_run: Callable[[int, Configuration], None] = lambda _number, _configuration: None,
+    pause_s: float = 0.0,
 ) -> tuple[Verification, ...]:
     """Run every configuration ``repeats`` times, taking turns.
 
@@ -207,6 +211,7 @@ def run_interleaved(
     Args:
         run: Runs one of them once.
         before_run: Told the number of runs done or left out so far, and what comes next.
+        pause_s: Before each run, see `advisor.measure.first_touch.pause_before_run_s`.
     """
     by_name = {configuration.name: configuration for configuration in configurations}
     runs: dict[str, list[VerifiedRun]] = {name: [] for name in by_name}
@@ -214,6 +219,7 @@ def run_interleaved(
         if any(earlier.failed for earlier in runs[name]):
             continue
         before_run(done, by_name[name])
+        time.sleep(pause_s)
         runs[name].append(run(by_name[name]))
     return with_unlike_runs(
         [
