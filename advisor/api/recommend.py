@@ -289,7 +289,12 @@ def _left_out(saved: Measured) -> list[str]:
     if not names:
         return []
     listed = ", ".join(map(repr, names[:5])) + (", ..." if len(names) > 5 else "")
-    return [f"Not compared in parallel, since it differs between two calls alone: {listed}."]
+    note = (
+        f"Not compared in parallel, since it differs between two calls alone: {listed}. If that is "
+        "no time and no chance, items change something that they share (a resource, a global): "
+        "steps in one process then give other results than steps in processes of their own."
+    )
+    return [note]
 
 
 def _unmeasured(saved: Measured) -> list[str]:

@@ -160,8 +160,7 @@ def test_failures_name_the_item_and_the_users_line(name, options, words):
     for word in words:
         assert word in str(caught.value)
     assert f"op {name!r}" in caught.value.what
-    if name != "dies":
-        assert str(FILE) in (caught.value.where or "")
+    assert str(FILE) in (caught.value.where or "")
     assert "supervisor.py" not in str(caught.value)
 
 

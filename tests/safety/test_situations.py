@@ -130,6 +130,12 @@ def advice_for(probes):
     return recommend(saved, AdviseOptions()), saved
 
 
+def test_what_differs_between_two_calls_alone_may_be_shared(threads):
+    advice, _ = advice_for(threads["only_random"])
+    (note,) = (each for each in advice.notes if "differs between two calls alone" in each)
+    assert "steps in one process then give other results" in note
+
+
 @pytest.mark.parametrize("name", SITUATIONS)
 def test_threads_that_would_do_harm_are_not_advised(name, threads):
     trial, words = SITUATIONS[name]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from advisor.domain.run_identity import RunIdentity
 from advisor.measure.budget import Budget
@@ -106,12 +106,21 @@ class Children:
             environment=environment,
             on_progress=messages.append if messages is not None else None,
         )
-        failure = result.failure
+        if (failure := result.failure) and failure.where is None:
+            failure = replace(failure, where=self._line_of(failure.op))
+            result = replace(result, failure=failure)
         if failure and request.teardown and failure.kind in ("killed", "hung", "memory"):
             self._teardown()
         if failure and failure.kind == "hung" and budget.is_over and not whatever_it_takes:
             raise CutOffError
         return result
+
+    def _line_of(self, handle: str | None) -> str | None:
+        """Where an op stands: what failed before a line of it was reached is its fault too."""
+        for op in self.request.description.mapped:
+            if op.handle == handle and op.reference.location:
+                return str(op.reference.location)
+        return None
 
     def _teardown(self) -> None:
         """The hook that a killed child could not call."""
