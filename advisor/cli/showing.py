@@ -85,12 +85,14 @@ def show_advice(
         return advice_document(advice, path=path, emitted=emitted, evidence=evidence)
 
     def screen() -> Document:
-        shown = _screen(advice, measured, asked, path=path, evidence=evidence, titled=titled)
+        shown = _screen(advice, measured, asked, evidence=evidence, titled=titled)
         return replace(shown, blocks=(*shown.blocks, *((Code(emitted),) if emitted else ())))
 
     if output is not None and output.suffix == ".svg":
         state.write(_runs_svg(measured, advice, asked), output)
         output = None
+    if path is not None:
+        state.say(f"Saved: {path}")
     show(
         state,
         form,
@@ -106,7 +108,6 @@ def _screen(
     measured: Measured,
     asked: AdviseOptions,
     *,
-    path: Path | None,
     evidence: bool,
     titled: bool,
 ) -> Document:
@@ -114,13 +115,12 @@ def _screen(
     from advisor.domain.command_line import target_name, target_words
     from advisor.render.screen import screen_document
 
-    saved = f"Saved: {path}. " if path else ""
     return screen_document(
         advice,
         pictures_of(measured, advice, asked),
         target=target_words(measured.description),
         profile=shlex.join([target_name(measured.description.target), *_asked_for()]),
-        more=f"{saved}All ways, reasons and limits",
+        more="All ways, reasons and limits",
         evidence=evidence,
         titled=titled,
     )

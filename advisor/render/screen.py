@@ -194,7 +194,7 @@ def _facts(advice: Advice, evidence: bool, rest: str) -> list[tuple[str, str]]:
 
 def _facts_table(facts: Sequence[tuple[str, str]]) -> Table:
     columns = (Column("", left=True), Column("", left=True, wrap=True))
-    named = ((Span(f"{name:<8}", strong=True), text) for name, text in facts)
+    named = ((Span(f"{name:<7}", strong=True), text) for name, text in facts)
     return Table(columns, tuple(map(Row, named)))
 
 

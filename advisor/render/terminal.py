@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 
-from rich import box
 from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.syntax import Syntax
@@ -111,11 +110,10 @@ class _Page:
 
     def _table(self, table: doc.Table) -> None:
         roomy = self._width >= ROOMY
-        # A rule under the head would be as long as the longest line.
         titled = any(column.title for column in table.columns)
-        head = box.SIMPLE_HEAD if self._wrap and titled else None
-        grid = Grid(box=head, show_edge=False, header_style="dim", show_header=titled)
-        grid.padding = (0, 1) if roomy or not self._wrap else 0
+        # No rule under the head: a screen has no line for it.
+        grid = Grid(box=None, pad_edge=False, header_style="dim", show_header=titled)
+        grid.padding = (0, 1) if roomy or not self._wrap else (0, 1, 0, 0)
         places = [i for i, column in enumerate(table.columns) if roomy or not column.roomy]
         for column in (table.columns[place] for place in places):
             grid.add_column(
@@ -127,7 +125,7 @@ class _Page:
         for row in table.rows:
             style = f"{'bold' if row.strong else ''} {_STYLES[row.tone]}".strip()
             grid.add_row(*(_styled(row.cells[place]) for place in places), style=style)
-        self._put(grid, INDENT - 1 if roomy else INDENT)
+        self._put(grid)
 
     def _code(self, text: str, language: str, indent: int) -> None:
         text = printable(text).rstrip()

@@ -57,7 +57,7 @@ def test_the_answer_is_one_screen_with_the_loss_its_cause_and_the_remedy(
 ) -> None:
     monkeypatch.setenv("COLUMNS", "79")
     _, out, _ = dynadvise(*arguments)
-    assert len(out.splitlines()) <= 25
+    assert len(out.splitlines()) <= 24
     assert max(map(len, out.splitlines())) <= 79
     verdict, cause, remedy = (out.index(word) for word in ("can be saved.", "RUN003", "Remedy:"))
     assert verdict < cause < remedy < out.index("speed-up")

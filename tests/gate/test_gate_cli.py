@@ -171,7 +171,7 @@ def test_a_log_names_all_that_fails_and_a_terminal_shows_one_screen(project):
     shown = os.read(ours, 65536).decode()
     os.close(ours)
     assert done.returncode == 1
-    assert len(shown.splitlines()) <= 25
+    assert len(shown.splitlines()) <= 24
     assert re.search(r"(\d+) more rows \(\1 of them failing\)", " ".join(shown.split()))
 
 
