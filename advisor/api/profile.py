@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from signal import SIGINT
@@ -19,8 +19,8 @@ from advisor.api.calibrating import (
 )
 from advisor.api.discovering import config_refusal, discover_target, static_errors
 from advisor.api.host_calibration import host_calibration
-from advisor.api.outcomes import ProfileOutcome
-from advisor.dagster_bridge.run_config import read_run_config
+from advisor.dagster_bridge.yaml_file import read_run_config
+from advisor.domain.advice import Advice
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import DynadviseError, ProfileError, TargetError
 from advisor.domain.options import ProfileOptions
@@ -30,12 +30,12 @@ from advisor.measure.child.server import child_server
 from advisor.measure.interrupts import deferred
 from advisor.measure.sole_use import sole_use
 from advisor.measure.workspace import workspace
+from advisor.store import SavedProfile
 
 if TYPE_CHECKING:
     from advisor.api.host_calibration import HostCalibration
     from advisor.api.measuring import Measuring
     from advisor.dagster_bridge.discovery import Discovery
-    from advisor.domain.advice import Advice
     from advisor.domain.host import HostProfile
     from advisor.domain.standing import Standing
     from advisor.domain.stopping import MeasuringEnd
@@ -45,7 +45,23 @@ if TYPE_CHECKING:
     from advisor.measure.progress import Progress
     from advisor.measure.workload.planned_calls import ExecutionPlan
     from advisor.measure.workload.profile_request import ProfileRequest
-    from advisor.store import SavedProfile
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileOutcome:
+    """What ``profile`` found.
+
+    Attributes:
+        path: Where it was saved; None: nowhere.
+        unsaved: Why it could not be saved.
+        interrupted: Whether a Ctrl-C came, after the first answer or while it was saved.
+    """
+
+    advice: Advice
+    saved: SavedProfile
+    path: Path | None
+    interrupted: bool = False
+    unsaved: ProfileError | None = None
 
 
 @child_server()
@@ -73,7 +89,7 @@ def profile(
     from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
-    from advisor.dagster_bridge.run_delay import slowness
+    from advisor.dagster_bridge.process_memory import slowness
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
     from advisor.measure.workload.op_profile import measured_workload

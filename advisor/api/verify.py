@@ -12,24 +12,22 @@ from typing import TYPE_CHECKING
 from advisor.api.asked_ways import AskedWay, asked_ways
 from advisor.api.calibrating import target_of
 from advisor.api.discovering import discover_target, static_errors
-from advisor.api.op_samples import on_its_samples
 from advisor.api.profile import profile
 from advisor.api.runnable import configuration_for, refuse_elsewhere
 from advisor.dagster_bridge.instances import user_instance_kind
-from advisor.dagster_bridge.run_config import read_run_config
+from advisor.dagster_bridge.yaml_file import read_run_config
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import DynadviseError, ProfileError
+from advisor.domain.errors import DynadviseError, ProfileError, TargetError
 from advisor.domain.options import AdviseOptions, MeasureOptions, ProfileOptions, VerifyOptions
 from advisor.domain.verification import LeftOut, Verification, VerifiedRun, comparable
+from advisor.domain.workload import TargetReference, WorkloadDescription
 from advisor.measure.progress import Progress, silent
 from advisor.measure.workspace import workspace
 
 if TYPE_CHECKING:
     from advisor.domain.advice import Prediction
-    from advisor.domain.workload import TargetReference
     from advisor.measure.verification import Configuration
     from advisor.store import SavedProfile
-
 MIN_TIMEOUT_S = 120.0
 KEPT_VERIFICATIONS = 60
 """Of one profile; older ones are dropped, as the machine they tell of has changed."""
@@ -273,3 +271,64 @@ def verify(
         except ProfileError as error:  # what was run is worth to be shown nevertheless
             unsaved = error
     return VerifyOutcome(plan, verifications, path, unsaved)
+
+
+_TIMEOUT_S = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class InputsRequest:
+    """Sample inputs as ``--inputs`` spells them, of which workload, from which folder."""
+
+    spelled: str
+    description: WorkloadDescription
+    folder: str
+
+
+def count_inputs(request: InputsRequest) -> int:
+    """How many items sample inputs hold: called in a fresh process, for the user's callables."""
+    from advisor.measure.ops.sample_inputs import read_inputs
+
+    return len(read_inputs(request.spelled, request.description, Path(request.folder)))
+
+
+def on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile:
+    """The profile of a bare op for as many items as its samples are: what the emitted job reads.
+
+    Raises:
+        DynadviseError: The samples are not known, or cannot be read.
+    """
+    from advisor.api.recommend import recommend
+    from advisor.domain.inputs_tag import inputs_tag
+    from advisor.measure.child import run_in_child
+
+    description = saved.description
+    spelled = description.inputs or inputs_tag(description)
+    if spelled is None:
+        raise TargetError(
+            f"It is not known where the items of {target.spelled} come from.",
+            hint="Profile it again with --inputs, or name the job that uses it.",
+        )
+    counted = run_in_child(
+        "advisor.api.verify:count_inputs",
+        InputsRequest(spelled, description, target.working_directory),
+        timeout_s=_TIMEOUT_S,
+        target=target,
+    )
+    if counted.failure is not None:
+        raise TargetError(
+            f"The inputs of {target.spelled} cannot be read.", details=counted.failure.reason
+        )
+    items = counted.value
+    assert isinstance(items, int)
+    if items == saved.workload.items:
+        return saved
+    saved = dataclasses.replace(saved, workload=dataclasses.replace(saved.workload, items=items))
+    advice = saved.advice
+    options = AdviseOptions(
+        objective=advice.objective,
+        change=advice.change,
+        environment=advice.environment,
+        max_rate=advice.max_rate,
+    )
+    return dataclasses.replace(saved, advice=recommend(saved, options))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.dagster_bridge.runs import RunResult, children_cpu_s
 from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample

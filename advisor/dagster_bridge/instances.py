@@ -13,8 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from advisor.dagster_bridge.own_server import own_server
-from advisor.dagster_bridge.scratch_database import scratch_database, server_of
+from advisor.dagster_bridge.scratch_database import own_server, scratch_database, server_of
 from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError

@@ -1,9 +1,10 @@
-"""Memory of a process as Linux counts it: all that is resident, and what it shares with none."""
+"""Memory of a process as Linux counts it, and how long it was ready to compute and had no core."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
@@ -37,3 +38,22 @@ def unshared_bytes(pid: int) -> int:
     except OSError:
         return resident_bytes(pid)
     return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024
+
+
+def delayed_by_others_s(of: int | str = "thread-self") -> float:
+    """Seconds for which this thread has been runnable without a core (schedstat); 0: unknown.
+
+    What a cgroup's quota held back counts as well.
+
+    Args:
+        of: A process instead, by its id: its main thread.
+    """
+    try:
+        return int(Path(f"/proc/{of}/schedstat").read_text().split()[1]) / 1e9
+    except (OSError, ValueError, IndexError):
+        return 0.0
+
+
+def slowness() -> float:
+    """How many times as long as alone on its core this thread has taken to compute, so far."""
+    return 1.0 + delayed_by_others_s() / max(time.thread_time(), 0.1)

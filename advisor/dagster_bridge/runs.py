@@ -7,7 +7,9 @@ forkserver's start, lazy imports of the parent) is charged every time.
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
+import logging
 import os
 import pickle
 import re
@@ -16,20 +18,19 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import yaml
-from dagster import DagsterInvariantViolationError
+from dagster import DagsterInstance, DagsterInvariantViolationError
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
 from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
-from advisor.dagster_bridge.run_content import run_content
 from advisor.dagster_bridge.storage_waits import own_cpu_s
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
@@ -37,7 +38,7 @@ from advisor.domain.verification import RunContent
 from advisor.domain.workload import TargetReference
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance, JobDefinition
+    from dagster import JobDefinition
 
 
 @dataclass(frozen=True, slots=True)
@@ -321,3 +322,42 @@ def with_executor_config(
     assert isinstance(branch, dict)
     merged.update(branch)
     return merged
+
+
+_ENDS = {"STEP_SUCCESS": True, "STEP_FAILURE": False, "STEP_SKIPPED": False}
+
+
+def run_content(
+    instance: DagsterInstance, run_id: str, ops: Iterable[str], result: object = None
+) -> RunContent:
+    """Read from the run's whole log.
+
+    Args:
+        ops: Handles of all ops of its job: one without any step counts as a planned step.
+        result: What the run gave; None where that is not known.
+    """
+    ran: dict[str, bool] = {}
+    errors = 0
+    for entry in instance.all_logs(run_id):
+        event = entry.dagster_event
+        if event is None:
+            errors += int(entry.level) >= logging.ERROR
+        elif event.event_type_value in _ENDS and event.step_key:
+            ran[event.step_key] = _ENDS[event.event_type_value]
+    executed = [key for key, has_run in ran.items() if has_run]
+    unseen = set(ops) - {key.partition("[")[0] for key in ran}
+    return RunContent(
+        items=len({key.partition("[")[2] for key in executed if "[" in key}),
+        steps=len(executed),
+        planned_steps=len(ran) + len(unseen),
+        errors=errors,
+        result=_digest(result),
+    )
+
+
+def _digest(result: object) -> str | None:
+    """A hash of the value as text; None for no value, or for one that shows addresses."""
+    text = "None" if result is None else repr(result)
+    if text == "None" or " at 0x" in text:
+        return None
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import delayed_by_others_s
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance

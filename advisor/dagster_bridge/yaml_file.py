@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.domain.errors import ConfigurationError
@@ -64,4 +64,24 @@ def _parsed(path: Path, name: str, parse: Callable[[str], object]) -> object:
             f"{name} is not YAML: {problem}.",
             where=f"{path}:{mark.line + 1}:{mark.column + 1}" if mark else str(path),
         ) from None
+    return content
+
+
+def read_run_config(path: Path | None) -> Mapping[str, object] | None:
+    """The run config in a YAML file.
+
+    Raises:
+        ConfigurationError: It cannot be read or is not a mapping; the line is named.
+    """
+    if path is None:
+        return None
+    content = read_yaml(path, f"The run config {str(path)!r}")
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigurationError(
+            f"The run config {str(path)!r} is no mapping.",
+            where=str(path),
+            hint="It starts like `ops:` or `resources:`, as in Dagster's launchpad.",
+        )
     return content

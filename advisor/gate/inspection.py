@@ -165,7 +165,7 @@ def run_config_of(options: CheckOptions) -> dict[str, object]:
     Raises:
         ConfigurationError: It cannot be read, or is no mapping.
     """
-    from advisor.dagster_bridge.run_config import read_run_config
+    from advisor.dagster_bridge.yaml_file import read_run_config
 
     path = None if options.run_config is None else options.folder / options.run_config
     return {str(key): value for key, value in (read_run_config(path) or {}).items()}

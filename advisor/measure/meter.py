@@ -11,8 +11,11 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.dagster_bridge.process_memory import resident_bytes, unshared_bytes
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import (
+    delayed_by_others_s,
+    resident_bytes,
+    unshared_bytes,
+)
 from advisor.measure.supervisor import descendants
 
 _SHORTEST_LOOK_S = 0.01

@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from factories import make_description, make_saved_profile
 
 from advisor.api.emitting import snippet
-from advisor.api.helm_chart import chart_for
+from advisor.api.helm_check import chart_for
 from advisor.api.recommend import recommend
 from advisor.cli import cli
 from advisor.domain.cluster import Cluster

@@ -21,7 +21,7 @@ from factories import (
 )
 
 from advisor import store
-from advisor.api.outcomes import ProfileOutcome
+from advisor.api.profile import ProfileOutcome
 from advisor.cli import cli
 from advisor.domain.advice import Crossings
 from advisor.domain.candidate import Candidate

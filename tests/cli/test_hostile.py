@@ -19,7 +19,7 @@ from factories import make_host_profile, make_saved_profile
 from advisor import host_store, store
 from advisor.cli import cli
 from advisor.dagster_bridge.event_log.rows import timestamp_s
-from advisor.dagster_bridge.run_config import read_run_config
+from advisor.dagster_bridge.yaml_file import read_run_config
 from advisor.domain.errors import ConfigurationError
 from advisor.measure.sole_use import lock_path, sole_use
 from advisor.settings import load

@@ -12,8 +12,7 @@ from advisor.api.recommend import recommend
 from advisor.domain.options import AdviseOptions
 from advisor.domain.rate_limit import RateLimit
 from advisor.domain.workload import ConcurrencyProbe
-from advisor.measure.workload.concurrency import probe_of
-from advisor.measure.workload.rate_limit import rate_limit
+from advisor.measure.workload.concurrency import probe_of, rate_limit
 
 BURST, RATE = 10, 20.0
 

@@ -24,8 +24,7 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.invocation.calls import PreparedCall
-from advisor.dagster_bridge.invocation.context import call_context
-from advisor.dagster_bridge.invocation.hooks import call_hook
+from advisor.dagster_bridge.invocation.context import call_context, call_hook
 from advisor.dagster_bridge.invocation.io_managers import StepValues
 from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
 from advisor.dagster_bridge.invocation.resources import Resources, as_definitions

@@ -8,7 +8,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.dagster_bridge.runs import command_line
 from advisor.domain.workload import TargetReference
 

@@ -9,13 +9,58 @@ import os
 import stat
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from advisor.domain.workload import TargetReference
-from advisor.measure.loading.import_trace import traced_imports
 from advisor.measure.meter import socket_inodes
+
+TRANSPARENT = ("advisor",)
+"""Packages whose own imports count as roots: what a user preloads must not need dynadvise."""
+
+
+@dataclass(frozen=True, slots=True)
+class RootImport:
+    """A module that was imported while tracing, with everything below it."""
+
+    module: str
+    seconds_s: float
+
+
+@contextmanager
+def traced_imports() -> Iterator[list[RootImport]]:
+    """Record root imports in order, on all threads, while the block runs.
+
+    CPython looks ``_find_and_load`` up in ``importlib._bootstrap`` for every module that is not
+    yet in ``sys.modules``, for ``import`` statements and ``import_module`` alike.
+    """
+    bootstrap: Any = sys.modules["_frozen_importlib"]
+    original = bootstrap._find_and_load
+    roots: list[RootImport] = []
+    state = threading.local()
+
+    def traced(name: str, import_: object) -> object:
+        if name.split(".", maxsplit=1)[0] in TRANSPARENT or getattr(state, "inside", False):
+            return original(name, import_)
+        state.inside = True
+        begun = time.perf_counter()
+        try:
+            module = original(name, import_)
+        finally:
+            state.inside = False
+        roots.append(RootImport(name, time.perf_counter() - begun))
+        return module
+
+    bootstrap._find_and_load = traced
+    try:
+        yield roots
+    finally:
+        bootstrap._find_and_load = original
+
 
 # Dagster's own lazy imports are the host's preload list's to know; ours are nobody's
 _NOT_THE_USERS = ("dagster", "dagster_shared", "dagster_pipes", "advisor")

@@ -19,8 +19,7 @@ from typing import TYPE_CHECKING
 from advisor.domain.dagster_facts import MULTIPROCESS_EXECUTOR
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference
-from advisor.measure.loading.import_trace import RootImport, traced_imports
-from advisor.measure.loading.imports import task_count
+from advisor.measure.loading.imports import RootImport, task_count, traced_imports
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.private import ReconstructableJob

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.domain.workload import MappedOp
 from advisor.measure.first_touch import touch_memory
 from advisor.measure.meter import delay_of

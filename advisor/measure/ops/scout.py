@@ -1,20 +1,31 @@
-"""The first child of a measurement: draw the items, call the chain, and see whether it works."""
+"""Children that call the chain: the first one, which draws the items, and further calls."""
 
 from __future__ import annotations
 
 import math
+import pickle
 import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+from advisor.dagster_bridge.user_frames import type_in_words
 from advisor.domain.quantities import percent
-from advisor.domain.workload import StoredValue
+from advisor.domain.workload import MappedOp, StoredValue
 from advisor.measure.loading.imports import ImportRecorder, ImportWatch, task_count
 from advisor.measure.meter import Meter
-from advisor.measure.ops.orders import MOST_CALLS, ChainRun, Scouted, ScoutOrder
+from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
+from advisor.measure.ops.orders import (
+    MOST_CALLS,
+    ChainRun,
+    FirstCalled,
+    FirstCallOrder,
+    LaterCalled,
+    LaterCallsOrder,
+    Scouted,
+    ScoutOrder,
+)
 from advisor.measure.ops.session import Session, failure_in_words, session
-from advisor.measure.ops.stored_values import stored_values
 from advisor.measure.supervisor import unwatch, watch
 from advisor.measure.tuning import BELIEVED_SD, CHEAP_S
 
@@ -173,3 +184,95 @@ def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str 
         total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
         unwatch()
     return total_s, None
+
+
+MOST_S = 1.5
+"""To spend on one value at most; a larger batch is extrapolated."""
+MOST_ITEMS = 1_000
+MEMORY_SHARE = 0.08
+"""Of the memory that is free, for one value: it is there as objects, pickled, and once more."""
+
+
+def stored_values(
+    opened: Session, op: MappedOp, outputs: Mapping[str, object], count: int
+) -> tuple[StoredValue, ...]:
+    """An item's value and one of up to ``count`` items, stored and loaded; empty where neither was.
+
+    Args:
+        count: Items of the largest value that a run may store.
+    """
+    times = opened.io_times
+    if not times.measured(op):
+        return ()
+    value_bytes, reason = pickled_bytes(outputs)
+    store_s, load_s = times.mean(op)
+    wait_s = (store_s + load_s) * times.wait_share(op)
+    single = StoredValue(1, value_bytes, store_s, load_s, wait_s)
+    items = _items_in_one(count, value_bytes, store_s + load_s)
+    if items < 2 or reason is not None or len(outputs) != 1:
+        return (single,)
+    return single, _value_of(opened, op, outputs, items)
+
+
+def _items_in_one(count: int, value_bytes: int, each_s: float) -> int:
+    import psutil
+
+    room_bytes = int(MEMORY_SHARE * psutil.virtual_memory().available)
+    most = min(count, MOST_ITEMS, room_bytes // max(1, value_bytes))
+    return min(most, int(MOST_S / max(each_s, 1e-6)))
+
+
+def _value_of(
+    opened: Session, op: MappedOp, outputs: Mapping[str, object], items: int
+) -> StoredValue:
+    """A list of so many copies, as the code for batches hands it on."""
+    ((name, value),) = outputs.items()
+    pickled = pickle.dumps(value, protocol=PICKLE_PROTOCOL)
+    copies = [pickle.loads(pickled) for _ in range(items)]  # noqa: S301 - our own
+    value_bytes = items * len(pickled)
+    del pickled
+    values, meter = opened.invocation.values, Meter()
+    watch(f"storing one value of {items} items of op {op.name!r}", None)
+    try:
+        with opened.io_times.timing(op, value_bytes) as spent:
+            with meter.measuring() as storing:
+                values.store(op, {name: copies}, -1)
+            del copies
+            with meter.measuring() as loading:
+                values.load(op, -1, [name])
+    except Exception as error:  # noqa: BLE001 - what an IO manager raises that takes no lists
+        return StoredValue(items, value_bytes, failed=type_in_words(error))
+    finally:
+        unwatch()
+    return StoredValue(
+        items,
+        value_bytes,
+        spent["handle_output"],
+        spent["load_input"],
+        spent["waiting"],
+        storing.grown_rss_bytes,
+        max(0, loading.grown_rss_bytes - value_bytes),
+    )
+
+
+def first_call(order: FirstCallOrder) -> FirstCalled:
+    """One call of the chain, the first of this process."""
+    with session(order.assignment, drawn=order.drawn, preload=order.preload) as opened:
+        run, _ = opened.measure_chain(order.item, Meter())
+        return FirstCalled(run, opened.resource_init, opened.base_rss_bytes, opened.executions)
+
+
+def later_calls(order: LaterCallsOrder) -> LaterCalled:
+    """Call the items one after another, for some seconds."""
+    with session(order.assignment, drawn=order.drawn) as opened:
+        meter = Meter()
+        if order.warm_up:
+            opened.call_chain(order.items[0])
+        runs: list[ChainRun] = []
+        spent_s = 0.0
+        for item in order.items:
+            if spent_s > order.most_s:
+                break
+            runs.append(opened.measure_chain(item, meter)[0])
+            spent_s += runs[-1].wall_s
+        return LaterCalled(tuple(runs), opened.executions)

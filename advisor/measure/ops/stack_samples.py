@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from types import FrameType
 
-from advisor.dagster_bridge.run_delay import delayed_by_others_s
+from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.dagster_bridge.user_frames import Frame
 
 

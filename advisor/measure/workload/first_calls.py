@@ -94,7 +94,7 @@ def _call(campaign: Campaign, item: int, *, preload: bool) -> None:
         return
     children = campaign.children
     order = FirstCallOrder(children.assignment, campaign.scouted.drawn, item, safe)
-    result = children.run("ops.calls:first_call", order)
+    result = children.run("ops.scout:first_call", order)
     if result.failure is not None:
         children.failed_again(result.failure)
         return

@@ -99,7 +99,7 @@ def _call(
     environment: Mapping[str, str] | None,
 ) -> None:
     children = campaign.children
-    result = children.run("ops.calls:later_calls", order, environment=environment)
+    result = children.run("ops.scout:later_calls", order, environment=environment)
     if result.failure is not None:
         children.failed_again(result.failure)
         return
