@@ -1,7 +1,5 @@
 """What `dg` offers of dynadvise: see `dg list components`, `dg scaffold defs`."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Annotated, Literal
 

@@ -1,7 +1,5 @@
 """Calibrations of this host, in the user's cache folder; a damaged one is as good as none."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

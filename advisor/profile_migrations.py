@@ -1,7 +1,5 @@
 """Profiles of older versions, made into documents of the next one."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from typing import Any
 

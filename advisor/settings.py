@@ -1,7 +1,5 @@
 """``[tool.dynadvise]`` of the nearest pyproject.toml upwards from a folder."""
 
-from __future__ import annotations
-
 import re
 import sys
 from collections.abc import Mapping

@@ -1,7 +1,5 @@
 """The table ``[tool.dynadvise]``: its keys, what each may be, and what is wrong with it."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path

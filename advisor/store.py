@@ -4,8 +4,6 @@ A profile is JSON text (never pickle) with ``schema`` and an integer ``version``
 is migrated on reading, a newer one is refused.
 """
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The use case behind ``dynadvise check``: static rules, counts, timing against a base, advice."""
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Callable, Sequence

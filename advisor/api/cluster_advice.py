@@ -1,7 +1,5 @@
 """What an advice says of the cluster that a job runs on: what is known, and from where."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction

@@ -1,7 +1,5 @@
 """Advice for a job with several fan-outs: a way for each, under one executor, and one total."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 

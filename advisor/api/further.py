@@ -1,7 +1,5 @@
 """Measure the other fan-outs of a job, once the first is known, as far as the budget goes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from statistics import fmean

@@ -1,7 +1,5 @@
 """What predicts a measured workload, and the ways that it may choose from."""
 
-from __future__ import annotations
-
 from importlib.util import find_spec
 
 from advisor.api.cluster_advice import refuse_other_executor

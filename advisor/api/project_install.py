@@ -1,7 +1,5 @@
 """How a project is installed on a runner of its own, and where its repository begins."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

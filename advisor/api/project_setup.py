@@ -4,8 +4,6 @@ The plan holds each file as it is and as it would be, so that it can be shown be
 out; what is there already stays as it is, and a second plan is empty.
 """
 
-from __future__ import annotations
-
 import difflib
 import shlex
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """The use case behind ``dynadvise scan``: one line per job of an instance; nothing is run."""
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """``dynadvise calibrate``: measure this host alone."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

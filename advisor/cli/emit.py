@@ -1,7 +1,5 @@
 """``dynadvise emit PROFILE --as KIND``: a snippet again, in any form."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

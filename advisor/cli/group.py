@@ -3,8 +3,6 @@
 A command's module is imported when the command is called, not before; ``--help`` imports none.
 """
 
-from __future__ import annotations
-
 import importlib
 import sys
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """``dynadvise init``: set a project up, showing the change first."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 

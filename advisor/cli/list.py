@@ -1,7 +1,5 @@
 """``dynadvise list [PROJECT]``: what fans out in a project, and the command for each."""
 
-from __future__ import annotations
-
 import functools
 import os
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """``dynadvise plan``: how to cut many runs (partitions, a backfill); nothing is run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

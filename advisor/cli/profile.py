@@ -1,7 +1,5 @@
 """``dynadvise profile TARGET``: measure, advise, save."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``dynadvise recommend PROFILE``: advise again, nothing is run."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.cli import options, sections

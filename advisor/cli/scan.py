@@ -1,7 +1,5 @@
 """``dynadvise scan``: every job of an instance, its hours, and what config alone would save."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``dynadvise schema``: the JSON Schema of what a command prints."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``--help`` of a command: its options under titles, in the order in which a user decides."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar

@@ -1,7 +1,5 @@
 """A command's answer on stdout or in a file, in the form that the user asked for."""
 
-from __future__ import annotations
-
 import shlex
 import sys
 from collections.abc import Callable

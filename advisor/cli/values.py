@@ -1,7 +1,5 @@
 """Values of options, each checked before anything is run."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """What is asynchronous: told, run to its end, and timed while it holds its event loop."""
 
-from __future__ import annotations
-
 import asyncio
 import inspect
 import selectors

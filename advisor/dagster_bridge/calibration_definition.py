@@ -4,8 +4,6 @@ Every step's process imports this module, so it imports little but Dagster, and 
 as the steps of the user's own job do.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

@@ -1,7 +1,5 @@
 """The code locations of a project, found as Dagster's own tools find them; nothing is imported."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Mapping
 from importlib.util import find_spec

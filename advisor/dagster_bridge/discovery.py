@@ -3,8 +3,6 @@
 Importing the user's module is running the user's code: it may print, hang, exit or crash.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace

@@ -5,8 +5,6 @@ The nesting differs: the default executor wants ``execution.config.multiprocess`
 cannot be changed by run config at all, which is then ignored without a word.
 """
 
-from __future__ import annotations
-
 import json
 import multiprocessing
 import os

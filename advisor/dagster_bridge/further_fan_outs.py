@@ -1,7 +1,5 @@
 """The fan-outs of a job beside the one that is described first."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The shape of the graph that fans out: its nodes, how they are wired, what is mapped."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from inspect import isclass

@@ -1,7 +1,5 @@
 """What fans out in a code location; called in a child process, since loading it runs user code."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

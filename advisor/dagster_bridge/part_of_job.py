@@ -1,7 +1,5 @@
 """A part of a job as a run of its own, with what of the run config is for that part."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from operator import getitem

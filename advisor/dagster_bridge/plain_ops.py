@@ -4,8 +4,6 @@ Code that a user reads is emitted from these facts. Whatever is not certain to b
 unmarked: the emitted code then goes through Dagster's own definitions.
 """
 
-from __future__ import annotations
-
 import inspect
 from dataclasses import replace
 from types import CodeType, FunctionType, ModuleType

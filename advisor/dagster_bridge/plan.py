@@ -1,7 +1,5 @@
 """A job's execution plan, read without running anything, or why Dagster refuses to make one."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from typing import Any, TypeVar
 

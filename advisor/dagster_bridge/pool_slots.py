@@ -1,7 +1,5 @@
 """Slots of Dagster's pools: set on a temporary instance, and timed on it."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from statistics import median

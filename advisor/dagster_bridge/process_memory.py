@@ -1,7 +1,5 @@
 """Memory of a process as Linux counts it, and how long it was ready to compute and had no core."""
 
-from __future__ import annotations
-
 import os
 import sys
 import time

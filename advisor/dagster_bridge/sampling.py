@@ -3,8 +3,6 @@
 The fan-out op and what it needs upstream run for real, once; nothing downstream does.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from collections.abc import Mapping, Sequence

@@ -6,8 +6,6 @@ imported from modules of the same project: the same top-level package or, for a 
 package, modules in the same folder.
 """
 
-from __future__ import annotations
-
 import ast
 import hashlib
 import inspect

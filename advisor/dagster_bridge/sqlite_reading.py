@@ -1,7 +1,5 @@
 """Read a SQLite database of the user's without changing a byte, or a file beside it."""
 
-from __future__ import annotations
-
 import os
 import shutil
 import sqlite3

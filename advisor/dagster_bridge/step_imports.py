@@ -3,8 +3,6 @@
 A module that has moved is imported later, and costs each child its time again.
 """
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 

@@ -3,8 +3,6 @@
 Everything is read from definitions and the execution plan; nothing of the user's is run.
 """
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Which frames of a stack are the user's: for messages that name their code and not ours."""
 
-from __future__ import annotations
-
 import importlib
 import os
 import sysconfig

@@ -4,8 +4,6 @@ While our own and Dagster's modules load, the user's folders come last, so that 
 ``click.py`` beside the user's code cannot replace a module that we or Dagster need.
 """
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager

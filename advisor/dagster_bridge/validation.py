@@ -1,7 +1,5 @@
 """Whether a run config fits a job, by Dagster's own word."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from dagster import DagsterInvalidConfigError

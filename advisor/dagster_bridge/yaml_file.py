@@ -1,7 +1,5 @@
 """A YAML file of the user's, whatever stands in it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What the model predicts of each candidate, and what it advises."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """What past runs tell: phases, parallelism, what went wrong, and whether things changed."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, get_args

@@ -1,7 +1,5 @@
 """Many runs of one job, as a backfill makes them: ways to cut them, and what each takes."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

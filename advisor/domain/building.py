@@ -1,7 +1,5 @@
 """What building the definitions of the user's code location takes, in a sentence."""
 
-from __future__ import annotations
-
 from advisor.domain.host import BUILDS_OF_RUN, BUILDS_OF_STEP, HostProfile
 from advisor.domain.quantities import seconds
 

@@ -1,7 +1,5 @@
 """A candidate as a user writes it, ``warm:4:batch=8``: read and written, each undoing the other."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 

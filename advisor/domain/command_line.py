@@ -1,7 +1,5 @@
 """How a command of ours is spelled for a target, so that it runs as it is printed."""
 
-from __future__ import annotations
-
 import os
 import re
 import shlex

@@ -1,7 +1,5 @@
 """Facts read from Dagster's code (1.13): names of its modules, and its multiprocess loop."""
 
-from __future__ import annotations
-
 MULTIPROCESS_EXECUTOR = "dagster._core.executor.multiprocess"
 """Imported by every forkserver of Dagster's."""
 

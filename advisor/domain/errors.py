@@ -1,7 +1,5 @@
 """The one error that a user sees: what happened, where, and what to do next."""
 
-from __future__ import annotations
-
 
 class DynadviseError(Exception):
     """A mistake or a failure that the user can act on; shown without a traceback of ours.

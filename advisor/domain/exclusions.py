@@ -1,7 +1,5 @@
 """What a predicted total leaves out because it was not measured: by kind, never as 0 seconds."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum

@@ -1,7 +1,5 @@
 """Several fan-outs in one job: what was measured and is advised of each, and one total."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """A finding of a rule: what is wrong in the user's job or configuration, and the remedy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

@@ -1,7 +1,5 @@
 """What the pre-merge gate found: verdicts, timings of base and head, counts, findings."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum

@@ -1,7 +1,5 @@
 """What the gate measured of an op, in words: the same in a finding and in every report."""
 
-from __future__ import annotations
-
 import math
 
 from advisor.domain.gate import OpTiming, ProxyCount

@@ -1,7 +1,5 @@
 """The graph that fans out, as code for batches is emitted from it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

@@ -1,7 +1,5 @@
 """The machine: what it has, and what it charged in tiny real Dagster runs."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

@@ -1,7 +1,5 @@
 """Where the items of a bare op come from: what its tag says, or what to say where none does."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.domain.command_line import command

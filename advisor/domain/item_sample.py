@@ -1,7 +1,5 @@
 """One measured call of an op."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

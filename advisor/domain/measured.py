@@ -1,7 +1,5 @@
 """All that was measured: of a host, and of a workload on it, which an advice is computed from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.advice import Crossings

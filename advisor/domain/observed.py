@@ -1,7 +1,5 @@
 """A run that happened, as its event log tells it."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal

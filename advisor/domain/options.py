@@ -1,7 +1,5 @@
 """What a user asks: one dataclass for a group of options, composed by the use cases."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -1,7 +1,5 @@
 """What Dagster's executors cost on a host, as it was fitted."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

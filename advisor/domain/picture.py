@@ -1,7 +1,5 @@
 """A simulated run as a picture: which slot does what, when."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 

@@ -1,7 +1,5 @@
 """What of a project fans out, and how each of it is named."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.workload import TargetKind

@@ -1,7 +1,5 @@
 """Numbers with their spread, and the one way in which each quantity is put into words."""
 
-from __future__ import annotations
-
 import math
 import re
 from dataclasses import dataclass

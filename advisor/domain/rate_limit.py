@@ -1,7 +1,5 @@
 """The rate at which a service lets items through."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 

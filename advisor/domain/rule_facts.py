@@ -1,7 +1,5 @@
 """What the static rules judge: facts of the job, the instance and the machine, nothing run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any

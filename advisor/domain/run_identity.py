@@ -1,7 +1,5 @@
 """The run that measured calls seem to be of: one for all processes of a measurement."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from uuid import uuid4

@@ -1,7 +1,5 @@
 """What a scan of an instance tells of each job: its hours, its overhead, what config saves."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

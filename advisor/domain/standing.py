@@ -1,7 +1,5 @@
 """How a measurement stands, for whoever watches it."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.advice import Prediction

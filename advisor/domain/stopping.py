@@ -1,7 +1,5 @@
 """What may still be measured, what each of it would tell, and why measuring ended."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 

@@ -1,7 +1,5 @@
 """What was tried in parallel, and whether it gave what items give alone."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from enum import Enum
 from typing import Literal

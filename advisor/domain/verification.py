@@ -1,7 +1,5 @@
 """Real runs of a workload under chosen candidates, beside what was predicted."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

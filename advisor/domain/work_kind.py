@@ -1,7 +1,5 @@
 """Whether work waits or computes: CPU over wall clock, by one definition for all rooms."""
 
-from __future__ import annotations
-
 from advisor.domain.workload import WorkKind
 
 WAITING_SHARE, CPU_SHARE = 0.25, 0.75

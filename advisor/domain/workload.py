@@ -1,7 +1,5 @@
 """The user's workload: what it is (description) and what was measured of it (profile)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath

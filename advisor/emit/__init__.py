@@ -4,8 +4,6 @@ What is emitted stands alone (it never imports dynadvise), carries the reason of
 is formatted as ``ruff format`` would.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from advisor.domain.errors import DynadviseError

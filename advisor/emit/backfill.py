@@ -1,7 +1,5 @@
 """Settings for many runs: the queue of runs, its Helm values, and an asset's backfill policy."""
 
-from __future__ import annotations
-
 from advisor.domain.backfill import EACH_RUN, Backfill, RunCut
 from advisor.emit.run_config import yaml_lines
 from advisor.emit.run_queue import Tree, of_chart, of_instance

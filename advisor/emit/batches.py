@@ -1,7 +1,5 @@
 """The kinds ``batch`` and ``workers``: a module that runs the items of a job a batch a step."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The kinds ``environments`` and ``async``: executors chosen in code."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.candidate import Candidate

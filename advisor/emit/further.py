@@ -1,7 +1,5 @@
 """A job's other fan-outs, as code that batches them beside the first."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from advisor.domain.candidate import Candidate

@@ -1,7 +1,5 @@
 """Which ops of a job's graph the batched job replaces, and how they hang together."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 

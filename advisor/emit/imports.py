@@ -1,7 +1,5 @@
 """How a snippet reaches the user's objects."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import PurePath

@@ -1,7 +1,5 @@
 """The kind ``dagster-yaml``: settings of the instance, only those that the advice needs."""
 
-from __future__ import annotations
-
 from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
 from advisor.domain.dagster_facts import NO_COMPUTE_LOGS
 from advisor.domain.quantities import percent, size

@@ -1,7 +1,5 @@
 """Batches for a bare op or a plain function: a whole job, from reading the items to the results."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 from pathlib import PurePath
 

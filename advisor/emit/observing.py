@@ -1,7 +1,5 @@
 """The kinds ``instrument`` and ``monitor``: figures of real runs in Dagster's own pages."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.quantities import seconds

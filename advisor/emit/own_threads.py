@@ -5,8 +5,6 @@ from the process of the run, so that setting them there is enough; what that pro
 already is limited by threadpoolctl, where it is installed.
 """
 
-from __future__ import annotations
-
 from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import seconds
 from advisor.emit.request import EmitRequest

@@ -1,7 +1,5 @@
 """Where the emitted code goes in the user's project, and which lines of it change."""
 
-from __future__ import annotations
-
 from advisor.domain.workload import WorkloadDescription
 from advisor.emit.imports import user_module
 

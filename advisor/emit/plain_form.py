@@ -1,7 +1,5 @@
 """The short form of a batched job, for a job whose ops are plain functions."""
 
-from __future__ import annotations
-
 import keyword
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """The kind ``python``: the advised executor for the job, and the description that records why."""
 
-from __future__ import annotations
-
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting

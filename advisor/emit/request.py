@@ -1,7 +1,5 @@
 """What a snippet is emitted from."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 from advisor.domain.advice import Advice, Prediction

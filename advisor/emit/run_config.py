@@ -1,7 +1,5 @@
 """The kind ``run-config``: YAML for the launchpad or ``-c``, nested rightly for the job."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate

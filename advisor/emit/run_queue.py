@@ -1,7 +1,5 @@
 """Where settings of the queue of runs stand, in ``dagster.yaml`` and in the Helm chart."""
 
-from __future__ import annotations
-
 Tree = dict[str, object]
 
 

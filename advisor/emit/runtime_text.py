@@ -1,7 +1,5 @@
 """The text of the modules in ``runtime``, as it is copied into emitted code."""
 
-from __future__ import annotations
-
 import ast
 import sys
 from collections.abc import Iterable

@@ -4,8 +4,6 @@ Collections are written one entry a line with a trailing comma, which is how ``r
 them whatever their width.
 """
 
-from __future__ import annotations
-
 import keyword
 import re
 import textwrap

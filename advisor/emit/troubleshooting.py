@@ -1,7 +1,5 @@
 """The kind ``troubleshooting``: a script by which ``execute_job`` works."""
 
-from __future__ import annotations
-
 from advisor.emit.imports import job_import
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import run_config_values

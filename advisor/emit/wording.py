@@ -1,7 +1,5 @@
 """The words and figures that every snippet carries: what was measured, predicted and decided."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction

@@ -1,7 +1,5 @@
 """Advice apart from the way to run: what building the definitions takes, and a job without it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """Advice apart from the way to run: what makes each step cheaper, its gain here, and its price."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.advice import Prediction

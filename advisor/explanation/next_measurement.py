@@ -1,7 +1,5 @@
 """What would make the advice more certain, with the command that measures it."""
 
-from __future__ import annotations
-
 import math
 
 from advisor.domain.advice import NextMeasurement

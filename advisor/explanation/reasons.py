@@ -1,7 +1,5 @@
 """Why a way to run is as fast as it is and what it costs, in a user's words, from the figures."""
 
-from __future__ import annotations
-
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING

@@ -1,7 +1,5 @@
 """Advice apart from the way to run: payloads, the order of chains, an op's own threads."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The committed profile beside head: head timed against it, and the advice it gives on head."""
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace

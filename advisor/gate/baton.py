@@ -1,7 +1,5 @@
 """Taking turns: of the two processes of a pair one works while the other waits."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import random

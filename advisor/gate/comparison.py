@@ -16,8 +16,6 @@ every op to pass, which needs no correction (Berger 1982, intersection-union). O
 this decides as soon and as right as spending the error unequally with Holm's step-down.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace

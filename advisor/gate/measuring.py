@@ -9,8 +9,6 @@ cores are shared with others these change several times a second, and processes 
 the other for a second each differ mostly by them.
 """
 
-from __future__ import annotations
-
 import math
 import os
 import random

@@ -1,7 +1,5 @@
 """The parts of the gate, in order: survey both sides of a target, plan the looks, time its ops."""
 
-from __future__ import annotations
-
 import statistics
 import tempfile
 import time

@@ -1,7 +1,5 @@
 """One side of the gate in a process of its own: its tree loaded, its ops ready to be called."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Findings that a comment in the user's code silences."""
 
-from __future__ import annotations
-
 import ast
 import re
 from collections.abc import Iterable, Sequence

@@ -1,7 +1,5 @@
 """A target on its way through the gate: both sides surveyed, its ops timed or not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

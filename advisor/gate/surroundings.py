@@ -1,7 +1,5 @@
 """What the gate asks of the world: git, the user's code in child processes, saved profiles."""
 
-from __future__ import annotations
-
 import contextlib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence

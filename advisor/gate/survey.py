@@ -1,7 +1,5 @@
 """The survey of a side: load it, draw inputs, call each op once per item, and count."""
 
-from __future__ import annotations
-
 import pickle
 import sys
 from collections.abc import Mapping, Sequence

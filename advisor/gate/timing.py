@@ -1,7 +1,5 @@
 """The timed calls of a side, in turns with the other side's process."""
 
-from __future__ import annotations
-
 import contextlib
 import gc
 import pickle

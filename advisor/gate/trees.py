@@ -1,7 +1,5 @@
 """The files of both sides, and how a target is spelled in each."""
 
-from __future__ import annotations
-
 import contextlib
 import sys
 from dataclasses import dataclass

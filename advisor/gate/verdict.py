@@ -1,7 +1,5 @@
 """What was measured of a target, as findings, notes and a verdict."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 

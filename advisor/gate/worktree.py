@@ -1,7 +1,5 @@
 """A revision of the user's repository in a folder of its own, which always goes again."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

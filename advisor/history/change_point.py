@@ -1,7 +1,5 @@
 """Whether, and where, the level of a series changed. Pure."""
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Sequence

@@ -1,7 +1,5 @@
 """How much longer steps took because too many computed beside them. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import fmean, median
 

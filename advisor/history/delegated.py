@@ -3,8 +3,6 @@
 They cannot be run here: the model of a cluster is told by the logs alone what a step costs there.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import cast
 

@@ -1,7 +1,5 @@
 """What past runs show of their job and their machine, where its code is not imported. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import cast
 

@@ -1,7 +1,5 @@
 """Runs since the advice against what it promised, and whether something changed. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from statistics import median
 

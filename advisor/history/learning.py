@@ -1,7 +1,5 @@
 """What past runs teach: the workload's items, and what their host or cluster charges. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What pods tell of a cluster, from ``kubectl get pods -o json``: waits, starts, kills."""
 
-from __future__ import annotations
-
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Which past runs of a Dagster instance are read, and what of them cannot be."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

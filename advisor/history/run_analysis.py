@@ -1,7 +1,5 @@
 """One run as it is reported: its phases, parallelism, totals, chart and diagnoses. Pure."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.analysis import RunAnalysis

@@ -1,7 +1,5 @@
 """One job's past runs as a line of a scan. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import fmean, median
 

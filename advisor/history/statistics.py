@@ -1,7 +1,5 @@
 """Past runs in figures: phases by op, wall clock against work, bars of the chart. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import fields, replace

@@ -4,8 +4,6 @@ An op may close every descriptor, and open files of its own which then get our n
 have high numbers, which the files of an op hardly reach, and are looked at before each use.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import resource

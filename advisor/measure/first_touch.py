@@ -6,8 +6,6 @@ and the system's cache of files take. A run that follows others does not pay for
 after a pause does: calls are timed on memory that was just touched; the difference is predicted.
 """
 
-from __future__ import annotations
-
 import contextlib
 import mmap
 import statistics

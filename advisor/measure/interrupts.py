@@ -1,7 +1,5 @@
 """Signals where they must not fall into the middle of something: a search, a file, a folder."""
 
-from __future__ import annotations
-
 import signal
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

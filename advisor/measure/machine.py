@@ -1,7 +1,5 @@
 """What this machine is: effective cores and memory, by affinity and cgroups, not ``cpu_count``."""
 
-from __future__ import annotations
-
 import hashlib
 import math
 import multiprocessing

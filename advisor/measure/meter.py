@@ -1,7 +1,5 @@
 """What one call costs: wall clock, CPU of threads and child processes, memory, connections."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import resource

@@ -1,7 +1,5 @@
 """How long measurements tell what they do."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 Progress = Callable[[str, float | None], None]

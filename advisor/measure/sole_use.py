@@ -4,8 +4,6 @@ The lock is the kernel's on an open file, so that it ends with its process, howe
 file stays and means nothing. Locks of this kind are not inherited by forked processes.
 """
 
-from __future__ import annotations
-
 import logging
 import os
 import platform

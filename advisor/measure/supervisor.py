@@ -7,8 +7,6 @@ When our own process dies, the kernel sends the guardian SIGTERM (``PR_SET_PDEAT
 kills its whole tree. So nothing outlives a measurement, whatever the user's code does.
 """
 
-from __future__ import annotations
-
 import contextlib
 import faulthandler
 import importlib

@@ -3,8 +3,6 @@
 None of them enters a prediction; they decide what is worth its time.
 """
 
-from __future__ import annotations
-
 DEFAULT_SAMPLES = 40
 """Different items: enough for the quantiles of a skewed distribution, and few to keep on disk."""
 

@@ -4,8 +4,6 @@ Configurations take turns in a shuffled order that is the same for a seed: a mac
 slower meanwhile then slows all of them, and none is always first.
 """
 
-from __future__ import annotations
-
 import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

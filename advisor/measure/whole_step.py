@@ -1,7 +1,5 @@
 """A step run here as a cluster runs it: a new process of Dagster's command line, under a limit."""
 
-from __future__ import annotations
-
 import itertools
 import os
 import subprocess

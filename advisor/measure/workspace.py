@@ -4,8 +4,6 @@ A tiny process of ours waits until this process and the guardians of its childre
 then removes the folder: after SIGKILL too, when nobody else could.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import shutil

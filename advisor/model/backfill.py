@@ -1,7 +1,5 @@
 """The makespan of many equal runs through a queue of runs. Pure."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterable
 

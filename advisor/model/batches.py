@@ -1,7 +1,5 @@
 """Batches: several items in one step, one after another or with workers of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from functools import cache
 

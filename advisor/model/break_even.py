@@ -1,7 +1,5 @@
 """From which item duration one way to run beats another on this host."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
 from dataclasses import replace

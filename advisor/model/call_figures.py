@@ -1,7 +1,5 @@
 """Figures of the measured calls of an op."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from statistics import fmean
 

@@ -1,7 +1,5 @@
 """Which ways to run are considered at all, and how simple each one is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The ways to run on a described cluster, and what is best by the start time of a pod."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import cast

@@ -7,8 +7,6 @@ probed as far, its cause is taken to lie outside of the process: then it counts 
 work in all processes together.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass

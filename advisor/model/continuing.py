@@ -1,7 +1,5 @@
 """A workload that was measured before, with what is measured of the same code now."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import median

@@ -7,8 +7,6 @@ workers are the room. A step that is launched waits for room, starts, boots, loa
 stores; its room is free at once, its slot when the parent sees the end.
 """
 
-from __future__ import annotations
-
 import math
 from collections import deque
 from collections.abc import Callable

@@ -7,8 +7,6 @@ spawned step does all of it, a forkserver without a preload list does about half
 in every step, the warm one all of it once (its ``server_start_s``).
 """
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 

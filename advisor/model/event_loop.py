@@ -8,8 +8,6 @@ as processor sharing. Workers inside a step take turns in the same way, at Pytho
 cores.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -3,8 +3,6 @@
 Production calls each item once, so that its first call is what is predicted where the two differ.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from statistics import fmean, median

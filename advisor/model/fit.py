@@ -5,8 +5,6 @@ and means add up). What depends on a size (bytes, items, steps) is a line fitted
 scikit-learn's non-negative least squares.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from statistics import fmean

@@ -5,8 +5,6 @@ outside of the process (a service, a database, a disk) fails by the number of it
 processes together, so that workers in a step times steps in parallel is held against it as well.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 

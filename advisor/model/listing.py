@@ -1,7 +1,5 @@
 """The whole list of items in its own order: measured ones at their places, the others drawn."""
 
-from __future__ import annotations
-
 import random
 from collections.abc import Sequence
 from dataclasses import replace

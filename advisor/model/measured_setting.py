@@ -1,7 +1,5 @@
 """The setting of a prediction, from what was measured and what is asked."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from statistics import median

@@ -5,8 +5,6 @@ any of them reaches its second: every intermediate result waits at once, and the
 comes late. ``dagster/priority`` tags turn that round; the whole run takes about as long.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 

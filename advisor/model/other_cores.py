@@ -5,8 +5,6 @@ inverse, and what waits does not. An item that computes on several cores by itse
 them than there are.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

@@ -5,8 +5,6 @@ cores; limited to one thread each they do not, but each takes longer. Both were 
 are predicted (`Candidate.op_threads`), and the search takes the better.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from statistics import fmean

@@ -1,7 +1,5 @@
 """Simulated runs as pictures: the same simulations, with each slot's stretches kept."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 
 from advisor.domain.advice import Prediction

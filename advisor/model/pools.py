@@ -7,8 +7,6 @@ has come: after 1 s, and each time 1.1 times as long, up to 15 s
 then, so that more steps at once than a pool has slots are slower than as many.
 """
 
-from __future__ import annotations
-
 from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 from heapq import heappop, heappush

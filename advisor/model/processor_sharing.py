@@ -5,8 +5,6 @@ tracked by one virtual clock for all that compute and one for all that wait, so 
 O(log R) (Parekh and Gallager 1993, "A generalized processor sharing approach to flow control").
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from heapq import heappop, heappush
 

@@ -1,7 +1,5 @@
 """Which candidates are simulated: one that cannot be the best is left out with its figure."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 

@@ -1,7 +1,5 @@
 """The rate that the service behind the items allows, given or seen: no way gets more done."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 

@@ -4,8 +4,6 @@ Where steps ran one at a time each phase is its mean; where they ran beside each
 where it was least disturbed.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise

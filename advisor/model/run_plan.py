@@ -1,7 +1,5 @@
 """What the simulation of a multiprocess run takes and gives: its steps, and its timeline."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """From an observed run to its phases, its parallelism, and its totals. Pure."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

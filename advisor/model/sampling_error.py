@@ -1,7 +1,5 @@
 """How far the mean of few measured items may lie from the mean of all."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from advisor.model.items import Items

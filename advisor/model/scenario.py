@@ -1,7 +1,5 @@
 """What the page's model needs of a setting, as plain values: `advisor/render/page/model`."""
 
-from __future__ import annotations
-
 from dataclasses import asdict, replace
 from typing import Any
 

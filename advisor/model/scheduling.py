@@ -1,7 +1,5 @@
 """List scheduling: which worker takes which item when each takes the next one as it is free."""
 
-from __future__ import annotations
-
 import numpy as np
 
 from advisor.model.stage import FloatArray

@@ -1,7 +1,5 @@
 """The search over all candidates, and the advice that follows from it."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """What a step asks of its pod: the CPUs of its mean use, and its peak."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.candidate import Candidate

@@ -7,8 +7,6 @@ until a finished step's process has exited; and children that boot, prepare, loa
 exit, sharing the cores.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass

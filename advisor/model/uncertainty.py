@@ -1,7 +1,5 @@
 """How sure an estimate is: spread over items, noise of the host, the model's own error."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 from zlib import crc32

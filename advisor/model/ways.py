@@ -1,7 +1,5 @@
 """Which ways to run a workload allows, which it rules out and why, and how it runs now."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import cast, get_args

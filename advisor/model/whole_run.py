@@ -1,7 +1,5 @@
 """One run with several fan-outs: each has a setting of its own, the executor is that of all."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 

@@ -1,7 +1,5 @@
 """The advice, one prediction, and a saved profile's page, as documents."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """What past runs tell, as a document."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timezone
 from statistics import median

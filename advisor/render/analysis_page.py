@@ -1,7 +1,5 @@
 """What the page of ``analyze`` draws, as plain values: verdict, causes, runs with steps, drift."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from typing import Any, NamedTuple

@@ -1,7 +1,5 @@
 """What past runs tell, on one screen: what they lost, the main cause, and the remedy."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.analysis import Analysis, Diagnosis

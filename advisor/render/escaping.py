@@ -4,8 +4,6 @@ Names, paths, messages of exceptions and snippets come from users' code and file
 steer a terminal, open HTML in Markdown, mention people, or end a command of a service.
 """
 
-from __future__ import annotations
-
 import html
 import re
 

@@ -1,7 +1,5 @@
 """A job's several fan-outs: what is advised of each, and the run with all of them."""
 
-from __future__ import annotations
-
 from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate
 from advisor.domain.fan_outs import FanOutAdvice

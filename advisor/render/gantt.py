@@ -1,7 +1,5 @@
 """A run's steps over time, as text for the terminal."""
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 

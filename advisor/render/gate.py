@@ -1,7 +1,5 @@
 """The gate's report as a document."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.domain.finding import Finding

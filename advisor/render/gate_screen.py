@@ -1,7 +1,5 @@
 """The gate's verdict on one screen, and as the visible part of a comment on a pull request."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path

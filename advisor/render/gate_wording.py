@@ -1,7 +1,5 @@
 """The gate's sentences and figures, the same in every format."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Findings as GitHub workflow commands, which annotate the lines of a pull request."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.domain.finding import Finding

@@ -1,7 +1,5 @@
 """What a calibration measured, as a document."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Sequence
 
 from advisor.domain.advice import BreakEven, Crossings

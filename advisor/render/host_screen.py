@@ -1,7 +1,5 @@
 """What a calibration measured, on one screen: the price of a step, and when processes pay."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from advisor.domain.advice import BreakEven, Crossings

@@ -4,8 +4,6 @@ The pages of ``report`` and ``analyze`` have their charts (and the former its mo
 script that the page's own policy names by its hash; other pages have no script at all.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import json

@@ -1,7 +1,5 @@
 """The gate's report as JUnit XML, for services that show test results."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 # Only written here, never parsed.

@@ -1,7 +1,5 @@
 """A project's workloads as a document: one screen, each with the command to type."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing

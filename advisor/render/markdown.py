@@ -1,7 +1,5 @@
 """A document as Markdown, for a comment on a pull request."""
 
-from __future__ import annotations
-
 from advisor.render import document as doc
 from advisor.render.document import Block, Document, Span, Text, Tone, spans_with_code
 from advisor.render.escaping import (

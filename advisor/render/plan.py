@@ -1,7 +1,5 @@
 """A plan of many runs as a document."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.backfill import EACH_RUN, BackfillPlan, RunCut

@@ -1,7 +1,5 @@
 """Findings as SARIF 2.1.0 (OASIS), which code scanning services and editors read."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from pathlib import Path

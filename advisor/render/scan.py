@@ -1,7 +1,5 @@
 """A scan as a document."""
 
-from __future__ import annotations
-
 import math
 from dataclasses import replace
 from itertools import accumulate

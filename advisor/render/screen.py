@@ -1,7 +1,5 @@
 """The answer on one screen: three ways on one axis, why, price, how certain, what next."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from advisor.domain.advice import Advice, Breakdown, Prediction

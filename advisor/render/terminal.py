@@ -1,7 +1,5 @@
 """A document for a terminal."""
 
-from __future__ import annotations
-
 import io
 
 from rich.console import Console, RenderableType

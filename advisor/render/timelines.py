@@ -1,7 +1,5 @@
 """Runs as one picture that stands alone: simulated ones, or one that happened."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 

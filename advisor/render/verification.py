@@ -1,7 +1,5 @@
 """Real runs beside their predictions: the seed's table."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum

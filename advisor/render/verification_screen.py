@@ -1,7 +1,5 @@
 """Whether the advice held, on one screen."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from advisor.domain.quantities import change, count, multiple, seconds

@@ -1,7 +1,5 @@
 """Which of the many candidates are shown, and what they are called."""
 
-from __future__ import annotations
-
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.rejection import Rejection, RejectionKind

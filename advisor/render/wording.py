@@ -1,7 +1,5 @@
 """The main findings of an advice in words."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary

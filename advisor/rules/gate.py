@@ -1,7 +1,5 @@
 """What the gate measured, as findings: timings and counts of head against the base. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from advisor.domain.finding import Finding

@@ -1,7 +1,5 @@
 """DYN039: values that the official Helm chart drops without a word, or refuses."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any

@@ -5,8 +5,6 @@ Those of the chart that a user has come from its schema and its default values (
 mapping without names is open: Kubernetes' own fields, other charts' values.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The page of all codes, and what each means."""
 
-from __future__ import annotations
-
 from advisor.rules.rule import rules
 
 _HEAD = """\

@@ -1,7 +1,5 @@
 """What is said of a code beside each finding that has it."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass

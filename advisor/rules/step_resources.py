@@ -1,7 +1,5 @@
 """What a job's configuration lets a step's pod or container have: requests and limits."""
 
-from __future__ import annotations
-
 import json
 import re
 from collections.abc import Iterator, Mapping

@@ -1,7 +1,5 @@
 """What an event log tells of the executor that ran the steps."""
 
-from __future__ import annotations
-
 import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence

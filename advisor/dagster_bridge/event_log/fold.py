@@ -1,7 +1,5 @@
 """The events of one run, folded to its steps."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Mapping
 from typing import cast

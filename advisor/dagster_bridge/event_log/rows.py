@@ -1,7 +1,5 @@
 """What the tables of Dagster's storages tell: rows of runs and of events."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field

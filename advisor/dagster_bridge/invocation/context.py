@@ -1,7 +1,5 @@
 """The contexts of direct calls: of an op, and of a hook that its step calls at its end."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast

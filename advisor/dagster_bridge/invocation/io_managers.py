@@ -1,7 +1,5 @@
 """The IO managers of the mapped ops, exercised as a step does."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress

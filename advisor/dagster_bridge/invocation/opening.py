@@ -3,8 +3,6 @@
 Nothing of a run is around the call: no steps, no events, no instance of the user's.
 """
 
-from __future__ import annotations
-
 import shutil
 import statistics
 import time

@@ -1,7 +1,5 @@
 """Counting what a call has Dagster record: in a run each is an event in its log."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterable
 from typing import Any

@@ -1,7 +1,5 @@
 """The resources that a target's ops and IO managers need, started as a step starts them."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass

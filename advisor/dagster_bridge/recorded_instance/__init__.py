@@ -5,8 +5,6 @@ mode when they are opened, so SQLite files are read here directly, as immutable.
 databases (Postgres, MySQL) are opened by Dagster's classes, told not to create tables.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.dagster_bridge.event_log import RunSource

@@ -1,7 +1,5 @@
 """Where an instance keeps its runs, read from its ``dagster.yaml`` alone."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass

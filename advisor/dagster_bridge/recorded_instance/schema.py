@@ -1,7 +1,5 @@
 """Whether a database has a schema that the installed Dagster knows."""
 
-from __future__ import annotations
-
 import importlib.metadata
 import importlib.util
 import re

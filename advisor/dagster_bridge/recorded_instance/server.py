@@ -1,7 +1,5 @@
 """The runs of an instance on a database server."""
 
-from __future__ import annotations
-
 import logging
 import os
 from collections.abc import Callable, Iterator, Mapping

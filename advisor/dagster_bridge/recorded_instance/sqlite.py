@@ -1,7 +1,5 @@
 """The runs of an instance on SQLite."""
 
-from __future__ import annotations
-
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path

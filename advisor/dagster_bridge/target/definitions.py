@@ -1,7 +1,5 @@
 """The ``Definitions`` (or repository) of a module."""
 
-from __future__ import annotations
-
 import inspect
 from dataclasses import dataclass
 from types import ModuleType

@@ -1,7 +1,5 @@
 """Jobs and assets by their names in ``Definitions``: the module's own, or its code location's."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from importlib.util import find_spec

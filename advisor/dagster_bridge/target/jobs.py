@@ -1,7 +1,5 @@
 """Jobs of a module: defined ones, its own, and those made of its graphs and assets."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Import the module or file of a target, or say what hinders it."""
 
-from __future__ import annotations
-
 import importlib
 import pkgutil
 import sys

@@ -1,7 +1,5 @@
 """Names that stand for a job only once they are called, or for several jobs, or for a method."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any

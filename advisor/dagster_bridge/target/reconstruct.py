@@ -1,7 +1,5 @@
 """The job of a target in another process."""
 
-from __future__ import annotations
-
 import time
 from dataclasses import asdict
 from typing import Any

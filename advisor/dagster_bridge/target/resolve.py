@@ -1,7 +1,5 @@
 """From what the user has named to the job, op or function that can be measured and run."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """How a user spells a target."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from advisor.domain.command_line import path_of

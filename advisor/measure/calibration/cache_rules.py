@@ -1,7 +1,5 @@
 """What of one calibration holds for others: for another module, at another moment."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 

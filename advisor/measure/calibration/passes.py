@@ -1,7 +1,5 @@
 """A calibration from nothing, one for a further module, and one more look at the host."""
 
-from __future__ import annotations
-
 import math
 import time
 from collections.abc import Callable, Mapping

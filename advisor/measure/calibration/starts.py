@@ -1,7 +1,5 @@
 """What starts cost: Dagster's command line, and a worker process of a pool inside a step."""
 
-from __future__ import annotations
-
 import os
 import subprocess
 import tempfile

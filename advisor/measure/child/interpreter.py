@@ -1,7 +1,5 @@
 """How a child's interpreter is started: with our package and nothing beside the user's code."""
 
-from __future__ import annotations
-
 import os
 import sys
 from collections.abc import Mapping, Sequence

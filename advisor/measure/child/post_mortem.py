@@ -1,7 +1,5 @@
 """Why a child gave no value: read from what it wrote, from its stacks and from how it ended."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import pickle

@@ -1,7 +1,5 @@
 """What came of a child process: its value, or why it gave none."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One watched child process: its pipes, its limits, and its end."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import os

@@ -1,7 +1,5 @@
 """Which modules a call imports, and which of them are safe to import before a fork."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import importlib

@@ -1,7 +1,5 @@
 """Log records of level ERROR or above: how an item tells of its failure when it swallows it."""
 
-from __future__ import annotations
-
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -4,8 +4,6 @@ pyinstrument knows the stacks; whether the process was computing or waiting is m
 it, by the CPU time that passed between two samples.
 """
 
-from __future__ import annotations
-
 import inspect
 import pickle
 import time

@@ -1,7 +1,5 @@
 """What the children of one measurement are asked, and what they answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

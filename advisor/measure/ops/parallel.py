@@ -1,7 +1,5 @@
 """Workers that run items in parallel for a probe: threads of one process, or processes."""
 
-from __future__ import annotations
-
 import contextlib
 import importlib
 import multiprocessing

@@ -5,8 +5,6 @@ deep. A part that differs between two calls alone (a time, a random name) tells 
 out; the others must be equal.
 """
 
-from __future__ import annotations
-
 import hashlib
 import pickle
 import reprlib

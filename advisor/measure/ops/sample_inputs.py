@@ -1,7 +1,5 @@
 """Sample inputs that the user gives: of a file, or of a callable."""
 
-from __future__ import annotations
-
 import importlib
 import json
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """Children that call the chain: the first one, which draws the items, and further calls."""
 
-from __future__ import annotations
-
 import math
 import pickle
 import random

@@ -4,8 +4,6 @@ The one file that touches pyinstrument. A test pins the two internals that it ne
 which the sampler hands a stack over, and the form of the identifiers of frames.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """One measurement under way: what the first child showed, and what was measured since."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence

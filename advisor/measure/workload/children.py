@@ -1,7 +1,5 @@
 """The children of one measurement: each runs one function of ours on the user's code."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace

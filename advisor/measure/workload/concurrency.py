@@ -5,8 +5,6 @@ Each probe is taken between two passes of the same items alone, so that a machin
 drifts does not pass for contention.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 import statistics

@@ -1,7 +1,5 @@
 """First calls in further fresh processes, with and without their imports done before."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import cast

@@ -1,7 +1,5 @@
 """Later calls in further processes: at other moments, with one thread, and under pyinstrument."""
 
-from __future__ import annotations
-
 import math
 import random
 import statistics

@@ -4,8 +4,6 @@ The first call in a fresh process and later calls are kept apart, since under th
 executor every step pays the first-call price and in process only the first item does.
 """
 
-from __future__ import annotations
-
 import statistics
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """Probes of items in parallel: which are worth their time, and what came of those that ended."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What a measurement of a workload is asked."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

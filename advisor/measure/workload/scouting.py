@@ -1,7 +1,5 @@
 """The first child: whether the op works at all, and what an item costs; all else follows."""
 
-from __future__ import annotations
-
 import tempfile
 from typing import cast
 

@@ -1,7 +1,5 @@
 """The ways to run that there is a model of: one file per executor, registered here."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from advisor.domain.candidate import Candidate, Executor

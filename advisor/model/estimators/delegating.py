@@ -1,7 +1,5 @@
 """Executors that hand each step to a pod, container or task of a described cluster."""
 
-from __future__ import annotations
-
 import math
 
 from advisor.domain.advice import Breakdown

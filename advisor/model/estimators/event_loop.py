@@ -1,7 +1,5 @@
 """``dagster-async-executor``: in process, save that what the mapped steps await overlaps."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

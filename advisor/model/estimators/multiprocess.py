@@ -1,7 +1,5 @@
 """Dagster's multiprocess executor: a process per step, simulated event by event."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TypeVar

@@ -1,7 +1,5 @@
 """The in-process executor and ``execute_in_process``: one step after another, so sums are exact."""
 
-from __future__ import annotations
-
 from dataclasses import astuple
 
 import numpy as np

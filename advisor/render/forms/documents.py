@@ -1,7 +1,5 @@
 """The JSON of each command."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable
 from dataclasses import fields, replace

@@ -1,7 +1,5 @@
 """From a dataclass to JSON, by the table of shapes."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass

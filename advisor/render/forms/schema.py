@@ -1,7 +1,5 @@
 """The JSON Schema of each command's JSON, by the table of shapes."""
 
-from __future__ import annotations
-
 from dataclasses import is_dataclass
 from functools import cache, reduce
 from operator import or_

@@ -1,7 +1,5 @@
 """What each command prints as JSON: the domain's dataclasses, and in what their JSON differs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from operator import attrgetter

@@ -5,8 +5,6 @@ here with ``CODE`` and ``diagnose(facts)``, which gives at most one cause; where
 it speaks when that gain is at least ``WORTH`` of the run. The words are in ``codes.toml``.
 """
 
-from __future__ import annotations
-
 from advisor.domain.analysis import Diagnosis
 from advisor.rules.rule import rule_modules, rules
 from advisor.rules.runs.errors import failures

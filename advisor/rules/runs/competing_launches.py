@@ -1,7 +1,5 @@
 """RUN016: a launch takes far longer among others than alone: too few cores for so many."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, boot_alone_s
 from advisor.rules.runs.gain import Cause

@@ -1,7 +1,5 @@
 """What the errors in a run's log tell of why steps failed, shared by the rules of failures."""
 
-from __future__ import annotations
-
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,7 +1,5 @@
 """The facts of one run that its diagnoses rest on, and the words that they share. Pure."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal

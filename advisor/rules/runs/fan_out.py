@@ -1,7 +1,5 @@
 """RUN007: nothing mapped begins before the fan-out op has ended."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import fan_out_step, item_count
 from advisor.rules.runs.facts import RunFacts

@@ -1,7 +1,5 @@
 """RUN003: starting Python and importing takes more of a slot than the work."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import WORK
 from advisor.rules.runs.facts import RunFacts, boot_alone_s, tail_alone_s

@@ -1,7 +1,5 @@
 """RUN020: the run failed outside of its steps: its executor or its launcher raised."""
 
-from __future__ import annotations
-
 from advisor.domain.cluster import DELEGATING
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause

@@ -1,7 +1,5 @@
 """RUN015: steps that failed for a reason of the user's own code."""
 
-from __future__ import annotations
-
 from advisor.rules.runs.errors import FAILURES, distinct_errors
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause

@@ -1,7 +1,5 @@
 """RUN001: steps at once, and yet slower than the same work one after another."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import percent, seconds
 from advisor.rules.runs.errors import has_crash
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s

@@ -1,7 +1,5 @@
 """RUN004: a pod, container or task a step, for less work than its start."""
 
-from __future__ import annotations
-
 import math
 
 from advisor.domain.cluster import DELEGATING

@@ -1,7 +1,5 @@
 """RUN010: steps that waited for a pool's slot."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause, duration, gain_of, number

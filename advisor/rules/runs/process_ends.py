@@ -1,7 +1,5 @@
 """RUN018: nothing runs for long after a step's success: its process has not ended."""
 
-from __future__ import annotations
-
 from statistics import median
 
 from advisor.domain.observed import ObservedStep

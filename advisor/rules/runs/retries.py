@@ -1,7 +1,5 @@
 """RUN011: attempts that had to be repeated."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.rules.runs.errors import distinct_errors, failed_gain
 from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count

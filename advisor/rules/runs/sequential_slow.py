@@ -1,7 +1,5 @@
 """RUN002: the work itself, one item after another."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import percent, seconds
 from advisor.model.run_statistics import compute_s, item_count, mapped_steps
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s

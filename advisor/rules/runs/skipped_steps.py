@@ -1,7 +1,5 @@
 """RUN019: steps that a run planned and did not run; an op of which no step ran is a warning."""
 
-from __future__ import annotations
-
 from collections import Counter
 
 from advisor.rules.runs.facts import RunFacts, step_count

@@ -1,7 +1,5 @@
 """RUN006: a freed slot stays empty while the executor polls."""
 
-from __future__ import annotations
-
 from advisor.domain.cluster import DELEGATING
 from advisor.domain.dagster_facts import EVENTS_PER_STEP, TICK_S, refill_lag_s
 from advisor.domain.quantities import seconds

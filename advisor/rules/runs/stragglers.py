@@ -1,7 +1,5 @@
 """RUN008: slots stand empty at the end while a few long items finish."""
 
-from __future__ import annotations
-
 from statistics import median
 
 from advisor.domain.quantities import seconds

@@ -1,7 +1,5 @@
 """RUN005: bookkeeping of a step costs more than its item, in one process."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import seconds
 from advisor.model.run_statistics import begin_s, compute_s, item_count, mapped_steps
 from advisor.rules.runs.facts import RunFacts, own_code_s

@@ -1,7 +1,5 @@
 """RUN009: more slots configured than steps were ever at work."""
 
-from __future__ import annotations
-
 from advisor.domain.quantities import percent
 from advisor.model.run_statistics import item_count
 from advisor.rules.runs import pool_waits

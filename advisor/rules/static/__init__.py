@@ -5,8 +5,6 @@ general, is in ``codes.toml``. Rules that lay a job beside its committed profile
 ``profile_*`` modules.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.command_line import spelled_out

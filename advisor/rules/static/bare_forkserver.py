@@ -1,7 +1,5 @@
 """DYN012: a forkserver without a preload list."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

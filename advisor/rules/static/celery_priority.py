@@ -1,7 +1,5 @@
 """DYN037: ``dagster/priority`` on ops that run under Celery."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.cluster import BY_WORKERS

@@ -1,7 +1,5 @@
 """DYN003: ``max_concurrent`` is unset where the process may not use all of the node's CPUs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

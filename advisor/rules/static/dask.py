@@ -1,7 +1,5 @@
 """DYN001: the dask executor drops mapped steps."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN040: more steps in parallel than the instance's database has connections for."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.cluster import BY_WORKERS

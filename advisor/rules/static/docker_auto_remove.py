@@ -1,7 +1,5 @@
 """DYN036: containers of steps that are removed when they end, with what they died of."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from advisor.domain.rule_facts import CheckFacts

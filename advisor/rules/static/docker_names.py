@@ -1,7 +1,5 @@
 """DYN035: names in ``container_kwargs`` that docker-py does not know."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from advisor.domain.nearest import nearest

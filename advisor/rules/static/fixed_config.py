@@ -1,7 +1,5 @@
 """DYN002: ``configured(...)`` makes run config for the executor ignored."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN031: ``dagster-k8s/config`` on a job, whose steps have pods of their own."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

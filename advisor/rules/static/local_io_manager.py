@@ -1,7 +1,5 @@
 """DYN038: values in local files, and steps that may run on another host."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 
 from advisor.domain.rule_facts import CheckFacts

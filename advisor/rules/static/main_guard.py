@@ -1,7 +1,5 @@
 """DYN006: ``execute_job`` is called when the file is imported."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

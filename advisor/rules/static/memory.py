@@ -1,7 +1,5 @@
 """DYN011: the steps that run at once need more memory than there is."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.quantities import size

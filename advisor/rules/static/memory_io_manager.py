@@ -1,7 +1,5 @@
 """DYN008: an IO manager in memory cannot hand values to another process."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN020: a fan-out inside what is mapped already."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

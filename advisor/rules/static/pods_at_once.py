@@ -1,7 +1,5 @@
 """DYN030: a fan-out on pods or containers without ``max_concurrent``."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.cluster import UNITS

@@ -1,7 +1,5 @@
 """DYN010: more steps at once than the executor's parent can keep busy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.dagster_facts import refill_lag_s

@@ -1,7 +1,5 @@
 """DYN004: a pool that limits nothing inside a run."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN009: a module of the preload list does not load."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN021: the job's executor config is not what the committed profile advises."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.advice import Prediction

@@ -1,7 +1,5 @@
 """DYN022: the committed profile is older than the code of an op that it describes."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

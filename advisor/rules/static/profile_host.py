@@ -1,7 +1,5 @@
 """DYN024: the committed profile is of another host class."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

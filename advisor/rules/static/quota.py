@@ -1,7 +1,5 @@
 """DYN032: steps whose requests exceed the cluster's quota."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.cluster import Cluster

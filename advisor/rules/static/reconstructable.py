@@ -1,7 +1,5 @@
 """DYN007: a step's process cannot find the job again."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN025: managed loggers that take in alembic's, on SQLite."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

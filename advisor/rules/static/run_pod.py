@@ -1,7 +1,5 @@
 """DYN034: Dagster's default number of steps in a run's pod, which counts the node's CPUs."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Iterator
 

@@ -1,7 +1,5 @@
 """DYN005: a run retry leaves mapped steps out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN041: a SQLAlchemy that the installed dagster-postgres does not work with."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.rule_facts import CheckFacts

@@ -1,7 +1,5 @@
 """DYN033: a step's memory limit below what an item was measured to need."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.quantities import size

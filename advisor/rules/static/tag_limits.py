@@ -1,7 +1,5 @@
 """DYN013: a tag limit that holds the mapped steps back, or one that counts runs instead."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 from advisor.domain.quantities import count
