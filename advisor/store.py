@@ -10,7 +10,7 @@ import json
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,9 +23,41 @@ from advisor.domain.graph import GraphNode
 from advisor.domain.measured import Measured
 from advisor.domain.nearest import nearest
 from advisor.domain.workload import TargetReference
-from advisor.profile_migrations import MIGRATIONS
 from advisor.stored_json import UnfitError, adapter, fitted, parse
 from advisor.whole_files import reason, write_whole
+
+Document = Mapping[str, Any]
+
+
+def ops_by_handle(document: Document) -> dict[str, Any]:
+    """Version 2 of a document of version 1, which named each measured op by its definition.
+
+    Version 1 measured the ops in the order of the chain, so the place of each tells its handle
+    also where two steps share one definition.
+
+    Raises:
+        KeyError, TypeError: The document is damaged.
+    """
+    description, workload = document["description"], document["workload"]
+    mapped = [_renamed(op, "op", "reference") for op in description["mapped"]]
+    ops = [_renamed(op, "op", "handle") for op in workload["ops"]]
+    if len(ops) == len(mapped):
+        for op, step in zip(ops, mapped, strict=True):
+            op["handle"] = ".".join(step["reference"]["node_path"])
+    return {
+        **document,
+        "description": {**description, "mapped": mapped},
+        "workload": {**workload, "ops": ops},
+    }
+
+
+def _renamed(values: Document, old: str, new: str) -> dict[str, Any]:
+    return {new if key == old else key: value for key, value in values.items()}
+
+
+#: From a version to the function that makes the next one's document of it.
+MIGRATIONS: Mapping[int, Callable[[Document], dict[str, Any]]] = {1: ops_by_handle}
+
 
 SCHEMA = "dynadvise/profile"
 VERSION = 2

@@ -63,8 +63,8 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     """A snippet for the best way on the kind's executor, else for the job's own way there."""
     from advisor.api.cluster_advice import best_of_config
     from advisor.emit import EmitRequest, emit
+    from advisor.model.estimators.delegating import step_sizing
     from advisor.model.measured_setting import setting_of
-    from advisor.model.step_sizing import step_sizing
 
     executors = ON_CLUSTERS[kind]
     ways = [advice.recommendation, advice.config_only, *advice.candidates]

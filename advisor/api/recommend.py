@@ -29,11 +29,9 @@ from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Spread
 from advisor.domain.work_kind import kind_of
 from advisor.domain.workload import WorkloadDescription
-from advisor.explanation.building import building_remedy
-from advisor.explanation.cheaper_steps import cheaper_steps
 from advisor.explanation.next_measurement import next_measurement
 from advisor.explanation.reasons import costs, reasons
-from advisor.explanation.remedies import remedies
+from advisor.explanation.remedies import building_remedy, cheaper_steps, remedies
 from advisor.model.break_even import crossings
 from advisor.model.items import Items
 from advisor.model.order import in_both_orders, with_first_result

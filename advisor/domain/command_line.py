@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from advisor.domain.rate_limit import RateLimit
+from advisor.domain.trial import RateLimit
 from advisor.domain.workload import TargetReference, WorkloadDescription
 
 

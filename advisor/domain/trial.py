@@ -88,3 +88,11 @@ class WorkerLimit:
 
 NO_THREADS, NO_PROCESSES = WorkerLimit("thread"), WorkerLimit("process")
 """Limits of what was never probed."""
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """Items per second, after so many calls that were let through faster (a token bucket's)."""
+
+    per_s: float
+    after_calls: int = 0

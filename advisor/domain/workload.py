@@ -8,8 +8,7 @@ from typing import Literal
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.graph import GraphNode
 from advisor.domain.item_sample import ItemSample
-from advisor.domain.rate_limit import RateLimit
-from advisor.domain.trial import NOT_COMPARED, Comparison
+from advisor.domain.trial import NOT_COMPARED, Comparison, RateLimit
 
 TargetKind = Literal["op", "job", "graph", "asset", "function"]
 WorkKind = Literal["waiting", "cpu", "mixed"]

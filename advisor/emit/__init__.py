@@ -24,11 +24,10 @@ from advisor.emit.cluster_config import (
 )
 from advisor.emit.executors import emit_async, emit_environments
 from advisor.emit.instance_config import emit_dagster_yaml
-from advisor.emit.observing import emit_instrument, emit_monitor
+from advisor.emit.observing import emit_instrument, emit_monitor, emit_troubleshooting
 from advisor.emit.python_form import emit_python
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
-from advisor.emit.troubleshooting import emit_troubleshooting
 
 __all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit", "obstacle_to_batches"]
 

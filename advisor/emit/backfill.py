@@ -2,8 +2,9 @@
 
 from advisor.domain.backfill import EACH_RUN, Backfill, RunCut
 from advisor.emit.run_config import yaml_lines
-from advisor.emit.run_queue import Tree, of_chart, of_instance
 from advisor.emit.source_text import comment
+
+Tree = dict[str, object]
 
 
 def backfill_snippets(backfill: Backfill, best: RunCut, target: str, kind: str) -> dict[str, str]:
@@ -47,3 +48,15 @@ def _policy(best: RunCut) -> str:
         "backfill_policy=dg.BackfillPolicy.multi_run("
         f"max_partitions_per_run={best.partitions_per_run}),\n"
     )
+
+
+def of_instance(runs: Tree) -> Tree:
+    """``dagster.yaml`` with these settings of the queue."""
+    return {"concurrency": {"runs": runs}}
+
+
+def of_chart(queue: Tree) -> Tree:
+    """Values of the chart with these settings of the queue."""
+    coordinator: Tree = {"enabled": True, "type": "QueuedRunCoordinator"}
+    coordinator["config"] = {"queuedRunCoordinator": queue}
+    return {"dagsterDaemon": {"runCoordinator": coordinator}}

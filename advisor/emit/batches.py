@@ -20,9 +20,11 @@ from advisor.emit.imports import (
     JobImport,
     asset_import,
     asset_name,
+    beside_job,
     defined_elsewhere,
     from_import,
     held_job_import,
+    in_place_of_asset,
     user_module,
 )
 from advisor.emit.items_form import (
@@ -34,13 +36,11 @@ from advisor.emit.items_form import (
     job_of_op,
 )
 from advisor.emit.own_threads import thread_limit
-from advisor.emit.placing import beside_job, in_place_of_asset
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
 from advisor.emit.request import EmitRequest
-from advisor.emit.runtime_text import copied, runtime_code, sorted_imports
 from advisor.emit.source_text import comment, identifier, literal, prose, quoted
-from advisor.emit.templating import module_text
+from advisor.emit.templating import copied, module_text, runtime_code, sorted_imports
 from advisor.emit.wording import decision, whole_config
 
 

@@ -21,9 +21,9 @@ from advisor.domain.cluster import (
 )
 from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import interval, seconds, size
+from advisor.emit.backfill import Tree, of_chart, of_instance
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import yaml_lines
-from advisor.emit.run_queue import Tree, of_chart, of_instance
 from advisor.emit.source_text import comment, literal
 from advisor.emit.wording import decision, user_config
 

@@ -6,8 +6,7 @@ from advisor.domain.advice import NextMeasurement
 from advisor.domain.command_line import rate_option, target_words
 from advisor.domain.measured import Measured
 from advisor.domain.quantities import percent
-from advisor.domain.rate_limit import RateLimit
-from advisor.domain.trial import Trial
+from advisor.domain.trial import RateLimit, Trial
 from advisor.model.search import SearchResult
 
 LEAST_BUDGET_S = 120

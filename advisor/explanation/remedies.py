@@ -4,10 +4,14 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from advisor.domain.advice import Prediction
-from advisor.domain.quantities import seconds, size
+from advisor.domain.building import building
+from advisor.domain.host import CheaperStep, HostProfile, StepSaving
+from advisor.domain.quantities import percent, seconds, size
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.explanation.reasons import FEWEST_BYTES
+from advisor.model.fit import fit_overhead
 from advisor.model.order import EARLIER
+from advisor.model.other_cores import overhead_on
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting, steps_at_once
 
@@ -141,3 +145,81 @@ def _threads_compared(
         advice = "set OMP_NUM_THREADS=1 in the environment of the run, as the snippets do"
         return f"{comparison}: {advice}."
     return f"{comparison}: leave its threads as they are."
+
+
+BUILD_SHARE = 0.1
+"""Building the definitions is worth a word from this share of the makespan on."""
+
+LEAN_MODULE = (
+    "a small module that defines this job alone (no @definitions function, fewer components), "
+    "and is run in its place"
+)
+
+
+def building_remedy(host: HostProfile, chosen: Prediction, predictor: Predictor) -> Iterator[str]:
+    """What building the definitions takes of the chosen way, and what is left without it."""
+    candidate, setting = chosen.candidate, predictor.setting
+    if not host.step_build_s or candidate.launch == "execute_in_process":
+        return
+    bare = fit_overhead(replace(host, user_build_s=0.0, user_rebuild_s=0.0))
+    overhead = overhead_on(bare, setting.machine.cores)
+    limited = setting.limited and replace(setting.limited, overhead=overhead)
+    without = Predictor(replace(setting, overhead=overhead, limited=limited))
+    lean = without.estimate(candidate).makespan_s
+    takes = predictor.estimate(candidate).makespan_s
+    if takes - lean < BUILD_SHARE * takes:
+        return
+    yield (
+        f"{building(host, in_steps=candidate.executor != 'in_process')}. Instead: {LEAN_MODULE}: "
+        f"{seconds(lean)} instead of {seconds(takes)} (predicted)."
+    )
+
+
+SMALL_GAIN = 0.05
+"""Less than this share of a step is not told from the machine's own drift."""
+
+_WHAT: dict[StepSaving, str] = {
+    "no_compute_logs": "Without captured output (NoOpComputeLogManager)",
+    "storage_in_memory": "With DAGSTER_HOME on a file system in memory (/dev/shm)",
+}
+_PRICE: dict[StepSaving, str] = {
+    "no_compute_logs": (
+        "no stdout and stderr of the steps in the UI, context.log still arrives; "
+        "`dynadvise emit PROFILE --as dagster-yaml` has the lines"
+    ),
+    "storage_in_memory": "the history of runs is lost when the machine restarts",
+}
+
+
+def saving(step: CheaperStep) -> str:
+    """One measured saving as a sentence."""
+    before, after = seconds(step.before_s), seconds(step.after_s)
+    if step.after_s > (1.0 - SMALL_GAIN) * step.before_s:
+        return f"{_WHAT[step.what]} the overhead per step is {after}, not {before}: no gain here."
+    share = 1.0 - step.after_s / step.before_s
+    return (
+        f"{_WHAT[step.what]} the overhead per step is {after} instead of {before}: "
+        f"{percent(share)} less (measured, {step.runs} runs each in turn). "
+        f"Price: {_PRICE[step.what]}."
+    )
+
+
+def cheaper_steps(host: HostProfile, chosen: Prediction, setting: Setting) -> Iterator[str]:
+    """Sentences for a way to run that starts a process per step; none for others."""
+    candidate = chosen.candidate
+    if candidate.executor != "multiprocess":
+        return
+    if candidate.is_warm and host.preload.boot_before_s > host.preload.boot_after_s > 0:
+        steps = candidate.steps(setting.items.count)
+        saved_s = host.preload.boot_before_s - host.preload.boot_after_s
+        yield (
+            f"The preload list saves {seconds(saved_s)} of every step's boot (measured), "
+            f"{seconds(steps * saved_s)} of processor time over {steps} steps. Price: the list "
+            "is of this installation; derive it again after an upgrade."
+        )
+    yield from map(saving, host.cheaper_steps)
+    if not host.cheaper_steps:
+        yield (
+            "Not measured, for lack of time: what steps would save without captured output, or "
+            "with their storage in memory. `dynadvise calibrate` measures it."
+        )

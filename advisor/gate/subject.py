@@ -3,8 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from advisor.domain.gate import Obstacle, OpTiming, ProxyCount, TimingBasis, Verdict
-from advisor.domain.gate_words import proxy_sentence
+from advisor.domain.gate import Obstacle, OpTiming, ProxyCount, TimingBasis, Verdict, proxy_sentence
 from advisor.domain.workload import WorkloadDescription
 from advisor.gate import comparison
 from advisor.gate.inspection import Inspected

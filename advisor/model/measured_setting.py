@@ -10,8 +10,8 @@ from advisor.domain.errors import NoModelError
 from advisor.domain.host import HostProfile
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
-from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import tag_limits
+from advisor.domain.trial import RateLimit
 from advisor.domain.verification import Verification
 from advisor.domain.workload import WorkloadDescription
 from advisor.model.contention import fit_contention

@@ -10,8 +10,8 @@ from advisor.domain.cluster import Cluster
 from advisor.domain.errors import NoModelError
 from advisor.domain.host import CpuScaling
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel, overhead_key
-from advisor.domain.rate_limit import RateLimit
 from advisor.domain.tag_limits import TagLimits
+from advisor.domain.trial import RateLimit
 from advisor.model.contention import Contention
 from advisor.model.items import Items
 from advisor.model.limits import NOTHING_PROBED, Limits

@@ -3,8 +3,7 @@
 from pathlib import Path
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import GateReport, TargetCheck, Verdict
-from advisor.domain.gate_words import proxy_sentence
+from advisor.domain.gate import GateReport, TargetCheck, Verdict, proxy_sentence
 from advisor.render import gate_wording as wording
 from advisor.render.advice import TONES
 from advisor.render.document import (

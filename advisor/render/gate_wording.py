@@ -4,8 +4,7 @@ import os
 from pathlib import Path
 
 from advisor.domain.finding import Finding
-from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, Verdict
-from advisor.domain.gate_words import bounds, more_pairs
+from advisor.domain.gate import AdviceCheck, GateReport, OpTiming, Verdict, bounds, more_pairs
 from advisor.domain.quantities import count, percent, seconds
 from advisor.domain.workload import SourceLocation
 

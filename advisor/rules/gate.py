@@ -11,8 +11,11 @@ from advisor.domain.gate import (
     ProxyName,
     TargetCheck,
     Verdict,
+    bounds,
+    more_pairs,
+    proxy_sentence,
+    relative,
 )
-from advisor.domain.gate_words import bounds, more_pairs, proxy_sentence, relative
 from advisor.domain.quantities import percent
 from advisor.domain.workload import SourceLocation
 from advisor.rules.rule import Fault, finding_of

@@ -8,7 +8,7 @@ from factories import make_host_profile
 from advisor.dagster_bridge.instances import InstanceKind
 from advisor.domain.host import CheaperStep, HostProfile
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.explanation.cheaper_steps import saving
+from advisor.explanation.remedies import saving
 from advisor.measure.calibration import CalibrationSubject
 from advisor.measure.calibration import cheaper_steps as measured
 

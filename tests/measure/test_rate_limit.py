@@ -10,7 +10,7 @@ from factories import make_saved_profile
 
 from advisor.api.recommend import recommend
 from advisor.domain.options import AdviseOptions
-from advisor.domain.rate_limit import RateLimit
+from advisor.domain.trial import RateLimit
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.workload.concurrency import probe_of, rate_limit
 

@@ -9,7 +9,7 @@ from factories import make_host_profile
 from test_search import profile
 
 from advisor.domain.candidate import Candidate
-from advisor.explanation.building import building_remedy
+from advisor.explanation.remedies import building_remedy
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of

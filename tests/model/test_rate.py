@@ -11,8 +11,7 @@ from test_search import OVERHEAD, profile, setting_for
 from advisor.api.recommend import predict, recommend
 from advisor.domain.candidate import Candidate
 from advisor.domain.options import AdviseOptions
-from advisor.domain.rate_limit import RateLimit
-from advisor.domain.trial import WorkerLimit
+from advisor.domain.trial import RateLimit, WorkerLimit
 from advisor.explanation.next_measurement import next_measurement
 from advisor.explanation.reasons import reasons
 from advisor.model.candidates import WorkerChoice, all_candidates

@@ -27,11 +27,10 @@ from advisor.measure.first_touch import touch_memory
 from advisor.measure.loading.imports import ImportRecorder
 from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes
-from advisor.measure.ops.error_records import ErrorRecords, error_records
 from advisor.measure.ops.io_timing import IoTimes
-from advisor.measure.ops.op_hooks import OpHooks
 from advisor.measure.ops.orders import Assignment, ChainRun, DrawnItems, ResourceInit
 from advisor.measure.ops.results import parts_of
+from advisor.measure.ops.side_effects import ErrorRecords, OpHooks, error_records
 from advisor.measure.supervisor import show_text, unwatch, watch
 
 if TYPE_CHECKING:

@@ -15,8 +15,7 @@ from itertools import pairwise
 from statistics import fmean, median, quantiles
 from typing import Any
 
-from advisor.domain.rate_limit import RateLimit
-from advisor.domain.trial import Agreement, Comparison
+from advisor.domain.trial import Agreement, Comparison, RateLimit
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.first_touch import touch_memory
 from advisor.measure.ops.parallel import ProbeOrder, Timed, Workers, processes, threads

@@ -1,10 +1,11 @@
 """Executors that hand each step to a pod, container or task of a described cluster."""
 
 import math
+from dataclasses import replace
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import BY_WORKERS, LAUNCH_S, Cluster
+from advisor.domain.cluster import BY_WORKERS, DELEGATING, LAUNCH_S, Cluster, StepSizing
 from advisor.domain.errors import NoModelError
 from advisor.domain.overhead import DelegatedOverhead, MultiprocessOverhead
 from advisor.model.batches import least_work_s
@@ -200,3 +201,16 @@ def _least_s(candidate: Candidate, setting: Setting) -> float:
 MODEL = ExecutorModel(
     estimate, _least_s, lambda candidate, setting: step_price(candidate, setting).step_s
 )
+
+
+def step_sizing(candidate: Candidate, setting: Setting) -> StepSizing:
+    """From the measurements; a start time, which need not be known, changes neither."""
+    described = setting.cluster
+    executor = candidate.executor if candidate.executor in DELEGATING else "k8s"
+    cluster = described or Cluster("", executor)
+    there = replace(setting, cluster=replace(cluster, executor=executor, start_s=0.0))
+    return StepSizing(
+        cpu=request_cpu(replace(candidate, executor=executor), there),
+        peak_bytes=step_peak_bytes(candidate, setting),
+        cluster=described,
+    )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from advisor.measure.meter import Reading, clocked
@@ -11,6 +15,36 @@ from advisor.measure.ops.orders import MOST_HOOK_CALLS
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation, PreparedCall
     from advisor.domain.workload import MappedOp
+
+
+@dataclass(slots=True)
+class ErrorRecords:
+    """How many were made so far; their messages are not looked at."""
+
+    count: int = 0
+
+
+@contextmanager
+def error_records() -> Iterator[ErrorRecords]:
+    """Count the records of every logger of this process while the block runs.
+
+    The record factory sees those of loggers that do not propagate too, Dagster's ``context.log``
+    among them.
+    """
+    records = ErrorRecords()
+    original = logging.getLogRecordFactory()
+
+    def counting(*arguments: object, **keywords: object) -> logging.LogRecord:
+        record = original(*arguments, **keywords)
+        level: object = record.levelno  # none yet in a record that is made again of its fields
+        records.count += isinstance(level, int) and level >= logging.ERROR
+        return record
+
+    logging.setLogRecordFactory(counting)
+    try:
+        yield records
+    finally:
+        logging.setLogRecordFactory(original)
 
 
 class OpHooks:
