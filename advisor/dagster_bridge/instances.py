@@ -79,7 +79,9 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     if not isinstance(settings, dict):
         return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
     sections = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
-    sections.pop("compute_logs", None) if not _is_no_op(sections.get("compute_logs")) else None
+    logs = sections.get("compute_logs")
+    if not (isinstance(logs, dict) and "NoOp" in str(logs.get("class", ""))):
+        sections.pop("compute_logs", None)
     if (loggers := deadlocking_loggers(settings)) and isinstance(sections["python_logs"], dict):
         managed = [n for n in sections["python_logs"]["managed_python_loggers"] if n not in loggers]
         sections["python_logs"] = {**sections["python_logs"], "managed_python_loggers": managed}
@@ -104,10 +106,6 @@ def deadlocking_loggers(settings: Mapping[str, object]) -> tuple[str, ...]:
     if not isinstance(names, list) or level is None or str(level).upper() in _QUIET_LEVELS:
         return ()
     return tuple(name for name in names if name in _ALEMBIC_LOGGERS)
-
-
-def _is_no_op(section: object) -> bool:
-    return isinstance(section, dict) and "NoOp" in str(section.get("class", ""))
 
 
 def storage_of(settings: Mapping[str, object]) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from dagster import AssetsDefinition, GraphDefinition, JobDefinition, OpDefinition
 
-from advisor.dagster_bridge.structure import describe
+from advisor.dagster_bridge.structure import describe, fans_out
 from advisor.dagster_bridge.target import LoadedTarget, load_place, load_target
 from advisor.dagster_bridge.target.in_definitions import asset_keys, named_asset, named_job
 from advisor.dagster_bridge.target.loaded import Place
@@ -109,7 +109,7 @@ def _described(
             return None
         used |= _parts(loaded.job.graph)
         target = loaded.reference
-        fan_outs = sum(map(_fans_out, loaded.ops.values()))
+        fan_outs = sum(map(fans_out, loaded.ops.values()))
         if not fan_outs:
             return None
         try:
@@ -124,10 +124,6 @@ def _in_one_line(error: DynadviseError) -> str:
     """What happened, and Dagster's own reason where that is the whole of it."""
     first = (error.details or "").strip().partition("\n")[0]
     return f"{error.what} {first}".strip()
-
-
-def _fans_out(op: OpDefinition) -> bool:
-    return any(output.is_dynamic for output in op.output_defs)
 
 
 def _parts(graph: GraphDefinition) -> set[int]:
@@ -160,7 +156,7 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
             if workload is not None:
                 yield workload
     for module, name, value in held:
-        if isinstance(value, OpDefinition) and _fans_out(value) and _of_op(value) not in used:
+        if isinstance(value, OpDefinition) and fans_out(value) and _of_op(value) not in used:
             used.add(_of_op(value))
             target = _attribute(_module_place(place, module).reference, name)
             yield FanningOut("op", name, target, 1, obstacle="No job maps what it yields.")

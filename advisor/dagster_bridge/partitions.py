@@ -118,18 +118,18 @@ def newest_key(name: str) -> str | None:
     home = os.environ.get("DAGSTER_HOME")
     if not home:
         return None
+
+    def newest(database: sqlite3.Connection) -> str | None:
+        query = "SELECT partition FROM dynamic_partitions WHERE partitions_def_name = ? "
+        row = database.execute(query + "ORDER BY id DESC LIMIT 1", (name,)).fetchone()
+        return row[0] if row and isinstance(row[0], str) else None
+
     try:
         places = sqlite_places(Path(home), instance_config(Path(home)))
         if places is None:
             return None
         events = places.events
         path = events if events.suffix == ".db" else events / "index.db"
-        return read_sqlite(path, lambda database: _newest(database, name))
+        return read_sqlite(path, newest)
     except (DynadviseError, OSError):
         return None
-
-
-def _newest(database: sqlite3.Connection, name: str) -> str | None:
-    query = "SELECT partition FROM dynamic_partitions WHERE partitions_def_name = ? "
-    row = database.execute(query + "ORDER BY id DESC LIMIT 1", (name,)).fetchone()
-    return row[0] if row and isinstance(row[0], str) else None

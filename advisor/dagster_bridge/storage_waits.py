@@ -48,7 +48,9 @@ def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
     store = storage.store_event
 
     def clocked(event: Any) -> None:
-        if waits.first_step_cpu_s is None and _starts_a_process(event):
+        dagsters = event.is_dagster_event and event.get_dagster_event()
+        starts = bool(dagsters) and dagsters.event_type_value == "STEP_WORKER_STARTING"
+        if starts and waits.first_step_cpu_s is None:
             waits.first_step_cpu_s = own_cpu_s()
         begun, busy_s = time.perf_counter(), time.thread_time() + delayed_by_others_s()
         store(event)
@@ -61,8 +63,3 @@ def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
         yield waits
     finally:
         del storage.store_event
-
-
-def _starts_a_process(event: Any) -> bool:
-    dagsters = event.is_dagster_event and event.get_dagster_event()
-    return bool(dagsters) and dagsters.event_type_value == "STEP_WORKER_STARTING"

@@ -120,7 +120,7 @@ def _of_job(
     for handle in (fan_out, *chain):
         upstream.pop(handle, None)
     others = [handle for handle in steps if handle not in {fan_out, *chain, *collects, *upstream}]
-    fanning = [handle for handle in (*collects, *others) if _fans_out(loaded.ops[handle])]
+    fanning = [handle for handle in (*collects, *others) if fans_out(loaded.ops[handle])]
     inside = mapped_steps(plan)
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
@@ -164,7 +164,8 @@ def _definitions_name(loaded: LoadedTarget) -> str | None:
     return loaded.pointer.attribute if named and loaded.pointer else None
 
 
-def _fans_out(op: OpDefinition) -> bool:
+def fans_out(op: OpDefinition) -> bool:
+    """Whether it yields dynamic outputs."""
     return any(output.is_dynamic for output in op.output_defs)
 
 
@@ -178,7 +179,7 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
     for handle, step in mapped_steps(plan).items():
         chains.setdefault(step.resolved_by_step_key, []).append(handle)
     if not chains:
-        dynamic = [handle for handle, op in loaded.ops.items() if _fans_out(op)]
+        dynamic = [handle for handle, op in loaded.ops.items() if fans_out(op)]
         if dynamic:
             raise TargetError(
                 f"Job '{job.name}' maps nothing over the dynamic output of '{dynamic[0]}'.",

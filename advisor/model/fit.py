@@ -219,15 +219,12 @@ def fit_overhead(host: HostProfile, at_s: float | None = None) -> OverheadModel:
     if in_process is not None and host.python_start_s:
         rough = roughly_warm(in_process, host.python_start_s)
     estimates = estimated_methods(multiprocess, host.unmeasured, rough)
-    if in_process is None and bare is None:
+    in_process, bare = in_process or bare, bare or in_process
+    if in_process is None or bare is None:
         message = "the calibration holds no in-process run"
         raise ValueError(message)
     each_store_s, store_byte_s = fit_line([(float(s.value_bytes), s.store_s) for s in host.storing])
     each_load_s, load_byte_s = fit_line([(float(s.value_bytes), s.load_s) for s in host.storing])
-    in_process = in_process or bare
-    bare = bare or in_process
-    assert in_process is not None
-    assert bare is not None
     built_s = BUILDS_OF_RUN["in_process"] * host.user_rebuild_s
     inner_turn_s = 2 * turn_item_s
     return OverheadModel(

@@ -212,10 +212,11 @@ def _certain(advice: Advice, evidence: bool, rest: str) -> list[str]:
 
     ``rest`` says where the others are.
     """
-    sentences = [wording.choice(advice, titled=True)]
+    ended = ""
     if advice.measuring is not None:
-        ended = wording.ENDED_SHORT[advice.measuring.reason]
-        sentences[0] += f" {ended} after {seconds(advice.measuring.spent_s)}."
+        reason, spent_s = advice.measuring.reason, advice.measuring.spent_s
+        ended = f" {wording.ENDED_SHORT[reason]} after {seconds(spent_s)}."
+    sentences = [wording.choice(advice, titled=True) + ended]
     sentences += [wording.limit_in_words(each) for each in advice.limits if each.harm is not None]
     sentences += [each.evidence for each in advice.limits if each.evidence and evidence]
     if advice.workload.not_included:
@@ -231,7 +232,7 @@ def _certain(advice: Advice, evidence: bool, rest: str) -> list[str]:
         if len(" ".join(sentences[: place + 1])) <= MOST_CERTAIN or place == 0
     ]
     if sum(map(len, certain)) > SHORT_CERTAIN:
-        certain[0] = certain[0].replace(wording.REGRET_MEANS, "")
+        certain[0] = wording.choice(advice, titled=True, explained=False) + ended
     return certain if len(certain) == len(sentences) else [*certain, rest]
 
 

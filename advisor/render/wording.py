@@ -130,11 +130,15 @@ def limit_in_words(limit: WorkerLimit) -> str:
     return f"{limit.harmed_at} {names} failed ({limit.reason}){fewer}."
 
 
-def choice(advice: Advice, *, titled: bool = False) -> str:
-    """How sure the choice is; ``titled``: beside a title that says certain already."""
+def choice(advice: Advice, *, titled: bool = False, explained: bool = True) -> str:
+    """How sure the choice is, its terms explained.
+
+    ``titled``: beside a title that says certain already.
+    """
     best = advice.recommendation
     best_in = f"fastest in {percent(best.p_best)} of the resampled runs"
-    regret = f"expected regret {percent(best.expected_regret)}{REGRET_MEANS}"
+    regret = f"expected regret {percent(best.expected_regret)}"
+    regret += REGRET_MEANS if explained else ""
     if advice.whole_run is not None and best.p_best < 0.5:
         return "Chosen for the whole run: of its first fan-out alone, another way is faster."
     spared = _spared_code(advice)

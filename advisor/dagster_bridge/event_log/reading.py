@@ -55,22 +55,7 @@ def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
     """
     events = sorted(rows, key=lambda row: (row.timestamp_s, row.storage_id))
     setting = executor_setting(run.run_config)
-    if not events:
-        return ObservedRun(
-            run_id=run.run_id,
-            job=run.job,
-            status=run.status,
-            executor=setting.executor or "other",
-            started_at_s=run.created_at_s,
-            end_s=0.0,
-            steps=(),
-            start_method=setting.start_method,
-            max_concurrent=setting.max_concurrent,
-            preload_modules=setting.preload_modules,
-            tags=run.tags,
-            notes=("The run has no events.",),
-        )
-    origin = events[0].timestamp_s
+    origin = events[0].timestamp_s if events else run.created_at_s
     log = RunLog(origin)
     for event in events:
         log.add(event)
@@ -83,13 +68,17 @@ def assemble_run(run: RunRow, rows: Iterable[EventRow]) -> ObservedRun:
         status=run.status,
         executor=executor,
         started_at_s=origin,
-        end_s=events[-1].timestamp_s - origin,
+        end_s=events[-1].timestamp_s - origin if events else 0.0,
         steps=steps,
         # Dagster's own default for the multiprocess executor, where run config is silent.
         start_method=setting.start_method or ("spawn" if is_multiprocess else None),
         max_concurrent=1 if executor == "in_process" else setting.max_concurrent,
         event_count=len(events),
-        notes=_notes(run, steps, is_interrupted=log.is_interrupted),
+        notes=(
+            _notes(run, steps, is_interrupted=log.is_interrupted)
+            if events
+            else ("The run has no events.",)
+        ),
         pool_waits_s=log.pool_waits_s(),
         run_start_s=log.run_start_s,
         preload_modules=setting.preload_modules,

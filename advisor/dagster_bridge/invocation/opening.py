@@ -159,7 +159,7 @@ class Invocation:
         )
         opened = ExitStack()
         opened.enter_context(cast("AbstractContextManager[object]", context))
-        events.listen_to(context.log)
+        context.log.addHandler(events)
         return PreparedCall(
             lambda: definition(context, **inputs),
             definition,

@@ -2,7 +2,6 @@
 
 import logging
 from collections.abc import Iterable
-from typing import Any
 
 from dagster import AssetMaterialization, AssetObservation, ExpectationResult
 
@@ -39,7 +38,3 @@ class RecordedEvents(logging.Handler):
     def add_outputs(self, outputs: int) -> None:
         """Outputs beyond the one that is part of every step."""
         self.count += _EVENTS_OF_OUTPUT * max(0, outputs - 1)
-
-    def listen_to(self, log: Any) -> None:
-        """Count the lines of a context's log."""
-        log.addHandler(self)

@@ -107,8 +107,11 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
                 loaded = place.loaded("asset", job, pointer)
                 if place.reference.asset is None:
                     return loaded
-                held = partial(_is_asset, asset)
-                return replace(loaded, asset_from=_variable_of(place, held))
+
+                def holds(value: object) -> bool:
+                    return isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
+
+                return replace(loaded, asset_from=_variable_of(place, holds))
         name = f"materialize_{asset.node_def.name}"
         unresolved = define_asset_job(name, selection=AssetSelection.assets(*keys))
         job = Definitions(assets=[asset], jobs=[unresolved]).resolve_job_def(name)
@@ -117,10 +120,6 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
             f"Asset '{asset.node_def.name}' cannot be made a job.", details=last_frames(error)
         ) from error
     return place.loaded("asset", job, JobPointer(None, job.name))
-
-
-def _is_asset(asset: AssetsDefinition, value: object) -> bool:
-    return isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
 
 
 def _variable_of(place: Place, holds: Callable[[object], bool]) -> tuple[str, str] | None:

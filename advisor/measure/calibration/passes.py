@@ -12,11 +12,8 @@ from advisor.domain.errors import DynadviseError
 from advisor.domain.host import (
     SERIAL_METHODS,
     CalibrationRun,
-    CpuScaling,
     HostProfile,
-    PlanGrowth,
     PreloadList,
-    StorageSample,
 )
 from advisor.measure.calibration.cache_rules import (
     PROOF_SLACK,
@@ -38,15 +35,14 @@ from advisor.measure.calibration.subject import (
 )
 from advisor.measure.calibration.tiny_runs import COMMAND_LINE, FEW_ITEMS, TinyRuns, named
 from advisor.measure.loading.preload import StepImports
-
-Progress = Callable[[str, float], None]
+from advisor.measure.progress import Progress, silent
 
 
 def calibrate(
     subject: CalibrationSubject,
     *,
     left_s: Callable[[], float] = lambda: math.inf,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
     starts: bool = True,
     start_s: float | None = None,
 ) -> HostProfile:
@@ -62,7 +58,6 @@ def calibrate(
     Raises:
         DynadviseError: No run could be made at all; the reason of the last is shown.
     """
-    tell = on_progress or (lambda _message, _share: None)
     begun = time.monotonic()
     with temporary_instance_home(subject.instance) as home:
         tiny = TinyRuns(subject, str(home), {}, python_start_s=start_s)
@@ -71,14 +66,12 @@ def calibrate(
             tiny.left_s = left_s
             return start_s is None and left_s() > UNKNOWN_S
 
-        preload, runs = _first_runs(tiny, goes_on, tell, starts=starts)
-        storing: tuple[StorageSample, ...] = ()
-        growth: tuple[PlanGrowth, ...] = ()
-        scaling: tuple[CpuScaling, ...] = ()
-        if goes_on():
-            tell("storing, bookkeeping, cores", 0.8)
-            storing, growth = tiny.bookkeeping()
-            scaling = tiny.cpu_scaling() if starts else ()
+        preload, runs = _first_runs(tiny, goes_on, on_progress, starts=starts)
+        with_rest = goes_on()
+        if with_rest:
+            on_progress("storing, bookkeeping, cores", 0.8)
+        storing, growth = tiny.bookkeeping() if with_rest else ((), ())
+        scaling = tiny.cpu_scaling() if with_rest and starts else ()
     if not runs:
         raise _not_one_run(tiny.unmeasured)
     return HostProfile(
@@ -113,22 +106,22 @@ def _pool_start_s(tiny: TinyRuns) -> float:
 
 
 def _first_runs(
-    tiny: TinyRuns, goes_on: Callable[[], bool], tell: Progress, *, starts: bool
+    tiny: TinyRuns, goes_on: Callable[[], bool], on_progress: Progress, *, starts: bool
 ) -> tuple[PreloadList, list[CalibrationRun]]:
     """A run in process, and one under the warm forkserver; spawned where that one failed."""
     preload = PreloadList(())
     items = FEW_ITEMS if tiny.forks else 16
     in_process, warm, spawned = Probe("in_process", items), Probe("warm_forkserver", 3), RUNS[-1]
-    tell(f"a tiny run: {name_in_words(named(in_process))}", 0.0)
+    on_progress(f"a tiny run: {name_in_words(named(in_process))}", 0.0)
     runs = tiny.run(in_process, ())
     if not (goes_on() and (starts or not runs)):
         return preload, runs
-    tell("deriving the preload list", 0.2)
+    on_progress("deriving the preload list", 0.2)
     tiny.derive()
     preload = tiny.preload(tiny.imports.dagsters + tiny.imports.users)
     for probe in (warm, spawned):
         if goes_on() and not any(run.method == warm.method for run in runs):
-            tell(f"a tiny run: {name_in_words(named(probe))}", 0.5)
+            on_progress(f"a tiny run: {name_in_words(named(probe))}", 0.5)
             runs += tiny.run(probe, preload.modules)
     return preload, runs
 
@@ -138,13 +131,12 @@ def completed(
     host: HostProfile,
     *,
     budget_s: float,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
 ) -> HostProfile:
     """A calibration with the methods that were not run yet, the command line and a pool's claim.
 
     What needs more than is left of ``budget_s`` is left for the next time.
     """
-    tell = on_progress or (lambda _message, _share: None)
     begun, unmeasured = time.monotonic(), dict(host.unmeasured)
     methods = {*(run.method for run in host.runs), *unmeasured}
     missing = [
@@ -159,9 +151,9 @@ def completed(
         for index, probe in enumerate(missing):
             if time.monotonic() - begun + expected_s(probe, host) > budget_s:
                 continue
-            tell(f"a tiny run: {name_in_words(named(probe))}", 0.5 + 0.1 * index)
+            on_progress(f"a tiny run: {name_in_words(named(probe))}", 0.5 + 0.1 * index)
             runs.extend(tiny.run(probe, host.preload.modules))
-        tell("command line, pools, cores", 0.9)
+        on_progress("command line, pools, cores", 0.9)
         scaling, claim_s = tiny.cpu_scaling(), tiny.claim_s()
         cli_start_s = host.cli_start_s if host.cli_start_s is not None else tiny.cli_start_s()
         process_start_s = tiny.process_start_s(host.preload)
@@ -197,7 +189,7 @@ def for_module(
     shared: HostProfile,
     *,
     left_s: Callable[[], float] = lambda: math.inf,
-    on_progress: Progress | None = None,
+    on_progress: Progress = silent,
 ) -> HostProfile | None:
     """The calibration for a module, from what is known of the host without it.
 
@@ -209,17 +201,16 @@ def for_module(
         The calibration; None where the proof failed: the tiny run did not succeed, or its steps
         take longer than imports explain. The host must then be measured with the module.
     """
-    tell = on_progress or (lambda _message, _share: None)
     begun = time.monotonic()
     unmeasured: dict[str, str] = {}
     with temporary_instance_home(subject.instance) as home:
         tiny = TinyRuns(subject, str(home), unmeasured, left_s)
-        tell("what the module imports; the rest of this host is known", 0.0)
+        on_progress("what the module imports; the rest of this host is known", 0.0)
         tiny.derive()
         dagsters = shared.preload.modules or tiny.imports.dagsters
         preload = tiny.preload(dagsters + tiny.imports.users)
         probe = PROOF if starts_are_known(shared) else RUNS[0]
-        tell(f"a tiny run: {name_in_words(named(probe))}", 0.5)
+        on_progress(f"a tiny run: {name_in_words(named(probe))}", 0.5)
         runs = tiny.run(probe, preload.modules)
         scaling = shared.cpu_scaling or tiny.cpu_scaling()
     known_s = step_start_s(shared.runs)

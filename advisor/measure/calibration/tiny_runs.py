@@ -88,12 +88,8 @@ class TinyRuns:
         """What a function gives in a child of its own; None where it failed."""
         return self._value(name, self._child(function, argument, **environment))
 
-    def _answer_without_instance(self, name: str, function: str, argument: object) -> object | None:
-        """The same of a function that asks for no instance: its child may be a forked one."""
-        return self._value(name, self._forked(function, argument))
-
     def _forked(self, function: str, argument: object) -> ChildResult:
-        """In a child that has Dagster imported, where there is a server of them."""
+        """In a child that may be forked with Dagster imported: it has no instance of its own."""
         return run_in_child(function, argument, timeout_s=self._timeout_s)
 
     @property
@@ -188,11 +184,9 @@ class TinyRuns:
 
     def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
         """Storing by size, and Dagster's bookkeeping by number of items."""
-        answer = self._answer_without_instance(
-            "storing and bookkeeping",
-            "advisor.dagster_bridge.calibration_job:bookkeeping",
-            (STORED_BYTES, GROWTH_ITEMS),
-        )
+        function = "advisor.dagster_bridge.calibration_job:bookkeeping"
+        child = self._forked(function, (STORED_BYTES, GROWTH_ITEMS))
+        answer = self._value("storing and bookkeeping", child)
         empty: tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]] = ((), ())
         return cast("tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]", answer or empty)
 
@@ -201,7 +195,7 @@ class TinyRuns:
         cores = max(1, round(self.subject.facts.cpus))
         counts = tuple(sorted({2, cores, max(1, cores // 2)} - {1}))
         function = "advisor.measure.calibration.cpu_scaling:measure_cpu_scaling"
-        answer = self._answer_without_instance("cpu scaling", function, counts)
+        answer = self._value("cpu scaling", self._forked(function, counts))
         return cast("tuple[CpuScaling, ...]", answer or ())
 
     def process_start_s(self, preload: PreloadList) -> float:
