@@ -3,7 +3,7 @@
 Screens and report are of a profile that ships with the repository; the analyzed runs are real
 ones of the same job, made now in a temporary instance, or those of an instance that is named. Needs
 Chromium and Pillow. `python bench/pictures.py screen FILE NAME COLUMNS` draws what a terminal
-showed: `before` is of the commit before the one screen.
+showed: `before` is of commit fa8088d.
 """
 
 from __future__ import annotations
