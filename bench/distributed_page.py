@@ -18,7 +18,8 @@ Written by `make bench-distributed`. Real runs of Dagster's own executors: `k8s_
 against a scripted Jobs API (admission by requests, scripted starts; each Job a process of this
 host), `celery_executor` with its worker on a Redis, `docker_executor` on a Docker daemon. Each run
 is predicted by `predict --cluster` from another run of three items, one step at a time, near in
-time; never from itself. Items wait half a second. Forked pods come from a process that has
+time; never from itself. Items wait half a second, and are dealt to
+batches evenly, as the emitted code deals them. Forked pods come from a process that has
 imported Dagster, so that queue, starts and polls count and not how many Pythons two cores boot.
 """
 

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.executors import own_executor_config
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
+from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.dagster_bridge.user_frames import in_words
 from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import DynadviseError
-from advisor.domain.rule_facts import InstanceFacts, JobFacts
+from advisor.domain.rule_facts import POD_TAG, InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
 
 if TYPE_CHECKING:
@@ -48,6 +49,11 @@ def job_facts(
         unloadable_preloads=_unloadable(setting.preload_modules or () if setting else ()),
         unguarded_execute_job=unguarded_call(Path(file)) if file else None,
         executor_config=config,
+        pod_tags={
+            handle: op.tags[POD_TAG]
+            for handle, op in (ops_by_handle(loaded.job).items() if loaded.job else ())
+            if POD_TAG in op.tags
+        },
         docker_arguments=docker_arguments() if "container_kwargs" in config else frozenset(),
     )
 

@@ -9,6 +9,9 @@ from advisor.domain.cluster import Cluster
 from advisor.domain.host import HostFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
 
+POD_TAG = "dagster-k8s/config"
+"""Of an op: its pods' resources; of a job: those of the run's own pod."""
+
 
 @dataclass(frozen=True, slots=True)
 class JobFacts:
@@ -20,6 +23,7 @@ class JobFacts:
         unloadable_preloads: Module of the preload list to the reason why it does not load.
         unguarded_execute_job: Where the target's file calls ``execute_job`` when it is imported.
         executor_config: The executor's own settings; never stored, for it may name secrets.
+        pod_tags: By op, its ``dagster-k8s/config``; never stored either.
         docker_arguments: Names that docker-py takes for a container; empty where none is made.
     """
 
@@ -28,6 +32,7 @@ class JobFacts:
     unloadable_preloads: Mapping[str, str] = field(default_factory=dict)
     unguarded_execute_job: SourceLocation | None = None
     executor_config: Mapping[str, Any] = field(default_factory=dict)
+    pod_tags: Mapping[str, str] = field(default_factory=dict)
     docker_arguments: frozenset[str] = frozenset()
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from advisor.domain.rule_facts import CheckFacts
 from advisor.domain.workload import MappedOp
 
-TAG = "dagster-k8s/config"
 _POWERS = "kmgtpe"
 
 
@@ -40,9 +39,10 @@ def _innermost(facts: CheckFacts, op: MappedOp, kind: str, resource: str) -> obj
 def _resources(facts: CheckFacts, op: MappedOp) -> Iterator[Mapping[str, Any]]:
     """By op, by the op's tag, for all steps, for all pods of the run."""
     config = facts.job.executor_config if facts.job else {}
+    tag = facts.job.pod_tags.get(op.handle) if facts.job else None
     own = _at(config, "per_step_k8s_config", op.name)
     yield _at(own, "container_config", "resources")
-    yield _at(_read(op.tags.get(TAG)), "container_config", "resources")
+    yield _at(_read(tag), "container_config", "resources")
     yield _at(config, "step_k8s_config", "container_config", "resources")
     yield _at(config, "resources")
 

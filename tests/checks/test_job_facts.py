@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from textwrap import dedent
 
 import pytest
@@ -11,6 +12,8 @@ from dagster import DagsterInstance
 from advisor.dagster_bridge.job_facts import instance_facts, job_facts, unguarded_call
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.cluster import Cluster
+from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.static import run_checks
 
@@ -119,3 +122,20 @@ def test_no_instance_has_no_facts(tmp_path, monkeypatch):
 
     assert instance_facts() is None
     assert instance_facts(tmp_path / "absent") is None
+
+
+def test_what_an_ops_own_pods_request_is_laid_beside_the_quota(tmp_path, monkeypatch):
+    """Its tag is in no description, which is saved: values of tags may be secret."""
+    requests = {"container_config": {"resources": {"requests": {"cpu": "4"}}}}
+    tagged = JOB.replace(
+        "@op\ndef process", f'@op(tags={{"dagster-k8s/config": {requests}}})\ndef process'
+    )
+    (tmp_path / "tagged_pods.py").write_text(tagged.replace("{arguments}", ""))
+    monkeypatch.syspath_prepend(tmp_path)
+    loaded = load_target(parse_target("tagged_pods:checked_job"))
+    on_pods = ExecutorSetting("k8s", "k8s", max_concurrent=8)
+    description = replace(describe(loaded), executor=on_pods)
+    cluster = Cluster("prod", "k8s", cpu=8)
+    facts = CheckFacts(description, job=job_facts(loaded, description), clusters=(cluster,))
+    (fault,) = (each for each in run_checks(facts) if each.code == "DYN032")
+    assert "8 steps of process in parallel request 32 CPU" in fault.message

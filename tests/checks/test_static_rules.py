@@ -396,8 +396,13 @@ SILENT = {
         on_pods(tags={K8S: "{}"}), job=JobFacts(tags={K8S: "{}"}, executor_config=MOUNTED)
     ),
     "an op's own limit above the peak": replace(
-        on_pods(tags={K8S: '{"container_config": {"resources": {"limits": {"memory": "1Gi"}}}}'}),
-        job=JobFacts(executor_config={**MOUNTED, "resources": {"limits": {"memory": "128Mi"}}}),
+        on_pods(),
+        job=JobFacts(
+            executor_config={**MOUNTED, "resources": {"limits": {"memory": "128Mi"}}},
+            pod_tags={
+                "process_chunk": '{"container_config": {"resources": {"limits": {"memory": "1G"}}}}'
+            },
+        ),
         step_peak_bytes=168 * 2**20,
     ),
     "docker-py's own names": replace(

@@ -66,7 +66,7 @@ def command_line_s(instance_home: str) -> tuple[float, float]:
                     stderr=out,
                 ) as process,
             ):
-                delayed_s = _delay_to_the_end_s(process)
+                delayed_s = delay_to_the_end_s(process)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise CommandLineError(str(error)) from error
         whole_s = time.perf_counter() - begun
@@ -76,7 +76,7 @@ def command_line_s(instance_home: str) -> tuple[float, float]:
     return whole_s, min(delayed_s, whole_s)
 
 
-def _delay_to_the_end_s(process: subprocess.Popen[bytes]) -> float:
+def delay_to_the_end_s(process: subprocess.Popen[bytes]) -> float:
     """Seconds without a core until the process has ended; it is ended after `START_TIMEOUT_S`."""
     until_s, delayed_s = time.monotonic() + START_TIMEOUT_S, 0.0
     try:
