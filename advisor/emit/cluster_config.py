@@ -4,8 +4,6 @@ Key names are those of dagster-k8s, -docker, -aws and -celery 0.29, of docker-py
 official Helm chart.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Mapping
 

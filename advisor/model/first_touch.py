@@ -5,8 +5,6 @@ comes after a pause takes what its calls need for the first time, and its files'
 system's cache.
 """
 
-from __future__ import annotations
-
 from advisor.domain.candidate import Candidate
 from advisor.model.setting import Setting
 

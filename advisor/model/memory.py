@@ -4,8 +4,6 @@ A value that is stored or loaded is there with its copies, as many as were seen;
 pickled form. Values count with their pickled bytes.
 """
 
-from __future__ import annotations
-
 from advisor.domain.candidate import Candidate
 from advisor.model.setting import Setting
 from advisor.model.transfers import RETAINED_BYTES

@@ -7,8 +7,6 @@ around that simulation; what few measured items leave open, and the spread of th
 the model itself, are factors.
 """
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 import numpy as np

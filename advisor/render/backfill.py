@@ -1,7 +1,5 @@
 """What a backfill's runs took: queue, start, run, and the whole beside the plan."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from advisor.domain.backfill import BackfillTimes
