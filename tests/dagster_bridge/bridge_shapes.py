@@ -422,6 +422,16 @@ def make_job() -> JobDefinition:
     return chain_job.graph.to_job("made_job")
 
 
+def decorated_job(name: str = "decorated"):
+    """A factory with a default that decorates."""
+
+    @job(name=name)
+    def made():
+        total(three().map(double).collect())
+
+    return made
+
+
 def plain_function(text: str, times_over: int = 2) -> str:
     """A plain function."""
     return text * times_over

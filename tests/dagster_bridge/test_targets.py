@@ -59,6 +59,7 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("bridge_shapes:pair_assets", "asset", "materialize_pair_graph"),
         ("bridge_shapes:asset_job", "job", "asset_job"),
         ("bridge_shapes:make_job", "job", "made_job"),
+        ("bridge_shapes:decorated_job", "job", "decorated"),
         ("bridge_shapes:inline_job", "job", "inline_job"),
         ("bridge_shapes:Holder.inside", "job", "chain_job"),
         ("bridge_shapes:plain_function", "function", None),

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Mapping
+from types import CodeType
 from typing import Any
 
 from dagster import GraphDefinition, JobDefinition, OpDefinition
@@ -15,6 +16,8 @@ from advisor.domain.errors import TargetError
 JOBS = (JobDefinition, UnresolvedAssetJobDefinition, GraphDefinition)
 _MAKING = frozenset({"to_job", "JobDefinition", "GraphDefinition", "define_asset_job"})
 """Names in the code of a function that makes a job."""
+_DECORATING = frozenset({"job", "graph"})
+"""The same, where the function defines another one that they decorate."""
 
 
 def job_that_it_makes(place: Place, function: Callable[..., Any]) -> object | None:
@@ -68,7 +71,10 @@ def _is_seen_to_make_a_job(function: Callable[..., Any]) -> bool:
     name = answer if isinstance(answer, str) else getattr(answer, "__name__", "")
     kinds = {kind.__name__ for kind in JOBS}
     code = getattr(inspect.unwrap(function), "__code__", None)
-    return name.rpartition(".")[2] in kinds or not _MAKING.isdisjoint(getattr(code, "co_names", ()))
+    used = set(getattr(code, "co_names", ()))
+    defines = any(isinstance(each, CodeType) for each in getattr(code, "co_consts", ()))
+    making = _MAKING | _DECORATING if defines else _MAKING
+    return name.rpartition(".")[2] in kinds or not making.isdisjoint(used)
 
 
 def _where(function: Callable[..., Any]) -> str | None:
