@@ -131,7 +131,8 @@ def _asked_for() -> list[str]:
     for option in context.command.params:
         name = option.name or ""
         if name in names and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            words += [option.opts[0], str(context.params[name])]
+            value = context.params[name]
+            words += [option.opts[0], f"{value:g}" if isinstance(value, float) else str(value)]
     return words
 
 

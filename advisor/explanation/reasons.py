@@ -169,7 +169,7 @@ def costs(candidate: Candidate) -> tuple[str, ...]:
     if candidate.batch_size > 1:
         sentences.append(
             "logs, retries and re-execution work per batch, no longer per item: one failed item "
-            f"fails its batch of {candidate.batch_size}"
+            f"fails its batch of {candidate.batch_size:,}"
         )
     if candidate.worker_kind == "thread":
         sentences.append(

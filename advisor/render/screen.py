@@ -76,7 +76,14 @@ def _named(advice: Advice) -> list[tuple[str, Prediction]]:
     ways: dict[Candidate, tuple[list[str], Prediction]] = {}
     for name, way in advice.comparison:
         ways.setdefault(way.candidate, ([], way))[0].append(name.upper())
-    return [(names[-1], way) for names, way in ways.values()]
+    return [(_row_name(names), way) for names, way in ways.values()]
+
+
+def _row_name(names: Sequence[str]) -> str:
+    """What already runs is called so, the best or not; of others the last name says the most."""
+    if names[0] != "NOW":
+        return names[-1]
+    return "NOW = BEST" if names[-1] == "BEST" else "NOW"
 
 
 def _verdict(advice: Advice) -> str:

@@ -115,6 +115,20 @@ def test_what_it_prints_to_be_typed_is_typed(saved, tmp_path, monkeypatch):
             assert CliRunner().invoke(cli, words).exit_code == 0
 
 
+def test_what_runs_already_is_called_now_and_numbers_are_printed_as_typed(saved, tmp_path):
+    now = recommend(saved, AdviseOptions(), snippets=False).now
+    keeps = replace(recommend(saved, AdviseOptions(), snippets=False), config_only=now)
+    for advice, name in ((keeps, "NOW"), (replace(keeps, recommendation=now), "NOW = BEST")):
+        text = to_text(screen_document(advice, target="m:j", profile="m:j"), width=79)
+        assert f"{name}  " in text
+        assert "CONFIG ONLY" not in text
+    store.write(saved, tmp_path)
+    asked = ["--items", "5000", "--cores", "16", "--profiles", str(tmp_path)]
+    outcome = CliRunner().invoke(cli, ["recommend", saved.advice.target, *asked])
+    assert "--items 5000 --cores 16 --as run-config" in outcome.stdout
+    assert "batch of 5000" not in outcome.stdout
+
+
 def test_details_show_everything(saved, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     store.write(saved, tmp_path / "profiles")
