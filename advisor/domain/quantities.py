@@ -99,8 +99,9 @@ def percent(share: float) -> str:
 
 
 def change(share: float) -> str:
-    """A relative difference: ``+12 %``, ``-2.0 %``."""
-    return f"{'-' if share < 0 else '+'}{percent(abs(share))}"
+    """A relative difference: ``+12 %``, ``-2.0 %``, ``±0.0 %``."""
+    words = percent(abs(share))
+    return "±0.0 %" if words.startswith("<") else f"{'-' if share < 0 else '+'}{words}"
 
 
 def count(number: float, singular: str, plural: str | None = None) -> str:

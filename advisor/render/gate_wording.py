@@ -54,7 +54,8 @@ def headline(report: GateReport) -> str:
     failing = sum(report.fails(finding) for finding in report.findings)
     others = len(report.findings) - failing
     against = f" against {report.base} ({(report.base_revision or '')[:10]})" if report.base else ""
-    kind = "static rules" if report.static else f"{sum(len(t.timings) for t in report.targets)} ops"
+    ops = sum(len(target.timings) for target in report.targets)
+    kind = "static rules" if report.static else count(ops, "op")
     ignored = f", {report.ignored} ignored" if report.ignored else ""
     return (
         f"{count(len(report.targets), 'target')}, {kind}{against}: "

@@ -98,7 +98,8 @@ def test_speed_ups(slow, words):
 
 
 @pytest.mark.parametrize(
-    ("share", "words"), [(0.5, "+50 %"), (-0.02, "-2.0 %"), (0, "+0 %"), (1.5, "+150 %")]
+    ("share", "words"),
+    [(0.5, "+50 %"), (-0.02, "-2.0 %"), (0, "+0 %"), (1.5, "+150 %"), (-4e-4, "±0.0 %")],
 )
 def test_differences(share, words):
     assert change(share) == words
