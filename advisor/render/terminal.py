@@ -1,6 +1,7 @@
 """A document for a terminal."""
 
 import io
+import textwrap
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
@@ -91,10 +92,15 @@ class _Page:
                     self.show(part)
 
     def foot(self, more: str) -> None:
-        """Where the rest is, close below the commands to type."""
+        """Where the rest is; below commands to type as a comment, so that all can be copied."""
+        line = f"{more}: --details, --format json."
+        if isinstance(self._previous, doc.Code):
+            for part in textwrap.wrap(line, self._width - 2):
+                self._print(Styled(f"# {part}", style="dim"))
+            return
         if isinstance(self._previous, doc.Table):
             self._print("")
-        self._lines((f"{more}: --details, --format json.",), "dim")
+        self._lines((line,), "dim")
 
     def _lines(self, lines: tuple[Text, ...], style: str = "") -> None:
         for line in lines:
