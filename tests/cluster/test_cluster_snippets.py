@@ -97,7 +97,7 @@ def test_run_config_for_kubernetes_is_taken_by_dagster() -> None:
     assert resources["requests"]["cpu"].endswith("m")
     assert int(resources["requests"]["memory"][:-2]) <= int(resources["limits"]["memory"][:-2])
     assert "cpu" not in resources["limits"]
-    for reason in ("All start at once", "measured peak", "op's name"):
+    for reason in ("all start together", "measured peak", "op's name"):
         assert reason.lower() in " ".join(text.replace("#", " ").split()).lower()
 
 
