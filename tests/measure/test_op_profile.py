@@ -7,15 +7,22 @@ import psutil
 import pytest
 from factories import make_sample
 from measuring import profile_workload
+from workloads import MANY
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
 from advisor.domain.workload import OWN_THREADS
+from advisor.measure.budget import Budget
 from advisor.measure.ops.orders import ChainRun
+from advisor.measure.progress import silent
 from advisor.measure.workload.later_calls import unevenness
+from advisor.measure.workload.op_profile import measured_workload
 from advisor.measure.workload.planned_calls import plan_executions
 from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.scouting import scout
+from advisor.measure.workspace import workspace
+from advisor.model.items import items_of
 from advisor.model.own_threads import limited_profile
 
 HERE = Path(__file__).parent
@@ -53,6 +60,18 @@ def two_stage(counted):
     assert told
     assert all(0 <= share < 1 for _, share in told)
     return profile
+
+
+def test_a_long_item_that_came_first_is_not_taken_for_the_price_of_first_calls():
+    """Steps of a process each were predicted to take 20 s that took 11."""
+    asked = request("long_in_the_middle", inputs="workloads:many")
+    budget = Budget(60.0)
+    with workspace():
+        campaign = scout(asked, budget, budget.on_bar(silent))
+        (op,) = measured_workload(campaign).ops
+    assert [call.item for call in op.later_calls].count(MANY // 2) == 1
+    assert len(op.later_calls) < MANY  # it was not just that all were called
+    assert items_of(measured_workload(campaign)).first_extra_s < 0.1
 
 
 def test_every_op_of_the_chain_is_measured(two_stage):

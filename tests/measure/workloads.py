@@ -74,6 +74,18 @@ def items():
     return [{"number": number} for number in range(5)]
 
 
+MANY = 40
+
+
+def many():
+    return [{"number": number} for number in range(MANY)]
+
+
+def long_in_the_middle(number):
+    time.sleep(0.8 if number == MANY // 2 else 0.2)
+    return number
+
+
 def mixes_up_threads(number):
     """Gives a wrong result when another thread runs at the same time."""
     mixes_up_threads.last = number

@@ -29,6 +29,7 @@ from advisor.measure.tuning import BELIEVED_SD, CHEAP_S
 
 _SHORT_S = 3.0  # items are run more than once only while all of it takes no longer than this
 _BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
+_LONGER, _LONGER_S = 1.5, 0.1  # than any later call: the first one may be of a longer item
 _COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
 
 
@@ -53,7 +54,9 @@ def scout(order: ScoutOrder) -> Scouted:
             spent = sum(run.wall_s for run in later)
             again = any(run.item == item for run in later)
             if not _goes_on(order, began, later, first, again=again, spent_s=spent):
-                break
+                if not _may_be_longer(order, began, first, later):
+                    break
+                item = first_item  # noqa: PLW2901 - in its place
             try:
                 run, value = opened.measure_chain(item, meter)
             except Exception as error:
@@ -150,6 +153,16 @@ def _goes_on(
     if spent_s > CHEAP_S and _standard_error(later) <= order.steady_se:
         return False
     return not again or spent_s + next_s <= _SHORT_S
+
+
+def _may_be_longer(order: ScoutOrder, began: float, first: ChainRun, later: list[ChainRun]) -> bool:
+    """Whether nobody knows if the first call or its item took so long, and a repeat would tell."""
+    if order.each_once or not later or any(run.item == first.item for run in later):
+        return False
+    if time.perf_counter() - began + first.wall_s > order.most_s:
+        return False
+    longest_s = max(run.wall_s for run in later)
+    return first.wall_s > max(_LONGER * longest_s, longest_s + _LONGER_S)
 
 
 def _standard_error(runs: Sequence[ChainRun]) -> float:
