@@ -74,7 +74,7 @@ def traits(source: Path, arguments: tuple[str, ...]) -> set[str]:
     done = subprocess.run(
         [sys.executable, "-c", "from advisor.cli import main; main()", *arguments],
         env=environment,
-        cwd=ROOT,
+        cwd=source,  # which Python looks in first
         capture_output=True,
         text=True,
         check=False,
@@ -93,14 +93,15 @@ def traits(source: Path, arguments: tuple[str, ...]) -> set[str]:
 def main(old: str, *places: str) -> int:
     """Compare; 1 where something is gone."""
     worse = total = 0
-    homes = [place for place in places if Path(place).is_dir()]
-    for arguments in calls([place for place in places if place not in homes], homes):
+    given = [str(Path(place).resolve()) for place in places]
+    homes = [place for place in given if Path(place).is_dir()]
+    for arguments in calls([place for place in given if place not in homes], homes):
         total += 1
-        before, now = (traits(source, arguments) for source in (Path(old), ROOT))
+        before, now = (traits(source, arguments) for source in (Path(old).resolve(), ROOT))
         gone, new = sorted(before - now), sorted(now - before)
         worse += bool(gone)
         if gone or new:
-            print(f"{' '.join(arguments)}\n  GONE {gone}\n  new {new}")  # noqa: T201
+            print(f"{' '.join(arguments)}\n  GONE {gone}\n  new {new}", flush=True)  # noqa: T201
     print(f"{total} calls, {worse} from which something is gone")  # noqa: T201
     return min(1, worse)
 
