@@ -115,7 +115,9 @@ def _next(report: GateReport) -> Iterator[str]:
         default=None,
     )
     if worst is not None and worst.remedy:
-        yield _cut(f"{worst.code}: {worst.remedy.splitlines()[0]}")
+        sentence, _, code = worst.remedy.partition("\n")
+        rest = f"{sentence.rstrip(':')} (it is in the details)." if code else sentence
+        yield _cut(f"{worst.code}: {rest}")
     for target in report.targets:
         if target.verdict in {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
             yield from map(_cut, target.notes)

@@ -53,6 +53,13 @@ class VerifiedRow:
     lacks: NoFigures | None = None
     roles: tuple[Role, ...] = ()
 
+    @property
+    def as_predicted(self) -> bool:
+        """Whether the median lies within the predicted interval, where there is one."""
+        if self.low_s is None or self.high_s is None:
+            return True
+        return self.low_s <= self.total_s <= self.high_s
+
 
 def rows_of(verifications: Sequence[Verification]) -> tuple[VerifiedRow, ...]:
     """One row a configuration, fastest first; the failed ones last.

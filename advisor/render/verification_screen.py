@@ -81,16 +81,14 @@ def _verdict(rows: Sequence[VerifiedRow]) -> tuple[str, Tone]:
     times = f"{seconds(advised.total_s)} measured"
     if advised.predicted_s is not None:
         times += f", {interval_of(advised)} predicted"
-        times += "" if advised.inside else ", outside the interval"
+        times += "" if advised.as_predicted else ", outside the interval"
     behind = advised.total_s / fastest.total_s - 1.0
     if behind > NEAR and advised.least_s > fastest.most_s:
         return (
             f"The advice did not hold: {times}; {labelled(fastest)} took "
             f"{seconds(fastest.total_s)}."
         ), "bad"
-    held = (
-        "The advice held" if advised.inside or advised.predicted_s is None else "It was the fastest"
-    )
+    held = "The advice held" if advised.as_predicted else "It was the fastest"
     return f"{held}: {times}{_gain(advised, rows)}.", "good"
 
 

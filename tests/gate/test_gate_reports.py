@@ -275,6 +275,7 @@ def test_a_comments_one_table_is_seen_and_the_rest_is_folded():
     assert seen.startswith("## ❌ **FAIL**: 1 target")
     assert seen.count("\n| --- |") == 1
     assert "| shop/a b.py:7 | ❌ **error DYN101** |" in seen
+    assert "Do this (it is in the details)." in seen
     assert "execution:" not in seen
     assert "execution:" in rest
     assert "FAIL**: 1 target" not in rest

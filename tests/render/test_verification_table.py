@@ -78,6 +78,7 @@ def test_text_shows_predicted_beside_measured():
 NOW = verification("current", SPAWN_2, [14.0, 14.1], predicted=Interval(14.1, 13.0, 15.0))
 QUICK = replace(ADVISED, predicted_s=Interval(0.8, 0.74, 0.9))
 SLOW = verification("advised", WARM_8, [4.2, 4.1], predicted=Interval(4.1, 3.8, 4.3))
+APART = verification("advised", WARM_8, [2.6, 2.5, 1.5])
 OTHER = replace(ADVISED, roles=(), name="")
 UNLIKE = replace(
     QUICK, runs=tuple(replace(run, unlike="its fan-out gave no work") for run in QUICK.runs)
@@ -93,6 +94,10 @@ UNLIKE = replace(
                 "The advice held: 0.80 s measured, 0.80 s (0.74 to 0.90) predicted; "
                 "18x faster than now (14 s)."
             ),
+        ),
+        (  # one run of three lies inside: the median does not
+            [replace(SLOW, runs=APART.runs, predicted_s=Interval(1.6, 1.2, 2.2)), NOW],
+            "It was the fastest: 2.5 s measured, 1.6 s (1.2 to 2.2) predicted, outside the",
         ),
         (
             [SLOW, OTHER],
