@@ -17,10 +17,8 @@ from advisor.model.cluster_ways import by_start_time, cluster_candidates, makesp
 from advisor.model.estimators.delegating import cluster_of
 from advisor.model.measured_setting import setting_of
 from advisor.model.prediction import Predictor
+from advisor.model.search import TIE
 from advisor.model.setting import Setting
-
-_TIE = 0.03
-"""Ways that are longer by less than this share are as good."""
 
 
 def refuse_other_executor(executor: ExecutorSetting | None, cluster: Cluster | None) -> None:
@@ -95,7 +93,7 @@ def best_of_config(measured: Measured, options: AdviseOptions) -> Prediction | N
     predictor = Predictor(setting_of(measured, options))
     ways = [way for way in cluster_candidates(predictor.setting) if not way.needs_code]
     predictions = [predictor.predict(way) for way in ways]
-    most_s = (1 + _TIE) * min((each.makespan_s.median for each in predictions), default=0.0)
+    most_s = (1 + TIE) * min((each.makespan_s.median for each in predictions), default=0.0)
     near = (each for each in predictions if each.makespan_s.median <= most_s)
     return min(near, key=lambda each: each.candidate.max_concurrent, default=None)
 

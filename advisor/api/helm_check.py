@@ -48,7 +48,7 @@ def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:
     """The chart whose schema is given, else the one beside the values, else Helm's newest copy.
 
     Args:
-        given: A ``values.schema.json``; a ``values.yaml`` in its folder holds the defaults.
+        schema_file: A ``values.schema.json``; a ``values.yaml`` in its folder holds the defaults.
 
     Raises:
         ConfigurationError: What was given, or is there, cannot be read.

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from advisor.domain.advice import Prediction
     from advisor.measure.verification import Configuration
     from advisor.store import SavedProfile
+
+COUNTING_S = 120.0
+"""Within which sample inputs have to be read."""
 MIN_TIMEOUT_S = 120.0
 KEPT_VERIFICATIONS = 60
 """Of one profile; older ones are dropped, as the machine they tell of has changed."""
@@ -273,9 +276,6 @@ def verify(
     return VerifyOutcome(plan, verifications, path, unsaved)
 
 
-_TIMEOUT_S = 120.0
-
-
 @dataclass(frozen=True, slots=True)
 class InputsRequest:
     """Sample inputs as ``--inputs`` spells them, of which workload, from which folder."""
@@ -312,7 +312,7 @@ def on_its_samples(saved: SavedProfile, target: TargetReference) -> SavedProfile
     counted = run_in_child(
         "advisor.api.verify:count_inputs",
         InputsRequest(spelled, description, target.working_directory),
-        timeout_s=_TIMEOUT_S,
+        timeout_s=COUNTING_S,
         target=target,
     )
     if counted.failure is not None:

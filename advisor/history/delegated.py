@@ -18,10 +18,8 @@ from advisor.model.contention import Contention
 from advisor.model.items import items_of
 from advisor.model.prediction import Predictor
 from advisor.model.run_statistics import item_count, mapped_steps, parallelism
+from advisor.model.search import TIE
 from advisor.model.setting import Machine, Setting
-
-TIE = 0.03
-"""Ways within this share of the best are near ties: smaller batches come first."""
 
 ON_SHARED_CORES = ("docker", "celery")
 """More steps in parallel than were seen share the cores of the same hosts: not promised to help."""

@@ -122,8 +122,8 @@ def _lack(verification: Verification) -> tuple[NoFigures | None, str | None]:
             return NoFigures.FAILED, run.failed
     if any(run.counts for run in verification.runs):
         return None, None
-    for run in verification.runs:
-        return NoFigures.UNLIKE, run.unlike
+    if verification.runs:
+        return NoFigures.UNLIKE, verification.runs[0].unlike
     return NoFigures.NOT_RUN, "it has no run"
 
 
