@@ -122,4 +122,4 @@ def test_memory_is_really_used_and_given_back(call):
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     most, left = map(int, told.stdout.split())
-    assert most > 256 << 20 > left
+    assert most > 128 << 20 > left
