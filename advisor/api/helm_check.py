@@ -42,6 +42,7 @@ def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
 
 
 SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"
+_READ_BY_A_TEMPLATE = re.compile(r"\.Values((?:\.\w+)+)")
 
 
 def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:
@@ -82,37 +83,43 @@ def _version(archive: Path) -> list[int]:
 def _unpacked(schema: Path, values: Path) -> HelmChart:
     """The chart of a schema; its folder's defaults, unless they are the values themselves."""
     folder = schema.parent
-    whole = (folder / "Chart.yaml").is_file() and folder.resolve() != values.parent.resolve()
-
-    def text_of(name: str) -> str | None:
-        file = schema if name == SCHEMA else folder / name
-        return file.read_text(encoding="utf-8") if name == SCHEMA or whole else None
-
-    return _read(str(schema), text_of)
+    files = [(SCHEMA, schema)]
+    if (folder / "Chart.yaml").is_file():
+        files += [(str(file), file) for file in folder.glob("templates/**/*") if file.is_file()]
+        if (folder / DEFAULTS).is_file() and folder.resolve() != values.parent.resolve():
+            files.append((DEFAULTS, folder / DEFAULTS))
+    return _read(str(schema), lambda: {name: file.read_text("utf-8") for name, file in files})
 
 
 def _packed(archive: Path) -> HelmChart:
-    def text_of(name: str) -> str | None:
-        with tarfile.open(archive) as files:
-            try:
-                content = files.extractfile(f"{CHART}/{name}")
-            except KeyError:
-                return None
-            return None if content is None else content.read().decode()
+    def texts() -> dict[str, str]:
+        with tarfile.open(archive) as packed:
+            files = {each.name.removeprefix(f"{CHART}/"): each for each in packed if each.isfile()}
+            contents = {
+                name: packed.extractfile(file)
+                for name, file in files.items()
+                if name in (SCHEMA, DEFAULTS) or name.startswith("templates/")
+            }
+            return {name: part.read().decode() for name, part in contents.items() if part}
 
-    return _read(str(archive), text_of)
+    return _read(str(archive), texts)
 
 
-def _read(place: str, text_of: Callable[[str], str | None]) -> HelmChart:
+def _read(place: str, texts_of: Callable[[], dict[str, str]]) -> HelmChart:
+    """The chart of its files' texts by name."""
     import yaml
 
     try:
-        schema = json.loads(text_of(SCHEMA) or "null")
-        defaults = yaml.safe_load(text_of(DEFAULTS) or "")
+        texts = texts_of()
+        schema = json.loads(texts.pop(SCHEMA, "null"))
+        defaults = yaml.safe_load(texts.pop(DEFAULTS, ""))
     except (OSError, ValueError, tarfile.TarError, yaml.YAMLError) as error:
         raise ConfigurationError(
             f"The chart's schema cannot be read: {error}.", where=place
         ) from None
     if not isinstance(schema, dict):
         raise ConfigurationError("The chart's schema is no JSON object.", where=place)
-    return HelmChart(place, schema, defaults if isinstance(defaults, dict) else None)
+    names = {name for text in texts.values() for name in _READ_BY_A_TEMPLATE.findall(text)}
+    paths = (tuple(name[1:].split(".")) for name in names)
+    above = frozenset(path[:end] for path in paths for end in range(1, len(path) + 1))
+    return HelmChart(place, schema, defaults if isinstance(defaults, dict) else None, above)

@@ -104,11 +104,13 @@ class HelmChart:
 
     Attributes:
         defaults: Its ``values.yaml``; None where that is not there.
+        template_paths: Keys down to what its templates read by name, and those above it.
     """
 
     place: str
     schema: Mapping[str, Any]
     defaults: Mapping[str, Any] | None = None
+    template_paths: frozenset[tuple[str | int, ...]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

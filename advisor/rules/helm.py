@@ -19,6 +19,8 @@ def check(helm: HelmValues) -> Iterator[Fault]:
     chart = helm.chart
     chart_names = CHART if chart is None else keys_of_chart(chart)
     for path, names in _unknown(helm.values, chart_names, ()):
+        if chart and path in chart.template_paths:
+            continue  # a name of old that no schema lists any more
         *place, name = path
         near = next(iter(nearest(str(name), list(names), cutoff=0.6)), None)
         of = f"{_spelled(tuple(place))}: the" if place else "The"
@@ -57,8 +59,9 @@ def _refused(helm: HelmValues) -> Iterator[tuple[_Path, str]]:
         from jsonschema import Draft7Validator
 
         for error in Draft7Validator(_of_parts(helm.chart.schema)).iter_errors(helm.values):
-            inner = max(error.context or [], key=lambda each: len(each.path), default=error)
-            yield tuple(inner.absolute_path), inner.message
+            while error.context:  # the choice that the values came closest to
+                error = max(error.context, key=lambda each: len(each.path))  # noqa: PLW2901
+            yield tuple(error.absolute_path), error.message
 
 
 def _of_parts(node: Any) -> Any:

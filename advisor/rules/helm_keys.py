@@ -6,6 +6,7 @@ mapping without names is open: Kubernetes' own fields, other charts' values.
 """
 
 from collections.abc import Mapping
+from functools import reduce
 from typing import Any
 
 from advisor.domain.rule_facts import HelmChart
@@ -32,8 +33,9 @@ def _closed(names: str, **nested: Keys) -> Keys:
 _POD = """affinity annotations env envConfigMaps envSecrets image labels livenessProbe nodeSelector
 podSecurityContext readinessProbe resources schedulerName securityContext startupProbe tolerations
 volumeMounts volumes initContainerResources initContainers extraContainers replicaCount
-deploymentLabels deploymentAnnotations podAnnotations priorityClassName serviceAccountName
-topologySpreadConstraints"""
+deploymentLabels deploymentAnnotations deploymentStrategy podAnnotations priorityClassName
+serviceAccountName topologySpreadConstraints extraPrependedInitContainers
+checkDbReadyInitContainer"""
 _LIMITS = _closed("key value limit")
 _QUEUE = _closed(
     "maxConcurrentRuns dequeueIntervalSeconds dequeueUseThreads dequeueNumWorkers",
@@ -52,7 +54,8 @@ _LAUNCHER = _closed(
 _CELERY = _closed(
     """image imagePullPolicy nameOverride configSource env envConfigMaps envSecrets annotations
     nodeSelector affinity tolerations podSecurityContext securityContext resources livenessProbe
-    volumeMounts volumes labels failPodOnRunFailure schedulerName jobNamespace""",
+    volumeMounts volumes labels failPodOnRunFailure schedulerName jobNamespace
+    checkDbReadyInitContainer""",
     workerQueues=_closed("replicaCount name labels nodeSelector configSource additionalCeleryArgs"),
 )
 _DEPLOYMENTS = _keys(
@@ -64,7 +67,7 @@ CHART: Keys = _keys(
     """nameOverride fullnameOverride rbacEnabled imagePullSecrets postgresql
     generatePostgresqlPasswordSecret generateCeleryConfigSecret rabbitmq redis flower ingress
     busybox migrate telemetry serviceAccount global retention additionalInstanceConfig
-    extraManifests scheduler pythonLogs computeLogManager""",
+    extraManifests scheduler pythonLogs computeLogManager pipelineRun dagit""",
     dagsterWebserver=_keys(
         f"""{_POD} nameOverride pathPrefix service workspace enableReadOnly dbStatementTimeout
         dbPoolRecycle dbPoolMaxOverflow logLevel logFormat""",
@@ -114,7 +117,9 @@ def keys_of_chart(chart: HelmChart) -> Keys:
 
 
 def _with_defaults(named: Keys, defaults: object) -> Keys:
-    """What is open, and what is closed, stays so."""
+    """What is open, and what is closed, stays so; a list's objects have the names of all."""
+    if isinstance(defaults, list):
+        return reduce(_with_defaults, defaults, named)
     if not named or isinstance(named, Closed) or not isinstance(defaults, Mapping):
         return named
     others = dict.fromkeys((str(key) for key in defaults), OPEN)
@@ -124,9 +129,10 @@ def _with_defaults(named: Keys, defaults: object) -> Keys:
 def _named(node: Mapping[str, Any], schema: Mapping[str, Any]) -> Keys | None:
     """The names of an object, or of a list's objects; None of anything else."""
     reference = str(node.get("$ref", ""))
-    if reference.startswith("#/definitions/"):
-        return _named(schema.get("definitions", {}).get(reference.rsplit("/", 1)[-1], {}), schema)
-    if reference:
+    if reference.startswith("#/"):  # definitions in older charts, $defs in newer ones
+        place = reference.removeprefix("#/").split("/")
+        return _named(reduce(lambda part, key: part.get(key, {}), place, schema), schema)
+    if reference or (node.get("additionalProperties") is True and node is not schema):
         return OPEN  # Kubernetes' own
     if isinstance(node.get("items"), dict):
         return _named(node["items"], schema)

@@ -154,6 +154,59 @@ def test_the_newest_chart_that_helm_has_here_is_what_the_values_are_checked_agai
     assert "has no 'concurrency'" in told[5]  # what is put down by hand does not count
 
 
+NEWER = {
+    "properties": {
+        "launcher": {"$ref": "#/$defs/Launcher"},
+        "probe": {"$ref": "#/$defs/Probe"},
+        "runs": {"anyOf": [{"anyOf": [{"type": "integer"}]}, {"type": "null"}]},
+        "codes": {"type": "array", "items": {"properties": {"name": {}}}},
+    },
+    "additionalProperties": True,
+    "$defs": {
+        "Launcher": {"properties": {"config": {"$ref": "#/$defs/Config"}}},
+        "Config": {"properties": {"envVars": {}}, "additionalProperties": False},
+        "Probe": {"properties": {"enabled": {}}, "additionalProperties": True},
+    },
+}
+
+
+def test_names_below_the_top_of_a_newer_charts_schema_count(check, tmp_path):
+    """Its definitions are ``$defs``; what is open below the top is Kubernetes' own."""
+    templates = {"templates/a_yaml": "{{ .Values.old.image }} {{ with .Values.older }}"}
+    chart_archive(
+        tmp_path / "charts",
+        "1.13.27",
+        values_schema_json=json.dumps(NEWER),
+        values_yaml="codes: [{name: a, service: {}}]",
+        **templates,
+    )
+    status, findings = check(
+        "launcher: {config: {envVar: 1}, evnVars: 1}\n"
+        "probe: {periodSeconds: 1}\n"
+        "old: {image: 1}\n"
+        "older: {any: 1}\n"
+        "runs: many\n"
+        "codes: [{name: b, service: {}}]\n"
+    )
+    assert status == 1
+    told = [(each["line"], each["message"]) for each in findings]
+    assert sorted(told) == [
+        (1, "launcher.config: the chart has no 'envVar', and Helm refuses the values."),
+        (1, "launcher: the chart has no 'evnVars', and Helm drops it without a word."),
+        (5, "runs: 'many' is not of type 'integer'. Helm refuses the values."),
+    ]
+
+
+def test_the_charts_own_values_pass_in_its_folder(check, tmp_path):
+    """Names that only its templates know are no faults, though a user may have edited the file."""
+    (tmp_path / "Chart.yaml").write_text("")
+    (tmp_path / "templates").mkdir()
+    (tmp_path / "templates" / "a.yaml").write_text("{{ .Values.pipelineRun.image }}")
+    asked = ("--helm-schema", "schema.json")
+    assert check("pipelineRun: {image: {tag: a}}\n", *asked) == (0, [])
+    assert check("pipelineRum: {image: {tag: a}}\n", *asked)[0] == 1
+
+
 def test_a_chart_beside_the_values_is_what_they_are_for(check, tmp_path):
     chart_archive(tmp_path / "charts", "1.13.27", values_schema_json='{"properties": {"a": {}}}')
     assert check("a: 1\n") == (0, [])
