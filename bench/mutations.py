@@ -18,8 +18,9 @@ import tempfile
 import time
 import traceback
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from click.testing import CliRunner
 
@@ -227,30 +228,39 @@ def read_names() -> list[str]:
     return list(profile["description"]["mapped"][0]["inputs"])
 
 
-def cases(kind: str) -> Iterator[tuple[str, str]]:
-    """Each mutated file with the name of what was done to it."""
+def cases(kind: str) -> list[tuple[str, Callable[[], str]]]:
+    """Each mutation's name, and what writes the file: thousands of whole texts fill the memory."""
+    document, written = _document(kind)
+
+    def text(at: tuple[object, ...], value: object) -> Callable[[], str]:
+        return lambda: written(mutated(document, at, value))
+
+    every = [
+        (f"{at} {value!r:.30}", text(at, value))
+        for at in places(document)
+        for value in (*VALUES, ...)
+    ]
+    return [*every, ("deep", lambda: "[" * 100_000)] if kind == "inputs" else every
+
+
+def _document(kind: str) -> tuple[object, Callable[[Any], str]]:
+    """The whole file as a value, and how it is written."""
     if kind == "settings":
-        for at in places(SETTINGS):
-            for value in (*VALUES, ...):
-                table = mutated(SETTINGS, at, value)
-                rows = "\n".join(f"{k} = {toml(v)}" for k, v in table.items())
-                yield f"{at} {value!r:.30}", f"[tool.dynadvise]\n{rows}\n"
-        return
+        return SETTINGS, _settings_text
     if kind == "host":
         profile = json.loads(next(PROFILE.glob("*seed*")).read_text())
         now = time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
         host = {**profile["host"], "calibrated_at": now}
-        document = {"schema": "dynadvise/host", "version": 3, "host": host}
-    elif kind == "inputs":
-        values = {name: [1, {"x": "y"}] for name in read_names()}
-        document = [{"mapping_key": f"k{n}", **values} for n in range(3)]
-    else:
-        document = json.loads(next(PROFILE.glob(f"*{kind}*")).read_text())
-    for at in places(document):
-        for value in (*VALUES, ...):
-            yield f"{at} {value!r:.30}", spelled(mutated(document, at, value))
+        return {"schema": "dynadvise/host", "version": 3, "host": host}, spelled
     if kind == "inputs":
-        yield "deep", "[" * 100_000
+        values = {name: [1, {"x": "y"}] for name in read_names()}
+        return [{"mapping_key": f"k{n}", **values} for n in range(3)], spelled
+    return json.loads(next(PROFILE.glob(f"*{kind}*")).read_text()), spelled
+
+
+def _settings_text(table: dict[str, object]) -> str:
+    rows = "\n".join(f"{key} = {toml(value)}" for key, value in table.items())
+    return f"[tool.dynadvise]\n{rows}\n"
 
 
 def main() -> None:
@@ -259,7 +269,7 @@ def main() -> None:
     commands = {"settings": of_settings, "host": of_host, "inputs": of_inputs}.get(kind, of_profile)
     signal.signal(signal.SIGPROF, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
-    every = list(cases(kind))
+    every = cases(kind)
     random.Random(int(sys.argv[3]) if len(sys.argv) > 3 else 1).shuffle(every)
     ends: Counter[str] = Counter()
     longest_s, shown = 0.0, set()
@@ -267,7 +277,7 @@ def main() -> None:
         for name, text in every[: int(share * len(every))]:
             ended = {"answered"}
             try:
-                for arguments in commands(Path(folder), text):
+                for arguments in commands(Path(folder), text()):
                     how, used_s = ("refused", 0.0) if arguments == ["refused"] else run(arguments)
                     longest_s = max(longest_s, used_s)
                     ended.add(how)

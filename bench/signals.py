@@ -9,6 +9,7 @@ the table of ``docs/reliability.md``.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import random
@@ -41,6 +42,7 @@ STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LENGTHS_S = {"profile": 30.0, "calibrate": 60.0, "verify": 15.0, "check": 20.0}  # about
 START_S = 2.5  # a command's start-up and imports
 ENDS_WITHIN_S = 10.0
+HALTED_S = 2.0
 GONE_WITHIN_S = 2.0  # the remover of temporary folders and git need a moment
 
 
@@ -67,6 +69,28 @@ def _start(arguments: list[str], project: Path, folder: Path, mark: str) -> subp
     )
 
 
+class HaltedError(Exception):
+    """This process stood still with all others (a paused machine): the trial tells nothing."""
+
+
+def _ended(running: subprocess.Popen[str]) -> str:
+    """The messages of a command that ends within three times what it may take; else killed.
+
+    Raises:
+        HaltedError: A wait of 0.2 s took much longer.
+    """
+    for _ in range(int(3 * ENDS_WITHIN_S / 0.2)):
+        begun = time.monotonic()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return running.communicate(timeout=0.2)[1]
+        if time.monotonic() - begun > HALTED_S:
+            running.kill()
+            running.communicate()
+            raise HaltedError
+    running.kill()
+    return running.communicate()[1]
+
+
 def trial(name: str, number: signal.Signals, at_s: float, prepared: Path) -> dict[str, Any]:
     """One signal to one command in a copy of the prepared folder, and what was wrong after it."""
     mark = uuid.uuid4().hex
@@ -81,11 +105,7 @@ def trial(name: str, number: signal.Signals, at_s: float, prepared: Path) -> dic
         if not early:  # a terminal sends Ctrl-C to all in the foreground
             (os.killpg if number is signal.SIGINT else os.kill)(running.pid, number)
         faults = []
-        try:
-            _, messages = running.communicate(timeout=3 * ENDS_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            _, messages = running.communicate()
+        messages = _ended(running)
         took_s = time.monotonic() - begun
         if took_s > ENDS_WITHIN_S:
             faults.append("did not end in 10 s")
@@ -149,7 +169,10 @@ def measure(trials: int, minutes: float) -> None:
             name = list(COMMANDS)[count % len(COMMANDS)]
             number = draw.choice(list(STATUS))
             at_s = draw.uniform(0.0, START_S if draw.random() < 0.5 else LENGTHS_S[name])
-            record = trial(name, number, at_s, prepared)
+            record = None
+            while record is None:
+                with contextlib.suppress(HaltedError):
+                    record = trial(name, number, at_s, prepared)
             RECORDS.parent.mkdir(exist_ok=True)
             with RECORDS.open("a") as file:
                 file.write(json.dumps(record) + "\n")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -46,7 +47,9 @@ def list_project(options: ListOptions) -> ProjectListing:
     """
     runs = _runs(options.instance)
     locations = tuple(
-        _listed(reference, options.profiles, runs) for reference in _locations(options)
+        listed
+        for reference in _locations(options)
+        for listed in _listed(reference, options.profiles, runs)
     )
     folder = Path(options.project or ".")
     project = str(folder.resolve()) if folder.is_dir() else str(options.project)
@@ -69,20 +72,26 @@ def _locations(options: ListOptions) -> tuple[TargetReference, ...]:
     if path.name in {"pyproject.toml", "dg.toml"}:
         path = path.parent
     if path.is_dir():
-        return code_locations(path) or _none_found(path)
+        return code_locations(path) or _files(path, here, is_named=bool(options.project))
     if path.suffix == ".py" or "/" in spelled:
         return (location(here, file=path),)
     return (location(here, module=spelled),)
 
 
-def _none_found(folder: Path) -> tuple[TargetReference, ...]:
-    files = [
-        file.name
-        for file in sorted(folder.glob("*.py"))
-        if "dagster" in file.read_text(encoding="utf-8", errors="replace")
-    ]
-    near = f"Files there that use Dagster: {', '.join(files[:8])}. " if files else ""
-    example = files[0] if files else "FILE.py"
+def _files(folder: Path, here: Path, *, is_named: bool) -> tuple[TargetReference, ...]:
+    """The files that use Dagster in a folder that was named and is no project.
+
+    Raises:
+        TargetError: There are none; or nobody named the folder, so nobody asked to import them.
+    """
+    from advisor.dagster_bridge.code_locations import location, uses_dagster
+
+    files = list(filter(uses_dagster, sorted(folder.glob("*.py"))))
+    if files and is_named:
+        return tuple(location(here, file=file) for file in files)
+    names = [file.name for file in files]
+    near = f"Files there that use Dagster: {', '.join(names[:8])}. " if files else ""
+    example = names[0] if names else "FILE.py"
     raise TargetError(
         f"No Dagster project is found in {folder}: no [tool.dagster] or [tool.dg], no "
         "workspace.yaml, no definitions.py.",
@@ -92,7 +101,8 @@ def _none_found(folder: Path) -> tuple[TargetReference, ...]:
 
 def _listed(
     reference: TargetReference, profiles: Path, runs: Counter[str] | None
-) -> ListedLocation:
+) -> Iterator[ListedLocation]:
+    """The location; of a package that holds nothing itself, its modules."""
     from advisor.measure.child import run_in_child
 
     source = reference.spelled
@@ -107,8 +117,14 @@ def _listed(
             ).unwrap(f"importing {source}"),
         )
     except DynadviseError as error:
-        return ListedLocation(source, error=str(error))
-    return ListedLocation(
+        yield ListedLocation(source, error=str(error))
+        return
+    if loaded.modules:
+        for module in loaded.modules:
+            inner = replace(reference, spelled=module, module=module, file=None)
+            yield from _listed(inner, profiles, runs)
+        return
+    yield ListedLocation(
         source,
         tuple(_workload(workload, profiles, runs) for workload in loaded.workloads),
         loaded.other_jobs,

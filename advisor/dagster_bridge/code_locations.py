@@ -67,6 +67,11 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
     )
 
 
+def uses_dagster(file: Path) -> bool:
+    """Whether the word stands in a source file."""
+    return "dagster" in file.read_text(encoding="utf-8", errors="replace")
+
+
 def location(
     folder: Path,
     *,

@@ -3,9 +3,12 @@
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
+from types import ModuleType
 
 from dagster import AssetsDefinition, GraphDefinition, JobDefinition, OpDefinition
 
+from advisor.dagster_bridge.code_locations import uses_dagster
 from advisor.dagster_bridge.structure import describe, fans_out
 from advisor.dagster_bridge.target import LoadedTarget, load_place, load_target
 from advisor.dagster_bridge.target.in_definitions import asset_keys, named_asset, named_job
@@ -29,10 +32,14 @@ class FanningOut:
 
 @dataclass(frozen=True, slots=True)
 class LoadedLocation:
-    """What fans out in a code location, and how many other jobs it has."""
+    """What fans out in a code location, and how many other jobs it has.
+
+    ``modules`` are those that use Dagster in a package that holds neither itself.
+    """
 
     workloads: tuple[FanningOut, ...]
     other_jobs: int
+    modules: tuple[str, ...] = ()
 
 
 def list_location(reference: TargetReference) -> LoadedLocation:
@@ -51,7 +58,16 @@ def list_location(reference: TargetReference) -> LoadedLocation:
             _described(place, "asset", key, _asset(place, key), used) for key in _assets(place)
         ]
         workloads += list(_in_no_job(place, used))
-    return LoadedLocation(tuple(each for each in workloads if each), len(names) - len(jobs))
+    listed = tuple(each for each in workloads if each)
+    modules = () if listed or names else tuple(_modules(place.module))
+    return LoadedLocation(listed, len(names) - len(jobs), modules)
+
+
+def _modules(package: ModuleType) -> Iterator[str]:
+    for folder in getattr(package, "__path__", ()):
+        for file in sorted(Path(folder).glob("*.py")):
+            if file.stem != "__init__" and uses_dagster(file):
+                yield f"{package.__name__}.{file.stem}"
 
 
 def _job_names(place: Place) -> list[str]:
@@ -146,7 +162,7 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
         (module, name, value)
         for module in place.modules
         for name, value in list(vars(sys.modules[module]).items())
-        if isinstance(value, (GraphDefinition, OpDefinition))
+        if isinstance(value, (GraphDefinition, OpDefinition, JobDefinition))
     ]
     for module, name, value in held:
         if isinstance(value, GraphDefinition) and id(value) not in used:
@@ -155,6 +171,7 @@ def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:
             workload = _described(at, "graph", name, _loader(at, name), used)
             if workload is not None:
                 yield workload
+    used.update(*(_parts(job.graph) for *_, job in held if isinstance(job, JobDefinition)))
     for module, name, value in held:
         if isinstance(value, OpDefinition) and fans_out(value) and _of_op(value) not in used:
             used.add(_of_op(value))

@@ -60,6 +60,25 @@ def test_profile_without_a_workload_is_answered_with_the_list(
     assert "executor" in shown
 
 
+@pytest.mark.parametrize(
+    ("listed", "prefix"), [("shop", "shop."), ("shop/", "shop."), ("scripts", "scripts/")]
+)
+def test_what_lies_in_a_folder_or_package_is_listed(listed, prefix, monkeypatch, tmp_path) -> None:
+    monkeypatch.chdir(tmp_path)
+    code = (HERE / "two_fan_outs" / "definitions.py").read_text()
+    folder = tmp_path / prefix.strip("./")
+    folder.mkdir()
+    if prefix == "shop.":
+        (folder / "__init__.py").touch()
+    (folder / "training.py").write_text(code)
+    (folder / "plain.py").write_text("import json\n")
+    listing = json.loads(dynadvise("list", listed, "--format", "json"))
+    (location,) = listing["locations"]
+    (found,) = location["workloads"]
+    ending = "" if prefix == "shop." else ".py"
+    assert found["command"] == f"dynadvise profile {prefix}training{ending}:training_job"
+
+
 def test_past_runs_and_profiles_are_seen(tmp_path, monkeypatch) -> None:
     monkeypatch.chdir(HERE / "two_fan_outs")
     target = parse_target("definitions.py:training_job")
@@ -80,6 +99,7 @@ def test_what_cannot_be_loaded_or_found_is_told(tmp_path, monkeypatch) -> None:
     (tmp_path / "jobs.py").write_text("import dagster\n")
     failed = CliRunner().invoke(cli, ["list"])
     assert failed.exit_code == 2
+    assert CliRunner().invoke(cli, ["list", "."]).exit_code == 0
     (tmp_path / "definitions.py").write_text("1 / 0\n")
     shown = CliRunner().invoke(cli, ["list"])
     assert shown.exit_code == 2
