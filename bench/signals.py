@@ -79,14 +79,17 @@ def _ended(running: subprocess.Popen[str]) -> str:
     Raises:
         HaltedError: A wait of 0.2 s took much longer.
     """
+    messages = None
     for _ in range(int(3 * ENDS_WITHIN_S / 0.2)):
         begun = time.monotonic()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            return running.communicate(timeout=0.2)[1]
+            messages = running.communicate(timeout=0.2)[1]
         if time.monotonic() - begun > HALTED_S:
             running.kill()
-            running.communicate()
+            running.wait()
             raise HaltedError
+        if messages is not None:
+            return messages
     running.kill()
     return running.communicate()[1]
 
