@@ -142,11 +142,14 @@ def find_profile(spelled: str, directory: Path) -> Path:
     module and the name of its job.
 
     Raises:
-        ProfileError: There is none, or profiles of several hosts fit.
+        ProfileError: There is none, its folder may not be searched, or profiles of several hosts
+            fit.
     """
     path = path_of(spelled)
     if os.path.exists(path):  # noqa: PTH110 - Path's own raises where a name is too long
         return path
+    if closed := _closed_folder(path):
+        raise ProfileError(f"{str(path)!r} cannot be read: permission denied on {closed}.")
     fitting = sorted(directory.glob(f"*/{safe_name(spelled)}.json"))
     if not fitting:
         fits = {path: _fit(path, spelled) for path in existing_profiles(directory)}
@@ -160,6 +163,18 @@ def find_profile(spelled: str, directory: Path) -> Path:
             hint="Name one of: " + ", ".join(map(str, fitting)),
         )
     raise _missing(path, directory)
+
+
+def _closed_folder(path: Path) -> Path | None:
+    """The outermost folder of a path that may not be searched; None where all may be."""
+    try:
+        path.stat()
+    except PermissionError:
+        folders = reversed(path.absolute().parents)
+        return next((each for each in folders if not os.access(each, os.X_OK)), path.parent)
+    except OSError:
+        pass
+    return None
 
 
 def _fit(path: Path, spelled: str) -> int:

@@ -5,8 +5,10 @@ import os
 import pickle
 import re
 import stat
+import tempfile
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from factories import (
@@ -510,3 +512,28 @@ def test_a_description_without_executor_comes_back(tmp_path):
     again = store.read(store.write(bare, tmp_path))
     assert again.description == bare.description
     assert again.advice == bare.advice
+
+
+@pytest.fixture
+def user_folder():
+    """A folder of a user whom the modes of files bind, as which the test runs."""
+    with tempfile.TemporaryDirectory() as path:
+        is_root = os.getuid() == 0
+        if is_root:
+            os.chown(path, 65534, 65534)
+            os.setresuid(65534, 65534, 0)
+        yield Path(path)
+        if is_root:
+            os.setresuid(0, 0, 0)
+
+
+def test_a_profile_in_a_folder_that_may_not_be_searched_is_not_said_to_be_missing(user_folder):
+    closed = user_folder / "closed"
+    closed.mkdir(mode=0)
+    try:
+        with pytest.raises(ProfileError, match=f"denied on {re.escape(str(closed))}\\.$"):
+            store.find_profile(str(closed / "deep" / "p.json"), user_folder)
+    finally:
+        closed.chmod(0o700)
+    with pytest.raises(ProfileError, match="There is no profile"):
+        store.find_profile(str(user_folder / "p.json"), user_folder)
