@@ -110,7 +110,8 @@ class Cluster:
     def as_seen(self, overhead: OverheadModel) -> Cluster:
         """With the start time of past runs, where it is not described, and a step's connections.
 
-        What starts on shared cores computes there, and is counted as such.
+        What starts on shared cores computes there, and is counted as such. A Celery worker has
+        started before its tasks.
         """
         whole, past = overhead.whole_step, overhead.delegated.get(self.executor)
         connections, start_s, sources = self.process_connections, self.start_s, {**self.sources}
@@ -122,6 +123,8 @@ class Cluster:
             if self.shared_cores:
                 start_s, basis = 0.0, "all of it computes on the cores that steps share"
             sources["start_s"] = f"{basis}, from {past.steps} steps of past runs"
+        elif start_s is None and self.executor == "celery":
+            start_s, sources["start_s"] = 0.0, "assumed: a free worker takes it from the broker"
         return replace(self, process_connections=connections, start_s=start_s, sources=sources)
 
     def share(self, runs: int) -> Cluster | None:

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from advisor.domain.backfill import DEFAULT_RUNS_AT_ONCE
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import (
+    BY_WORKERS,
     LIMIT_MARGIN,
     POLL_S,
     REQUEST_MARGIN,
@@ -185,6 +186,8 @@ def emit_k8s_tags(request: EmitRequest) -> str:
 
 def emit_helm_values(request: EmitRequest) -> str:
     """A fragment of the official chart's values: pods of runs, poll, pull policy, queue of runs."""
+    if request.candidate.executor in BY_WORKERS:
+        return emit_celery(request)
     sizing = _sizing(request)
     cluster = sizing.cluster
     launcher: Tree = {"imagePullPolicy": "IfNotPresent", "resources": _resources(sizing)}
@@ -244,40 +247,37 @@ def emit_docker_run_config(request: EmitRequest) -> str:
 
 
 def emit_celery(request: EmitRequest) -> str:
-    """The workers' command, the ops' tags and the Helm queue: nothing else limits the steps."""
-    candidate = request.candidate
-    slots = candidate.max_concurrent
+    """The workers' command under ``celery``, the chart's queue of workers under ``celery_k8s``.
+
+    Nothing else limits the steps. The chart's workers know the task of ``celery_k8s`` only.
+    """
+    slots = request.candidate.max_concurrent
+    ops = ", ".join(op.name for op in request.description.mapped)
+    note = (
+        "The executor has no max_concurrent. A queue of their own keeps these steps from holding up"
+        f' others: @op(tags={{"dagster-celery/queue": "fanout"}}) on {ops}, with these workers'
+    )
+    if request.candidate.executor == "celery":
+        said = (
+            decision(request),
+            *_code_note(request),
+            f"{note}. {slots} slots of the queue are all that limits the steps in parallel.",
+            "The official Helm chart's workers know the task of celery_k8s_job_executor only.",
+        )
+        worker = "dagster-celery worker start -A dagster_celery.app -y celery.yaml -q fanout"
+        return "\n".join([*map(comment, said), f"{worker} -- --concurrency={slots}", ""])
+    fan_out: Tree = {"name": "fanout", "replicaCount": 1}
+    fan_out["configSource"] = {"worker_concurrency": slots}
+    launcher: Tree = {"workerQueues": [{"name": "dagster", "replicaCount": 1}, fan_out]}
     tree: Tree = {
         "runLauncher": {
             "type": "CeleryK8sRunLauncher",
-            "config": {
-                "celeryK8sRunLauncher": {
-                    "workerQueues": [
-                        {"name": "dagster", "replicaCount": 1},
-                        {
-                            "name": "fanout",
-                            "replicaCount": 1,
-                            "configSource": {"worker_concurrency": slots},
-                        },
-                    ]
-                }
-            },
+            "config": {"celeryK8sRunLauncher": launcher},
         }
     }
-    tags = '{"dagster-celery/queue": "fanout"}'
-    ops = ", ".join(op.name for op in request.description.mapped)
-    worker = "dagster-celery worker start -A dagster_celery.app -y celery.yaml -q fanout"
-    return _written(
-        request,
-        tree,
-        {"workerQueues": f"{slots} slots of the queue are all that limits the steps in parallel."},
-        "The executor has no max_concurrent. A queue of their own keeps these steps from holding up"
-        f" others: @op(tags={tags}) on {ops}, with workers started by:",
-    ).replace(
-        "runLauncher:",
-        f"#   {worker} -- --concurrency={slots}\n# Under Helm instead:\nrunLauncher:",
-        1,
-    )
+    reason = f"{slots} slots of the queue are all that limits the steps in parallel."
+    broker = "The chart needs a broker as well: rabbitmq.enabled, or redis.enabled."
+    return _written(request, tree, {"workerQueues": reason}, f"{note}.", broker)
 
 
 def emit_ecs(request: EmitRequest) -> str:

@@ -87,8 +87,8 @@ def _notes(request: EmitRequest) -> list[str]:
             described = ""
             if setting.executor in DELEGATING:
                 described = (
-                    " without its cluster: describe that in [tool.dynadvise.clusters.NAME], and"
-                    " give --cluster NAME"
+                    " without its cluster and its start time: describe them in"
+                    " [tool.dynadvise.clusters.NAME], and give --cluster NAME"
                 )
             notes.append(f"{setting.class_name} stays as it is. It is not modelled{described}.")
         elif candidate.executor not in ("multiprocess", "in_process"):

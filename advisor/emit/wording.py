@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import DELEGATING
+from advisor.domain.cluster import UNITS
 from advisor.domain.command_line import command, emit_command
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.domain.quantities import interval, multiple, seconds
+from advisor.domain.quantities import count, interval, multiple, seconds
 from advisor.emit.request import EmitRequest
 
 
@@ -41,13 +41,17 @@ def decision(request: EmitRequest) -> str:
         f"Run as: {request.candidate.label}."
         f" Recommended by dynadvise{f' on {date}' if date else ''}"
         f" from {workload.items} items of {seconds(workload.wall_s.median)} each"
-        f" ({workload.samples} measured) on {advice.host.cpus:g} CPUs"
+        f" ({workload.samples} measured) on {count(advice.host.cpus, 'CPU')}"
     )
     if request.keeps_executor:
         setting = request.description.executor
         executor = setting.executor if setting else "job's own"
-        way_out = " here (--cluster NAME: a described one)" if executor in DELEGATING else ""
-        return f"{measured}; not predicted: there is no model of the {executor} executor{way_out}."
+        if executor not in UNITS:
+            return f"{measured}; not predicted: there is no model of the {executor} executor."
+        return (
+            f"{measured}; not predicted: for the {executor} executor that takes --cluster NAME,"
+            f" with the time that a {UNITS[executor]} takes to start."
+        )
     if not request.predicted:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
     gain = speed_up(request)
@@ -57,7 +61,7 @@ def decision(request: EmitRequest) -> str:
 def reasons_for(request: EmitRequest) -> dict[str, str]:
     """The reason for each setting of the advised executor, by its key."""
     candidate, advice = request.candidate, request.advice
-    cpus = f"{advice.host.cpus:g} CPUs"
+    cpus = count(advice.host.cpus, "CPU")
     reasons: dict[str, str] = {}
     if "max_concurrent" in executor_config(candidate):
         steps = "step" if candidate.max_concurrent == 1 else "steps"

@@ -242,7 +242,7 @@ def chart(request):
     return found or pytest.skip("no official chart here (`helm pull dagster/dagster`)")
 
 
-@pytest.mark.parametrize(("kind", "executor"), [("helm-values", "k8s"), ("celery", "celery")])
+@pytest.mark.parametrize(("kind", "executor"), [("helm-values", "k8s"), ("celery", "celery_k8s")])
 def test_what_is_emitted_for_helm_is_known_to_the_chart(kind, executor, chart):
     setting = ExecutorSetting(executor, f"{executor}_executor", max_concurrent=4)
     saved = make_saved_profile(description=make_description(executor=setting))

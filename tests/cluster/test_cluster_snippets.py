@@ -11,7 +11,7 @@ from factories import make_description, make_saved_profile
 
 from advisor.api.emitting import snippet, snippets_of
 from advisor.api.recommend import recommend
-from advisor.domain.cluster import Cluster, StepSizing
+from advisor.domain.cluster import BY_WORKERS, Cluster, StepSizing
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
@@ -50,7 +50,7 @@ def unknown_keys(values: object, known: object, place: str = "") -> list[str]:
 
 
 def saved_on(executor: str, **changes: object):
-    slots = None if executor == "celery" else 4
+    slots = None if executor in BY_WORKERS else 4
     setting = ExecutorSetting(
         executor, f"{executor}_executor", max_concurrent=slots, user_config=OWN
     )
@@ -178,15 +178,25 @@ def test_helm_values_have_only_keys_of_the_chart() -> None:
     )
 
 
-def test_celery_gets_a_queue_of_its_own_with_as_many_slots() -> None:
-    text = emitted("celery", "celery")
+@pytest.mark.parametrize("kind", ["celery", "helm-values"])
+def test_celery_k8s_gets_a_queue_of_its_own_with_as_many_slots(kind: str) -> None:
+    """In the chart's values, whose launcher stays that of Celery."""
+    text = emitted(kind, "celery_k8s")
     values = yaml.safe_load(text)
     assert unknown_keys(values, CHART) == []
     queues = values["runLauncher"]["config"]["celeryK8sRunLauncher"]["workerQueues"]
     assert {queue["name"] for queue in queues} == {"dagster", "fanout"}
     assert queues[1]["configSource"] == {"worker_concurrency": 8}
-    assert "-q fanout -- --concurrency=8" in text
     assert '"dagster-celery/queue": "fanout"' in text
+
+
+def test_celery_gets_the_command_of_its_workers_and_no_chart_that_does_not_know_its_task() -> None:
+    text = emitted("celery", "celery")
+    lines = [line for line in text.splitlines() if not line.startswith("#")]
+    assert len(lines) == 1
+    assert lines[0].endswith("-A dagster_celery.app -y celery.yaml -q fanout -- --concurrency=8")
+    assert '"dagster-celery/queue": "fanout"' in text
+    assert "celery_k8s_job_executor" in text
 
 
 @pytest.mark.parametrize(

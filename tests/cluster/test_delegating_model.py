@@ -140,6 +140,25 @@ def test_predict_knows_the_cluster_and_refuses_what_it_does_not_with_the_way_out
         recommend(saved, AdviseOptions(cluster=docker))
 
 
+def test_a_celery_worker_has_started_before_its_tasks() -> None:
+    saved, workers = saved_on_k8s(), Cluster("workers", "celery", cpu=4, slots=8)
+    on_celery = ExecutorSetting("celery", "celery_executor")
+    saved = replace(saved, description=make_description(executor=on_celery))
+    advice = recommend(saved, AdviseOptions(cluster=workers))
+    assert advice.current is not None
+    assert "a task starts in 0 s (assumed: a free worker" in advice.cautions[0]
+
+
+def test_a_start_time_is_learned_from_pods_only_where_there_are_pods() -> None:
+    saved = replace(saved_on_k8s(), description=make_description())
+    for executor, learned in (("docker", "--from-runs 3"), ("celery_k8s", "--pods pods.json")):
+        way = Candidate("execute_job", executor, max_concurrent=4)
+        options = AdviseOptions(cluster=Cluster("here", executor))
+        with pytest.raises(ConfigurationError) as refused:
+            predict(saved, way, options)
+        assert learned in str(refused.value)
+
+
 def test_with_a_cluster_current_is_predicted_and_its_figures_are_labelled() -> None:
     cluster = replace(PROD, sources={"start_s": "yours"})
     advice = recommend(saved_on_k8s(), AdviseOptions(cluster=cluster))

@@ -81,7 +81,7 @@ def test_a_description_says_in_one_sentence_why_there_is_no_prediction() -> None
     saved = on_k8s()
     advice = recommend(saved, AdviseOptions())
     text = " ".join(snippet("run-config", saved, advice).replace("#", "").split())
-    assert "not predicted: there is no model of the k8s executor here (--cluster NAME" in text
+    assert "not predicted: for the k8s executor that takes --cluster NAME" in text
 
 
 def test_printed_commands_are_for_what_was_asked(tmp_path, monkeypatch) -> None:

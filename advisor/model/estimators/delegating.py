@@ -23,6 +23,8 @@ REQUEST_STEP, LEAST_REQUEST = 0.25, 0.25
 MEMORY_MARGIN = 1.2
 """Memory request over the measured peak of a step."""
 
+FROM_RUNS = "dynadvise profile TARGET --from-runs 3."
+
 CLI_S = 0.4
 """CPU of `dagster api execute_step` beyond a spawned process: its command line and the serialized
 plan. 0.3 to 0.5 s on one 2-core machine, Dagster 1.13."""
@@ -48,7 +50,7 @@ def cluster_of(candidate: Candidate, setting: Setting) -> Cluster:
             f"There is no prediction of '{candidate.label}': how long a {cluster.unit} takes to "
             "start is not known.",
             hint=f'Set start = "8s" in [tool.dynadvise.clusters.{cluster.name}], or learn it: '
-            "dynadvise analyze --pods pods.json.",
+            + ("dynadvise analyze --pods pods.json." if cluster.unit == "pod" else FROM_RUNS),
         )
     return cluster
 
