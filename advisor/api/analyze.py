@@ -85,6 +85,20 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     return replace(analysis, saved_to=str(store.write(learned, options.profiles_dir)))
 
 
+def analysis_of_pods(file: Path) -> Analysis:
+    """What pods tell alone, where no instance is at hand.
+
+    Raises:
+        ConfigurationError: As `read_pods`.
+    """
+    from advisor.domain.analysis import ObservedOverhead
+    from advisor.history.pods import read_pods
+
+    pods = read_pods(file)
+    overhead = ObservedOverhead(None, {}, {}, ())
+    return Analysis("", (), (), overhead, notes=pods.sentences, pods=pods)
+
+
 def profile_from_runs(
     past: PastRuns,
     *,

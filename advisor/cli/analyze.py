@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -101,6 +102,10 @@ def command(
     suffix = output.suffix if output else ""
     no_page = form not in {"text", "html"} or suffix == ".svg"
     options.refuse(show_it and no_page, "--open is for the page.", "Use -o page.html")
+    selected = instance or os.environ.get("DAGSTER_HOME") or run_ids or job or backfill or save
+    if pods is not None and not selected:
+        _show_pods(state, pods, form, output)
+        return
     request = AnalyzeOptions(
         instance=options.instance_of(instance),
         run_ids=run_ids,
@@ -142,6 +147,23 @@ def _show(
         document=lambda: analysis_document(analysis),
         as_json=lambda: to_json(analysis),
         screen=None if details else lambda: analysis_screen(analysis),
+    )
+
+
+def _show_pods(state: CommandContext, pods: Path, form: str, output: Path | None) -> None:
+    from advisor.api.analyze import analysis_of_pods
+    from advisor.cli.showing import show
+    from advisor.render.document import Document, ListBlock
+    from advisor.render.forms.documents import to_json
+
+    options.refuse(form == "html", "A page is made of runs.", "Give --instance DIR as well.")
+    analysis = analysis_of_pods(pods)
+    show(
+        state,
+        form,
+        output,
+        document=lambda: Document((ListBlock(analysis.notes),)),
+        as_json=lambda: to_json(analysis),
     )
 
 

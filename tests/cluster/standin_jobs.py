@@ -25,6 +25,7 @@ FIELDS = {
     "room": dg.Field(int, default_value=1000),
     "poll_s": dg.Field(float, default_value=1.0),
     "fault": dg.Field(str, is_required=False),
+    "illness": dg.Field(str, is_required=False),
 }
 
 
@@ -50,7 +51,8 @@ class QueueStepHandler(StepHandler):
         step_key = step_handler_context.execute_step_args.step_keys_to_execute[0]
         context = step_handler_context.get_step_context(step_key)
         yield dg.DagsterEvent.step_worker_starting(context, message="queued", metadata={})
-        threading.Thread(target=self._run, args=(arguments,), daemon=True).start()
+        if "illness" not in self.config:
+            threading.Thread(target=self._run, args=(arguments,), daemon=True).start()
 
     def _run(self, arguments) -> None:
         with self.room:
@@ -63,6 +65,8 @@ class QueueStepHandler(StepHandler):
             )
 
     def check_step_health(self, step_handler_context):
+        if "illness" in self.config:
+            return CheckStepHealthResult.unhealthy(self.config["illness"])
         return CheckStepHealthResult.healthy()
 
     def terminate_step(self, step_handler_context):
@@ -76,6 +80,7 @@ def _delegating(context):
         retries=dg._core.execution.retries.RetryMode.DISABLED,
         max_concurrent=config.get("max_concurrent"),
         sleep_seconds=config["poll_s"],
+        check_step_health_interval_seconds=0 if "illness" in config else 20,
     )
 
 

@@ -125,6 +125,16 @@ def test_a_run_that_died_in_its_launcher_is_told_from_its_log(tmp_path: Path) ->
     assert "No problem found" not in text
 
 
+def test_a_step_whose_container_died_before_it_began_is_told_with_its_cause(tmp_path: Path) -> None:
+    """As a Ray job without Dagster in its environment: the step's own code never ran."""
+    home = tmp_path / "home"
+    run_failed(home, illness="exit code 127: dagster: not found")
+    (run,) = analyze(AnalyzeOptions(instance=home)).runs
+    (cause,) = [each for each in run.diagnoses if each.code == "RUN020"]
+    assert "of split failed before it began the step" in cause.message
+    assert "exit code 127: dagster: not found" in cause.message
+
+
 def test_what_no_log_tells_is_said_to_be_unknown() -> None:
     saved = make_saved_profile()
     workload = replace(saved.workload, resources_measured=False)

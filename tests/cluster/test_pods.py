@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
+from advisor.cli import cli
 from advisor.domain.errors import ConfigurationError
 from advisor.history.pods import read_pods
 
@@ -73,6 +75,17 @@ def test_the_pod_of_the_run_itself_is_no_step(tmp_path: Path) -> None:
     file.write_text(json.dumps({"items": [own]}))
     with pytest.raises(ConfigurationError, match="No pod of a step"):
         read_pods(file)
+
+
+def test_pods_are_read_where_no_instance_is_at_hand(tmp_path: Path, monkeypatch) -> None:
+    """The command that a prediction without a start time names."""
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    file = tmp_path / "pods.json"
+    file.write_text(json.dumps({"items": [pod("01", "09")]}))
+    told = CliRunner().invoke(cli, ["analyze", "--pods", str(file)])
+    assert (told.exit_code, 'start = "8.0s"' in told.stdout) == (0, True)
+    given = CliRunner().invoke(cli, ["analyze", "--pods", str(file), "--format", "json"])
+    assert json.loads(given.stdout)["pods"]["start_s"]["median"] == 8.0
 
 
 @pytest.mark.parametrize("text", ["{}", "[1]", "no JSON", '{"items": []}'])

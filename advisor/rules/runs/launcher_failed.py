@@ -1,6 +1,6 @@
-"""RUN020: the run failed outside of its steps: its executor or its launcher raised."""
+"""RUN020: the run failed outside of its steps' code: its executor or its launcher failed."""
 
-from advisor.domain.cluster import DELEGATING
+from advisor.domain.cluster import DELEGATING, UNITS
 from advisor.rules.runs.facts import RunFacts, step_count
 from advisor.rules.runs.gain import Cause
 
@@ -8,14 +8,26 @@ CODE = "RUN020"
 
 
 def diagnose(facts: RunFacts) -> Cause | None:
-    """Where a step failed as well, that failure is the cause to look at first."""
+    """Where a step's code failed as well, that failure is the cause to look at first."""
     run = facts.run
-    if run.status != "failure" or not run.error or any(s.status == "failure" for s in run.steps):
+    if run.status != "failure":
         return None
-    ended = sum(step.status == "success" for step in run.steps)
+    failed = [step for step in run.steps if step.status == "failure"]
+    if any(step.worker_started_s or step.start_s for step in failed):
+        return None
+    ended = step_count(sum(step.status == "success" for step in run.steps))
+    if failed and run.executor in DELEGATING and failed[0].error:
+        return Cause(
+            "error",
+            message=f"The {UNITS[run.executor]} of {failed[0].step_key} failed before it began the "
+            f"step: {failed[0].error.rstrip('.')}.",
+            evidence=(f"{ended} had succeeded, {step_count(len(failed))} never began",),
+        )
+    if failed or not run.error:
+        return None
     doing = "while it launched steps" if run.executor in DELEGATING else "outside of the steps"
     return Cause(
         "error",
         message=f"The {run.executor} executor failed {doing}: {run.error.rstrip('.')}.",
-        evidence=(f"{step_count(ended)} had succeeded, none had failed",),
+        evidence=(f"{ended} had succeeded, none had failed",),
     )
