@@ -27,6 +27,13 @@ from advisor.stored_json import UnfitError, adapter, fitted, parse
 from advisor.whole_files import reason, write_whole
 
 Document = Mapping[str, Any]
+SCHEMA = "dynadvise/profile"
+VERSION = 2
+#: A profile of 10,000 items is about 5 MB; what is ten times that is not one of ours.
+MAX_PROFILE_BYTES = 50_000_000
+#: Most file systems allow 255 bytes in a name; the temporary file's name is longer than this.
+_MAX_NAME_LENGTH = 150
+_RESTORE = "Take it from version control, or measure again: `dynadvise profile TARGET`."
 
 
 def ops_by_handle(document: Document) -> dict[str, Any]:
@@ -57,15 +64,6 @@ def _renamed(values: Document, old: str, new: str) -> dict[str, Any]:
 
 #: From a version to the function that makes the next one's document of it.
 MIGRATIONS: Mapping[int, Callable[[Document], dict[str, Any]]] = {1: ops_by_handle}
-
-
-SCHEMA = "dynadvise/profile"
-VERSION = 2
-#: A profile of 10,000 items is about 5 MB; what is ten times that is not one of ours.
-MAX_PROFILE_BYTES = 50_000_000
-#: Most file systems allow 255 bytes in a name; the temporary file's name is longer than this.
-_MAX_NAME_LENGTH = 150
-_RESTORE = "Take it from version control, or measure again: `dynadvise profile TARGET`."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,9 @@ from advisor.domain.rule_facts import HelmChart, HelmValues
 if TYPE_CHECKING:
     from advisor.gate.options import CheckOptions
 
+SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"
+_READ_BY_A_TEMPLATE = re.compile(r"\.Values((?:\.\w+)+)")
+
 
 def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
     """What the chart drops or refuses of a values file.
@@ -39,10 +42,6 @@ def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
     left, ignored = without_ignored(findings, options.ignore)
     check = TargetCheck(str(file), Verdict.PASS, findings=left, ignored=ignored)
     return judged(check, options.failing, static=True)
-
-
-SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"
-_READ_BY_A_TEMPLATE = re.compile(r"\.Values((?:\.\w+)+)")
 
 
 def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:

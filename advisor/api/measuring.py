@@ -52,6 +52,11 @@ _TRIALS = (PartKind.THREADS, PartKind.PROCESSES)
 _OF_HOST = (PartKind.METHOD, PartKind.MOMENT)
 _NARROWING = (PartKind.SAMPLES, PartKind.MOMENT)
 _SHOWN = 3  # ways that lead, on the live table
+_PRELOAD_CHECK = "which imports are safe before a fork"
+_FAST = (
+    "A first answer only (--fast): hot spots and what would make it surer were left out. "
+    "The same command without --fast goes on from here."
+)
 
 
 @dataclass
@@ -251,13 +256,6 @@ class Measuring:
         leading = dict.fromkeys((result.recommendation, result.config_only, *allowed))
         shown = tuple(leading)[:_SHOWN]
         self.watch(Standing(shown, part, gain_s, budget.spent_s, budget.asked_s))
-
-
-_PRELOAD_CHECK = "which imports are safe before a fork"
-_FAST = (
-    "A first answer only (--fast): hot spots and what would make it surer were left out. "
-    "The same command without --fast goes on from here."
-)
 
 
 def _widest(parts: Sequence[Part]) -> dict[Unknown, Part]:

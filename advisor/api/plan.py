@@ -39,6 +39,7 @@ MOST_ITEMS_PER_RUN = 100_000
 CHOSEN_AT_ITEMS = 1_000
 """Items of a run for which all ways are compared; for more, the best of them."""
 _KEPT_WAYS = 3
+_NOT_INCLUDED = "Not included: what the daemon and the code server need."
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,9 +288,6 @@ def _on_cluster(boot: RunStart, cluster: Cluster) -> RunStart:
         start_s=boot.start_s / min(1.0, cluster.run_pod_cpu or 1.0),
         own_cores=cluster.own_pods,
     )
-
-
-_NOT_INCLUDED = "Not included: what the daemon and the code server need."
 
 
 def _notes(saved: SavedProfile, best: RunCut, cluster: Cluster | None) -> tuple[str, ...]:

@@ -50,6 +50,12 @@ from advisor.model.ways import (
 if TYPE_CHECKING:
     from advisor.store import SavedProfile
 
+_RENTED = (
+    "Cost is the machine's cores for as long as the run holds them: on one machine it ranks like "
+    "time; --objective cost-cpu minimises CPU-seconds."
+)
+_ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
+
 
 def _summary(saved: Measured, items: Items) -> WorkloadSummary:
     wall = items.wall_s
@@ -271,13 +277,6 @@ def _notes(
         *_estimated(measured, result),
         *([_ONLY_IN_MEMORY.format(ways.only_in_memory.words)] if ways.only_in_memory else []),
     )
-
-
-_RENTED = (
-    "Cost is the machine's cores for as long as the run holds them: on one machine it ranks like "
-    "time; --objective cost-cpu minimises CPU-seconds."
-)
-_ONLY_IN_MEMORY = "Only execute_in_process can run this, which keeps values in memory: {}."
 
 
 def _left_out(saved: Measured) -> list[str]:

@@ -14,6 +14,8 @@ from advisor.domain.command_line import path_of
 from advisor.domain.errors import UnnamedTargetError
 from advisor.domain.options import ProfilesOptions, WorkloadOptions
 
+WRONG = 2  # of the contract's exit status: nothing could be loaded
+
 
 @sections.command("list", "")
 @click.argument("project", metavar="[PROJECT]", required=False)
@@ -60,9 +62,6 @@ def command(
         instance=instance,
         details=details,
     )
-
-
-WRONG = 2  # of the contract's exit status: nothing could be loaded
 
 
 def show_listing(

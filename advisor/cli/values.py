@@ -10,6 +10,9 @@ from advisor.domain.command_line import path_of
 from advisor.domain.options import BOUNDS, LEAST_NUMBER, MOST_ITEMS, MOST_NUMBER
 from advisor.domain.quantities import parse_size
 
+COUNT = click.IntRange(min=1, max=10**9)
+ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
+
 
 class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
     """A number above 0 within bounds: 0.0000001 and 10^12 are slips of the keyboard."""
@@ -89,8 +92,6 @@ class _Path(click.Path):
 NUMBER = _Number()
 FRACTION, SHARE = _Fraction(10), _Fraction(1)
 SIZE = _Size()
-COUNT = click.IntRange(min=1, max=10**9)
-ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
 EXISTING_FILE = _Path(exists=True, dir_okay=False, path_type=Path)
 FILE = _Path(dir_okay=False, path_type=Path)
 FOLDER = _Path(file_okay=False, path_type=Path)

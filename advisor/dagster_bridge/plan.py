@@ -26,6 +26,8 @@ from advisor.dagster_bridge.private import (
 from advisor.dagster_bridge.source_hash import source_location
 from advisor.domain.errors import TargetError
 
+S = TypeVar("S", UnresolvedMappedExecutionStep, UnresolvedCollectExecutionStep)
+
 
 def effective_run_config(
     job: JobDefinition, run_config: Mapping[str, Any] | None, partition: str | None = None
@@ -123,9 +125,6 @@ def hooks_of(job: JobDefinition | None, handle: str) -> tuple[HookDefinition, ..
     """The hooks on an op of a job, its own and those of the job, by name."""
     hooks = job.get_all_hooks_for_handle(NodeHandle.from_string(handle)) if job else ()
     return tuple(sorted(hooks, key=lambda hook: hook.name))
-
-
-S = TypeVar("S", UnresolvedMappedExecutionStep, UnresolvedCollectExecutionStep)
 
 
 def mapped_steps(plan: ExecutionPlan) -> dict[str, UnresolvedMappedExecutionStep]:

@@ -40,6 +40,8 @@ from advisor.domain.workload import TargetReference
 if TYPE_CHECKING:
     from dagster import JobDefinition
 
+_ENDS = {"STEP_SUCCESS": True, "STEP_FAILURE": False, "STEP_SKIPPED": False}
+
 
 @dataclass(frozen=True, slots=True)
 class RunRequest:
@@ -322,9 +324,6 @@ def with_executor_config(
     assert isinstance(branch, dict)
     merged.update(branch)
     return merged
-
-
-_ENDS = {"STEP_SUCCESS": True, "STEP_FAILURE": False, "STEP_SKIPPED": False}
 
 
 def run_content(

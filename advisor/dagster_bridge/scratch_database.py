@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL
 
 PREFIX = "dynadvise_scratch_"
+_WITHIN_S = 3
+_MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +135,6 @@ def _execute(server: URL, statement: str) -> None:
 
 def _without_password(text: str, server: URL) -> str:
     return text.replace(str(server.password), "***") if server.password else text
-
-
-_WITHIN_S = 3
-_MAY_CREATE = "SELECT rolcreatedb OR rolsuper FROM pg_roles WHERE rolname = current_user"
 
 
 def own_server(settings: Mapping[str, Any]) -> str | None:

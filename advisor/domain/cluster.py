@@ -43,6 +43,15 @@ STEP_CONNECTIONS = 1
 storages keep none open (SQLAlchemy's NullPool): one while the process reads or writes. Seen in
 ``pg_stat_activity`` of Postgres 15 for 3 and 8 pods of Dagster 1.13.27, and for the run's own
 process."""
+_ELSEWHERE = (
+    "the times below are those of one machine, as if the steps ran in the run's own {place}; "
+    "start of each {unit}, queue and quota are not modelled. "
+    "Describe the cluster in [tool.dynadvise.clusters.NAME] and give --cluster NAME"
+)
+_MIB = 2**20
+_ROUND_BYTES = 64 * _MIB
+REQUEST_MARGIN, LIMIT_MARGIN = 1.2, 1.5
+"""Memory request and limit over the measured peak of a step: a pod above its limit is killed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,13 +187,6 @@ class Cluster:
         return min(shares, default=None)
 
 
-_ELSEWHERE = (
-    "the times below are those of one machine, as if the steps ran in the run's own {place}; "
-    "start of each {unit}, queue and quota are not modelled. "
-    "Describe the cluster in [tool.dynadvise.clusters.NAME] and give --cluster NAME"
-)
-
-
 def unmodelled(setting: ExecutorSetting | None) -> str:
     """What is not modelled of a job's executor, in one sentence; empty where all of it is."""
     if setting is None or setting.executor in ("in_process", "multiprocess", "async"):
@@ -251,12 +253,6 @@ class PodTimes:
             killed += f" killed above the memory limit (OOMKilled), {restarts}: raise the limit, "
             return times, f"{killed}or take fewer threads in a step."
         return (times, f"{restarts} of containers.") if self.restarts else (times,)
-
-
-_MIB = 2**20
-_ROUND_BYTES = 64 * _MIB
-REQUEST_MARGIN, LIMIT_MARGIN = 1.2, 1.5
-"""Memory request and limit over the measured peak of a step: a pod above its limit is killed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,15 @@ from advisor.domain.workload import SourceLocation
 
 TimingBasis = Literal["base revision", "committed profile"]
 ProxyName = Literal["items", "errors", "steps", "events", "input_bytes", "output_bytes", "modules"]
+_PROXY_WORDS = {
+    "items": "items",
+    "errors": "measured calls that logged an error",
+    "steps": "steps in a run",
+    "events": "rows of the event log in a run",
+    "input_bytes": "pickled input bytes per item",
+    "output_bytes": "pickled output bytes per item",
+    "modules": "modules that a step imports",
+}
 
 
 class Verdict(str, Enum):
@@ -211,17 +220,6 @@ def exit_status(report: GateReport, *, strict: bool = False, exit_zero: bool = F
     if any(target.user_code_failed for target in report.targets):
         return 2
     return 3 if strict or not report.measured else 0
-
-
-_PROXY_WORDS = {
-    "items": "items",
-    "errors": "measured calls that logged an error",
-    "steps": "steps in a run",
-    "events": "rows of the event log in a run",
-    "input_bytes": "pickled input bytes per item",
-    "output_bytes": "pickled output bytes per item",
-    "modules": "modules that a step imports",
-}
 
 
 def relative(ratio: float | None) -> str:

@@ -15,6 +15,12 @@ CalibrationMethod = Literal[
     "execute_in_process", "in_process", "spawn", "forkserver", "warm_forkserver"
 ]
 SERIAL_METHODS: frozenset[CalibrationMethod] = frozenset({"execute_in_process", "in_process"})
+BUILDS_OF_STEP, BUILDS_OF_COMMAND = 2, 3
+"""How often a step's process builds the definitions of its code location (for its plan, and for its
+context), and what Dagster's command line adds to what the run itself does."""
+BUILDS_OF_RUN = {"in_process": 4, "multiprocess": 3}
+"""How often the process that calls ``execute_job`` does, by executor. All were counted on Dagster
+1.12.22 and 1.13.27."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,15 +142,6 @@ class CheaperStep:
     before_s: float
     after_s: float
     runs: int
-
-
-BUILDS_OF_STEP, BUILDS_OF_COMMAND = 2, 3
-"""How often a step's process builds the definitions of its code location (for its plan, and for its
-context), and what Dagster's command line adds to what the run itself does."""
-
-BUILDS_OF_RUN = {"in_process": 4, "multiprocess": 3}
-"""How often the process that calls ``execute_job`` does, by executor. All were counted on Dagster
-1.12.22 and 1.13.27."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,8 @@ import math
 import re
 from dataclasses import dataclass
 
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
 
 @dataclass(frozen=True, slots=True)
 class Spread:
@@ -127,9 +129,6 @@ def faster(slow: Interval, quick: Interval) -> str:
     if ratio < 0.95:
         return f"{multiple(1 / ratio)} slower than" if ratio > 0 else "far slower than"
     return f"{multiple(ratio)} faster than"
-
-
-_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def parse_size(text: str) -> int:

@@ -9,6 +9,8 @@ from enum import Enum
 from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import percent, seconds, size
 
+_PLURAL = {"thread": "threads", "process": "processes", "item": "items"}
+
 
 class RejectionKind(str, Enum):
     """Why a candidate is not considered further."""
@@ -63,7 +65,6 @@ def _memory(need_bytes: int, have_bytes: int, headroom: float) -> str:
     return f"needs {size(need_bytes)}, the host has {size(have_bytes)}{free}"
 
 
-_PLURAL = {"thread": "threads", "process": "processes", "item": "items"}
 _WORDS: Mapping[Cause, Callable[..., str]] = {
     Cause.NOT_PICKLED: lambda *values: (
         f"what cannot be pickled cannot cross a process: {'; '.join(values)}"

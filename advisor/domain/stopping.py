@@ -3,6 +3,12 @@
 from dataclasses import dataclass
 from enum import Enum
 
+CROWDED = 2.0
+"""Processes a core that want it, on average, from which figures are doubtful; the measuring itself
+is one or two of them."""
+MODULE = "module"
+"""Instead of a method: all of them, with the user's module in their steps."""
+
 
 class StopReason(str, Enum):
     """Why measuring ended."""
@@ -25,14 +31,6 @@ class PartKind(str, Enum):
     METHOD = "a tiny run of a method that is not calibrated"
     MOMENT = "a tiny run at another moment"
     HOT_SPOTS = "hot spots under pyinstrument"
-
-
-CROWDED = 2.0
-"""Processes a core that want it, on average, from which figures are doubtful; the measuring itself
-is one or two of them."""
-
-MODULE = "module"
-"""Instead of a method: all of them, with the user's module in their steps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,14 @@ from advisor.emit.source_text import comment, identifier, literal, prose, quoted
 from advisor.emit.templating import copied, module_text, runtime_code, sorted_imports
 from advisor.emit.wording import decision, whole_config
 
+_SIGNS = {
+    "asyncio.run(": "import asyncio",
+    "json.loads(": "import json",
+    "Path(": "from pathlib import Path",
+    "yaml.safe_load(": "import yaml",
+}
+"""How lines that read the items show what they import."""
+
 
 def emit_batch(request: EmitRequest) -> str:
     """The job in batches, as the candidate says; its workers, if it has any, stay.
@@ -195,15 +203,6 @@ def _general_module(
         job_name=quoted(batched_job_name(description)),
         **shared,
     )
-
-
-_SIGNS = {
-    "asyncio.run(": "import asyncio",
-    "json.loads(": "import json",
-    "Path(": "from pathlib import Path",
-    "yaml.safe_load(": "import yaml",
-}
-"""How lines that read the items show what they import."""
 
 
 def _imports_of(binding: str) -> list[str]:

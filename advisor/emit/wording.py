@@ -10,6 +10,13 @@ from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import count, interval, multiple, seconds
 from advisor.emit.request import EmitRequest
 
+_TAKEN = {
+    "multiprocess": ("retries", "tag_concurrency_limits", "step_dependency_config"),
+    "async": ("retries", "tag_concurrency_limits", "step_dependency_config"),
+    "in_process": ("retries", "step_dependency_config"),
+}
+"""What an executor takes beside ``max_concurrent`` and ``start_method``."""
+
 
 def baseline(advice: Advice) -> tuple[str, Prediction] | None:
     """What the speed-up is counted from: the job as it is, else Dagster's default."""
@@ -113,14 +120,6 @@ def executor_config(candidate: Candidate) -> dict[str, object]:
             options["preload_modules"] = list(candidate.preload_modules)
         config["start_method"] = {candidate.start_method: options}
     return config
-
-
-_TAKEN = {
-    "multiprocess": ("retries", "tag_concurrency_limits", "step_dependency_config"),
-    "async": ("retries", "tag_concurrency_limits", "step_dependency_config"),
-    "in_process": ("retries", "step_dependency_config"),
-}
-"""What an executor takes beside ``max_concurrent`` and ``start_method``."""
 
 
 def user_config(candidate: Candidate, setting: ExecutorSetting | None) -> dict[str, object]:

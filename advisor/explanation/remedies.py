@@ -28,6 +28,25 @@ ASKS_AGAIN = (
     "a step that finds no slot asks again after 1 s, then ever later (up to 15 s), and a slot that "
     "is given back stands empty till then"
 )
+BUILD_SHARE = 0.1
+"""Building the definitions is worth a word from this share of the makespan on."""
+LEAN_MODULE = (
+    "a small module that defines this job alone (no @definitions function, fewer components), "
+    "and is run in its place"
+)
+SMALL_GAIN = 0.05
+"""Less than this share of a step is not told from the machine's own drift."""
+_WHAT: dict[StepSaving, str] = {
+    "no_compute_logs": "Without captured output (NoOpComputeLogManager)",
+    "storage_in_memory": "With DAGSTER_HOME on a file system in memory (/dev/shm)",
+}
+_PRICE: dict[StepSaving, str] = {
+    "no_compute_logs": (
+        "no stdout and stderr of the steps in the UI, context.log still arrives; "
+        "`dynadvise emit PROFILE --as dagster-yaml` has the lines"
+    ),
+    "storage_in_memory": "the history of runs is lost when the machine restarts",
+}
 
 
 def remedies(
@@ -147,15 +166,6 @@ def _threads_compared(
     return f"{comparison}: leave its threads as they are."
 
 
-BUILD_SHARE = 0.1
-"""Building the definitions is worth a word from this share of the makespan on."""
-
-LEAN_MODULE = (
-    "a small module that defines this job alone (no @definitions function, fewer components), "
-    "and is run in its place"
-)
-
-
 def building_remedy(host: HostProfile, chosen: Prediction, predictor: Predictor) -> Iterator[str]:
     """What building the definitions takes of the chosen way, and what is left without it."""
     candidate, setting = chosen.candidate, predictor.setting
@@ -173,22 +183,6 @@ def building_remedy(host: HostProfile, chosen: Prediction, predictor: Predictor)
         f"{building(host, in_steps=candidate.executor != 'in_process')}. Instead: {LEAN_MODULE}: "
         f"{seconds(lean)} instead of {seconds(takes)} (predicted)."
     )
-
-
-SMALL_GAIN = 0.05
-"""Less than this share of a step is not told from the machine's own drift."""
-
-_WHAT: dict[StepSaving, str] = {
-    "no_compute_logs": "Without captured output (NoOpComputeLogManager)",
-    "storage_in_memory": "With DAGSTER_HOME on a file system in memory (/dev/shm)",
-}
-_PRICE: dict[StepSaving, str] = {
-    "no_compute_logs": (
-        "no stdout and stderr of the steps in the UI, context.log still arrives; "
-        "`dynadvise emit PROFILE --as dagster-yaml` has the lines"
-    ),
-    "storage_in_memory": "the history of runs is lost when the machine restarts",
-}
 
 
 def saving(step: CheaperStep) -> str:

@@ -22,6 +22,8 @@ from advisor.gate.worktree import BaseTree
 from advisor.measure.ops.results import Parts, differing
 from advisor.measure.progress import Progress
 
+NO_PROFILE = AdviceCheck(None, reason="not checked: there is no committed profile of this target")
+
 
 @dataclass(frozen=True, slots=True)
 class Gate:
@@ -30,9 +32,6 @@ class Gate:
     options: CheckOptions
     surroundings: Surroundings
     progress: Progress
-
-
-NO_PROFILE = AdviceCheck(None, reason="not checked: there is no committed profile of this target")
 
 
 def announcement(options: CheckOptions, targets: Sequence[str]) -> str:

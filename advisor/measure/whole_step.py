@@ -24,6 +24,12 @@ WHOLE_STEP_S = 8.0
 """About what it takes on a quiet machine."""
 _LOOK_S = 0.005  # a database connection lives for some 10 ms: of 20 steps, 20 ms missed four
 _COMMAND = "advisor.dagster_bridge.calibration_job:step_command"
+PERIOD_US = 100_000
+"""Of the kernel's bandwidth control: what Kubernetes and Docker set."""
+_ROOTS = (
+    (Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us", "{quota}"),
+    (Path("/sys/fs/cgroup"), "cpu.max", "{quota} {period}"),
+)
 
 
 def measure_whole_step(
@@ -91,13 +97,6 @@ def _timed(
     return WholeStep(wall_s, cpu_s, peak_bytes, connections, limit)
 
 
-PERIOD_US = 100_000
-"""Of the kernel's bandwidth control: what Kubernetes and Docker set."""
-
-_ROOTS = (
-    (Path("/sys/fs/cgroup/cpu"), "cpu.cfs_quota_us", "{quota}"),
-    (Path("/sys/fs/cgroup"), "cpu.max", "{quota} {period}"),
-)
 _numbers = itertools.count()
 
 

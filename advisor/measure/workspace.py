@@ -29,6 +29,7 @@ for _ in range(20):
 """
 """Reads until all who hold the other end have ended. Again and again, since a process that was
 just killed may still have been writing."""
+MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 
 
 @dataclass
@@ -41,7 +42,6 @@ class _Workspace:
     users: int = 0
 
 
-MEMORY_FOLDER = Path("/dev/shm")  # noqa: S108 - where Linux keeps files in memory
 _current = _Workspace()
 _lock = threading.Lock()
 

@@ -22,6 +22,13 @@ ASSET_EVENT = 2.6
 
 It writes the asset's own tables too: 9.3 and 3.6 ms on SQLite, Dagster 1.13, 400 events of each.
 """
+MOST_CALLS = 20
+"""Calls of an item that are drawn from."""
+FEWEST_REPEATS, STEADY, ALIKE = 4, 0.1, 0.5
+"""Items are alike where so many repeated calls or more, whose seconds differ by this share of their
+mean at least, hold so much of the variance of all calls."""
+NOT_TAKEN = ItemSample(-1, None, 0.0, 0.0, 0, 0, 0, loop_s=0.0)
+"""The call of an op that an item skips."""
 
 
 def io_wait_share(calls: Sequence[ItemSample]) -> float:
@@ -54,14 +61,6 @@ def mean_seconds(ops: Sequence[Sequence[ItemSample]]) -> tuple[float, float]:
     """Mean wall and CPU seconds of an item's chain."""
     wall_s = sum(fmean(call.wall_s for call in op) for op in ops)
     return wall_s, sum(fmean(call.cpu_s for call in op) for op in ops)
-
-
-MOST_CALLS = 20
-"""Calls of an item that are drawn from."""
-
-FEWEST_REPEATS, STEADY, ALIKE = 4, 0.1, 0.5
-"""Items are alike where so many repeated calls or more, whose seconds differ by this share of their
-mean at least, hold so much of the variance of all calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,10 +265,6 @@ class _Calls:
             row = figures[np.arange(calls_each) * len(figures) // calls_each]
             rows.append(row * (figures.mean() / row.mean()) if row.mean() > 0 else row)
         return np.concatenate(rows)
-
-
-NOT_TAKEN = ItemSample(-1, None, 0.0, 0.0, 0, 0, 0, loop_s=0.0)
-"""The call of an op that an item skips."""
 
 
 def _calls_of(profile: WorkloadProfile, order: Sequence[int]) -> _Calls:

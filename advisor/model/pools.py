@@ -18,6 +18,8 @@ STEP = tuple[int, int]
 
 FIRST_S, GROWTH, LONGEST_S = 1.0, 1.1, 15.0
 """``INITIAL_INTERVAL_VALUE``, ``STEP_UP_BASE`` and ``MAX_CONCURRENCY_CLAIM_BLOCKED_INTERVAL``."""
+CONNECTION_POOL = "db"
+"""Name of the pool that is advised where an op that holds connections has none."""
 
 
 def interval_s(blocked_before: int) -> float:
@@ -80,10 +82,6 @@ class PoolSlots:
             following = pending.popleft()
             assigned.add(following)
             self._freed_s[following] = now_s
-
-
-CONNECTION_POOL = "db"
-"""Name of the pool that is advised where an op that holds connections has none."""
 
 
 def connection_pool(

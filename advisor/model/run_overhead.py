@@ -28,6 +28,10 @@ LEAST_DISTURBED = 10
 """Percentile of a phase among steps that ran beside others."""
 
 Overhead = TypeVar("Overhead", InProcessOverhead, MultiprocessOverhead)
+_NO_SECONDS = frozenset({
+    "parent_step_s", "parent_wait_s", "claim_s", "wait_share", "output_events"
+})  # fmt: skip
+"""Figures that `at_pace` leaves alone: measured apart."""
 
 
 def mean_of(values: Sequence[float]) -> float:
@@ -97,12 +101,6 @@ def with_parent(
         parent_step_s=parent_step_s,
         parent_wait_s=parent_wait_s,
     )
-
-
-_NO_SECONDS = frozenset({
-    "parent_step_s", "parent_wait_s", "claim_s", "wait_share", "output_events"
-})  # fmt: skip
-"""Figures that `at_pace` leaves alone: measured apart."""
 
 
 def at_pace(overhead: Overhead, pace: float) -> Overhead:

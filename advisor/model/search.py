@@ -34,6 +34,12 @@ UNSURE_REGRET = 0.03
 
 RUNNER_UP = 0.15
 """... of the best way of another method, unless it is this much slower."""
+BATCHED_ERROR, PLAIN_ERROR = 0.09, 0.06
+"""Median relative error of the predictions of batched and of plain ways: the published passes of
+``make bench`` (p90: 31 % and 20 %)."""
+LEAST_GAIN = 1.0
+"""Seconds of a run (core-seconds where those are minimised) that a change of code must save: the
+choice of a person who would read 50 to 300 lines for it, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -315,15 +321,6 @@ def _rival_of(chosen: _Scored, ways: Sequence[_Scored]) -> Prediction | None:
     other = others[0].prediction
     gap = other.makespan_s.median / advised.makespan_s.median - 1.0
     return other if gap <= RUNNER_UP else None
-
-
-BATCHED_ERROR, PLAIN_ERROR = 0.09, 0.06
-"""Median relative error of the predictions of batched and of plain ways: the published passes of
-``make bench`` (p90: 31 % and 20 %)."""
-
-LEAST_GAIN = 1.0
-"""Seconds of a run (core-seconds where those are minimised) that a change of code must save: the
-choice of a person who would read 50 to 300 lines for it, not measured."""
 
 
 def pays(candidate: Candidate, score: float, score_without: float) -> bool:

@@ -38,6 +38,10 @@ from advisor.render.ways import SHOWN, marks, selected_ways, telling_rejections
 TONES: dict[Severity, Tone] = {"error": "bad", "warning": "warn", "note": "note"}
 _PAGE_WAYS = 14
 _REJECTIONS = 100
+_MUCH_OF_HOOKS = 0.02
+"""Of an item's seconds, from which those of its hooks are worth a line."""
+_MANY_EVENTS = 5
+"""Events per item beside every step's own, from which they are worth a line: a step has 12."""
 
 
 def advice_document(
@@ -142,13 +146,6 @@ def _definition_change(advice: Advice) -> str:
     """What pasting takes where the job's code fixes its executor; empty where it does not."""
     lines = advice.snippets.definition_lines
     return f"change of the job's definition ({count(lines, 'line')})" if lines else ""
-
-
-_MUCH_OF_HOOKS = 0.02
-"""Of an item's seconds, from which those of its hooks are worth a line."""
-
-_MANY_EVENTS = 5
-"""Events per item beside every step's own, from which they are worth a line: a step has 12."""
 
 
 def _workload(advice: Advice) -> tuple[Block, ...]:

@@ -39,6 +39,11 @@ SHOWN_IN_FULL = 3
 """Runs shown with chart and diagnosis; of more, the tables tell."""
 SHOWN_WAYS = 8
 """Ways under a pod-starting executor; the JSON holds all."""
+_LEGEND = (
+    "work: time in your code, summed over all steps; overhead: run time minus work (below 0 where "
+    "running in parallel saves more than it costs); speed-up: work / run time; efficiency: "
+    "speed-up / slots. In brackets: the most slots seen in use."
+)
 
 
 def analysis_document(analysis: Analysis) -> Document:
@@ -123,13 +128,6 @@ def runs_table(runs: Sequence[RunAnalysis]) -> Table:
         "efficiency",
     )
     return _grid(head, rows)
-
-
-_LEGEND = (
-    "work: time in your code, summed over all steps; overhead: run time minus work (below 0 where "
-    "running in parallel saves more than it costs); speed-up: work / run time; efficiency: "
-    "speed-up / slots. In brackets: the most slots seen in use."
-)
 
 
 def _phases_table(ops: Sequence[OpStatistics]) -> Table:

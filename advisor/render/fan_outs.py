@@ -6,6 +6,11 @@ from advisor.domain.fan_outs import FanOutAdvice
 from advisor.domain.quantities import count, interval, seconds, spread
 from advisor.render.document import Block, Column, Heading, Paragraph, Row, Table
 
+_EACH = (
+    "The executor is that of the whole job; the figures below are of the first fan-out alone. "
+    "`dynadvise emit TARGET --as batch` gives code for all that are in batches."
+)
+
 
 def fan_outs_blocks(advice: Advice) -> tuple[Block, ...]:
     """A section with a row per fan-out, and the total; empty where there is one alone."""
@@ -26,12 +31,6 @@ def fan_outs_blocks(advice: Advice) -> tuple[Block, ...]:
         Table(columns, rows),
         Paragraph((total_line(advice), _EACH)),
     )
-
-
-_EACH = (
-    "The executor is that of the whole job; the figures below are of the first fan-out alone. "
-    "`dynadvise emit TARGET --as batch` gives code for all that are in batches."
-)
 
 
 def total_line(advice: Advice) -> str:

@@ -9,6 +9,11 @@ from advisor.domain.quantities import Interval, change, interval, multiple, perc
 from advisor.domain.verification import LeftOut, Role, Verification
 from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
 
+COLUMNS = (
+    Column("Method", left=True),
+    *map(Column, ("Total", "Work", "Overhead", "Efficiency", "Predicted (90 %)", "Error")),
+)
+
 
 class NoFigures(Enum):
     """Why a configuration has no figures, as its row says it."""
@@ -128,11 +133,6 @@ def _lack(verification: Verification) -> tuple[NoFigures | None, str | None]:
 
 
 # --- the document ------------------------------------------------------------------------------
-
-COLUMNS = (
-    Column("Method", left=True),
-    *map(Column, ("Total", "Work", "Overhead", "Efficiency", "Predicted (90 %)", "Error")),
-)
 
 
 def verification_document(

@@ -8,6 +8,25 @@ from advisor.domain.stopping import StopReason
 from advisor.domain.trial import Trial, WorkerLimit
 
 REGRET_MEANS = " (time lost if another is really best)"
+KIND = {
+    "waiting": "mostly waiting for I/O",
+    "cpu": "CPU work",
+    "mixed": "CPU work and waiting",
+}
+ENDED: dict[StopReason, str] = {
+    StopReason.SETTLED: "which ended since the advice is settled",
+    StopReason.BUDGET: "which ended with the budget",
+    StopReason.NOTHING_LEFT: "which ended since nothing was left to measure",
+    StopReason.INTERRUPTED: "which was interrupted",
+}
+"""Why measuring ended, in words that follow what it took."""
+ENDED_SHORT: dict[StopReason, str] = {
+    StopReason.SETTLED: "Settled",
+    StopReason.BUDGET: "Out of budget",
+    StopReason.NOTHING_LEFT: "All measured",
+    StopReason.INTERRUPTED: "Interrupted",
+}
+"""The same where there is little room; the time follows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,13 +178,6 @@ def choice(advice: Advice, *, titled: bool = False, explained: bool = True) -> s
     return f"Not sure: {best_in}; {regret}."
 
 
-KIND = {
-    "waiting": "mostly waiting for I/O",
-    "cpu": "CPU work",
-    "mixed": "CPU work and waiting",
-}
-
-
 def reasons(advice: Advice) -> list[tuple[str, tuple[str, ...]]]:
     """The reasons of the recommendation, then those of the config-only way where it differs."""
     best, pasted = advice.recommendation, advice.config_only
@@ -206,23 +218,6 @@ def profiles_line(advice: Advice) -> str:
     executed = count(advice.op_executions, "execution")
     measured = f"{executed} of your ops, {seconds(advice.measured_cost_s)} of measuring"
     return measured if advice.measuring is None else f"{measured}, {ENDED[advice.measuring.reason]}"
-
-
-ENDED: dict[StopReason, str] = {
-    StopReason.SETTLED: "which ended since the advice is settled",
-    StopReason.BUDGET: "which ended with the budget",
-    StopReason.NOTHING_LEFT: "which ended since nothing was left to measure",
-    StopReason.INTERRUPTED: "which was interrupted",
-}
-"""Why measuring ended, in words that follow what it took."""
-
-ENDED_SHORT: dict[StopReason, str] = {
-    StopReason.SETTLED: "Settled",
-    StopReason.BUDGET: "Out of budget",
-    StopReason.NOTHING_LEFT: "All measured",
-    StopReason.INTERRUPTED: "Interrupted",
-}
-"""The same where there is little room; the time follows."""
 
 
 def other_machine(advice: Advice) -> str:

@@ -16,6 +16,12 @@ Keys = Mapping[str, "Keys"]
 OPEN: Keys = {}
 OTHER_CHARTS = ("postgresql", "rabbitmq", "redis")
 """On which the chart depends: their values are theirs."""
+_POD = """affinity annotations env envConfigMaps envSecrets image labels livenessProbe nodeSelector
+podSecurityContext readinessProbe resources schedulerName securityContext startupProbe tolerations
+volumeMounts volumes initContainerResources initContainers extraContainers replicaCount
+deploymentLabels deploymentAnnotations deploymentStrategy podAnnotations priorityClassName
+serviceAccountName topologySpreadConstraints extraPrependedInitContainers
+checkDbReadyInitContainer"""
 
 
 class Closed(dict[str, Keys]):
@@ -30,12 +36,6 @@ def _closed(names: str, **nested: Keys) -> Keys:
     return Closed(_keys(names, **nested))
 
 
-_POD = """affinity annotations env envConfigMaps envSecrets image labels livenessProbe nodeSelector
-podSecurityContext readinessProbe resources schedulerName securityContext startupProbe tolerations
-volumeMounts volumes initContainerResources initContainers extraContainers replicaCount
-deploymentLabels deploymentAnnotations deploymentStrategy podAnnotations priorityClassName
-serviceAccountName topologySpreadConstraints extraPrependedInitContainers
-checkDbReadyInitContainer"""
 _LIMITS = _closed("key value limit")
 _QUEUE = _closed(
     "maxConcurrentRuns dequeueIntervalSeconds dequeueUseThreads dequeueNumWorkers",

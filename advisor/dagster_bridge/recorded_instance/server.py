@@ -12,6 +12,9 @@ from advisor.dagster_bridge.recorded_instance.schema import check_revision
 from advisor.domain.errors import DynadviseError
 
 Value = TypeVar("Value")
+_MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
+"""Tables that dagster-mysql's storages make where they are missing: their constructors know no
+setting against it (dagster_mysql/run_storage/run_storage.py, event_log/event_log.py)."""
 
 
 class ServerRecording:
@@ -62,11 +65,6 @@ class ServerRecording:
                 hint="Check that the server can be reached with what dagster.yaml says, and that "
                 "the database is the one of this instance. Nothing was changed.",
             ) from error
-
-
-_MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
-"""Tables that dagster-mysql's storages make where they are missing: their constructors know no
-setting against it (dagster_mysql/run_storage/run_storage.py, event_log/event_log.py)."""
 
 
 def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:

@@ -19,6 +19,8 @@ KEPT_RUNS = 12
 PROOF_SLACK = 1.6
 """A further module's steps may take so many times as long to start as those of the others: like
 runs at other moments differ by less."""
+UNKNOWN_S = 8.0
+"""That a tiny run takes whose like was not run here: one spawned item, about."""
 
 
 def without_module(host: HostProfile) -> HostProfile:
@@ -106,10 +108,6 @@ def newest_scaling(moments: Sequence[CpuScaling]) -> tuple[CpuScaling, ...]:
         if sum(other.workers == one.workers for other in newest_first) < KEPT_RUNS:
             newest_first.append(one)
     return tuple(reversed(newest_first))
-
-
-UNKNOWN_S = 8.0
-"""That a tiny run takes whose like was not run here: one spawned item, about."""
 
 
 def expected_s(probe: Probe, host: HostProfile) -> float:

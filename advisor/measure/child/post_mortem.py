@@ -17,6 +17,7 @@ from advisor.measure.child.result import Activity, ChildFailure
 from advisor.measure.descriptors import stands_for
 
 _STACKS_S = 0.5  # for a hanging process to write where its threads are
+_DUMPED_FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)$')
 
 
 def outcome_in(directory: Path) -> dict[str, object]:
@@ -108,9 +109,6 @@ def stacks_of(directory: Path, pid: int | None, descriptor: int) -> list[Frame]:
         if "supervisor.py" in text:  # the outermost frame: the dump is complete
             break
     return _frames_of_dump(text)
-
-
-_DUMPED_FRAME = re.compile(r'^  File "(?P<file>.*)", line (?P<line>\d+) in (?P<function>.*)$')
 
 
 def _frames_of_dump(text: str) -> list[Frame]:

@@ -36,6 +36,7 @@ nothing beside the user's code takes its place or that of a standard module."""
 _OURS_ALONE = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"} - set(os.environ)
 """Set in our process by scikit-learn when the model is fitted, unless the user has them."""
 _ROOT = Path(__file__).resolve().parents[3]
+_ANSWER_S = 60.0  # for the server's imports, on a busy machine; a fork takes milliseconds
 
 
 def interpreter(entry: str, arguments: Sequence[object]) -> list[str]:
@@ -67,9 +68,6 @@ def _python_path(environment: Mapping[str, str]) -> str:
     if "site-packages" in _ROOT.parts or root in entries:
         return os.pathsep.join(entries)
     return os.pathsep.join([*entries, root])
-
-
-_ANSWER_S = 60.0  # for the server's imports, on a busy machine; a fork takes milliseconds
 
 
 class ForkedGuardian:

@@ -19,6 +19,19 @@ from advisor.measure.meter import socket_inodes
 
 TRANSPARENT = ("advisor",)
 """Packages whose own imports count as roots: what a user preloads must not need dynadvise."""
+# Dagster's own lazy imports are the host's preload list's to know; ours are nobody's
+_NOT_THE_USERS = ("dagster", "dagster_shared", "dagster_pipes", "advisor")
+SINGLE_THREADED_BLAS = {
+    "OPENBLAS_NUM_THREADS": "1",
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMEXPR_NUM_THREADS": "1",
+}
+"""Environment in which the math libraries compute on one thread."""
+FORK_CHECK_ENVIRONMENT = {k: v for k, v in SINGLE_THREADED_BLAS.items() if k != "OMP_NUM_THREADS"}
+"""Environment for the checks below. OpenBLAS starts its pool when it is loaded and handles forks
+itself (``pthread_atfork``), so that its threads are no reason to leave numpy out. GNU OpenMP does
+not, nor do rayon (polars) and others: their pools must be seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +73,6 @@ def traced_imports() -> Iterator[list[RootImport]]:
         bootstrap._find_and_load = original
 
 
-# Dagster's own lazy imports are the host's preload list's to know; ours are nobody's
-_NOT_THE_USERS = ("dagster", "dagster_shared", "dagster_pipes", "advisor")
-
-
 @dataclass
 class ImportRecorder:
     """Records the modules whose import the running code itself asks for."""
@@ -102,20 +111,6 @@ class Preloadable:
     safe: tuple[str, ...]
     unsafe: dict[str, str]
     forkable: bool = False
-
-
-SINGLE_THREADED_BLAS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-}
-"""Environment in which the math libraries compute on one thread."""
-
-FORK_CHECK_ENVIRONMENT = {k: v for k, v in SINGLE_THREADED_BLAS.items() if k != "OMP_NUM_THREADS"}
-"""Environment for the checks below. OpenBLAS starts its pool when it is loaded and handles forks
-itself (``pthread_atfork``), so that its threads are no reason to leave numpy out. GNU OpenMP does
-not, nor do rayon (polars) and others: their pools must be seen."""
 
 
 class ImportWatch:

@@ -31,6 +31,11 @@ _SHORT_S = 3.0  # items are run more than once only while all of it takes no lon
 _BUSY_SHARE = 0.05  # of the time, waiting for a core, above which the user should know
 _LONGER, _LONGER_S = 1.5, 0.1  # than any later call: the first one may be of a longer item
 _COLLECT_BYTES = 256 << 20  # outputs kept for the collecting op
+MOST_S = 1.5
+"""To spend on one value at most; a larger batch is extrapolated."""
+MOST_ITEMS = 1_000
+MEMORY_SHARE = 0.08
+"""Of the memory that is free, for one value: it is there as objects, pickled, and once more."""
 
 
 def scout(order: ScoutOrder) -> Scouted:
@@ -195,13 +200,6 @@ def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str 
         total_s += max(0.0, time.perf_counter() - started - opened.empty_call_s)
         unwatch()
     return total_s, None
-
-
-MOST_S = 1.5
-"""To spend on one value at most; a larger batch is extrapolated."""
-MOST_ITEMS = 1_000
-MEMORY_SHARE = 0.08
-"""Of the memory that is free, for one value: it is there as objects, pickled, and once more."""
 
 
 def stored_values(

@@ -28,6 +28,12 @@ _ALONE_ITEMS = 4
 _ALONE_S = 1.0  # a pass alone takes no longer than this, but one item
 _QUICKER = 0.8  # of its seconds alone before, as an item is that finds its files in a cache now
 _LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which more do harm
+_FEWEST_BEFORE, _FEWEST_AFTER = 5, 8
+_RISE = 3.0  # times its seconds before, from which a call is held up and not only disturbed
+_FASTER = 1.5  # times as many calls per second ended before
+_STEADY = 1.3  # times the earlier gaps, up to which the later ones are still the same rate
+_EVEN = 2.0  # most that spans of as many ends may differ from their median: a clock, no crowd
+_SPANS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,14 +240,6 @@ def harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
     good = [probe for probe in probes if probe.slowdown > 0]
     done = max(probe.workers / probe.slowdown * math.exp(-2 * probe.error) for probe in good)
     return last.workers / last.slowdown * math.exp(2 * last.error) < _LESS_DONE * done
-
-
-_FEWEST_BEFORE, _FEWEST_AFTER = 5, 8
-_RISE = 3.0  # times its seconds before, from which a call is held up and not only disturbed
-_FASTER = 1.5  # times as many calls per second ended before
-_STEADY = 1.3  # times the earlier gaps, up to which the later ones are still the same rate
-_EVEN = 2.0  # most that spans of as many ends may differ from their median: a clock, no crowd
-_SPANS = 10
 
 
 def rate_limit(calls: Sequence[Sequence[tuple[float, float]]]) -> RateLimit | None:

@@ -27,6 +27,12 @@ from advisor.domain.trial import Trial, WorkerLimit
 from advisor.domain.verification import LeftOut, VerifiedRun
 from advisor.render.verification import VerifiedRow
 
+_OF_HOST = frozenset({
+    "facts", "storage", "user_module", "calibrated_at", "cost_s", "preload", "user_import_s",
+    "user_build_s", "user_rebuild_s", "cheaper_steps", "storing", "unmeasured",
+})  # fmt: skip
+"""Fields of a host's profile that are printed."""
+
 
 @dataclass(frozen=True, slots=True)
 class PrintedAdvice:
@@ -138,11 +144,6 @@ _PLACE: Mapping[str, Part] = {
     "line": (int | None, lambda finding: finding.location and finding.location.line),
 }
 
-_OF_HOST = frozenset({
-    "facts", "storage", "user_module", "calibrated_at", "cost_s", "preload", "user_import_s",
-    "user_build_s", "user_rebuild_s", "cheaper_steps", "storing", "unmeasured",
-})  # fmt: skip
-"""Fields of a host's profile that are printed."""
 
 SHAPES: Mapping[type, Shape] = {
     PrintedAdvice: Shape(inlined=("advice",)),
