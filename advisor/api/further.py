@@ -46,8 +46,9 @@ def measure_further(
         name = f"the fan-out {description.fan_out.handle!r}" if description.fan_out else ""
         if not budget.fits(cost_s, name):
             continue
+        options = replace(request.options, flamegraph=None)
         part_request = replace(
-            request, description=description, items=None, flamegraph=None, further=()
+            request, description=description, items=None, options=options, further=()
         )
         part = Budget(max(budget.left_s / 4, cost_s), within=budget)
         try:

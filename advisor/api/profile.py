@@ -240,14 +240,7 @@ def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRe
         run_config=discovery.run_config,
         inputs=request.workload.inputs,
         items=request.advise.items,
-        samples=request.measure.samples,
-        item_timeout_s=request.measure.item_timeout_s,
-        setup=request.measure.setup,
-        teardown=request.measure.teardown,
-        flamegraph=request.measure.flamegraph,
-        each_item_once=request.measure.allow_side_effects is False,
-        fan_out_again=request.measure.allow_side_effects is True,
-        measure_collect=request.measure.measure_collect,
+        options=request.measure,
     )
     return measurable(first, discovery.further)
 

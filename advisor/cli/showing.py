@@ -75,6 +75,7 @@ def show_advice(
     from advisor.render.forms.documents import advice_to_json
 
     emitted = _snippet(emit, measured, advice, asked) if emit else None
+    text = emitted.text if emitted else None
     evidence, titled = form == "text" and output is None, form == "markdown"
 
     def document() -> Document:
@@ -84,7 +85,7 @@ def show_advice(
 
     def screen() -> Document:
         shown = _screen(advice, measured, asked, evidence=evidence, titled=titled)
-        return replace(shown, blocks=(*shown.blocks, *((Code(emitted),) if emitted else ())))
+        return replace(shown, blocks=(*shown.blocks, *((emitted,) if emitted else ())))
 
     if output is not None and output.suffix == ".svg":
         state.write(_runs_svg(measured, advice, asked), output)
@@ -96,7 +97,7 @@ def show_advice(
         form,
         output,
         document=document,
-        as_json=lambda: advice_to_json(advice, path=path, emitted=emitted),
+        as_json=lambda: advice_to_json(advice, path=path, emitted=text),
         screen=None if details else screen,
     )
 
@@ -136,10 +137,12 @@ def _asked_for() -> list[str]:
     return words
 
 
-def _snippet(kind: str, measured: Measured, advice: Advice, asked: AdviseOptions) -> str:
+def _snippet(kind: str, measured: Measured, advice: Advice, asked: AdviseOptions) -> Code:
     from advisor.api.emitting import snippet
+    from advisor.emit import language_of
 
-    return snippet(kind, measured, advice, asked.max_connections, asked.cluster)
+    text = snippet(kind, measured, advice, asked.max_connections, asked.cluster)
+    return Code(text, language_of(kind))
 
 
 def _runs_svg(measured: Measured, advice: Advice, asked: AdviseOptions) -> str:

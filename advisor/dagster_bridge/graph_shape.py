@@ -7,6 +7,7 @@ from typing import Any, get_type_hints
 
 from dagster import GraphDefinition, IAttachDifferentObjectToOpContext, OpDefinition
 
+from advisor.dagster_bridge.private import compute_function
 from advisor.domain.graph import GraphNode, Wire
 
 
@@ -165,8 +166,7 @@ def has_config(definition: OpDefinition) -> bool:
     field = definition.config_field
     if field is not None and field.config_type.kind.name != "ANY":
         return True
-    function = getattr(definition.compute_fn, "decorated_fn", None)
-    code = getattr(function, "__code__", None)
+    code = getattr(compute_function(definition), "__code__", None)
     return (
         "op_config" in getattr(code, "co_names", ())
         or getattr(definition.compute_fn, "has_config_arg", lambda: False)()

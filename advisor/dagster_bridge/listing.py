@@ -9,6 +9,7 @@ from types import ModuleType
 from dagster import AssetsDefinition, GraphDefinition, JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.code_locations import uses_dagster
+from advisor.dagster_bridge.private import compute_function
 from advisor.dagster_bridge.structure import describe, fans_out
 from advisor.dagster_bridge.target import LoadedTarget, load_place, load_target
 from advisor.dagster_bridge.target.in_definitions import asset_keys, named_asset, named_job
@@ -153,7 +154,7 @@ def _parts(graph: GraphDefinition) -> set[int]:
 
 def _of_op(op: object) -> int:
     """What tells an op from others: Dagster copies definitions, and keeps the function."""
-    return id(getattr(getattr(op, "compute_fn", None), "decorated_fn", op))
+    return id(compute_function(op) or op)
 
 
 def _in_no_job(place: Place, used: set[int]) -> Iterator[FanningOut]:

@@ -13,6 +13,7 @@ from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.graph_shape import has_config
 from advisor.dagster_bridge.private import (
+    compute_function,
     default_job_io_manager,
     default_job_io_manager_with_fs_io_manager_schema,
 )
@@ -115,7 +116,7 @@ def _stores_by_default(definition: OpDefinition) -> bool:
 
 def _is_plain(definition: OpDefinition, node: GraphNode) -> bool:
     compute: Any = definition.compute_fn
-    function = getattr(compute, "decorated_fn", None)
+    function = compute_function(definition)
     if not isinstance(function, FunctionType) or hasattr(function, "__wrapped__"):
         return False
     return not (

@@ -22,6 +22,7 @@ from advisor.dagster_bridge.private import (
     ResolvedRunConfig,
     UnresolvedCollectExecutionStep,
     UnresolvedMappedExecutionStep,
+    compute_function,
 )
 from advisor.dagster_bridge.source_hash import source_location
 from advisor.domain.errors import TargetError
@@ -149,7 +150,7 @@ def plan_refusal(job: JobDefinition, error: Exception) -> TargetError:
     if fan_in is None:
         return TargetError(what, details=str(error), hint="Dagster refuses every run of it.")
     handle, op = fan_in
-    function = getattr(op.compute_fn, "decorated_fn", None)
+    function = compute_function(op)
     location = source_location(function) if function else None
     return TargetError(
         f"{what} Its op '{handle}' takes a list of outputs of steps that are mapped.",

@@ -7,7 +7,7 @@ fails there first and by name.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from dagster._config import process_config
 from dagster._core.code_pointer import FileCodePointer, ModuleCodePointer, load_python_file
@@ -63,57 +63,6 @@ if TYPE_CHECKING:
     from dagster._grpc.types import ExecuteStepArgs
     from dagster._serdes import ConfigurableClassData, serialize_value
 
-__all__ = [
-    "ActiveExecution",
-    "CheckError",
-    "ConfigurableClassData",
-    "ConfiguredDefinitionConfigSchema",
-    "DagsterStorage",
-    "DbIOManager",
-    "DirectOpExecutionContext",
-    "EventLogStorage",
-    "ExecuteStepArgs",
-    "ExecutionPlan",
-    "FileCodePointer",
-    "FromConfig",
-    "FromDefaultValue",
-    "FromDirectInputValue",
-    "FromDynamicCollect",
-    "FromLoadableAsset",
-    "FromMultipleSources",
-    "FromPendingDynamicStepOutput",
-    "FromStepOutput",
-    "FromUnresolvedStepOutput",
-    "InMemoryIOManager",
-    "InstanceRef",
-    "KnownExecutionState",
-    "LazyDefinitions",
-    "ModuleCodePointer",
-    "NodeHandle",
-    "OpConfig",
-    "PickledObjectFilesystemIOManager",
-    "ReconstructableJob",
-    "ReconstructableRepository",
-    "ResolvedRunConfig",
-    "RetryMode",
-    "RunRecord",
-    "RunStorage",
-    "SqlEventLogStorage",
-    "SqlEventLogStorageTable",
-    "StepSuccessData",
-    "UnresolvedAssetJobDefinition",
-    "UnresolvedCollectExecutionStep",
-    "UnresolvedMappedExecutionStep",
-    "_core_multiprocess_executor_creation",
-    "create_execution_plan",
-    "default_job_io_manager",
-    "default_job_io_manager_with_fs_io_manager_schema",
-    "load_python_file",
-    "location_origins_from_yaml_paths",
-    "process_config",
-    "serialize_value",
-]
-
 # Those below import Dagster's storages (sqlalchemy, alembic: some 500 modules). They are imported
 # when they are asked for: a child that measures what an import costs must not have them before.
 _ON_DEMAND = {
@@ -146,3 +95,8 @@ def __getattr__(name: str) -> object:
     value = getattr(import_module(_ON_DEMAND[name]), name)
     globals()[name] = value
     return value
+
+
+def compute_function(op: object) -> Any:
+    """The function under an op's decorator; None for an op made in another way, and for no op."""
+    return getattr(getattr(op, "compute_fn", None), "decorated_fn", None)

@@ -29,9 +29,10 @@ from advisor.dagster_bridge.private import (
     FromLoadableAsset,
     FromMultipleSources,
     FromStepOutput,
+    compute_function,
 )
 from advisor.dagster_bridge.source_hash import source_location
-from advisor.dagster_bridge.structure import compute_function, needed_by, value_inputs
+from advisor.dagster_bridge.structure import needed_by, value_inputs
 from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError, UserCodeError

@@ -31,6 +31,7 @@ from advisor.dagster_bridge.private import (
     FromPendingDynamicStepOutput,
     FromUnresolvedStepOutput,
     UnresolvedMappedExecutionStep,
+    compute_function,
 )
 from advisor.dagster_bridge.source_hash import source_hash, source_location
 from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
@@ -194,10 +195,10 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
         )
     order = [handle for handle in loaded.ops if handle in chains]
     if loaded.op is not None:
-        target = getattr(loaded.op.compute_fn, "decorated_fn", loaded.op)
+        target = compute_function(loaded.op) or loaded.op
         for fan_out in order:
             ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out)]
-            if any(getattr(op.compute_fn, "decorated_fn", op) is target for op in ops):
+            if any(target in (op, compute_function(op)) for op in ops):
                 return fan_out
     return order[0]
 
@@ -378,9 +379,3 @@ def op_reference(op: OpDefinition, handle: str) -> OpReference:
 def value_inputs(op: OpDefinition) -> list[str]:
     """The inputs that carry a value: those of type Nothing only order the steps."""
     return [input_def.name for input_def in op.input_defs if not input_def.dagster_type.is_nothing]
-
-
-def compute_function(op: OpDefinition) -> Callable[..., Any] | None:
-    """The function that the user decorated; None for an op made in another way."""
-    function: Callable[..., Any] | None = getattr(op.compute_fn, "decorated_fn", None)
-    return function

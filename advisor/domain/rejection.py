@@ -18,7 +18,7 @@ class RejectionKind(str, Enum):
     IMPOSSIBLE = "impossible"
     NO_SNIPPET = "no-snippet"
     SLOWER = "slower"
-    CROWDED = "crowded"
+    CROWDED = "crowded"  # only in an advice that an older version saved
     DOES_NOT_FIT = "does-not-fit"
 
 
@@ -35,7 +35,7 @@ class Cause(str, Enum):
     NO_SNIPPET = "no-snippet"
     NOT_MEASURED = "not-measured"
     SLOWER = "slower"
-    CROWDED = "crowded"
+    CROWDED = "crowded"  # only in an advice that an older version saved
     MEMORY = "memory"
     POD_MEMORY = "pod-memory"
     CONNECTIONS = "connections"
@@ -53,11 +53,6 @@ def _slower(bound_s: float, core_seconds: float | None, rival_s: float) -> str:
     least = f"takes at least {seconds(bound_s)}"
     least += f" and {core_seconds:.1f} core-seconds" if core_seconds is not None else ""
     return f"{least}; another way takes {seconds(rival_s)}"
-
-
-def _crowded(*makespans: tuple[int, float]) -> str:
-    listed = ", ".join(f"{seconds(took_s)} with {slots}" for slots, took_s in makespans)
-    return f"more in parallel only gets worse: {listed}"
 
 
 def _memory(need_bytes: int, have_bytes: int, headroom: float) -> str:
@@ -82,7 +77,6 @@ _WORDS: Mapping[Cause, Callable[..., str]] = {
     Cause.NO_SNIPPET: str,
     Cause.NOT_MEASURED: lambda why: f"there is no measurement of it ({why or 'it was not run'})",
     Cause.SLOWER: _slower,
-    Cause.CROWDED: _crowded,
     Cause.MEMORY: _memory,
     Cause.POD_MEMORY: lambda need_bytes, have_bytes: (
         f"needs {size(need_bytes)} in a step, its pod may have {size(have_bytes)}"
@@ -107,7 +101,6 @@ _MISFITS = (Cause.MEMORY, Cause.POD_MEMORY, Cause.CONNECTIONS, Cause.POOL, Cause
 _KINDS = {
     Cause.NO_SNIPPET: RejectionKind.NO_SNIPPET,
     Cause.SLOWER: RejectionKind.SLOWER,
-    Cause.CROWDED: RejectionKind.CROWDED,
     Cause.LIST_NOT_STORED: RejectionKind.DOES_NOT_FIT,
     **dict.fromkeys(_MISFITS, RejectionKind.DOES_NOT_FIT),
 }

@@ -29,7 +29,7 @@ from advisor.emit.python_form import emit_python
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import emit_run_config
 
-__all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit", "obstacle_to_batches"]
+__all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit", "language_of", "obstacle_to_batches"]
 
 _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
     "run-config": emit_run_config,
@@ -52,6 +52,13 @@ _EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
 }
 
 KINDS: tuple[str, ...] = tuple(_EMITTERS)
+_YAML = ("run-config", "dagster-yaml", "k8s-run-config", "helm-values", "docker-run-config",
+         "celery", "ecs", "run-queue")  # fmt: skip
+
+
+def language_of(kind: str) -> str:
+    """``yaml`` or ``python``: what a snippet of the kind is written in."""
+    return "yaml" if kind in _YAML else "python"
 
 
 def emit(kind: str, request: EmitRequest) -> str:

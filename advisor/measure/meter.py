@@ -14,6 +14,7 @@ from advisor.dagster_bridge.process_memory import (
     resident_bytes,
     unshared_bytes,
 )
+from advisor.dagster_bridge.storage_waits import own_cpu_s
 from advisor.measure.supervisor import descendants
 
 _SHORTEST_LOOK_S = 0.01
@@ -61,11 +62,10 @@ def _has_children() -> bool:
     return True
 
 
-def own_cpu_s() -> float:
+def _with_children_cpu_s() -> float:
     """CPU of this process's threads and of its children that were waited for."""
-    own = resource.getrusage(resource.RUSAGE_SELF)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+    return own_cpu_s() + children.ru_utime + children.ru_stime
 
 
 def _living_cpu_s() -> dict[int, float]:
@@ -88,13 +88,13 @@ def clocked(further_cpu_s: Callable[[], float] = float) -> Iterator[Reading]:
         further_cpu_s: Called after the block: seconds of CPU beside this process's own.
     """
     reading = Reading()
-    delayed_s, cpu_s = delayed_by_others_s(), own_cpu_s()
+    delayed_s, cpu_s = delayed_by_others_s(), _with_children_cpu_s()
     started = time.perf_counter()
     try:
         yield reading
     finally:
         wall_s = time.perf_counter() - started
-        cpu_s = own_cpu_s() - cpu_s
+        cpu_s = _with_children_cpu_s() - cpu_s
         delayed_s = delayed_by_others_s() - delayed_s
         reading.cpu_s = max(0.0, cpu_s + further_cpu_s())
         reading.delayed_s = delay_of(wall_s, reading.cpu_s, delayed_s)

@@ -12,18 +12,16 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.model.pools import PoolSlots, TagSlots
+from advisor.model.pools import STEP
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
-from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.run_plan import RunPlan, Timeline
+from advisor.model.step_queue import StepQueue
 
 AMPLE = 1e6
 """Cores of a cluster, where steps do not share those of one host."""
 
 LEAST_POLL_S = 0.01
 """Of a parent that is said not to sleep at all: its turn takes some time too."""
-
-_Step = tuple[int, int]
-_BEFORE, _AFTER = -1, -2
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,35 +95,29 @@ class DelegatingRun:
         room: int | None,
         cores: float | None = None,
     ) -> None:
-        self.price, self.plan = price, plan
+        self.price, self.queue = price, StepQueue(plan)
+        self.items = len(plan.mapped)
         self.max_concurrent = max_concurrent or AMPLE
         self.room = room or AMPLE
         self.shares_cores = cores is not None
         self.sharing = ProcessorSharing(cores or AMPLE)
-        self.tags = TagSlots(plan.tag_limits)
-        self.pools = PoolSlots(plan.pool_limits)
-        self.runnable: deque[_Step] = deque()
         self.running = self.in_room = 0
-        self.pending: deque[tuple[_Step, float]] = deque()
-        self.ended: list[_Step] = []
-        # A stage that an item skips is no step.
-        self.chains = [[work for work in chain if work is not None] for chain in plan.mapped]
-        self.mapped_left = sum(map(len, self.chains))
-        self.left = self.mapped_left + len(plan.before) + len(plan.after)
+        self.pending: deque[tuple[STEP, float]] = deque()
+        self.ended: list[STEP] = []
         self.work_s = self.launch_s = self.serialize_s = 0.0
-        self.pod_s = self.pending_s = self.first_result_s = 0.0
+        self.pod_s = self.pending_s = 0.0
 
     def run(self) -> PodTimeline:
         """Simulate the whole run."""
         self._pass(self.price.begin_s)
-        self._after_serial(0)
-        while self.left:
+        while self.running or not self.queue.is_empty:
             ended, self.ended = self.ended, []
             for step in ended:
-                self._succeeded(step)
+                self.queue.succeeded(step, self.sharing.now_s)
+                self.running -= 1
             self._launch_all()
             self._sleep()
-        slots = max(1, min(self.max_concurrent, self.room, len(self.plan.mapped)))
+        slots = max(1, min(self.max_concurrent, self.room, self.items))
         return PodTimeline(
             makespan_s=self.sharing.now_s,
             child_cpu_s=self.sharing.cpu_used_s,
@@ -133,10 +125,10 @@ class DelegatingRun:
             work_s=self.work_s / slots,
             launch_s=self.launch_s / slots,
             serialize_s=self.serialize_s / slots,
-            first_result_s=self.first_result_s,
+            first_result_s=self.queue.first_result_s,
             pod_s=self.pod_s,
             pending_s=self.pending_s,
-            pool_wait_s=self.pools.empty_s,
+            pool_wait_s=self.queue.pools.empty_s,
         )
 
     # -- the parent -------------------------------------------------------------------------
@@ -149,7 +141,7 @@ class DelegatingRun:
     def _sleep(self) -> None:
         """Until the next turn; turns before which nothing can have changed are left out."""
         poll_s, now_s = max(self.price.poll_s, LEAST_POLL_S), self.sharing.now_s
-        next_s = min(self.sharing.next_event_s(), self.pools.next_due_s())
+        next_s = min(self.sharing.next_event_s(), self.queue.pools.next_due_s())
         turns = 1
         if not self.ended and next_s < FOREVER_S:
             turns = max(1, math.ceil((next_s - now_s) / poll_s))
@@ -157,70 +149,16 @@ class DelegatingRun:
 
     def _launch_all(self) -> None:
         while self.running < self.max_concurrent and (step := self._next_step()) is not None:
-            self.tags.take(step)
             self.running += 1
             self._pass(self.price.launch_s)
             self.pending.append((step, self.sharing.now_s))
             self._admit()
 
-    def _next_step(self) -> _Step | None:
-        """The next step that tag limits and pools let run; None where all that are left wait."""
+    def _next_step(self) -> STEP | None:
         now_s = self.sharing.now_s
-        while (again := self.pools.due(now_s)) is not None:
-            if self.pools.claim(*again, now_s):
-                return again[1]
-        next_step: _Step | None = None
-        passed_over: list[_Step] = []
-        while self.runnable and next_step is None:
-            step = self.runnable.popleft()
-            pool = self._pool_of(step)
-            if self.tags.is_full(step):
-                passed_over.append(step)
-            elif pool is None or self.pools.claim(pool, step, now_s):
-                next_step = step
-        self.runnable.extendleft(reversed(passed_over))
-        return next_step
-
-    def _pool_of(self, step: _Step) -> str | None:
-        """The limited pool whose slot a step needs; None where it needs none."""
-        item, stage = step
-        pools = self.plan.stage_pools
-        pool = pools[stage] if item >= 0 and stage < len(pools) else None
-        return pool if pool in self.pools.limits else None
-
-    def _succeeded(self, step: _Step) -> None:
-        """The parent has read a step's success: what depends on it may be launched."""
-        item, stage = step
-        self.left -= 1
-        self.running -= 1
-        self.tags.free(step)
-        if (pool := self._pool_of(step)) is not None:
-            self.pools.free(pool, step, self.sharing.now_s)
-        if item == _BEFORE:
-            self._after_serial(stage + 1)
-        elif item == _AFTER:
-            self._ready(_AFTER, stage + 1, len(self.plan.after))
-        else:
-            self.mapped_left -= 1
-            if not self._ready(item, stage + 1, len(self.chains[item])):
-                self.first_result_s = self.first_result_s or self.sharing.now_s
-            if not self.mapped_left:
-                self._ready(_AFTER, 0, len(self.plan.after))
-
-    def _ready(self, item: int, stage: int, stages: int) -> bool:
-        """Add the next step of a chain; False where the chain is done."""
-        if stage >= stages:
-            return False
-        add = self.runnable.appendleft if self.plan.depth_first else self.runnable.append
-        add((item, stage))
-        return True
-
-    def _after_serial(self, stage: int) -> None:
-        if self._ready(_BEFORE, stage, len(self.plan.before)):
-            return
-        self.runnable.extend((item, 0) for item in range(len(self.plan.mapped)))
-        if not self.mapped_left:
-            self._ready(_AFTER, 0, len(self.plan.after))
+        return self.queue.take(
+            lambda: now_s, lambda pool, step: self.queue.pools.claim(pool, step, now_s)
+        )
 
     # -- steps ------------------------------------------------------------------------------
     def _admit(self) -> None:
@@ -231,15 +169,9 @@ class DelegatingRun:
             self.pending_s += self.sharing.now_s - since_s
             self._begin(step)
 
-    def _work_of(self, step: _Step) -> StepWork:
-        item, stage = step
-        if item >= 0:
-            return self.chains[item][stage]
-        return self.plan.before[stage] if item == _BEFORE else self.plan.after[stage]
-
-    def _begin(self, step: _Step) -> None:
+    def _begin(self, step: STEP) -> None:
         """Start, boot, load, work, store, exit: each stretch begins where the last one ended."""
-        price, work, begun_s = self.price, self._work_of(step), self.sharing.now_s
+        price, work, begun_s = self.price, self.queue.work_of(step), self.sharing.now_s
         moving = 1.0 - work.io_wait_share
         load_s = (
             price.load_s + work.load_s * moving + price.collect_input_s * max(0, work.inputs - 1)

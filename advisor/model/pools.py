@@ -121,7 +121,15 @@ class TagSlots:
 
     def is_full(self, step: STEP) -> bool:
         """Whether the step must be passed over for now."""
-        return any(self._running[n] >= self._limits.steps[n] for n in self._names(step))
+        return self._are_full(self._names(step))
+
+    @property
+    def all_full(self) -> bool:
+        """Whether every mapped step must be."""
+        return all(map(self._are_full, self._limits.stages))
+
+    def _are_full(self, names: Sequence[str]) -> bool:
+        return any(self._running[name] >= self._limits.steps[name] for name in names)
 
     def take(self, step: STEP) -> None:
         """The step runs from now on."""

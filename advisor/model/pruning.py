@@ -1,7 +1,7 @@
 """Which candidates are simulated: one that cannot be the best is left out with its figure."""
 
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,10 +16,6 @@ from advisor.model.stage import FloatArray
 
 PRUNE = 1.25
 """A candidate whose lower bound is this much above the best simulated one is not simulated."""
-
-RISES = 2
-"""After so many in a row more slots are not simulated."""
-
 
 TIME_IN_COST = 0.05
 """Exponent of the makespan in the cost: of two ways that cost alike, the faster."""
@@ -73,18 +69,10 @@ class _Pruning:
         self.setting = setting
         self.objective = objective
         self._best: dict[bool, Estimate] = {}
-        self._by_slots: dict[Candidate, list[tuple[int, float, float]]] = {}
 
     def _score(self, estimate: Estimate) -> float:
         rented = estimate.rented_core_seconds(self.setting.machine.cores)
         return score(self.objective, estimate.makespan_s, estimate.core_seconds, rented)
-
-    def simulated(self, estimate: Estimate) -> None:
-        """Remember how a way does, whether it may be advised or not."""
-        slots = estimate.candidate.max_concurrent
-        family = replace(estimate.candidate, max_concurrent=1)
-        tried = self._by_slots.setdefault(family, [])
-        tried.append((slots, estimate.makespan_s, self._score(estimate)))
 
     def advisable(self, estimate: Estimate) -> None:
         """Hold what follows against a way that could be advised."""
@@ -100,26 +88,10 @@ class _Pruning:
         limit = PRUNE * self._score(rival)
         core = lower_core_seconds(candidate, self.setting)
         rented = bound_s * self.setting.machine.cores
-        if score(self.objective, bound_s, core, rented) > limit:
-            used = {"time": None, "cost": rented}.get(self.objective, core)
-            figures = (bound_s, used, rival.makespan_s)
-            return Refusal(Cause.SLOWER, figures).rejects(candidate)
-        return self._past_best(candidate, limit)
-
-    def _past_best(self, candidate: Candidate, limit: float) -> Rejection | None:
-        """Why more slots cannot help a plain way.
-
-        Its makespan falls while steps find room beside each other and rises again once they only
-        crowd the cores and the parent's loop. So after some rises in a row that begin far above
-        the best way there is, more slots are not simulated.
-        """
-        tried = self._by_slots.get(replace(candidate, max_concurrent=1), [])
-        last = [each for each in tried if each[0] < candidate.max_concurrent][-RISES - 1 :]
-        scores = [scored for _, _, scored in last]
-        if len(last) <= RISES or scores != sorted(set(scores)) or scores[1] <= limit:
+        if score(self.objective, bound_s, core, rented) <= limit:
             return None
-        makespans = tuple((slots, took_s) for slots, took_s, _ in last)
-        return Refusal(Cause.CROWDED, makespans).rejects(candidate)
+        used = {"time": None, "cost": rented}.get(self.objective, core)
+        return Refusal(Cause.SLOWER, (bound_s, used, rival.makespan_s)).rejects(candidate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,27 +118,19 @@ def simulate_all(
     may_advise: Callable[[Candidate], bool],
     misfit_of: Callable[[Estimate], Refusal | None],
 ) -> Pruned:
-    """Simulate what can matter; the rest is pruned.
-
-    The cheapest bound comes first, and plain ways on several slots last, fewest slots first.
+    """Simulate what can matter, the lowest bound first; the rest is pruned.
 
     Args:
         misfit_of: Why a simulated candidate must not be advised, or None.
     """
     bounds_s = {way: lower_bound_s(way, predictor.setting) for way in candidates}
-
-    def turn(candidate: Candidate) -> tuple[int, float]:
-        slots = 0 if candidate.is_batched else candidate.max_concurrent
-        return slots if slots > 1 else 0, bounds_s[candidate]
-
     pruning, ways = _Pruning(predictor.setting, objective), Pruned()
-    for candidate in sorted(candidates, key=turn):
+    for candidate in sorted(candidates, key=bounds_s.__getitem__):
         slower = pruning.rejection(candidate, bounds_s[candidate])
         if slower and candidate not in always:
             ways.rejected.append(slower)
             continue
         estimate = predictor.estimate(candidate)
-        pruning.simulated(estimate)
         misfit = misfit_of(estimate)
         if misfit is not None:
             ways.misfits.append((estimate, misfit))

@@ -7,7 +7,6 @@ until a finished step's process has exited; and children that boot, prepare, loa
 exit, sharing the cores.
 """
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
@@ -16,9 +15,10 @@ from typing import Literal, NamedTuple
 
 from advisor.domain.dagster_facts import TICK_S
 from advisor.domain.overhead import MultiprocessOverhead
-from advisor.model.pools import PoolSlots, TagSlots
+from advisor.model.pools import STEP
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
+from advisor.model.step_queue import StepQueue
 
 SMALLEST_S = 0.005
 """Shorter stretches of the parent's CPU are put together."""
@@ -26,9 +26,6 @@ SMALLEST_S = 0.005
 MOST_TURNS = 256
 """Messages of one step from which on several are taken in a turn: a million must not take minutes
 to simulate."""
-
-BEFORE, AFTER = -1, -2
-"""Item numbers of the steps before and after the mapped ones."""
 
 Phase = Literal["launch", "serialize", "work"]
 
@@ -55,8 +52,7 @@ class StepState(IntEnum):
 class StepProcess:
     """One step's process: the pieces still to come, and its queue to the parent."""
 
-    item: int
-    stage: int
+    step: STEP
     pieces: list[Piece]
     next_piece: int = 0
     state: StepState = StepState.CLAIMED
@@ -92,7 +88,7 @@ class MultiprocessRun:
         stretch: Callable[[int], float] = no_contention,
     ) -> None:
         self.overhead = overhead
-        self.plan = plan
+        self.queue = StepQueue(plan)
         self.max_concurrent = max_concurrent
         self.stretch = stretch
         self.factors: dict[int, float] = {}
@@ -100,26 +96,13 @@ class MultiprocessRun:
         self.sharing = ProcessorSharing(cores)
         self.items = len(plan.mapped)
         self.total_items = plan.total_items or self.items
-        self.stages = len(plan.mapped[0]) if self.items else 0
-        self.runnable: deque[tuple[int, int]] = deque()
-        self.mapped_left = self.items * self.stages
         self.parent_cpu_s = 0.0
         self.debt_s = 0.0
         self.working = 0
-        self.first_result_s = 0.0
         self.server_started = overhead.server_start_s <= 0
         self.phase_s: dict[Phase, float] = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
-        self.pools = PoolSlots(plan.pool_limits)
-        self.tags = TagSlots(plan.tag_limits)
 
     # -- children ---------------------------------------------------------------------------
-    def _work_of(self, item: int, stage: int) -> StepWork:
-        if item >= 0:
-            work = self.plan.mapped[item][stage]
-            assert work is not None, "a skipped stage is not launched"
-            return work
-        return self.plan.before[stage] if item == BEFORE else self.plan.after[stage]
-
     def _pieces(self, work: StepWork) -> list[Piece]:
         """A step from the start of its process to the end: see `EVENTS_PER_STEP`."""
         o = self.overhead
@@ -149,7 +132,7 @@ class MultiprocessRun:
         ]
 
     def _launch(self, child: StepProcess) -> None:
-        work = self._work_of(child.item, child.stage)
+        work = self.queue.work_of(child.step)
         if work not in self.pieces_of:
             self.pieces_of[work] = self._pieces(work)
         child.pieces = self.pieces_of[work]
@@ -222,97 +205,32 @@ class MultiprocessRun:
         while not done:
             self.sharing.happen()
 
-    def _pool_of(self, item: int, stage: int) -> str | None:
-        """The limited pool whose slot a step needs; None where it needs none."""
-        if item < 0 or stage >= len(self.plan.stage_pools):
-            return None
-        pool = self.plan.stage_pools[stage]
-        return pool if pool in self.pools.limits else None
-
-    def _has_slot(self, pool: str | None, step: tuple[int, int]) -> bool:
-        """Claim a slot of the step's pool; a step that is blocked is logged, and asks again."""
-        if pool is None:
-            return True
+    def _claim(self, pool: str, step: STEP) -> bool:
+        """Ask for a slot of the step's pool; a step that is blocked is logged, and asks again."""
         self._spend(self.overhead.claim_s)
-        granted = self.pools.claim(pool, step, self.sharing.now_s)
+        granted = self.queue.pools.claim(pool, step, self.sharing.now_s)
         if not granted:
             self._spend(self.overhead.turn_s)
         return granted
 
-    def _next_step(self) -> tuple[int, int] | None:
-        """The next step that may be launched; None where all that are left must wait."""
-        while (again := self.pools.due(self.sharing.now_s)) is not None:
-            if self._has_slot(*again):
-                return again[1]
-        next_step: tuple[int, int] | None = None
-        passed_over: list[tuple[int, int]] = []
-        while self.runnable and next_step is None:
-            step = self.runnable.popleft()
-            if self.tags.is_full(step):
-                passed_over.append(step)
-                if all(self.tags.is_full((0, stage)) for stage in range(self.stages)):
-                    break
-            elif self._has_slot(self._pool_of(*step), step):
-                next_step = step
-        self.runnable.extendleft(reversed(passed_over))
-        return next_step
-
     def _fill(self, active: list[StepProcess]) -> None:
         """Claim steps for the free slots."""
+        pools = self.queue.pools
         while len(active) < self.max_concurrent:
-            step = self._next_step()
+            step = self.queue.take(lambda: self.sharing.now_s, self._claim)
             if step is not None:
-                self.tags.take(step)
-                active.append(StepProcess(*step, []))
-            elif not active and self.pools.waiting:
-                while self.sharing.happen(self.pools.next_due_s()):
+                active.append(StepProcess(step, []))
+            elif not active and pools.waiting:
+                while self.sharing.happen(pools.next_due_s()):
                     pass
             else:
                 return
 
-    def _step_succeeded(self, child: StepProcess) -> None:
-        """The parent has handled STEP_SUCCESS: what depends on it becomes runnable."""
-        self.tags.free((child.item, child.stage))
-        pool = self._pool_of(child.item, child.stage)
-        if pool is not None:
+    def _step_succeeded(self, step: STEP) -> None:
+        """The parent has handled STEP_SUCCESS."""
+        if self.queue.pool_of(step) is not None:
             self._spend(self.overhead.claim_s)
-            self.pools.free(pool, (child.item, child.stage), self.sharing.now_s)
-        if child.item == BEFORE:
-            self._after_serial(child.stage + 1)
-        elif child.item == AFTER:
-            self._make_runnable(AFTER, child.stage + 1, len(self.plan.after))
-        else:
-            self._mapped_succeeded(child)
-
-    def _make_runnable(self, item: int, stage: int, stages: int) -> bool:
-        if stage < stages:
-            self.runnable.append((item, stage))
-        return stage < stages
-
-    def _after_serial(self, stage: int) -> None:
-        """The next step before the mapped ones, or all mapped ones, or what comes after none."""
-        if self._make_runnable(BEFORE, stage, len(self.plan.before)):
-            return
-        if self.items:
-            self.runnable.extend((i, 0) for i in range(self.items))
-        else:
-            self._make_runnable(AFTER, 0, len(self.plan.after))
-
-    def _mapped_succeeded(self, child: StepProcess) -> None:
-        self.mapped_left -= 1
-        stage, chain = child.stage + 1, self.plan.mapped[child.item]
-        while stage < self.stages and chain[stage] is None:
-            self.mapped_left, stage = self.mapped_left - 1, stage + 1
-        following = (child.item, stage)
-        if stage < self.stages:
-            if self.plan.depth_first:
-                self.runnable.appendleft(following)
-            else:
-                self.runnable.append(following)
-        elif not self.first_result_s:
-            self.first_result_s = self.sharing.now_s
-        if self.mapped_left == 0:
-            self._make_runnable(AFTER, 0, len(self.plan.after))
+        self.queue.succeeded(step, self.sharing.now_s)
 
     def _start(self, child: StepProcess) -> None:
         """The parent starts a step's process, and before the first one the forkserver."""
@@ -343,7 +261,7 @@ class MultiprocessRun:
             return False
         if not child.success_handled:
             child.success_handled = True
-            self._step_succeeded(child)
+            self._step_succeeded(child.step)
         if child.queued:
             return False
         self._join(child)
@@ -362,7 +280,7 @@ class MultiprocessRun:
         round_s = TICK_S * len(active)
         until_s = sharing.next_event_s()
         if len(active) < self.max_concurrent:
-            until_s = min(until_s, self.pools.next_due_s())
+            until_s = min(until_s, self.queue.pools.next_due_s())
         ahead_s = until_s - sharing.now_s
         if round_s < ahead_s < FOREVER_S:
             sharing.advance_to(sharing.now_s + int(ahead_s / round_s) * round_s)
@@ -370,13 +288,12 @@ class MultiprocessRun:
     def run(self) -> Timeline:
         """Simulate the whole run."""
         self._spend(self.overhead.start_s)
-        self._after_serial(0)
         active: list[StepProcess] = []
-        while active or self.runnable or self.pools.waiting:
+        while active or not self.queue.is_empty:
             self._fill(active)
             self._skip_ahead(active)
-            if self.runnable:
-                waiting = len(self.runnable) + (self.total_items - self.items) / 2
+            if self.queue.runnable:
+                waiting = len(self.queue.runnable) + (self.total_items - self.items) / 2
                 self._spend(self.overhead.turn_item_s * waiting)
             finished = [child for child in active if self._visit(child)]
             if finished:
@@ -390,6 +307,6 @@ class MultiprocessRun:
             work_s=self.phase_s["work"] / slots,
             launch_s=self.phase_s["launch"] / slots,
             serialize_s=self.phase_s["serialize"] / slots,
-            first_result_s=self.first_result_s,
-            pool_wait_s=self.pools.empty_s,
+            first_result_s=self.queue.first_result_s,
+            pool_wait_s=self.queue.pools.empty_s,
         )

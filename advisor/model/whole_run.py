@@ -131,7 +131,7 @@ def _beside_each_other(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -
     first = runs[0]
     together = MultiprocessRun(
         first.overhead,
-        _merged([run.plan for run in runs]),
+        _merged([run.queue.plan for run in runs]),
         cores=parts[0].predictor.setting.capacity,
         max_concurrent=first.max_concurrent,
         stretch=first.stretch,

@@ -48,7 +48,7 @@ def advice_document(
     advice: Advice,
     *,
     path: Path | None = None,
-    emitted: str | None = None,
+    emitted: Code | None = None,
     ways: int = SHOWN,
     evidence: bool = False,
 ) -> Document:
@@ -99,26 +99,27 @@ def report_document(
 
 
 def _headline(advice: Advice, evidence: bool) -> Headline:
-    head = wording.headline(advice)
-    lines: list[Text] = [head.predicted]
-    lines += [compared[:1].upper() + compared[1:] for compared in head.compared]
-    lines.append(Span(head.certainty, tone="" if head.sure else "warn"))
+    best, pasted, now = advice.recommendation, advice.config_only, advice.current
+    sure = advice.tie or wording.is_sure(advice)
+    lines: list[Text] = [f"{interval(best.makespan_s)} {wording.basis(advice.workload)}"]
+    lines += [compared[:1].upper() + compared[1:] for compared in wording.compared(advice)]
+    lines.append(Span(wording.certainty(advice), tone="" if sure else "warn"))
     evidences = [limit.evidence for limit in advice.limits if limit.evidence and evidence]
     lines += [Span(f"Seen in parallel: {each}.", tone="warn") for each in evidences]
     definition = _definition_change(advice)
-    if head.needs_code:
-        costs = f" Trade-offs: {'; '.join(head.costs)}." if head.costs else ""
+    if best.candidate.needs_code:
+        costs = f" Trade-offs: {'; '.join(best.costs)}." if best.costs else ""
         lines.append(f"Requires a code change.{costs}")
-        pasted = advice.config_only
         gain = ""
-        if advice.current and advice.current.candidate != pasted.candidate:
-            gain = f", {faster(advice.current.makespan_s, pasted.makespan_s)} now"
+        if now and now.candidate != pasted.candidate:
+            gain = f", {faster(now.makespan_s, pasted.makespan_s)} now"
         label = Span(pasted.candidate.label, strong=True)
         instead = f"With a {definition}" if definition else "Config only"
         lines.append((f"{instead}: ", label, f": {interval(pasted.makespan_s)}{gain}"))
     elif definition:
         lines.append(f"It needs a {definition}.")
-    return Headline(head.what, tuple(lines), "good" if head.sure else "warn")
+    keeps = "Keep it as it is: " if now and now.candidate == best.candidate else ""
+    return Headline(f"{keeps}{best.candidate.label}", tuple(lines), "good" if sure else "warn")
 
 
 def _start_times(advice: Advice) -> tuple[Block, ...]:
@@ -313,10 +314,9 @@ def _limits(advice: Advice) -> tuple[Block, ...]:
     return (Details("Lower bounds", blocks),)
 
 
-def _snippets(advice: Advice, emitted: str | None) -> tuple[Block, ...]:
+def _snippets(advice: Advice, emitted: Code | None) -> tuple[Block, ...]:
     if emitted is not None:
-        language = "yaml" if _looks_like_yaml(emitted) else "python"
-        return (Heading("To paste"), Code(emitted, language))
+        return (Heading("To paste"), emitted)
     snippets = advice.snippets
     blocks: list[Block] = []
     if snippets.run_config:
@@ -328,11 +328,6 @@ def _snippets(advice: Advice, emitted: str | None) -> tuple[Block, ...]:
     if snippets.python:
         blocks += [Heading("Code to paste"), Code(snippets.python, "python")]
     return tuple(blocks)
-
-
-def _looks_like_yaml(text: str) -> bool:
-    lines = (line for line in text.splitlines() if line and not line.startswith(("#", " ")))
-    return next(lines, "").endswith(":") and "import" not in text
 
 
 def _closing(advice: Advice, path: Path | None) -> Note:

@@ -1,7 +1,5 @@
 """The main findings of an advice in words."""
 
-from dataclasses import dataclass
-
 from advisor.domain.advice import Advice, Breakdown, BreakEven, Prediction, WorkloadSummary
 from advisor.domain.quantities import count, faster, interval, percent, seconds, size
 from advisor.domain.stopping import StopReason
@@ -29,43 +27,7 @@ ENDED_SHORT: dict[StopReason, str] = {
 """The same where there is little room; the time follows."""
 
 
-@dataclass(frozen=True, slots=True)
-class Headline:
-    """What to do, how much faster that is, how sure it is; then what qualifies it.
-
-    Attributes:
-        predicted: Its predicted wall clock, of how many items, and what it leaves out.
-        compared: The predicted time and speed-up against the current and the default way.
-        sure: Whether the decision is settled (colour, no more).
-        needs_code: Whether code must change.
-    """
-
-    what: str
-    predicted: str
-    compared: tuple[str, ...]
-    certainty: str
-    sure: bool
-    costs: tuple[str, ...]
-    needs_code: bool
-
-
-def headline(advice: Advice) -> Headline:
-    """The head of every form of output."""
-    best = advice.recommendation
-    current = advice.current
-    keeps = current is not None and current.candidate == best.candidate
-    return Headline(
-        what=("Keep it as it is: " if keeps else "") + best.candidate.label,
-        predicted=f"{interval(best.makespan_s)} {_basis(advice.workload)}",
-        compared=tuple(_compared(advice)),
-        certainty=_certainty(advice),
-        sure=advice.tie or _is_sure(advice),
-        costs=best.costs,
-        needs_code=best.candidate.needs_code,
-    )
-
-
-def _basis(workload: WorkloadSummary) -> str:
+def basis(workload: WorkloadSummary) -> str:
     """What a total is of: ``for 40 items (1 of 40 items measured; not included: ...)``."""
     items = count(workload.items, "item")
     limits = []
@@ -76,7 +38,8 @@ def _basis(workload: WorkloadSummary) -> str:
     return f"for {items}" + (f" ({'; '.join(limits)})" if limits else "")
 
 
-def _compared(advice: Advice) -> list[str]:
+def compared(advice: Advice) -> list[str]:
+    """The speed-up over how it runs now, and over Dagster's default, where that differs."""
     best = advice.recommendation
     others: list[tuple[str, Prediction]] = []
     if advice.current and advice.current.candidate != best.candidate:
@@ -93,7 +56,7 @@ def _compared(advice: Advice) -> list[str]:
     ]
 
 
-def _is_sure(advice: Advice) -> bool:
+def is_sure(advice: Advice) -> bool:
     """Whether no measurement is left that could turn the decision."""
     best = advice.recommendation
     settled = advice.next_measurement is None and advice.untried is None
@@ -117,14 +80,10 @@ def _spared_code(advice: Advice) -> Prediction | None:
     )
 
 
-def _certainty(advice: Advice) -> str:
+def certainty(advice: Advice) -> str:
     """How sure the choice is, then what was seen to fail and what was not tried."""
-    return " ".join((choice(advice), *_trials(advice)))
-
-
-def _trials(advice: Advice) -> list[str]:
     harmful = [limit_in_words(limit) for limit in advice.limits if limit.harm is not None]
-    return [*harmful, *untried(advice)]
+    return " ".join((choice(advice), *harmful, *untried(advice)))
 
 
 def untried(advice: Advice) -> list[str]:
@@ -171,7 +130,7 @@ def choice(advice: Advice, *, titled: bool = False, explained: bool = True) -> s
         return f"Several ways are within 3 %; this is the simplest: {regret}."
     if advice.untried is not None:
         best_in += ", of the ways that were tried"
-    if _is_sure(advice):
+    if is_sure(advice):
         return f"{best_in}." if titled else f"Certain: {best_in}."
     if best.p_best >= 0.6:
         return f"Likely: {best_in}; {regret}."

@@ -14,6 +14,7 @@ from advisor.dagster_bridge.calibration_job import CalibrationRequest
 from advisor.dagster_bridge.discovery import DiscoveryRequest
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.dagster_bridge.target import parse_target
+from advisor.domain.options import MeasureOptions
 from advisor.measure.child import run_in_child
 from advisor.measure.workload.profile_request import ProfileRequest
 
@@ -75,7 +76,9 @@ def test_ops_are_measured_beside_them(folder: Path, monkeypatch: pytest.MonkeyPa
         timeout_s=60,
         working_directory=folder,
     ).unwrap()
-    profile = profile_workload(ProfileRequest(found.description, samples=2), budget_s=4)
+    profile = profile_workload(
+        ProfileRequest(found.description, options=MeasureOptions(samples=2)), budget_s=4
+    )
     assert len(profile.ops) == 1
     assert not [probe for probe in profile.probes if probe.failed]
 

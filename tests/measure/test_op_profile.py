@@ -12,6 +12,7 @@ from workloads import MANY
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
+from advisor.domain.options import MeasureOptions
 from advisor.domain.workload import OWN_THREADS
 from advisor.measure.budget import Budget
 from advisor.measure.ops.orders import ChainRun
@@ -29,11 +30,16 @@ HERE = Path(__file__).parent
 FILE = HERE / "workloads.py"
 
 
-def request(name, **options):
+def request(name, *, inputs=None, memory_limit_bytes=None, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
     if name not in {"two_stage", "napping"}:
-        options.setdefault("inputs", "workloads:items")
-    return ProfileRequest(describe(load_target(target)), **options)
+        inputs = inputs or "workloads:items"
+    return ProfileRequest(
+        describe(load_target(target)),
+        inputs=inputs,
+        options=MeasureOptions(**options),
+        memory_limit_bytes=memory_limit_bytes,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -191,7 +197,7 @@ def test_what_cannot_be_pickled_is_a_fact_and_no_error():
 
 def test_items_that_run_only_once_are_not_run_twice(counted, monkeypatch):
     monkeypatch.setenv("COUNTED", str(counted.parent / "once"))
-    profile = profile_workload(request("only_once", each_item_once=True))
+    profile = profile_workload(request("only_once", allow_side_effects=False))
     assert profile.op_executions == len(list(counted.parent.glob("once-*")))
     assert not profile.probes
     assert profile.notes

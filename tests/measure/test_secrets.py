@@ -17,6 +17,7 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
+from advisor.domain.options import MeasureOptions
 from advisor.gate.options import CheckOptions
 from advisor.measure.child import run_in_child
 from advisor.measure.ops.orders import Assignment, ScoutOrder
@@ -28,7 +29,7 @@ HERE = Path(__file__).parent
 
 def request(job: str) -> ProfileRequest:
     target = parse_target(f"{HERE / 'secret_workloads.py'}:{job}", working_directory=HERE)
-    return ProfileRequest(describe(load_target(target)), samples=3)
+    return ProfileRequest(describe(load_target(target)), options=MeasureOptions(samples=3))
 
 
 def test_a_saved_profile_holds_none(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

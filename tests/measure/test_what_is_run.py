@@ -36,19 +36,22 @@ def ran(tmp_path, monkeypatch):
     return lambda: Counter(path.read_text().split() if path.exists() else ())
 
 
-def profiled(name="nightly", budget_s=60.0, **options):
+def profiled(name="nightly", budget_s=60.0, inputs=None, **options):
     target = parse_target(f"{FILE}:{name}", working_directory=HERE)
-    return profile_workload(ProfileRequest(describe(load_target(target)), **options), budget_s)
+    asked = ProfileRequest(
+        describe(load_target(target)), inputs=inputs, options=MeasureOptions(**options)
+    )
+    return profile_workload(asked, budget_s)
 
 
-@pytest.mark.parametrize("each_item_once", [False, True])
-def test_nothing_runs_but_the_chain_and_once_what_yields_its_items(ran, each_item_once):
-    profile = profiled(samples=5, budget_s=8.0, each_item_once=each_item_once)
+@pytest.mark.parametrize("again", [None, False])
+def test_nothing_runs_but_the_chain_and_once_what_yields_its_items(ran, again):
+    profile = profiled(samples=5, budget_s=8.0, allow_side_effects=again)
     counts = ran()
     assert counts["replace_table"] == counts["notify"] == 0
     assert counts["limits"] == counts["shards"] == 1
     measured = {call.item for call in profile.ops[0].calls}
-    assert counts["score"] == len(measured) if each_item_once else counts["score"] > 5
+    assert counts["score"] == len(measured) if again is False else counts["score"] > 5
     assert len(measured) >= 3
     assert profile.collect_s is None
 
@@ -71,7 +74,7 @@ def test_items_that_cannot_be_pickled_do_not_make_the_fan_out_run_again(
     ran, monkeypatch, agreed, is_often
 ):
     monkeypatch.setenv("UNPICKLABLE", "1")
-    profile = profiled(samples=5, budget_s=20.0, fan_out_again=agreed)
+    profile = profiled(samples=5, budget_s=20.0, allow_side_effects=agreed or None)
     assert (ran()["shards"] > 1) == is_often
     assert len({call.item for call in profile.ops[0].calls}) == 5
     assert agreed or any("--inputs" in note for note in profile.notes)
@@ -167,11 +170,11 @@ def test_a_dry_run_of_verify_measures_nothing_first(ran, tmp_path):
     assert not ran()
 
 
-@pytest.mark.parametrize("each_item_once", [False, True])
-def test_the_projects_own_io_manager_is_left_alone_where_nothing_may_run_twice(ran, each_item_once):
-    profile = profiled("shelved", samples=3, budget_s=4.0, each_item_once=each_item_once)
-    assert (ran()["stored"] == 0) == each_item_once
-    assert any("IO manager" in note for note in profile.notes) == each_item_once
+@pytest.mark.parametrize("again", [None, False])
+def test_the_projects_own_io_manager_is_left_alone_where_nothing_may_run_twice(ran, again):
+    profile = profiled("shelved", samples=3, budget_s=4.0, allow_side_effects=again)
+    assert (ran()["stored"] == 0) == (again is False)
+    assert any("IO manager" in note for note in profile.notes) == (again is False)
 
 
 def test_items_that_log_errors_are_counted(ran):

@@ -13,6 +13,7 @@ from advisor.api.further import measurable
 from advisor.dagster_bridge.further_fan_outs import describe_further
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.options import MeasureOptions
 from advisor.measure.workload.planned_calls import plan_executions
 from advisor.measure.workload.profile_request import ProfileRequest
 
@@ -55,6 +56,8 @@ def test_what_is_run_of_the_second_is_said_before() -> None:
     told = " ".join(plan_executions(request, 60.0).will())
     assert "run 'chunks' once, for which 'files', 'read' run once more" in told
     assert "'learn' repeatedly on up to 40 of its items" in told
-    once = measurable(ProfileRequest(description, each_item_once=True), further)
+    once = measurable(
+        ProfileRequest(description, options=MeasureOptions(allow_side_effects=False)), further
+    )
     assert once.further == ()
     assert "not 'chunks'" in " ".join(plan_executions(once, 60.0).will())

@@ -34,6 +34,7 @@ from advisor.domain.rejection import Rejection
 from advisor.domain.workload import Hotspot
 from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document
+from advisor.render.document import Code
 from advisor.render.escaping import to_ascii
 from advisor.render.forms.documents import advice_to_json, prediction_to_json, to_json
 from advisor.render.forms.encoding import json_text
@@ -276,15 +277,15 @@ def test_a_bare_op_is_compared_with_the_default_alone():
 )
 def test_the_certainty_is_put_into_words(changes, words):
     best = replace(make_advice().recommendation, **changes)
-    assert wording.headline(make_advice(recommendation=best)).certainty.startswith(words)
+    assert wording.certainty(make_advice(recommendation=best)).startswith(words)
 
 
 def test_only_what_no_measurement_could_turn_is_sure():
     best = replace(make_advice().recommendation, p_best=0.95)
     settled = make_advice(recommendation=best, next_measurement=None)
-    assert wording.headline(settled).certainty.startswith("Certain")
-    assert wording.headline(settled).sure
-    assert not wording.headline(make_advice(recommendation=best)).sure
+    assert wording.certainty(settled).startswith("Certain")
+    assert wording.is_sure(settled)
+    assert not wording.is_sure(make_advice(recommendation=best))
 
 
 def test_a_tie_is_called_one():
@@ -472,5 +473,5 @@ def test_markdown_has_headline_table_and_snippets():
 
 
 def test_a_fence_in_a_snippet_does_not_end_its_block():
-    text = advice_to_markdown(make_advice(), emitted='"""\n```\n"""')
+    text = advice_to_markdown(make_advice(), emitted=Code('"""\n```\n"""'))
     assert "````\n" in text

@@ -29,7 +29,7 @@ from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.analysis import analysis_document
 from advisor.render.analysis_screen import analysis_screen
-from advisor.render.document import Document
+from advisor.render.document import Code, Document
 from advisor.render.forms.documents import (
     advice_to_json,
     check_to_json,
@@ -95,7 +95,7 @@ def everything(text):
     calibration = Calibration(host, overhead, (Crossings(8, advice.break_even),))
     path = Path(text.replace("\0", "_"))
     documents = (
-        advice_document(advice, path=path, emitted=text),
+        advice_document(advice, path=path, emitted=Code(text)),
         report_document(advice, description, host, overhead, tuple(verifications)),
         prediction_document(prediction, text, 8),
         host_document(calibration),

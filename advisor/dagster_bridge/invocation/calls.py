@@ -11,8 +11,8 @@ from dagster import DynamicOutput, OpDefinition, Output, RetryRequested
 
 from advisor.dagster_bridge.awaiting import run_to_end
 from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
-from advisor.dagster_bridge.private import DirectOpExecutionContext
-from advisor.dagster_bridge.structure import SINGLE_RESULT, compute_function
+from advisor.dagster_bridge.private import DirectOpExecutionContext, compute_function
+from advisor.dagster_bridge.structure import SINGLE_RESULT
 from advisor.dagster_bridge.target import JOBS
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import MappedOp

@@ -37,8 +37,8 @@ from advisor.dagster_bridge.private import (
     ConfiguredDefinitionConfigSchema,
     NodeHandle,
     ResolvedRunConfig,
+    compute_function,
 )
-from advisor.dagster_bridge.structure import compute_function
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError

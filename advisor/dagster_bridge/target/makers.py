@@ -7,7 +7,7 @@ from typing import Any
 
 from dagster import GraphDefinition, JobDefinition, OpDefinition
 
-from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
+from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, compute_function
 from advisor.dagster_bridge.source_hash import source_location
 from advisor.dagster_bridge.target.loaded import Place
 from advisor.dagster_bridge.user_frames import last_frames, type_in_words, user_location
@@ -110,7 +110,7 @@ def refuse_method(place: Place, op: OpDefinition) -> None:
     Raises:
         TargetError: The op is a method.
     """
-    function = getattr(op.compute_fn, "decorated_fn", None)
+    function = compute_function(op)
     if next(iter(op.input_dict), None) not in ("self", "cls") or function is None:
         return
     raise TargetError(

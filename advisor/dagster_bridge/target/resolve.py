@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.plan import execution_plan, mapped_steps
-from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
+from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, compute_function
 from advisor.dagster_bridge.target.definitions import (
     DAGSTER_OBJECTS,
     HOLDERS,
@@ -210,10 +210,8 @@ def _of_op(place: Place, op: OpDefinition) -> LoadedTarget:
 
 def _is_same_op(one: OpDefinition, other: OpDefinition) -> bool:
     """Whether two definitions are one op: Dagster copies them for hooks, tags and config."""
-    function = getattr(other.compute_fn, "decorated_fn", None)
-    return one is other or (
-        function is not None and getattr(one.compute_fn, "decorated_fn", None) is function
-    )
+    function = compute_function(other)
+    return one is other or (function is not None and compute_function(one) is function)
 
 
 def with_upstream_assets(loaded: LoadedTarget) -> JobDefinition | None:

@@ -64,10 +64,10 @@ class Children:
             run_config=request.run_config,
             workspace=self.workspace,
             inputs=request.inputs,
-            samples=max(1, request.samples or DEFAULT_SAMPLES),
-            item_timeout_s=request.item_timeout_s,
-            setup=request.setup,
-            teardown=request.teardown,
+            samples=max(1, request.options.samples or DEFAULT_SAMPLES),
+            item_timeout_s=request.options.item_timeout_s,
+            setup=request.options.setup,
+            teardown=request.options.teardown,
             own_files_only=request.each_item_once,
             run=self.run_identity,
             item_bytes=self.item_bytes,
@@ -93,7 +93,7 @@ class Children:
             CutOffError: The budget was passed meanwhile; ``whatever_it_takes`` goes on then.
         """
         request, budget = self.request, self.budget
-        timeout_s = LOADING_S + 2 * budget.asked_s + request.item_timeout_s
+        timeout_s = LOADING_S + 2 * budget.asked_s + request.options.item_timeout_s
         limit_bytes = int(CHILD_MEMORY_SHARE * host_facts().memory_bytes)
         result = run_in_child(
             f"advisor.measure.{function}",
@@ -107,7 +107,7 @@ class Children:
         if (failure := result.failure) and failure.where is None:
             failure = replace(failure, where=self._line_of(failure.op))
             result = replace(result, failure=failure)
-        if failure and request.teardown and failure.kind in ("killed", "hung", "memory"):
+        if failure and request.options.teardown and failure.kind in ("killed", "hung", "memory"):
             self._teardown()
         if failure and failure.kind == "hung" and budget.is_over and not whatever_it_takes:
             raise CutOffError
@@ -124,8 +124,8 @@ class Children:
         """The hook that a killed child could not call."""
         result = run_in_child(
             "advisor.measure.ops.session:call_hook",
-            self.request.teardown,
-            timeout_s=self.request.item_timeout_s,
+            self.request.options.teardown,
+            timeout_s=self.request.options.item_timeout_s,
             target=self.request.description.target,
         )
         if result.failure:

@@ -130,7 +130,7 @@ def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
     """Calls under pyinstrument; wanted whatever they cost where a flame graph is asked for."""
     if not campaign.repeatable or campaign.attempts[HOT_SPOTS]:
         return
-    scouted, html = campaign.scouted, campaign.request.flamegraph is not None
+    scouted, html = campaign.scouted, campaign.request.options.flamegraph is not None
     first_s, each_s = scouted.first.wall_s, typical_s(scouted)
     later_s = max(each_s, HOTSPOT_S - first_s, 1.0)
     items = [scouted.first.item, *dict.fromkeys(run.item for run in scouted.later)]
@@ -150,7 +150,7 @@ def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
 def _under_profiler(campaign: Campaign, order: HotspotOrder) -> None:
     from advisor.whole_files import write_whole
 
-    children, path = campaign.children, campaign.request.flamegraph
+    children, path = campaign.children, campaign.request.options.flamegraph
     result = children.run("ops.hotspots:profile_items", order)
     if result.failure is not None:
         children.failed_again(result.failure)

@@ -49,13 +49,12 @@ def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
             f"call the hooks {hooks} after the first {MOST_HOOK_CALLS} measured calls of their ops "
             "in each process, as steps do."
         )
-    if description.collects and request.measure_collect:
+    if description.collects and request.options.measure_collect:
         actions.append(
             f"run {_names(description.collects)} once, on the sampled outputs alone "
             "(--measure-collect)."
         )
-    if request.setup or request.teardown:
-        hooks = " and ".join(hook for hook in (request.setup, request.teardown) if hook)
+    if hooks := " and ".join(filter(None, (request.options.setup, request.options.teardown))):
         actions.append(f"call {hooks} in every process, around the calls.")
     actions.append(
         f"spend at most about {seconds(budget_s)}; an item that takes longer is run once."
@@ -72,7 +71,7 @@ def _chain(description: WorkloadDescription) -> str:
 
 
 def _most_samples(request: ProfileRequest) -> int:
-    return request.samples or DEFAULT_SAMPLES
+    return request.options.samples or DEFAULT_SAMPLES
 
 
 def _summary(request: ProfileRequest) -> str:
@@ -88,7 +87,7 @@ def _summary(request: ProfileRequest) -> str:
         if each.fan_out
     ]
     not_run = () if request.inputs is None else once
-    if request.measure_collect and description.collects:
+    if request.options.measure_collect and description.collects:
         parts.append(f"{_names(description.collects)} once")
     else:
         not_run += description.collects
@@ -114,7 +113,7 @@ def _fan_out(request: ProfileRequest) -> list[str]:
     description = request.description
     if request.inputs is not None:
         return [f"read the sample inputs from {request.inputs}."]
-    if description.fan_out is None or not request.fan_out_again:
+    if description.fan_out is None or request.options.allow_side_effects is not True:
         return []
     again = _names((*description.upstream, description.fan_out))
     return [f"run {again} once more in every process if its outputs cannot be pickled."]

@@ -52,14 +52,14 @@ def scout(
         each_once=request.each_item_once,
         reserved=FRESH_PROCESSES + 1,
         seed=0,
-        collect=request.measure_collect,
+        collect=request.options.measure_collect,
     )
     result = children.run("ops.scout:scout", order, whatever_it_takes=whatever_it_takes)
     scouted = cast("Scouted", result.unwrap(request.description.target.spelled))
     drawn = scouted.drawn
     children.executions += scouted.executions
     drawn_by_op = drawn.unpicklable is not None and drawn.fan_out_s is not None
-    confined = drawn_by_op and not request.fan_out_again
+    confined = drawn_by_op and request.options.allow_side_effects is not True
     calls_s = sum(run.wall_s for run in (scouted.first, *scouted.later))
     start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
     start_s += max(0.0, result.wall_s - scouted.start_s - calls_s) * 0.5
