@@ -10,6 +10,7 @@ import click
 
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import OutputOptions
 
 if TYPE_CHECKING:
     from advisor.domain.analysis import Analysis
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
 )
 @options.output_options("text", "json", "markdown", "html")
 @options.open_option
-@options.details_option
 @options.profiles_option
 @sections.section(
     sections.RUNS,
@@ -76,10 +76,8 @@ def command(
     backfill: str | None,
     last: int | None,
     profile: str | None,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     show_it: bool,
-    details: bool,
     profiles: Path,
     pods: Path | None,
     save: bool,
@@ -99,12 +97,12 @@ def command(
         "--backfill names its runs: give no --run or --job with it.",
     )
     options.refuse(items is not None and not save, "--items is for --save.")
-    suffix = output.suffix if output else ""
-    no_page = form not in {"text", "html"} or suffix == ".svg"
+    suffix = out.output.suffix if out.output else ""
+    no_page = out.form not in {"text", "html"} or suffix == ".svg"
     options.refuse(show_it and no_page, "--open is for the page.", "Use -o page.html")
     selected = instance or os.environ.get("DAGSTER_HOME") or run_ids or job or backfill or save
     if pods is not None and not selected:
-        _show_pods(state, pods, form, output)
+        _show_pods(state, pods, out)
         return
     request = AnalyzeOptions(
         instance=options.instance_of(instance),
@@ -122,46 +120,40 @@ def command(
     if analysis.saved_to:
         state.say(f"Profile saved: {analysis.saved_to}")
     if show_it:
-        state.open_page(html_of(analysis), output)
-    elif form == "html" or (form == "text" and suffix == ".html"):
-        state.write(html_of(analysis), output)
+        state.open_page(html_of(analysis), out.output)
+    elif out.form == "html" or (out.form == "text" and suffix == ".html"):
+        state.write(html_of(analysis), out.output)
     else:
-        _show(state, analysis, form, output, details=details)
+        _show(state, analysis, out)
 
 
-def _show(
-    state: CommandContext, analysis: Analysis, form: str, output: Path | None, *, details: bool
-) -> None:
+def _show(state: CommandContext, analysis: Analysis, out: OutputOptions) -> None:
     from advisor.cli.showing import show
     from advisor.render.analysis import analysis_document
     from advisor.render.analysis_screen import analysis_screen
     from advisor.render.forms.documents import to_json
 
-    if output is not None and output.suffix == ".svg":
-        state.write(_svg(analysis), output)
-        output = None
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: analysis_document(analysis),
         as_json=lambda: to_json(analysis),
-        screen=None if details else lambda: analysis_screen(analysis),
+        screen=lambda: analysis_screen(analysis),
+        svg=lambda: _svg(analysis),
     )
 
 
-def _show_pods(state: CommandContext, pods: Path, form: str, output: Path | None) -> None:
+def _show_pods(state: CommandContext, pods: Path, out: OutputOptions) -> None:
     from advisor.api.analyze import analysis_of_pods
     from advisor.cli.showing import show
     from advisor.render.document import Document, ListBlock
     from advisor.render.forms.documents import to_json
 
-    options.refuse(form == "html", "A page is made of runs.", "Give --instance DIR as well.")
+    options.refuse(out.form == "html", "A page is made of runs.", "Give --instance DIR as well.")
     analysis = analysis_of_pods(pods)
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: Document((ListBlock(analysis.notes),)),
         as_json=lambda: to_json(analysis),
     )

@@ -6,7 +6,7 @@ import click
 
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.options import WorkloadOptions
+from advisor.domain.options import OutputOptions, WorkloadOptions
 
 
 @sections.command("calibrate", "my_module:my_job")
@@ -18,7 +18,6 @@ from advisor.domain.options import WorkloadOptions
 )
 @options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
-@options.details_option
 @options.working_directory_option
 @pass_state
 def command(
@@ -28,9 +27,7 @@ def command(
     job: str | None,
     recalibrate: bool,
     scratch_postgres: str | None,
-    form: str,
-    output: Path | None,
-    details: bool,
+    out: OutputOptions,
     working_directory: Path | None,
 ) -> None:
     """Measure the overhead of each executor on this machine, by tiny real Dagster runs.
@@ -57,9 +54,8 @@ def command(
 
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: host_document(calibration),
         as_json=lambda: to_json(calibration),
-        screen=None if details else lambda: host_screen(calibration),
+        screen=lambda: host_screen(calibration),
     )

@@ -13,7 +13,7 @@ import click
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, OutputOptions
 from advisor.gate.options import DEFAULT_PAIRS, DEFAULT_SAMPLES, CheckOptions
 
 if TYPE_CHECKING:
@@ -150,7 +150,6 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
 )
 @options.output_options(*FORMATS)
-@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -159,9 +158,7 @@ def command(
     spelled_inputs: str | None,
     strict: bool,
     exit_zero: bool,
-    form: str,
-    output: Path | None,
-    details: bool,
+    out: OutputOptions,
 ) -> int:
     """Did this change make a workload slower, or its configuration wrong?
 
@@ -180,7 +177,7 @@ def command(
         report = run_check(check, progress, announce=state.say)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
     root = _root(check.folder)
-    _show(state, report, form, output, root=root, status=status, details=details)
+    _show(state, report, out, root=root, status=status)
     _summarize(state, report, root)
     if report.verdict in {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
         hint = "" if status else " --strict makes this exit with 3."
@@ -227,31 +224,24 @@ def _completed(check: CheckOptions, settings: Settings, spelled_inputs: str | No
 
 
 def _show(
-    state: CommandContext,
-    report: GateReport,
-    form: str,
-    output: Path | None,
-    *,
-    root: Path,
-    status: int,
-    details: bool,
+    state: CommandContext, report: GateReport, out: OutputOptions, *, root: Path, status: int
 ) -> None:
-    if form == "github":
+    if out.form == "github":
         from advisor.render import github
 
-        state.write(github.render(report, root), output)
-    elif form == "junit":
+        state.write(github.render(report, root), out.output)
+    elif out.form == "junit":
         from advisor.render import junit
 
-        state.write(junit.render(report, root), output)
-    elif form == "sarif":
+        state.write(junit.render(report, root), out.output)
+    elif out.form == "sarif":
         from advisor.render import sarif
         from advisor.rules.registry import meanings
         from advisor.store import version_of_dynadvise
 
         version = version_of_dynadvise()
         log = sarif.render(report, root, rules=meanings(), version=version, exit_code=status)
-        state.write(log, output)
+        state.write(log, out.output)
     else:
         from advisor.cli.showing import show
         from advisor.render.forms.documents import check_to_json
@@ -259,14 +249,13 @@ def _show(
         from advisor.render.gate_screen import gate_screen
 
         # A log cannot be asked for the rest: it names every finding.
-        logged = form == "text" and (output is not None or not sys.stdout.isatty())
+        logged = out.form == "text" and (out.output is not None or not sys.stdout.isatty())
         show(
             state,
-            form,
-            output,
+            out,
             document=lambda: gate_document(report, root),
             as_json=lambda: check_to_json(report, root),
-            screen=None if details or logged else lambda: gate_screen(report, root),
+            screen=None if logged else lambda: gate_screen(report, root),
             wrap=False,
         )
 

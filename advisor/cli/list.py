@@ -12,7 +12,7 @@ from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import UnnamedTargetError
-from advisor.domain.options import ProfilesOptions, WorkloadOptions
+from advisor.domain.options import OutputOptions, ProfilesOptions, WorkloadOptions
 
 WRONG = 2  # of the contract's exit status: nothing could be loaded
 
@@ -29,7 +29,6 @@ WRONG = 2  # of the contract's exit status: nothing could be loaded
 @options.instance_option
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
-@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -40,10 +39,8 @@ def command(
     workspace: str | None,
     working_directory: Path | None,
     instance: Path | None,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     profiles: Path,
-    details: bool,
 ) -> None:
     """List what fans out in PROJECT, with the command that measures it.
 
@@ -53,27 +50,18 @@ def command(
     named = [each for each in (project, module_name, python_file, workspace) if each]
     options.refuse(len(named) > 1, "Name one project.")
     show_listing(
-        state,
-        named[0] if named else None,
-        working_directory,
-        profiles,
-        form=form,
-        output=output,
-        instance=instance,
-        details=details,
+        state, out, named[0] if named else None, working_directory, profiles, instance=instance
     )
 
 
 def show_listing(
     state: CommandContext,
+    out: OutputOptions,
     project: str | None,
     working_directory: Path | None,
     profiles: Path,
     *,
-    form: str = "text",
-    output: Path | None = None,
-    instance: Path | None = None,
-    details: bool = False,
+    instance: Path | None,
 ) -> None:
     """Write the list; runs are counted in DAGSTER_HOME where no instance is named.
 
@@ -92,11 +80,10 @@ def show_listing(
         listing = list_project(ListOptions(project, working_directory, instance, profiles))
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: listing_document(listing),
         as_json=lambda: to_json(listing),
-        screen=None if details else lambda: listing_screen(listing),
+        screen=lambda: listing_screen(listing),
     )
     if all(location.error for location in listing.locations):
         click.get_current_context().exit(WRONG)
@@ -111,8 +98,9 @@ def or_list(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         def show_list() -> None:
             project, folder = workload.target or None, workload.working_directory
-            output_values = {name: rest[name] for name in ("form", "output", "instance")}
-            show_listing(state, project, folder, profiles.folder, **output_values)
+            show_listing(
+                state, rest["out"], project, folder, profiles.folder, instance=rest["instance"]
+            )
 
         folder = Path(workload.working_directory or ".", workload.target)
         if not (workload.job or workload.asset) and folder.is_dir():

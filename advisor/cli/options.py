@@ -11,23 +11,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
+from advisor.cli import values
 from advisor.cli.context import CommandContext
 from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLACES, section
-from advisor.cli.values import (
-    COUNT,
-    EXISTING_FILE,
-    EXISTING_FOLDER,
-    FILE,
-    FOLDER,
-    ITEMS,
-    NUMBER,
-    SHARE,
-    SIZE,
-)
 from advisor.domain.advice import Objective
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
-from advisor.domain.options import AdviseOptions, MeasureOptions, ProfilesOptions, WorkloadOptions
+from advisor.domain.options import (
+    AdviseOptions,
+    MeasureOptions,
+    OutputOptions,
+    ProfilesOptions,
+    WorkloadOptions,
+)
 from advisor.emit import KINDS
 
 if TYPE_CHECKING:
@@ -74,7 +70,7 @@ def profiles_option_as(name: str) -> Callable[[F], F]:
         click.option(
             "--profiles",
             name,
-            type=FOLDER,
+            type=values.FOLDER,
             metavar="DIR",
             default=setting("profiles"),
             help="Folder of the profiles (default: profiles/).",
@@ -106,7 +102,7 @@ run_config_option = section(
     MEASURED,
     click.option(
         "--run-config",
-        type=EXISTING_FILE,
+        type=values.EXISTING_FILE,
         metavar="FILE",
         help="Dagster run config (YAML) for ops and resources.",
     ),
@@ -120,9 +116,8 @@ scratch_postgres_option = section(
         metavar="URL",
         envvar=["DYNADVISE_SCRATCH_DATABASE", "DYNADVISE_SCRATCH_POSTGRES"],
         help="Calibrate (verify: run) on this Postgres or MySQL server, in a database that is made "
-        "for it and dropped; "
-        "without it, on SQLite. DYNADVISE_SCRATCH_DATABASE keeps the password off the command "
-        "line.",
+        "for it and dropped; without it, on SQLite. DYNADVISE_SCRATCH_DATABASE keeps the password "
+        "off the command line.",
     ),
 )
 working_directory_option = section(
@@ -130,7 +125,7 @@ working_directory_option = section(
     click.option(
         "-d",
         "--working-directory",
-        type=EXISTING_FOLDER,
+        type=values.EXISTING_FOLDER,
         metavar="DIR",
         help="Importable folder (default: the current one).",
     ),
@@ -164,18 +159,18 @@ measure_options = grouped(
     MeasureOptions,
     section(
         EFFORT,
-        click.option("--samples", type=COUNT, metavar="K", help="Run at most K items."),
+        click.option("--samples", type=values.COUNT, metavar="K", help="Run at most K items."),
         click.option(
             "--budget",
             "budget_s",
-            type=NUMBER,
+            type=values.NUMBER,
             metavar="SECONDS",
             default=setting("budget_s", MeasureOptions().budget_s),
             help="The most that the measuring may take in all (default: 60).",
         ),
         click.option(
             "--precision",
-            type=SHARE,
+            type=values.SHARE,
             metavar="SHARE",
             help="Measure until the advised way's interval is within this share of its median "
             "(15%).",
@@ -210,13 +205,16 @@ measure_options = grouped(
         click.option(
             "--item-timeout",
             "item_timeout_s",
-            type=NUMBER,
+            type=values.NUMBER,
             metavar="SECONDS",
             default=MeasureOptions().item_timeout_s,
             help="An item that takes longer counts as hung (default: 300).",
         ),
         click.option(
-            "--flamegraph", type=FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
+            "--flamegraph",
+            type=values.FILE,
+            metavar="FILE",
+            help="Write pyinstrument's HTML to FILE.",
         ),
     ),
     scratch_postgres_option,
@@ -228,27 +226,29 @@ advise_options = grouped(
     AdviseOptions,
     section(
         ADVISED,
-        click.option("--items", type=ITEMS, metavar="N", help="Number of items in production."),
         click.option(
-            "--cores", type=NUMBER, metavar="N", help="Advise for a machine with N cores."
+            "--items", type=values.ITEMS, metavar="N", help="Number of items in production."
+        ),
+        click.option(
+            "--cores", type=values.NUMBER, metavar="N", help="Advise for a machine with N cores."
         ),
         click.option(
             "--memory",
             "memory_bytes",
-            type=SIZE,
+            type=values.SIZE,
             metavar="SIZE",
             help="... and with so much memory (8GiB).",
         ),
         click.option(
             "--memory-headroom",
-            type=SHARE,
+            type=values.SHARE,
             metavar="FRACTION",
             default=setting("memory_headroom"),
             help="Share of the memory that the advice leaves free (default: 15%).",
         ),
         click.option(
             "--cpu-count",
-            type=COUNT,
+            type=values.COUNT,
             metavar="N",
             help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
             "fewer than its node's (default: N of --cores).",
@@ -285,14 +285,14 @@ advise_options = grouped(
         ),
         click.option(
             "--max-connections",
-            type=COUNT,
+            type=values.COUNT,
             metavar="N",
             default=setting("max_connections"),
             help="Limit on concurrent items that hold a database connection.",
         ),
         click.option(
             "--max-rate",
-            type=NUMBER,
+            type=values.NUMBER,
             metavar="N",
             default=setting("max_rate"),
             help="Items per second that the service behind the op allows.",
@@ -309,14 +309,11 @@ emit_option = section(
         help=f"Snippet to print with the advice: {', '.join(KINDS)}.",
     ),
 )
-details_option = section(
-    OUTPUT, click.option("--details", is_flag=True, help="Print everything, not one screen.")
-)
 instance_option = section(
     PLACES,
     click.option(
         "--instance",
-        type=FOLDER,
+        type=values.FOLDER,
         metavar="DIR",
         help="Folder of the Dagster instance (default: DAGSTER_HOME).",
     ),
@@ -349,8 +346,10 @@ profile_argument = grouped(
 )
 
 
-def output_options(*formats: str) -> Callable[[F], F]:
-    """``--format`` with ``formats`` (the first is the default) and ``-o``."""
+def output_options(
+    *formats: str, details: bool = True
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """``--format`` with ``formats`` (the first is the default), ``-o`` and ``--details``."""
     form = click.option(
         "--format",
         "form",
@@ -359,13 +358,15 @@ def output_options(*formats: str) -> Callable[[F], F]:
         show_default=True,
         help="Form of the output.",
     )
-    return section(OUTPUT, form, output_option)
+    whole = click.option("--details", is_flag=True, help="Print everything, not one screen.")
+    own = section(OUTPUT, form, output_option, *([whole] if details else []))
+    return grouped("out", OutputOptions, own)
 
 
 output_option = section(
     OUTPUT,
     click.option(
-        "-o", "--output", type=FILE, metavar="FILE", help="Write to FILE instead of stdout."
+        "-o", "--output", type=values.FILE, metavar="FILE", help="Write to FILE instead of stdout."
     ),
 )
 open_option = section(

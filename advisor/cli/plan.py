@@ -6,7 +6,7 @@ import click
 
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, OutputOptions
 
 
 @sections.command("plan", "my_module:my_job --partitions 365 --items 40")
@@ -46,7 +46,6 @@ from advisor.domain.options import AdviseOptions
 @options.advise_options
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
-@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -57,10 +56,8 @@ def command(
     run_start_s: float | None,
     dequeue_interval_s: float,
     advise: AdviseOptions,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     profiles: Path,
-    details: bool,
 ) -> None:
     """Choose how many partitions a run takes, and how many runs and steps run in parallel.
 
@@ -78,9 +75,8 @@ def command(
         outcome = plan(saved, plan_options, progress)
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: plan_document(outcome),
         as_json=lambda: to_json(outcome),
-        screen=None if details else lambda: plan_screen(outcome),
+        screen=lambda: plan_screen(outcome),
     )

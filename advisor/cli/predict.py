@@ -14,7 +14,7 @@ from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate, Executor, Launch
 from advisor.domain.cluster import BY_WORKERS, DELEGATING, DESCRIBED
 from advisor.domain.executor_setting import StartMethod
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, OutputOptions
 from advisor.domain.workload import WorkerKind
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class _Changes:
     ),
 )
 @options.advise_options
-@options.output_options("text", "json")
+@options.output_options("text", "json", details=False)
 @options.profiles_option
 @pass_state
 def command(
@@ -98,8 +98,7 @@ def command(
     profile: str,
     changes: _Changes,
     advise: AdviseOptions,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     profiles: Path,
 ) -> None:
     """Predict the run time of one configuration, with interval and breakdown. Nothing is run."""
@@ -118,8 +117,7 @@ def command(
 
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: prediction_document(prediction, target, items, place),
         as_json=lambda: prediction_to_json(prediction, target, items, place),
     )

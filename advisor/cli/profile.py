@@ -11,6 +11,7 @@ from advisor.cli.list import or_list
 from advisor.domain.options import (
     AdviseOptions,
     MeasureOptions,
+    OutputOptions,
     ProfileOptions,
     ProfilesOptions,
     WorkloadOptions,
@@ -40,7 +41,6 @@ from advisor.domain.options import (
     ),
 )
 @options.instance_option
-@options.details_option
 @pass_state
 @or_list
 def command(
@@ -50,14 +50,12 @@ def command(
     measure: MeasureOptions,
     advise: AdviseOptions,
     profiles: ProfilesOptions,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     emit: str | None,
     dry_run: bool,
     yes: bool,
     from_runs: int | None,
     instance: Path | None,
-    details: bool,
 ) -> None:
     """Measure TARGET on sample inputs and advise how to run it.
 
@@ -71,11 +69,11 @@ def command(
     advise = state.settings.for_target(advise, workload.target)
     request = ProfileOptions(state.settings.with_inputs(workload), advise, measure, profiles)
     if dry_run:
-        state.write("\n".join(profile.plan(request)) + "\n", output)
+        state.write("\n".join(profile.plan(request)) + "\n", out.output)
         return
     options.refuse(measure.fast and measure.spend_budget, "--fast does not spend a budget.")
-    if output is not None:
-        _check_writable(output)
+    if out.output is not None:
+        _check_writable(out.output)
     announce = announcing(state, True if yes or measure.allow_side_effects is not None else None)
     try:
         with state.progress(phases=not from_runs) as progress:
@@ -91,11 +89,9 @@ def command(
     show_advice(
         state,
         outcome.advice,
-        form,
-        output,
+        out,
         measured=outcome.saved,
         asked=advise,
-        details=details,
         path=outcome.path,
         emit=emit,
     )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, OutputOptions
 
 
 @sections.command("recommend", "my_module:my_job --items 500 --cores 8")
@@ -13,18 +13,15 @@ from advisor.domain.options import AdviseOptions
 @options.output_options("text", "json", "markdown")
 @options.emit_option
 @options.profiles_option
-@options.details_option
 @pass_state
 def command(
     state: CommandContext,
     *,
     profile: str,
     advise: AdviseOptions,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     emit: str | None,
     profiles: Path,
-    details: bool,
 ) -> None:
     """Advise again from PROFILE: other items, another machine, another objective.
 
@@ -36,6 +33,4 @@ def command(
     from advisor.cli.showing import show_advice
 
     advice = recommend(saved, advise)
-    show_advice(
-        state, advice, form, output, measured=saved, asked=advise, details=details, emit=emit
-    )
+    show_advice(state, advice, out, measured=saved, asked=advise, emit=emit)

@@ -6,6 +6,7 @@ import click
 
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
+from advisor.domain.options import OutputOptions
 
 
 @sections.command("scan", "--instance ~/dagster_home --days 7")
@@ -31,7 +32,6 @@ from advisor.cli.context import CommandContext, pass_state
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
-@options.details_option
 @pass_state
 def command(
     state: CommandContext,
@@ -39,10 +39,8 @@ def command(
     instance: Path | None,
     days: float,
     last: int,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     profiles: Path,
-    details: bool,
 ) -> None:
     """List every job of an instance: runs, hours, overhead, and what config alone would save.
 
@@ -56,9 +54,8 @@ def command(
     outcome = scan(ScanOptions(options.instance_of(instance), days, last, profiles))
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: scan_document(outcome),
         as_json=lambda: to_json(outcome),
-        screen=None if details else lambda: scan_screen(outcome),
+        screen=lambda: scan_screen(outcome),
     )

@@ -13,34 +13,40 @@ from click.core import ParameterSource
 from advisor.cli.context import CommandContext
 from advisor.domain.advice import Advice
 from advisor.domain.measured import Measured
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, OutputOptions
 from advisor.render.document import Code, Details, Document
 
 
 def show(
     state: CommandContext,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     *,
     document: Callable[[], Document],
     as_json: Callable[[], dict[str, Any]],
     screen: Callable[[], Document] | None = None,
+    svg: Callable[[], str] | None = None,
     wrap: bool = True,
 ) -> None:
-    """Write ``document`` as text or Markdown, or ``as_json`` where ``form`` is json.
+    """Write ``document`` as text or Markdown, or ``as_json`` where that is asked for.
 
     Args:
-        screen: What is shown in its place, and in Markdown above it, folded.
+        screen: What is shown in its place, and in Markdown above it, folded; not with --details.
+        svg: The picture that goes to ``-o FILE.svg``, and the answer then to stdout.
         wrap: Whether lines of the whole document are broken in text; those of a screen are.
 
     Raises:
         DynadviseError: The file cannot be written.
     """
-    if form == "json":
+    output = out.output
+    if svg is not None and output is not None and output.suffix == ".svg":
+        state.write(svg(), output)
+        output = None
+    screen = None if out.details else screen
+    if out.form == "json":
         from advisor.render.forms.encoding import json_text
 
         text = json_text(as_json())
-    elif form == "markdown":
+    elif out.form == "markdown":
         from advisor.render.markdown import to_markdown
 
         text = to_markdown(folded(screen(), document()) if screen else document())
@@ -62,12 +68,10 @@ def folded(screen: Document, whole: Document) -> Document:
 def show_advice(
     state: CommandContext,
     advice: Advice,
-    form: str,
-    output: Path | None,
+    out: OutputOptions,
     *,
     measured: Measured,
     asked: AdviseOptions,
-    details: bool = False,
     path: Path | None = None,
     emit: str | None = None,
 ) -> None:
@@ -76,7 +80,7 @@ def show_advice(
 
     emitted = _snippet(emit, measured, advice, asked) if emit else None
     text = emitted.text if emitted else None
-    evidence, titled = form == "text" and output is None, form == "markdown"
+    evidence, titled = out.form == "text" and out.output is None, out.form == "markdown"
 
     def document() -> Document:
         from advisor.render.advice import advice_document
@@ -87,18 +91,15 @@ def show_advice(
         shown = _screen(advice, measured, asked, evidence=evidence, titled=titled)
         return replace(shown, blocks=(*shown.blocks, *((emitted,) if emitted else ())))
 
-    if output is not None and output.suffix == ".svg":
-        state.write(_runs_svg(measured, advice, asked), output)
-        output = None
     if path is not None:
         state.say(f"Saved: {path}")
     show(
         state,
-        form,
-        output,
+        out,
         document=document,
         as_json=lambda: advice_to_json(advice, path=path, emitted=text),
-        screen=None if details else screen,
+        screen=screen,
+        svg=lambda: _runs_svg(measured, advice, asked),
     )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -10,7 +9,7 @@ import click
 from advisor.cli import options, sections, values
 from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
+from advisor.domain.options import OutputOptions, ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.domain.quantities import seconds
 
 if TYPE_CHECKING:
@@ -68,7 +67,6 @@ if TYPE_CHECKING:
 )
 @options.scratch_postgres_option
 @options.output_options("text", "json", "markdown")
-@options.details_option
 @options.profiles_options
 @pass_state
 def command(
@@ -83,9 +81,7 @@ def command(
     agreed: bool | None,
     dry_run: bool,
     scratch_postgres: str | None,
-    form: str,
-    output: Path | None,
-    details: bool,
+    out: OutputOptions,
     profiles: ProfilesOptions,
 ) -> None:
     """Run TARGET's job for real, in several ways, and compare with the predictions.
@@ -115,7 +111,7 @@ def command(
     with state.progress() as progress:
         outcome = verify(request, progress, confirm=confirm, announce=announcing(state, answer))
     if outcome is not None:
-        _show(state, outcome, form, output, details=details)
+        _show(state, outcome, out)
 
 
 def announcement(plan: VerifyPlan) -> list[str]:
@@ -148,9 +144,7 @@ def announcement(plan: VerifyPlan) -> list[str]:
     return lines
 
 
-def _show(
-    state: CommandContext, outcome: VerifyOutcome, form: str, output: Path | None, *, details: bool
-) -> None:
+def _show(state: CommandContext, outcome: VerifyOutcome, out: OutputOptions) -> None:
     from advisor.cli.showing import show
     from advisor.render.forms.documents import verification_to_json
     from advisor.render.verification import verification_document
@@ -160,13 +154,10 @@ def _show(
     verifications = outcome.verifications
     show(
         state,
-        form,
-        output,
+        out,
         document=lambda: verification_document(verifications, job, left_out=left_out),
         as_json=lambda: verification_to_json(verifications, job, left_out=left_out),
-        screen=None
-        if details
-        else lambda: verification_screen(verifications, job, left_out=left_out),
+        screen=lambda: verification_screen(verifications, job, left_out=left_out),
     )
     if outcome.path is not None:
         state.say(

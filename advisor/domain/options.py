@@ -173,3 +173,12 @@ class VerifyOptions:
     seed: int = 0
     setup: str | None = None
     scratch_postgres: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OutputOptions:
+    """In which form a command answers, in which file (None: on stdout), and whether in full."""
+
+    form: str
+    output: Path | None
+    details: bool = False
