@@ -119,18 +119,22 @@ def unthrottled(wall_s: float, cpu_s: float, delayed_s: float, quota: float) -> 
 
 
 def _with_module(
-    overhead: MultiprocessOverhead, run: CalibrationRun, host: HostProfile
+    overhead: MultiprocessOverhead, host: HostProfile, run: CalibrationRun | None = None
 ) -> MultiprocessOverhead:
     """The phases of a run as they would be with the host's user module instead of the run's.
 
-    No tiny run builds definitions: it has a job of its own.
+    No tiny run builds definitions: it has a job of its own. Without a run, the phases are those of
+    the warm forkserver, with no module.
     """
-    server_s, step_s = user_import_in(run.method, host.user_import_s, host.preloads)
+    method = run.method if run else "warm_forkserver"
+    server_s, step_s = user_import_in(method, host.user_import_s, host.preloads)
+    if run:
+        server_s, step_s = server_s - run.server_import_s, step_s - run.step_import_s
     return replace(
         overhead,
         start_s=overhead.start_s + BUILDS_OF_RUN["multiprocess"] * host.user_rebuild_s,
-        server_start_s=max(0.0, overhead.server_start_s + server_s - run.server_import_s),
-        prepare_s=max(0.0, overhead.prepare_s + step_s - run.step_import_s) + host.step_build_s,
+        server_start_s=max(0.0, overhead.server_start_s + server_s),
+        prepare_s=max(0.0, overhead.prepare_s + step_s) + host.step_build_s,
     )
 
 
@@ -217,7 +221,7 @@ def fit_overhead(host: HostProfile, at_s: float | None = None) -> OverheadModel:
     bare = _fit_serial(host, "execute_in_process")
     rough = None
     if in_process is not None and host.python_start_s:
-        rough = roughly_warm(in_process, host.python_start_s)
+        rough = _with_module(roughly_warm(in_process, host.python_start_s), host)
     estimates = estimated_methods(multiprocess, host.unmeasured, rough)
     in_process, bare = in_process or bare, bare or in_process
     if in_process is None or bare is None:
@@ -268,7 +272,7 @@ def _ways_with_processes(
     """The mean of the runs of each method that ran, by the method."""
     for method in ("spawn", "forkserver", "warm_forkserver"):
         runs = [
-            _with_module(_multiprocess(run, host.facts.cpus), run, host)
+            _with_module(_multiprocess(run, host.facts.cpus), host, run)
             for run in serial
             if run.method == method and run.run.steps
         ]

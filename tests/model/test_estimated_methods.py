@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
 from factories import (
     make_host_profile,
     make_multiprocess_overhead,
@@ -53,6 +54,24 @@ def test_a_run_in_process_alone_is_enough_to_tell_roughly_how_it_runs_now():
     assert advice.now.candidate.start_method == "spawn"
     assert advice.now.makespan_s.high > 2.5 * advice.now.makespan_s.low
     assert advice.recommendation.candidate.executor == "in_process"
+
+
+def test_a_run_in_process_alone_is_no_reason_to_leave_out_what_loading_costs_in_each_step():
+    run = replace(make_host_profile().runs[1], method="in_process")
+    host = make_host_profile(runs=(run,), python_start_s=3.0, preload=PreloadList(()))
+    module = PreloadList((), {"shop.definitions": "nobody looked"})
+    loading = replace(
+        host,
+        user_import_s=5.0,
+        user_build_s=4.0,
+        user_rebuild_s=4.0,
+        user_roots=("shop.definitions",),
+        preload=module,
+    )
+    bare, loaded = fit_overhead(host).multiprocess, fit_overhead(loading).multiprocess
+    for method in ("spawn", "forkserver", "warm_forkserver"):
+        assert loaded[method].prepare_s - bare[method].prepare_s == pytest.approx(5.0 + 2 * 4.0)
+        assert loaded[method].start_s - bare[method].start_s == pytest.approx(3 * 4.0)
 
 
 def test_an_estimated_method_is_compared_with_and_said_so():
