@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import _thread
+import sys
 import sysconfig
 from pathlib import Path
 
@@ -9,6 +11,7 @@ import pytest
 
 from advisor.dagster_bridge.target import parse_target
 from advisor.measure.child import run_in_child
+from advisor.measure.loading import imports
 from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT
 
 THREAD = """
@@ -117,3 +120,16 @@ def test_a_module_of_the_first_call_is_refused_for_a_database_that_it_opens(tmp_
 
     assert found.safe == ("wave",)
     assert found.unsafe == {"prices": reason}
+
+
+def test_native_threads_are_counted_without_proc_and_macos_never_forks(monkeypatch):
+    monkeypatch.setattr(imports, "TASKS", "/nowhere")
+    before, held = imports.task_count(), _thread.allocate_lock()
+    with held:
+        _thread.start_new_thread(held.acquire, ())  # one that `threading` does not know
+        assert imports.task_count() == before + 1
+        assert not imports.may_fork()
+    monkeypatch.setattr(imports, "task_count", lambda: 1)
+    assert imports.may_fork()
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not imports.may_fork()

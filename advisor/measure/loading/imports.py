@@ -181,12 +181,26 @@ def check_modules(modules: tuple[str, ...]) -> Preloadable:
     return Preloadable(tuple(safe), unsafe)
 
 
+TASKS = "/proc/self/task"
+
+
 def task_count() -> int:
     """Threads of this process, native ones included."""
     try:
-        return len(os.listdir("/proc/self/task"))  # noqa: PTH208
-    except OSError:
-        return threading.active_count()
+        return len(os.listdir(TASKS))  # noqa: PTH208
+    except OSError:  # macOS
+        import psutil
+
+        return int(psutil.Process().num_threads())
+
+
+def may_fork() -> bool:
+    """Whether this process may be forked after the user's code was imported.
+
+    Not with threads beside this one. Never on macOS: Apple's libraries, which packages load
+    without saying so, may abort a process that was forked, so that Python itself spawns there.
+    """
+    return sys.platform != "darwin" and task_count() == 1
 
 
 def _open_files() -> dict[tuple[int, int], str]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from advisor.domain.dagster_facts import MULTIPROCESS_EXECUTOR
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference
-from advisor.measure.loading.imports import RootImport, task_count, traced_imports
+from advisor.measure.loading.imports import RootImport, may_fork, traced_imports
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.private import ReconstructableJob
@@ -130,11 +130,11 @@ def building_s(target: TargetReference) -> tuple[float, float]:
 def _built_elsewhere(target: TargetReference) -> ReconstructableJob:
     """Where Dagster finds the job; a forked process looks, as looking builds and caches.
 
-    A process with threads is not forked: what is cached then counts as free.
+    Where a process may not be forked, what is cached counts as free.
     """
     from advisor.dagster_bridge.target import reconstructable_job
 
-    if task_count() > 1:
+    if not may_fork():
         return reconstructable_job(target)
     try:
         with ProcessPoolExecutor(1, mp_context=get_context("fork")) as pool:

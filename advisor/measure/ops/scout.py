@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from advisor.dagster_bridge.user_frames import type_in_words
 from advisor.domain.quantities import percent
 from advisor.domain.workload import MappedOp, StoredValue
-from advisor.measure.loading.imports import ImportRecorder, ImportWatch, task_count
+from advisor.measure.loading.imports import ImportRecorder, ImportWatch, may_fork
 from advisor.measure.meter import Meter
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.ops.orders import (
@@ -45,7 +45,7 @@ def scout(order: ScoutOrder) -> Scouted:
     held = ImportWatch()
     with session(order.assignment) as opened:
         start_s = time.perf_counter() - began
-        forkable = task_count() == 1 and held.refusal() is None
+        forkable = may_fork() and held.refusal() is None
         count = len(opened.drawn.positions)
         meter = Meter()
         recorder = ImportRecorder()
