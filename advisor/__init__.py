@@ -4,11 +4,7 @@ What the commands do, for Python: docs/python-api.md. Seconds and bytes stand in
 ``_bytes``). Whatever is wrong on the user's side raises `DynadviseError`: what, where, what to do.
 """
 
-from __future__ import annotations
-
-import importlib
-
-TYPE_CHECKING = False  # not from typing: until a command heeds signals, little is imported
+TYPE_CHECKING = False  # not from typing: until a command heeds signals, nothing is imported
 if TYPE_CHECKING:
     from advisor.api.analyze import AnalyzeOptions, analyze
     from advisor.api.check import check
@@ -75,6 +71,8 @@ _FORMER_NAMES = {"snippet_as": "snippet"}
 
 def __getattr__(name: str) -> object:
     """Import a name when it is used: the command line needs few of them (PEP 562)."""
+    import importlib
+
     if name == "__version__":
         return importlib.import_module("importlib.metadata").version("dynadvise")
     if name not in __all__:

@@ -1,9 +1,9 @@
 """The command line: ``dynadvise``."""
 
-from __future__ import annotations
-
+# Until a command heeds signals, nothing is imported that Python has not imported by itself:
+# `signal` alone brings `enum`, `functools` and ten more. Hence the quoted annotations.
+import _signal as signal  # type: ignore[import-not-found]
 import os
-import signal
 
 TYPE_CHECKING = False  # as in advisor
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["cli", "main"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     """The group of commands; imported where it is asked for, so that `main` comes first."""
     if name != "cli":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
@@ -24,11 +24,11 @@ def __getattr__(name: str) -> Any:
     return cli
 
 
-def _terminate(signum: int, _frame: FrameType | None) -> NoReturn:
+def _terminate(signum: int, _frame: "FrameType | None") -> "NoReturn":
     raise SystemExit(128 + signum)
 
 
-def _leave(signum: int, _frame: FrameType | None) -> NoReturn:
+def _leave(signum: int, _frame: "FrameType | None") -> "NoReturn":
     os._exit(128 + signum)
 
 
@@ -36,7 +36,7 @@ def main() -> None:
     """Entry point of the ``dynadvise`` command."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     # Ignored in a shell's background, and under nohup.
-    heeded = [each for each in numbers if signal.getsignal(each) is not signal.SIG_IGN]
+    heeded = [each for each in numbers if signal.getsignal(each) != signal.SIG_IGN]
     for number in heeded:  # while only packages are imported, nothing has to be tidied up
         signal.signal(number, _leave)
     from advisor.cli.group import cli
@@ -47,7 +47,7 @@ def main() -> None:
         for number in heeded:
             # So that a CI system's cancellation, or a closed terminal, runs the `finally` blocks
             # that end our children, as Ctrl-C does.
-            interrupts = number is signal.SIGINT
+            interrupts = number == signal.SIGINT
             signal.signal(number, signal.default_int_handler if interrupts else _terminate)
         cli.main()
     except KeyboardInterrupt:  # while the answer to another one was under way
