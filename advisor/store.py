@@ -239,7 +239,8 @@ def _check_wires(graph: tuple[GraphNode, ...]) -> None:
     names = {"", *(node.name for node in graph)}
     for place, node in enumerate(graph):
         for wire in node.wires:
-            if wire.input not in node.inputs or not names.issuperset(s[0] for s in wire.sources):
+            strays = not names.issuperset(source for source, _ in wire.sources)
+            if wire.input not in node.inputs or strays or (wire.collected and not wire.sources):
                 raise UnfitError(f"description.graph.{place}.wires", "is of no node's input")
 
 

@@ -245,11 +245,13 @@ def test_more_seconds_than_a_clock_can_count_are_refused(path):
         store.read(path)
 
 
-@pytest.mark.parametrize("wire", [("", "fan"), ("item", "nobody")])
-def test_a_wire_that_leads_nowhere_is_refused(path, wire):
+@pytest.mark.parametrize(
+    ("into", "sources"), [("", ["fan"]), ("item", ["nobody"]), ("item", [])], ids=repr
+)
+def test_a_wire_that_leads_nowhere_is_refused(path, into, sources):
     document = json.loads(path.read_text())
-    into, source = wire
-    wires = [{"input": into, "sources": [[source, "result"]]}]
+    sources = [[source, "result"] for source in sources]
+    wires = [{"input": into, "sources": sources, "collected": not sources}]
     document["description"]["graph"] = [
         {"name": "fan", "outputs": ["result"]},
         {"name": "work", "inputs": ["item"], "wires": wires},

@@ -221,10 +221,11 @@ def _check_mapped(description: WorkloadDescription, mapped: dict[str, GraphNode]
                 "Profile the job again.",
             )
         for wire in node.wires:
-            if len(wire.sources) > 1:
+            if len(wire.sources) != 1:
+                several = "a list of several ops' outputs" if wire.sources else "an empty list"
                 raise _refuse(
-                    f"the input {wire.input} of {node.name} is a list of several ops' outputs",
-                    "Give each of them an input of its own.",
+                    f"the input {wire.input} of {node.name} is {several}",
+                    "Give each of them an input of its own, or the input a default.",
                 )
     for op in description.mapped:
         own = [key for key in op.io_manager_keys if key != "io_manager"]

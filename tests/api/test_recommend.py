@@ -116,8 +116,12 @@ def graph_with(**changes: Any) -> tuple[GraphNode, ...]:
             graph_with(wires=(Wire("chunk", (("split", "result"), ("other", "result"))),)),
             "a list of several ops' outputs.*an input of its own",
         ),
+        (
+            graph_with(wires=(Wire("chunk", (("split", "result"),)), Wire("extras", ()))),
+            "the input extras of .* is an empty list",
+        ),
     ],
-    ids=["config mapping", "configured", "attached resource", "fan-in list"],
+    ids=["config mapping", "configured", "attached resource", "fan-in list", "empty list"],
 )
 def test_what_no_snippet_can_express_is_rejected_in_the_words_of_the_emitter(
     graph: tuple[GraphNode, ...], reason: str
