@@ -23,7 +23,7 @@ from advisor.domain.cluster import Cluster
 from advisor.domain.command_line import target_words
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import AdviseOptions
-from advisor.domain.quantities import seconds
+from advisor.domain.quantities import count, seconds
 from advisor.emit.backfill import backfill_snippets
 from advisor.measure.progress import Progress, silent
 from advisor.model.backfill import by_makespan, cannot_win, cut, grid
@@ -94,6 +94,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
     ordered = by_makespan(cuts)
     config_only = next(iter(by_makespan(config_cuts)), None)
     elsewhere = caution(saved.description.executor, cluster, saved.overhead)
+    cautions = (elsewhere, _of_crowded_host(saved, options))
     return BackfillPlan(
         target=saved.advice.target,
         backfill=backfill,
@@ -102,7 +103,7 @@ def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent)
         config_only=config_only,
         snippets=_snippets(backfill, ordered[0], saved),
         notes=_notes(saved, ordered[0], cluster),
-        cautions=(elsewhere,) if elsewhere else (),
+        cautions=tuple(filter(None, cautions)),
     )
 
 
@@ -287,6 +288,21 @@ def _on_cluster(boot: RunStart, cluster: Cluster) -> RunStart:
         pod_s=pod_s,
         start_s=boot.start_s / min(1.0, cluster.run_pod_cpu or 1.0),
         own_cores=cluster.own_pods,
+    )
+
+
+def _of_crowded_host(saved: SavedProfile, options: PlanOptions) -> str:
+    """What a run's start is worth that was measured beside other programs; or nothing."""
+    measuring = saved.advice.measuring
+    if options.run_start_s is not None or measuring is None:
+        return ""
+    if not measuring.is_crowded(saved.host.facts.cpus):
+        return ""
+    return (
+        f"The profile was made at a load of {measuring.load:.0f} on"
+        f" {count(saved.host.facts.cpus, 'core')}: a run may start sooner than is counted here."
+        " --run-start SECONDS gives yours, and `dynadvise analyze --backfill ID` tells it from past"
+        " runs."
     )
 
 

@@ -110,7 +110,7 @@ class DelegatingRun:
     def run(self) -> PodTimeline:
         """Simulate the whole run."""
         self._pass(self.price.begin_s)
-        while self.running or not self.queue.is_empty:
+        while not self.is_complete:
             ended, self.ended = self.ended, []
             for step in ended:
                 self.queue.succeeded(step, self.sharing.now_s)
@@ -131,6 +131,11 @@ class DelegatingRun:
             pool_wait_s=self.queue.pools.empty_s,
         )
 
+    @property
+    def is_complete(self) -> bool:
+        """Whether the parent has read the end of all steps; pods may still be leaving."""
+        return not self.running and self.queue.is_empty
+
     # -- the parent -------------------------------------------------------------------------
     def _pass(self, seconds: float) -> None:
         """Let time go by; all that goes on meanwhile happens."""
@@ -143,7 +148,7 @@ class DelegatingRun:
         poll_s, now_s = max(self.price.poll_s, LEAST_POLL_S), self.sharing.now_s
         next_s = min(self.sharing.next_event_s(), self.queue.pools.next_due_s())
         turns = 1
-        if not self.ended and next_s < FOREVER_S:
+        if not (self.ended or self.is_complete) and next_s < FOREVER_S:
             turns = max(1, math.ceil((next_s - now_s) / poll_s))
         self._pass(turns * poll_s)
 

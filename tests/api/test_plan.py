@@ -23,6 +23,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.options import AdviseOptions
+from advisor.domain.stopping import MeasuringEnd, StopReason
 from advisor.domain.workload import ExecutorSetting
 from advisor.model.backfill import by_makespan, cut
 
@@ -179,6 +180,16 @@ def test_what_a_cluster_cannot_do_is_refused_with_the_way_out(cluster, asked, wh
     with pytest.raises(ConfigurationError, match=what) as refused:
         on_cluster(cluster, **asked)
     assert way_out in (refused.value.hint or "")
+
+
+def test_a_start_that_was_measured_on_a_crowded_machine_is_said_first():
+    saved = make_saved_profile()
+    crowded = MeasuringEnd(StopReason.SETTLED, 20.0, load=40.0)
+    saved = replace(saved, advice=replace(saved.advice, measuring=crowded))
+    (caution,) = plan(saved, PlanOptions(12, AdviseOptions(items=4))).cautions
+    assert "at a load of 40" in caution
+    assert "--run-start SECONDS" in caution
+    assert plan(saved, PlanOptions(12, AdviseOptions(items=4), run_start_s=1.0)).cautions == ()
 
 
 def test_many_partitions_take_few_searches(monkeypatch):

@@ -46,6 +46,12 @@ def test_launches_are_serial_and_an_end_is_seen_at_the_next_poll() -> None:
     assert makespan(4, price).makespan_s == pytest.approx(8.0)
 
 
+def test_a_run_ends_one_turn_after_its_last_step_whose_pod_may_still_end() -> None:
+    """The parent waits for no pod to leave: as without its exit, launched at 0 and done at 5."""
+    price = replace(NOTHING, start_s=3.0, exit_s=30.0)
+    assert makespan(1, price).makespan_s == pytest.approx(6.0)
+
+
 def test_a_slot_stays_taken_until_the_poll_and_room_does_not() -> None:
     assert makespan(8, max_concurrent=2, room=None).makespan_s == pytest.approx(9.0)
     slow_poll = replace(NOTHING, poll_s=5.0)
