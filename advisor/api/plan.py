@@ -284,7 +284,9 @@ def _on_cluster(boot: RunStart, cluster: Cluster) -> RunStart:
     whose = "yours" if cluster.run_start_s else "assumed as a step's: set run-start"
     return replace(
         boot,
-        origin=f"{seconds(pod_s)} for its pod ({whose}), then {boot.origin}",
+        origin=f"{seconds(pod_s)} for its pod ({whose}), then {boot.origin}"
+        if pod_s
+        else boot.origin,
         pod_s=pod_s,
         start_s=boot.start_s / min(1.0, cluster.run_pod_cpu or 1.0),
         own_cores=cluster.own_pods,

@@ -96,7 +96,7 @@ class Candidate:
         """The whole way in one line, for people."""
         parts = [name_in_words(self.method)]
         if self.executor in ("celery", "celery_k8s"):  # they have no such setting
-            parts.append(f"{self.max_concurrent} slots")
+            parts.append("1 slot" if self.max_concurrent == 1 else f"{self.max_concurrent} slots")
         elif self.executor != "in_process":
             parts.append(f"max_concurrent {self.max_concurrent}")
         if self.batch_size > 1:

@@ -226,6 +226,11 @@ PROVOKED = {
         "in parallel in each of 2 runs request 4.0 GiB",
     ),
     "more pods than the quota": ("DYN032", requesting(pods=1), "request 2 pods"),
+    "more CPUs than the runs' own pods leave": (
+        "DYN032",
+        requesting(cpu=9, run_pod_cpu=2.0),
+        "request 8 CPU, and the quota of the cluster 'prod' is 9 CPU, 2 CPU of it for the",
+    ),
     "a limit stands for the request": (
         "DYN032",
         replace(
@@ -302,6 +307,11 @@ PROVOKED = {
         "DYN038",
         replace(on_pods(), job=JobFacts()),
         "the next step may run on another",
+    ),
+    "files of one container": (
+        "DYN038",
+        replace(on_pods(executor="docker"), job=JobFacts()),
+        "files of one container: under the docker executor the next step runs in another",
     ),
     "files of one host, though resources are set": (
         "DYN038",

@@ -16,12 +16,16 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
     if setting is None or setting.executor not in _ELSEWHERE or not description.pickles:
         return
     config = facts.job.executor_config if facts.job else {}
-    if description.fan_out is not None and not _mounts(config):
-        yield Fault(
-            "warning",
-            "Values go from step to step through Dagster's default IO manager, in files of one"
-            f" host: under the {setting.executor} executor the next step may run on another.",
-        )
+    if description.fan_out is None or _mounts(config):
+        return
+    whose, then = "host", "may run on another"
+    if setting.executor == "docker":
+        whose, then = "container", "runs in another"
+    yield Fault(
+        "warning",
+        "Values go from step to step through Dagster's default IO manager, in files of one"
+        f" {whose}: under the {setting.executor} executor the next step {then}.",
+    )
 
 
 def _mounts(config: object) -> bool:

@@ -1,6 +1,6 @@
 """DYN032: steps whose requests exceed the cluster's quota."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from advisor.domain.cluster import Cluster
 from advisor.domain.quantities import size
@@ -22,21 +22,33 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
 
 
 def _of_op(facts: CheckFacts, op: MappedOp, cluster: Cluster, steps: int) -> Iterator[Fault]:
-    many = steps * cluster.runs_at_once
+    runs = cluster.runs_at_once
+    many = steps * runs
     cpu, memory_bytes = requested(facts, op)
-    in_runs = f" in each of {cluster.runs_at_once} runs" if cluster.runs_at_once > 1 else ""
-    requests = (
-        (many * (cpu or 0), cluster.cpu, lambda amount: f"{amount:g} CPU"),
-        (many * (memory_bytes or 0), cluster.memory_bytes, size),
-        (many, cluster.pods, lambda amount: f"{amount:g} pods"),
+    in_runs = f" in each of {runs} runs" if runs > 1 else ""
+    own = runs if cluster.own_pods else 0
+    figures: tuple[tuple[float, float | None, float, Callable[[float], str]], ...] = (
+        (many * (cpu or 0), cluster.cpu, own * (cluster.run_pod_cpu or 0), "{:g} CPU".format),
+        (
+            many * (memory_bytes or 0),
+            cluster.memory_bytes,
+            own * (cluster.run_pod_memory_bytes or 0),
+            size,
+        ),
+        (many, cluster.pods, own, "{:g} pods".format),
     )
-    for total, quota, spelled in requests:
-        if quota is not None and total > quota:
-            yield Fault(
-                "warning",
-                f"{steps} steps of {op.name} in parallel{in_runs} request {spelled(total)}, and the"
-                f" quota of the cluster {cluster.name!r} is {spelled(quota)}: the others stay"
-                " pending.",
-                f"Set max_concurrent to {max(1, int(steps * quota / total))}, or request less.",
-                location=op.location,
-            )
+    for total, quota, held, spelled in figures:
+        if quota is None or not total or total + held <= quota:
+            continue
+        beside = f", {spelled(held)} of it for the runs' own pods" if held else ""
+        fitting = int(steps * (quota - held) / total)
+        yield Fault(
+            "warning",
+            f"{steps} steps of {op.name} in parallel{in_runs} request {spelled(total)}, and the"
+            f" quota of the cluster {cluster.name!r} is {spelled(quota)}{beside}: the others stay"
+            " pending.",
+            f"Set max_concurrent to {fitting}, or request less."
+            if fitting >= 1
+            else "Request less, or run fewer runs in parallel.",
+            location=op.location,
+        )
