@@ -123,7 +123,7 @@ def with_start_times(
     if has_start or runs_on not in DELEGATING or "spawn" not in measured.overhead.multiprocess:
         return advice
     slots = executor.max_concurrent if executor else None
-    cluster = options.cluster or Cluster("", str(runs_on), pods=slots)
+    cluster = options.cluster or Cluster("", str(runs_on), slots=slots)
     in_run = [way for way in advice.candidates if way.allowed and way.trial is Trial.TRIED]
     rows, crossing_s = by_start_time(
         setting,

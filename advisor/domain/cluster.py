@@ -137,33 +137,39 @@ class Cluster:
         return replace(self, process_connections=connections, start_s=start_s, sources=sources)
 
     def share(self, runs: int) -> Cluster | None:
-        """What each of ``runs`` in parallel has for its steps, beside its own process.
+        """What each of ``runs`` in parallel has for its own process and its steps.
 
         None where the runs' own pods leave no quota for steps.
         """
 
-        def part(total: float | None, own: float | None = None) -> float | None:
-            held = own if own and self.own_pods else 0.0
-            return None if total is None else total / runs - held
+        def part(total: float | None) -> float | None:
+            return None if total is None else total / runs
 
-        def whole(figure: float | None) -> int | None:
-            return None if figure is None else max(1, int(figure))
+        def whole(total: int | None) -> int | None:
+            return None if total is None else max(1, total // runs)
 
-        cpu = part(self.cpu, self.run_pod_cpu)
-        memory = part(self.memory_bytes, self.run_pod_memory_bytes)
-        pods = part(self.pods, 1)
-        if any(figure is not None and figure <= 0 for figure in (cpu, memory, pods)):
-            return None
-        return replace(
+        alone = replace(
             self,
-            cpu=cpu,
-            memory_bytes=whole(memory),
-            pods=whole(pods),
-            slots=whole(part(self.slots)),
-            db_connections=whole(part(self.db_connections)),
+            cpu=part(self.cpu),
+            memory_bytes=whole(self.memory_bytes),
+            pods=whole(self.pods),
+            slots=whole(self.slots),
+            db_connections=whole(self.db_connections),
             host_cores=part(self.host_cores),
             runs_at_once=1,
         )
+        return None if any(left <= 0 for left in alone._for_steps if left is not None) else alone
+
+    @property
+    def _for_steps(self) -> tuple[float | None, float | None, float | None]:
+        """CPUs, memory and pods of a run's share beside its own pod; None: no limit known."""
+        totals = (self.cpu, self.memory_bytes, self.pods)
+        held = (self.run_pod_cpu, self.run_pod_memory_bytes, 1) if self.own_pods else (0, 0, 0)
+        cpu, memory_bytes, pods = (
+            None if total is None else total / self.runs_at_once - (own or 0)
+            for total, own in zip(totals, held, strict=True)
+        )
+        return cpu, memory_bytes, pods
 
     def most_runs(self) -> int | None:
         """Runs whose own pods fit the quota in parallel; None: nothing known limits them."""
@@ -177,14 +183,17 @@ class Cluster:
         return min((limit for limit in limits if limit is not None), default=None)
 
     def room(self, request_cpu: float, request_bytes: int) -> int | None:
-        """Steps that fit in parallel with these requests; None: nothing known limits them."""
-        limits = [self.slots, self.pods]
-        if self.cpu and self.executor not in ("docker", "celery"):
-            limits.append(int(self.cpu / max(request_cpu, 1e-3)))
-        if self.memory_bytes and request_bytes:
-            limits.append(self.memory_bytes // request_bytes)
-        shares = [max(1, limit // self.runs_at_once) for limit in limits if limit is not None]
-        return min(shares, default=None)
+        """Steps of a run that fit in parallel with these requests; None: nothing known limits them.
+
+        Each of `runs_at_once` has its own process in the quota as well.
+        """
+        cpu, memory_bytes, pods = self._for_steps
+        limits = [pods, None if self.slots is None else self.slots / self.runs_at_once]
+        if cpu is not None and self.executor not in ("docker", "celery"):
+            limits.append(cpu / max(request_cpu, 1e-3))
+        if memory_bytes is not None and request_bytes:
+            limits.append(memory_bytes / request_bytes)
+        return min((max(1, int(limit)) for limit in limits if limit is not None), default=None)
 
 
 def unmodelled(setting: ExecutorSetting | None) -> str:

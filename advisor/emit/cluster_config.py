@@ -91,20 +91,23 @@ def _shared(candidate: Candidate, sizing: StepSizing) -> str:
     if cluster is None or cluster.cpu is None:
         return together
     runs = f" that {cluster.runs_at_once} runs share" if cluster.runs_at_once > 1 else ""
-    return f"{together}, of {cluster.cpu:g} in the quota{runs}"
+    own = f", less {cluster.run_pod_cpu:g} for each run's own pod" if cluster.run_pod_cpu else ""
+    return f"{together}, of {cluster.cpu:g} in the quota{runs}{own}"
 
 
 def _reasons(request: EmitRequest) -> dict[str, str]:
     """By key; keys are named once in each snippet, or mean the same."""
     sizing, candidate = _sizing(request), request.candidate
     steps = candidate.steps(request.advice.workload.items)
+    of_each = "" if len(request.description.mapped) == 1 else " of each op"
     peak = size(sizing.peak_bytes)
     cpu_limit = "No CPU limit: it would slow the imports of every step."
     if sizing.cluster and sizing.cluster.step_cpu:
         cpu_limit = "CPU: as you described the step's pod."
     return {
-        "max_concurrent": f"{steps} steps, so many in parallel: {_shared(candidate, sizing)}."
-        " Unset, all start together. It counts the steps of one run.",
+        "max_concurrent": f"{steps} steps{of_each}, so many in parallel:"
+        f" {_shared(candidate, sizing)}. Unset, all start together. It counts the steps of one"
+        " run.",
         "requests": f"CPU: a step's mean use from boot to end. Memory: its measured peak, {peak},"
         f" x {REQUEST_MARGIN:g}.",
         "limits": f"Memory: the peak x {LIMIT_MARGIN:g}; above it the step is killed. {cpu_limit}",

@@ -163,7 +163,8 @@ def test_a_share_leaves_room_for_the_runs_themselves():
     quota = replace(PROD, memory_bytes=64, pods=10, db_connections=40, slots=9)
     share = quota.share(2)
     assert share is not None
-    assert (share.cpu, share.memory_bytes, share.pods) == (2.0, 32, 4)
+    assert share.room(1.0, 0) == replace(quota, runs_at_once=2).room(1.0, 0) == 2  # 8 / 2 less 2
+    assert share.room(0.1, 0) == 4  # of five pods, one is its own
     assert (share.db_connections, share.slots, share.runs_at_once) == (20, 4, 1)
     assert quota.share(4) is None  # 8 CPUs are taken by four runs of 2
     assert replace(PROD, executor="docker").share(4).cpu == 2.0  # its runs are on the same cores

@@ -120,6 +120,15 @@ def test_a_described_cpu_limit_of_a_step_is_emitted_for_what_was_predicted_with_
     assert docker["execution"]["config"]["container_kwargs"]["nano_cpus"] == 5 * 10**8
 
 
+def test_what_is_emitted_fits_the_quota_beside_the_runs_own_pods() -> None:
+    """Two runs on eight CPUs, each of whose own pods has two: two CPUs are left for each."""
+    text = emitted("k8s-run-config", "k8s", run_pod_cpu=2.0, slots=None)
+    config = yaml.safe_load(text)["execution"]["config"]
+    resources = config["per_step_k8s_config"]["process_chunk"]["container_config"]["resources"]
+    assert config["max_concurrent"] * int(resources["requests"]["cpu"][:-1]) <= 2000
+    assert "less 2 for each run's own pod" in " ".join(text.replace("#", "").split())
+
+
 def test_tags_for_kubernetes_are_taken_by_dagster() -> None:
     k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
     namespace: dict[str, dict[str, object]] = {}

@@ -274,7 +274,7 @@ def test_a_cluster_is_read_from_the_settings_and_checked(tmp_path: Path) -> None
         32,
         0.5,
     )
-    assert cluster.room(0.5, 2**30) == 15  # 60 pods over 4 runs
+    assert cluster.room(0.5, 2**30) == 12  # 32 CPUs over 4 runs, each of whose own pods has 2
     assert cluster.sources["start_s"] == "yours"
     assert cluster.shared_cores == 6
     for line, named in (("strat = 1", "Did you mean 'start'"), ("quota = { cpus = 3 }", "'cpu'")):
