@@ -63,10 +63,11 @@ class Estimate:
     def with_first_touch(self, touch_s: float) -> Estimate:
         """The estimate, with what memory costs that is touched for the first time.
 
-        The draws have half to one and a half of it: how much of the memory was used lately, by this
-        run or by another, is left to chance.
+        The draws have none of it to one and a half: how much of the memory was used lately, by
+        this run or by another, is left to chance. Four threads with 410 MB each took 9.0 s where
+        it was not, 4.5 s a minute after another run.
         """
-        shares = np.linspace(0.5, 1.5, len(self.draws_s))
+        shares = np.linspace(0.0, 1.5, len(self.draws_s))
         parts_s = self.breakdown_s
         return replace(
             self,

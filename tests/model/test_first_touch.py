@@ -57,9 +57,9 @@ def test_what_imports_left_in_a_process_is_not_paid_for_each_thread():
     assert first_touch_s(threads, waiting) < 1e-4
 
 
-def test_the_interval_holds_a_run_of_which_half_the_memory_was_used_lately():
+def test_the_interval_holds_a_run_of_which_all_the_memory_was_used_lately():
     much = of(10, 1500 * MB, 6)
     found = Predictor(much).predict(BATCH).makespan_s
     touch_s = first_touch_s(BATCH, much)
-    assert found.low < found.median - 0.45 * touch_s
-    assert found.high > found.median + 0.45 * touch_s
+    assert found.low < found.median - 0.85 * touch_s
+    assert found.high > found.median + 0.35 * touch_s
