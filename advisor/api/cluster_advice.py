@@ -69,9 +69,10 @@ def caution(
         f"the parent looks every {seconds(cluster.poll_s)} ({source('poll_s', 'the default')})",
         f"Python and your code boot {rest}",
     ]
-    if cluster.cpu:
-        what = "cores for all steps" if cluster.shared_cores else "CPUs of quota"
-        figures.append(f"{cluster.cpu:g} {what}")
+    if cluster.shared_cores:
+        figures.append(f"{cluster.shared_cores:g} cores for all steps")
+    if cluster.cpu and cluster.own_pods:
+        figures.append(f"{cluster.cpu:g} CPUs of quota")
     if cluster.memory_bytes:
         figures.append(f"{size(cluster.memory_bytes)} of quota")
     missing = "" if cluster.cpu or cluster.pods or cluster.slots else "; its quota is not known"

@@ -6,7 +6,7 @@ from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.domain.advice import Advice, Prediction, Snippets
-from advisor.domain.cluster import DELEGATING, Cluster, unmodelled
+from advisor.domain.cluster import DELEGATING, Cluster, StepSizing, unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
@@ -80,20 +80,14 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
     elif not executors:
         prediction = advice.recommendation
     if prediction is None:
-        for refused in advice.rejected:
-            if refused.candidate.executor in executors:
-                raise DynadviseError(
-                    f"There is nothing to emit as {kind}: {refused.candidate.label} "
-                    f"{refused.reason}.",
-                    hint="For a job that runs on that executor, its own way is emitted.",
-                )
-        raise DynadviseError(
-            f"There is nothing to emit as {kind}: neither the job nor the advice is for the "
-            f"executor {' or '.join(executors)}.",
-            hint="Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "
-            f'"{executors[0]}", and give --cluster NAME.',
-        )
-    sizing = step_sizing(prediction.candidate, setting_of(measured, options))
+        raise _nothing_to_emit(kind, advice)
+    sizing = StepSizing(0.0, 0, cluster)  # not asked for by what is for any executor
+    if executors:
+        sizing = step_sizing(prediction.candidate, setting_of(measured, options))
+    room = cluster.room(sizing.cpu, sizing.request_bytes) if cluster and executors else None
+    if own is not None and room is not None and not fitting and own.max_concurrent > room:
+        own = replace(own, max_concurrent=room)  # not predicted, and yet within the quota
+        advice, prediction = replace(advice, own_way=own), replace(prediction, candidate=own)
     if not measured.workload.resources_measured:
         sizing = replace(sizing, peak_bytes=0)
     request = EmitRequest(
@@ -105,6 +99,22 @@ def _on_cluster(kind: str, measured: Measured, advice: Advice, cluster: Cluster 
         sizing=sizing,
     )
     return emit(kind, request)
+
+
+def _nothing_to_emit(kind: str, advice: Advice) -> DynadviseError:
+    executors = ON_CLUSTERS[kind]
+    for refused in advice.rejected:
+        if refused.candidate.executor in executors:
+            return DynadviseError(
+                f"There is nothing to emit as {kind}: {refused.candidate.label} {refused.reason}.",
+                hint="For a job that runs on that executor, its own way is emitted.",
+            )
+    return DynadviseError(
+        f"There is nothing to emit as {kind}: neither the job nor the advice is for the "
+        f"executor {' or '.join(executors)}.",
+        hint="Describe the cluster, [tool.dynadvise.clusters.NAME] executor = "
+        f'"{executors[0]}", and give --cluster NAME.',
+    )
 
 
 def snippet(

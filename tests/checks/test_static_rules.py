@@ -308,6 +308,11 @@ PROVOKED = {
         replace(on_pods(), job=JobFacts()),
         "the next step may run on another",
     ),
+    "files of one host of Ray": (
+        "DYN038",
+        replace(on_pods(executor="ray"), job=JobFacts()),
+        "under the ray executor the next step may run on another",
+    ),
     "files of one container": (
         "DYN038",
         replace(on_pods(executor="docker"), job=JobFacts()),

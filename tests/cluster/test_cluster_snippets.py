@@ -129,6 +129,16 @@ def test_what_is_emitted_fits_the_quota_beside_the_runs_own_pods() -> None:
     assert "less 2 for each run's own pod" in " ".join(text.replace("#", "").split())
 
 
+def test_without_a_start_time_the_jobs_own_pods_are_cut_to_the_quota() -> None:
+    saved = saved_on("k8s", max_concurrent=None)
+    cluster = cluster_with("k8s", cpu=4, start_s=None, slots=None)
+    text = snippet("k8s-run-config", saved, recommend(saved, options_of(cluster)), None, cluster)
+    config = yaml.safe_load(text)["execution"]["config"]
+    resources = config["per_step_k8s_config"]["process_chunk"]["container_config"]["resources"]
+    assert config["max_concurrent"] * int(resources["requests"]["cpu"][:-1]) <= 2000
+    assert "not predicted" in text
+
+
 def test_tags_for_kubernetes_are_taken_by_dagster() -> None:
     k8s = pytest.importorskip("dagster_k8s", reason="pip install 'dynadvise[k8s]'")
     namespace: dict[str, dict[str, object]] = {}
@@ -221,6 +231,14 @@ def test_the_run_queue_is_taken_by_dagster(sources: dict[str, str], runs: int, o
     assert config["concurrency"]["runs"]["max_concurrent_runs"] == runs
     assert origin in text
     assert validate_config(Shape(dagster_instance_config_schema()), config).success
+
+
+def test_the_run_queue_needs_no_calibration_of_steps() -> None:
+    """As a profile that was read from past runs on Ray has none."""
+    saved, cluster = saved_on("ray"), cluster_with("ray")
+    advice = recommend(saved, options_of(cluster))
+    bare = replace(saved, overhead=replace(saved.overhead, multiprocess={}))
+    assert "max_concurrent_runs: " in snippet("run-queue", bare, advice, None, cluster)
 
 
 def test_the_advice_itself_carries_the_clusters_run_config() -> None:

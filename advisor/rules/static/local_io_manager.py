@@ -6,7 +6,7 @@ from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN038"
-_ELSEWHERE = frozenset({"k8s", "docker", "celery", "celery_k8s", "ecs"})
+_ELSEWHERE = frozenset({"k8s", "docker", "celery", "celery_k8s", "ecs", "ray"})
 _MOUNTS = frozenset({"volumes", "volume_mounts", "volumeMounts", "mounts"})
 
 
