@@ -39,7 +39,7 @@ def test_its_answer_is_the_one_of_the_shipped_profile(monkeypatch):
 
 
 def test_its_accuracy_is_that_of_the_page_behind_it():
-    page = (ROOT / "docs" / "unseen.md").read_text("utf-8")
+    page = (ROOT / "docs" / "unseen.md").read_text("utf-8").partition("## On a machine")[0]
     _, runs, error, *_, inside = re.search(r"^\| all \|.*", page, re.MULTILINE)[0].split("|")[1:-1]
     rows = re.findall(r"^\| seed_.*", page, re.MULTILINE)
     fastest = sum(row.split("|")[5].strip() == "0%" for row in rows)
