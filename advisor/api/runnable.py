@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from advisor.api.asked_ways import AskedWay
 from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting
 
@@ -134,8 +135,11 @@ def _emitted(
     if candidate.is_batched:
         kind = "workers" if candidate.workers_in_op > 1 else "batch"
         attribute = batched_job_name(saved.description)
-    # run by itself, it needs what its definitions give
-    whole = dataclasses.replace(saved.description, job_from=None)
+    # Run by itself, it needs what its definitions give; and it runs as predicted, here, where the
+    # emitted code would keep an executor that needs a cluster.
+    own = saved.description.executor
+    executor = None if unmodelled(own) else own
+    whole = dataclasses.replace(saved.description, job_from=None, executor=executor)
     request = EmitRequest(whole, saved.advice, prediction, saved.workload)
     source = emit(kind, request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")

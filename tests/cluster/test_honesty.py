@@ -17,7 +17,7 @@ from advisor.api.analyze import AnalyzeOptions, analyze
 from advisor.api.asked_ways import asked_ways
 from advisor.api.emitting import snippet
 from advisor.api.recommend import predict, recommend
-from advisor.api.runnable import refuse_elsewhere
+from advisor.api.runnable import configuration_for, refuse_elsewhere
 from advisor.cli import cli
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
@@ -75,6 +75,20 @@ def test_emitted_code_keeps_the_executor(kind: str, tmp_path: Path) -> None:
     namespace = runpy.run_path(str(module))
     jobs = [each for name, each in namespace.items() if name in ("advised_job", "k8s_job_batched")]
     assert [each.executor_def for each in jobs] == [k8s_job.executor_def]
+
+
+def test_what_verify_runs_of_a_job_on_a_cluster_is_what_was_predicted_here(tmp_path: Path) -> None:
+    """Code that is emitted keeps the executor, which this machine has no cluster for."""
+    target = parse_target("standin_jobs:k8s_job", working_directory=HERE)
+    saved = replace(make_saved_profile(), description=describe(load_target(target), None))
+    saved = replace(saved, advice=recommend(saved, AdviseOptions()))
+    (way,) = asked_ways(saved, ["in_process:batch=4"])
+    prediction = predict(saved, way.candidate, AdviseOptions())
+    ready = configuration_for(
+        way, prediction, saved, target=target, run_config={}, directory=tmp_path
+    )
+    job = runpy.run_path(str(ready.target.file))[str(ready.target.attribute)]
+    assert job.executor_def.name == "in_process"
 
 
 def test_a_description_says_in_one_sentence_why_there_is_no_prediction() -> None:
