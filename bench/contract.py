@@ -29,10 +29,13 @@ WAYS = (
     *("--executor multiprocess --max-concurrent 0", "--launch daemon", "--launch cli"),
 )
 
+EXAMPLE = "advisor.examples.seed_chunks:seed_job"
+
 
 def calls(profiles: list[str], homes: list[str]) -> Iterator[tuple[str, ...]]:
     """Command lines whose output is compared."""
     yield ("--help",)
+    yield ("schema",)
     for command in COMMANDS:
         yield command, "--help"
     for path in profiles:
@@ -53,6 +56,8 @@ def calls(profiles: list[str], homes: list[str]) -> Iterator[tuple[str, ...]]:
         yield "scan", "--instance", home, "--format", "json"
     yield "analyze", "--instance", "/no/such/folder"
     yield "check", "no.such.module:job"
+    for form in ("json", "markdown", "text", "github", "sarif", "junit"):
+        yield "check", EXAMPLE, "--static", "--format", form
     yield "recommend", "/no/such/profile.json"
 
 

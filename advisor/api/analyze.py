@@ -8,12 +8,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.domain.analysis import Analysis, Drift
+from advisor.domain.analysis import Analysis, Drift, ObservedOverhead
 from advisor.domain.backfill import BackfillTimes, PlannedRun, RunStart
 from advisor.domain.command_line import spelled_out
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.measured import Measured
 from advisor.domain.observed import ObservedRun
+from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import WorkloadDescription
 from advisor.history.reading import PastRuns, Selection, read_backfill, read_runs
@@ -91,7 +92,6 @@ def analysis_of_pods(file: Path) -> Analysis:
     Raises:
         ConfigurationError: As `read_pods`.
     """
-    from advisor.domain.analysis import ObservedOverhead
     from advisor.history.pods import read_pods
 
     pods = read_pods(file)
@@ -117,7 +117,6 @@ def profile_from_runs(
         DynadviseError: The runs hold no mapped step that succeeded, or no executor to learn from.
     """
     from advisor.api.recommend import advise
-    from advisor.domain.options import AdviseOptions
     from advisor.history.description import host_of, job_of
     from advisor.history.learning import overhead_model_from_runs, workload_from_runs
     from advisor.measure.machine import host_facts
@@ -193,7 +192,6 @@ def _drift(runs: Sequence[ObservedRun], saved: SavedProfile | None) -> Drift | N
 def _predicted(run: ObservedRun, saved: SavedProfile) -> Interval | None:
     """The saved model's prediction of the way and the number of items of this run."""
     from advisor.api.recommend import predict
-    from advisor.domain.options import AdviseOptions
     from advisor.history.drift import candidate_of
     from advisor.model.run_statistics import item_count
 
@@ -212,7 +210,6 @@ def _beside_plan(
 ) -> BackfillTimes:
     """The times with what ``plan`` says of as many such runs, from measurements alone."""
     from advisor.api.plan import PlanOptions, predicted_cut
-    from advisor.domain.options import AdviseOptions
     from advisor.history.drift import candidate_of
     from advisor.model import backfill as model
     from advisor.model.run_statistics import item_count

@@ -18,14 +18,14 @@ from advisor.api.calibrating import (
     target_of,
 )
 from advisor.api.discovering import config_refusal, discover_target, static_errors
-from advisor.api.host_calibration import host_calibration
+from advisor.api.host_calibration import HostCalibration, host_calibration
 from advisor.dagster_bridge.yaml_file import read_run_config
 from advisor.domain.advice import Advice
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import DynadviseError, ProfileError, TargetError
 from advisor.domain.options import ProfileOptions
 from advisor.domain.quantities import seconds
-from advisor.domain.stopping import StopReason
+from advisor.domain.stopping import MeasuringEnd, StopReason
 from advisor.measure.child.server import child_server
 from advisor.measure.interrupts import deferred
 from advisor.measure.sole_use import sole_use
@@ -33,12 +33,10 @@ from advisor.measure.workspace import workspace
 from advisor.store import SavedProfile
 
 if TYPE_CHECKING:
-    from advisor.api.host_calibration import HostCalibration
     from advisor.api.measuring import Measuring
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.host import HostProfile
     from advisor.domain.standing import Standing
-    from advisor.domain.stopping import MeasuringEnd
     from advisor.domain.workload import WorkloadDescription
     from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject

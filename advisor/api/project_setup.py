@@ -5,14 +5,16 @@ out; what is there already stays as it is, and a second plan is empty.
 """
 
 import difflib
+import json
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from advisor.api.project_install import WORKFLOW, installation, repository_of, runner, text_of
-from advisor.domain.errors import ConfigurationError
+from advisor.domain.errors import ConfigurationError, DynadviseError
 
 HOOK_ID = "dynadvise"
 
@@ -194,7 +196,6 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
 def _fanning_out(root: Path) -> list[str]:
     """What of the project fans out, as ``targets`` names it; none where it cannot be loaded."""
     from advisor.api.listing import ListOptions, list_project
-    from advisor.domain.errors import DynadviseError
 
     try:
         listed = list_project(ListOptions(working_directory=root))
@@ -322,8 +323,6 @@ def _workflow_change(root: Path, run: str, notes: list[str]) -> FileChange | Non
     path = repository / WORKFLOW
     if text_of(path) is not None:
         return None
-    import sys
-
     python = f"{sys.version_info.major}.{sys.version_info.minor}"
     steps = (
         _UV_STEPS if run else _PIP_STEPS.format(python=python, install=installation(root, notes))
@@ -343,7 +342,6 @@ def _workflow_change(root: Path, run: str, notes: list[str]) -> FileChange | Non
 
 def _own_folder() -> str | None:
     """The folder or file that dynadvise was installed from; None: from an index."""
-    import json
     from importlib.metadata import PackageNotFoundError, distribution
 
     try:

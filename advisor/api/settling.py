@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 from advisor.domain.advice import Prediction
 from advisor.domain.errors import DynadviseError
 from advisor.domain.options import AdviseOptions
-from advisor.domain.verification import comparable
+from advisor.domain.verification import Verification, comparable
 
 if TYPE_CHECKING:
-    from advisor.domain.verification import Verification
     from advisor.measure.budget import Budget
     from advisor.measure.progress import Progress
     from advisor.store import SavedProfile

@@ -5,24 +5,42 @@ The job is built by :mod:`advisor.dagster_bridge.calibration_definition` in each
 
 from __future__ import annotations
 
+import os
 import pickle
+import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from dagster import (
+    DagsterExecutionInterruptedError,
+    DagsterInstance,
+    FilesystemIOManager,
+    build_input_context,
+    build_output_context,
+    build_reconstructable_job,
+    execute_job,
+)
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
+from advisor.dagster_bridge.private import (
+    ActiveExecution,
+    ExecuteStepArgs,
+    KnownExecutionState,
+    ReconstructableJob,
+    RetryMode,
+    _core_multiprocess_executor_creation,
+    create_execution_plan,
+)
 from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.dagster_bridge.runs import RunResult, children_cpu_s
 from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
 from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
-
-if TYPE_CHECKING:
-    from advisor.dagster_bridge.private import ReconstructableJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +80,6 @@ def forkserver_preloads_the_job() -> bool:
 
     Dagster 1.13 does not: it reads an absent list as an empty one, which counts as explicit.
     """
-    from advisor.dagster_bridge.private import _core_multiprocess_executor_creation
-
     config: dict[str, object] = {"retries": {"enabled": {}}, "start_method": {"forkserver": {}}}
     executor = _core_multiprocess_executor_creation(config)
     return executor._explicit_forkserver_preload is None
@@ -81,15 +97,11 @@ def _arguments(request: CalibrationRequest) -> tuple[Any, ...]:
 
 
 def _reconstructable(request: CalibrationRequest) -> ReconstructableJob:
-    from dagster import build_reconstructable_job
-
     return build_reconstructable_job(build_job.__module__, build_job.__name__, _arguments(request))
 
 
 def execute_calibration(request: CalibrationRequest) -> RunResult:
     """Run the calibration's job once; called in a fresh process."""
-    from dagster import DagsterInstance, execute_job
-
     definition = build_job(*_arguments(request))
 
     if request.method == "execute_in_process":
@@ -143,10 +155,6 @@ def step_command(request: CalibrationRequest) -> list[str]:
 
     Called in a process of its own: it imports the user's code.
     """
-    from dagster import DagsterInstance
-
-    from advisor.dagster_bridge.private import ExecuteStepArgs
-
     job = _reconstructable(request)
     origin = job.get_python_origin()
     with DagsterInstance.from_config(request.instance_home) as instance:
@@ -161,15 +169,6 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
     ``plan_s`` is what every child does with the known state it is sent: unpickle it and build
     the plan of its one step. ``turn_s`` is what the executor does in each turn of its loop.
     """
-    from dagster import DagsterExecutionInterruptedError
-
-    from advisor.dagster_bridge.private import (
-        ActiveExecution,
-        KnownExecutionState,
-        RetryMode,
-        create_execution_plan,
-    )
-
     definition = build_job(2, 0.0)
     growth = []
     for size in sizes:
@@ -207,11 +206,6 @@ def plan_growth(sizes: tuple[int, ...]) -> tuple[PlanGrowth, ...]:
 
 def storing(sizes_bytes: tuple[int, ...]) -> tuple[StorageSample, ...]:
     """Time Dagster's filesystem IO manager on values of these sizes."""
-    import os
-    import tempfile
-
-    from dagster import FilesystemIOManager, build_input_context, build_output_context
-
     samples = []
     with tempfile.TemporaryDirectory(prefix="dynadvise-store-") as directory:
         manager = FilesystemIOManager(base_dir=str(Path(directory)))

@@ -40,17 +40,10 @@ _BY_PACKAGE = {
     "dagster_async_executor": "async",
 }
 _BY_NAME = {
-    "k8s": "k8s",
-    "docker": "docker",
-    "celery": "celery",
     "celery-docker": "celery",
     "celery-k8s": "celery_k8s",
-    "celery_k8s": "celery_k8s",
-    "dask": "dask",
-    "ecs": "ecs",
-    "ray": "ray",
-    "async": "async",
     "async_executor": "async",
+    **{kind: kind for kind in _BY_PACKAGE.values()},
 }
 _EXECUTION = ("execution", "config")
 _ADVISED = ("max_concurrent", "start_method")

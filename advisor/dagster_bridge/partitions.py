@@ -6,9 +6,10 @@ import os
 import sqlite3
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagster import (
+    DagsterInstance,
     DynamicPartitionsDefinition,
     JobDefinition,
     MultiPartitionKey,
@@ -20,10 +21,6 @@ from advisor.dagster_bridge.recorded_instance.places import instance_config, sql
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.nearest import nearest_or_some
-
-if TYPE_CHECKING:
-    from dagster import DagsterInstance
-
 
 _PARTITION_TAG = "dagster/partition"
 

@@ -22,23 +22,25 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import yaml
-from dagster import DagsterInstance, DagsterInvariantViolationError
+from dagster import (
+    DagsterInstance,
+    DagsterInvariantViolationError,
+    JobDefinition,
+    execute_job,
+)
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
 from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
 from advisor.dagster_bridge.storage_waits import own_cpu_s
+from advisor.dagster_bridge.target import load_target, reconstructable_job
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
 from advisor.domain.verification import RunContent
 from advisor.domain.workload import TargetReference
-
-if TYPE_CHECKING:
-    from dagster import JobDefinition
 
 _ENDS = {"STEP_SUCCESS": True, "STEP_FAILURE": False, "STEP_SKIPPED": False}
 
@@ -136,10 +138,6 @@ def execute(request: RunRequest) -> RunResult:
         set_limits(request.instance_home, request.pool_limits)
     if request.launch == "cli":
         return _execute_command(request)
-    from dagster import DagsterInstance, execute_job
-
-    from advisor.dagster_bridge.target import load_target, reconstructable_job
-
     loaded = load_target(request.target)
     if loaded.job is None:
         message = f"{request.target.spelled} has no job to run"
@@ -162,8 +160,6 @@ def execute(request: RunRequest) -> RunResult:
 
 
 def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
-    from dagster import DagsterInstance
-
     with DagsterInstance.ephemeral():
         pass  # imports the storages: part of opening an instance, not of the call
     own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
@@ -192,8 +188,6 @@ def _with_run(
     measured: RunResult, instance: DagsterInstance, run_id: str, request: RunRequest
 ) -> RunResult:
     """The run read back, and what the default IO manager has stored of the asked ops."""
-    from advisor.dagster_bridge.target import load_target
-
     folder = Path(instance.storage_directory()) / run_id
     run = read_run(instance, run_id)
     if measured.failed:
@@ -261,8 +255,6 @@ def command_line(
 
 
 def _job_name(target: TargetReference) -> str:
-    from advisor.dagster_bridge.target import load_target
-
     job = load_target(target).job
     if job is None:
         message = f"{target.spelled} has no job to run"
@@ -271,8 +263,6 @@ def _job_name(target: TargetReference) -> str:
 
 
 def _execute_command(request: RunRequest) -> RunResult:
-    from dagster import DagsterInstance
-
     with DagsterInstance.from_config(request.instance_home):
         pass  # makes its tables, which a user's instance has
     with tempfile.TemporaryDirectory(prefix="dynadvise-run-") as directory:

@@ -258,12 +258,9 @@ def _without_docstrings(node: ast.stmt) -> ast.stmt:
     """A copy without docstrings (a body of nothing else keeps a ``pass``)."""
     copy = ast.parse(ast.unparse(node)).body[0]
     for part in ast.walk(copy):
-        if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-            first = part.body[0] if part.body else None
-            if (
-                isinstance(first, ast.Expr)
-                and isinstance(first.value, ast.Constant)
-                and isinstance(first.value.value, str)
-            ):
-                part.body = part.body[1:] or [ast.Pass()]
+        if (
+            isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+            and ast.get_docstring(part, clean=False) is not None
+        ):
+            part.body = part.body[1:] or [ast.Pass()]
     return copy

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.emit.imports import job_import
+from advisor.emit.imports import from_import, job_import
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
 from advisor.emit.request import EmitRequest
@@ -39,6 +39,8 @@ def emit_environments(request: EmitRequest) -> str:
             f" {candidate.executor}.",
             hint="Emit `python`.",
         )
+    names = ["DagsterInstance", "Definitions", *["Permissive"] * bool(config), "execute_job"]
+    names += ["in_process_executor", "multiprocess_executor", "reconstructable"]
     return module_text(
         "environments.py.j2",
         [
@@ -51,6 +53,7 @@ def emit_environments(request: EmitRequest) -> str:
         ],
         thread_limit(request),
         description=prose([decision(request)]),
+        imports=from_import("dagster", names),
         job=imported.lines,
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),

@@ -3,7 +3,7 @@
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.emit.imports import JobImport, job_import
+from advisor.emit.imports import JobImport, from_import, job_import
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import path_of
@@ -51,21 +51,29 @@ def emit_python(request: EmitRequest) -> str:
             " to change for it.",
             hint="Emit `batch` or `workers`.",
         )
-    name = "" if own_executor else EXECUTOR_NAMES[candidate.executor]
-    package = None if own_executor else _PACKAGES.get(candidate.executor)
+    configurable = not own_executor and bool(whole_config(request))
     return module_text(
         "python.py.j2",
         [*_prose(request, imported), note],
         thread_limit(request),
         description=prose([decision(request)]),
         kept=own_executor,
-        executor_name=name,
-        executor_import=f"from {package} import {name}" if package else "",
-        configurable=not own_executor and bool(whole_config(request)),
+        imports=_imports(candidate, own_executor=own_executor, configurable=configurable),
         executor=executor_lines(request),
         job=imported.lines if imported else "",
         priorities=literal(_priorities(request)) if candidate.depth_first else "",
     )
+
+
+def _imports(candidate: Candidate, *, own_executor: bool, configurable: bool) -> str:
+    """Of dagster, and of the executor's package."""
+    names = {"dagster": ["Definitions", *["Permissive"] * configurable]}
+    if candidate.depth_first:
+        names["dagster"] += ["GraphDefinition", "NodeInvocation"]
+    if not own_executor:
+        package = _PACKAGES.get(candidate.executor, "dagster")
+        names.setdefault(package, []).append(EXECUTOR_NAMES[candidate.executor])
+    return "\n".join(from_import(package, sorted(names[package])) for package in sorted(names))
 
 
 def executor_lines(request: EmitRequest, dagster: str = "") -> str:

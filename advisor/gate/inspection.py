@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.finding import Finding
-from advisor.domain.rule_facts import InstanceFacts, JobFacts
+from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts, ProfiledFacts
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
@@ -109,7 +109,6 @@ def with_findings(options: CheckOptions, inspected: Inspected) -> Inspected:
     """
     if inspected.description is None:
         return inspected
-    from advisor.domain.rule_facts import CheckFacts, ProfiledFacts
     from advisor.measure.machine import host_facts
     from advisor.rules.static import run_checks
 

@@ -5,7 +5,14 @@ from dataclasses import replace
 
 from advisor.domain.advice import Breakdown
 from advisor.domain.candidate import Candidate
-from advisor.domain.cluster import BY_WORKERS, DELEGATING, LAUNCH_S, Cluster, StepSizing
+from advisor.domain.cluster import (
+    BY_WORKERS,
+    DELEGATING,
+    LAUNCH_S,
+    REQUEST_MARGIN,
+    Cluster,
+    StepSizing,
+)
 from advisor.domain.errors import NoModelError
 from advisor.domain.overhead import DelegatedOverhead, MultiprocessOverhead
 from advisor.model.batches import least_work_s
@@ -19,9 +26,6 @@ from advisor.model.simulations import Simulations
 
 REQUEST_STEP, LEAST_REQUEST = 0.25, 0.25
 """CPU requests are advised in quarters of a CPU."""
-
-MEMORY_MARGIN = 1.2
-"""Memory request over the measured peak of a step."""
 
 FROM_RUNS = "dynadvise profile TARGET --from-runs 3."
 
@@ -138,7 +142,7 @@ def request_cpu(candidate: Candidate, setting: Setting) -> float:
 
 def room_of(candidate: Candidate, setting: Setting) -> int | None:
     """Steps of the candidate for which the cluster has room in parallel; None: no limit known."""
-    request_bytes = int(MEMORY_MARGIN * step_peak_bytes(candidate, setting))
+    request_bytes = int(REQUEST_MARGIN * step_peak_bytes(candidate, setting))
     return cluster_of(candidate, setting).room(request_cpu(candidate, setting), request_bytes)
 
 
