@@ -57,7 +57,7 @@ def calls(profiles: list[str], homes: list[str]) -> Iterator[tuple[str, ...]]:
     yield "analyze", "--instance", "/no/such/folder"
     yield "check", "no.such.module:job"
     for form in ("json", "markdown", "text", "github", "sarif", "junit"):
-        yield "check", EXAMPLE, "--static", "--format", form
+        yield "check", EXAMPLE, "--static", "--profiles", "/no/such", "--format", form
     yield "recommend", "/no/such/profile.json"
 
 

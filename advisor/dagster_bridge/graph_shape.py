@@ -3,11 +3,11 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from inspect import isclass
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 from dagster import GraphDefinition, IAttachDifferentObjectToOpContext, OpDefinition
 
-from advisor.dagster_bridge.private import compute_function
+from advisor.dagster_bridge.private import Node, compute_function
 from advisor.domain.graph import GraphNode, Wire
 
 
@@ -62,7 +62,7 @@ def graph_nodes(
 
 
 def _taken_apart(
-    node: Any, incoming: tuple[Wire, ...], prefix: str, configured_by: str = ""
+    node: Node, incoming: tuple[Wire, ...], prefix: str, configured_by: str = ""
 ) -> tuple[list[GraphNode], dict[str, tuple[str, str]]]:
     """The ops of a graph's node, and for each output of the graph where it comes from."""
     graph = node.definition
@@ -99,7 +99,7 @@ def _taken_apart(
 
 def _wires(
     graph: GraphDefinition,
-    node: Any,
+    node: Node,
     replaced: Mapping[tuple[str, str], tuple[str, str]],
     prefix: str = "",
 ) -> tuple[Wire, ...]:
@@ -124,7 +124,7 @@ def _wires(
     return tuple(wires)
 
 
-def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
+def _graph_node(node: Node, wires: tuple[Wire, ...], name: str) -> GraphNode:
     outputs = node.output_dict
     definition = node.definition
     return GraphNode(
@@ -140,7 +140,7 @@ def _graph_node(node: Any, wires: tuple[Wire, ...], name: str) -> GraphNode:
     )
 
 
-def _attached_resource(definition: Any) -> str:
+def _attached_resource(definition: object) -> str:
     """The op's first parameter of a resource that attaches another object to the op's context."""
     function = getattr(definition, "__wrapped__", None)
     kinds = getattr(function, "__annotations__", {})

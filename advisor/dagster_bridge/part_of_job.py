@@ -9,6 +9,7 @@ from dagster import (
     DagsterInstance,
     DagsterInvalidConfigError,
     DagsterRun,
+    ExecuteInProcessResult,
     JobDefinition,
     colored_console_logger,
     mem_io_manager,
@@ -23,7 +24,7 @@ def execute_part(
     handles: Sequence[str],
     run: DagsterRun,
     instance: DagsterInstance,
-) -> Any:
+) -> ExecuteInProcessResult:
     """Execute some ops of a job in this process as the given run; all values stay in memory.
 
     The values that they give do not go through the job's IO managers.

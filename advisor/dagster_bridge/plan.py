@@ -7,6 +7,7 @@ from dagster import (
     DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
     DagsterInvariantViolationError,
+    GraphDefinition,
     HookDefinition,
     JobDefinition,
     OpDefinition,
@@ -111,12 +112,12 @@ def execution_plan(job: JobDefinition, run_config: Mapping[str, Any] | None) -> 
 def ops_by_handle(job: JobDefinition) -> dict[str, OpDefinition]:
     """Every op of the job, by its step key without a mapping key, in the graph's order."""
 
-    def walk(container: Any, prefix: str) -> Iterator[tuple[str, OpDefinition]]:
+    def walk(container: GraphDefinition, prefix: str) -> Iterator[tuple[str, OpDefinition]]:
         for node in container.nodes_in_topological_order:
             handle = f"{prefix}{node.name}"
             if isinstance(node.definition, OpDefinition):
                 yield handle, node.definition
-            else:
+            elif isinstance(node.definition, GraphDefinition):
                 yield from walk(node.definition, f"{handle}.")
 
     return dict(walk(job.graph, ""))
@@ -164,17 +165,21 @@ def plan_refusal(job: JobDefinition, error: Exception) -> TargetError:
 
 
 def _mapped_fan_ins(
-    graph: Any, prefix: str = "", *, mapped: bool = False
+    graph: GraphDefinition, prefix: str = "", *, mapped: bool = False
 ) -> Iterator[tuple[str, OpDefinition]]:
     """Ops in what is mapped that take several outputs as a plain list, by handle."""
     structure = graph.dependency_structure
     for node in graph.nodes_in_topological_order:
         inside = mapped or structure.is_dynamic_mapped(node.name)
-        if not isinstance(node.definition, OpDefinition):
+        if isinstance(node.definition, GraphDefinition):
             yield from _mapped_fan_ins(node.definition, f"{prefix}{node.name}.", mapped=inside)
-        elif inside and any(
-            structure.has_deps(node_input) and structure.has_fan_in_deps(node_input)
-            for node_input in node.inputs()
+        elif (
+            isinstance(node.definition, OpDefinition)
+            and inside
+            and any(
+                structure.has_deps(node_input) and structure.has_fan_in_deps(node_input)
+                for node_input in node.inputs()
+            )
         ):
             yield f"{prefix}{node.name}", node.definition
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dagster._config import process_config
 from dagster._core.code_pointer import FileCodePointer, ModuleCodePointer, load_python_file
 from dagster._core.definitions.definition_config_schema import ConfiguredDefinitionConfigSchema
-from dagster._core.definitions.dependency import NodeHandle
+from dagster._core.definitions.dependency import Node, NodeHandle
 from dagster._core.definitions.job_definition import (
     default_job_io_manager,
     default_job_io_manager_with_fs_io_manager_schema,

@@ -14,6 +14,7 @@ from dagster import (
     DagsterInstance,
     DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
+    ExecuteInProcessResult,
     JobDefinition,
 )
 
@@ -180,10 +181,10 @@ def _is_loaded_asset(step: Any) -> bool:
     return any(isinstance(step_input.source, FromLoadableAsset) for step_input in step.step_inputs)
 
 
-def _step_seconds(result: Any) -> dict[str, float]:
+def _step_seconds(result: ExecuteInProcessResult) -> dict[str, float]:
     """Seconds of each step of a finished run, by step key."""
     return {
-        event.step_key: (event.step_success_data.duration_ms or 0.0) / 1000.0
+        str(event.step_key): (event.step_success_data.duration_ms or 0.0) / 1000.0
         for event in result.all_events
         if event.is_step_success
     }
@@ -266,14 +267,14 @@ class _Upstream:
         self.compute_s, self.executions = sum(seconds.values()), len(seconds)
         return outputs, own
 
-    def _execute(self, handles: list[str]) -> Any:
+    def _execute(self, handles: list[str]) -> ExecuteInProcessResult:
         """Execute some ops of the job, and keep what they give."""
         job = self._job
         assert job is not None
         try:
             with DagsterInstance.ephemeral(tempdir=self.folder) as instance:
                 add_partition(instance, job, self.invocation.description.partition)
-                self._result = execute_part(job, handles, self.invocation.run, instance)
+                self._result = result = execute_part(job, handles, self.invocation.run, instance)
                 self.invocation.add_tags(instance)
         except (DagsterInvalidConfigError, DagsterInvalidDefinitionError) as error:
             raise TargetError(
@@ -283,7 +284,7 @@ class _Upstream:
             ) from error
         except (Exception, SystemExit) as error:
             raise _raised(handles, self.loaded, error) from error
-        return self._result
+        return result
 
     def inputs_of(self, step: Any, only: Sequence[str] | None = None) -> dict[str, object]:
         """Values of a step's inputs that do not change with the item; defaults are left out."""

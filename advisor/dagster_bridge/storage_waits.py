@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.process_memory import delayed_by_others_s
 
 if TYPE_CHECKING:
-    from dagster import DagsterInstance
+    from dagster import DagsterInstance, EventLogEntry
 
 
 def own_cpu_s() -> float:
@@ -47,9 +47,9 @@ def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
     waits, storage = StorageWaits(), instance.event_log_storage
     store = storage.store_event
 
-    def clocked(event: Any) -> None:
-        dagsters = event.is_dagster_event and event.get_dagster_event()
-        starts = bool(dagsters) and dagsters.event_type_value == "STEP_WORKER_STARTING"
+    def clocked(event: EventLogEntry) -> None:
+        told = event.dagster_event
+        starts = told is not None and told.event_type_value == "STEP_WORKER_STARTING"
         if starts and waits.first_step_cpu_s is None:
             waits.first_step_cpu_s = own_cpu_s()
         begun, busy_s = time.perf_counter(), time.thread_time() + delayed_by_others_s()

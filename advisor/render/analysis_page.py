@@ -13,7 +13,7 @@ from advisor.domain.analysis import (
     Phase,
     RunAnalysis,
 )
-from advisor.domain.quantities import count
+from advisor.domain.quantities import Spread, count
 from advisor.render.analysis import (
     SHORT_ID,
     drift_sentences,
@@ -180,7 +180,7 @@ def _op(op: OpStatistics) -> dict[str, Any]:
     }
 
 
-def _spread(spread: Any) -> tuple[float, float, float]:
+def _spread(spread: Spread) -> tuple[float, float, float]:
     return spread.median, spread.p10, spread.p90
 
 
