@@ -24,8 +24,13 @@ def __getattr__(name: str) -> "Any":
     return cli
 
 
-def _terminate(signum: int, _frame: "FrameType | None") -> "NoReturn":
-    raise SystemExit(128 + signum)
+def _end(signum: int, frame: "FrameType | None") -> None:
+    """Raise what ends the command: where Python would drop it (in a callback), a moment later."""
+    if frame is not None and frame.f_code.co_name == "cb":  # as importlib names it, for its locks
+        signal.signal(signal.SIGALRM, lambda _, later: _end(signum, later))
+        signal.setitimer(signal.ITIMER_REAL, 0.001)
+        return
+    raise KeyboardInterrupt if signum == signal.SIGINT else SystemExit(128 + signum)
 
 
 def _leave(signum: int, _frame: "FrameType | None") -> "NoReturn":
@@ -47,8 +52,7 @@ def main() -> None:
         for number in heeded:
             # So that a CI system's cancellation, or a closed terminal, runs the `finally` blocks
             # that end our children, as Ctrl-C does.
-            interrupts = number == signal.SIGINT
-            signal.signal(number, signal.default_int_handler if interrupts else _terminate)
+            signal.signal(number, _end)
         cli.main()
     except KeyboardInterrupt:  # while the answer to another one was under way
         os._exit(128 + signal.SIGINT)

@@ -236,6 +236,29 @@ def test_a_signal_at_the_start_or_the_end_prints_no_traceback(tmp_path, number, 
     assert "killing" in result.stdout
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_python_would_drop_in_a_callback_ends_the_command(number):
+    program = f"""if True:
+        import os, signal, time, weakref
+        from advisor.cli import _end
+        signal.signal({int(number)}, _end)
+        class Lock: ...
+        def cb(_): os.kill(os.getpid(), {int(number)})
+        lock = Lock()
+        watch = weakref.ref(lock, cb)
+        try:
+            del lock
+            time.sleep(20)
+        except BaseException as error:
+            print(type(error).__name__)
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    raised = "KeyboardInterrupt" if number == signal.SIGINT else "SystemExit"
+    assert (result.stdout.strip(), result.stderr) == (raised, "")
+
+
 def test_a_fault_of_ours_never_ends_like_a_success():
     program = "import advisor.cli.group as group; group.cli.main = lambda: 1 / 0; "
     program += "from advisor.cli import main; main()"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from advisor.cli import _terminate
+from advisor.cli import _end
 from advisor.gate import worktree
 from advisor.gate.worktree import GitError, base_worktree, repository_root
 
@@ -69,7 +69,7 @@ def test_a_second_signal_while_it_is_removed_waits(repository, monkeypatch, numb
         remove(*arguments)
 
     monkeypatch.setattr(worktree, "_remove", interrupted)
-    before = signal.signal(number, _terminate)
+    before = signal.signal(number, _end)
     try:
         with pytest.raises(SystemExit) as ended, base_worktree(repository, "main") as base:
             signal.raise_signal(number)

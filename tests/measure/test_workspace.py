@@ -20,9 +20,9 @@ HERE = Path(__file__).parent
 
 MEASURING = f"""
 import signal, sys
-from advisor.cli import _terminate
+from advisor.cli import _end
 for number in (signal.SIGTERM, signal.SIGHUP):
-    signal.signal(number, _terminate)
+    signal.signal(number, _end)
 from advisor.measure.child import run_in_child
 from advisor.measure.workspace import workspace
 with workspace():
