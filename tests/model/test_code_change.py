@@ -11,7 +11,7 @@ from test_search import advise, profile
 from advisor.domain.candidate import Candidate
 from advisor.domain.trial import Trial
 from advisor.model.search import pays
-from advisor.render.wording import headline
+from advisor.render.wording import certainty
 
 DEPTH_FIRST = replace(WARM_8, depth_first=True)
 
@@ -48,15 +48,15 @@ def test_a_long_run_is_worth_the_code() -> None:
     assert advise(profile(0.5, 0.001, 100)).recommendation.candidate.needs_code
 
 
-def test_the_headline_says_what_the_code_would_have_saved() -> None:
+def test_what_is_certain_says_what_the_code_would_have_saved() -> None:
     serial = make_prediction(Candidate("execute_job", "in_process"), 0.9)
     threads = make_prediction(THREADS_8, 0.4)
 
-    said = headline(
+    said = certainty(
         make_advice(
             recommendation=serial, config_only=serial, candidates=(threads, serial), tie=True
         )
-    ).certainty
+    )
 
     assert said == (
         "Keep your code: in_process executor, batches of 8, 8 threads per step would save 0.50 s "
@@ -69,7 +69,7 @@ def test_a_change_that_was_never_tried_is_not_called_too_little() -> None:
     batch = make_prediction(Candidate("execute_job", "in_process", batch_size=8), 8.8)
     threads = replace(make_prediction(THREADS_8, 1.0), trial=Trial.NOT_TRIED)
 
-    certainty = headline(
+    said = certainty(
         make_advice(
             recommendation=serial,
             config_only=serial,
@@ -77,7 +77,7 @@ def test_a_change_that_was_never_tried_is_not_called_too_little() -> None:
             tie=True,
             untried=threads,
         )
-    ).certainty
+    )
 
-    assert "8 threads per step might be faster (1.0 s): not tried." in certainty
-    assert "batches of 8 would save 0.20 s of 9.0 s, too little" in certainty
+    assert "8 threads per step might be faster (1.0 s): not tried." in said
+    assert "batches of 8 would save 0.20 s of 9.0 s, too little" in said
