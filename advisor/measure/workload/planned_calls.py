@@ -113,7 +113,7 @@ def _fan_out(request: ProfileRequest) -> list[str]:
     description = request.description
     if request.inputs is not None:
         return [f"read the sample inputs from {request.inputs}."]
-    if description.fan_out is None or request.options.allow_side_effects is not True:
+    if description.fan_out is None or not request.fan_out_again:
         return []
     again = _names((*description.upstream, description.fan_out))
     return [f"run {again} once more in every process if its outputs cannot be pickled."]

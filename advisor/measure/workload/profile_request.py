@@ -31,3 +31,8 @@ class ProfileRequest:
     def each_item_once(self) -> bool:
         """Whether no item may run twice; probes and hot spots are then left out."""
         return self.options.allow_side_effects is False
+
+    @property
+    def fan_out_again(self) -> bool:
+        """Whether the fan-out op may run in further processes, to yield what cannot be pickled."""
+        return self.options.allow_side_effects is True

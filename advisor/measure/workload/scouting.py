@@ -59,7 +59,7 @@ def scout(
     drawn = scouted.drawn
     children.executions += scouted.executions
     drawn_by_op = drawn.unpicklable is not None and drawn.fan_out_s is not None
-    confined = drawn_by_op and request.options.allow_side_effects is not True
+    confined = drawn_by_op and not request.fan_out_again
     calls_s = sum(run.wall_s for run in (scouted.first, *scouted.later))
     start_s = scouted.start_s - (drawn.fan_out_s or 0.0) - drawn.upstream_s
     start_s += max(0.0, result.wall_s - scouted.start_s - calls_s) * 0.5
