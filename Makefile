@@ -61,13 +61,14 @@ venv: $(INSTALLED_DEV)
 $(BIN)/python:
 	@test -n '$(PYTHON)' || { echo 'No Python 3.10 to 3.13 found; name one: make PYTHON=...'; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 
 $(INSTALLED): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable .
 	@touch $@
 
+# Groups need a pip that older environments do not have.
 $(INSTALLED_DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	@touch $(INSTALLED) $@
 
