@@ -181,7 +181,7 @@ def _fit(path: Path, spelled: str) -> int:
     One that cannot be read fits none.
     """
     try:
-        description = json.loads(path.read_text(encoding="utf-8"))["description"]
+        description = parse(path.read_text(encoding="utf-8"))["description"]
         target, job = description["target"], description["job_name"]
         attribute = target["attribute"] or target["job"] or target.get("asset")
         place, file = target["module"], target["file"]

@@ -1,9 +1,9 @@
 """Files of ours with one value replaced: saved profiles, cached calibrations, settings, inputs.
 
 ``python bench/mutations.py KIND [SHARE [SEED]]`` tries mutations in this process (a share of them,
-drawn by a seed) and says what became of them. KIND: settings, host, inputs, or a part of an example
-profile's name. A mutation passes if the file is refused (status 2), or if every command that reads
-it answers within 10 s of CPU, without a traceback.
+drawn by a seed; `0.6-1`: the last four tenths of all) and says what became of them. KIND: settings,
+host, inputs, or a part of an example profile's name. A mutation passes if the file is refused
+(status 2), or if every command that reads it answers within 10 s of CPU, without a traceback.
 """
 
 from __future__ import annotations
@@ -265,7 +265,8 @@ def _settings_text(table: dict[str, object]) -> str:
 
 def main() -> None:
     """Try them and print the figures."""
-    kind, share = sys.argv[1], float(sys.argv[2]) if len(sys.argv) > 2 else 1.0
+    kind, share = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "1"
+    first, last = map(float, share.split("-") if "-" in share else ("0", share))
     commands = {"settings": of_settings, "host": of_host, "inputs": of_inputs}.get(kind, of_profile)
     signal.signal(signal.SIGPROF, _too_long)
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT_BYTES, LIMIT_BYTES))
@@ -274,7 +275,7 @@ def main() -> None:
     ends: Counter[str] = Counter()
     longest_s, shown = 0.0, set()
     with tempfile.TemporaryDirectory() as folder:
-        for name, text in every[: int(share * len(every))]:
+        for name, text in every[int(first * len(every)) : int(last * len(every))]:
             ended = {"answered"}
             try:
                 for arguments in commands(Path(folder), text()):

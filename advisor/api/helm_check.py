@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sys
@@ -11,9 +10,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.gate import TargetCheck, Verdict, judged, without_ignored
 from advisor.domain.rule_facts import HelmChart, HelmValues
+from advisor.stored_json import parse
 
 if TYPE_CHECKING:
     from advisor.gate.options import CheckOptions
@@ -71,7 +72,7 @@ def _cache() -> Path:
         return Path(own)
     if home := os.environ.get("HELM_CACHE_HOME"):
         return Path(home) / "repository"
-    caches = Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    caches = path_of("~/Library/Caches" if sys.platform == "darwin" else "~/.cache")
     return Path(os.environ.get("XDG_CACHE_HOME") or caches) / "helm" / "repository"
 
 
@@ -110,7 +111,7 @@ def _read(place: str, texts_of: Callable[[], dict[str, str]]) -> HelmChart:
 
     try:
         texts = texts_of()
-        schema = json.loads(texts.pop(SCHEMA, "null"))
+        schema = parse(texts.pop(SCHEMA, "null"))
         defaults = yaml.safe_load(texts.pop(DEFAULTS, ""))
     except (OSError, ValueError, tarfile.TarError, yaml.YAMLError) as error:
         raise ConfigurationError(

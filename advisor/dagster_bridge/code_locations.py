@@ -24,7 +24,7 @@ def code_locations(folder: Path) -> tuple[TargetReference, ...]:
     """
     folder = folder.resolve()
     for place in (folder, *folder.parents):
-        named = tuple(_named_in_toml(place))
+        named = _named(place)
         workspace = next((place / name for name in WORKSPACES if (place / name).is_file()), None)
         if named or workspace:
             return named or locations_of_workspace(workspace or place)
@@ -107,8 +107,24 @@ def _import_folder(folder: Path, module: str) -> Path:
     return folder / "src"
 
 
-def _named_in_toml(folder: Path) -> Iterator[TargetReference]:
-    """What ``[tool.dagster]`` or ``[tool.dg]`` names, the projects of a dg workspace among it."""
+def _named(folder: Path) -> tuple[TargetReference, ...]:
+    """What ``[tool.dagster]`` or ``[tool.dg]`` names, the projects of a dg workspace among it.
+
+    Raises:
+        TargetError: A value in it is of a kind that Dagster takes nowhere.
+    """
+    try:
+        return tuple(_named_in_toml(folder))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise TargetError(
+            "What [tool.dagster] or [tool.dg] says of the project's modules cannot be understood.",
+            where=str(folder),
+            hint='They are named by `module_name = "package.definitions"` in [tool.dagster], or by '
+            '`root_module = "package"` in [tool.dg.project].',
+        ) from None
+
+
+def _named_in_toml(folder: Path, *, is_workspace: bool = True) -> Iterator[TargetReference]:
     pyproject, dg_toml = folder / "pyproject.toml", folder / "dg.toml"
     tool = _toml(pyproject).get("tool", {}) if pyproject.is_file() else {}
     dagster, dg = tool.get("dagster", {}), tool.get("dg", {})
@@ -120,8 +136,9 @@ def _named_in_toml(folder: Path) -> Iterator[TargetReference]:
     if project.get("root_module") and not dagster:
         module = project.get("code_location_target_module")
         yield location(folder, module=module or f"{project['root_module']}.definitions")
-    for each in dg.get("workspace", {}).get("projects", ()):
-        yield from _named_in_toml(folder / each["path"])
+    projects = dg.get("workspace", {}).get("projects", ()) if is_workspace else ()
+    for each in projects:  # a project of a workspace is no workspace, be it the same folder
+        yield from _named_in_toml(folder / each["path"], is_workspace=False)
 
 
 def _toml(file: Path) -> Mapping[str, Any]:
@@ -131,7 +148,7 @@ def _toml(file: Path) -> Mapping[str, Any]:
         import tomli as tomllib
     try:
         return tomllib.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise TargetError(f"{file} cannot be read: {error}.") from error
 
 

@@ -1,9 +1,13 @@
 """A YAML file of the user's, whatever stands in it."""
 
+import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from advisor.domain.errors import ConfigurationError
+
+MOST_VALUES = 1_000_000
+"""A few lines whose aliases name each other can hold more than all memory, once walked."""
 
 
 def read_yaml(path: Path, name: str) -> object:
@@ -14,10 +18,33 @@ def read_yaml(path: Path, name: str) -> object:
 
     Raises:
         ConfigurationError: It cannot be read or is not YAML; the line is named where it is known.
+            Or its aliases repeat more than anybody could work with.
     """
     import yaml
 
-    return _parsed(path, name, yaml.safe_load)
+    content = _parsed(path, name, yaml.safe_load)
+    if _length(content, {}) > MOST_VALUES:
+        raise ConfigurationError(
+            f"{name} holds itself, or more than {MOST_VALUES:,} values where each alias (`*name`) "
+            "stands for what it names.",
+            where=str(path),
+        )
+    return content
+
+
+def _length(value: object, known: dict[int, float]) -> float:
+    """How many values there are, those behind each alias too; endless for one that holds itself.
+
+    Args:
+        known: By the identity of a mapping or list, its length.
+    """
+    if not isinstance(value, dict | list | tuple):
+        return 1
+    if id(value) not in known:
+        known[id(value)] = math.inf  # until it is known: only a part of it can ask meanwhile
+        parts = value.values() if isinstance(value, dict) else value
+        known[id(value)] = 1 + sum(_length(part, known) for part in parts)
+    return known[id(value)]
 
 
 def yaml_lines(path: Path, name: str) -> dict[tuple[str | int, ...], int]:

@@ -1,6 +1,5 @@
 """What pods tell of a cluster, from ``kubectl get pods -o json``: waits, starts, kills."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from advisor.domain.cluster import PodTimes
 from advisor.domain.errors import ConfigurationError
 from advisor.history.statistics import spread_or_zero
+from advisor.stored_json import parse
 
 COMPONENT = "app.kubernetes.io/component"
 
@@ -24,7 +24,7 @@ def read_pods(path: Path) -> PodTimes:
     """
     hint = "What writes it: kubectl get pods -l dagster/run-id=RUN_ID -o json > pods.json"
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse(path.read_text(encoding="utf-8"))
         pods = document.get("items", [document])
         of_steps = [pod for pod in pods if not _is_of_a_run(pod)]
         started = [times for pod in of_steps if (times := _times(pod)) is not None]

@@ -18,9 +18,10 @@ from factories import make_host_profile, make_saved_profile
 
 from advisor import host_store, store
 from advisor.cli import cli
+from advisor.dagster_bridge.code_locations import code_locations
 from advisor.dagster_bridge.event_log.rows import timestamp_s
 from advisor.dagster_bridge.yaml_file import read_run_config
-from advisor.domain.errors import ConfigurationError
+from advisor.domain.errors import ConfigurationError, TargetError
 from advisor.measure.sole_use import lock_path, sole_use
 from advisor.settings import load
 
@@ -199,6 +200,43 @@ def test_yaml_that_cannot_be_read_is_said(tmp_path, text):
     assert str(path) in raised.value.where
 
 
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join([f'*{before}'] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize("text", [LAUGHS, "ops: &a\n  b: *a\n", "a: &a [!!omap [b: *a]]"])
+def test_yaml_whose_aliases_never_end_is_refused(tmp_path, text):
+    path = tmp_path / "values.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigurationError, match="holds itself, or more than 1,000,000 values"):
+        read_run_config(path)
+    result = CliRunner().invoke(cli, ["check", "--static", "--helm", str(path)])
+    assert result.exit_code == 2
+
+
+def test_an_alias_that_is_used_twice_is_read(tmp_path):
+    path = tmp_path / "run.yaml"
+    path.write_text("a: &a {b: 1}\nops: {c: *a, d: *a}\n")
+    assert read_run_config(path)["ops"] == {"c": {"b": 1}, "d": {"b": 1}}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "dynadvise analyze --pods deep.json",
+        "echo 'a: 1' > v.yaml; dynadvise check --static --helm v.yaml --helm-schema deep.json",
+        "mkdir -p profiles/h; cp deep.json profiles/h; dynadvise recommend module:job",
+    ],
+)
+def test_json_that_is_nested_too_deep_is_said(tmp_path, line):
+    (tmp_path / "deep.json").write_text("[" * 100_000)
+    result = shell(line, tmp_path)
+    assert result.returncode == 2
+    assert "a fault in dynadvise" not in result.stderr
+
+
 @pytest.mark.parametrize("value", ["text", b"\xde\xad", None, 1e308, 2**63 - 1, "0001-01-01"])
 def test_a_time_that_none_wrote_is_unknown(value):
     assert timestamp_s(value) == 0.0
@@ -320,3 +358,31 @@ def test_without_a_home_nothing_is_kept_and_nothing_fails(monkeypatch, tmp_path)
     with sole_use():
         pass
     assert list(tmp_path.iterdir()) == []
+    (tmp_path / "values.yaml").write_text("pipelineRun: {}")
+    result = CliRunner().invoke(cli, ["check", "--static", "--helm", "values.yaml"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tool = 1",
+        "[tool]\ndagster = 'x'",
+        "[tool.dagster]\nmodules = [1]",
+        "[tool.dagster]\nmodule_name = 3",
+        "[tool.dg]\nproject = 'x'",
+        "[[tool.dg.workspace.projects]]\npath = 3",
+        "[tool.dagster]\nx = " + "[" * 100_000,
+    ],
+)
+def test_a_project_file_with_values_of_other_kinds_is_said(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(TargetError, match=r"cannot be (understood|read)"):
+        code_locations(tmp_path)
+
+
+def test_a_workspace_that_lists_its_own_folder_is_read_once(tmp_path):
+    table = "[tool.dg.workspace]\nprojects = [{path = '.'}]\n"
+    (tmp_path / "pyproject.toml").write_text(f"{table}[tool.dg.project]\nroot_module = 'shop'\n")
+    modules = {location.module for location in code_locations(tmp_path)}
+    assert modules == {"shop.definitions"}

@@ -105,7 +105,7 @@ def _event_rows(connection: sqlite3.Connection, run_id: str) -> list[EventRow]:
     keys: dict[str, str] = {}  # one string a step, not one an event
     return [
         EventRow(
-            storage_id,
+            storage_id if isinstance(storage_id, int) else 0,
             kind,
             timestamp_s(at),
             keys.setdefault(step_key, step_key) if step_key is not None else None,
