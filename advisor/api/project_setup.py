@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from advisor.api.project_install import WORKFLOW, installation, repository_of, runner, text_of
+from advisor.dagster_bridge.yaml_file import read_yaml
 from advisor.domain.errors import ConfigurationError, DynadviseError
 
 HOOK_ID = "dynadvise"
@@ -252,11 +253,8 @@ def _pre_commit_change(root: Path, run: str) -> FileChange | None:
         return FileChange(path, None, f"repos:\n{_indented(hook, 2)}")
     import yaml
 
-    try:
-        content = yaml.safe_load(before)
-        node = yaml.compose(before, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise ConfigurationError(f"{path} is not valid YAML: {error}.", where=str(path)) from None
+    content = read_yaml(path, str(path))
+    node = yaml.compose(before, Loader=yaml.SafeLoader)
     repos = content.get("repos") if isinstance(content, dict) else None
     if not isinstance(content, dict) or not isinstance(repos, list):
         raise ConfigurationError(

@@ -137,7 +137,7 @@ def _pool_limits(folder: Path) -> dict[str, int] | None:
 
     def limits(database: sqlite3.Connection) -> dict[str, int]:
         rows = database.execute('SELECT concurrency_key, "limit" FROM concurrency_limits')
-        return {str(pool): int(limit) for pool, limit in rows}
+        return {str(pool): limit for pool, limit in rows if isinstance(limit, int)}
 
     try:
         return read_sqlite(path, limits)

@@ -49,6 +49,24 @@ def test_reading_changes_nothing(home: Path) -> None:
     assert everything(home) == before
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        # SQLite keeps any value in any column, and another program's table has other types.
+        "CREATE TABLE other AS SELECT * FROM event_logs; DROP TABLE event_logs; ALTER TABLE other "
+        "RENAME TO event_logs; UPDATE event_logs SET id = 'x' || id WHERE id % 2",
+        "UPDATE event_logs SET event = '\"pid\": ' || printf('%05000d', 7)",
+        "UPDATE event_logs SET dagster_event_type = x'ff' WHERE id % 3 = 0",
+        "UPDATE event_logs SET timestamp = 'text' WHERE id % 3 = 0",
+    ],
+)
+def test_rows_that_no_dagster_wrote_are_read_as_far_as_they_can_be(home: Path, change: str) -> None:
+    with closing(sqlite3.connect(home / "history" / "runs" / "run-one.db")) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+        database.executescript(change)
+    assert read_all(home) > 0
+
+
 def test_reading_a_real_instance_changes_nothing(real_home: Path) -> None:
     before = everything(real_home)
     assert read_all(real_home) > 10

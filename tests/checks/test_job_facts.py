@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 import sys
 from dataclasses import replace
 from textwrap import dedent
@@ -115,6 +116,11 @@ def test_instance_facts_hold_limits_granularity_and_retries(tmp_path):
     assert facts.run_retries == 3
     assert facts.run_tag_limits == ("team",)
     assert facts.pools_known
+
+    with sqlite3.connect(tmp_path / "history" / "runs" / "index.db") as database:
+        database.execute("UPDATE concurrency_limits SET \"limit\" = 'text'")
+    database.close()
+    assert instance_facts(tmp_path).pool_limits == {}
 
 
 def test_no_instance_has_no_facts(tmp_path, monkeypatch):

@@ -17,6 +17,7 @@ from click.testing import CliRunner
 from factories import make_host_profile, make_saved_profile
 
 from advisor import host_store, store
+from advisor.api.project_setup import plan_setup
 from advisor.cli import cli
 from advisor.dagster_bridge.code_locations import code_locations
 from advisor.dagster_bridge.event_log.rows import timestamp_s
@@ -198,6 +199,13 @@ def test_yaml_that_cannot_be_read_is_said(tmp_path, text):
     with pytest.raises(ConfigurationError, match=r"is not YAML|nested too deep") as raised:
         read_run_config(path)
     assert str(path) in raised.value.where
+
+
+@pytest.mark.parametrize("text", ["repos: 2020-99-99", "repos: " + "9" * 5000, "[" * 5000])
+def test_hooks_that_are_no_yaml_are_said(tmp_path, text):
+    (tmp_path / ".pre-commit-config.yaml").write_text(text)
+    with pytest.raises(ConfigurationError, match=r"is not YAML|nested too deep"):
+        plan_setup(tmp_path, ["module:job"], pre_commit=True)
 
 
 LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(

@@ -45,7 +45,7 @@ _LAST_AT: Mapping[str, str] = {
     "HANDLED_OUTPUT": "stored_s",
 }
 _MAPPED_KEY = re.compile(r"^(?P<op>.*)\[(?P<key>[^\[\]]*)\]$")
-_PID = re.compile(r'"pid": (\d+)')
+_PID = re.compile(r'"pid": (\d{1,10})\b')
 
 
 class _Attempt:
