@@ -18,6 +18,7 @@ from advisor.stored_json import parse
 
 if TYPE_CHECKING:
     from advisor.gate.options import CheckOptions
+    from advisor.rules.rule import Fault
 
 SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"
 _READ_BY_A_TEMPLATE = re.compile(r"\.Values((?:\.\w+)+)")
@@ -30,7 +31,7 @@ def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
         ConfigurationError: The file or the chart's schema cannot be read.
     """
     from advisor.dagster_bridge.yaml_file import read_yaml, yaml_lines
-    from advisor.rules import helm
+    from advisor.rules.helm import CODE
     from advisor.rules.rule import finding_of
 
     name = f"The Helm values '{file}'"
@@ -39,10 +40,29 @@ def helm_check(file: Path, options: CheckOptions) -> TargetCheck:
         raise ConfigurationError(f"{name} are no mapping of names to values.", where=str(file))
     chart = chart_for(file, options.helm_schema)
     facts = HelmValues(str(file), values, yaml_lines(file, name), chart)
-    findings = (finding_of(helm.CODE, fault, str(file), None) for fault in helm.check(facts))
+    findings = (finding_of(CODE, fault, str(file), None) for fault in _faults(facts))
     left, ignored = without_ignored(findings, options.ignore)
     check = TargetCheck(str(file), Verdict.PASS, findings=left, ignored=ignored)
     return judged(check, options.failing, static=True)
+
+
+def _faults(facts: HelmValues) -> list[Fault]:
+    """What the rule finds.
+
+    Raises:
+        ConfigurationError: The chart's schema is a JSON object, and no JSON Schema.
+    """
+    from advisor.rules import helm
+
+    try:
+        return list(helm.check(facts))
+    except Exception as error:  # what is no schema fails in as many ways as there are keywords
+        if facts.chart is None:
+            raise
+        raise ConfigurationError(
+            f"The chart's schema cannot be followed: {type(error).__name__}: {error}.",
+            where=facts.chart.place,
+        ) from error
 
 
 def chart_for(values: Path, schema_file: Path | None) -> HelmChart | None:

@@ -53,8 +53,11 @@ def test_reading_changes_nothing(home: Path) -> None:
     "change",
     [
         # SQLite keeps any value in any column, and another program's table has other types.
-        "CREATE TABLE other AS SELECT * FROM event_logs; DROP TABLE event_logs; ALTER TABLE other "
-        "RENAME TO event_logs; UPDATE event_logs SET id = 'x' || id WHERE id % 2",
+        (
+            "CREATE TABLE other AS SELECT * FROM event_logs; DROP TABLE event_logs; "
+            "ALTER TABLE other RENAME TO event_logs; "
+            "UPDATE event_logs SET id = 'x' || id WHERE id % 2"
+        ),
         "UPDATE event_logs SET event = '\"pid\": ' || printf('%05000d', 7)",
         "UPDATE event_logs SET dagster_event_type = x'ff' WHERE id % 3 = 0",
         "UPDATE event_logs SET timestamp = 'text' WHERE id % 3 = 0",

@@ -227,6 +227,31 @@ def test_what_is_no_values_file_is_the_users_mistake(check, text):
     assert "values.yaml" in message
 
 
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"x": {"$ref": "#/x"}, "$ref": "#/x"},
+        {"properties": []},
+        {"properties": {"a": 3}},
+        {"type": 3},
+        {"$ref": "#/no/such"},
+    ],
+)
+def test_a_schema_that_is_none_is_said_with_its_place(tmp_path, schema):
+    (tmp_path / "values.yaml").write_text("a: {b: [1]}")
+    (tmp_path / "schema.json").write_text(json.dumps(schema))
+    files = [
+        "--helm",
+        str(tmp_path / "values.yaml"),
+        "--helm-schema",
+        str(tmp_path / "schema.json"),
+    ]
+    result = CliRunner().invoke(cli, ["check", "--static", *files])
+    assert result.exit_code == 2
+    assert "The chart's schema cannot be followed" in result.stderr
+    assert "schema.json" in result.stderr
+
+
 def test_a_code_can_be_left_out(check, tmp_path):
     (tmp_path / "pyproject.toml").write_text('[tool.dynadvise]\nignore = ["DYN039"]\n')
     assert check(VALUES) == (0, [])
