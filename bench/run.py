@@ -44,8 +44,9 @@ LONGEST_WAIT_S = 30.0
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
 QUICK = ("in_process", "warm:2", "warm:4", "cli-in_process")
 """With ``--quick`` these and four threads for all items, and what is advised."""
-QUICK_BUDGET_S = "25"
-"""Of each profile with ``--quick``: a bench of ten workloads then takes a quarter of an hour."""
+QUICK_BUDGET_S = "40"
+"""Of each profile with ``--quick``: a user's 60 s leave too little time for the runs, and 25 too
+little to try a module's steps, without which no way with processes is advised."""
 
 
 # --- the record ------------------------------------------------------------------------------
@@ -338,6 +339,7 @@ def measure(
     profile_options: Sequence[str],
 ) -> None:
     until = time.monotonic() + minutes * 60 if minutes else float("inf")
+    os.sync()  # what others have left to be written slows every commit
     calibrate()
     full_speed_s = quickest_s(10.0)
     while True:

@@ -96,6 +96,8 @@ def main() -> None:
     for name, some in by_name.items():
         profile = profiled(name)[some[0]["repeat"]]
         walls = {run["configuration"]: run["wall_s"] for run in some}
+        if not {profile["advised"], profile["config_only"]} <= set(walls):
+            continue  # the bench ended in the middle of it
         best = min(walls, key=lambda way: walls[way])
         plain = {w: s for w, s in walls.items() if "batch=" not in w and w != "execute_in_process"}
         regret = walls[profile["advised"]] / walls[best] - 1.0

@@ -28,6 +28,7 @@ from advisor.measure.calibration.cache_rules import (
 )
 from advisor.measure.calibration.starts import POOL_START
 from advisor.measure.calibration.subject import (
+    IN_PROCESS,
     PROOF,
     RUNS,
     CalibrationSubject,
@@ -110,8 +111,8 @@ def _first_runs(
 ) -> tuple[PreloadList, list[CalibrationRun]]:
     """A run in process, and one under the warm forkserver; spawned where that one failed."""
     preload = PreloadList(())
-    items = FEW_ITEMS if tiny.forks else 16
-    in_process, warm, spawned = Probe("in_process", items), Probe("warm_forkserver", 3), RUNS[-1]
+    items = FEW_ITEMS if tiny.forks else IN_PROCESS.items
+    in_process, warm, spawned = replace(IN_PROCESS, items=items), RUNS[0], RUNS[-1]
     on_progress(f"a tiny run: {name_in_words(named(in_process))}", 0.0)
     runs = tiny.run(in_process, ())
     if not (goes_on() and (starts or not runs)):
@@ -135,7 +136,8 @@ def completed(
 ) -> HostProfile:
     """A calibration with the methods that were not run yet, the command line and a pool's claim.
 
-    What needs more than is left of ``budget_s`` is left for the next time.
+    What is charged in process is looked at twice more, before and after them, since the host's
+    speed drifts. What needs more than is left of ``budget_s`` is left for the next time.
     """
     begun, unmeasured = time.monotonic(), dict(host.unmeasured)
     methods = {*(run.method for run in host.runs), *unmeasured}
@@ -148,10 +150,11 @@ def completed(
     with temporary_instance_home(subject.instance) as home:
         tiny = TinyRuns(subject, str(home), unmeasured)
         tiny.imports = StepImports((), host.user_roots, host.user_import_s)
-        for index, probe in enumerate(missing):
+        moments = [IN_PROCESS] if missing else []
+        for index, probe in enumerate([*moments, *missing, *moments]):
             if time.monotonic() - begun + expected_s(probe, host) > budget_s:
                 continue
-            on_progress(f"a tiny run: {name_in_words(named(probe))}", 0.5 + 0.1 * index)
+            on_progress(f"a tiny run: {name_in_words(named(probe))}", 0.5 + 0.05 * index)
             runs.extend(tiny.run(probe, host.preload.modules))
         on_progress("command line, pools, cores", 0.9)
         scaling, claim_s = tiny.cpu_scaling(), tiny.claim_s()

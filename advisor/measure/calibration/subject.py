@@ -43,9 +43,11 @@ class Probe:
     max_concurrent: int = 1
 
 
+IN_PROCESS = Probe("in_process", 16)
+
 RUNS = (
     Probe("warm_forkserver", 3),
-    Probe("in_process", 16),
+    IN_PROCESS,
     Probe("execute_in_process", 32),
     Probe("forkserver", 1),
     Probe("spawn", 1),
