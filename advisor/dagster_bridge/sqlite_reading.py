@@ -31,7 +31,7 @@ def read_sqlite(path: Path, function: Callable[[sqlite3.Connection], Value]) -> 
     """
     if not os.access(path, os.R_OK):
         raise DynadviseError("The database may not be read by this user.", where=str(path))
-    damage: sqlite3.DatabaseError | None = None
+    damage: Exception | None = None
     for _ in range(_ATTEMPTS):
         before = _state(path)
         try:
@@ -45,7 +45,8 @@ def read_sqlite(path: Path, function: Callable[[sqlite3.Connection], Value]) -> 
             uri = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
             with closing(sqlite3.connect(uri, uri=True)) as connection:
                 value = function(connection)
-        except sqlite3.DatabaseError as error:
+        # Bytes that are no text fail as SQLite's in a value, and as Python's in a column's name.
+        except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
             damage = error
             if _state(path) == before:
                 break

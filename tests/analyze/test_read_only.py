@@ -70,6 +70,15 @@ def test_rows_that_no_dagster_wrote_are_read_as_far_as_they_can_be(home: Path, c
     assert read_all(home) > 0
 
 
+def test_a_column_whose_name_is_no_text_is_damage(home: Path) -> None:
+    path = runs_database(home)
+    with closing(sqlite3.connect(path)) as database:
+        database.execute("PRAGMA journal_mode=DELETE")
+    path.write_bytes(path.read_bytes().replace(b"snapshot_id", b"snapshot_\xfad"))
+    with pytest.raises(DynadviseError, match="it is damaged"):
+        open_instance_read_only(home)
+
+
 def test_reading_a_real_instance_changes_nothing(real_home: Path) -> None:
     before = everything(real_home)
     assert read_all(real_home) > 10
