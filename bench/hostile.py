@@ -8,6 +8,7 @@ traceback nor our apology. Read-only places need root on Linux (mounts of their 
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 import re
@@ -227,20 +228,20 @@ def executed(statement: str, *values: object, on_runs: bool = True) -> Callable[
 
 
 def hostile_rows(folder: Path) -> Iterator[Trial]:
-    """Each column of runs and events with each value, in the first row of each table or in all."""
+    """Each column of runs and events with each value; the commands take turns."""
+    turns = itertools.cycle((*ON_INSTANCE, LISTED))
     for column in OF_RUNS:
         for name, value in VALUES.items():
             change = executed(f"UPDATE OR IGNORE runs SET {column} = ?", value)
-            yield Trial(f"runs.{column} {name}", "; ".join((ON_INSTANCE[1], LISTED)), change)
-            yield Trial(f"runs.{column} {name}, analyze", ON_INSTANCE[0], change)
+            yield Trial(f"runs.{column} {name}", next(turns), change)
+    turns = itertools.cycle(ON_INSTANCE)
     for column in OF_EVENTS:
         for name, value in VALUES.items():
             where = " WHERE id % 3 = 0" if column != "run_id" else " WHERE id = 5"
             statement = f"UPDATE OR IGNORE event_logs SET {column} = ?{where}"
-            change = executed(statement, value, on_runs=False)
-            yield Trial(f"events.{column} {name}", ON_INSTANCE[0], change)
-            yield Trial(f"events.{column} {name}, scan", ON_INSTANCE[1], change)
-
+            yield Trial(
+                f"events.{column} {name}", next(turns), executed(statement, value, on_runs=False)
+            )
     limits = 'CREATE TABLE concurrency_limits (concurrency_key, "limit"); '
     for name in ("'text'", "x'ff'", "NULL", "1e400", "-1"):
         change = index_of(f"{limits}INSERT INTO concurrency_limits VALUES ({name}, {name})")
