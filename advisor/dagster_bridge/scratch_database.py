@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -150,28 +150,33 @@ def own_server(settings: Mapping[str, Any]) -> str | None:
 
 def _urls(settings: Mapping[str, Any]) -> Iterator[str]:
     """As each form of the file spells it; the oldest has a section for each storage."""
+    for name, key in (("storage", "postgres"), ("event_log_storage", "config")):
+        part = settings.get(name)
+        # A variable that is set where the instance runs alone; a port that is no number.
+        with suppress(KeyError, TypeError, ValueError):
+            config = with_environment(part.get(key)) if isinstance(part, dict) else None
+            if isinstance(config, dict) and "postgres_url" in config:
+                yield str(config["postgres_url"])
+            elif isinstance(config, dict) and isinstance(config.get("postgres_db"), dict):
+                yield _url(config["postgres_db"])
+
+
+def _url(database: Mapping[str, Any]) -> str:
+    """Of a ``postgres_db`` section.
+
+    Raises:
+        TypeError, ValueError: A value in it is of another kind.
+    """
     from sqlalchemy.engine import URL
 
-    storage, events = settings.get("storage"), settings.get("event_log_storage")
-    sections = [part.get(key) for part, key in ((storage, "postgres"), (events, "config")) if part]
-    for section in sections:
-        try:
-            config = with_environment(section)
-        except KeyError:  # a variable that is set where the instance runs alone
-            continue
-        if not isinstance(config, dict):
-            continue
-        if "postgres_url" in config:
-            yield str(config["postgres_url"])
-        elif isinstance(database := config.get("postgres_db"), dict):
-            yield URL.create(
-                "postgresql",
-                database.get("username"),
-                database.get("password"),
-                database.get("hostname"),
-                int(database.get("port", 5432)),
-                database.get("db_name"),
-            ).render_as_string(hide_password=False)
+    return URL.create(
+        "postgresql",
+        database.get("username"),
+        database.get("password"),
+        database.get("hostname"),
+        int(database.get("port", 5432)),
+        database.get("db_name"),
+    ).render_as_string(hide_password=False)
 
 
 @cache
@@ -183,5 +188,6 @@ def _may_create(url: str) -> bool:
         engine = create_engine(url, connect_args={"connect_timeout": _WITHIN_S})
         with engine.connect() as connection:
             return bool(connection.exec_driver_sql(_MAY_CREATE).scalar())
-    except (SQLAlchemyError, TypeError):  # the latter: a driver that knows no timeout
+    except (SQLAlchemyError, ImportError, TypeError, ValueError):
+        # No such driver, one that knows no timeout, a port that is no number.
         return False

@@ -46,6 +46,22 @@ def test_a_temporary_instance_has_a_database_of_its_own_that_is_dropped():
 
 
 @pytest.mark.skipif(binaries() is None, reason="there is no Postgres here")
+@pytest.mark.parametrize(
+    "settings",
+    [
+        "storage: postgres",
+        "storage: {postgres: {postgres_db: {hostname: h, port: x}}}",
+        "storage: {postgres: {postgres_url: 'postgresql://h:x/d'}}",
+        "event_log_storage: [postgres]",
+    ],
+)
+def test_a_server_that_none_can_be_is_not_measured_on(tmp_path, settings):
+    (tmp_path / "dagster.yaml").write_text(settings)
+    kind = user_instance_kind(tmp_path)
+    assert kind.scratch_postgres is None
+    assert "a temporary one is made on SQLite" in kind.note
+
+
 def test_the_instances_own_server_is_measured_on_where_its_role_may_create_databases(
     tmp_path, monkeypatch
 ):
