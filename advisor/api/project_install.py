@@ -38,19 +38,24 @@ def runner(root: Path, notes: list[str]) -> str:
         project = tomlkit.parse(text_of(root / "pyproject.toml") or "").unwrap()
     except TOMLKitError:
         return ""  # told where the file is changed
-    uv = project.get("tool", {}).get("uv")
+    uv = _part(project.get("tool"), "uv")
     if uv is None and not (root / "uv.lock").is_file():
         return ""
-    sources = (uv or {}).get("sources", {})
+    sources = _part(uv, "sources")
     paths = {
         name: str(source["path"])
-        for name, source in sources.items()
+        for name, source in (sources.items() if isinstance(sources, dict) else ())
         if isinstance(source, dict) and "path" in source
     }
     _name_outside(root, paths, notes)
     if "dynadvise" not in str(project.get("dependency-groups", "")) + str(project.get("project")):
         notes.append("Add dynadvise to the project first: uv add --dev dynadvise")
     return "uv run "
+
+
+def _part(table: object, name: str) -> object:
+    """A part of a table; None where it has none, or is none."""
+    return table.get(name) if isinstance(table, dict) else None
 
 
 def _name_outside(root: Path, paths: Mapping[str, str], notes: list[str]) -> None:

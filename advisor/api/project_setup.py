@@ -168,8 +168,11 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
         document = tomlkit.parse(before or "")
     except TOMLKitError as error:
         raise ConfigurationError(f"{path} is not valid TOML: {error}.", where=str(path)) from None
-    tool = document.get("tool")
-    table = tool.get("dynadvise") if isinstance(tool, dict) else None
+    tool = document.get("tool", {})
+    table = tool.get("dynadvise") if isinstance(tool, dict) else tool
+    if table is not None and not isinstance(table, dict):
+        name = "tool.dynadvise" if isinstance(tool, dict) else "tool"
+        raise ConfigurationError(f"[{name}] is not a table.", where=str(path))
     if table is None:
         targets = targets or _fanning_out(root)
         if not targets:
@@ -183,7 +186,9 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
         after = text + gap + _settings_text(targets)
         _same_otherwise(path, before or "", after)
         return FileChange(path, before, after)
-    listed: list[str] = list(table.get("targets", []))
+    listed = table.get("targets", [])
+    if not isinstance(listed, list):
+        raise ConfigurationError("`targets` in [tool.dynadvise] is no list.", where=str(path))
     missing = [target for target in targets if target not in listed]
     if not missing:
         return None

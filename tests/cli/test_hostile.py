@@ -389,6 +389,27 @@ def test_a_project_file_with_values_of_other_kinds_is_said(tmp_path, text):
         code_locations(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tool = 1", r"\[tool\] is not a table"),
+        ("[tool]\ndynadvise = 1", r"\[tool.dynadvise\] is not a table"),
+        ("[tool.dynadvise]\ntargets = 1", "is no list"),
+    ],
+)
+def test_a_project_file_that_cannot_be_added_to_is_said(tmp_path, text, message):
+    (tmp_path / "pyproject.toml").write_text(text)
+    with pytest.raises(ConfigurationError, match=message):
+        plan_setup(tmp_path, ["module:job"])
+
+
+@pytest.mark.parametrize("text", ["[tool]\nuv = 1", "[tool.uv]\nsources = 1"])
+def test_settings_of_others_that_are_none_are_left_as_they_are(tmp_path, text):
+    (tmp_path / "pyproject.toml").write_text(text)
+    plan = plan_setup(tmp_path, ["module:job"])
+    assert plan.changes[0].after.startswith(text)
+
+
 def test_a_workspace_that_lists_its_own_folder_is_read_once(tmp_path):
     table = "[tool.dg.workspace]\nprojects = [{path = '.'}]\n"
     (tmp_path / "pyproject.toml").write_text(f"{table}[tool.dg.project]\nroot_module = 'shop'\n")
