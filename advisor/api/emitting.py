@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.domain.advice import Advice, Prediction, Snippets
@@ -166,7 +166,7 @@ def drift_sensor(
     if prediction is None:
         raise DynadviseError(f"{saved.advice.target} has no prediction of the way '{way}'.")
     runs = monitored_runs(EmitRequest(saved.description, saved.advice, prediction))
-    return drift_sensor_of(Predicted(**asdict(runs)), f"{runs.jobs[0]}_drift")
+    return drift_sensor_of(Predicted(**runs), f"{runs['jobs'][0]}_drift")
 
 
 def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = None) -> Snippets:

@@ -1,16 +1,16 @@
 """The kinds ``batch`` and ``workers``: a module that runs the items of a job a batch a step."""
 
-import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from statistics import correlation
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.quantities import seconds
-from advisor.domain.workload import OWN_THREADS, WorkloadDescription
+from advisor.domain.workload import OWN_THREADS, WorkerKind, WorkloadDescription
 from advisor.emit.further import (
-    FurtherBatches,
+    PlanLines,
+    fields_as_code,
     further_batches,
     plan_fields,
     with_batches_first,
@@ -22,7 +22,6 @@ from advisor.emit.imports import (
     asset_name,
     beside_job,
     defined_elsewhere,
-    from_import,
     held_job_import,
     in_place_of_asset,
     user_module,
@@ -37,19 +36,11 @@ from advisor.emit.items_form import (
 )
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
-from advisor.emit.python_form import EXECUTOR_NAMES, executor_lines
+from advisor.emit.python_form import executor_lines
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import comment, identifier, literal, prose, quoted
-from advisor.emit.templating import copied, module_text, runtime_code, sorted_imports
-from advisor.emit.wording import decision, whole_config
-
-_SIGNS = {
-    "asyncio.run(": "import asyncio",
-    "json.loads(": "import json",
-    "Path(": "from pathlib import Path",
-    "yaml.safe_load(": "import yaml",
-}
-"""How lines that read the items show what they import."""
+from advisor.emit.source_text import comment, identifier, literal, quoted
+from advisor.emit.templating import copied, module_text
+from advisor.emit.wording import decision, description_lines
 
 
 def emit_batch(request: EmitRequest) -> str:
@@ -60,8 +51,7 @@ def emit_batch(request: EmitRequest) -> str:
     Raises:
         DynadviseError: None has, or the job cannot be batched automatically.
     """
-    best = _best(request, lambda way: way.is_batched, "batches")
-    return _module(best)
+    return _module(_best(request, lambda way: way.is_batched, "batches"))
 
 
 def emit_workers(request: EmitRequest) -> str:
@@ -70,13 +60,13 @@ def emit_workers(request: EmitRequest) -> str:
     Raises:
         DynadviseError: No way of the advice has workers, or the job cannot be batched.
     """
-    best = _best(request, lambda way: way.workers_in_op > 1, "workers inside a step")
-    return _module(best)
+    return _module(_best(request, lambda way: way.workers_in_op > 1, "workers inside a step"))
 
 
 def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) -> EmitRequest:
-    if with_batches_first(request) is not request:
-        return request
+    of_another = with_batches_first(request)
+    if of_another is not request:
+        return of_another
     allowed_first = sorted(request.advice.candidates, key=lambda way: not way.allowed)
     for prediction in (request.chosen, *allowed_first):
         if fits(prediction.candidate):
@@ -89,42 +79,26 @@ def _best(request: EmitRequest, fits: Callable[[Candidate], bool], what: str) ->
 
 def _module(request: EmitRequest) -> str:
     """The short form where the job is plain enough for it, else the form that fits every job."""
-    request = with_batches_first(request)
     candidate = request.candidate
     workers = candidate.workers_in_op
     one_step = candidate.batch_size >= request.advice.workload.items and workers > 1
     kind = candidate.worker_kind if workers > 1 else None
-    shared: dict[str, object] = {
-        "description": prose([decision(request)]),
-        "size_comment": comment(_size_reason(request, one_step=one_step)),
-        "batch_size": None if one_step else max(1, candidate.batch_size),
-        "workers": workers,
-        "workers_comment": comment(_workers_reason(request)),
-        "thread": kind == "thread",
-        "process": kind == "process",
-        **_preloads(request),
-        "name": batched_job_name(request.description),
-    }
     if has_items_form(request.description):
         source = items_source(request.description)
         form = items_form(request.description, source, one_step=one_step, kind=kind)
-        return _plain_module(request, request.description.mapped[0].name, form, shared)
+        return _plain_module(request, request.description.mapped[0].name, form, kind, one_step)
     described, imported, plan = _batched_job(_held(request, kind))
     request = replace(request, description=described)
-    longest_first = not one_step and sizes_foretell(request)
-    limit_threads = _is_multi_core(request)
-    further = further_batches(request, plan)
-    if (
-        not request.keeps_executor
-        and not further[0]
-        and not longest_first
-        and not (kind == "process" and limit_threads)
+    if not (
+        request.keeps_executor
+        or further_batches(request, plan)[0]
+        or (sizes_foretell(request) and not one_step)
+        or (_is_multi_core(request) and kind == "process")
     ):
         plain = plain_form(request.description, plan, one_step=one_step, kind=kind)
         if plain is not None:
-            return _plain_module(request, imported.name, plain, shared)
-    shared |= {"limit_threads": limit_threads, "longest_first": longest_first}
-    return _general_module(request, imported, plan, further, shared)
+            return _plain_module(request, imported.name, plain, kind, one_step)
+    return _general_module(request, imported, plan, kind, one_step)
 
 
 def _held(request: EmitRequest, kind: str | None) -> WorkloadDescription:
@@ -167,50 +141,66 @@ def _general_module(
     request: EmitRequest,
     imported: JobImport,
     plan: BatchedGraph,
-    others: tuple[Sequence[FurtherBatches], Sequence[str]],
-    shared: dict[str, object],
+    kind: WorkerKind | None,
+    one_step: bool,
 ) -> str:
     """The lines that name the user's ops, around the code that fits every job."""
     description = request.description
-    is_asset = description.kind == "asset"
+    is_asset, is_process = description.kind == "asset", kind == "process"
     around = defined_elsewhere(description) if is_asset else ""
-    if around and shared["process"] and any(op.resource_keys for op in description.mapped):
+    if around and is_process and any(op.resource_keys for op in description.mapped):
         raise DynadviseError(
             "Worker processes need the asset's resources, which another module defines.",
             hint="Put them into a module of their own, and on the asset: resource_defs=...",
         )
-    further, left_out = others
+    further, left_out = further_batches(request, plan)
     fields = {
         **plan_fields(plan),
         "path": list(plan.path[is_asset:]),
         "outer": list(plan.path[:is_asset]),
     }
-    imports = [*copied("batching")[0].splitlines(), *_imports_of(imported.binding)]
+    expressions = {"batch_size": "BATCH_SIZE"}
+    if sizes_foretell(request) and not one_step:
+        expressions["longest_first"] = "True"
+    if kind:
+        expressions |= {"workers": "WORKERS", "worker_kind": quoted(kind)}
+    blocks = [
+        imported.lines,
+        description_lines(request),
+        _size(request, one_step),
+        _workers(request, kind),
+    ]
+    if is_process:
+        expressions["preloaded"] = _preloads(request)
+        if _is_multi_core(request):
+            expressions["worker_threads"] = "THREADS_OF_A_WORKER"
+            blocks.append(_threads_of_a_worker(request))
+        if not is_asset:
+            expressions["resource_defs"] = "original_job.resource_defs"
+            config = '(original_job.run_config or {}).get("resources", {})'
+            expressions["resource_config"] = config
+        elif around:
+            expressions["resource_defs"] = "original_asset.resource_defs"
+        else:
+            own = "{**given_resources, **original_asset.resource_defs}"
+            expressions["resource_defs"] = own
+    graph = "original_asset.node_def" if is_asset else "original_job.graph"
+    which = "Which of your ops are run in batches, and how the items go from one to the next."
+    first = PlanLines(which, "BATCHES", fields_as_code(graph, fields, expressions))
+    imports, code = copied("batching", "rewiring")
     return module_text(
         "batch.py.j2",
-        [*_prose(request, imported), *_together(further, left_out)],
-        thread_limit(request),
-        plain=None,
-        further=further,
-        plans=", ".join(["BATCHES", *(each.name for each in further)]),
-        job=imported.lines,
-        imports=sorted_imports(filter(None, imports)),
-        executor=executor_lines(request, "dg."),
-        runtime_code=runtime_code(),
-        plan=[(name, literal(value, 1)) for name, value in fields.items() if value],
+        [*_prose(request, imported), _together(list(further), left_out)],
+        [*blocks, executor_lines(request, "dg.")],
+        thread_limit=thread_limit(request),
+        given=imports,
+        plans=[first, *further.values()],
+        runtime_code=code,
         asset=f"{imported.name}_batched" if is_asset else None,
         around=around,
+        name=batched_job_name(description),
         job_name=quoted(batched_job_name(description)),
-        **shared,
     )
-
-
-def _imports_of(binding: str) -> list[str]:
-    """Imports that the lines which bind the user's objects need."""
-    names = ("Definitions", "DynamicOut", "DynamicOutput", "job", "op")
-    used = [name for name in names if re.search(rf"@{name}\b|\b{name}\(|, {name}\)", binding)]
-    imports = [line for sign, line in _SIGNS.items() if sign in binding]
-    return imports + ([from_import("dagster", used)] if used else [])
 
 
 def batched_job_name(description: WorkloadDescription) -> str:
@@ -242,29 +232,27 @@ def _imported(description: WorkloadDescription) -> JobImport:
 
 
 def _plain_module(
-    request: EmitRequest, name: str, plain: PlainForm, shared: dict[str, object]
+    request: EmitRequest, name: str, plain: PlainForm, kind: WorkerKind | None, one_step: bool
 ) -> str:
-    batched, process = bool(shared["batch_size"]), bool(shared["process"])
-    names = ["Failure", "job", "op", EXECUTOR_NAMES[request.candidate.executor]]
-    names += ["DynamicOut"] if batched else []
-    names += ["DynamicOutput"] if batched or plain.reading else []
-    names += ["Permissive"] if whole_config(request) else []
-    imports = ["from traceback import format_exception", from_import("dagster", sorted(names))]
-    imports += [line for sign, line in _SIGNS.items() if sign in plain.run_item + plain.reading]
-    imports += [f"import {name}" for name in ("itertools", "math", "random") if batched]
-    imports += ["import multiprocessing"] if process else []
-    if process or shared["thread"]:
-        pool = "ProcessPoolExecutor" if process else "ThreadPoolExecutor"
-        imports.append(f"from concurrent.futures import {pool}")
+    """The short form; ``name`` is what the items are of."""
+    functions = "# The functions under your ops, to be called without a step of their own.\n"
     return module_text(
         "plain_batch.py.j2",
-        _plain_prose(request, name, plain, one_step=not batched),
-        thread_limit(request),
-        imports=sorted_imports(imports),
-        job=plain.imports,
-        executor=executor_lines(request),
+        _plain_prose(request, name, plain, one_step=one_step),
+        [
+            plain.imports,
+            description_lines(request),
+            "" if one_step else _size(request, one_step),
+            _workers(request, kind),
+            f"{functions}{plain.functions}" if plain.functions else "",
+            executor_lines(request),
+        ],
+        thread_limit=thread_limit(request),
         plain=plain,
-        **shared,
+        kind=kind,
+        one_step=one_step,
+        preloads=_preloads(request),
+        name=batched_job_name(request.description),
     )
 
 
@@ -287,11 +275,10 @@ def _prose(request: EmitRequest, imported: JobImport) -> list[str]:
     ]
 
 
-def _together(further: Sequence[FurtherBatches], left_out: Sequence[str]) -> list[str]:
-    """What becomes of the job's other fan-outs."""
-    sentences = [f"The items of {each.op} are in batches too." for each in further]
-    sentences += [f"{why}." for why in left_out]
-    return [" ".join(sentences)] if sentences else []
+def _together(further: list[str], left_out: list[str]) -> str:
+    """What becomes of the job's other fan-outs; empty where there are none."""
+    sentences = [f"The items of {op} are in batches too." for op in further]
+    return " ".join([*sentences, *(f"{why}." for why in left_out)])
 
 
 def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step: bool) -> list[str]:
@@ -324,49 +311,70 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
     ]
 
 
-def _size_reason(request: EmitRequest, *, one_step: bool) -> str:
+def _size(request: EmitRequest, one_step: bool) -> str:
+    """The constant ``BATCH_SIZE``, with its reason."""
     item = seconds(request.advice.workload.wall_s.median)
+    size = max(1, request.candidate.batch_size)
     if one_step:
-        return f"None: all items in one step. At {item} per item, a second step takes more."
-    size = request.candidate.batch_size
-    return f"Items per step. {size} of {item} each outweigh the overhead per step on this machine."
-
-
-def _workers_reason(request: EmitRequest) -> str:
-    candidate = request.candidate
-    if candidate.worker_kind == "process":
-        return (
-            f"{candidate.workers_in_op} processes inside the step: the items compute, and"
-            " Python's threads would take turns."
-        )
-    return (
-        f"{candidate.workers_in_op} threads inside the step: the items mostly wait, and waiting"
-        " threads need no CPU. The op must be safe to call from several threads."
+        reason = f"None: all items in one step. At {item} per item, a second step takes more."
+        return f"{comment(reason)}\nBATCH_SIZE = None"
+    reason = (
+        f"Items per step. {size} of {item} each outweigh the overhead per step on this machine."
     )
+    return f"{comment(reason)}\nBATCH_SIZE = {size}"
 
 
-def _preloads(request: EmitRequest) -> dict[str, object]:
-    """What worker processes find imported: the measured preload list and the emitted module.
+def _workers(request: EmitRequest, kind: WorkerKind | None) -> str:
+    """The constant ``WORKERS``, and what worker processes find imported; empty without them."""
+    workers = request.candidate.workers_in_op
+    if kind is None:
+        return ""
+    if kind == "thread":
+        reason = (
+            f"{workers} threads inside the step: the items mostly wait, and waiting threads need no"
+            " CPU. The op must be safe to call from several threads."
+        )
+        return f"{comment(reason)}\nWORKERS = {workers}"
+    reason = (
+        f"{workers} processes inside the step: the items compute, and Python's threads would take"
+        " turns."
+    )
+    return f"{comment(reason)}\nWORKERS = {workers}\n{_preloaded(request)}"
 
-    The list is the candidate's own, else that of any way that has one. The module imports the
-    user's, and stays out where that must not be imported before a fork.
-    """
+
+def _preloaded(request: EmitRequest) -> str:
+    """The constant ``PRELOADED``: the candidate's own preload list, else that of any way."""
     ways = (request.candidate, *(way.candidate for way in request.advice.candidates))
     listed: tuple[str, ...] = next((w.preload_modules for w in ways if w.preload_modules), ())
     unsafe = request.workload.unsafe_modules if request.workload else {}
-    target = request.description.target
-    reason = unsafe.get(target.module_name)
     why = "What the worker processes find imported already, beside this module."
-    if reason is not None:
+    if reason := _unsafe_reason(request):
         why = (
             "What the worker processes find imported already. Not this module, which imports"
-            f" {target.module_name}: that {reason}, and must not be there before a fork."
+            f" {request.description.target.module_name}: that {reason}, and must not be there"
+            " before a fork."
         )
-    return {
-        "preload_comment": comment(why),
-        "preloaded": literal([module for module in listed if module not in unsafe]),
-        "preloads": "PRELOADED" if reason is not None else "[__name__, *PRELOADED]",
-    }
+    modules = literal([module for module in listed if module not in unsafe])
+    return f"{comment(why)}\nPRELOADED = {modules}"
+
+
+def _preloads(request: EmitRequest) -> str:
+    """All that worker processes find imported: the emitted module too, which imports the user's."""
+    return "PRELOADED" if _unsafe_reason(request) else "[__name__, *PRELOADED]"
+
+
+def _unsafe_reason(request: EmitRequest) -> str | None:
+    """Why the user's module must not be imported before a fork; None where it may be."""
+    unsafe = request.workload.unsafe_modules if request.workload else {}
+    return unsafe.get(request.description.target.module_name)
+
+
+def _threads_of_a_worker(request: EmitRequest) -> str:
+    reason = (
+        "Threads of a worker's numeric libraries: the op computes on several cores by itself, and"
+        f" {request.candidate.workers_in_op} workers that each did so would fight for them."
+    )
+    return f"{comment(reason)}\nTHREADS_OF_A_WORKER = 1"
 
 
 def _is_multi_core(request: EmitRequest) -> bool:

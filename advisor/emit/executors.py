@@ -4,14 +4,15 @@ from dataclasses import replace
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.emit.imports import from_import, job_import
+from advisor.emit.imports import job_import
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import literal, prose
+from advisor.emit.source_text import literal
 from advisor.emit.templating import module_text
 from advisor.emit.wording import (
     decision,
+    description_lines,
     needs_code_note,
     reasons_for,
     user_config,
@@ -39,8 +40,6 @@ def emit_environments(request: EmitRequest) -> str:
             f" {candidate.executor}.",
             hint="Emit `python`.",
         )
-    names = ["DagsterInstance", "Definitions", *["Permissive"] * bool(config), "execute_job"]
-    names += ["in_process_executor", "multiprocess_executor", "reconstructable"]
     return module_text(
         "environments.py.j2",
         [
@@ -51,14 +50,11 @@ def emit_environments(request: EmitRequest) -> str:
             decision(request),
             note,
         ],
-        thread_limit(request),
-        description=prose([decision(request)]),
-        imports=from_import("dagster", names),
-        job=imported.lines,
+        [imported.lines, description_lines(request)],
+        thread_limit=thread_limit(request),
         executor_name=EXECUTOR_NAMES[candidate.executor],
         config=with_reasons(config, reasons_for(request)),
         configurable=bool(config),
-        kept=False,
         in_test=literal(in_test),
     )  # fmt: skip
 

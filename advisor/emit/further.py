@@ -1,5 +1,6 @@
 """A job's other fan-outs, as code that batches them beside the first."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from advisor.domain.candidate import Candidate
@@ -11,16 +12,12 @@ from advisor.emit.source_text import literal
 
 
 @dataclass(frozen=True, slots=True)
-class FurtherBatches:
-    """A further fan-out in batches: its op, and the fields of its plan as code."""
+class PlanLines:
+    """A ``BatchPlan`` of an emitted module: its variable, and its fields as code."""
 
-    op: str
-    plan: list[tuple[str, str]]
-
-    @property
-    def name(self) -> str:
-        """Of the plan's variable."""
-        return f"BATCHES_OF_{self.op.replace('.', '_').upper()}"
+    comment: str
+    name: str
+    fields: list[tuple[str, str]]
 
 
 def with_batches_first(request: EmitRequest) -> EmitRequest:
@@ -48,9 +45,9 @@ def with_batches_first(request: EmitRequest) -> EmitRequest:
 
 def further_batches(
     request: EmitRequest, first: BatchedGraph
-) -> tuple[list[FurtherBatches], list[str]]:
-    """The others that the advice batches, and why one of them stays as it is."""
-    batched: list[FurtherBatches] = []
+) -> tuple[dict[str, PlanLines], list[str]]:
+    """The others that the advice batches, by op, and why one of them stays as it is."""
+    batched: dict[str, PlanLines] = {}
     left_out: list[str] = []
     plans = [first]
     fan_outs = {each.op: each for each in request.advice.fan_outs}
@@ -66,7 +63,11 @@ def further_batches(
             left_out.append(f"{handle} stays as it is: {refusal.what}")
             continue
         plans.append(plan)
-        batched.append(FurtherBatches(handle, _fields(plan, fan_out.best, fan_out.items)))
+        batched[handle] = PlanLines(
+            f"The same of the items of {handle}.",
+            f"BATCHES_OF_{handle.replace('.', '_').upper()}",
+            _fields(plan, fan_out.best, fan_out.items),
+        )
     return batched, left_out
 
 
@@ -100,10 +101,16 @@ def _fields(plan: BatchedGraph, way: Candidate, items: int) -> list[tuple[str, s
         "workers": workers if workers > 1 else None,
         "worker_kind": way.worker_kind if workers > 1 else None,
     }
-    lines = [(name, literal(value, 1)) for name, value in fields.items() if value]
-    if way.worker_kind == "process" and workers > 1:
-        lines.append(("preloaded", "[__name__]"))
-    return lines
+    preloads = {"preloaded": "[__name__]"} if fields["worker_kind"] == "process" else {}
+    return fields_as_code("original_job.graph", fields, preloads)
+
+
+def fields_as_code(
+    graph: str, fields: Mapping[str, object], expressions: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """The fields of an emitted ``BatchPlan``: the graph, values without the empty ones, code."""
+    values = {name: literal(value, 1) for name, value in fields.items() if value}
+    return [("graph", graph), *values.items(), *expressions.items()]
 
 
 def plan_fields(plan: BatchedGraph) -> dict[str, object]:

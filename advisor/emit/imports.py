@@ -179,9 +179,7 @@ def import_of(module: str) -> str:
 
 def import_line(module: str, name: str, bound: str) -> str:
     """``from module import name as bound``, broken where it is too long."""
-    imported = name if name == bound else f"{name} as {bound}"
-    line = f"from {module} import {imported}"
-    return line if len(line) <= WIDTH else f"from {module} import (\n    {imported},\n)"
+    return from_import(module, [name if name == bound else f"{name} as {bound}"])
 
 
 def from_import(module: str, names: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ from advisor.domain.workload import MappedOp, OpReference, WorkerKind, WorkloadD
 from advisor.emit.imports import JobImport, from_import, import_of, resources_of_module, user_module
 from advisor.emit.plain_form import GLOBAL_NAMES, LOCAL_NAMES, PlainForm
 from advisor.emit.source_text import dotted, identifier, quoted
+from advisor.emit.templating import imports_of
 
 READING, RESULTS = "all_items", "all_results"
 SPLITTING = f"{READING}_in_one_list", f"{READING}_in_batches"
@@ -24,13 +25,6 @@ _IN_ONE_LIST = (
     "",
     "",
 )
-_IMPORTS = """\
-import json
-from pathlib import Path
-
-import yaml
-from dagster import Definitions, DynamicOut, DynamicOutput, job, op
-"""
 _SUFFIXES = {".ndjson": ".jsonl", ".yml": ".yaml"}
 
 
@@ -224,8 +218,8 @@ def described_as_job(description: WorkloadDescription) -> WorkloadDescription:
 
 def module_of_op(description: WorkloadDescription) -> str:
     """A module whose ``original_job`` maps a bare op over its samples, one per step."""
-    lines = job_of_op(described_as_job(description), items_source(description))
-    return f"{_IMPORTS}\n{lines.from_import}\n\n{lines.binding}"
+    lines = job_of_op(described_as_job(description), items_source(description)).lines
+    return f"{imports_of(lines)}\n\n{lines}"
 
 
 def job_of_op(description: WorkloadDescription, source: ItemsSource) -> JobImport:

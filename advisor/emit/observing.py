@@ -1,6 +1,6 @@
 """The kinds ``instrument`` and ``monitor``: figures of real runs in Dagster's own pages."""
 
-from dataclasses import dataclass
+from typing import Any
 
 from advisor.domain.quantities import seconds
 from advisor.emit.graph_plan import check_functions
@@ -16,6 +16,7 @@ from advisor.emit.wording import decision
 def emit_instrument(request: EmitRequest) -> str:
     """A decorator that times an op, and the job with its mapped ops so timed."""
     imported = imported_job(request)
+    job = imported.lines if imported else ""
     names = list(dict.fromkeys(op.name for op in request.description.mapped))
     first = identifier(names[0], "The mapped op")
     depth = len(request.description.graph_path)
@@ -30,42 +31,30 @@ def emit_instrument(request: EmitRequest) -> str:
             "Put @timed beneath @op on your own ops"
             + (", or run instrumented_job below without changing them." if imported else "."),
         ],
-        imports=imports,
-        code=code,
-        job=imported.lines if imported else "",
+        [job, code],
+        given=imports,
+        job=job,
         timed=literal(names),
         first=first,
     )  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class MonitoredRuns:
-    """Which runs a monitor compares, and with what: the fields of `runtime.drift.Prediction`."""
-
-    jobs: tuple[str, ...]
-    mapped: tuple[str, ...]
-    items: int
-    low_s: float
-    median_s: float
-    high_s: float
-
-
-def monitored_runs(request: EmitRequest) -> MonitoredRuns:
-    """The runs of the way that was chosen.
+def monitored_runs(request: EmitRequest) -> dict[str, Any]:
+    """Which runs a monitor compares, and with what: the fields of `runtime.drift.Prediction`.
 
     Raises:
         DynadviseError: The target is no job, so that no run can be compared.
     """
     description, span = request.description, request.chosen.makespan_s
     name, batched = job_import(description).name, request.candidate.is_batched
-    return MonitoredRuns(
-        jobs=(f"{name}_batched" if batched else name,),
-        mapped=() if batched else tuple(op.handle for op in description.mapped),
-        items=request.advice.workload.items,
-        low_s=float(f"{span.low:.4g}"),
-        median_s=float(f"{span.median:.4g}"),
-        high_s=float(f"{span.high:.4g}"),
-    )
+    return {
+        "jobs": [f"{name}_batched" if batched else name],
+        "mapped": [] if batched else [op.handle for op in description.mapped],
+        "items": request.advice.workload.items,
+        "low_s": float(f"{span.low:.4g}"),
+        "median_s": float(f"{span.median:.4g}"),
+        "high_s": float(f"{span.high:.4g}"),
+    }
 
 
 def emit_monitor(request: EmitRequest) -> str:
@@ -75,22 +64,20 @@ def emit_monitor(request: EmitRequest) -> str:
         DynadviseError: The target is no job, so that no run can be compared.
     """
     runs = monitored_runs(request)
-    remark = f"Predicted for {runs.items} items: {seconds(request.chosen.makespan_s.median)}."
+    remark = f"Predicted for {runs['items']} items: {seconds(request.chosen.makespan_s.median)}."
     if request.candidate.is_batched:
         remark += " A batched run does not show its items: each run is taken to have as many."
     imports, code = copied("drift")
     return module_text(
         "monitor.py.j2",
         [
-            (f"Watches {runs.jobs[0]}: each finished run is compared with the prediction, and one"
-            " that has drifted is tagged and logged. It imports nothing of dynadvise."),
+            (f"Watches {runs['jobs'][0]}: each finished run is compared with the prediction, and"
+            " one that has drifted is tagged and logged. It imports nothing of dynadvise."),
             decision(request),
         ],
-        imports=imports,
-        code=code,
-        runs=runs,
-        jobs=literal(list(runs.jobs), 1),
-        mapped=literal(list(runs.mapped), 1),
+        [code],
+        given=imports,
+        predicted={name: literal(value, 1) for name, value in runs.items()},
         comment=comment(remark),
         sensor=quoted(f"{job_import(request.description).name}_drift"),
     )  # fmt: skip
@@ -110,6 +97,6 @@ def emit_troubleshooting(request: EmitRequest) -> str:
             (f"Save it beside {imported.module.rpartition('.')[2]}.py or where that can be"
             " imported, then: python this_file.py"),
         ],
-        job=imported.lines,
+        [imported.lines],
         run_config=literal(run_config_values(request)),
     )  # fmt: skip

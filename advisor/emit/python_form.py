@@ -3,14 +3,15 @@
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting
-from advisor.emit.imports import JobImport, from_import, job_import
+from advisor.emit.imports import JobImport, job_import
 from advisor.emit.own_threads import thread_limit
 from advisor.emit.request import EmitRequest
 from advisor.emit.run_config import path_of
-from advisor.emit.source_text import comment, literal, prose
-from advisor.emit.templating import module_text
+from advisor.emit.source_text import comment, literal
+from advisor.emit.templating import imports_of, module_text
 from advisor.emit.wording import (
     decision,
+    description_lines,
     executor_config,
     needs_code_note,
     reasons_for,
@@ -27,14 +28,6 @@ EXECUTOR_NAMES = {
     "celery": "celery_executor",
     "celery_k8s": "celery_k8s_job_executor",
 }
-_PACKAGES = {
-    "async": "dagster_async_executor",
-    "k8s": "dagster_k8s",
-    "docker": "dagster_docker",
-    "celery": "dagster_celery",
-    "celery_k8s": "dagster_celery_k8s",
-}
-"""Of the executors that are not Dagster's own."""
 
 
 def emit_python(request: EmitRequest) -> str:
@@ -51,29 +44,16 @@ def emit_python(request: EmitRequest) -> str:
             " to change for it.",
             hint="Emit `batch` or `workers`.",
         )
-    configurable = not own_executor and bool(whole_config(request))
+    job = imported.lines if imported else ""
     return module_text(
         "python.py.j2",
         [*_prose(request, imported), note],
-        thread_limit(request),
-        description=prose([decision(request)]),
+        [job, description_lines(request), executor_lines(request)],
+        thread_limit=thread_limit(request),
         kept=own_executor,
-        imports=_imports(candidate, own_executor=own_executor, configurable=configurable),
-        executor=executor_lines(request),
-        job=imported.lines if imported else "",
+        job=job,
         priorities=literal(_priorities(request)) if candidate.depth_first else "",
     )
-
-
-def _imports(candidate: Candidate, *, own_executor: bool, configurable: bool) -> str:
-    """Of dagster, and of the executor's package."""
-    names = {"dagster": ["Definitions", *["Permissive"] * configurable]}
-    if candidate.depth_first:
-        names["dagster"] += ["GraphDefinition", "NodeInvocation"]
-    if not own_executor:
-        package = _PACKAGES.get(candidate.executor, "dagster")
-        names.setdefault(package, []).append(EXECUTOR_NAMES[candidate.executor])
-    return "\n".join(from_import(package, sorted(names[package])) for package in sorted(names))
 
 
 def executor_lines(request: EmitRequest, dagster: str = "") -> str:
@@ -180,8 +160,7 @@ def is_fixed(candidate: Candidate, setting: ExecutorSetting | None) -> bool:
 
 def executor_definition(request: EmitRequest) -> str:
     """The lines that define the advised executor; run config can still override its settings."""
-    name = EXECUTOR_NAMES[request.candidate.executor]
+    lines = executor_lines(request)
     place = comment("In the job's definition, in place of the executor that it names now:")
     use = "#     @job(executor_def=advised_executor), or to_job(executor_def=advised_executor)"
-    names = f"Permissive, {name}" if whole_config(request) else name
-    return f"from dagster import {names}\n\n{place}\n{use}\n{executor_lines(request)}\n"
+    return f"{imports_of(lines)}\n\n{place}\n{use}\n{lines}\n"

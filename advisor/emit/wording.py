@@ -9,6 +9,7 @@ from advisor.domain.command_line import command, emit_command
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.quantities import count, interval, multiple, seconds
 from advisor.emit.request import EmitRequest
+from advisor.emit.source_text import prose
 
 _TAKEN = {
     "multiprocess": ("retries", "tag_concurrency_limits", "step_dependency_config"),
@@ -63,6 +64,11 @@ def decision(request: EmitRequest) -> str:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
     gain = speed_up(request)
     return f"{measured}: predicted {interval(span)}" + (f", {gain}." if gain else ".")
+
+
+def description_lines(request: EmitRequest) -> str:
+    """The constant of an emitted module that holds the decision, for a job's description."""
+    return f'DESCRIPTION = """\\\n{prose([decision(request)])}\n"""'
 
 
 def reasons_for(request: EmitRequest) -> dict[str, str]:
