@@ -158,16 +158,22 @@ class Cluster:
             host_cores=part(self.host_cores),
             runs_at_once=1,
         )
-        return None if any(left <= 0 for left in alone._for_steps if left is not None) else alone
+        return None if any(left <= 0 for left in alone.for_steps if left is not None) else alone
 
     @property
-    def _for_steps(self) -> tuple[float | None, float | None, float | None]:
+    def held_by_runs(self) -> tuple[float, int, int]:
+        """CPUs, memory and pods that the own pods of all runs in parallel hold."""
+        runs = self.runs_at_once if self.own_pods else 0
+        return runs * (self.run_pod_cpu or 0), runs * (self.run_pod_memory_bytes or 0), runs
+
+    @property
+    def for_steps(self) -> tuple[float | None, float | None, float | None]:
         """CPUs, memory and pods of a run's share beside its own pod; None: no limit known."""
-        totals = (self.cpu, self.memory_bytes, self.pods)
-        held = (self.run_pod_cpu, self.run_pod_memory_bytes, 1) if self.own_pods else (0, 0, 0)
         cpu, memory_bytes, pods = (
-            None if total is None else total / self.runs_at_once - (own or 0)
-            for total, own in zip(totals, held, strict=True)
+            None if total is None else (total - held) / self.runs_at_once
+            for total, held in zip(
+                (self.cpu, self.memory_bytes, self.pods), self.held_by_runs, strict=True
+            )
         )
         return cpu, memory_bytes, pods
 
@@ -187,7 +193,7 @@ class Cluster:
 
         Each of `runs_at_once` has its own process in the quota as well.
         """
-        cpu, memory_bytes, pods = self._for_steps
+        cpu, memory_bytes, pods = self.for_steps
         limits = [pods, None if self.slots is None else self.slots / self.runs_at_once]
         if cpu is not None and self.executor not in ("docker", "celery"):
             limits.append(cpu / max(request_cpu, 1e-3))

@@ -5,6 +5,7 @@ is formatted as ``ruff format`` would.
 """
 
 from collections.abc import Callable
+from typing import Literal
 
 from advisor.domain.errors import DynadviseError
 from advisor.emit.batches import (
@@ -31,34 +32,34 @@ from advisor.emit.run_config import emit_run_config
 
 __all__ = ["KINDS", "EmitRequest", "batched_job_name", "emit", "language_of", "obstacle_to_batches"]
 
-_EMITTERS: dict[str, Callable[[EmitRequest], str]] = {
-    "run-config": emit_run_config,
-    "python": emit_python,
-    "environments": emit_environments,
-    "batch": emit_batch,
-    "workers": emit_workers,
-    "dagster-yaml": emit_dagster_yaml,
-    "async": emit_async,
-    "instrument": emit_instrument,
-    "monitor": emit_monitor,
-    "troubleshooting": emit_troubleshooting,
-    "k8s-run-config": emit_k8s_run_config,
-    "k8s-tags": emit_k8s_tags,
-    "helm-values": emit_helm_values,
-    "docker-run-config": emit_docker_run_config,
-    "celery": emit_celery,
-    "ecs": emit_ecs,
-    "run-queue": emit_run_queue,
+Language = Literal["python", "yaml"]
+
+_EMITTERS: dict[str, tuple[Callable[[EmitRequest], str], Language]] = {
+    "run-config": (emit_run_config, "yaml"),
+    "python": (emit_python, "python"),
+    "environments": (emit_environments, "python"),
+    "batch": (emit_batch, "python"),
+    "workers": (emit_workers, "python"),
+    "dagster-yaml": (emit_dagster_yaml, "yaml"),
+    "async": (emit_async, "python"),
+    "instrument": (emit_instrument, "python"),
+    "monitor": (emit_monitor, "python"),
+    "troubleshooting": (emit_troubleshooting, "python"),
+    "k8s-run-config": (emit_k8s_run_config, "yaml"),
+    "k8s-tags": (emit_k8s_tags, "python"),
+    "helm-values": (emit_helm_values, "yaml"),
+    "docker-run-config": (emit_docker_run_config, "yaml"),
+    "celery": (emit_celery, "yaml"),
+    "ecs": (emit_ecs, "yaml"),
+    "run-queue": (emit_run_queue, "yaml"),
 }
 
 KINDS: tuple[str, ...] = tuple(_EMITTERS)
-_YAML = ("run-config", "dagster-yaml", "k8s-run-config", "helm-values", "docker-run-config",
-         "celery", "ecs", "run-queue")  # fmt: skip
 
 
-def language_of(kind: str) -> str:
-    """``yaml`` or ``python``: what a snippet of the kind is written in."""
-    return "yaml" if kind in _YAML else "python"
+def language_of(kind: str) -> Language:
+    """What a snippet of the kind is written in."""
+    return _EMITTERS[kind][1]
 
 
 def emit(kind: str, request: EmitRequest) -> str:
@@ -68,7 +69,7 @@ def emit(kind: str, request: EmitRequest) -> str:
         DynadviseError: There is no such kind, or the workload or candidate does not fit it.
     """
     try:
-        emitter = _EMITTERS[kind]
+        emitter, _ = _EMITTERS[kind]
     except KeyError:
         raise DynadviseError(
             f"There is no snippet of the kind {kind!r}.", hint=f"Kinds: {', '.join(KINDS)}."

@@ -2,18 +2,21 @@
 
 from collections.abc import Iterator, Mapping
 
+from advisor.domain.cluster import DESCRIBED
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import Fault
 
 CODE = "DYN038"
-_ELSEWHERE = frozenset({"k8s", "docker", "celery", "celery_k8s", "ecs", "ray"})
 _MOUNTS = frozenset({"volumes", "volume_mounts", "volumeMounts", "mounts"})
 
 
 def check(facts: CheckFacts) -> Iterator[Fault]:
-    """Silent where the executor's config mounts something: it may be a shared volume."""
+    """Silent where the executor's config mounts something: it may be a shared volume.
+
+    Of a step handler that is not known, nobody can tell where it runs a step.
+    """
     description, setting = facts.description, facts.description.executor
-    if setting is None or setting.executor not in _ELSEWHERE or not description.pickles:
+    if setting is None or setting.executor not in DESCRIBED or not description.pickles:
         return
     config = facts.job.executor_config if facts.job else {}
     if description.fan_out is None or _mounts(config):

@@ -1,6 +1,6 @@
 """DYN032: steps whose requests exceed the cluster's quota."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from advisor.domain.cluster import Cluster
 from advisor.domain.quantities import size
@@ -23,25 +23,20 @@ def check(facts: CheckFacts) -> Iterator[Fault]:
 
 def _of_op(facts: CheckFacts, op: MappedOp, cluster: Cluster, steps: int) -> Iterator[Fault]:
     runs = cluster.runs_at_once
-    many = steps * runs
-    cpu, memory_bytes = requested(facts, op)
     in_runs = f" in each of {runs} runs" if runs > 1 else ""
-    own = runs if cluster.own_pods else 0
-    figures: tuple[tuple[float, float | None, float, Callable[[float], str]], ...] = (
-        (many * (cpu or 0), cluster.cpu, own * (cluster.run_pod_cpu or 0), "{:g} CPU".format),
-        (
-            many * (memory_bytes or 0),
-            cluster.memory_bytes,
-            own * (cluster.run_pod_memory_bytes or 0),
-            size,
-        ),
-        (many, cluster.pods, own, "{:g} pods".format),
-    )
-    for total, quota, held, spelled in figures:
-        if quota is None or not total or total + held <= quota:
+    for request, quota, left, held, spelled in zip(
+        (*requested(facts, op), 1),
+        (cluster.cpu, cluster.memory_bytes, cluster.pods),
+        cluster.for_steps,
+        cluster.held_by_runs,
+        ("{:g} CPU".format, size, "{:g} pods".format),
+        strict=True,
+    ):
+        if not request or quota is None or left is None or steps * request <= left:
             continue
+        total = steps * runs * request
         beside = f", {spelled(held)} of it for the runs' own pods" if held else ""
-        fitting = int(steps * (quota - held) / total)
+        fitting = int(left / request)
         yield Fault(
             "warning",
             f"{steps} steps of {op.name} in parallel{in_runs} request {spelled(total)}, and the"
