@@ -6,7 +6,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
 from advisor.emit.imports import job_import
 from advisor.emit.own_threads import thread_limit
-from advisor.emit.python_form import EXECUTOR_NAMES, emit_python, with_reasons
+from advisor.emit.python_form import emit_python, executor_lines
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import literal
 from advisor.emit.templating import module_text
@@ -14,9 +14,7 @@ from advisor.emit.wording import (
     decision,
     description_lines,
     needs_code_note,
-    reasons_for,
     user_config,
-    whole_config,
     without_code,
 )
 
@@ -32,7 +30,6 @@ def emit_environments(request: EmitRequest) -> str:
     note, request = needs_code_note(request), without_code(request)
     candidate = request.candidate
     imported = job_import(request.description)
-    config = whole_config(request)
     in_test = {"max_concurrent": 2, **user_config(IN_TWO_PROCESSES, request.description.executor)}
     if candidate.executor not in ("in_process", "multiprocess"):
         raise DynadviseError(
@@ -50,11 +47,8 @@ def emit_environments(request: EmitRequest) -> str:
             decision(request),
             note,
         ],
-        [imported.lines, description_lines(request)],
+        [imported.lines, description_lines(request), executor_lines(request)],
         thread_limit=thread_limit(request),
-        executor_name=EXECUTOR_NAMES[candidate.executor],
-        config=with_reasons(config, reasons_for(request)),
-        configurable=bool(config),
         in_test=literal(in_test),
     )  # fmt: skip
 
@@ -74,24 +68,17 @@ def emit_async(request: EmitRequest) -> str:
         )
     if request.candidate.executor == "async":
         return emit_python(request)
-    asynchronous = replace(
-        request.candidate,
-        launch="execute_job",
-        executor="async",
-        start_method=None,
-        preload_modules=(),
-        max_concurrent=min(request.advice.workload.items, MOST_AT_ONCE),
-        batch_size=1,
-        workers_in_op=1,
-        worker_kind=None,
-    )
     advised = next(
         (way for way in request.advice.candidates if way.candidate.executor == "async"), None
     )
     if advised is not None:
         return emit_python(replace(request, prediction=advised))
-    return emit_python(
-        replace(
-            request, prediction=replace(request.chosen, candidate=asynchronous), predicted=False
-        )
+    asynchronous = Candidate(
+        "execute_job",
+        "async",
+        max_concurrent=min(request.advice.workload.items, MOST_AT_ONCE),
+        depth_first=request.candidate.depth_first,
+        op_threads=request.candidate.op_threads,
     )
+    unseen = replace(request.chosen, candidate=asynchronous)
+    return emit_python(replace(request, prediction=unseen, predicted=False))

@@ -75,7 +75,7 @@ def executor_lines(request: EmitRequest, dagster: str = "") -> str:
     )
     return (
         f"{comment(defaults)}\n"
-        f"EXECUTOR_CONFIG = {with_reasons(config, reasons_for(request))}\n\n"
+        f"EXECUTOR_CONFIG = {_with_reasons(config, reasons_for(request))}\n\n"
         f"advised_executor = {name}.configured(\n"
         "    lambda given: {**EXECUTOR_CONFIG, **given},\n"
         f"    config_schema={dagster}Permissive(),\n"
@@ -106,10 +106,8 @@ def imported_job(request: EmitRequest) -> JobImport | None:
     return job_import(request.description)
 
 
-def with_reasons(config: dict[str, object], reasons: dict[str, str]) -> str:
+def _with_reasons(config: dict[str, object], reasons: dict[str, str]) -> str:
     """The config as a Python literal with each setting's reason above it."""
-    if not config:
-        return "{}"
     lines = ["{"]
     for key, value in config.items():
         named = [key, "preload_modules"] if key == "start_method" else [key]

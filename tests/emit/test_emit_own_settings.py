@@ -90,7 +90,7 @@ def test_run_config_keeps_them_and_dagster_takes_it(place, candidate):
     ("kind", "name", "candidate"),
     [
         ("python", "EXECUTOR_CONFIG", WARM_4),
-        ("environments", "ADVISED", WARM_4),
+        ("environments", "EXECUTOR_CONFIG", WARM_4),
         ("environments", "TEST", WARM_4),
         ("batch", "EXECUTOR_CONFIG", BATCHES),
         ("async", "EXECUTOR_CONFIG", replace(WARM_4, executor="async", start_method=None)),
@@ -114,9 +114,10 @@ def test_in_process_keeps_what_it_takes(kind, tmp_path):
     _, description = placed("the job's config")
     threads = replace(IN_PROCESS, batch_size=4, workers_in_op=2, worker_kind="thread")
     candidate = threads if kind in ("batch", "workers") else IN_PROCESS
-    name = "ADVISED" if kind == "environments" else "EXECUTOR_CONFIG"
 
-    assert of_module(emitted(kind, description, candidate), name, tmp_path) == IN_PROCESS_OWN
+    config = of_module(emitted(kind, description, candidate), "EXECUTOR_CONFIG", tmp_path)
+
+    assert config == IN_PROCESS_OWN
 
 
 def test_what_an_in_process_job_set_is_kept_by_several_processes():
