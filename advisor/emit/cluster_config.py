@@ -52,33 +52,31 @@ def _sizing(request: EmitRequest) -> StepSizing:
 
 
 def _written(request: EmitRequest, tree: Tree, reasons: Mapping[str, str], *notes: str) -> str:
-    said = (decision(request), *_faster_note(request), *_code_note(request), *notes)
-    head = [comment(text) for text in said]
+    said = (decision(request), _faster_note(request), _code_note(request), *notes)
+    head = [comment(text) for text in said if text]
     return "\n".join([*head, *yaml_lines(tree, reasons, 0)]) + "\n"
 
 
-def _faster_note(request: EmitRequest) -> tuple[str, ...]:
-    """What is faster than these pods by config alone."""
+def _faster_note(request: EmitRequest) -> str:
+    """What is faster than these pods by config alone; empty where nothing is."""
     other, chosen = request.advice.config_only, request.chosen
     executor = request.candidate.executor
     same = other.candidate.executor == executor or executor not in UNITS
     if same or not request.predicted or request.keeps_executor:
-        return ()
+        return ""
     if other.makespan_s.median * 1.05 > chosen.makespan_s.median:
-        return ()
-    unit = UNITS[executor]
+        return ""
     whole = interval(other.makespan_s)
-    return (f"Faster, and without a {unit} per step ({other.candidate.label}): {whole}.",)
+    return f"Faster, and without a {UNITS[executor]} per step ({other.candidate.label}): {whole}."
 
 
-def _code_note(request: EmitRequest) -> tuple[str, ...]:
+def _code_note(request: EmitRequest) -> str:
     if not request.candidate.is_batched:
-        return ()
-    note = (
+        return ""
+    return (
         "The batches and threads are in code (`dynadvise emit PROFILE --as batch`); this is the"
         " configuration of the job that it makes."
     )
-    return (note,)
 
 
 def _shared(candidate: Candidate, sizing: StepSizing) -> str:
@@ -150,16 +148,15 @@ def _executor(request: EmitRequest, config: Tree) -> Tree:
     return {"execution": {"config": {**limit, **config, **own}}}
 
 
-def _fixed_note(request: EmitRequest) -> tuple[str, ...]:
+def _fixed_note(request: EmitRequest) -> str:
     """What to do with run config of an executor that takes none."""
     setting = request.description.executor
     if setting is None or not setting.fixed_by_code:
-        return ()
-    note = (
+        return ""
+    return (
         f"The job's code fixes {setting.class_name} by configured({{...}}), and Dagster ignores run"
         " config for it then: put what stands below `config` into that call."
     )
-    return (note,)
 
 
 def emit_k8s_run_config(request: EmitRequest) -> str:
@@ -169,7 +166,7 @@ def emit_k8s_run_config(request: EmitRequest) -> str:
     config: Tree = {"per_step_k8s_config": {op: _container(sizing) for op in ops}}
     if request.candidate.is_batched:  # its ops have other names
         config = {"step_k8s_config": _container(sizing)}
-    return _written(request, _executor(request, config), _reasons(request), *_fixed_note(request))
+    return _written(request, _executor(request, config), _reasons(request), _fixed_note(request))
 
 
 def emit_k8s_tags(request: EmitRequest) -> str:
@@ -245,7 +242,7 @@ def emit_docker_run_config(request: EmitRequest) -> str:
     }
     block = "\n".join(f"#   {line}" for line in yaml_lines(launcher, {}, 0))
     tree = _executor(request, {"container_kwargs": kwargs})
-    text = _written(request, tree, _reasons(request), *_fixed_note(request))
+    text = _written(request, tree, _reasons(request), _fixed_note(request))
     return f"{text}# In dagster.yaml, beside your image, networks and env_vars:\n{block}\n"
 
 
@@ -255,6 +252,7 @@ def emit_celery(request: EmitRequest) -> str:
     Nothing else limits the steps. The chart's workers know the task of ``celery_k8s`` only.
     """
     slots = request.candidate.max_concurrent
+    limit = f"{slots} slots of the queue are all that limits the steps in parallel."
     ops = ", ".join(op.name for op in request.description.mapped)
     note = (
         "The executor has no max_concurrent. A queue of their own keeps these steps from holding up"
@@ -263,12 +261,13 @@ def emit_celery(request: EmitRequest) -> str:
     if request.candidate.executor == "celery":
         said = (
             decision(request),
-            *_code_note(request),
-            f"{note}. {slots} slots of the queue are all that limits the steps in parallel.",
+            _code_note(request),
+            f"{note}. {limit}",
             "The official Helm chart's workers know the task of celery_k8s_job_executor only.",
         )
         worker = "dagster-celery worker start -A dagster_celery.app -y celery.yaml -q fanout"
-        return "\n".join([*map(comment, said), f"{worker} -- --concurrency={slots}", ""])
+        head = [comment(text) for text in said if text]
+        return "\n".join([*head, f"{worker} -- --concurrency={slots}", ""])
     fan_out: Tree = {"name": "fanout", "replicaCount": 1}
     fan_out["configSource"] = {"worker_concurrency": slots}
     launcher: Tree = {"workerQueues": [{"name": "dagster", "replicaCount": 1}, fan_out]}
@@ -278,9 +277,8 @@ def emit_celery(request: EmitRequest) -> str:
             "config": {"celeryK8sRunLauncher": launcher},
         }
     }
-    reason = f"{slots} slots of the queue are all that limits the steps in parallel."
     broker = "The chart needs a broker as well: rabbitmq.enabled, or redis.enabled."
-    return _written(request, tree, {"workerQueues": reason}, f"{note}.", broker)
+    return _written(request, tree, {"workerQueues": limit}, f"{note}.", broker)
 
 
 def emit_ecs(request: EmitRequest) -> str:
@@ -289,7 +287,7 @@ def emit_ecs(request: EmitRequest) -> str:
     note = "Run tasks and step tasks share the account's limit of tasks and of RunTask calls."
     tree = _executor(request, {"cpu": cpu, "memory": memory})
     pair = "A legal Fargate pair for the step's mean use and its measured peak."
-    return _written(request, tree, _reasons(request) | {"cpu": pair}, note, *_fixed_note(request))
+    return _written(request, tree, _reasons(request) | {"cpu": pair}, note, _fixed_note(request))
 
 
 def fargate_pair(sizing: StepSizing) -> tuple[int, int]:

@@ -5,7 +5,6 @@ from the process of the run, so that setting them there is enough; what that pro
 already is limited by threadpoolctl, where it is installed.
 """
 
-from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import seconds
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
@@ -16,36 +15,8 @@ VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def thread_limit(request: EmitRequest) -> str:
     """Lines that set the limit, for the top of a module; empty where there is none."""
     limit = request.candidate.op_threads
-    return _python(limit, request) if limit is not None else ""
-
-
-def _reason(request: EmitRequest) -> str:
-    workload = request.advice.workload
-    cores = workload.cpu_s / max(workload.wall_s.median, 1e-9)
-    at_once = _at_once(request.candidate)
-    return (
-        f"An item computes on {cores:.1f} cores by itself ({seconds(workload.wall_s.median)});"
-        f" {at_once} in parallel with one thread each are faster than with all theirs (measured)."
-    )
-
-
-def _at_once(candidate: Candidate) -> int:
-    return candidate.max_concurrent * candidate.workers_in_op
-
-
-def above_yaml(text: str, request: EmitRequest) -> str:
-    """Run config, with a comment that names the variables where there is a limit."""
-    limit = request.candidate.op_threads
     if limit is None:
-        return text
-    spelled = " ".join(f"{name}={limit}" for name in VARIABLES)
-    reason = (
-        f"{_reason(request)} Start the run with {spelled} in its environment: its steps inherit it."
-    )
-    return f"{comment(reason)}\n{text}"
-
-
-def _python(limit: int, request: EmitRequest) -> str:
+        return ""
     reason = f"{_reason(request)} This stands before anything that loads a math library."
     lines = [
         "import os",
@@ -60,3 +31,25 @@ def _python(limit: int, request: EmitRequest) -> str:
         f"    threadpool_limits({limit})",
     ]
     return "\n".join(lines)
+
+
+def _reason(request: EmitRequest) -> str:
+    workload, candidate = request.advice.workload, request.candidate
+    cores = workload.cpu_s / max(workload.wall_s.median, 1e-9)
+    return (
+        f"An item computes on {cores:.1f} cores by itself ({seconds(workload.wall_s.median)});"
+        f" {candidate.max_concurrent * candidate.workers_in_op} in parallel with one thread each"
+        " are faster than with all theirs (measured)."
+    )
+
+
+def above_yaml(text: str, request: EmitRequest) -> str:
+    """Run config, with a comment that names the variables where there is a limit."""
+    limit = request.candidate.op_threads
+    if limit is None:
+        return text
+    spelled = " ".join(f"{name}={limit}" for name in VARIABLES)
+    reason = (
+        f"{_reason(request)} Start the run with {spelled} in its environment: its steps inherit it."
+    )
+    return f"{comment(reason)}\n{text}"

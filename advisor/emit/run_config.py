@@ -80,45 +80,44 @@ def _notes(request: EmitRequest) -> list[str]:
             "Save as advised.yaml, and launch with `dg launch --job NAME -c advised.yaml`, or with"
             " `dagster job execute -c advised.yaml` where dg is not installed."
         )
-    if setting is not None:
-        kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
-        fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]
-        if request.keeps_executor:
-            described = ""
-            if setting.executor in DELEGATING:
-                described = (
-                    " without its cluster and its start time: describe them in"
-                    " [tool.dynadvise.clusters.NAME], and give --cluster NAME"
-                )
-            notes.append(f"{setting.class_name} stays as it is. It is not modelled{described}.")
-        elif candidate.executor not in ("multiprocess", "in_process"):
-            notes.append(
-                f"The {candidate.executor} executor is chosen in code, with `executor_def`"
-                f" (`{emit_command(request.description, 'python')}`)."
+    if setting is None:
+        return notes
+    kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
+    fixed = [key for key in executor_config(candidate) if key in setting.fixed_by_code]
+    in_code = f"(`{emit_command(request.description, 'python')}`)."
+    if request.keeps_executor:
+        described = ""
+        if setting.executor in DELEGATING:
+            described = (
+                " without its cluster and its start time: describe them in"
+                " [tool.dynadvise.clusters.NAME], and give --cluster NAME"
             )
-        elif path_of(candidate, setting) is None:
-            notes.append(
-                f"Run config cannot choose the {kind} executor: the job's code fixes"
-                f" {setting.class_name}, or maps its config. Change it there"
-                f" (`{emit_command(request.description, 'python')}`)."
-            )
-        elif fixed:
-            notes.append(
-                f"Set in the job's code by configured(...), which ignores run config:"
-                f" {', '.join(fixed)}. Change them there"
-                f" (`{emit_command(request.description, 'python')}`)."
-            )
+        notes.append(f"{setting.class_name} stays as it is. It is not modelled{described}.")
+    elif candidate.executor not in ("multiprocess", "in_process"):
+        notes.append(
+            f"The {candidate.executor} executor is chosen in code, with `executor_def` {in_code}"
+        )
+    elif path_of(candidate, setting) is None:
+        notes.append(
+            f"Run config cannot choose the {kind} executor: the job's code fixes"
+            f" {setting.class_name}, or maps its config. Change it there {in_code}"
+        )
+    elif fixed:
+        notes.append(
+            "Set in the job's code by configured(...), which ignores run config:"
+            f" {', '.join(fixed)}. Change them there {in_code}"
+        )
     return notes
 
 
 def yaml_lines(tree: object, reasons: Mapping[str, str], depth: int) -> list[str]:
-    """Block-style YAML with the reason of a key above it."""
+    """Block-style YAML with the reason of a key above it, a line of the reason by itself."""
     assert isinstance(tree, Mapping)
     lead = "  " * depth
     lines = []
     for key, value in tree.items():
-        if key in reasons:
-            lines += [lead + line for line in comment(reasons[key]).splitlines()]
+        for reason in reasons.get(key, "").splitlines():
+            lines += [lead + line for line in comment(reason).splitlines()]
         if isinstance(value, Mapping) and value:
             lines += [f"{lead}{key}:", *yaml_lines(value, reasons, depth + 1)]
         elif isinstance(value, list) and value:

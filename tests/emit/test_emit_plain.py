@@ -240,6 +240,15 @@ def test_an_item_of_a_multi_core_op_in_processes_keeps_the_form_that_limits_thre
     assert "THREADS_OF_A_WORKER" in emit("workers", threaded)
 
 
+def test_the_executor_is_imported_from_its_own_package():
+    in_containers = replace(THREADS_ALL, executor="docker", worker_kind="thread")
+
+    source = emit("batch", request_for(describe_job(*SEED, plain=True), in_containers))
+
+    assert is_plain(source)
+    assert "from dagster_docker import docker_executor\n" in source
+
+
 def test_facts_are_read_of_the_module_that_holds_the_ops():
     described = describe_job(*SEED)
     job = load_job(*SEED)
