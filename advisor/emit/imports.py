@@ -11,23 +11,16 @@ from advisor.emit.source_text import WIDTH, dotted, identifier, quoted
 
 @dataclass(frozen=True, slots=True)
 class JobImport:
-    """Lines that bind the user's job.
+    """How an emitted module comes by the user's job.
 
     Attributes:
         module: The user's module, as the snippet imports it.
-        from_import: ``from module import x as original_job`` or the like; a whole line.
-        binding: Statement after the imports; empty where the import does it.
+        lines: The import that binds the job, and the statements that it takes besides.
     """
 
     module: str
-    from_import: str
-    binding: str
+    lines: str
     name: str
-
-    @property
-    def lines(self) -> str:
-        """Import and binding."""
-        return f"{self.from_import}\n\n{self.binding}" if self.binding else self.from_import
 
 
 def user_module(description: WorkloadDescription) -> str:
@@ -58,7 +51,10 @@ def job_import(description: WorkloadDescription) -> JobImport:
     module = user_module(description)
     attribute = target.attribute
     if description.kind == "op":
-        return _found_by_name(module, name)
+        # The profile knows the job's name, not the variable that holds it.
+        condition = f'hasattr(value, "executor_def") and value.name == {quoted(name)}'
+        found = _first("original_job", condition)
+        return JobImport(module, f"{import_of(module)}\n\n{found}", name)
     if description.kind == "asset":
         raise DynadviseError(
             f"{target.spelled} is an asset: its dynamic graph runs inside the asset's own job.",
@@ -70,27 +66,23 @@ def job_import(description: WorkloadDescription) -> JobImport:
         if held is not None:
             line = import_line(module, identifier(held, "The definitions"), "definitions")
             loaded = "loaded = definitions() if callable(definitions) else definitions"
-            return JobImport(
-                module, line, f"{loaded}\noriginal_job = loaded.resolve_job_def({job})", name
-            )
-        line = import_of(module)
+            found = f"{loaded}\noriginal_job = loaded.resolve_job_def({job})"
+            return JobImport(module, f"{line}\n\n{found}", name)
         condition = 'hasattr(value, "get_job_def") and not isinstance(value, type)'
-        binding = (
+        found = (
             f"{_first('definitions', condition)}\noriginal_job = definitions.resolve_job_def({job})"
         )
-        return JobImport(module, line, binding, name)
+        return JobImport(module, f"{import_of(module)}\n\n{found}", name)
     attribute = dotted(attribute, "The target")
     outer = attribute.partition(".")[0]
     if description.kind == "graph":
         line = import_line(module, outer, outer if "." in attribute else "original_graph")
         graph = attribute if "." in attribute else "original_graph"
-        return JobImport(module, line, f"original_job = {graph}.to_job()", name)
+        return JobImport(module, f"{line}\n\noriginal_job = {graph}.to_job()", name)
     if description.is_called or outer != attribute:
-        call = "()" if description.is_called else ""
-        return JobImport(
-            module, import_line(module, outer, outer), f"original_job = {attribute}{call}", name
-        )
-    return JobImport(module, import_line(module, attribute, "original_job"), "", name)
+        line, call = import_line(module, outer, outer), "()" if description.is_called else ""
+        return JobImport(module, f"{line}\n\noriginal_job = {attribute}{call}", name)
+    return JobImport(module, import_line(module, attribute, "original_job"), name)
 
 
 def held_job_import(description: WorkloadDescription) -> JobImport:
@@ -105,7 +97,7 @@ def held_job_import(description: WorkloadDescription) -> JobImport:
     if held is None:
         return imported
     module, variable = dotted(held[0], "The module"), identifier(held[1], "The job")
-    return JobImport(module, import_line(module, variable, "original_job"), "", imported.name)
+    return JobImport(module, import_line(module, variable, "original_job"), imported.name)
 
 
 def asset_name(description: WorkloadDescription) -> str:
@@ -132,10 +124,10 @@ def asset_import(description: WorkloadDescription) -> JobImport:
     """
     name, held = asset_name(description), description.asset_from
     module = dotted(held[0], "The module") if held else user_module(description)
-    binding = f"original_asset = user_code.{name}"
+    lines = f"{import_of(module)}\n\noriginal_asset = user_code.{name}"
     if not defined_elsewhere(description):
-        binding += f"\n{resources_of_module()}"
-    return JobImport(module, import_of(module), binding, name)
+        lines += f"\n{resources_of_module()}"
+    return JobImport(module, lines, name)
 
 
 def defined_elsewhere(description: WorkloadDescription) -> str:
@@ -155,14 +147,6 @@ def resources_of_module() -> str:
     held.append("if isinstance(value, Definitions) and value.resources")
     lines = "".join(f"        {line}\n" for line in held)
     return f"given_resources = next(\n    (\n{lines}    ),\n    {{}},\n)"
-
-
-def _found_by_name(module: str, name: str) -> JobImport:
-    """The job that maps a target op; the profile knows its name, not the variable that holds it."""
-    binding = _first(
-        "original_job", f'hasattr(value, "executor_def") and value.name == {quoted(name)}'
-    )
-    return JobImport(module, import_of(module), binding, name)
 
 
 def _first(bound: str, condition: str) -> str:

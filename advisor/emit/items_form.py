@@ -19,12 +19,12 @@ _READERS = {
     ".jsonl": '[json.loads(line) for line in INPUTS.open(encoding="utf-8") if line.strip()]',
     ".yaml": 'yaml.safe_load(INPUTS.read_text(encoding="utf-8"))',
 }
-_IN_ONE_LIST = (
-    "async def in_one_list(given):",
-    "    return [each async for each in given]",
-    "",
-    "",
-)
+_IN_ONE_LIST = """\
+async def in_one_list(given):
+    return [each async for each in given]
+
+
+"""
 _SUFFIXES = {".ndjson": ".jsonl", ".yml": ".yaml"}
 
 
@@ -91,27 +91,25 @@ def items_source(description: WorkloadDescription) -> ItemsSource:
 
 
 def _reading(op: MappedOp, entries: str) -> str:
-    lines = [
-        f"def {READING}():",
-        '    """One output per item. These are the samples: read your real items here."""',
-        f"    entries = {entries}",
-        "    for place, entry in enumerate(entries):",
-    ]
-    if len(op.inputs) != 1:
-        if op.item_input is not None:
-            names = "{" + ", ".join(map(quoted, op.inputs)) + "}"
-            lines += [
-                f"        if not (isinstance(entry, dict) and {names} & entry.keys()):",
-                f"            entry = {{{quoted(op.item_input)}: entry}}",
-            ]
-    else:
+    unpacked = ""
+    if len(op.inputs) == 1:
         name = quoted(identifier(op.inputs[0], "The input"))
-        lines += [
-            f"        if isinstance(entry, dict) and {name} in entry:",
-            f"            entry = entry[{name}]",
-        ]
-    lines.append('        yield DynamicOutput(entry, mapping_key=f"item_{place}")')
-    return "\n".join(lines)
+        unpacked = f"""\
+        if isinstance(entry, dict) and {name} in entry:
+            entry = entry[{name}]
+"""
+    elif op.item_input is not None:
+        names = "{" + ", ".join(map(quoted, op.inputs)) + "}"
+        unpacked = f"""\
+        if not (isinstance(entry, dict) and {names} & entry.keys()):
+            entry = {{{quoted(op.item_input)}: entry}}
+"""
+    return f'''\
+def {READING}():
+    """One output per item. These are the samples: read your real items here."""
+    entries = {entries}
+    for place, entry in enumerate(entries):
+{unpacked}        yield DynamicOutput(entry, mapping_key=f"item_{{place}}")'''
 
 
 def has_items_form(description: WorkloadDescription) -> bool:
@@ -131,7 +129,7 @@ def items_form(
 ) -> PlainForm:
     """The short form of the whole job, where :func:`has_items_form`."""
     op = description.mapped[0]
-    functions = ""
+    functions, helper = "", ""
     worker = source.worker
     if description.kind == "op":
         worker = f"call_{source.worker}"
@@ -139,7 +137,7 @@ def items_form(
     single = len(op.inputs) == 1
     call = f"{worker}({op.inputs[0]}=value)" if single else f"{worker}(**value)"
     if description.kind == "function" and op.is_async and op.is_generator:
-        call = f"asyncio.run(in_one_list({call}))"
+        call, helper = f"asyncio.run(in_one_list({call}))", _IN_ONE_LIST
     elif description.kind == "function" and op.is_async:
         call = f"asyncio.run({call})"
     elif description.kind == "function" and op.is_generator:
@@ -154,13 +152,10 @@ def items_form(
         fan_out_head=f"def {splitting}():",
         fan_out_call=f"    outputs = {READING}()",
         batch_head=f"def {batching}(items):",
-        run_item="\n".join(
-            [
-                *(_IN_ONE_LIST if "in_one_list" in call else ()),
-                "def run_item(value):",
-                f'    """What your {description.kind} makes of one item."""',
-                f"    return {call}",
-            ]
+        run_item=(
+            f"{helper}def run_item(value):\n"
+            f'    """What your {description.kind} makes of one item."""\n'
+            f"    return {call}"
         ),
         submit=(
             "        futures = [pool.submit(run_item, value) "
@@ -226,28 +221,29 @@ def job_of_op(description: WorkloadDescription, source: ItemsSource) -> JobImpor
     """Lines that make a job of a bare op: its items, the op, and the list of results."""
     name = description.mapped[0].name
     module = user_module(description)
-    lines = [
-        resources_of_module(),
-        "",
-        "",
-        source.reading,
-        "",
-        "",
-        "@op(out=DynamicOut())",
-        f"def read_{READING}():",
-        f"    yield from {READING}()",
-        "",
-        "",
-        "@op",
-        f"def {RESULTS}(results):",
-        "    return results",
-        "",
-        "",
-        "@job(resource_defs=given_resources)",
-        "def original_job():",
-        f"    found = read_{READING}().map({source.worker})",
-        f"    {RESULTS}(found.collect())",
-        "",
-    ]
-    imports = f"{import_of(module)}\n{source.imports}"
-    return JobImport(module, imports, "\n".join(lines), name)
+    lines = f"""\
+{import_of(module)}
+{source.imports}
+
+{resources_of_module()}
+
+
+{source.reading}
+
+
+@op(out=DynamicOut())
+def read_{READING}():
+    yield from {READING}()
+
+
+@op
+def {RESULTS}(results):
+    return results
+
+
+@job(resource_defs=given_resources)
+def original_job():
+    found = read_{READING}().map({source.worker})
+    {RESULTS}(found.collect())
+"""
+    return JobImport(module, lines, name)

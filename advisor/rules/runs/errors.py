@@ -5,8 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from advisor.domain.observed import ObservedStep
-from advisor.domain.quantities import seconds
-from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
+from advisor.domain.quantities import count, seconds
+from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s
 from advisor.rules.runs.gain import Cause, Gain, duration, gain_of, number
 
 _CRASH = re.compile(
@@ -55,7 +55,7 @@ def failed_gain(facts: RunFacts, steps: Sequence[ObservedStep], words: str) -> G
 
 def failures(facts: RunFacts) -> Iterator[tuple[str, Cause]]:
     """The attempts whose error is one of :data:`FAILURES`, each with its code."""
-    at_once = step_count(facts.parallelism.holding_peak)
+    at_once = count(facts.parallelism.holding_peak, "step")
     for code, (pattern, what) in FAILURES.items():
         if hit := _steps_with(facts, pattern):
             lost_s = seconds(slot_time_s(hit))

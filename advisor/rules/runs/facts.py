@@ -7,6 +7,7 @@ from typing import Literal
 from advisor.domain.analysis import OpStatistics, Parallelism, Phase, Totals
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.overhead import OverheadModel
+from advisor.domain.quantities import count
 from advisor.model.run_statistics import (
     BOOT,
     WORK,
@@ -103,11 +104,6 @@ def boot_alone_s(facts: RunFacts) -> float | None:
     return min(alone, default=None)
 
 
-def step_count(number: int) -> str:
-    """Steps in words."""
-    return f"{number} step{'' if number == 1 else 's'}"
-
-
 def attempt_count(number: int) -> str:
     """Attempts in words, as the subject of a sentence."""
-    return f"{number} attempt{' was' if number == 1 else 's were'}"
+    return count(number, "attempt was", "attempts were")

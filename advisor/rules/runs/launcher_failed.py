@@ -1,7 +1,8 @@
 """RUN020: the run failed outside of its steps' code: its executor or its launcher failed."""
 
 from advisor.domain.cluster import DELEGATING, UNITS
-from advisor.rules.runs.facts import RunFacts, step_count
+from advisor.domain.quantities import count
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause
 
 CODE = "RUN020"
@@ -15,13 +16,13 @@ def diagnose(facts: RunFacts) -> Cause | None:
     failed = [step for step in run.steps if step.status == "failure"]
     if any(step.worker_started_s or step.start_s for step in failed):
         return None
-    ended = step_count(sum(step.status == "success" for step in run.steps))
+    ended = count(sum(step.status == "success" for step in run.steps), "step")
     if failed and run.executor in DELEGATING and failed[0].error:
         return Cause(
             "error",
             message=f"The {UNITS[run.executor]} of {failed[0].step_key} failed before it began the "
             f"step: {failed[0].error.rstrip('.')}.",
-            evidence=(f"{ended} had succeeded, {step_count(len(failed))} never began",),
+            evidence=(f"{ended} had succeeded, {count(len(failed), 'step')} never began",),
         )
     if failed or not run.error:
         return None

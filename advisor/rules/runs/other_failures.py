@@ -1,7 +1,8 @@
 """RUN015: steps that failed for a reason of the user's own code."""
 
+from advisor.domain.quantities import count
 from advisor.rules.runs.errors import FAILURES, distinct_errors
-from advisor.rules.runs.facts import RunFacts, step_count
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause
 
 CODE = "RUN015"
@@ -19,6 +20,6 @@ def diagnose(facts: RunFacts) -> Cause | None:
         return None
     return Cause(
         "note",
-        message=f"{step_count(len(failed))} failed: the figures are those of an incomplete run.",
+        message=f"{count(len(failed), 'step')} failed: the figures are those of an incomplete run.",
         evidence=distinct_errors(failed),
     )

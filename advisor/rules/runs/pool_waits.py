@@ -1,7 +1,7 @@
 """RUN010: steps that waited for a pool's slot."""
 
-from advisor.domain.quantities import seconds
-from advisor.rules.runs.facts import RunFacts, step_count
+from advisor.domain.quantities import count, seconds
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
 
 CODE = "RUN010"
@@ -22,7 +22,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
     return Cause(
         "warning",
         message=(
-            f"{step_count(len(waits))} waited {seconds(total_s)} in all for a slot of "
+            f"{count(len(waits), 'step')} waited {seconds(total_s)} in all for a slot of "
             f"{'its' if len(waits) == 1 else 'their'} pool."
         ),
         evidence=(f"longest: {longest} with {seconds(waits[longest])}",),

@@ -1,8 +1,8 @@
 """RUN011: attempts that had to be repeated."""
 
-from advisor.domain.quantities import seconds
+from advisor.domain.quantities import count, seconds
 from advisor.rules.runs.errors import distinct_errors, failed_gain
-from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s, step_count
+from advisor.rules.runs.facts import RunFacts, attempt_count, slot_time_s
 from advisor.rules.runs.gain import Cause
 
 CODE = "RUN011"
@@ -18,7 +18,7 @@ def diagnose(facts: RunFacts) -> Cause | None:
     return Cause(
         "warning" if facts.worth(gain.seconds) else "note",
         message=(
-            f"{step_count(len(again))} {'was' if len(again) == 1 else 'were'} retried; "
+            f"{count(len(again), 'step')} {'was' if len(again) == 1 else 'were'} retried; "
             f"{attempt_count(len(failed))} lost."
         ),
         evidence=(

@@ -2,7 +2,8 @@
 
 from collections import Counter
 
-from advisor.rules.runs.facts import RunFacts, step_count
+from advisor.domain.quantities import count
+from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause
 
 CODE = "RUN019"
@@ -14,15 +15,14 @@ def diagnose(facts: RunFacts) -> Cause | None:
     skipped = Counter(step.op for step in facts.run.steps if step.status == "skipped")
     if not skipped:
         return None
-    never = [op for op, count in skipped.items() if count == planned[op]]
+    never = [op for op, steps in skipped.items() if steps == planned[op]]
     whole = f", none of {', '.join(never)}" if never else ""
+    ran = planned.total() - skipped.total()
     return Cause(
         "warning" if never else "note",
-        message=(
-            f"{step_count(planned.total())} were planned, {planned.total() - skipped.total()} ran"
-            f"{whole}."
-        ),
+        message=f"{count(planned.total(), 'step')} were planned, {ran} ran{whole}.",
         evidence=tuple(
-            f"{count} of {step_count(planned[op])} of {op} skipped" for op, count in skipped.items()
+            f"{steps} of {count(planned[op], 'step')} of {op} skipped"
+            for op, steps in skipped.items()
         ),
     )
