@@ -2,12 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from statistics import correlation
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import DynadviseError
-from advisor.domain.quantities import seconds
-from advisor.domain.workload import OWN_THREADS, WorkerKind, WorkloadDescription
+from advisor.domain.workload import WorkerKind, WorkloadDescription
+from advisor.emit.constants import (
+    is_multi_core,
+    preloads,
+    size_lines,
+    sizes_foretell,
+    thread_lines,
+    worker_lines,
+)
 from advisor.emit.further import (
     PlanLines,
     fields_as_code,
@@ -38,7 +44,7 @@ from advisor.emit.own_threads import thread_limit
 from advisor.emit.plain_form import PlainForm, plain_form
 from advisor.emit.python_form import executor_lines
 from advisor.emit.request import EmitRequest
-from advisor.emit.source_text import comment, identifier, literal, quoted
+from advisor.emit.source_text import identifier, quoted
 from advisor.emit.templating import copied, module_text
 from advisor.emit.wording import decision, description_lines
 
@@ -93,7 +99,7 @@ def _module(request: EmitRequest) -> str:
         request.keeps_executor
         or further_batches(request, plan)[0]
         or (sizes_foretell(request) and not one_step)
-        or (_is_multi_core(request) and kind == "process")
+        or (is_multi_core(request) and kind == "process")
     ):
         plain = plain_form(request.description, plan, one_step=one_step, kind=kind)
         if plain is not None:
@@ -154,44 +160,24 @@ def _general_module(
             hint="Put them into a module of their own, and on the asset: resource_defs=...",
         )
     further, left_out = further_batches(request, plan)
-    fields = {
-        **plan_fields(plan),
-        "path": list(plan.path[is_asset:]),
-        "outer": list(plan.path[:is_asset]),
-    }
-    expressions = {"batch_size": "BATCH_SIZE"}
-    if sizes_foretell(request) and not one_step:
-        expressions["longest_first"] = "True"
-    if kind:
-        expressions |= {"workers": "WORKERS", "worker_kind": quoted(kind)}
     blocks = [
         imported.lines,
         description_lines(request),
-        _size(request, one_step),
-        _workers(request, kind),
+        size_lines(request, one_step),
+        worker_lines(request, kind),
+        thread_lines(request) if is_process and is_multi_core(request) else "",
+        executor_lines(request),
     ]
-    if is_process:
-        expressions["preloaded"] = _preloads(request)
-        if _is_multi_core(request):
-            expressions["worker_threads"] = "THREADS_OF_A_WORKER"
-            blocks.append(_threads_of_a_worker(request))
-        if not is_asset:
-            expressions["resource_defs"] = "original_job.resource_defs"
-            config = '(original_job.run_config or {}).get("resources", {})'
-            expressions["resource_config"] = config
-        elif around:
-            expressions["resource_defs"] = "original_asset.resource_defs"
-        else:
-            own = "{**given_resources, **original_asset.resource_defs}"
-            expressions["resource_defs"] = own
-    graph = "original_asset.node_def" if is_asset else "original_job.graph"
-    which = "Which of your ops are run in batches, and how the items go from one to the next."
-    first = PlanLines(which, "BATCHES", fields_as_code(graph, fields, expressions))
+    first = PlanLines(
+        "Which of your ops are run in batches, and how the items go from one to the next.",
+        "BATCHES",
+        _plan_in_code(request, plan, kind, one_step, given_resources=not around),
+    )
     imports, code = copied("batching", "rewiring")
     return module_text(
         "batch.py.j2",
         [*_prose(request, imported), _together(list(further), left_out)],
-        [*blocks, executor_lines(request, "dg.")],
+        blocks,
         thread_limit=thread_limit(request),
         given=imports,
         plans=[first, *further.values()],
@@ -201,6 +187,41 @@ def _general_module(
         name=batched_job_name(description),
         job_name=quoted(batched_job_name(description)),
     )
+
+
+def _plan_in_code(
+    request: EmitRequest,
+    plan: BatchedGraph,
+    kind: WorkerKind | None,
+    one_step: bool,
+    *,
+    given_resources: bool,
+) -> list[tuple[str, str]]:
+    """The fields of the first ``BatchPlan``; ``given_resources``: whether the module has them."""
+    is_asset = request.description.kind == "asset"
+    fields = {
+        **plan_fields(plan),
+        "path": list(plan.path[is_asset:]),
+        "outer": list(plan.path[:is_asset]),
+    }
+    code = {"batch_size": "BATCH_SIZE"}
+    if sizes_foretell(request) and not one_step:
+        code["longest_first"] = "True"
+    if kind:
+        code |= {"workers": "WORKERS", "worker_kind": quoted(kind)}
+    if kind == "process":
+        code["preloaded"] = preloads(request)
+        if is_multi_core(request):
+            code["worker_threads"] = "THREADS_OF_A_WORKER"
+        if not is_asset:
+            code["resource_defs"] = "original_job.resource_defs"
+            code["resource_config"] = '(original_job.run_config or {}).get("resources", {})'
+        elif given_resources:
+            code["resource_defs"] = "{**given_resources, **original_asset.resource_defs}"
+        else:
+            code["resource_defs"] = "original_asset.resource_defs"
+    graph = "original_asset.node_def" if is_asset else "original_job.graph"
+    return fields_as_code(graph, fields, code)
 
 
 def batched_job_name(description: WorkloadDescription) -> str:
@@ -242,8 +263,8 @@ def _plain_module(
         [
             plain.imports,
             description_lines(request),
-            "" if one_step else _size(request, one_step),
-            _workers(request, kind),
+            "" if one_step else size_lines(request, one_step),
+            worker_lines(request, kind),
             f"{functions}{plain.functions}" if plain.functions else "",
             executor_lines(request),
         ],
@@ -251,7 +272,7 @@ def _plain_module(
         plain=plain,
         kind=kind,
         one_step=one_step,
-        preloads=_preloads(request),
+        preloads=preloads(request),
         name=batched_job_name(request.description),
     )
 
@@ -309,89 +330,3 @@ def _plain_prose(request: EmitRequest, name: str, plain: PlainForm, *, one_step:
         ),
         place,
     ]
-
-
-def _size(request: EmitRequest, one_step: bool) -> str:
-    """The constant ``BATCH_SIZE``, with its reason."""
-    item = seconds(request.advice.workload.wall_s.median)
-    size = max(1, request.candidate.batch_size)
-    if one_step:
-        reason = f"None: all items in one step. At {item} per item, a second step takes more."
-        return f"{comment(reason)}\nBATCH_SIZE = None"
-    reason = (
-        f"Items per step. {size} of {item} each outweigh the overhead per step on this machine."
-    )
-    return f"{comment(reason)}\nBATCH_SIZE = {size}"
-
-
-def _workers(request: EmitRequest, kind: WorkerKind | None) -> str:
-    """The constant ``WORKERS``, and what worker processes find imported; empty without them."""
-    workers = request.candidate.workers_in_op
-    if kind is None:
-        return ""
-    if kind == "thread":
-        reason = (
-            f"{workers} threads inside the step: the items mostly wait, and waiting threads need no"
-            " CPU. The op must be safe to call from several threads."
-        )
-        return f"{comment(reason)}\nWORKERS = {workers}"
-    reason = (
-        f"{workers} processes inside the step: the items compute, and Python's threads would take"
-        " turns."
-    )
-    return f"{comment(reason)}\nWORKERS = {workers}\n{_preloaded(request)}"
-
-
-def _preloaded(request: EmitRequest) -> str:
-    """The constant ``PRELOADED``: the candidate's own preload list, else that of any way."""
-    ways = (request.candidate, *(way.candidate for way in request.advice.candidates))
-    listed: tuple[str, ...] = next((w.preload_modules for w in ways if w.preload_modules), ())
-    unsafe = request.workload.unsafe_modules if request.workload else {}
-    why = "What the worker processes find imported already, beside this module."
-    if reason := _unsafe_reason(request):
-        why = (
-            "What the worker processes find imported already. Not this module, which imports"
-            f" {request.description.target.module_name}: that {reason}, and must not be there"
-            " before a fork."
-        )
-    modules = literal([module for module in listed if module not in unsafe])
-    return f"{comment(why)}\nPRELOADED = {modules}"
-
-
-def _preloads(request: EmitRequest) -> str:
-    """All that worker processes find imported: the emitted module too, which imports the user's."""
-    return "PRELOADED" if _unsafe_reason(request) else "[__name__, *PRELOADED]"
-
-
-def _unsafe_reason(request: EmitRequest) -> str | None:
-    """Why the user's module must not be imported before a fork; None where it may be."""
-    unsafe = request.workload.unsafe_modules if request.workload else {}
-    return unsafe.get(request.description.target.module_name)
-
-
-def _threads_of_a_worker(request: EmitRequest) -> str:
-    reason = (
-        "Threads of a worker's numeric libraries: the op computes on several cores by itself, and"
-        f" {request.candidate.workers_in_op} workers that each did so would fight for them."
-    )
-    return f"{comment(reason)}\nTHREADS_OF_A_WORKER = 1"
-
-
-def _is_multi_core(request: EmitRequest) -> bool:
-    workload = request.advice.workload
-    return workload.cpu_s > OWN_THREADS * max(workload.wall_s.median, 1e-9)
-
-
-def sizes_foretell(request: EmitRequest) -> bool:
-    """Whether the bytes of the inputs foretell the durations of uneven items.
-
-    Asked of at least six items: a correlation of 0.9 or more, durations that differ by half.
-    """
-    if request.workload is None or not request.workload.ops:
-        return False
-    calls = request.workload.ops[0].later_calls
-    sizes = [float(call.input_bytes) for call in calls]
-    walls = [call.wall_s for call in calls]
-    if len(calls) < 6 or len(set(sizes)) < 3 or max(walls) <= 1.5 * min(walls):
-        return False
-    return correlation(sizes, walls) >= 0.9

@@ -27,6 +27,8 @@ EXECUTOR_NAMES = {
     "docker": "docker_executor",
     "celery": "celery_executor",
     "celery_k8s": "celery_k8s_job_executor",
+    "ecs": "ecs_executor",
+    "ray": "ray_executor",
 }
 
 
@@ -56,12 +58,12 @@ def emit_python(request: EmitRequest) -> str:
     )
 
 
-def executor_lines(request: EmitRequest, dagster: str = "") -> str:
-    """The lines that define the advised executor; ``dagster``: what stands before its names."""
+def executor_lines(request: EmitRequest) -> str:
+    """The lines that define the advised executor."""
     if request.keeps_executor:
         own = "None" if request.description.kind == "asset" else "original_job.executor_def"
         return f"# Yours, with all that it is configured with.\nadvised_executor = {own}"
-    name, config = dagster + EXECUTOR_NAMES[request.candidate.executor], whole_config(request)
+    name, config = EXECUTOR_NAMES[request.candidate.executor], whole_config(request)
     if not config:
         reason = "How many steps run in parallel is set on the Celery workers."
         if request.candidate.executor == "in_process":
@@ -78,7 +80,7 @@ def executor_lines(request: EmitRequest, dagster: str = "") -> str:
         f"EXECUTOR_CONFIG = {_with_reasons(config, reasons_for(request))}\n\n"
         f"advised_executor = {name}.configured(\n"
         "    lambda given: {**EXECUTOR_CONFIG, **given},\n"
-        f"    config_schema={dagster}Permissive(),\n"
+        f"    config_schema=Permissive(),\n"
         ")"
     )
 

@@ -28,10 +28,12 @@ _NAMES = {
         *("in_process_executor", "job", "multiprocess_executor", "op", "reconstructable"),
     ),
     "dagster_async_executor": ("async_executor",),
+    "dagster_aws.ecs": ("ecs_executor",),
     "dagster_celery": ("celery_executor",),
     "dagster_celery_k8s": ("celery_k8s_job_executor",),
     "dagster_docker": ("docker_executor",),
     "dagster_k8s": ("k8s_job_executor",),
+    "dagster_ray": ("ray_executor",),
     "pathlib": ("Path",),
     "traceback": ("format_exception",),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import dagster as dg
@@ -11,7 +12,7 @@ from factories import make_description, make_saved_profile
 
 from advisor.api.emitting import snippet, snippets_of
 from advisor.api.recommend import recommend
-from advisor.domain.cluster import BY_WORKERS, Cluster, StepSizing
+from advisor.domain.cluster import BY_WORKERS, DESCRIBED, Cluster, StepSizing
 from advisor.domain.errors import DynadviseError
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.options import AdviseOptions
@@ -248,6 +249,16 @@ def test_the_advice_itself_carries_the_clusters_run_config() -> None:
     on_pods = next(p for p in advice.candidates if p.candidate.executor == "k8s" and p.allowed)
     snippets = snippets_of(saved, replace(advice, config_only=on_pods), cluster)
     assert "per_step_k8s_config" in snippets.run_config
+
+
+@pytest.mark.parametrize("executor", DESCRIBED)
+def test_code_of_an_advice_for_a_cluster_imports_its_executor(executor: str) -> None:
+    saved, cluster = saved_on(executor), cluster_with(executor)
+    advice = recommend(saved, options_of(cluster))
+    on_cluster = next(way for way in advice.candidates if way.candidate.executor == executor)
+    code = snippets_of(saved, replace(advice, recommendation=on_cluster), cluster).python
+    (name,) = re.findall(r"from dagster_\S+ import (\w+_executor)\n", code)
+    assert f"advised_executor = {name}" in code
 
 
 def test_code_with_workers_is_for_a_way_that_the_environment_allows() -> None:
