@@ -196,7 +196,7 @@ def _plan_in_code(
     one_step: bool,
     *,
     given_resources: bool,
-) -> list[tuple[str, str]]:
+) -> dict[str, str]:
     """The fields of the first ``BatchPlan``; ``given_resources``: whether the module has them."""
     is_asset = request.description.kind == "asset"
     fields = {

@@ -17,7 +17,7 @@ class PlanLines:
 
     comment: str
     name: str
-    fields: list[tuple[str, str]]
+    fields: dict[str, str]
 
 
 def with_batches_first(request: EmitRequest) -> EmitRequest:
@@ -92,7 +92,7 @@ def _check_apart(
         raise DynadviseError("its worker processes need resources")
 
 
-def _fields(plan: BatchedGraph, way: Candidate, items: int) -> list[tuple[str, str]]:
+def _fields(plan: BatchedGraph, way: Candidate, items: int) -> dict[str, str]:
     workers = way.workers_in_op
     one_step = workers > 1 and way.batch_size >= items
     fields: dict[str, object] = {
@@ -107,10 +107,10 @@ def _fields(plan: BatchedGraph, way: Candidate, items: int) -> list[tuple[str, s
 
 def fields_as_code(
     graph: str, fields: Mapping[str, object], expressions: Mapping[str, str]
-) -> list[tuple[str, str]]:
+) -> dict[str, str]:
     """The fields of an emitted ``BatchPlan``: the graph, values without the empty ones, code."""
     values = {name: literal(value, 1) for name, value in fields.items() if value}
-    return [("graph", graph), *values.items(), *expressions.items()]
+    return {"graph": graph, **values, **expressions}
 
 
 def plan_fields(plan: BatchedGraph) -> dict[str, object]:

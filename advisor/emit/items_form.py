@@ -8,7 +8,7 @@ from advisor.domain.graph import GraphNode, Wire
 from advisor.domain.inputs_tag import inputs_tag
 from advisor.domain.workload import MappedOp, OpReference, WorkerKind, WorkloadDescription
 from advisor.emit.imports import JobImport, from_import, import_of, resources_of_module, user_module
-from advisor.emit.plain_form import GLOBAL_NAMES, LOCAL_NAMES, PlainForm
+from advisor.emit.plain_form import BATCHED_ON, GLOBAL_NAMES, LOCAL_NAMES, PlainForm, submitted
 from advisor.emit.source_text import dotted, identifier, quoted
 from advisor.emit.templating import imports_of
 
@@ -142,8 +142,7 @@ def items_form(
         call = f"asyncio.run({call})"
     elif description.kind == "function" and op.is_generator:
         call = f"list({call})"
-    on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
-    batching = f"{'your_' * (op.name == READING)}{op.name}_{on}"
+    batching = f"{'your_' * (op.name == READING)}{op.name}_{BATCHED_ON[kind]}"
     splitting = SPLITTING[0] if one_step else SPLITTING[1]
     mapped = f"{splitting}().map({batching})"
     body = f"{batching}({splitting}())" if one_step else f"{RESULTS}({mapped}.collect())"
@@ -157,10 +156,7 @@ def items_form(
             f'    """What your {description.kind} makes of one item."""\n'
             f"    return {call}"
         ),
-        submit=(
-            "        futures = [pool.submit(run_item, value) "
-            f"for {'_' if one_step else '*_'}, value in items]"
-        ),
+        submit=submitted("run_item", ["value"], one_step=one_step),
         call="            result = run_item(value)",
         collecting=()
         if one_step

@@ -24,6 +24,8 @@ LOCAL_NAMES = frozenset({
     "key", "named", "number", "output", "outputs", "place", "pool", "processes", "result",
     "results", "rounds", "shown", "start", "value", "why",
 })  # fmt: skip
+BATCHED_ON = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}
+"""Ends the name of the op that runs a batch, by what its items run on."""
 _OF_THE_JOB = frozenset({"batch", "items", "one_step", "results"})
 
 
@@ -117,16 +119,16 @@ class _Writer:
         self.plan, self.nodes, self.one_step = plan, nodes, one_step
         self.fixed = [value for inputs in plan.fixed.values() for value in inputs.values()]
         first, last = next(iter(plan.chain)), list(plan.chain)[-1]
-        self.chained = first if first == last else f"{first}_to_{last}"
+        chained = first if first == last else f"{first}_to_{last}"
         self.separate = len(plan.chain) > 1 or kind == "process"
-        on = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}[kind]
         self.splitting = f"{plan.fan_out[0]}_in_{'one_list' if one_step else 'batches'}"
-        self.batching = f"{self.chained}_{on}"
-        self.replaced = [plan.fan_out[0], *plan.chain, *(() if one_step else plan.collected)]
+        self.batching = f"{chained}_{BATCHED_ON[kind]}"
+        self.collecting = () if one_step else tuple(plan.collected)
 
     def form(self, module: str) -> PlainForm:
         fan_out = self.nodes[self.plan.fan_out[0]]
-        variables = dict.fromkeys(self.nodes[name].variable for name in self.replaced)
+        replaced = [fan_out.name, *self.plan.chain, *self.collecting]
+        variables = dict.fromkeys(self.nodes[name].variable for name in replaced)
         callee, arguments = self._call_of_an_item()
         return PlainForm(
             functions="\n".join(
@@ -140,9 +142,9 @@ class _Writer:
             ),
             batch_head=_statement(0, f"def {self.batching}(", ["items", *self.fixed], "):"),
             run_item=self._run_item() if self.separate else "",
-            submit=self._submit(callee, arguments),
+            submit=submitted(callee, arguments, one_step=self.one_step),
             call=_statement(3, f"result = {callee}(", arguments),
-            collecting=() if self.one_step else tuple(map(self._collecting, self.plan.collected)),
+            collecting=tuple(map(self._collecting, self.collecting)),
             body="\n".join(self._body()),
             imports=from_import(module, sorted({node.variable for node in self.nodes.values()})),
         )
@@ -160,10 +162,8 @@ class _Writer:
             *(f"{name}_result" for name in self.plan.chain),
             *(f"{name}_value" for name in self.nodes),
         ]
-        collecting = () if self.one_step else self.plan.collected
-        inputs = {
-            name for node in (self.plan.fan_out[0], *collecting) for name in self.nodes[node].inputs
-        }
+        with_inputs = (self.plan.fan_out[0], *self.collecting)
+        inputs = {name for node in with_inputs for name in self.nodes[node].inputs}
         return (
             len(set(names)) == len(names)
             and variables.isdisjoint({*names, *GLOBAL_NAMES, *_OF_THE_JOB})
@@ -203,18 +203,6 @@ class _Writer:
             [*lines, _statement(1, f"return {self._function(last)}(", self._arguments(last))]
         )
 
-    def _submit(self, callee: str, arguments: list[str]) -> str:
-        element = f"pool.submit({', '.join([callee, *arguments])})"
-        loop = f"for {'_' if self.one_step else '*_'}, value in items"
-        line = f"{_INDENT * 2}futures = [{element} {loop}]"
-        if len(line) <= WIDTH:
-            return line
-        if len(f"{_INDENT * 3}{element} {loop}") <= WIDTH:
-            inner = f"{_INDENT * 3}{element} {loop}"
-        else:
-            inner = f"{_broken(3, element)}\n{_INDENT * 3}{loop}"
-        return f"{_INDENT * 2}futures = [\n{inner}\n{_INDENT * 2}]"
-
     def _collecting(self, name: str) -> tuple[str, str, str]:
         inputs = self.nodes[name].inputs
         collected = self.plan.collected[name]
@@ -230,19 +218,17 @@ class _Writer:
     def _body(self) -> list[str]:
         """Statements of the job."""
         plan, nodes = self.plan, self.nodes
-        mapped = {name: nodes[name] for name in plan.chain}
-        consumed = {
-            source for node in nodes.values() for wire in node.wires for source, _ in wire.sources
-        }
-        used = any(
-            source in plan.results.values()
+        taken = [
+            (name, source)
             for name, node in nodes.items()
-            if name not in mapped
             for wire in node.wires
             for source in wire.sources
-        )
+        ]
+        results = plan.results.values()
+        used = any(name not in plan.chain and source in results for name, source in taken)
+        consumed = {node for _, (node, _) in taken}
         lines: list[str] = []
-        for name in in_order(nodes, mapped):
+        for name in in_order(nodes, plan.chain):
             if name is None:
                 lines += self._batched("results = " if used else "")
                 continue
@@ -255,7 +241,7 @@ class _Writer:
         return lines
 
     def _callee(self, name: str) -> str:
-        if name in self.plan.collected and not self.one_step:
+        if name in self.collecting:
             return f"{name}_in_order"
         variable = self.nodes[name].variable
         return variable if variable == name else f"{variable}.alias({quoted(name)})"
@@ -294,6 +280,19 @@ class _Writer:
             "",
             f"{_INDENT}{target}items.map(one_step)",
         ]
+
+
+def submitted(callee: str, arguments: Iterable[str], *, one_step: bool) -> str:
+    """The statement that hands the items of a step to its workers."""
+    element = f"pool.submit({', '.join([callee, *arguments])})"
+    loop = f"for {'_' if one_step else '*_'}, value in items"
+    line = f"{_INDENT * 2}futures = [{element} {loop}]"
+    if len(line) <= WIDTH:
+        return line
+    inner = f"{_INDENT * 3}{element} {loop}"
+    if len(inner) > WIDTH:
+        inner = f"{_broken(3, element)}\n{_INDENT * 3}{loop}"
+    return f"{_INDENT * 2}futures = [\n{inner}\n{_INDENT * 2}]"
 
 
 def _statement(depth: int, head: str, arguments: Iterable[str], tail: str = ")") -> str:

@@ -6,12 +6,11 @@ it speaks when that gain is at least ``WORTH`` of the run. The words are in ``co
 """
 
 from advisor.domain.analysis import Diagnosis
+from advisor.domain.finding import SEVERITIES
 from advisor.rules.rule import rule_modules, rules
 from advisor.rules.runs.errors import failures
 from advisor.rules.runs.facts import RunFacts
 from advisor.rules.runs.gain import Cause, Gain
-
-_ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def diagnose(facts: RunFacts) -> tuple[Diagnosis, ...]:
@@ -19,7 +18,8 @@ def diagnose(facts: RunFacts) -> tuple[Diagnosis, ...]:
     causes = [(module.CODE, module.diagnose(facts)) for module in rule_modules(__name__)]
     causes += failures(facts)
     diagnoses = [_diagnosis(code, cause) for code, cause in causes if cause is not None]
-    return tuple(sorted(diagnoses, key=lambda d: (_ORDER[d.severity], -(d.gain_s or 0.0), d.code)))
+    diagnoses.sort(key=lambda d: (-SEVERITIES.index(d.severity), -(d.gain_s or 0.0), d.code))
+    return tuple(diagnoses)
 
 
 def _diagnosis(code: str, cause: Cause) -> Diagnosis:

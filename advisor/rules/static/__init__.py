@@ -8,15 +8,13 @@ general, is in ``codes.toml``. Rules that lay a job beside its committed profile
 from dataclasses import replace
 
 from advisor.domain.command_line import spelled_out
-from advisor.domain.finding import Finding
+from advisor.domain.finding import SEVERITIES, Finding
 from advisor.domain.rule_facts import CheckFacts
 from advisor.rules.rule import finding_of, rule_modules
 
 UNMEASURABLE = frozenset({"DYN020", "DYN025"})
 """Findings by which a run loses work, or never ends, in whatever way it is run: no figure of such
 a job is worth anything."""
-
-_ORDER = {"error": 0, "warning": 1, "note": 2}
 
 
 def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
@@ -28,5 +26,5 @@ def run_checks(facts: CheckFacts) -> tuple[Finding, ...]:
         for module in rule_modules(__name__)
         for fault in module.check(facts)
     ]
-    findings.sort(key=lambda finding: (_ORDER[finding.severity], finding.code))
+    findings.sort(key=lambda finding: (-SEVERITIES.index(finding.severity), finding.code))
     return tuple(replace(each, remedy=spelled_out(each.remedy, description)) for each in findings)
