@@ -48,3 +48,8 @@ class GraphNode:
     configured_by: str = ""
     is_function: bool = True
     attached_resource: str = ""
+
+    @property
+    def sources(self) -> tuple[tuple[str, str], ...]:
+        """What its inputs get, all of it."""
+        return tuple(source for wire in self.wires for source in wire.sources)

@@ -194,7 +194,7 @@ def _fan_out(description: WorkloadDescription, nodes: dict[str, GraphNode]) -> G
     return node
 
 
-def _mapped(nodes: dict[str, GraphNode], dynamic: tuple[str, str]) -> dict[str, GraphNode]:
+def _mapped(nodes: dict[str, GraphNode], dynamic: Source) -> dict[str, GraphNode]:
     """Nodes that run once an item of a (node, dynamic output), in topological order."""
     mapped: dict[str, GraphNode] = {}
     for node in nodes.values():
@@ -237,17 +237,10 @@ def _check_mapped(description: WorkloadDescription, mapped: dict[str, GraphNode]
             )
 
 
-def _results(
-    nodes: dict[str, GraphNode], mapped: dict[str, GraphNode]
-) -> dict[str, tuple[str, str]]:
-    inside = {s for node in mapped.values() for wire in node.wires for s in wire.sources}
-    outside = {
-        s
-        for node in nodes.values()
-        if node.name not in mapped
-        for wire in node.wires
-        for s in wire.sources
-    }
+def _results(nodes: dict[str, GraphNode], mapped: dict[str, GraphNode]) -> dict[str, Source]:
+    inside = {source for node in mapped.values() for source in node.sources}
+    others = [node for node in nodes.values() if node.name not in mapped]
+    outside = {source for node in others for source in node.sources}
     outputs = [
         (name, output)
         for name, node in mapped.items()
@@ -269,7 +262,7 @@ def in_order(nodes: dict[str, GraphNode], mapped: Collection[str]) -> list[str |
     """
     needs: dict[str | None, set[str | None]] = {}
     for node in sorted(nodes.values(), key=lambda node: node.name in mapped):
-        sources = {source for wire in node.wires for source, _ in wire.sources if source}
+        sources = {source for source, _ in node.sources if source}
         own = None if node.name in mapped else node.name
         units = {None if source in mapped else source for source in sources} - {own}
         needs.setdefault(own, set()).update(units)

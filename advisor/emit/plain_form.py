@@ -218,12 +218,7 @@ class _Writer:
     def _body(self) -> list[str]:
         """Statements of the job."""
         plan, nodes = self.plan, self.nodes
-        taken = [
-            (name, source)
-            for name, node in nodes.items()
-            for wire in node.wires
-            for source in wire.sources
-        ]
+        taken = [(name, source) for name, node in nodes.items() for source in node.sources]
         results = plan.results.values()
         used = any(name not in plan.chain and source in results for name, source in taken)
         consumed = {node for _, (node, _) in taken}
