@@ -13,7 +13,6 @@ from advisor.emit.templating import module_text
 from advisor.emit.wording import (
     decision,
     description_lines,
-    needs_code_note,
     user_config,
     without_code,
 )
@@ -27,7 +26,7 @@ def emit_environments(request: EmitRequest) -> str:
 
     The environment variable ``DAGSTER_ENVIRONMENT`` chooses: ``dev``, ``test`` or ``prod``.
     """
-    note, request = needs_code_note(request), without_code(request)
+    request, note = without_code(request)
     candidate = request.candidate
     imported = job_import(request.description)
     in_test = {"max_concurrent": 2, **user_config(IN_TWO_PROCESSES, request.description.executor)}

@@ -13,7 +13,6 @@ from advisor.emit.wording import (
     decision,
     description_lines,
     executor_config,
-    needs_code_note,
     reasons_for,
     whole_config,
     without_code,
@@ -36,7 +35,7 @@ def emit_python(request: EmitRequest) -> str:
     """The job with the advised executor; for a bare op, ``Definitions`` with it."""
     note = ""
     if request.candidate.is_batched:
-        note, request = needs_code_note(request), without_code(request)
+        request, note = without_code(request)
     candidate = request.candidate
     imported = imported_job(request)
     own_executor = request.keeps_executor

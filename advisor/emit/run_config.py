@@ -12,7 +12,6 @@ from advisor.emit.source_text import comment
 from advisor.emit.wording import (
     decision,
     executor_config,
-    needs_code_note,
     reasons_for,
     whole_config,
     without_code,
@@ -31,7 +30,7 @@ def emit_run_config(request: EmitRequest) -> str:
     What run config cannot express (batches, workers inside a step, an executor that the job's
     code fixes) is said in a comment, and the nearest valid config is given.
     """
-    note, request = needs_code_note(request), without_code(request)
+    request, note = without_code(request)
     lines = [comment(decision(request))]
     lines += [comment(note)] if note else []
     lines += [comment(note) for note in _notes(request)]
@@ -42,7 +41,7 @@ def emit_run_config(request: EmitRequest) -> str:
 
 def run_config_values(request: EmitRequest) -> dict[str, object]:
     """The emitted run config as values; empty where run config cannot choose the executor."""
-    request = without_code(request)
+    request, _ = without_code(request)
     candidate, setting = request.candidate, request.description.executor
     path = path_of(candidate, setting)
     if path is None or candidate.executor not in ("multiprocess", "in_process"):

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from advisor.domain.advice import Advice, Prediction
+from advisor.domain.advice import Advice
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import UNITS
 from advisor.domain.command_line import command, emit_command
@@ -19,21 +19,13 @@ _TAKEN = {
 """What an executor takes beside ``max_concurrent`` and ``start_method``."""
 
 
-def baseline(advice: Advice) -> tuple[str, Prediction] | None:
-    """What the speed-up is counted from: the job as it is, else Dagster's default."""
-    if advice.current is not None:
-        return "the job as it is configured now", advice.current
-    if advice.default is not None:
-        return "Dagster's default executor", advice.default
-    return None
-
-
-def speed_up(request: EmitRequest) -> str:
-    """The predicted speed-up in words; empty where there is nothing to compare with."""
-    base = baseline(request.advice)
-    if base is None:
+def _speed_up(request: EmitRequest) -> str:
+    """Against the job as it is, else Dagster's default; empty where there is neither."""
+    words, before = "the job as it is configured now", request.advice.current
+    if before is None:
+        words, before = "Dagster's default executor", request.advice.default
+    if before is None:
         return ""
-    words, before = base
     factor = before.makespan_s.median / request.chosen.makespan_s.median
     if factor < 1.05:
         return f"as long as {words} ({seconds(before.makespan_s.median)})"
@@ -62,7 +54,7 @@ def decision(request: EmitRequest) -> str:
         )
     if not request.predicted:
         return f"{measured}; not predicted: `{command('verify', request.description)}` measures it."
-    gain = speed_up(request)
+    gain = _speed_up(request)
     return f"{measured}: predicted {interval(span)}" + (f", {gain}." if gain else ".")
 
 
@@ -145,23 +137,20 @@ def whole_config(request: EmitRequest) -> dict[str, object]:
     return {**executor_config(candidate), **user_config(candidate, request.description.executor)}
 
 
-def without_code(request: EmitRequest) -> EmitRequest:
-    """The request for the best way that needs no change of code, where the chosen one does."""
-    if not request.candidate.needs_code:
-        return request
-    return replace(request, prediction=request.advice.config_only)
+def without_code(request: EmitRequest) -> tuple[EmitRequest, str]:
+    """The request for the best way that needs no change of code, where the chosen one does.
 
-
-def needs_code_note(request: EmitRequest) -> str:
-    """What to say where the chosen way needs code and something else is emitted; or nothing."""
+    And what to say then of the chosen one; empty where it needs none.
+    """
     candidate = request.candidate
     if not candidate.needs_code:
-        return ""
+        return request, ""
     kind, how = "python", candidate.label
     if candidate.is_batched:
         kind, how = "batch", "in batches or with workers inside a step"
-    return (
+    note = (
         f"The advice itself is {how}, which needs code"
         f" (`{emit_command(request.description, kind)}`); this is the best that"
         " configuration alone gives."
     )
+    return replace(request, prediction=request.advice.config_only), note

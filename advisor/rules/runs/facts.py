@@ -2,15 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 from advisor.domain.analysis import OpStatistics, Parallelism, Phase, Totals
 from advisor.domain.observed import ObservedRun, ObservedStep
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import count
 from advisor.model.run_statistics import (
-    BOOT,
-    WORK,
     begin_s,
     collect_steps,
     held_s,
@@ -21,8 +18,6 @@ from advisor.model.run_statistics import (
 
 WORTH = 0.10
 """A loss below this share of the makespan is not worth a user's time."""
-
-_PHASES: dict[str, tuple[Phase, ...]] = {"boot": BOOT, "work": WORK, "compute": ("compute",)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +81,9 @@ def own_code_s(run: ObservedRun, steps: Sequence[ObservedStep] | None = None) ->
     return own_s
 
 
-def typical_s(ops: Sequence[OpStatistics], what: Literal["boot", "work", "compute"]) -> float:
+def typical_s(ops: Sequence[OpStatistics], *phases: Phase) -> float:
     """Median seconds of some phases of an item, over its chain of ops."""
-    return sum(op.median_s(*_PHASES[what]) for op in ops)
+    return sum(op.median_s(*phases) for op in ops)
 
 
 def tail_alone_s(run: ObservedRun) -> float:

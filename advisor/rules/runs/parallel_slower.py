@@ -1,6 +1,7 @@
 """RUN001: steps at once, and yet slower than the same work one after another."""
 
 from advisor.domain.quantities import percent, seconds
+from advisor.model.run_statistics import BOOT, WORK
 from advisor.rules.runs.errors import has_crash
 from advisor.rules.runs.facts import RunFacts, own_code_s, typical_s
 from advisor.rules.runs.gain import Cause, duration, gain_of, number
@@ -34,8 +35,8 @@ def diagnose(facts: RunFacts) -> Cause | None:
         ),
         evidence=(
             (
-                f"per item: {seconds(typical_s(facts.mapped, 'work'))} of work, "
-                f"{seconds(typical_s(facts.mapped, 'boot'))} to start its step"
+                f"per item: {seconds(typical_s(facts.mapped, *WORK))} of work, "
+                f"{seconds(typical_s(facts.mapped, *BOOT))} to start its step"
             ),
             (
                 f"{p.working_mean:.2f} steps at work on average, at most {p.working_peak}, "
