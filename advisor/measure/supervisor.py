@@ -47,7 +47,7 @@ _dumps: dict[str, tuple[OwnFile, int]] = {}  # by file name, with the descriptor
 
 
 def send_progress(message: dict[str, object]) -> None:
-    """Send a message to the ``on_progress`` of the process that started this child.
+    """Tell the process that started this child what goes on, as `advisor.measure.child` reads it.
 
     Does nothing outside a child, and in the child's own children.
     """

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from advisor.domain.errors import TargetError, UserCodeError
-from advisor.measure.child import run_in_child
+from advisor.measure.child import run_in_child, terminal
 from advisor.measure.child.server import child_server
 
 HERE = Path(__file__).parent
@@ -142,10 +142,9 @@ def test_daemon_is_ended_after_a_timeout(tmp_path):
     assert child("daemonise_and_hang", str(tmp_path), timeout_s=1.0).failure.kind == "hung"
 
 
-def test_progress_arrives_in_order():
-    told = []
-    child("tell", 5, on_progress=told.append)
-    assert [message["number"] for message in told] == list(range(5))
+def test_texts_are_shown_in_order(caplog):
+    child("tell", 5)
+    assert caplog.messages == [f"number {number}" for number in range(5)]
 
 
 @pytest.mark.parametrize(
@@ -156,22 +155,22 @@ def test_progress_arrives_in_order():
         ("closes_all_opens_and_crashes", "killed"),
     ],
 )
-def test_files_that_an_op_opens_after_closing_all_stay_its_own(tmp_path, body, kind):
-    told = []
-    result = child(body, str(tmp_path / "users"), on_progress=told.append)
+def test_files_that_an_op_opens_after_closing_all_stay_its_own(tmp_path, caplog, body, kind):
+    result = child(body, str(tmp_path / "users"))
     assert (result.failure and result.failure.kind) == kind
     written = {path.name: path.read_text() for path in tmp_path.iterdir()}
     assert written == dict.fromkeys(written, "")
     assert len(written) == 40
-    assert [message["number"] for message in told] == ([] if kind else [7])
+    assert caplog.messages == ([] if kind else ["still heard"])
 
 
-def test_exception_in_the_callback_ends_the_child():
-    def stop(message):
+def test_interruption_while_a_text_is_shown_ends_the_child(monkeypatch):
+    def stop(*_):
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(terminal, "warning", stop)
     with pytest.raises(KeyboardInterrupt):
-        child("tell", 1, on_progress=stop)
+        child("tell", 1)
 
 
 def test_error_for_the_user_keeps_its_kind():
@@ -198,7 +197,7 @@ def test_nothing_outlives_us(number, server):
     """Whatever ends the process that measures, nothing that it started stays."""
     script = textwrap.dedent(f"""
         from contextlib import nullcontext
-        from advisor.measure.child import run_in_child
+        from advisor.measure.child import run_in_child, terminal
         from advisor.measure.child.server import child_server
         with {server}():
             run_in_child("child_bodies:daemonise_and_hang", "/tmp", timeout_s=60,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 import pytest
 from factories import make_saved_profile
@@ -11,8 +11,7 @@ from factories import make_saved_profile
 from advisor.api.recommend import recommend
 from advisor.domain.options import AdviseOptions
 from advisor.domain.trial import RateLimit
-from advisor.domain.workload import ConcurrencyProbe
-from advisor.measure.workload.concurrency import probe_of, rate_limit
+from advisor.measure.workload.concurrency import rate_limit
 
 BURST, RATE = 10, 20.0
 
@@ -91,9 +90,3 @@ def test_a_rate_that_a_probe_ran_into_limits_the_advice_and_is_named() -> None:
     told = recommend(saved, AdviseOptions(items=100, max_rate=50.0), snippets=False)
     assert told.recommendation.makespan_s.median < 30
     assert not told.cautions
-
-
-def test_a_probe_that_is_sent_as_progress_keeps_its_rate() -> None:
-    probe = ConcurrencyProbe("thread", 2, 1.5, rate=RateLimit(20.0, 11))
-    for each in (probe, replace(probe, rate=None)):
-        assert probe_of(asdict(each) | {"comparison": asdict(each.comparison)}) == each

@@ -41,9 +41,10 @@ def order_of(name, kind, counts, folder):
     (folder / "fixed.pickle").write_bytes(pickle.dumps({}))
     drawn = DrawnItems(ITEMS, tuple(range(ITEMS)), (None,) * ITEMS, None, 0.0)
     expected_s = dict.fromkeys(range(ITEMS), 0.1)
-    return ProbeOrder(
-        assignment, drawn, kind, counts, expected_s, 60.0, False, passes_alone=1, forkable=True
+    order = ProbeOrder(
+        assignment, drawn, kind, 1, expected_s, 60.0, False, passes_alone=1, forkable=True
     )
+    return order, counts
 
 
 def probed_in_a_child(orders):

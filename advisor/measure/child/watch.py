@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Union
@@ -41,7 +41,6 @@ def run_in_child(
     python_path: Sequence[str | Path] = (),
     environment: Mapping[str, str] | None = None,
     working_directory: str | Path | None = None,
-    on_progress: Callable[[Mapping[str, object]], None] | None = None,
     stop: threading.Event | None = None,
 ) -> ChildResult:
     """Call ``function(argument)`` in a fresh interpreter, and end all that it started.
@@ -54,7 +53,6 @@ def run_in_child(
         target: Whose modules are importable in the child, and whose working directory is its own.
         python_path: Further folders of the user's code.
         working_directory: Current folder of the child; ours where None.
-        on_progress: Called here with each message of `supervisor.send_progress` in the child.
         stop: Once it is set, the child is ended: for a caller that waits in another thread.
 
     Raises:
@@ -75,7 +73,7 @@ def run_in_child(
             "working_directory": None if working_directory is None else str(working_directory),
         }
         (directory / supervisor.REQUEST).write_bytes(pickle.dumps(request))
-        watched = _Watched(directory, lifeline, timeout_s, memory_limit_bytes, on_progress, stop)
+        watched = _Watched(directory, lifeline, timeout_s, memory_limit_bytes, stop)
         return watched.run(environment or {})
 
 
@@ -87,7 +85,6 @@ class _Watched:
     lifeline: int
     timeout_s: float
     memory_limit_bytes: int | None
-    on_progress: Callable[[Mapping[str, object]], None] | None
     stop: threading.Event | None = None
     output: dict[str, bytearray] = field(default_factory=dict)
     worker_pid: int | None = None
@@ -200,8 +197,6 @@ class _Watched:
             timeout_s = message.get("timeout_s")
             self.during_timeout_s = float("inf") if timeout_s is None else float(timeout_s)
             self.during_deadline = time.monotonic() + self.during_timeout_s
-        elif self.on_progress is not None:
-            self.on_progress(message)
 
     def _look_at_memory(self, process: Guardian) -> None:
         tree = supervisor.descendants(process.pid)

@@ -30,12 +30,12 @@ class ProbeOrder:
     """What to probe.
 
     Attributes:
-        workers: How many at once, one probe each, in this order.
+        workers: How many at once.
         expected_s: Item to its seconds alone, as measured before; the items to use.
-        most_s: Seconds after which no further probe begins.
+        most_s: Seconds that a worker's items may take before each is run once only.
         warm_up: Whether each process must call the chain once before it is timed.
-        passes_alone: 2: before and after each probe; 1: before the first; 0: none, since an
-            item takes long; ``expected_s`` then stands for it.
+        passes_alone: 2: before and after; 1: before; 0: none, since an item takes long;
+            ``expected_s`` then stands for it.
         forkable: Whether a process that has loaded the target and ``preload`` may be forked.
         start_timeout_s: Seconds after which workers that do not get ready hang.
         preload: Modules to import before any worker is forked.
@@ -45,7 +45,7 @@ class ProbeOrder:
     assignment: Assignment
     drawn: DrawnItems
     kind: WorkerKind
-    workers: tuple[int, ...]
+    workers: int
     expected_s: Mapping[int, float]
     most_s: float
     warm_up: bool

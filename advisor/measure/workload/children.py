@@ -84,10 +84,9 @@ class Children:
         argument: object,
         *,
         environment: Mapping[str, str] | None = None,
-        messages: list[Mapping[str, object]] | None = None,
         whatever_it_takes: bool = False,
     ) -> ChildResult:
-        """Call ``function`` of this room in a child; what it sends goes to ``messages``.
+        """Call ``function`` of this room in a child.
 
         Raises:
             CutOffError: The budget was passed meanwhile; ``whatever_it_takes`` goes on then.
@@ -102,7 +101,6 @@ class Children:
             memory_limit_bytes=request.memory_limit_bytes or limit_bytes,
             target=request.description.target,
             environment=environment,
-            on_progress=messages.append if messages is not None else None,
         )
         if (failure := result.failure) and failure.where is None:
             failure = replace(failure, where=self._line_of(failure.op))

@@ -1,33 +1,29 @@
 """How much items slow each other when several run at once, as threads and as processes.
 
 Measured, not assumed: memory bandwidth, the GIL, a lock, or a remote that throttles all show.
-Each probe is taken between two passes of the same items alone, so that a machine whose speed
+A probe is taken between two passes of the same items alone, so that a machine whose speed
 drifts does not pass for contention.
 """
 
 import itertools
 import math
 import statistics
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from statistics import fmean, median, quantiles
-from typing import Any
 
-from advisor.domain.trial import Agreement, Comparison, RateLimit
+from advisor.domain.trial import RateLimit
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.first_touch import touch_memory
 from advisor.measure.ops.parallel import ProbeOrder, Timed, Workers, processes, threads
 from advisor.measure.ops.results import Parts, compare
-from advisor.measure.supervisor import send_progress
 
 _WORKER_S = 0.25  # each worker should be at work at least this long, for short items
 _MOST_ROUNDS = 50
 _ALONE_ITEMS = 4
 _ALONE_S = 1.0  # a pass alone takes no longer than this, but one item
 _QUICKER = 0.8  # of its seconds alone before, as an item is that finds its files in a cache now
-_LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which more do harm
 _FEWEST_BEFORE, _FEWEST_AFTER = 5, 8
 _RISE = 3.0  # times its seconds before, from which a call is held up and not only disturbed
 _FASTER = 1.5  # times as many calls per second ended before
@@ -38,12 +34,12 @@ _SPANS = 10
 
 @dataclass(frozen=True, slots=True)
 class Probed:
-    """The probes, how often the chain was run for them, and what a forked process has of its own.
+    """The probe, how often the chain was run for it, and what a forked process has of its own.
 
     ``forked_rss_bytes`` is 0 where none was forked.
     """
 
-    probes: tuple[ConcurrencyProbe, ...]
+    probe: ConcurrencyProbe
     executions: int
     forked_rss_bytes: int = 0
 
@@ -53,7 +49,7 @@ class _Passes:
     """Passes alone and in parallel, and what follows from them."""
 
     order: ProbeOrder
-    workers: Workers
+    pool: Workers
     alone: dict[int, list[float]] = field(default_factory=dict)
     results: dict[int, list[Parts]] = field(init=False)
     executions: int = 0
@@ -82,7 +78,7 @@ class _Passes:
 
     def pass_alone(self) -> Timed | None:
         """Run a few items one after another; the call that failed, if any."""
-        (timed,) = self.workers.run([self._alone_items()])
+        (timed,) = self.pool.run([self._alone_items()])
         self.executions += len(timed)
         walls: dict[int, list[float]] = {}
         for entry in timed:
@@ -92,18 +88,18 @@ class _Passes:
             self.results.setdefault(entry.item, []).append(entry.result)
         self._look_for_rate([timed], self.order.expected_s.__getitem__)
         for item, item_walls in walls.items():
-            self.alone[item] = [*self.alone.get(item, [])[-1:], statistics.fmean(item_walls)]
+            self.alone.setdefault(item, []).append(statistics.fmean(item_walls))
         return None
 
     def again(self, item: int) -> Parts | None:
         """What an item gives when it is called alone once more; None where it failed."""
-        ((timed,),) = self.workers.run([[item]])
+        ((timed,),) = self.pool.run([[item]])
         self.executions += 1
         return None if timed.failed else timed.result
 
-    def lists(self, workers: int) -> tuple[tuple[int, ...], ...]:
-        """The same items for ``workers`` at once, each worker with the next one."""
-        items = self._items()
+    def lists(self) -> tuple[tuple[int, ...], ...]:
+        """The same items for all workers at once, each worker with the next one."""
+        items, workers = self._items(), self.order.workers
         typical_s = statistics.fmean(self.order.expected_s.values())
         most = _MOST_ROUNDS if workers <= 4 else 3
         rounds = max(1, min(most, round(_WORKER_S / max(typical_s, 1e-4))))
@@ -115,20 +111,20 @@ class _Passes:
             for worker in range(workers)
         )
 
-    def probe(self, workers: int) -> ConcurrencyProbe:
-        """Alone, in parallel, alone again; what came after the last probe comes before this one."""
-        needs_pass = self.order.passes_alone > 0 and not self.alone
-        if needs_pass and (failed := self.pass_alone()):
-            return self._failed(workers, failed, "alone")
-        lists = self.lists(workers)
+    def probe(self) -> ConcurrencyProbe:
+        """Alone, in parallel, alone again."""
+        workers = self.order.workers
+        if self.order.passes_alone > 0 and (failed := self.pass_alone()):
+            return self._failed(failed, "alone")
+        lists = self.lists()
         self.executions += sum(map(len, lists))
         touch_memory(workers * self.order.assignment.item_bytes)
-        by_worker = self.workers.run(lists)
+        by_worker = self.pool.run(lists)
         together = [entry for each in by_worker for entry in each]
         if raised := next((entry for entry in together if entry.failed), None):
-            return self._failed(workers, raised, f"{workers} in parallel")
+            return self._failed(raised, f"{workers} in parallel")
         if self._needs_pass_after(together) and (failed := self.pass_alone()):
-            return self._failed(workers, failed, "afterwards")
+            return self._failed(failed, "afterwards")
         drift = self._drift()
         alone_s = [self._alone_s(entry.item, drift) for entry in together]
         longest_s = max(sum(self._alone_s(item, drift) for item in each) for each in lists)
@@ -166,9 +162,14 @@ class _Passes:
         calls = [[(entry.wall_s, alone_s(entry.item)) for entry in each] for each in by_worker]
         self.rate = self.rate or rate_limit(calls)
 
-    def _failed(self, workers: int, entry: Timed, when: str) -> ConcurrencyProbe:
-        evidence = f"{when}: {entry.evidence}"
-        return ConcurrencyProbe(self.order.kind, workers, 0.0, entry.failed, evidence=evidence)
+    def _failed(self, entry: Timed, when: str) -> ConcurrencyProbe:
+        return ConcurrencyProbe(
+            self.order.kind,
+            self.order.workers,
+            0.0,
+            entry.failed,
+            evidence=f"{when}: {entry.evidence}",
+        )
 
     def _drift(self) -> float:
         """This child's speed alone now, over that of the first child."""
@@ -183,42 +184,12 @@ class _Passes:
 
 
 def probe(order: ProbeOrder) -> Probed:
-    """Take the probes of one kind, until time is up or more at work do harm.
-
-    Each is also sent as progress, lest a later hang loses it.
-    """
+    """Take a probe."""
     start = processes if order.kind == "process" else threads
     with start(order) as pool:
         passes = _Passes(order, pool)
-        began = time.perf_counter()
-        probes: list[ConcurrencyProbe] = []
-        last_s = 0.0
-        for workers in order.workers:
-            if probes and time.perf_counter() - began + last_s > order.most_s:
-                break
-            started = time.perf_counter()
-            send_progress({"probing": workers})
-            probes.append(passes.probe(workers))
-            send_progress({"probe": asdict(probes[-1]), "executions": passes.executions})
-            last_s = time.perf_counter() - started
-            if harmed(probes):
-                break
-        executions = passes.executions + pool.warmed
-        return Probed(tuple(probes), executions, pool.forked_rss_bytes)
-
-
-def probe_of(message: Mapping[str, Any]) -> ConcurrencyProbe:
-    """A probe as it was sent as progress."""
-    sent = dict(message["comparison"], agreement=Agreement(message["comparison"]["agreement"]))
-    comparison = Comparison(**{name: _tuples(value) for name, value in sent.items()})
-    rate = RateLimit(**message["rate"]) if message["rate"] else None
-    nested = ("comparison", "rate")
-    rest = {name: _tuples(value) for name, value in message.items() if name not in nested}
-    return ConcurrencyProbe(**rest, comparison=comparison, rate=rate)
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+        probed = passes.probe()
+        return Probed(probed, passes.executions + pool.warmed, pool.forked_rss_bytes)
 
 
 def ratio_error(walls_s: Sequence[float], alone_s: Sequence[float]) -> float:
@@ -227,19 +198,6 @@ def ratio_error(walls_s: Sequence[float], alone_s: Sequence[float]) -> float:
     off = [wall - ratio * alone for wall, alone in zip(walls_s, alone_s, strict=True)]
     freedom = len(off) / max(1, len(off) - 1)
     return math.sqrt(freedom * sum(each**2 for each in off)) / max(1e-9, sum(walls_s))
-
-
-def harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
-    """Whether the last probe failed, gave other results, or got less done than one before.
-
-    Less by more than two standard errors: that items differ by themselves is no harm.
-    """
-    last = probes[-1]
-    if last.failed or last.comparison.agreement is Agreement.DIFFERS:
-        return True
-    good = [probe for probe in probes if probe.slowdown > 0]
-    done = max(probe.workers / probe.slowdown * math.exp(-2 * probe.error) for probe in good)
-    return last.workers / last.slowdown * math.exp(2 * last.error) < _LESS_DONE * done
 
 
 def rate_limit(calls: Sequence[Sequence[tuple[float, float]]]) -> RateLimit | None:

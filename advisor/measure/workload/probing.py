@@ -1,13 +1,14 @@
 """Probes of items in parallel: which are worth their time, and what came of those that ended."""
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, cast
+from typing import cast
 
 from advisor.domain.quantities import size
 from advisor.domain.stopping import PartKind, Unknown
+from advisor.domain.trial import Agreement
 from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
 from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
 from advisor.measure.machine import host_facts
@@ -35,7 +36,7 @@ from advisor.measure.workload.campaign import (
     results_alone,
     typical_s,
 )
-from advisor.measure.workload.concurrency import Probed, harmed, probe_of
+from advisor.measure.workload.concurrency import Probed
 from advisor.measure.workload.first_calls import is_preload_known, preloadable
 from advisor.measure.workload.later_calls import ONE_THREAD, with_one_thread
 
@@ -44,6 +45,7 @@ KINDS: Mapping[WorkerKind, PartKind] = {
     "thread": PartKind.THREADS,
 }
 _PLURAL: Mapping[WorkerKind, str] = {"process": "processes", "thread": "threads"}
+_LESS_DONE = 0.9  # of what fewer workers got done in the same time, below which more do harm
 
 
 def probes(campaign: Campaign, kind: WorkerKind) -> Iterator[Part]:
@@ -69,6 +71,19 @@ def _least_harm(campaign: Campaign, kind: WorkerKind) -> float:
     probes = sorted((p for p in campaign.probes if p.worker_kind == kind), key=lambda p: p.workers)
     prefixes = (probes[: place + 1] for place in range(len(probes)))
     return next((prefix[-1].workers for prefix in prefixes if harmed(prefix)), math.inf)
+
+
+def harmed(probes: Sequence[ConcurrencyProbe]) -> bool:
+    """Whether the last probe failed, gave other results, or got less done than one before.
+
+    Less by more than two standard errors: that items differ by themselves is no harm.
+    """
+    last = probes[-1]
+    if last.failed or last.comparison.agreement is Agreement.DIFFERS:
+        return True
+    good = [probe for probe in probes if probe.slowdown > 0]
+    done = max(probe.workers / probe.slowdown * math.exp(-2 * probe.error) for probe in good)
+    return last.workers / last.slowdown * math.exp(2 * last.error) < _LESS_DONE * done
 
 
 def limited_calls(campaign: Campaign) -> Iterator[Part]:
@@ -123,7 +138,7 @@ def _order(campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: int) -
         assignment=campaign.children.assignment,
         drawn=alone.drawn,
         kind=kind,
-        workers=(workers,),
+        workers=workers,
         expected_s=expected_s(alone),
         most_s=PROBE_SHARE * campaign.budget.asked_s,
         # without later calls, what is expected holds the first-call price: compare like with like
@@ -142,14 +157,14 @@ def _part(
     into: list[ConcurrencyProbe],
     environment: Mapping[str, str] | None = None,
 ) -> Part:
-    name = f"{order.workers[0]} items in parallel as {_PLURAL[order.kind]}"
+    name = f"{order.workers} items in parallel as {_PLURAL[order.kind]}"
     name += " with one thread per item" if environment else ""
     run = partial(_probe, campaign, order, into, environment)
     return Part(name, tells, _cost_s(campaign, order), run)
 
 
 def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
-    """Seconds of the first probe at least; the child itself leaves out what takes too long."""
+    """About how long the probe takes."""
     each_s = sum(order.expected_s.values()) / len(order.expected_s)
     first_s = campaign.scouted.first.wall_s
     alone_s = order.passes_alone * max(each_s, min(PASS_ALONE_S, 4 * each_s))
@@ -157,7 +172,7 @@ def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
     if order.warm_up:
         cost_s += first_s
     if order.kind == "process":
-        per_core = max(1.0, min(order.workers) / max(1.0, host_facts().cpus))
+        per_core = max(1.0, order.workers / max(1.0, host_facts().cpus))
         again_s = first_s - each_s if order.warm_up else 0.0
         again_s += 0.0 if order.forkable else campaign.start_s
         cost_s += per_core * max(0.0, again_s)
@@ -175,22 +190,15 @@ def _probe(
     if order.kind == "process":
         preload = preloadable(campaign)
         order = replace(order, forkable=preload.forkable, preload=preload.safe)
-    sent: list[Mapping[str, object]] = []
-    result = children.run(
-        "workload.concurrency:probe", order, environment=environment, messages=sent
-    )
+    result = children.run("workload.concurrency:probe", order, environment=environment)
     chain = len(campaign.request.description.mapped)
     if result.failure is None:
         probed = cast("Probed", result.value)
         children.executions += probed.executions * chain
-        into.extend(probed.probes)
         campaign.forked_rss_bytes = max(campaign.forked_rss_bytes, probed.forked_rss_bytes)
+        into.append(probed.probe)
         return
-    done = [message for message in sent if "probe" in message]
-    into.extend(probe_of(cast("dict[str, Any]", message["probe"])) for message in done)
-    counts = [cast("int", message["executions"]) for message in done]
-    tried = [cast("int", message["probing"]) for message in sent if "probing" in message]
-    at = tried[-1] if tried else order.workers[0]
-    children.executions += (max(counts, default=0) + at) * chain
-    evidence = f"{result.failure.during or 'the probe'} {result.failure.reason}"
-    into.append(ConcurrencyProbe(order.kind, at, 0.0, result.failure.kind, evidence=evidence))
+    children.executions += order.workers * chain
+    failure = result.failure
+    evidence = f"{failure.during or 'the probe'} {failure.reason}"
+    into.append(ConcurrencyProbe(order.kind, order.workers, 0.0, failure.kind, evidence=evidence))
