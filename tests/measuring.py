@@ -5,7 +5,7 @@ from __future__ import annotations
 from advisor.domain.workload import WorkloadProfile
 from advisor.measure.budget import Budget
 from advisor.measure.progress import silent
-from advisor.measure.workload.later_calls import hotspot_calls
+from advisor.measure.workload.calls import hotspot_calls
 from advisor.measure.workload.op_profile import (
     begin,
     measured_workload,

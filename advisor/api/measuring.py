@@ -18,10 +18,9 @@ from advisor.domain.quantities import count, percent, seconds
 from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.interrupts import deferred
+from advisor.measure.workload.calls import hotspot_calls, is_preload_known, preloadable
 from advisor.measure.workload.campaign import Campaign, Part
 from advisor.measure.workload.children import CutOffError
-from advisor.measure.workload.first_calls import is_preload_known, preloadable
-from advisor.measure.workload.later_calls import hotspot_calls
 from advisor.measure.workload.op_profile import (
     begin,
     continue_from,

@@ -17,7 +17,7 @@ from advisor.domain.workload import OWN_THREADS
 from advisor.measure.budget import Budget
 from advisor.measure.ops.orders import ChainRun
 from advisor.measure.progress import silent
-from advisor.measure.workload.later_calls import unevenness
+from advisor.measure.workload.calls import unevenness
 from advisor.measure.workload.op_profile import measured_workload
 from advisor.measure.workload.planned_calls import plan_executions
 from advisor.measure.workload.profile_request import ProfileRequest

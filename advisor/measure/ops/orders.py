@@ -1,5 +1,6 @@
 """What the children of one measurement are asked, and what they answer."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -161,45 +162,28 @@ class Scouted:
 
 
 @dataclass(frozen=True, slots=True)
-class FirstCallOrder:
-    """A later child's order: one first call in a fresh process."""
-
-    assignment: Assignment
-    drawn: DrawnItems
-    item: int
-    preload: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class FirstCalled:
-    """One first call, and what its process was like before."""
-
-    run: ChainRun
-    resource_init: ResourceInit
-    base_rss_bytes: int
-    executions: int
-
-
-@dataclass(frozen=True, slots=True)
-class LaterCallsOrder:
-    """A later child's order: items once more, at another moment of a machine whose speed changes.
+class CallsOrder:
+    """A further child's order: call the chain on items, in this order.
 
     Attributes:
-        items: To call, in this order.
         most_s: Seconds of calls after which no further one begins; the first always does.
         warm_up: Whether a call comes first that is not measured.
+        preload: Modules to import before.
     """
 
     assignment: Assignment
     drawn: DrawnItems
     items: tuple[int, ...]
-    most_s: float
-    warm_up: bool
+    most_s: float = math.inf
+    warm_up: bool = False
+    preload: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class LaterCalled:
-    """Calls that were not the first in their process."""
+class Called:
+    """Calls in a fresh process, and what it was like before."""
 
     runs: tuple[ChainRun, ...]
+    resource_init: ResourceInit
+    base_rss_bytes: int
     executions: int

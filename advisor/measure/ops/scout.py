@@ -15,11 +15,9 @@ from advisor.measure.meter import Meter
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.ops.orders import (
     MOST_CALLS,
+    Called,
+    CallsOrder,
     ChainRun,
-    FirstCalled,
-    FirstCallOrder,
-    LaterCalled,
-    LaterCallsOrder,
     Scouted,
     ScoutOrder,
 )
@@ -264,16 +262,9 @@ def _value_of(
     )
 
 
-def first_call(order: FirstCallOrder) -> FirstCalled:
-    """One call of the chain, the first of this process."""
+def calls(order: CallsOrder) -> Called:
+    """Call the items one after another, in this fresh process."""
     with session(order.assignment, drawn=order.drawn, preload=order.preload) as opened:
-        run, _ = opened.measure_chain(order.item, Meter())
-        return FirstCalled(run, opened.resource_init, opened.base_rss_bytes, opened.executions)
-
-
-def later_calls(order: LaterCallsOrder) -> LaterCalled:
-    """Call the items one after another, for some seconds."""
-    with session(order.assignment, drawn=order.drawn) as opened:
         meter = Meter()
         if order.warm_up:
             opened.call_chain(order.items[0])
@@ -284,4 +275,4 @@ def later_calls(order: LaterCallsOrder) -> LaterCalled:
                 break
             runs.append(opened.measure_chain(item, meter)[0])
             spent_s += runs[-1].wall_s
-        return LaterCalled(tuple(runs), opened.executions)
+        return Called(tuple(runs), opened.resource_init, opened.base_rss_bytes, opened.executions)

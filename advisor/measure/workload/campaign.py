@@ -29,7 +29,7 @@ class Part:
     name: str
     tells: Unknown
     cost_s: float
-    run: Callable[[], None]
+    run: Callable[[], object]
 
 
 @dataclass

@@ -22,15 +22,17 @@ from advisor.domain.workload import (
 from advisor.measure.loading.imports import Preloadable
 from advisor.measure.ops.orders import ChainRun
 from advisor.measure.tuning import MUCH_OF_BUDGET, UNEVEN
-from advisor.measure.workload.campaign import Campaign, Part
-from advisor.measure.workload.children import CutOffError
-from advisor.measure.workload.first_calls import (
+from advisor.measure.workload.calls import (
     FIRST_CALL,
+    HOT_SPOTS,
     PRELOADED_CALL,
     first_calls,
+    more_samples,
     preloaded_calls,
+    unevenness,
 )
-from advisor.measure.workload.later_calls import HOT_SPOTS, more_samples, unevenness
+from advisor.measure.workload.campaign import Campaign, Part
+from advisor.measure.workload.children import CutOffError
 from advisor.measure.workload.probing import KINDS, limited_calls, probes
 from advisor.model.first_touches import first_touches
 

@@ -26,6 +26,12 @@ from advisor.measure.tuning import (
     TWO_PASSES_S,
     WORKERS_START_S,
 )
+from advisor.measure.workload.calls import (
+    ONE_THREAD,
+    is_preload_known,
+    preloadable,
+    with_one_thread,
+)
 from advisor.measure.workload.campaign import (
     Campaign,
     Part,
@@ -37,8 +43,6 @@ from advisor.measure.workload.campaign import (
     typical_s,
 )
 from advisor.measure.workload.concurrency import Probed
-from advisor.measure.workload.first_calls import is_preload_known, preloadable
-from advisor.measure.workload.later_calls import ONE_THREAD, with_one_thread
 
 KINDS: Mapping[WorkerKind, PartKind] = {
     "process": PartKind.PROCESSES,

@@ -16,9 +16,9 @@ from advisor.measure.tuning import (
     STEADY_SE,
     UNKNOWN_PEAK_BYTES,
 )
+from advisor.measure.workload.calls import first_calls
 from advisor.measure.workload.campaign import Campaign, needs_warm_up, peak_bytes
 from advisor.measure.workload.children import Children
-from advisor.measure.workload.first_calls import first_calls
 from advisor.measure.workload.op_profile import begin
 from advisor.measure.workload.profile_request import ProfileRequest
 
