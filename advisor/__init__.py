@@ -13,18 +13,17 @@ if TYPE_CHECKING:
     from advisor.api.profile import profile
     from advisor.api.recommend import predict, recommend
     from advisor.api.verify import verify
-    from advisor.domain.candidate import Candidate
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import Candidate, read_candidate
     from advisor.domain.errors import DynadviseError
     from advisor.domain.options import (
         AdviseOptions,
+        CheckOptions,
         MeasureOptions,
         ProfileOptions,
         ProfilesOptions,
         VerifyOptions,
         WorkloadOptions,
     )
-    from advisor.gate.options import CheckOptions
     from advisor.store import read
 
 __all__ = [
@@ -54,14 +53,14 @@ _OPTIONS = "advisor.domain.options"
 _PLACES = {
     "AnalyzeOptions": "advisor.api.analyze",
     "Candidate": "advisor.domain.candidate",
-    "CheckOptions": "advisor.gate.options",
+    "CheckOptions": "advisor.domain.options",
     "DynadviseError": "advisor.domain.errors",
     "analyze": "advisor.api.analyze",
     "check": "advisor.api.check",
     "predict": "advisor.api.recommend",
     "profile": "advisor.api.profile",
     "read": "advisor.store",
-    "read_candidate": "advisor.domain.candidate_spelling",
+    "read_candidate": "advisor.domain.candidate",
     "recommend": "advisor.api.recommend",
     "snippet": "advisor.api.emitting",
     "verify": "advisor.api.verify",

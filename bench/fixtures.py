@@ -30,7 +30,7 @@ def write_fixtures(names: list[str]) -> None:
     with its name as ``verify --configurations`` takes it.
     """
     from advisor import store
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.model.ways import preload_list
 
     FIXTURES.mkdir(parents=True, exist_ok=True)

@@ -32,8 +32,8 @@ sys.path.insert(0, str(ROOT / "tests" / "gate"))
 from gate_project import OPS, commit, git, make_project, slow_down
 from replayed import HELD_OUT, TUNING, calls_to_json, family_alarms, read, tally
 
+from advisor.domain.options import DEFAULT_SAMPLES
 from advisor.gate.measuring import ChildProcesses
-from advisor.gate.options import DEFAULT_SAMPLES
 from advisor.gate.orders import OpCalls, SurveyRequest, Tree
 
 RESULTS = STATE / "gates-by-turns.jsonl"  # gates.jsonl: when one process ran after the other

@@ -73,7 +73,7 @@ _WHEN = {
 def baseline(found: Recorded) -> Predictions:
     from baseline import closed_form_s
 
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.model.measured_setting import setting_of
     from advisor.model.ways import preload_list

@@ -179,7 +179,7 @@ def instance_of(name: str) -> Iterator[dict[str, str]]:
 
 def labels(saved: Any) -> dict[str, str]:
     """What the advice's own candidates are called in the grid."""
-    from advisor.domain.candidate_spelling import spelling
+    from advisor.domain.candidate import spelling
 
     advice = saved.advice
     return {
@@ -196,7 +196,7 @@ def predictions(saved: Any) -> dict[str, dict[str, float]]:
     """
     from advisor.api.asked_ways import grid
     from advisor.api.recommend import predict
-    from advisor.domain.candidate_spelling import read_candidate, spelling
+    from advisor.domain.candidate import read_candidate, spelling
     from advisor.domain.options import AdviseOptions
     from advisor.model.ways import preload_list
 
@@ -222,7 +222,7 @@ def without(saved: Any, configuration: str, mechanism: str | None) -> Any:
     """The prediction by the simulator alone, without one of its mechanisms."""
     import ablation
 
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.model.measured_setting import setting_of
     from advisor.model.prediction import Predictor
@@ -293,7 +293,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
     from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
     from advisor.api.runnable import configuration_for
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.measure.verification import run_once
     from advisor.model.ways import preload_list

@@ -65,7 +65,7 @@ def rows_of(storage: str) -> Iterator[dict[str, Any]]:
     from advisor.api.recommend import predict
     from advisor.api.runnable import executor_run_config
     from advisor.dagster_bridge.instances import user_instance_kind
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.measure.verification import Configuration, run_child
     from advisor.model.ways import preload_list

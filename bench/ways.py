@@ -83,7 +83,7 @@ def newest_profile(example: str, made: Iterable[Record]) -> Record | None:
 
 def spelled_ways(saved: Any) -> list[str]:
     """Every way that applies to an example, as ``dynadvise verify --configurations`` reads it."""
-    from advisor.domain.candidate_spelling import spelling
+    from advisor.domain.candidate import spelling
     from advisor.model.ways import preload_list
 
     items, cores = saved.workload.items, max(2, round(saved.host.facts.cpus))
@@ -117,7 +117,7 @@ def make_profile(example: str, options: Sequence[str]) -> None:
     from advisor import store
     from advisor.api.recommend import predict
     from advisor.dagster_bridge.target import parse_target
-    from advisor.domain.candidate_spelling import read_candidate, spelling
+    from advisor.domain.candidate import read_candidate, spelling
     from advisor.domain.options import AdviseOptions
     from advisor.measure.machine import host_facts
     from advisor.model.ways import preload_list
@@ -152,7 +152,7 @@ def configuration(example: str, way: str, folder: Path) -> tuple[Any, tuple[str,
     from advisor.api.asked_ways import AskedWay
     from advisor.api.recommend import predict
     from advisor.api.runnable import configuration_for
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
     from advisor.model.ways import preload_list
 

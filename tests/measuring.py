@@ -6,13 +6,13 @@ from advisor.domain.workload import WorkloadProfile
 from advisor.measure.budget import Budget
 from advisor.measure.progress import silent
 from advisor.measure.workload.calls import hotspot_calls
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.op_profile import (
     begin,
     measured_workload,
     note_what_is_less_certain,
     open_parts,
 )
-from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 

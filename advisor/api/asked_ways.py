@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast, get_args
 
-from advisor.domain.candidate import Candidate
-from advisor.domain.candidate_spelling import read_candidate, spelling
+from advisor.domain.candidate import Candidate, read_candidate, spelling
 from advisor.domain.verification import Role
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from advisor.api.recommend import recommend
 from advisor.domain.command_line import target_name
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.gate import AdviceCheck, GateReport, TargetCheck, worst
+from advisor.domain.options import CheckOptions
 from advisor.gate import pipeline, verdict
 from advisor.gate.against_profile import own_configuration
-from advisor.gate.options import CheckOptions
 from advisor.gate.surroundings import Surroundings
 from advisor.measure.progress import Progress, silent
 from advisor.measure.sole_use import sole_use

@@ -9,9 +9,8 @@ from advisor.domain.fan_outs import FurtherFanOut, waits_for
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 from advisor.measure.budget import Budget
 from advisor.measure.progress import Progress
-from advisor.measure.workload.children import CutOffError
+from advisor.measure.workload.children import CutOffError, ProfileRequest
 from advisor.measure.workload.op_profile import measured_workload
-from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 
 CHILD_S = 4.0

@@ -17,7 +17,7 @@ from advisor.domain.rule_facts import HelmChart, HelmValues
 from advisor.stored_json import parse
 
 if TYPE_CHECKING:
-    from advisor.gate.options import CheckOptions
+    from advisor.domain.options import CheckOptions
     from advisor.rules.rule import Fault
 
 SCHEMA, DEFAULTS, CHART = "values.schema.json", "values.yaml", "dagster"

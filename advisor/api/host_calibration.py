@@ -22,7 +22,7 @@ from advisor.measure.workload.children import CutOffError
 
 if TYPE_CHECKING:
     from advisor.measure.calibration import CalibrationSubject
-    from advisor.measure.calibration.subject import Probe
+    from advisor.measure.calibration.tiny_runs import Probe
     from advisor.measure.progress import Progress
 
 REBUILD_S = 0.1

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from advisor.api.recommend import searched
-from advisor.domain.measured import Measured
+from advisor.domain.measured import Measured, Standing
 from advisor.domain.options import AdviseOptions, MeasureOptions
 from advisor.domain.quantities import count, percent, seconds
-from advisor.domain.standing import Standing
 from advisor.domain.stopping import MeasuringEnd, PartKind, StopReason, Unknown
 from advisor.measure.interrupts import deferred
 from advisor.measure.workload.calls import hotspot_calls, is_preload_known, preloadable

@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from advisor.api.measuring import Measuring
     from advisor.dagster_bridge.discovery import Discovery
     from advisor.domain.host import HostProfile
-    from advisor.domain.standing import Standing
+    from advisor.domain.measured import Standing
     from advisor.domain.workload import WorkloadDescription
     from advisor.measure.budget import Budget
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
+    from advisor.measure.workload.children import ProfileRequest
     from advisor.measure.workload.planned_calls import ExecutionPlan
-    from advisor.measure.workload.profile_request import ProfileRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +231,7 @@ def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
 
 def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRequest:
     from advisor.api.further import measurable
-    from advisor.measure.workload.profile_request import ProfileRequest
+    from advisor.measure.workload.children import ProfileRequest
 
     first = ProfileRequest(
         description=discovery.description,

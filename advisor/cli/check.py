@@ -13,8 +13,13 @@ import click
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.finding import SEVERITIES
-from advisor.domain.options import AdviseOptions, OutputOptions
-from advisor.gate.options import DEFAULT_PAIRS, DEFAULT_SAMPLES, CheckOptions
+from advisor.domain.options import (
+    DEFAULT_PAIRS,
+    DEFAULT_SAMPLES,
+    AdviseOptions,
+    CheckOptions,
+    OutputOptions,
+)
 
 if TYPE_CHECKING:
     from advisor.domain.gate import GateReport

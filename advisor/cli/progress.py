@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from advisor.domain.measured import Standing
 from advisor.domain.quantities import interval, percent, seconds
-from advisor.domain.standing import Standing
 
 if TYPE_CHECKING:
     from rich.console import Group

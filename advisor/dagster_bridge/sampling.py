@@ -38,7 +38,7 @@ from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError, UserCodeError
 from advisor.domain.inputs_tag import no_samples
-from advisor.domain.run_identity import RunIdentity
+from advisor.domain.item_sample import RunIdentity
 from advisor.domain.workload import OpReference, WorkloadDescription
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from advisor.domain.observed import ObservedRun
-from advisor.domain.quantities import count, size
+from advisor.domain.quantities import count, seconds, size
 
 CLAIM_S = 0.015
 """A claim of a pool's slot, or giving it back, where a calibration did not measure it: some eight
@@ -246,3 +246,20 @@ def user_import_in(
     if method in SERIAL_METHODS:
         return 0.0, 0.0
     return (import_s, 0.0) if preloads.get(method) else (0.0, import_s)
+
+
+def building(host: HostProfile, *, in_steps: bool = True) -> str:
+    """What Dagster builds, how often, and what of it a preload list takes away."""
+    first, again = seconds(host.user_build_s), seconds(host.user_rebuild_s)
+    imports = seconds(host.user_import_s)
+    if not in_steps:
+        return (
+            f"Dagster builds the definitions of {host.user_module} "
+            f"{BUILDS_OF_RUN['in_process']} times when a run starts ({again} each), and "
+            f"{BUILDS_OF_STEP} times in every step with a process of its own"
+        )
+    return (
+        f"Every step builds the definitions of {host.user_module}, with a preload list or without "
+        f"one: {first} for its plan and {again} for its context. A preload list can take away the "
+        f"{imports} of imports alone"
+    )

@@ -1,6 +1,8 @@
-"""One measured call of an op."""
+"""One measured call of an op, and the run that it seems to be of."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from uuid import uuid4
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,3 +61,11 @@ class ItemSample:
     again: bool = False
     hook_s: float | None = None
     hook_cpu_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunIdentity:
+    """Its id, by which ops may name files, and tags that the fan-out op gave it."""
+
+    run_id: str = field(default_factory=lambda: str(uuid4()))
+    tags: Mapping[str, str] = field(default_factory=dict)

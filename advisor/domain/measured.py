@@ -1,8 +1,8 @@
-"""All that was measured: of a host, and of a workload on it, which an advice is computed from."""
+"""All that was measured of a host and of a workload on it, and how a measurement stands."""
 
 from dataclasses import dataclass
 
-from advisor.domain.advice import Crossings
+from advisor.domain.advice import Crossings, Prediction
 from advisor.domain.fan_outs import FurtherFanOut
 from advisor.domain.host import HostProfile
 from advisor.domain.overhead import OverheadModel
@@ -35,3 +35,21 @@ class Calibration:
     host: HostProfile
     overhead: OverheadModel
     break_even: tuple[Crossings, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is known at a moment of measuring.
+
+    Attributes:
+        leading: The ways that lead, the advised one first; not final.
+        part: What is measured next, for people; empty: nothing was chosen yet.
+        gain_s: Seconds of a run that the advice can gain from it at most; 0: it is not for that.
+        spent_s, budget_s: Seconds since it began, and the most it may take.
+    """
+
+    leading: tuple[Prediction, ...]
+    part: str
+    gain_s: float
+    spent_s: float
+    budget_s: float

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from advisor.domain.advice import Prediction
-from advisor.domain.building import building
-from advisor.domain.host import CheaperStep, HostProfile, StepSaving
+from advisor.domain.host import CheaperStep, HostProfile, StepSaving, building
 from advisor.domain.quantities import percent, seconds, size
 from advisor.domain.workload import OWN_THREADS, WorkloadDescription
 from advisor.explanation.reasons import FEWEST_BYTES

@@ -8,9 +8,9 @@ from advisor.domain.advice import Advice, Prediction
 from advisor.domain.command_line import command
 from advisor.domain.gate import AdviceCheck, Obstacle, OpTiming
 from advisor.domain.item_sample import ItemSample
+from advisor.domain.options import CheckOptions
 from advisor.gate import comparison
 from advisor.gate.measuring import ChildProcesses
-from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.subject import Subject, item_seconds, not_timed, timed
 from advisor.measure.progress import Progress

@@ -16,7 +16,7 @@ from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts, Profi
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
-    from advisor.gate.options import CheckOptions
+    from advisor.domain.options import CheckOptions
     from advisor.store import SavedProfile
 
 _IMPORT_TIMEOUT_S = 300.0

@@ -18,7 +18,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import cast
 
-from advisor.gate.baton import GONE, pipes_of_turns
 from advisor.gate.orders import (
     OTHER,
     SHORTEST_S,
@@ -30,6 +29,7 @@ from advisor.gate.orders import (
     SurveyRequest,
     TimingRequest,
 )
+from advisor.gate.timing import GONE, pipes_of_turns
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.progress import Progress, silent
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from advisor.domain.errors import ConfigurationError, DynadviseError, TargetError
 from advisor.domain.gate import AdviceCheck, Obstacle, OpTiming
+from advisor.domain.options import CheckOptions
 from advisor.gate import comparison
 from advisor.gate.against_profile import PROCESSES, not_comparable, on_head, time_against_profile
 from advisor.gate.inspection import Inspected
 from advisor.gate.measuring import PairedTimings, measure_pairs
-from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpSurvey, Side, Survey
 from advisor.gate.subject import NotSurveyed, Subject, item_seconds, not_timed, timed, untimed
 from advisor.gate.surroundings import Surroundings

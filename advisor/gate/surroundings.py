@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from advisor.domain.gate import AdviceCheck
+from advisor.domain.options import CheckOptions
 from advisor.domain.workload import WorkloadDescription
 from advisor.gate.inspection import Inspected, committed_profile, inspect_targets
 from advisor.gate.measuring import ChildProcesses
-from advisor.gate.options import CheckOptions
 from advisor.gate.trees import Trees, child_processes
 from advisor.gate.worktree import BaseTree, base_worktree
 from advisor.measure.machine import host_facts

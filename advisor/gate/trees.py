@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from advisor.domain.errors import ConfigurationError
+from advisor.domain.options import CheckOptions
 from advisor.gate.inspection import run_config_of
 from advisor.gate.measuring import ChildProcesses
-from advisor.gate.options import CheckOptions
 from advisor.gate.orders import SurveyRequest, Tree
 from advisor.gate.worktree import BaseTree
 

@@ -14,12 +14,12 @@ from advisor.domain.gate import (
     judged,
     without_ignored,
 )
-from advisor.gate.counts import compared_counts
+from advisor.domain.options import CheckOptions
 from advisor.gate.inspection import Inspected
-from advisor.gate.options import CheckOptions
 from advisor.gate.orders import Survey
 from advisor.gate.silencing import silenced_by_comments
 from advisor.gate.subject import NotSurveyed, Subject
+from advisor.gate.survey import compared_counts
 from advisor.rules import gate as gate_rules
 
 

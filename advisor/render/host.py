@@ -3,9 +3,8 @@
 from collections.abc import Iterator, Sequence
 
 from advisor.domain.advice import BreakEven, Crossings
-from advisor.domain.building import building
 from advisor.domain.candidate import name_in_words
-from advisor.domain.host import HostProfile
+from advisor.domain.host import HostProfile, building
 from advisor.domain.measured import Calibration
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size

@@ -10,7 +10,7 @@ from measuring import profile_workload
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import UserCodeError
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 
 HERE = Path(__file__).parent
 

@@ -23,7 +23,7 @@ from advisor.measure.budget import Budget
 from advisor.measure.calibration import calibrate
 from advisor.measure.child.server import child_server
 from advisor.measure.progress import silent
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 

@@ -13,7 +13,7 @@ from advisor import store
 from advisor.api.asked_ways import grid
 from advisor.api.runnable import executor_run_config
 from advisor.api.verify import verify
-from advisor.domain.candidate_spelling import read_candidate, spelling
+from advisor.domain.candidate import read_candidate, spelling
 from advisor.domain.errors import ConfigurationError, DynadviseError
 from advisor.domain.options import ProfilesOptions, VerifyOptions, WorkloadOptions
 from advisor.measure.progress import silent

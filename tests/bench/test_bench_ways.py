@@ -73,7 +73,7 @@ def test_results_are_compared_by_value():
 @pytest.mark.parametrize("launch", ["in_process", "cli-in_process", "execute_in_process"])
 def test_the_results_of_a_real_run_are_read_back(launch):
     from advisor.dagster_bridge.target import parse_target
-    from advisor.domain.candidate_spelling import read_candidate
+    from advisor.domain.candidate import read_candidate
     from advisor.measure.verification import Configuration, run_child
 
     candidate = read_candidate(launch, ())

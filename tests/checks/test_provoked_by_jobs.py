@@ -12,8 +12,8 @@ import pytest
 from factories import make_advice, make_host_profile, make_prediction, make_saved_profile
 
 from advisor.domain.candidate import Candidate
+from advisor.domain.options import CheckOptions
 from advisor.gate.inspection import inspect_targets
-from advisor.gate.options import CheckOptions
 from advisor.measure.machine import host_facts
 from advisor.rules.rule import rules
 from advisor.store import write

@@ -16,7 +16,7 @@ from factories import SPAWN_2, make_prediction
 from rich.console import Console
 
 from advisor.cli.progress import Lines, standing_table
-from advisor.domain.standing import Standing
+from advisor.domain.measured import Standing
 
 QUESTION = """
 from advisor.cli.consent import is_agreed

@@ -9,8 +9,7 @@ from factories import PRELOAD
 from hypothesis import given
 from hypothesis import strategies as st
 
-from advisor.domain.candidate import Candidate
-from advisor.domain.candidate_spelling import read_candidate, spelling
+from advisor.domain.candidate import Candidate, read_candidate, spelling
 from advisor.domain.errors import ConfigurationError
 
 PLAIN = [

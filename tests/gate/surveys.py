@@ -13,9 +13,9 @@ from factories import make_description
 from advisor.domain.errors import DynadviseError
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.item_sample import ItemSample
+from advisor.domain.options import CheckOptions
 from advisor.domain.workload import MappedOp, OpReference, SourceLocation
 from advisor.gate.inspection import Inspected
-from advisor.gate.options import CheckOptions
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.gate.worktree import BaseTree
 from advisor.measure.ops.orders import DrawnItems

@@ -72,7 +72,7 @@ def run_check(*arguments):
 def test_a_slower_op_that_imports_more_is_found_in_real_processes(project):
     """Real worktree, surveys and one real pair; the further pairs repeat that one."""
     from advisor.api.check import RealSurroundings, check
-    from advisor.gate.options import CheckOptions
+    from advisor.domain.options import CheckOptions
 
     source = JOB.replace(
         "    return chunk + 1", "    import time, added_gate\n    time.sleep(0.1)\n    return 1"
@@ -177,8 +177,8 @@ def test_a_log_names_all_that_fails_and_a_terminal_shows_one_screen(project):
 
 def test_static_rules_and_the_committed_profile(project, monkeypatch):
     from advisor.domain.candidate import Candidate
+    from advisor.domain.options import CheckOptions
     from advisor.gate.inspection import inspect_targets
-    from advisor.gate.options import CheckOptions
     from advisor.measure.machine import host_facts
 
     options = CheckOptions(targets=("shop_gate:shop_job",), static=True)

@@ -16,7 +16,7 @@ from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.dagster_bridge.target import parse_target
 from advisor.domain.options import MeasureOptions
 from advisor.measure.child import run_in_child
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 
 NAMES = ("json", "queue", "random", "click", "psutil", "secrets", "statistics")
 

@@ -9,8 +9,8 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.measure.budget import Budget
 from advisor.measure.progress import silent
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.op_profile import begin, note_what_is_less_certain, open_parts
-from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 

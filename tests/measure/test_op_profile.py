@@ -18,9 +18,9 @@ from advisor.measure.budget import Budget
 from advisor.measure.ops.orders import ChainRun
 from advisor.measure.progress import silent
 from advisor.measure.workload.calls import unevenness
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.op_profile import measured_workload
 from advisor.measure.workload.planned_calls import plan_executions
-from advisor.measure.workload.profile_request import ProfileRequest
 from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 from advisor.model.items import items_of

@@ -13,7 +13,7 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.workload import WorkloadProfile
 from advisor.measure.ops.parallel import _switching_often
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 from advisor.model.items import items_of
 
 HERE = Path(__file__).parent

@@ -17,12 +17,11 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate
 from advisor.domain.errors import UserCodeError
-from advisor.domain.options import MeasureOptions
-from advisor.gate.options import CheckOptions
+from advisor.domain.options import CheckOptions, MeasureOptions
 from advisor.measure.child import run_in_child
 from advisor.measure.ops.orders import Assignment, ScoutOrder
 from advisor.measure.verification import Configuration, run_once
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 
 HERE = Path(__file__).parent
 

@@ -6,7 +6,7 @@ import inspect
 import time
 
 from advisor.dagster_bridge.user_frames import Frame
-from advisor.measure.ops.stack_samples import StackSampler
+from advisor.measure.ops.hotspots import StackSampler
 
 
 def busy_until(deadline_s: float) -> None:

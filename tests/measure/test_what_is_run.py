@@ -19,7 +19,7 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.options import MeasureOptions, ProfileOptions, WorkloadOptions
 from advisor.measure.sole_use import sole_use
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 
 HERE = Path(__file__).parent
 FILE = HERE / "outside_chain.py"

@@ -14,8 +14,8 @@ from advisor.dagster_bridge.further_fan_outs import describe_further
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.options import MeasureOptions
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.planned_calls import plan_executions
-from advisor.measure.workload.profile_request import ProfileRequest
 
 PROJECT = HERE / "two_fan_outs"
 TARGET = "definitions.py:training_job"

@@ -42,7 +42,7 @@ from advisor.dagster_bridge.private import (
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError
-from advisor.domain.run_identity import RunIdentity
+from advisor.domain.item_sample import RunIdentity
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 _EMPTY_CALLS = 5

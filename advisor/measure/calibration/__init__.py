@@ -12,7 +12,7 @@ from advisor.measure.calibration.cache_rules import (
     without_module,
 )
 from advisor.measure.calibration.passes import calibrate, completed, for_module, with_run
-from advisor.measure.calibration.subject import CalibrationSubject
+from advisor.measure.calibration.tiny_runs import CalibrationSubject
 
 __all__ = [
     "CalibrationSubject",

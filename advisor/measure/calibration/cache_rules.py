@@ -11,7 +11,7 @@ from advisor.domain.host import (
     HostProfile,
     PreloadList,
 )
-from advisor.measure.calibration.subject import RUNS, Probe
+from advisor.measure.calibration.tiny_runs import RUNS, Probe
 
 KEPT_RUNS = 12
 """Runs kept of each kind: the host's speed drifts, and the mean over time predicts better."""

@@ -20,8 +20,7 @@ from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_ho
 from advisor.domain.dagster_facts import NO_COMPUTE_LOGS
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
-from advisor.measure.calibration.subject import CalibrationSubject, Probe
-from advisor.measure.calibration.tiny_runs import ITEM_WAIT_S, TinyRuns
+from advisor.measure.calibration.tiny_runs import ITEM_WAIT_S, CalibrationSubject, Probe, TinyRuns
 from advisor.measure.workspace import MEMORY_FOLDER, folder_in_memory
 
 if TYPE_CHECKING:

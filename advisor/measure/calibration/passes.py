@@ -27,14 +27,17 @@ from advisor.measure.calibration.cache_rules import (
     with_proof,
 )
 from advisor.measure.calibration.starts import POOL_START
-from advisor.measure.calibration.subject import (
+from advisor.measure.calibration.tiny_runs import (
+    COMMAND_LINE,
+    FEW_ITEMS,
     IN_PROCESS,
     PROOF,
     RUNS,
     CalibrationSubject,
     Probe,
+    TinyRuns,
+    named,
 )
-from advisor.measure.calibration.tiny_runs import COMMAND_LINE, FEW_ITEMS, TinyRuns, named
 from advisor.measure.loading.preload import StepImports
 from advisor.measure.progress import Progress, silent
 

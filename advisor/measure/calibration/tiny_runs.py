@@ -1,30 +1,83 @@
-"""The measurements of one calibration, each in a process of its own."""
+"""What a calibration is for, and the measurements of one, each in a process of its own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
-from advisor.dagster_bridge.calibration_job import CalibrationRequest
+from advisor.dagster_bridge.calibration_job import CalibrationRequest, forkserver_preloads_the_job
+from advisor.dagster_bridge.instances import InstanceKind
 from advisor.domain.host import (
     CLAIM_S,
     SERIAL_METHODS,
+    CalibrationMethod,
     CalibrationRun,
     CpuScaling,
+    HostFacts,
     PlanGrowth,
     PreloadList,
     StorageSample,
     user_import_in,
 )
 from advisor.domain.observed import ObservedRun
+from advisor.domain.workload import TargetReference
 from advisor.measure.calibration.starts import CommandLineError, command_line_s
-from advisor.measure.calibration.subject import CalibrationSubject, Probe
 from advisor.measure.child import ChildResult, run_in_child
 from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT, Preloadable
 from advisor.measure.loading.preload import DeriveRequest, StepImports
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.runs import RunResult
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationSubject:
+    """For which Python environment, storage and user code the host is measured."""
+
+    facts: HostFacts
+    instance: InstanceKind
+    target: TargetReference | None
+
+    @property
+    def user_module(self) -> str | None:
+        """The user's module or file, as a cache key and for people."""
+        return self.target.source if self.target else None
+
+    @property
+    def is_preloaded(self) -> bool:
+        """Whether a forkserver without a preload list preloads the user's module."""
+        named = self.target is not None and self.target.module is not None
+        return named and forkserver_preloads_the_job()
+
+    def without_module(self) -> CalibrationSubject:
+        """The same host for no user code: what its calibrations have in common."""
+        return replace(self, target=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One kind of tiny run: its method, mapped steps, and steps at once."""
+
+    method: CalibrationMethod
+    items: int
+    max_concurrent: int = 1
+
+
+IN_PROCESS = Probe("in_process", 16)
+
+RUNS = (
+    Probe("warm_forkserver", 3),
+    IN_PROCESS,
+    Probe("execute_in_process", 32),
+    Probe("forkserver", 1),
+    Probe("spawn", 1),
+)
+"""One of each method, about 20 s on 2 cores."""
+
+PROOF = Probe("warm_forkserver", 2)
+"""What a further module is tried with."""
+
 
 ITEM_WAIT_S = 0.2
 """What a calibration's items sleep: without a wait, later steps look cheaper than they are,
@@ -194,7 +247,7 @@ class TinyRuns:
         """How processes that compute in parallel slow each other, by their number."""
         cores = max(1, round(self.subject.facts.cpus))
         counts = tuple(sorted({2, cores, max(1, cores // 2)} - {1}))
-        function = "advisor.measure.calibration.cpu_scaling:measure_cpu_scaling"
+        function = "advisor.measure.calibration.starts:measure_cpu_scaling"
         answer = self._value("cpu scaling", self._forked(function, counts))
         return cast("tuple[CpuScaling, ...]", answer or ())
 

@@ -20,8 +20,17 @@ from advisor.dagster_bridge.process_memory import resident_bytes
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
-from advisor.measure.child.post_mortem import death, failure_in, outcome_in, stacks_of
-from advisor.measure.child.result import Activity, ChildFailure, ChildResult, FailureKind, terminal
+from advisor.measure.child.result import (
+    Activity,
+    ChildFailure,
+    ChildResult,
+    FailureKind,
+    death,
+    failure_in,
+    outcome_in,
+    stacks_of,
+    terminal,
+)
 from advisor.measure.child.server import ForkedGuardian, environment_of, forked, interpreter
 from advisor.measure.workspace import workspace
 

@@ -4,8 +4,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from advisor.domain.item_sample import ItemSample
-from advisor.domain.run_identity import RunIdentity
+from advisor.domain.item_sample import ItemSample, RunIdentity
 from advisor.domain.workload import StoredValue, WorkloadDescription
 from advisor.measure.ops.results import Parts
 

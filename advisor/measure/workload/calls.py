@@ -8,7 +8,7 @@ from functools import partial
 from typing import cast
 
 from advisor.domain.stopping import PartKind, Unknown
-from advisor.domain.work_kind import mostly_waits
+from advisor.domain.workload import mostly_waits
 from advisor.measure.child import ChildResult
 from advisor.measure.loading.imports import (
     FORK_CHECK_ENVIRONMENT,

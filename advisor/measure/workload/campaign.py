@@ -6,16 +6,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from advisor.domain.stopping import Unknown
-from advisor.domain.work_kind import mostly_waits
-from advisor.domain.workload import ConcurrencyProbe
+from advisor.domain.workload import ConcurrencyProbe, mostly_waits
 from advisor.measure.budget import Budget
 from advisor.measure.loading.imports import Preloadable
 from advisor.measure.ops.hotspots import HotspotResult
 from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted
 from advisor.measure.ops.results import Parts
 from advisor.measure.tuning import SHORT_S, WARM_UP
-from advisor.measure.workload.children import Children
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import Children, ProfileRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""The children of one measurement: each runs one function of ours on the user's code."""
+"""What a measurement is asked, and the children in which functions of ours run the user's code."""
 
 import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from advisor.domain.run_identity import RunIdentity
+from advisor.domain.item_sample import RunIdentity
+from advisor.domain.options import MeasureOptions
+from advisor.domain.workload import WorkloadDescription
 from advisor.measure.budget import Budget
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.machine import host_facts
@@ -16,7 +18,37 @@ from advisor.measure.tuning import (
     LOADING_S,
     UNKNOWN_PEAK_BYTES,
 )
-from advisor.measure.workload.profile_request import ProfileRequest
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRequest:
+    """What to measure, and within which limits.
+
+    Attributes:
+        inputs: Sample inputs as ``--inputs`` names them; None: the job yields them, or the op's
+            tag names them.
+        items: Items in production; None: as many as there are.
+        memory_limit_bytes: For each child with all it starts; None: 90 % of the machine's.
+        further: Other fan-outs of the job, which are measured afterwards.
+    """
+
+    description: WorkloadDescription
+    run_config: Mapping[str, object] | None = None
+    inputs: str | None = None
+    items: int | None = None
+    options: MeasureOptions = field(default_factory=MeasureOptions)
+    memory_limit_bytes: int | None = None
+    further: tuple[WorkloadDescription, ...] = ()
+
+    @property
+    def each_item_once(self) -> bool:
+        """Whether no item may run twice; probes and hot spots are then left out."""
+        return self.options.allow_side_effects is False
+
+    @property
+    def fan_out_again(self) -> bool:
+        """Whether the fan-out op may run in further processes, to yield what cannot be pickled."""
+        return self.options.allow_side_effects is True
 
 
 class CutOffError(Exception):

@@ -8,7 +8,7 @@ from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
 from advisor.measure.ops.orders import MOST_CALLS, MOST_HOOK_CALLS
 from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES, HOTSPOT_S
-from advisor.measure.workload.profile_request import ProfileRequest
+from advisor.measure.workload.children import ProfileRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,8 @@ from advisor.measure.tuning import (
 )
 from advisor.measure.workload.calls import first_calls
 from advisor.measure.workload.campaign import Campaign, needs_warm_up, peak_bytes
-from advisor.measure.workload.children import Children
+from advisor.measure.workload.children import Children, ProfileRequest
 from advisor.measure.workload.op_profile import begin
-from advisor.measure.workload.profile_request import ProfileRequest
 
 
 def scout(
