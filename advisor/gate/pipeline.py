@@ -17,7 +17,6 @@ from advisor.gate.measuring import PairedTimings, measure_pairs
 from advisor.gate.orders import OpSurvey, Side, Survey
 from advisor.gate.subject import NotSurveyed, Subject, item_seconds, not_timed, timed, untimed
 from advisor.gate.surroundings import Surroundings
-from advisor.gate.trees import trees_of
 from advisor.gate.worktree import BaseTree
 from advisor.measure.ops.results import Parts, differing
 from advisor.measure.progress import Progress
@@ -64,8 +63,7 @@ def survey(gate: Gate, inspected: Inspected, base: BaseTree | None, folder: Path
     """Call each op of a target once per item, at the base first and then at head."""
     options, world = gate.options, gate.surroundings
     target = inspected.target
-    trees = trees_of(options.folder, base)
-    measurer = world.measurer(options, target, trees, Path(tempfile.mkdtemp(dir=folder)))
+    measurer = world.measurer(options, target, base, Path(tempfile.mkdtemp(dir=folder)))
 
     def side(name: Side, where: str) -> Survey | NotSurveyed:
         gate.progress(f"{target} at {where}", None)
