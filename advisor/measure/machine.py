@@ -7,6 +7,7 @@ import os
 import platform
 import re
 from functools import lru_cache
+from importlib.metadata import version
 from pathlib import Path
 
 from advisor.domain.host import HostFacts
@@ -89,15 +90,6 @@ def _processor(root: Path) -> str:
     return model[1].strip() if model else platform.processor() or platform.machine()
 
 
-def _dagster_version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
-    try:
-        return version("dagster")
-    except PackageNotFoundError:
-        return ""
-
-
 def host_facts(root: Path = Path("/")) -> HostFacts:
     """This machine, read from the system.
 
@@ -127,5 +119,5 @@ def _host_facts(root: Path, affinity: int) -> HostFacts:
         processor=processor,
         system=system,
         python_version=python,
-        dagster_version=_dagster_version(),
+        dagster_version=version("dagster"),
     )

@@ -61,11 +61,11 @@ class Configuration:
 Runner = Callable[[Configuration], VerifiedRun]
 
 
-def interleaved(names: Sequence[str], repeats: int, seed: int = 0) -> Iterator[tuple[int, str]]:
-    """Each name once a pass, every pass in an order of its own; yields (pass, name)."""
+def interleaved(names: Sequence[str], repeats: int, seed: int = 0) -> Iterator[str]:
+    """Each name once a pass, every pass in an order of its own."""
     order = random.Random(seed)  # noqa: S311 - an order of measurements, not a secret
-    for repeat in range(repeats):
-        yield from ((repeat, name) for name in order.sample(list(names), len(names)))
+    for _ in range(repeats):
+        yield from order.sample(list(names), len(names))
 
 
 def estimated_s(
@@ -213,7 +213,7 @@ def run_interleaved(
     """
     by_name = {configuration.name: configuration for configuration in configurations}
     runs: dict[str, list[VerifiedRun]] = {name: [] for name in by_name}
-    for done, (_, name) in enumerate(interleaved(list(by_name), repeats, seed)):
+    for done, name in enumerate(interleaved(list(by_name), repeats, seed)):
         if any(earlier.failed for earlier in runs[name]):
             continue
         before_run(done, by_name[name])

@@ -72,14 +72,7 @@ def _entries_of_file(path: Path) -> list[tuple[str, object]]:
         raise TargetError(f"{path} cannot be read: {error}.") from error
     if path.suffix in {".jsonl", ".ndjson"}:
         return _json_lines(path, text)
-    try:
-        content = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise TargetError(
-            f"{path} is not JSON: {error.msg}.", where=f"{path}:{error.lineno}:{error.colno}"
-        ) from error
-    except (RecursionError, ValueError) as error:
-        raise TargetError(f"{path} is not JSON: {str(error) or 'nested too deep'}.") from error
+    content = _parsed(text, str(path), path)
     return _numbered(content, str(path))
 
 
@@ -88,17 +81,20 @@ def _json_lines(path: Path, text: str) -> list[tuple[str, object]]:
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.strip():
             continue
-        try:
-            entries.append((f"line {number}", json.loads(line)))
-        except json.JSONDecodeError as error:
-            raise TargetError(
-                f"Line {number} of {path} is not JSON: {error.msg}.",
-                where=f"{path}:{number}:{error.colno}",
-            ) from error
-        except (RecursionError, ValueError) as error:
-            what = str(error) or "nested too deep"
-            raise TargetError(f"Line {number} of {path} is not JSON: {what}.") from error
+        content = _parsed(line, f"Line {number} of {path}", path, number)
+        entries.append((f"line {number}", content))
     return entries
+
+
+def _parsed(text: str, name: str, path: Path, line: int = 1) -> object:
+    """JSON that begins at a line of a file; messages call it ``name``."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        place = f"{path}:{line + error.lineno - 1}:{error.colno}"
+        raise TargetError(f"{name} is not JSON: {error.msg}.", where=place) from error
+    except (RecursionError, ValueError) as error:
+        raise TargetError(f"{name} is not JSON: {str(error) or 'nested too deep'}.") from error
 
 
 def _numbered(content: object, where: str) -> list[tuple[str, object]]:
