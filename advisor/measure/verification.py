@@ -18,7 +18,7 @@ from advisor.domain.quantities import Interval
 from advisor.domain.verification import Role, Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child, terminal
-from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
+from advisor.measure.loading import SINGLE_THREADED_BLAS
 
 START_S = 3.0
 """What a fresh process takes before the run's clock starts (import of Dagster and the user's

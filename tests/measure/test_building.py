@@ -16,7 +16,7 @@ from advisor.dagster_bridge.target import parse_target
 from advisor.domain.host import BUILDS_OF_RUN, BUILDS_OF_STEP, HostProfile
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import run_in_child
-from advisor.measure.loading.preload import DeriveRequest, StepImports
+from advisor.measure.loading import DeriveRequest, StepImports
 from advisor.model.fit import fit_overhead
 
 BUILD_S = 0.3
@@ -74,7 +74,7 @@ def target_in(folder: Path, spelled: str) -> TargetReference:
 def imports_of(folder: Path, spelled: str) -> StepImports:
     home, target = str(folder / "home"), target_in(folder, spelled)
     found = run_in_child(
-        "advisor.measure.loading.preload:derive_roots",
+        "advisor.measure.loading:derive_roots",
         DeriveRequest(target, home),
         timeout_s=100,
         target=target,

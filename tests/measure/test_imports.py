@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from advisor.dagster_bridge.target import parse_target
+from advisor.measure import loading
 from advisor.measure.child import run_in_child
-from advisor.measure.loading import imports
-from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT
+from advisor.measure.loading import FORK_CHECK_ENVIRONMENT
 
 THREAD = """
 import threading, time
@@ -76,7 +76,7 @@ def checked(folder: Path, source: str, modules: tuple[str, ...] = ()):
     (folder / "mine.py").write_text(source + JOB)
     target = parse_target("mine:jobs", working_directory=folder)
     found = run_in_child(
-        "advisor.measure.loading.imports:check_preload",
+        "advisor.measure.loading:check_preload",
         (target, modules),
         timeout_s=60,
         python_path=(str(folder),),
@@ -123,13 +123,13 @@ def test_a_module_of_the_first_call_is_refused_for_a_database_that_it_opens(tmp_
 
 
 def test_native_threads_are_counted_without_proc_and_macos_never_forks(monkeypatch):
-    monkeypatch.setattr(imports, "TASKS", "/nowhere")
-    before, held = imports.task_count(), _thread.allocate_lock()
+    monkeypatch.setattr(loading, "TASKS", "/nowhere")
+    before, held = loading.task_count(), _thread.allocate_lock()
     with held:
         _thread.start_new_thread(held.acquire, ())  # one that `threading` does not know
-        assert imports.task_count() == before + 1
-        assert not imports.may_fork()
-    monkeypatch.setattr(imports, "task_count", lambda: 1)
-    assert imports.may_fork()
+        assert loading.task_count() == before + 1
+        assert not loading.may_fork()
+    monkeypatch.setattr(loading, "task_count", lambda: 1)
+    assert loading.may_fork()
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not imports.may_fork()
+    assert not loading.may_fork()

@@ -38,7 +38,7 @@ from advisor.measure.calibration.tiny_runs import (
     TinyRuns,
     named,
 )
-from advisor.measure.loading.preload import StepImports
+from advisor.measure.loading import StepImports
 from advisor.measure.progress import Progress, silent
 
 

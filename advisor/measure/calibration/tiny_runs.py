@@ -24,8 +24,7 @@ from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.calibration.starts import CommandLineError, command_line_s
 from advisor.measure.child import ChildResult, run_in_child
-from advisor.measure.loading.imports import FORK_CHECK_ENVIRONMENT, Preloadable
-from advisor.measure.loading.preload import DeriveRequest, StepImports
+from advisor.measure.loading import FORK_CHECK_ENVIRONMENT, DeriveRequest, Preloadable, StepImports
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.runs import RunResult
@@ -154,7 +153,7 @@ class TinyRuns:
         request = DeriveRequest(self.subject.target, self.home)
         name = "preload list"
         answer = self._answer(
-            name, "advisor.measure.loading.preload:derive_roots", request, **FORK_CHECK_ENVIRONMENT
+            name, "advisor.measure.loading:derive_roots", request, **FORK_CHECK_ENVIRONMENT
         )
         if answer is not None:
             self.imports = cast("StepImports", answer)
@@ -165,7 +164,7 @@ class TinyRuns:
             return PreloadList(())
         answer = self._answer(
             "preload list",
-            "advisor.measure.loading.imports:check_modules",
+            "advisor.measure.loading:check_modules",
             roots,
             **FORK_CHECK_ENVIRONMENT,
         )

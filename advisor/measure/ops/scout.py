@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from advisor.dagster_bridge.user_frames import type_in_words
 from advisor.domain.quantities import percent
 from advisor.domain.workload import MappedOp, StoredValue
-from advisor.measure.loading.imports import ImportRecorder, ImportWatch, may_fork
+from advisor.measure.loading import ImportRecorder, ImportWatch, may_fork
 from advisor.measure.meter import Meter
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
 from advisor.measure.ops.orders import (

@@ -24,7 +24,7 @@ from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.item_sample import ItemSample
 from advisor.domain.workload import MappedOp, TargetReference
 from advisor.measure.first_touch import touch_memory
-from advisor.measure.loading.imports import ImportRecorder
+from advisor.measure.loading import ImportRecorder
 from advisor.measure.meter import Meter, Reading, clocked
 from advisor.measure.ops.drawn import ItemInputs, drawn_items, pickled_bytes
 from advisor.measure.ops.io_timing import IoTimes

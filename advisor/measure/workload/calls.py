@@ -10,7 +10,7 @@ from typing import cast
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import mostly_waits
 from advisor.measure.child import ChildResult
-from advisor.measure.loading.imports import (
+from advisor.measure.loading import (
     FORK_CHECK_ENVIRONMENT,
     SINGLE_THREADED_BLAS,
     Preloadable,
@@ -65,7 +65,7 @@ def _checked(campaign: Campaign) -> Preloadable:
         return Preloadable((), {}, forkable=True)
     children.progress("checking which imports are safe before a fork", None)
     result = children.run(
-        "loading.imports:check_preload", (target, modules), environment=FORK_CHECK_ENVIRONMENT
+        "loading:check_preload", (target, modules), environment=FORK_CHECK_ENVIRONMENT
     )
     if result.failure is not None:
         reason = result.failure.as_note("importing it alone")

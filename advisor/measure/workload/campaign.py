@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from advisor.domain.stopping import Unknown
 from advisor.domain.workload import ConcurrencyProbe, mostly_waits
 from advisor.measure.budget import Budget
-from advisor.measure.loading.imports import Preloadable
+from advisor.measure.loading import Preloadable
 from advisor.measure.ops.hotspots import HotspotResult
 from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted
 from advisor.measure.ops.results import Parts

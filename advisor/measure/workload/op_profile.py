@@ -19,7 +19,7 @@ from advisor.domain.workload import (
     WorkerKind,
     WorkloadProfile,
 )
-from advisor.measure.loading.imports import Preloadable
+from advisor.measure.loading import Preloadable
 from advisor.measure.ops.orders import ChainRun
 from advisor.measure.tuning import MUCH_OF_BUDGET, UNEVEN
 from advisor.measure.workload.calls import (

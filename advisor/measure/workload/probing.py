@@ -10,7 +10,7 @@ from advisor.domain.quantities import size
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.trial import Agreement
 from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
-from advisor.measure.loading.imports import SINGLE_THREADED_BLAS
+from advisor.measure.loading import SINGLE_THREADED_BLAS
 from advisor.measure.machine import host_facts
 from advisor.measure.ops.orders import Scouted
 from advisor.measure.ops.parallel import ProbeOrder
