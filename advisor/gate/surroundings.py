@@ -10,12 +10,7 @@ from advisor.domain.errors import ConfigurationError
 from advisor.domain.gate import AdviceCheck
 from advisor.domain.options import CheckOptions
 from advisor.domain.workload import WorkloadDescription
-from advisor.gate.inspection import (
-    Inspected,
-    committed_profile,
-    inspect_targets,
-    run_config_of,
-)
+from advisor.gate.inspection import Inspected, committed_profile, inspect_targets, run_config_of
 from advisor.gate.measuring import ChildProcesses
 from advisor.gate.orders import SurveyRequest, Tree
 from advisor.gate.worktree import BaseTree, base_worktree

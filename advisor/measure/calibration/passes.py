@@ -9,12 +9,7 @@ from datetime import datetime, timezone
 from advisor.dagster_bridge.instances import temporary_instance_home
 from advisor.domain.candidate import name_in_words
 from advisor.domain.errors import DynadviseError
-from advisor.domain.host import (
-    SERIAL_METHODS,
-    CalibrationRun,
-    HostProfile,
-    PreloadList,
-)
+from advisor.domain.host import SERIAL_METHODS, CalibrationRun, HostProfile, PreloadList
 from advisor.measure.calibration.cache_rules import (
     PROOF_SLACK,
     UNKNOWN_S,

@@ -1,11 +1,13 @@
 """What the children of one measurement are asked, and what they answer."""
 
 import math
-from collections.abc import Mapping
+import statistics
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advisor.domain.item_sample import ItemSample, RunIdentity
 from advisor.domain.workload import StoredValue, WorkloadDescription
+from advisor.measure import tuning
 from advisor.measure.ops.results import Parts
 
 MOST_CALLS = 120
@@ -103,6 +105,12 @@ class ChainRun:
         return samples[0].input_bytes + sum(sample.output_bytes for sample in samples)
 
 
+def cores_busy(runs: Sequence[ChainRun]) -> float:
+    """CPU over wall clock of the calls."""
+    wall_s = sum(run.wall_s for run in runs)
+    return sum(run.cpu_s for run in runs) / max(wall_s, 1e-9)
+
+
 @dataclass(frozen=True, slots=True)
 class ResourceInit:
     """Starting the resources of the mapped ops, once."""
@@ -158,6 +166,38 @@ class Scouted:
     def typical(self) -> tuple[ChainRun, ...]:
         """The later calls; the first one where there are none."""
         return self.later or (self.first,)
+
+    @property
+    def expected_s(self) -> dict[int, float]:
+        """Item to its seconds alone in a process that is warm; as far as any was measured."""
+        walls_s: dict[int, list[float]] = {}
+        for run in self.typical:
+            walls_s.setdefault(run.item, []).append(run.wall_s)
+        return {item: statistics.median(each) for item, each in walls_s.items()}
+
+    @property
+    def typical_s(self) -> float:
+        """Seconds of an item alone, on average."""
+        return statistics.fmean(self.expected_s.values())
+
+    @property
+    def needs_warm_up(self) -> bool:
+        """Whether a first call is so unlike later ones, or so cheap, as to go before them."""
+        each_s = self.typical_s
+        return self.first.wall_s > tuning.WARM_UP * each_s or each_s < tuning.SHORT_S
+
+    @property
+    def results_alone(self) -> dict[int, list[Parts]]:
+        """Item to what its calls alone gave."""
+        results: dict[int, list[Parts]] = {}
+        for run in (self.first, *self.later):
+            results.setdefault(run.item, []).append(run.result)
+        return results
+
+    @property
+    def peak_bytes(self) -> int:
+        """Most memory that an item took beyond its process's own."""
+        return max(call.peak_rss_bytes for run in self.typical for call in run.samples.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,7 @@ from advisor.domain.workload import MappedOp, StoredValue
 from advisor.measure.loading import ImportRecorder, ImportWatch, may_fork
 from advisor.measure.meter import Meter
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL, pickled_bytes
-from advisor.measure.ops.orders import (
-    MOST_CALLS,
-    Called,
-    CallsOrder,
-    ChainRun,
-    Scouted,
-    ScoutOrder,
-)
+from advisor.measure.ops.orders import MOST_CALLS, Called, CallsOrder, ChainRun, Scouted, ScoutOrder
 from advisor.measure.ops.session import Session, failure_in_words, session
 from advisor.measure.supervisor import unwatch, watch
 from advisor.measure.tuning import BELIEVED_SD, CHEAP_S

@@ -9,33 +9,12 @@ from typing import cast
 
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.workload import mostly_waits
+from advisor.measure import tuning
 from advisor.measure.child import ChildResult
-from advisor.measure.loading import (
-    FORK_CHECK_ENVIRONMENT,
-    SINGLE_THREADED_BLAS,
-    Preloadable,
-)
+from advisor.measure.loading import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable
 from advisor.measure.ops.hotspots import HotspotOrder, HotspotResult
-from advisor.measure.ops.orders import MOST_CALLS, Called, CallsOrder, ChainRun, Scouted
-from advisor.measure.tuning import (
-    CPU_CLOCK_S,
-    FEWEST_LIKE_CALLS,
-    FRESH_PLACES,
-    FRESH_PROCESSES,
-    HOTSPOT_S,
-    MOMENT_S,
-    MOMENTS,
-    MOST_TURNS,
-    STEADY_CPU,
-)
-from advisor.measure.workload.campaign import (
-    Campaign,
-    Part,
-    cores_busy,
-    expected_s,
-    needs_warm_up,
-    typical_s,
-)
+from advisor.measure.ops.orders import MOST_CALLS, Called, CallsOrder, ChainRun, Scouted, cores_busy
+from advisor.measure.workload.campaign import Campaign, Part
 
 FIRST_CALL, PRELOADED_CALL = Unknown(PartKind.FIRST_CALL), Unknown(PartKind.PRELOADED_CALL)
 
@@ -79,14 +58,14 @@ def first_calls(campaign: Campaign) -> Iterator[Part]:
     if campaign.confined or not (campaign.repeatable or campaign.request.each_item_once):
         return
     item = _fresh_item(campaign, place)
-    if place + 1 < FRESH_PROCESSES and item is not None:
+    if place + 1 < tuning.FRESH_PROCESSES and item is not None:
         yield _first_call_part(campaign, FIRST_CALL, item, preload=False)
 
 
 def preloaded_calls(campaign: Campaign) -> Iterator[Part]:
     """The first calls again, on the same items, with their imports done before."""
     place = campaign.attempts[PRELOADED_CALL]
-    if not campaign.repeatable or place >= FRESH_PROCESSES or campaign.confined:
+    if not campaign.repeatable or place >= tuning.FRESH_PROCESSES or campaign.confined:
         return
     if is_preload_known(campaign) and not preloadable(campaign).safe:
         return
@@ -107,7 +86,7 @@ def _fresh_item(campaign: Campaign, place: int) -> int | None:
         others = [item for item in others if item not in called]
     if not others:
         return None if once else scouted.first.item
-    share = FRESH_PLACES[place % len(FRESH_PLACES)]
+    share = tuning.FRESH_PLACES[place % len(tuning.FRESH_PLACES)]
     return others[min(len(others) - 1, int(share * len(others)))]
 
 
@@ -165,9 +144,9 @@ def more_samples(campaign: Campaign) -> Iterator[Part]:
     places = enumerate(scouted.drawn.positions)
     new = [i for i, place in places if i not in called and place not in campaign.known_items]
     moments = campaign.attempts[SAMPLES]
-    if new and moments < MOST_TURNS:
+    if new and moments < tuning.MOST_TURNS:
         yield _later_part(campaign, SAMPLES, new, campaign.later)
-    elif moments < MOMENTS and cores_busy(scouted.later) >= STEADY_CPU:
+    elif moments < tuning.MOMENTS and cores_busy(scouted.later) >= tuning.STEADY_CPU:
         yield _later_part(campaign, SAMPLES, _again(scouted, moments), campaign.later)
 
 
@@ -180,8 +159,8 @@ def with_one_thread(campaign: Campaign) -> Iterator[Part]:
 
 def _again(scouted: Scouted, seed: int) -> list[int]:
     """The items that were called, in turns of random order, for a moment."""
-    each_s = expected_s(scouted)
-    turns = max(1, math.ceil(MOMENT_S / max(sum(each_s.values()), 1e-3)))
+    each_s = scouted.expected_s
+    turns = max(1, math.ceil(tuning.MOMENT_S / max(sum(each_s.values()), 1e-3)))
     return [
         item
         for turn in range(turns)
@@ -196,12 +175,16 @@ def _later_part(
     into: list[ChainRun],
     environment: Mapping[str, str] | None = None,
 ) -> Part:
-    scouted, warm_up = campaign.scouted, needs_warm_up(campaign.scouted)
+    scouted, warm_up = campaign.scouted, campaign.scouted.needs_warm_up
     order = CallsOrder(
-        campaign.children.assignment, scouted.drawn, tuple(items[:MOST_CALLS]), MOMENT_S, warm_up
+        campaign.children.assignment,
+        scouted.drawn,
+        tuple(items[:MOST_CALLS]),
+        tuning.MOMENT_S,
+        warm_up,
     )
-    each_s = typical_s(scouted)
-    cost_s = campaign.start_s + min(len(items) * each_s, MOMENT_S) + each_s
+    each_s = scouted.typical_s
+    cost_s = campaign.start_s + min(len(items) * each_s, tuning.MOMENT_S) + each_s
     cost_s += scouted.first.wall_s if warm_up else 0.0
     run = partial(_take_calls, campaign, order, into, environment)
     return Part(tells.kind.value, tells, cost_s, run)
@@ -217,11 +200,11 @@ def unevenness(runs: Sequence[ChainRun]) -> float:
     for run in runs:
         by_item.setdefault(run.item, []).append(run.cpu_s)
     over_median = [
-        max(cpu_s, CPU_CLOCK_S) / max(statistics.median(calls), CPU_CLOCK_S)
+        max(cpu_s, tuning.CPU_CLOCK_S) / max(statistics.median(calls), tuning.CPU_CLOCK_S)
         for calls in by_item.values()
         for cpu_s in (calls if len(calls) > 1 else ())
     ]
-    if len(over_median) < FEWEST_LIKE_CALLS or mostly_waits(cores_busy(runs)):
+    if len(over_median) < tuning.FEWEST_LIKE_CALLS or mostly_waits(cores_busy(runs)):
         return 1.0
     tenths = statistics.quantiles(over_median, n=10)
     return tenths[-1] / tenths[0]
@@ -232,8 +215,8 @@ def hotspot_calls(campaign: Campaign) -> Iterator[Part]:
     if not campaign.repeatable or campaign.attempts[HOT_SPOTS]:
         return
     scouted, html = campaign.scouted, campaign.request.options.flamegraph is not None
-    first_s, each_s = scouted.first.wall_s, typical_s(scouted)
-    later_s = max(each_s, HOTSPOT_S - first_s, 1.0)
+    first_s, each_s = scouted.first.wall_s, scouted.typical_s
+    later_s = max(each_s, tuning.HOTSPOT_S - first_s, 1.0)
     items = [scouted.first.item, *dict.fromkeys(run.item for run in scouted.later)]
     order = HotspotOrder(
         campaign.children.assignment,

@@ -1,6 +1,5 @@
 """One measurement under way: what the first child showed, and what was measured since."""
 
-import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,9 +9,7 @@ from advisor.domain.workload import ConcurrencyProbe, mostly_waits
 from advisor.measure.budget import Budget
 from advisor.measure.loading import Preloadable
 from advisor.measure.ops.hotspots import HotspotResult
-from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted
-from advisor.measure.ops.results import Parts
-from advisor.measure.tuning import SHORT_S, WARM_UP
+from advisor.measure.ops.orders import ChainRun, ResourceInit, Scouted, cores_busy
 from advisor.measure.workload.children import Children, ProfileRequest
 
 
@@ -98,41 +95,3 @@ class Campaign:
     def waits(self) -> bool:
         """Whether items mostly wait."""
         return mostly_waits(cores_busy(self.scouted.typical))
-
-
-def expected_s(scouted: Scouted) -> dict[int, float]:
-    """Item to its seconds alone in a process that is warm; as far as any was measured."""
-    walls_s: dict[int, list[float]] = {}
-    for run in scouted.typical:
-        walls_s.setdefault(run.item, []).append(run.wall_s)
-    return {item: statistics.median(each) for item, each in walls_s.items()}
-
-
-def typical_s(scouted: Scouted) -> float:
-    """Seconds of an item alone, on average."""
-    return statistics.fmean(expected_s(scouted).values())
-
-
-def needs_warm_up(scouted: Scouted) -> bool:
-    """Whether a first call differs so much from later ones, or costs so little, as to go first."""
-    each_s = typical_s(scouted)
-    return scouted.first.wall_s > WARM_UP * each_s or each_s < SHORT_S
-
-
-def results_alone(scouted: Scouted) -> dict[int, list[Parts]]:
-    """Item to what its calls alone gave."""
-    results: dict[int, list[Parts]] = {}
-    for run in (scouted.first, *scouted.later):
-        results.setdefault(run.item, []).append(run.result)
-    return results
-
-
-def peak_bytes(scouted: Scouted) -> int:
-    """Most memory that an item took beyond its process's own."""
-    return max(sample.peak_rss_bytes for run in scouted.typical for sample in run.samples.values())
-
-
-def cores_busy(runs: Sequence[ChainRun]) -> float:
-    """CPU over wall clock of the calls."""
-    wall_s = sum(run.wall_s for run in runs)
-    return sum(run.cpu_s for run in runs) / max(wall_s, 1e-9)

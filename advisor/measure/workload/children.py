@@ -7,17 +7,12 @@ from dataclasses import dataclass, field, replace
 from advisor.domain.item_sample import RunIdentity
 from advisor.domain.options import MeasureOptions
 from advisor.domain.workload import WorkloadDescription
+from advisor.measure import tuning
 from advisor.measure.budget import Budget
 from advisor.measure.child import ChildFailure, ChildResult, run_in_child
 from advisor.measure.machine import host_facts
 from advisor.measure.ops.orders import Assignment
 from advisor.measure.progress import Progress
-from advisor.measure.tuning import (
-    CHILD_MEMORY_SHARE,
-    DEFAULT_SAMPLES,
-    LOADING_S,
-    UNKNOWN_PEAK_BYTES,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,7 @@ class Children:
     notes: Notes = field(default_factory=Notes)
     run_identity: RunIdentity = field(default_factory=RunIdentity)
     first_touch_byte_s: float = 0.0
-    item_bytes: int = UNKNOWN_PEAK_BYTES
+    item_bytes: int = tuning.UNKNOWN_PEAK_BYTES
 
     @property
     def assignment(self) -> Assignment:
@@ -96,7 +91,7 @@ class Children:
             run_config=request.run_config,
             workspace=self.workspace,
             inputs=request.inputs,
-            samples=max(1, request.options.samples or DEFAULT_SAMPLES),
+            samples=max(1, request.options.samples or tuning.DEFAULT_SAMPLES),
             item_timeout_s=request.options.item_timeout_s,
             setup=request.options.setup,
             teardown=request.options.teardown,
@@ -124,8 +119,8 @@ class Children:
             CutOffError: The budget was passed meanwhile; ``whatever_it_takes`` goes on then.
         """
         request, budget = self.request, self.budget
-        timeout_s = LOADING_S + 2 * budget.asked_s + request.options.item_timeout_s
-        limit_bytes = int(CHILD_MEMORY_SHARE * host_facts().memory_bytes)
+        timeout_s = tuning.LOADING_S + 2 * budget.asked_s + request.options.item_timeout_s
+        limit_bytes = int(tuning.CHILD_MEMORY_SHARE * host_facts().memory_bytes)
         result = run_in_child(
             f"advisor.measure.{function}",
             argument,

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
+from advisor.measure import tuning
 from advisor.measure.ops.orders import MOST_CALLS, MOST_HOOK_CALLS
-from advisor.measure.tuning import DEFAULT_SAMPLES, FRESH_PROCESSES, HOTSPOT_S
 from advisor.measure.workload.children import ProfileRequest
 
 
@@ -71,7 +71,7 @@ def _chain(description: WorkloadDescription) -> str:
 
 
 def _most_samples(request: ProfileRequest) -> int:
-    return request.options.samples or DEFAULT_SAMPLES
+    return request.options.samples or tuning.DEFAULT_SAMPLES
 
 
 def _summary(request: ProfileRequest) -> str:
@@ -129,12 +129,12 @@ def _repeated(request: ProfileRequest) -> list[str]:
             f"run {chain} on up to {_most_samples(request)} items in one process, "
             f"repeatedly if short (up to {MOST_CALLS} calls), and again at two other moments."
         ),
-        f"run {chain} in up to {2 * FRESH_PROCESSES - 1} more fresh processes, once each.",
+        f"run {chain} in up to {2 * tuning.FRESH_PROCESSES - 1} more fresh processes, once each.",
         (
             "run items in parallel, repeatedly if short, as 2 to 64 threads and as 2 to 32 "
             "processes until more do harm, and some of them alone before and after."
         ),
         "run items that compute on several cores with one thread each as well.",
-        f"run some items under pyinstrument, for about {seconds(HOTSPOT_S)}.",
+        f"run some items under pyinstrument, for about {seconds(tuning.HOTSPOT_S)}.",
         "leave out of these what cannot change the advice.",
     ]

@@ -10,38 +10,18 @@ from advisor.domain.quantities import size
 from advisor.domain.stopping import PartKind, Unknown
 from advisor.domain.trial import Agreement
 from advisor.domain.workload import OWN_THREADS, ConcurrencyProbe, WorkerKind
+from advisor.measure import tuning
 from advisor.measure.loading import SINGLE_THREADED_BLAS
 from advisor.measure.machine import host_facts
-from advisor.measure.ops.orders import Scouted
+from advisor.measure.ops.orders import Scouted, cores_busy
 from advisor.measure.ops.parallel import ProbeOrder
-from advisor.measure.tuning import (
-    MEMORY_SHARE,
-    MOST_WAITING,
-    ONE_PASS_S,
-    PASS_ALONE_S,
-    PROBE_COSTS,
-    PROBE_SHARE,
-    ROUND_S,
-    STEADY_CPU,
-    TWO_PASSES_S,
-    WORKERS_START_S,
-)
 from advisor.measure.workload.calls import (
     ONE_THREAD,
     is_preload_known,
     preloadable,
     with_one_thread,
 )
-from advisor.measure.workload.campaign import (
-    Campaign,
-    Part,
-    cores_busy,
-    expected_s,
-    needs_warm_up,
-    peak_bytes,
-    results_alone,
-    typical_s,
-)
+from advisor.measure.workload.campaign import Campaign, Part
 from advisor.measure.workload.concurrency import Probed
 
 KINDS: Mapping[WorkerKind, PartKind] = {
@@ -120,10 +100,10 @@ def limited_calls(campaign: Campaign) -> Iterator[Part]:
 def ladder(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
     """How many in parallel may be tried: the cores, and more where items mostly wait."""
     scouted, cores = campaign.scouted, max(4, round(host_facts().cpus))
-    most = min(campaign.items, MOST_WAITING[kind] if campaign.waits else cores)
+    most = min(campaign.items, tuning.MOST_WAITING[kind] if campaign.waits else cores)
     counts = {most, *(2**power for power in range(1, most.bit_length()))}
-    each_bytes = peak_bytes(scouted) + (scouted.base_rss_bytes if kind == "process" else 0)
-    room = max(1, int(MEMORY_SHARE * campaign.children.memory_bytes / max(1, each_bytes)))
+    each_bytes = scouted.peak_bytes + (scouted.base_rss_bytes if kind == "process" else 0)
+    room = max(1, int(tuning.MEMORY_SHARE * campaign.children.memory_bytes / max(1, each_bytes)))
     if room < max(counts):
         campaign.children.notes.add(
             f"No more than {room} items were run in parallel: each takes {size(each_bytes)}."
@@ -133,24 +113,24 @@ def ladder(campaign: Campaign, kind: WorkerKind) -> tuple[int, ...]:
 
 def _order(campaign: Campaign, kind: WorkerKind, alone: Scouted, workers: int) -> ProbeOrder:
     """The probe of items whose calls alone were ``alone``."""
-    each_s = typical_s(alone)
+    each_s = alone.typical_s
     start_s = campaign.start_s + alone.first.wall_s
-    passes = 2 if each_s < TWO_PASSES_S else 1 if each_s < ONE_PASS_S else 0
-    if each_s >= ROUND_S and cores_busy(alone.typical) < STEADY_CPU:
+    passes = 2 if each_s < tuning.TWO_PASSES_S else 1 if each_s < tuning.ONE_PASS_S else 0
+    if each_s >= tuning.ROUND_S and cores_busy(alone.typical) < tuning.STEADY_CPU:
         passes = 0  # what waits is as fast at any speed of the machine
     return ProbeOrder(
         assignment=campaign.children.assignment,
         drawn=alone.drawn,
         kind=kind,
         workers=workers,
-        expected_s=expected_s(alone),
-        most_s=PROBE_SHARE * campaign.budget.asked_s,
+        expected_s=alone.expected_s,
+        most_s=tuning.PROBE_SHARE * campaign.budget.asked_s,
         # without later calls, what is expected holds the first-call price: compare like with like
-        warm_up=bool(alone.later) and needs_warm_up(alone),
+        warm_up=bool(alone.later) and alone.needs_warm_up,
         passes_alone=passes,
         forkable=campaign.scouted.forkable,
-        start_timeout_s=WORKERS_START_S + 4 * workers * start_s,
-        results=results_alone(alone),
+        start_timeout_s=tuning.WORKERS_START_S + 4 * workers * start_s,
+        results=alone.results_alone,
     )
 
 
@@ -171,8 +151,8 @@ def _cost_s(campaign: Campaign, order: ProbeOrder) -> float:
     """About how long the probe takes."""
     each_s = sum(order.expected_s.values()) / len(order.expected_s)
     first_s = campaign.scouted.first.wall_s
-    alone_s = order.passes_alone * max(each_s, min(PASS_ALONE_S, 4 * each_s))
-    cost_s = campaign.start_s + PROBE_COSTS * max(each_s, ROUND_S) + alone_s
+    alone_s = order.passes_alone * max(each_s, min(tuning.PASS_ALONE_S, 4 * each_s))
+    cost_s = campaign.start_s + tuning.PROBE_COSTS * max(each_s, tuning.ROUND_S) + alone_s
     if order.warm_up:
         cost_s += first_s
     if order.kind == "process":

@@ -4,20 +4,12 @@ import tempfile
 from typing import cast
 
 from advisor.domain.quantities import seconds
+from advisor.measure import tuning
 from advisor.measure.budget import Budget
 from advisor.measure.ops.orders import Scouted, ScoutOrder
 from advisor.measure.progress import Progress
-from advisor.measure.tuning import (
-    FRESH_PROCESSES,
-    LATER_SHARE,
-    MOST_WAITING,
-    MUCH_MEMORY_BYTES,
-    SCOUT_SHARE,
-    STEADY_SE,
-    UNKNOWN_PEAK_BYTES,
-)
 from advisor.measure.workload.calls import first_calls
-from advisor.measure.workload.campaign import Campaign, needs_warm_up, peak_bytes
+from advisor.measure.workload.campaign import Campaign
 from advisor.measure.workload.children import Children, ProfileRequest
 from advisor.measure.workload.op_profile import begin
 
@@ -45,11 +37,11 @@ def scout(
     progress("taking the samples, first and later calls", None)
     order = ScoutOrder(
         children.assignment,
-        later_s=LATER_SHARE * budget.asked_s,
-        most_s=SCOUT_SHARE * budget.asked_s - budget.spent_s,
-        steady_se=0.0 if spend_budget else STEADY_SE,
+        later_s=tuning.LATER_SHARE * budget.asked_s,
+        most_s=tuning.SCOUT_SHARE * budget.asked_s - budget.spent_s,
+        steady_se=0.0 if spend_budget else tuning.STEADY_SE,
         each_once=request.each_item_once,
-        reserved=FRESH_PROCESSES + 1,
+        reserved=tuning.FRESH_PROCESSES + 1,
         seed=0,
         collect=request.options.measure_collect,
     )
@@ -69,12 +61,12 @@ def scout(
         confined=confined,
         start_s=start_s,
     )
-    children.item_bytes = peak_bytes(scouted)
-    called_bytes = min(campaign.items, MOST_WAITING["thread"]) * children.item_bytes
+    children.item_bytes = scouted.peak_bytes
+    called_bytes = min(campaign.items, tuning.MOST_WAITING["thread"]) * children.item_bytes
     stored_bytes = campaign.items * scouted.first.stored_bytes
-    if max(called_bytes, stored_bytes) >= MUCH_MEMORY_BYTES:
+    if max(called_bytes, stored_bytes) >= tuning.MUCH_MEMORY_BYTES:
         children.price_first_touch()
-    if children.item_bytes >= UNKNOWN_PEAK_BYTES and needs_warm_up(scouted):
+    if children.item_bytes >= tuning.UNKNOWN_PEAK_BYTES and scouted.needs_warm_up:
         _first_call_on_used_memory(campaign)
     _note_samples(campaign)
     return campaign
