@@ -19,14 +19,12 @@ this decides as soon and as right as spending the error unequally with Holm's st
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from advisor.domain.gate import Verdict
 from advisor.domain.quantities import percent
-
-Outcome = Literal["slower", "fine", "open"]
 
 FALSE_ALARM = 0.01
 """Chance of calling an unchanged op slower, over all looks and ops of one gate."""
@@ -66,8 +64,8 @@ class Comparison:
     """What the pairs say of one op. Ratios are head's seconds over base's; 1.1 is 10 % slower.
 
     Attributes:
-        outcome: ``slower``: certainly slower, and the estimate is above the limit. ``fine``: the
-            upper bound is below the limit. ``open``: neither.
+        verdict: FAIL: certainly slower, and the estimate is above the limit. PASS: the upper
+            bound is below the limit. INCONCLUSIVE: neither.
         certainly_slower: Whether "not slower" was rejected, however small the slowdown is.
         ratio: The estimate.
         low, high: One-sided bounds at the levels of the last look taken.
@@ -76,7 +74,7 @@ class Comparison:
             number would.
     """
 
-    outcome: Outcome
+    verdict: Verdict
     certainly_slower: bool
     ratio: float
     low: float
@@ -173,7 +171,7 @@ def compare(
             latest[op] = judged = _judge(
                 look, latest[op], level_slower=level_slower, level_fine=level_fine, limit=limit
             )
-            if judged.outcome != "open":
+            if judged.verdict is not Verdict.INCONCLUSIVE:
                 decided[op] = judged
     return {
         op: decided.get(op) or _with_pairs_to_decide(latest[op], measured, plan, limit)
@@ -198,7 +196,7 @@ def still_open(comparisons: Mapping[str, Comparison], plan: LookPlan) -> tuple[s
     return tuple(
         op
         for op, comparison in comparisons.items()
-        if comparison.outcome == "open" and comparison.pairs < plan.max_pairs
+        if comparison.verdict is Verdict.INCONCLUSIVE and comparison.pairs < plan.max_pairs
     )
 
 
@@ -215,24 +213,24 @@ def _concluded(
     estimate: float, low: float, high: float, pairs: int, limit: float, *, certain: bool
 ) -> Comparison:
     """The comparison that an estimate and its bounds (logarithms) amount to."""
-    outcome: Outcome = "open"
+    verdict = Verdict.INCONCLUSIVE
     if certain and estimate > limit:
-        outcome = "slower"
+        verdict = Verdict.FAIL
     elif high < limit:
-        outcome = "fine"
-    return Comparison(outcome, certain, math.exp(estimate), math.exp(low), math.exp(high), pairs)
+        verdict = Verdict.PASS
+    return Comparison(verdict, certain, math.exp(estimate), math.exp(low), math.exp(high), pairs)
 
 
 def _unjudged(pairs: Sequence[float]) -> Comparison:
     ratio = math.exp(float(np.mean(pairs))) if pairs else math.nan
-    return Comparison("open", False, ratio, 0.0, math.inf, 0)
+    return Comparison(Verdict.INCONCLUSIVE, False, ratio, 0.0, math.inf, 0)
 
 
 def _with_pairs_to_decide(
     comparison: Comparison, pairs: Sequence[float], plan: LookPlan, limit: float
 ) -> Comparison:
     """The number of pairs at which a normal bound of the same spread would decide."""
-    if comparison.outcome != "open" or len(pairs) < 2:
+    if comparison.verdict is not Verdict.INCONCLUSIVE or len(pairs) < 2:
         return comparison
     from scipy.stats import norm
 

@@ -1,7 +1,7 @@
 """A target on its way through the gate: both sides surveyed, its ops timed or not."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from advisor.domain.gate import Obstacle, OpTiming, ProxyCount, TimingBasis, Verdict, proxy_sentence
 from advisor.domain.workload import WorkloadDescription
@@ -10,12 +10,6 @@ from advisor.gate.inspection import Inspected
 from advisor.gate.measuring import ChildProcesses
 from advisor.gate.orders import OpCalls, OpSurvey, Survey
 from advisor.store import SavedProfile
-
-_VERDICTS: Mapping[comparison.Outcome, Verdict] = {
-    "slower": Verdict.FAIL,
-    "fine": Verdict.PASS,
-    "open": Verdict.INCONCLUSIVE,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,16 +95,10 @@ def timed(
 ) -> OpTiming:
     """An op with a timing; seconds are per item."""
     return OpTiming(
-        op=op.handle,
-        verdict=_VERDICTS[compared.outcome],
-        ratio=compared.ratio,
-        low=compared.low,
-        high=compared.high,
+        op.handle,
+        **asdict(compared),
         base_s=base_s,
         head_s=head_s,
-        pairs=compared.pairs,
-        pairs_to_decide=compared.pairs_to_decide,
-        certainly_slower=compared.certainly_slower,
         basis=basis,
         location=op.location,
     )

@@ -101,9 +101,9 @@ class Tally:
     def of(cls, found: Sequence[Comparison]) -> Tally:
         return cls(
             gates=len(found),
-            slower=sum(c.outcome == "slower" for c in found),
+            slower=sum(c.verdict == "FAIL" for c in found),
             certain=sum(c.certainly_slower for c in found),
-            fine=sum(c.outcome == "fine" for c in found),
+            fine=sum(c.verdict == "PASS" for c in found),
             pairs=median(c.pairs for c in found),
         )
 
@@ -157,7 +157,7 @@ def tally(
 def family_alarms(recording: Recording, gates: int) -> tuple[int, int]:
     """Gates of all ops of a process at once: how many, and how many failed any op."""
     alarmed = [
-        any(c.outcome == "slower" for c in gate(pairs, seed).values())
+        any(c.verdict == "FAIL" for c in gate(pairs, seed).values())
         for pairs in map(recording.pairs, recording.families)
         for seed in range(gates // len(recording.families))
     ]

@@ -120,39 +120,39 @@ def test_items_count_by_their_seconds_and_other_inputs_are_compared_as_a_whole()
 
 def test_equal_sides_pass_at_the_first_look_on_a_quiet_machine():
     found = judge([0.001, -0.001, 0.002, 0.0, -0.002, 0.001, -0.001, 0.001])
-    assert found.outcome == "fine"
+    assert found.verdict == "PASS"
     assert found.pairs == 8
     assert found.high < 1.1
 
 
 def test_a_large_slowdown_is_found_at_the_second_look():
     found = judge([0.4 + 0.01 * (i % 3) for i in range(20)])
-    assert found.outcome == "slower"
+    assert found.verdict == "FAIL"
     assert found.pairs == 10
     assert found.ratio == pytest.approx(math.exp(0.41), rel=0.02)
 
 
 def test_slower_for_certain_but_within_the_limit_is_no_failure():
     found = judge([0.05 + 0.002 * (i % 3) for i in range(20)])
-    assert found.outcome == "fine"
+    assert found.verdict == "PASS"
 
 
 def test_between_the_looks_nothing_is_decided():
     for count in (1, 7, 8, 9):
-        assert judge([0.5] * count).outcome == "open"
+        assert judge([0.5] * count).verdict == "INCONCLUSIVE"
     assert judge([0.5] * 9).pairs == 8
 
 
 def test_pairs_after_the_decision_do_not_change_it():
     quiet = [0.001, -0.001] * 4
-    assert judge([*quiet[:8], *[0.9] * 12]).outcome == "fine"
+    assert judge([*quiet[:8], *[0.9] * 12]).verdict == "PASS"
 
 
 def test_where_it_is_open_the_number_of_pairs_that_would_decide_is_told():
     generator = np.random.default_rng(3)
     noisy = generator.normal(0.0, 0.3, 20) + 0.02
     found = judge(noisy)
-    assert found.outcome == "open"
+    assert found.verdict == "INCONCLUSIVE"
     assert 20 < found.pairs_to_decide < 400
     on_the_limit = generator.normal(0, 0.1, 20)
     on_the_limit += math.log(1.1) - on_the_limit.mean()
@@ -164,8 +164,8 @@ def test_one_slow_op_among_equal_ones_is_found_and_alone():
     ops = {f"op{i}": list(generator.normal(0, 0.03, 20)) for i in range(8)}
     ops["slow"] = list(generator.normal(0.3, 0.03, 20))
     found = compare(ops, plan_looks(20, 9), max_regression=0.1)
-    assert [op for op, c in found.items() if c.outcome == "slower"] == ["slow"]
-    assert all(c.outcome == "fine" for op, c in found.items() if op != "slow")
+    assert [op for op, c in found.items() if c.verdict == "FAIL"] == ["slow"]
+    assert all(c.verdict == "PASS" for op, c in found.items() if op != "slow")
 
 
 def test_ops_that_are_decided_ask_for_no_more_pairs():
@@ -178,7 +178,7 @@ def test_more_pairs_than_can_be_enumerated():
     generator = np.random.default_rng(7)
     assert judge(generator.normal(0.3, 0.6, 40), plan=plan).pairs in plan.looks
     steady = generator.normal(0.15, 0.12, 40)
-    assert judge(steady, plan=plan).outcome == "slower"
+    assert judge(steady, plan=plan).verdict == "FAIL"
     assert judge(steady, plan=plan) == judge(steady, plan=plan)
 
 
@@ -202,6 +202,6 @@ def test_one_disturbed_call_does_not_move_a_process():
 
 def test_against_the_past_the_hosts_drift_widens_the_bounds():
     values = [0.2 + 0.005 * (i % 3) for i in range(7)]
-    assert compare_with_past(values, 0.01, max_regression=0.1).outcome == "slower"
-    assert compare_with_past(values, 0.10, max_regression=0.1).outcome == "open"
-    assert compare_with_past([0.0] * 7, 0.01, max_regression=0.1).outcome == "fine"
+    assert compare_with_past(values, 0.01, max_regression=0.1).verdict == "FAIL"
+    assert compare_with_past(values, 0.10, max_regression=0.1).verdict == "INCONCLUSIVE"
+    assert compare_with_past([0.0] * 7, 0.01, max_regression=0.1).verdict == "PASS"
