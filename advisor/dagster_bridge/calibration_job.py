@@ -45,7 +45,7 @@ from advisor.domain.workload import TargetReference
 
 @dataclass(frozen=True, slots=True)
 class CalibrationRequest:
-    """One tiny run.
+    """One tiny run, of one step at a time.
 
     Attributes:
         preload: ``preload_modules`` for a forkserver; None: Dagster's default.
@@ -56,7 +56,6 @@ class CalibrationRequest:
     method: CalibrationMethod
     items: int
     item_wait_s: float
-    max_concurrent: int
     preload: tuple[str, ...] | None
     target: TargetReference | None
     instance_home: str
@@ -70,7 +69,7 @@ def run_config(request: CalibrationRequest) -> dict[str, object]:
     if request.method != "spawn":
         preload = {} if request.preload is None else {"preload_modules": list(request.preload)}
         start = {"forkserver": preload}
-    config = {"max_concurrent": request.max_concurrent, "start_method": start}
+    config = {"max_concurrent": 1, "start_method": start}
     return {"execution": {"config": {"multiprocess": config}}}
 
 

@@ -302,7 +302,6 @@ def _as_a_step_does(instance_home: str) -> None:
             method="in_process",
             items=1,
             item_wait_s=0.0,
-            max_concurrent=1,
             preload=None,
             target=None,
             instance_home=instance_home,

@@ -48,7 +48,7 @@ def measure_whole_step(
         DynadviseError: It did not end well.
     """
     with temporary_instance_home(subject.instance) as home, cpu_group(cpu_limit) as group:
-        request = CalibrationRequest("spawn", 1, 0.0, 1, None, subject.target, str(home))
+        request = CalibrationRequest("spawn", 1, 0.0, None, subject.target, str(home))
         child = run_in_child(
             _COMMAND,
             request,

@@ -89,7 +89,7 @@ def test_a_calibrating_run_works_beside_them(folder: Path, monkeypatch: pytest.M
     with temporary_instance_home() as home:
         child = run_in_child(
             "advisor.dagster_bridge.calibration_job:execute_calibration",
-            CalibrationRequest("spawn", 1, 0.0, 1, None, target, str(home)),
+            CalibrationRequest("spawn", 1, 0.0, None, target, str(home)),
             timeout_s=60,
             target=target,
             environment={"DAGSTER_HOME": str(home)},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, cast
 
@@ -56,11 +56,10 @@ class CalibrationSubject:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """One kind of tiny run: its method, mapped steps, and steps at once."""
+    """One kind of tiny run, of one step at a time: its method, and mapped steps."""
 
     method: CalibrationMethod
     items: int
-    max_concurrent: int = 1
 
 
 IN_PROCESS = Probe("in_process", 16)
@@ -95,8 +94,7 @@ GROWTH_ITEMS = (50, 400, 1600, 6400)
 
 def named(probe: Probe) -> str:
     """A probe in words."""
-    at_once = f", {probe.max_concurrent} in parallel" if probe.max_concurrent > 1 else ""
-    return probe.method.replace("_", " ") + at_once
+    return probe.method.replace("_", " ")
 
 
 class TinyRuns:
@@ -119,58 +117,50 @@ class TinyRuns:
         self.base_rss_bytes = 0
         self.imports = StepImports(())
 
-    def _child(self, function: str, argument: object, **environment: str) -> ChildResult:
-        return run_in_child(
+    def _result(
+        self,
+        name: str,
+        function: str,
+        argument: object,
+        *,
+        apart: bool = True,
+        environment: Mapping[str, str] = {},
+    ) -> ChildResult | None:
+        """What a function gives in a child; None where it failed, which is noted by its name.
+
+        Args:
+            apart: Whether the child has the user's folders and this instance; one without them may
+                be forked with Dagster imported.
+        """
+        result = run_in_child(
             function,
             argument,
-            timeout_s=self._timeout_s,
-            target=self.subject.target,
-            environment={"DAGSTER_HOME": self.home, **environment},
+            timeout_s=min(RUN_TIMEOUT_S, max(1.0, self.left_s())),
+            target=self.subject.target if apart else None,
+            environment={"DAGSTER_HOME": self.home, **environment} if apart else None,
         )
-
-    def _value(self, name: str, result: ChildResult) -> object | None:
-        if result.failure is not None:
-            self.unmeasured[name] = result.failure.as_note()
-            return None
-        return result.value
-
-    def _answer(
-        self, name: str, function: str, argument: object, **environment: str
-    ) -> object | None:
-        """What a function gives in a child of its own; None where it failed."""
-        return self._value(name, self._child(function, argument, **environment))
-
-    def _forked(self, function: str, argument: object) -> ChildResult:
-        """In a child that may be forked with Dagster imported: it has no instance of its own."""
-        return run_in_child(function, argument, timeout_s=self._timeout_s)
-
-    @property
-    def _timeout_s(self) -> float:
-        return min(RUN_TIMEOUT_S, max(1.0, self.left_s()))
+        if result.failure is None:
+            return result
+        self.unmeasured[name] = result.failure.as_note()
+        return None
 
     def derive(self) -> None:
         """Find out what a step's process imports."""
         request = DeriveRequest(self.subject.target, self.home)
-        name = "preload list"
-        answer = self._answer(
-            name, "advisor.measure.loading:derive_roots", request, **FORK_CHECK_ENVIRONMENT
-        )
-        if answer is not None:
-            self.imports = cast("StepImports", answer)
+        function = "advisor.measure.loading:derive_roots"
+        result = self._result("preload list", function, request, environment=FORK_CHECK_ENVIRONMENT)
+        if result is not None:
+            self.imports = cast("StepImports", result.value)
 
     def preload(self, roots: tuple[str, ...]) -> PreloadList:
         """Which of the modules are safe to import before a fork."""
         if not roots:
             return PreloadList(())
-        answer = self._answer(
-            "preload list",
-            "advisor.measure.loading:check_modules",
-            roots,
-            **FORK_CHECK_ENVIRONMENT,
-        )
-        if answer is None:
+        function = "advisor.measure.loading:check_modules"
+        result = self._result("preload list", function, roots, environment=FORK_CHECK_ENVIRONMENT)
+        if result is None:
             return PreloadList(())
-        preloadable = cast("Preloadable", answer)
+        preloadable = cast("Preloadable", result.value)
         return PreloadList(preloadable.safe, preloadable.unsafe)
 
     def run(self, probe: Probe, preload: tuple[str, ...]) -> list[CalibrationRun]:
@@ -188,18 +178,15 @@ class TinyRuns:
             method=probe.method,
             items=probe.items,
             item_wait_s=0.0 if probe.method in SERIAL_METHODS else ITEM_WAIT_S,
-            max_concurrent=probe.max_concurrent,
             preload=chosen,
             target=self.subject.target,
             instance_home=self.home,
         )
         function = "advisor.dagster_bridge.calibration_job:execute_calibration"
-        start = self._forked if self.forks else self._child
-        child = start(function, request)
-        value = self._value(named(probe), child)
-        if value is None:
+        child = self._result(named(probe), function, request, apart=not self.forks)
+        if child is None:
             return []
-        result = cast("RunResult", value)
+        result = cast("RunResult", child.value)
         server_import_s, step_import_s = user_import_in(
             probe.method,
             self.imports.user_import_s,
@@ -215,7 +202,7 @@ class TinyRuns:
         return [
             CalibrationRun(
                 method=probe.method,
-                max_concurrent=probe.max_concurrent,
+                max_concurrent=1,
                 wall_s=result.wall_s,
                 parent_cpu_s=result.parent_cpu_s,
                 child_cpu_s=result.child_cpu_s,
@@ -237,32 +224,33 @@ class TinyRuns:
     def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
         """Storing by size, and Dagster's bookkeeping by number of items."""
         function = "advisor.dagster_bridge.calibration_job:bookkeeping"
-        child = self._forked(function, (STORED_BYTES, GROWTH_ITEMS))
-        answer = self._value("storing and bookkeeping", child)
-        empty: tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]] = ((), ())
-        return cast("tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]", answer or empty)
+        sizes = STORED_BYTES, GROWTH_ITEMS
+        result = self._result("storing and bookkeeping", function, sizes, apart=False)
+        if result is None:
+            return (), ()
+        return cast("tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]", result.value)
 
     def cpu_scaling(self) -> tuple[CpuScaling, ...]:
         """How processes that compute in parallel slow each other, by their number."""
         cores = max(1, round(self.subject.facts.cpus))
         counts = tuple(sorted({2, cores, max(1, cores // 2)} - {1}))
         function = "advisor.measure.calibration.starts:measure_cpu_scaling"
-        answer = self._value("cpu scaling", self._forked(function, counts))
-        return cast("tuple[CpuScaling, ...]", answer or ())
+        result = self._result("cpu scaling", function, counts, apart=False)
+        return cast("tuple[CpuScaling, ...]", result.value) if result else ()
 
     def process_start_s(self, preload: PreloadList) -> float:
         """Until a worker process of a pool inside a step can take its first item."""
         target = self.subject.target
         unsafe = target is not None and target.module_name in preload.left_out
         function = "advisor.measure.calibration.starts:measure_process_start"
-        answer = self._answer("process start", function, (target, not unsafe))
-        return cast("float", answer) if answer is not None else 0.5
+        result = self._result("process start", function, (target, not unsafe))
+        return cast("float", result.value) if result else 0.5
 
     def claim_s(self) -> float:
         """A claim of a pool's slot, or giving it back."""
         function = "advisor.dagster_bridge.pool_slots:measure_claim_s"
-        answer = self._answer("a pool's slots", function, self.home)
-        return cast("float", answer) if answer is not None else CLAIM_S
+        result = self._result("a pool's slots", function, self.home)
+        return cast("float", result.value) if result else CLAIM_S
 
     def cli_start_s(self) -> float | None:
         """Whole time of the command line on a tiny job; None where it failed.
