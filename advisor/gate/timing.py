@@ -180,9 +180,6 @@ def _inputs_for(request: TimingRequest, opened: Session) -> Inputs:
         return cast("Inputs", pickle.loads(content))  # noqa: S301 - written by our own survey
     inputs: Inputs = {op.handle: [] for op in opened.chain}
     for item in range(len(opened.drawn.positions)):
-        results: dict[str, Mapping[str, object]] = {}
-        for op in opened.reached(results):
-            row = opened.inputs_of(op, item, results)
-            inputs[op.handle].append(row)
-            results[op.handle] = opened.call(op, row, item)
+        for op, row, _ in opened.calls(item):
+            inputs[op.handle].append(dict(row))
     return inputs

@@ -6,7 +6,6 @@ import contextlib
 import statistics
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,14 +38,6 @@ class IoTimes:
         """Mean seconds to store and to load an item's outputs, of those measured."""
         stores, loads = zip(*self._seconds[op.handle].values(), strict=True)
         return statistics.fmean(stores), statistics.fmean(loads)
-
-    def timing(self, op: MappedOp, value_bytes: int) -> AbstractContextManager[dict[str, float]]:
-        """Seconds inside of the op's IO managers, by method, while the block runs; and waiting.
-
-        What a value of that size takes, pickled and as a file, is memory that was just used.
-        """
-        touch_memory(2 * value_bytes)
-        return _timed_io(self.invocation, op)
 
     def of(self, op: MappedOp, item: int) -> tuple[float, float]:
         """Seconds to store and to load an item's outputs, or the median of those measured."""
@@ -90,44 +81,44 @@ class IoTimes:
         waited = sum(measured[item]), spent["waiting"]
         self._waited.setdefault(op.handle, []).append(waited)
 
+    @contextlib.contextmanager
+    def timing(self, op: MappedOp, value_bytes: int) -> Iterator[dict[str, float]]:
+        """Seconds inside the op's IO managers alone, by method, while the block runs; and waiting.
 
-@contextlib.contextmanager
-def _timed_io(invocation: Invocation, op: MappedOp) -> Iterator[dict[str, float]]:
-    """Seconds inside the op's IO managers alone, by method, while the block runs; and waiting.
+        The contexts that they are given are built around it, which a run does too, but otherwise.
+        What a value of that size takes, pickled and as a file, is memory that was just used.
+        """
+        touch_memory(2 * value_bytes)
+        spent = dict.fromkeys(_METHODS, 0.0)
+        waiting_s = 0.0
+        managers = self.invocation.values.managers(op)
 
-    The contexts that they are given are built around it, which a run does too, but otherwise.
-    """
-    spent = dict.fromkeys(_METHODS, 0.0)
-    waiting_s = 0.0
-    managers = invocation.values.managers(op)
+        def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
+            def call(*arguments: object) -> object:
+                nonlocal waiting_s
+                before = _clocks()
+                try:
+                    return original(*arguments)
+                finally:
+                    wall_s, cpu_s, delayed_s = (
+                        now - then for now, then in zip(_clocks(), before, strict=True)
+                    )
+                    spent[method] += wall_s - delay_of(wall_s, cpu_s, delayed_s)
+                    waiting_s += max(0.0, wall_s - cpu_s - delayed_s)
 
-    def clocked(method: str, original: Callable[..., object]) -> Callable[..., object]:
-        def call(*arguments: object) -> object:
-            nonlocal waiting_s
-            started, cpu_s, delayed_s = _clocks()
-            try:
-                return original(*arguments)
-            finally:
-                wall_s, cpu_s, delayed_s = (
-                    now - before
-                    for now, before in zip(_clocks(), (started, cpu_s, delayed_s), strict=True)
-                )
-                spent[method] += wall_s - delay_of(wall_s, cpu_s, delayed_s)
-                waiting_s += max(0.0, wall_s - cpu_s - delayed_s)
+            return call
 
-        return call
-
-    try:
-        for manager in managers:
-            for method in _METHODS:
-                # past pydantic, which guards the attributes of a ConfigurableIOManager
-                object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
-        yield spent
-        spent["waiting"] = waiting_s
-    finally:
-        for manager in managers:
-            for method in _METHODS:
-                manager.__dict__.pop(method, None)
+        try:
+            for manager in managers:
+                for method in _METHODS:
+                    # past pydantic, which guards the attributes of a ConfigurableIOManager
+                    object.__setattr__(manager, method, clocked(method, getattr(manager, method)))
+            yield spent
+            spent["waiting"] = waiting_s
+        finally:
+            for manager in managers:
+                for method in _METHODS:
+                    manager.__dict__.pop(method, None)
 
 
 def _clocks() -> tuple[float, float, float]:

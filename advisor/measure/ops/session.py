@@ -83,14 +83,6 @@ class Session:
         """How messages name a call."""
         return f"op {op.name!r} on item {self.drawn.positions[item]}"
 
-    def _watch(self, op: MappedOp, item: int) -> None:
-        watch(
-            self.label(op, item),
-            self.assignment.item_timeout_s,
-            self.drawn.keys[item],
-            op=op.handle,
-        )
-
     def call(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> dict[str, object]:
         """Call one op, unmeasured, watched for a hang."""
         if not self.quiet:
@@ -102,16 +94,15 @@ class Session:
         self, op: MappedOp, inputs: Mapping[str, object], item: int, clock: Clock = clocked
     ) -> tuple[dict[str, object], Reading]:
         """Call one op under a clock, watched for a hang: what it gives, and what it takes."""
-        return self._run(self._prepared(op, inputs, item), op, item, clock)
-
-    def _prepared(self, op: MappedOp, inputs: Mapping[str, object], item: int) -> PreparedCall:
-        return self.invocation.prepare(op, inputs, self.drawn.keys[item])
+        prepared = self.invocation.prepare(op, inputs, self.drawn.keys[item])
+        return self._run(prepared, op, item, clock)
 
     def _run(
         self, prepared: PreparedCall, op: MappedOp, item: int, clock: Clock
     ) -> tuple[dict[str, object], Reading]:
         self.executions += 1
-        self._watch(op, item)
+        timeout_s, key = self.assignment.item_timeout_s, self.drawn.keys[item]
+        watch(self.label(op, item), timeout_s, key, op=op.handle)
         with clock() as reading:
             outputs = prepared.run()
         unwatch()
@@ -127,9 +118,9 @@ class Session:
         empty_call_s = self.empty_call_s  # before the first call, which would pay for its imports
         held_s()
         errors_before = self.errors.count
-        prepared, running = self._prepared(op, inputs, item), _children()
-        outputs, reading = self._run(prepared, op, item, clock)
         key = self.drawn.keys[item]
+        prepared, running = self.invocation.prepare(op, inputs, key), _children()
+        outputs, reading = self._run(prepared, op, item, clock)
         hooks, raised = self.op_hooks.call(self.invocation, op, prepared, outputs, key)
         for hook, error in raised.items():
             failed = failure_in_words(error, f"Hook {hook!r} of op {op.handle!r}")
@@ -166,10 +157,17 @@ class Session:
 
     def call_chain(self, item: int) -> object:
         """Run the whole chain on an item, unmeasured; what the last op gave."""
+        return self._given({op.handle: outputs for op, _, outputs in self.calls(item)})
+
+    def calls(
+        self, item: int
+    ) -> Iterator[tuple[MappedOp, Mapping[str, object], Mapping[str, object]]]:
+        """Call each op that a run calls for an item, unmeasured: it, its inputs and outputs."""
         results: dict[str, Mapping[str, object]] = {}
         for op in self.reached(results):
-            results[op.handle] = self.call(op, self.inputs_of(op, item, results), item)
-        return self._given(results)
+            inputs = self.inputs_of(op, item, results)
+            results[op.handle] = self.call(op, inputs, item)
+            yield op, inputs, results[op.handle]
 
     def reached(self, results: Mapping[str, Mapping[str, object]]) -> Iterator[MappedOp]:
         """The ops that a run would call for an item, in order.
