@@ -9,7 +9,8 @@ from simulated_calibration import EIGHT_STEPS, setting_of, workload
 from advisor.domain.candidate import Candidate
 from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.ops.drawn import places
-from advisor.measure.workload.concurrency import harmed, ratio_error
+from advisor.measure.workload.concurrency import ratio_error
+from advisor.measure.workload.probing import harmed
 from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.listing import drawn_lists, reference_list, with_last
