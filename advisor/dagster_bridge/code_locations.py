@@ -55,16 +55,19 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
         first = str(error).strip().partition("\n")[0]
         raise TargetError(f"{file} cannot be read as a workspace: {first}") from error
     targets = (getattr(origin, "loadable_target_origin", None) for origin in origins)
-    return tuple(
-        location(
-            Path(file.parent, target.working_directory or ".").resolve(),
-            module=target.module_name or target.package_name,
-            file=target.python_file,
-            attribute=target.attribute,
+    try:
+        return tuple(
+            location(
+                Path(file.parent, target.working_directory or ".").resolve(),
+                module=target.module_name or target.package_name,
+                file=target.python_file,
+                attribute=target.attribute,
+            )
+            for target in targets
+            if target and (target.module_name or target.package_name or target.python_file)
         )
-        for target in targets
-        if target is not None and (target.module_name or target.package_name or target.python_file)
-    )
+    except ValueError as error:  # a zero byte
+        raise TargetError(f"{file} names a path that none can have: {error}.") from error
 
 
 def uses_dagster(file: Path) -> bool:

@@ -410,6 +410,12 @@ def test_settings_of_others_that_are_none_are_left_as_they_are(tmp_path, text):
     assert plan.changes[0].after.startswith(text)
 
 
+def test_a_workspace_with_a_path_that_none_can_have_is_said(tmp_path):
+    (tmp_path / "workspace.yaml").write_text('load_from: [{python_file: "a\\0b.py"}]')
+    with pytest.raises(TargetError, match="names a path that none can have"):
+        code_locations(tmp_path)
+
+
 def test_a_workspace_that_lists_its_own_folder_is_read_once(tmp_path):
     table = "[tool.dg.workspace]\nprojects = [{path = '.'}]\n"
     (tmp_path / "pyproject.toml").write_text(f"{table}[tool.dg.project]\nroot_module = 'shop'\n")
