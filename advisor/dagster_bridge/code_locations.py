@@ -45,7 +45,7 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
     """The code locations of a workspace.yaml; servers, whose code is elsewhere, are left out.
 
     Raises:
-        TargetError: Dagster cannot read it.
+        TargetError: Dagster cannot read it, or it names servers alone.
     """
     from advisor.dagster_bridge.private import location_origins_from_yaml_paths
 
@@ -54,9 +54,9 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
     except Exception as error:
         first = str(error).strip().partition("\n")[0]
         raise TargetError(f"{file} cannot be read as a workspace: {first}") from error
-    targets = (getattr(origin, "loadable_target_origin", None) for origin in origins)
+    targets = map(_target, origins)
     try:
-        return tuple(
+        found = tuple(
             location(
                 Path(file.parent, target.working_directory or ".").resolve(),
                 module=target.module_name or target.package_name,
@@ -68,6 +68,22 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
         )
     except ValueError as error:  # a zero byte
         raise TargetError(f"{file} names a path that none can have: {error}.") from error
+    if origins and not found:
+        raise TargetError(
+            f"{file} names servers alone, whose code is elsewhere.",
+            hint="Name the code, a file or a module: dynadvise list FILE.py",
+        )
+    return found
+
+
+def _target(origin: Any) -> Any:
+    """What of code an origin loads; None of a server, whose code is elsewhere."""
+    from dagster import DagsterInvariantViolationError
+
+    try:
+        return origin.loadable_target_origin
+    except (AttributeError, DagsterInvariantViolationError):
+        return None
 
 
 def uses_dagster(file: Path) -> bool:

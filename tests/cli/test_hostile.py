@@ -416,6 +416,16 @@ def test_a_workspace_with_a_path_that_none_can_have_is_said(tmp_path):
         code_locations(tmp_path)
 
 
+def test_a_server_in_a_workspace_is_left_out(tmp_path):
+    (tmp_path / "workspace.yaml").write_text(
+        "load_from: [{grpc_server: {host: localhost, port: 4266}}, {python_module: shop}]"
+    )
+    assert [location.module for location in code_locations(tmp_path)] == ["shop"]
+    (tmp_path / "workspace.yaml").write_text("load_from: [{grpc_server: {host: h, port: 1}}]")
+    with pytest.raises(TargetError, match="names servers alone"):
+        code_locations(tmp_path)
+
+
 def test_a_workspace_that_lists_its_own_folder_is_read_once(tmp_path):
     table = "[tool.dg.workspace]\nprojects = [{path = '.'}]\n"
     (tmp_path / "pyproject.toml").write_text(f"{table}[tool.dg.project]\nroot_module = 'shop'\n")
