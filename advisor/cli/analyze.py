@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
@@ -18,53 +15,39 @@ if TYPE_CHECKING:
 
 @sections.command("analyze", "--instance ~/dagster_home --job my_job --last 20")
 @options.instance_option
-@sections.section(
-    sections.RUNS,
-    click.option(
-        "--run",
-        "run_ids",
-        metavar="ID",
-        multiple=True,
-        help="A run, by its id or how it begins; may be repeated (default: the newest run).",
-    ),
-    click.option("--job", metavar="NAME", help="Runs of this job (default: the newest run's)."),
-    click.option(
-        "--backfill",
-        metavar="ID",
-        help="The runs of this backfill: queue wait, start, run, and the whole (newest 10 in "
-        "full).",
-    ),
-    click.option(
-        "--last", type=values.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
-    ),
+@sections.runs(
+    "--run",
+    "run_ids",
+    metavar="ID",
+    multiple=True,
+    help="A run, by its id or how it begins; may be repeated (default: the newest run).",
 )
-@sections.section(
-    sections.PLACES,
-    click.option(
-        "--profile",
-        metavar="PROFILE",
-        help="Compare the runs with this profile's predictions (default: the job's own profile).",
-    ),
+@sections.runs("--job", metavar="NAME", help="Runs of this job (default: the newest run's).")
+@sections.runs(
+    "--backfill",
+    metavar="ID",
+    help="The runs of this backfill: queue wait, start, run, and the whole (newest 10 in full).",
+)
+@sections.runs(
+    "--last", type=values.COUNT, metavar="K", help="How many (default: 1, with --job 10)."
+)
+@sections.places(
+    "--profile",
+    metavar="PROFILE",
+    help="Compare the runs with this profile's predictions (default: the job's own profile).",
 )
 @options.output_options("text", "json", "markdown", "html")
 @options.open_option
 @options.profiles_option
-@sections.section(
-    sections.RUNS,
-    click.option(
-        "--pods",
-        type=values.EXISTING_FILE,
-        metavar="FILE",
-        help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, "
-        "OOMKilled.",
-    ),
+@sections.runs(
+    "--pods",
+    type=values.EXISTING_FILE,
+    metavar="FILE",
+    help="The runs' pods, as `kubectl get pods -o json` prints them: pending, start, OOMKilled.",
 )
-@sections.section(
-    sections.OUTPUT,
-    click.option("--save", is_flag=True, help="Write a profile, with advice, from these runs."),
-    click.option(
-        "--items", type=values.ITEMS, metavar="N", help="Items in production, for --save's advice."
-    ),
+@sections.output("--save", is_flag=True, help="Write a profile, with advice, from these runs.")
+@sections.output(
+    "--items", type=values.ITEMS, metavar="N", help="Items in production, for --save's advice."
 )
 @pass_state
 def command(
@@ -100,12 +83,12 @@ def command(
     suffix = out.output.suffix if out.output else ""
     no_page = out.form not in {"text", "html"} or suffix == ".svg"
     options.refuse(show_it and no_page, "--open is for the page.", "Use -o page.html")
-    selected = instance or os.environ.get("DAGSTER_HOME") or run_ids or job or backfill or save
+    selected = instance or run_ids or job or backfill or save
     if pods is not None and not selected:
         _show_pods(state, pods, out)
         return
     request = AnalyzeOptions(
-        instance=options.instance_of(instance),
+        instance=options.named(instance),
         run_ids=run_ids,
         job=job,
         last=last or (10 if job or backfill else 1),
@@ -129,34 +112,18 @@ def command(
 
 def _show(state: CommandContext, analysis: Analysis, out: OutputOptions) -> None:
     from advisor.cli.showing import show
-    from advisor.render.analysis import analysis_document
-    from advisor.render.analysis_screen import analysis_screen
-    from advisor.render.forms.documents import to_json
+    from advisor.render.analysis import analysis_document, analysis_screen
 
-    show(
-        state,
-        out,
-        document=lambda: analysis_document(analysis),
-        as_json=lambda: to_json(analysis),
-        screen=lambda: analysis_screen(analysis),
-        svg=lambda: _svg(analysis),
-    )
+    show(state, out, analysis, analysis_document, analysis_screen, svg=_svg)
 
 
 def _show_pods(state: CommandContext, pods: Path, out: OutputOptions) -> None:
     from advisor.api.analyze import analysis_of_pods
     from advisor.cli.showing import show
-    from advisor.render.document import Document, ListBlock
-    from advisor.render.forms.documents import to_json
+    from advisor.render.analysis import notes_document
 
     options.refuse(out.form == "html", "A page is made of runs.", "Give --instance DIR as well.")
-    analysis = analysis_of_pods(pods)
-    show(
-        state,
-        out,
-        document=lambda: Document((ListBlock(analysis.notes),)),
-        as_json=lambda: to_json(analysis),
-    )
+    show(state, out, analysis_of_pods(pods), notes_document)
 
 
 def html_of(analysis: Analysis) -> str:

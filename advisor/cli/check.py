@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -28,31 +28,15 @@ if TYPE_CHECKING:
 FORMATS = ("text", "json", "markdown", "github", "sarif", "junit")
 
 
-class _FailOn(click.ParamType):  # type: ignore[type-arg]
+def _fail_on(text: str) -> tuple[str, ...]:
     """Severities and codes, separated by commas."""
-
-    name = "severity or codes"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[str, ...]:
-        """Their names.
-
-        Raises:
-            BadParameter: One is neither.
-        """
-        if isinstance(value, tuple):
-            return value
-        names = tuple(name.strip() for name in str(value).split(",") if name.strip())
-        for name in names:
-            if name not in SEVERITIES and not (name.startswith("DYN") and name[3:].isdigit()):
-                self.fail(
-                    f"{name!r} is neither a severity ({', '.join(SEVERITIES)}) nor a code "
-                    "such as DYN101.",
-                    param,
-                    ctx,
-                )
-        return names
+    for name in (listed := values.names(text)):
+        if name not in SEVERITIES and not (name.startswith("DYN") and name[3:].isdigit()):
+            severities = ", ".join(SEVERITIES)
+            raise ValueError(
+                f"{name!r} is neither a severity ({severities}) nor a code such as DYN101"
+            )
+    return listed
 
 
 @sections.command("check", "my_module:my_job --base origin/main")
@@ -61,99 +45,83 @@ class _FailOn(click.ParamType):  # type: ignore[type-arg]
     CheckOptions,
     click.argument("targets", nargs=-1, metavar="[TARGET]..."),
     options.job_option,
-    sections.section(
-        sections.MEASURED,
-        click.option("--base", metavar="REF", help="Compare with this git revision (origin/main)."),
-        click.option("--static", is_flag=True, help="Static rules alone: import, call no op."),
-        click.option(
-            "--helm",
-            multiple=True,
-            type=values.FILE,
-            metavar="FILE",
-            help="Helm values of the official chart: names that it drops, values that it refuses.",
-        ),
-        click.option(
-            "--helm-schema",
-            type=values.FILE,
-            metavar="FILE",
-            help="The chart's own values.schema.json (`helm pull dagster/dagster --untar`).",
-        ),
+    sections.measured(
+        "--base", metavar="REF", help="Compare with this git revision (origin/main)."
     ),
-    sections.section(
-        sections.GATE,
-        click.option(
-            "--fail-on",
-            "failing",
-            type=_FailOn(),
-            metavar="SEVERITY|CODES",
-            default=options.setting("fail_on"),
-            help="Findings that fail the gate: error (default), warning, note, or codes "
-            "(DYN106,DYN107).",
-        ),
-        click.option(
-            "--max-regression",
-            type=values.FRACTION,
-            metavar="FRACTION",
-            default=options.setting("max_regression"),
-            help="Largest accepted slowdown of an op (default: 10%).",
-        ),
-        click.option(
-            "--max-regret",
-            type=values.FRACTION,
-            metavar="FRACTION",
-            default=options.setting("max_regret"),
-            help="How much slower than the best the job's own configuration may be (default: 15%).",
-        ),
+    sections.measured("--static", is_flag=True, help="Static rules alone: import, call no op."),
+    sections.measured(
+        "--helm",
+        multiple=True,
+        type=values.FILE,
+        metavar="FILE",
+        help="Helm values of the official chart: names that it drops, values that it refuses.",
     ),
-    sections.section(
-        sections.EFFORT,
-        click.option(
-            "--pairs",
-            type=values.COUNT,
-            default=DEFAULT_PAIRS,
-            show_default=True,
-            metavar="N",
-            help="Most pairs of base and head to time; clear cases need fewer.",
-        ),
-        click.option(
-            "--samples",
-            type=values.COUNT,
-            default=DEFAULT_SAMPLES,
-            show_default=True,
-            metavar="K",
-            help="Call the ops on at most K items.",
-        ),
+    sections.measured(
+        "--helm-schema",
+        type=values.FILE,
+        metavar="FILE",
+        help="The chart's own values.schema.json (`helm pull dagster/dagster --untar`).",
+    ),
+    sections.gate(
+        "--fail-on",
+        "failing",
+        type=values.Parsed("severity or codes", _fail_on),
+        metavar="SEVERITY|CODES",
+        default=options.setting("fail_on"),
+        help="Findings that fail the gate: error (default), warning, note, or codes "
+        "(DYN106,DYN107).",
+    ),
+    sections.gate(
+        "--max-regression",
+        type=values.FRACTION,
+        metavar="FRACTION",
+        default=options.setting("max_regression"),
+        help="Largest accepted slowdown of an op (default: 10%).",
+    ),
+    sections.gate(
+        "--max-regret",
+        type=values.FRACTION,
+        metavar="FRACTION",
+        default=options.setting("max_regret"),
+        help="How much slower than the best the job's own configuration may be (default: 15%).",
+    ),
+    sections.effort(
+        "--pairs",
+        type=values.COUNT,
+        default=DEFAULT_PAIRS,
+        show_default=True,
+        metavar="N",
+        help="Most pairs of base and head to time; clear cases need fewer.",
+    ),
+    sections.effort(
+        "--samples",
+        type=values.COUNT,
+        default=DEFAULT_SAMPLES,
+        show_default=True,
+        metavar="K",
+        help="Call the ops on at most K items.",
     ),
     options.run_config_option,
-    sections.section(
-        sections.EFFORT,
-        click.option(
-            "--item-timeout",
-            "item_timeout_s",
-            type=values.NUMBER,
-            default=300.0,
-            metavar="SECONDS",
-            help="A call that takes longer counts as hung (default: 300).",
-        ),
-        click.option("--seed", type=int, metavar="N", help="Of the order inside the pairs."),
+    sections.effort(
+        "--item-timeout",
+        "item_timeout_s",
+        type=values.NUMBER,
+        default=300.0,
+        metavar="SECONDS",
+        help="A call that takes longer counts as hung (default: 300).",
     ),
+    sections.effort("--seed", type=int, metavar="N", help="Of the order inside the pairs."),
     options.profiles_option_as("profiles_dir"),
     options.working_directory_option,
 )
-@sections.section(
-    sections.MEASURED,
-    click.option(
-        "--inputs",
-        "spelled_inputs",
-        metavar="FILE|MODULE:CALLABLE",
-        help="Sample inputs, for a single TARGET.",
-    ),
+@sections.measured(
+    "--inputs",
+    "spelled_inputs",
+    metavar="FILE|MODULE:CALLABLE",
+    help="Sample inputs, for a single TARGET.",
 )
-@sections.section(
-    sections.GATE,
-    click.option("--strict", is_flag=True, help="Exit with 3 where the gate could not decide."),
-    click.option("--exit-zero", is_flag=True, help="Exit with 0 whatever was found."),
-)
+@sections.gate("--strict", is_flag=True, help="Exit with 3 where the gate could not decide.")
+@sections.gate("--exit-zero", is_flag=True, help="Exit with 0 whatever was found.")
 @options.output_options(*FORMATS)
 @pass_state
 def command(
@@ -176,14 +144,17 @@ def command(
     """
     from advisor.api.check import check as run_check
     from advisor.domain.gate import Verdict, exit_status
+    from advisor.gate.worktree import repository_root
+    from advisor.render.gate import located
 
     check = _completed(check, state.settings, spelled_inputs)
     with state.progress() as progress:
         report = run_check(check, progress, announce=state.say)
     status = exit_status(report, strict=strict, exit_zero=exit_zero)
-    root = _root(check.folder)
+    root = repository_root(check.folder) or check.folder  # where services look for files
+    report = located(report, root)
     _show(state, report, out, root=root, status=status)
-    _summarize(state, report, root)
+    _summarize(state, report)
     if report.verdict in {Verdict.INCONCLUSIVE, Verdict.NOT_MEASURED}:
         hint = "" if status else " --strict makes this exit with 3."
         state.warn(f"the gate could not decide ({report.verdict}).{hint}")
@@ -234,11 +205,11 @@ def _show(
     if out.form == "github":
         from advisor.render import github
 
-        state.write(github.render(report, root), out.output)
+        state.write(github.render(report), out.output)
     elif out.form == "junit":
         from advisor.render import junit
 
-        state.write(junit.render(report, root), out.output)
+        state.write(junit.render(report), out.output)
     elif out.form == "sarif":
         from advisor.render import sarif
         from advisor.rules.registry import meanings
@@ -250,39 +221,31 @@ def _show(
     else:
         from advisor.cli.showing import show
         from advisor.render.forms.documents import check_to_json
-        from advisor.render.gate import gate_document
-        from advisor.render.gate_screen import gate_screen
+        from advisor.render.gate import gate_document, gate_screen
 
         # A log cannot be asked for the rest: it names every finding.
         logged = out.form == "text" and (out.output is not None or not sys.stdout.isatty())
         show(
             state,
             out,
-            document=lambda: gate_document(report, root),
-            as_json=lambda: check_to_json(report, root),
-            screen=None if logged else lambda: gate_screen(report, root),
+            report,
+            gate_document,
+            None if logged else gate_screen,
+            as_json=check_to_json,
             wrap=False,
         )
 
 
-def _root(folder: Path) -> Path:
-    """Folder to which services expect files to be relative: the repository's."""
-    from advisor.gate.worktree import repository_root
-
-    return repository_root(folder) or folder
-
-
-def _summarize(state: CommandContext, report: GateReport, root: Path) -> None:
+def _summarize(state: CommandContext, report: GateReport) -> None:
     """Append the report to the summary page of a GitHub job, where there is one."""
     summary = os.environ.get("GITHUB_STEP_SUMMARY")
     if not summary:
         return
     from advisor.cli.showing import folded
-    from advisor.render.gate import gate_document
-    from advisor.render.gate_screen import gate_screen
+    from advisor.render.gate import gate_document, gate_screen
     from advisor.render.markdown import to_markdown
 
-    shown = folded(gate_screen(report, root), gate_document(report, root))
+    shown = folded(gate_screen(report), gate_document(report))
 
     try:
         with Path(summary).open("a", encoding="utf-8") as file:

@@ -9,11 +9,11 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TextIO
+from typing import TYPE_CHECKING, Literal, TextIO
 
 import click
 
@@ -31,7 +31,7 @@ _MAX_WIDTH = 120
 _WIDTH_WITHOUT_TERMINAL = 100
 
 
-@dataclass(slots=True)
+@dataclass
 class CommandContext:
     """The global options of one call, and the ways out of it.
 
@@ -42,20 +42,17 @@ class CommandContext:
     color: Color = "auto"
     verbosity: int = 0
     begun_s: float = field(default_factory=time.monotonic)
-    _settings: list[Settings] = field(default_factory=list)
 
-    @property
+    @functools.cached_property
     def settings(self) -> Settings:
         """``[tool.dynadvise]`` of the project around the current folder, read once.
 
         Raises:
             ConfigurationError: The table is wrong.
         """
-        if not self._settings:
-            from advisor.settings import load
+        from advisor.settings import load
 
-            self._settings.append(load())
-        return self._settings[0]
+        return load()
 
     def colored(self, stream: TextIO) -> bool:
         """Whether what goes to ``stream`` may be coloured (https://no-color.org)."""
@@ -118,28 +115,27 @@ class CommandContext:
 
     def error(self, error: DynadviseError) -> None:
         """What the user can act on; with ``-v`` the traceback too."""
-        color = self.colored(sys.stderr)
-        if self.verbosity > 0:
-            _to_stderr(_traceback(error), color)
-        _to_stderr(click.style("Error:", fg="red", bold=True) + f" {printable(str(error))}", color)
+        self._fault(error, printable(str(error)))
 
     def apologize(self, error: Exception) -> None:
         """A fault of ours: short, with how to report it; the traceback with ``-v`` alone."""
+        first = printable(str(error)).partition("\n")[0]
+        seen = (
+            "the traceback above" if self.verbosity > 0 else "what the same command prints with -v"
+        )
+        self._fault(
+            error,
+            f"a fault in dynadvise: {type(error).__name__}: {first}\n"
+            f"Sorry. Please report it with {seen}.",
+        )
+
+    def _fault(self, error: Exception, text: str) -> None:
         color = self.colored(sys.stderr)
         if self.verbosity > 0:
-            _to_stderr(_traceback(error), color)
-        first = printable(str(error)).partition("\n")[0]
-        lines = [
-            click.style("Error:", fg="red", bold=True)
-            + f" a fault in dynadvise: {type(error).__name__}: {first}",
-            "Sorry. Please report it with "
-            + (
-                "the traceback above."
-                if self.verbosity > 0
-                else "what the same command prints with -v."
-            ),
-        ]
-        _to_stderr("\n".join(lines), color)
+            import traceback
+
+            _to_stderr("".join(traceback.format_exception(error)), color)
+        _to_stderr(click.style("Error:", fg="red", bold=True) + f" {text}", color)
 
     @contextmanager
     def progress(self, *, phases: bool = False) -> Iterator[Display]:
@@ -184,12 +180,6 @@ def _to_stderr(message: str, color: bool) -> None:
     sys.stderr.flush()
 
 
-def _traceback(error: BaseException) -> str:
-    import traceback
-
-    return "".join(traceback.format_exception(type(error), error, error.__traceback__))
-
-
 # --- global options ----------------------------------------------------------------------------
 
 
@@ -213,40 +203,28 @@ def _quiet(ctx: click.Context, _parameter: click.Parameter, value: bool) -> None
 
 def global_options() -> list[click.Option]:
     """``--color``, ``-q`` and ``-v``: valid before and after the command's name."""
+    option = functools.partial(click.Option, expose_value=False, is_eager=True)
     return [
-        click.Option(
+        option(
             ["--color"],
             type=click.Choice(["auto", "always", "never"]),
             callback=_set_color,
-            expose_value=False,
-            is_eager=True,
             help="Colour of the output; auto: on a terminal, unless NO_COLOR is set.",
         ),
-        click.Option(
+        option(
             ["-q", "--quiet"],
             is_flag=True,
             callback=_quiet,
-            expose_value=False,
-            is_eager=True,
             help="Data only: no progress, no messages but errors.",
         ),
-        click.Option(
+        option(
             ["-v", "--verbose"],
             count=True,
             callback=_louder,
-            expose_value=False,
-            is_eager=True,
             help="More messages; tracebacks of errors.",
         ),
     ]
 
 
-def pass_state(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Hand a command its :class:`CommandContext` as first argument."""
-
-    @click.pass_context
-    @functools.wraps(function)
-    def call(ctx: click.Context, *args: Any, **values: Any) -> Any:
-        return ctx.invoke(function, ctx.ensure_object(CommandContext), *args, **values)
-
-    return call
+pass_state = click.make_pass_decorator(CommandContext, ensure=True)
+"""Hands a command its :class:`CommandContext` as first argument."""

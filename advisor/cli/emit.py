@@ -12,16 +12,13 @@ from advisor.emit import KINDS
 
 @sections.command("emit", "my_module:my_job --as run-config -o run.yaml")
 @options.profile_argument
-@sections.section(
-    sections.OUTPUT,
-    click.option(
-        "--as",
-        "kind",
-        type=click.Choice(KINDS),
-        required=True,
-        metavar="KIND",
-        help=f"What to emit: {', '.join(KINDS)}.",
-    ),
+@sections.output(
+    "--as",
+    "kind",
+    type=click.Choice(KINDS),
+    required=True,
+    metavar="KIND",
+    help=f"What to emit: {', '.join(KINDS)}.",
 )
 @options.advise_options
 @options.output_option
@@ -37,8 +34,7 @@ def command(
     profiles: Path,
 ) -> None:
     """Print code or configuration for PROFILE's advice; it never imports dynadvise."""
-    saved = options.read_profile(profile, profiles)
-    advise = state.settings.for_target(advise, saved.advice.target)
+    saved, advise = options.read_asked(state, profile, profiles, advise)
     from advisor.api.emitting import snippet
     from advisor.api.recommend import recommend
 

@@ -13,22 +13,16 @@ from advisor.domain.errors import ConfigurationError
 
 @sections.command("init", "my_module:my_job --dry-run")
 @click.argument("targets", nargs=-1, metavar="[TARGET]...")
-@sections.section(
-    sections.OUTPUT,
-    click.option("--pre-commit/--no-pre-commit", default=True, help="Add the pre-commit entry."),
-    click.option("--ci/--no-ci", default=True, help="Add the GitHub workflow."),
-    click.option("-y", "--yes", is_flag=True, help="Write without asking."),
-    click.option("--dry-run", is_flag=True, help="Show the change; write nothing."),
-)
-@sections.section(
-    sections.PLACES,
-    click.option(
-        "-d",
-        "--working-directory",
-        type=EXISTING_FOLDER,
-        metavar="DIR",
-        help="A folder of the project (default: the current one).",
-    ),
+@sections.output("--pre-commit/--no-pre-commit", default=True, help="Add the pre-commit entry.")
+@sections.output("--ci/--no-ci", default=True, help="Add the GitHub workflow.")
+@sections.output("-y", "--yes", is_flag=True, help="Write without asking.")
+@sections.output("--dry-run", is_flag=True, help="Show the change; write nothing.")
+@sections.places(
+    "-d",
+    "--working-directory",
+    type=EXISTING_FOLDER,
+    metavar="DIR",
+    help="A folder of the project (default: the current one).",
 )
 @pass_state
 def command(

@@ -1,7 +1,7 @@
 """``dynadvise list [PROJECT]``: what fans out in a project, and the command for each."""
 
+import contextlib
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,21 +10,17 @@ import click
 
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.command_line import path_of
 from advisor.domain.errors import UnnamedTargetError
-from advisor.domain.options import OutputOptions, ProfilesOptions, WorkloadOptions
+from advisor.domain.options import OutputOptions, ProfileOptions
 
 WRONG = 2  # of the contract's exit status: nothing could be loaded
 
 
 @sections.command("list", "")
 @click.argument("project", metavar="[PROJECT]", required=False)
-@sections.section(
-    sections.MEASURED,
-    click.option("-m", "--module-name", metavar="MODULE", help="A module with definitions."),
-    click.option("-f", "--python-file", metavar="FILE", help="A file with definitions."),
-    click.option("-w", "--workspace", metavar="FILE", help="A workspace.yaml."),
-)
+@sections.measured("-m", "--module-name", metavar="MODULE", help="A module with definitions.")
+@sections.measured("-f", "--python-file", metavar="FILE", help="A file with definitions.")
+@sections.measured("-w", "--workspace", metavar="FILE", help="A workspace.yaml.")
 @options.working_directory_option
 @options.instance_option
 @options.output_options("text", "json", "markdown")
@@ -63,28 +59,19 @@ def show_listing(
     *,
     instance: Path | None,
 ) -> None:
-    """Write the list; runs are counted in DAGSTER_HOME where no instance is named.
+    """Write the list, with the runs of an instance.
 
     Raises:
         TargetError: There is no such project.
     """
     from advisor.api.listing import ListOptions, list_project
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import to_json
     from advisor.render.listing import listing_document, listing_screen
 
-    home = os.environ.get("DAGSTER_HOME")
-    instance = instance or (path_of(home) if home else None)
     with state.progress() as progress:
         progress("importing the project", None)
         listing = list_project(ListOptions(project, working_directory, instance, profiles))
-    show(
-        state,
-        out,
-        document=lambda: listing_document(listing),
-        as_json=lambda: to_json(listing),
-        screen=lambda: listing_screen(listing),
-    )
+    show(state, out, listing, listing_document, listing_screen)
     if all(location.error for location in listing.locations):
         click.get_current_context().exit(WRONG)
 
@@ -93,22 +80,20 @@ def or_list(command: Callable[..., None]) -> Callable[..., None]:
     """Answer no TARGET, a folder and a package with the list of what there is to name."""
 
     @functools.wraps(command)
-    def call(
-        state: CommandContext, *, workload: WorkloadOptions, profiles: ProfilesOptions, **rest: Any
-    ) -> None:
-        def show_list() -> None:
-            project, folder = workload.target or None, workload.working_directory
-            show_listing(
-                state, rest["out"], project, folder, profiles.folder, instance=rest["instance"]
-            )
-
-        folder = Path(workload.working_directory or ".", workload.target)
-        if not (workload.job or workload.asset) and folder.is_dir():
-            show_list()
-            return
-        try:
-            command(state, workload=workload, profiles=profiles, **rest)
-        except UnnamedTargetError:
-            show_list()
+    def call(state: CommandContext, *, request: ProfileOptions, **rest: Any) -> None:
+        workload = request.workload
+        project = Path(workload.working_directory or ".", workload.target)
+        if workload.job or workload.asset or not project.is_dir():
+            with contextlib.suppress(UnnamedTargetError):
+                command(state, request=request, **rest)
+                return
+        show_listing(
+            state,
+            rest["out"],
+            workload.target or None,
+            workload.working_directory,
+            request.profiles.folder,
+            instance=rest["instance"],
+        )
 
     return call

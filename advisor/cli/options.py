@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_args
 
 import click
 
-from advisor.cli import values
+from advisor.cli import sections, values
 from advisor.cli.context import CommandContext
-from advisor.cli.sections import ADVISED, EFFORT, MANNER, MEASURED, OUTPUT, PLACES, section
 from advisor.domain.advice import Objective
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
@@ -65,16 +64,13 @@ def setting(name: str, otherwise: object = None) -> Callable[[], Any]:
 
 def profiles_option_as(name: str) -> Callable[[F], F]:
     """``--profiles`` as the argument ``name``."""
-    return section(
-        PLACES,
-        click.option(
-            "--profiles",
-            name,
-            type=values.FOLDER,
-            metavar="DIR",
-            default=setting("profiles"),
-            help="Folder of the profiles (default: profiles/).",
-        ),
+    return sections.places(
+        "--profiles",
+        name,
+        type=values.FOLDER,
+        metavar="DIR",
+        default=setting("profiles"),
+        help="Folder of the profiles (default: profiles/).",
     )
 
 
@@ -84,72 +80,55 @@ profiles_options = grouped(
     "profiles",
     ProfilesOptions,
     profiles_option_as("folder"),
-    section(
-        PLACES,
-        click.option("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
-    ),
+    sections.places("--save/--no-save", default=True, help="Write to the profile (default: yes)."),
 )
 
-job_option = section(
-    MEASURED,
-    click.option("--job", metavar="NAME", help="The job, where TARGET is a module of Definitions."),
+job_option = sections.measured(
+    "--job", metavar="NAME", help="The job, where TARGET is a module of Definitions."
 )
-asset_option = section(
-    MEASURED,
-    click.option("--asset", metavar="KEY", help="The asset, likewise, by its key (a/b)."),
+asset_option = sections.measured(
+    "--asset", metavar="KEY", help="The asset, likewise, by its key (a/b)."
 )
-run_config_option = section(
-    MEASURED,
-    click.option(
-        "--run-config",
-        type=values.EXISTING_FILE,
-        metavar="FILE",
-        help="Dagster run config (YAML) for ops and resources.",
-    ),
+run_config_option = sections.measured(
+    "--run-config",
+    type=values.EXISTING_FILE,
+    metavar="FILE",
+    help="Dagster run config (YAML) for ops and resources.",
 )
-scratch_postgres_option = section(
-    MANNER,
-    click.option(
-        "--scratch-database",
-        "--scratch-postgres",
-        "scratch_postgres",
-        metavar="URL",
-        envvar=["DYNADVISE_SCRATCH_DATABASE", "DYNADVISE_SCRATCH_POSTGRES"],
-        help="Calibrate (verify: run) on this Postgres or MySQL server, in a database that is made "
-        "for it and dropped; without it, on SQLite. DYNADVISE_SCRATCH_DATABASE keeps the password "
-        "off the command line.",
-    ),
+scratch_postgres_option = sections.manner(
+    "--scratch-database",
+    "--scratch-postgres",
+    "scratch_postgres",
+    metavar="URL",
+    envvar=["DYNADVISE_SCRATCH_DATABASE", "DYNADVISE_SCRATCH_POSTGRES"],
+    help="Calibrate (verify: run) on this Postgres or MySQL server, in a database that is made "
+    "for it and dropped; without it, on SQLite. DYNADVISE_SCRATCH_DATABASE keeps the password "
+    "off the command line.",
 )
-working_directory_option = section(
-    PLACES,
-    click.option(
-        "-d",
-        "--working-directory",
-        type=values.EXISTING_FOLDER,
-        metavar="DIR",
-        help="Importable folder (default: the current one).",
-    ),
+working_directory_option = sections.places(
+    "-d",
+    "--working-directory",
+    type=values.EXISTING_FOLDER,
+    metavar="DIR",
+    help="Importable folder (default: the current one).",
 )
 
 workload_options = grouped(
     "workload",
     WorkloadOptions,
-    section(
-        MEASURED,
-        click.argument("target", metavar="TARGET", required=False, default=""),
-        job_option,
-        asset_option,
-        click.option(
-            "--inputs",
-            metavar="FILE|MODULE:CALLABLE",
-            help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
-        ),
-        run_config_option,
-        click.option(
-            "--partition",
-            metavar="KEY",
-            help="Partition to run, of a partitioned job (default: the last).",
-        ),
+    click.argument("target", metavar="TARGET", required=False, default=""),
+    job_option,
+    asset_option,
+    sections.measured(
+        "--inputs",
+        metavar="FILE|MODULE:CALLABLE",
+        help="Sample inputs: JSON, JSON Lines or YAML with one entry per item, or a callable.",
+    ),
+    run_config_option,
+    sections.measured(
+        "--partition",
+        metavar="KEY",
+        help="Partition to run, of a partitioned job (default: the last).",
     ),
     working_directory_option,
 )
@@ -157,65 +136,54 @@ workload_options = grouped(
 measure_options = grouped(
     "measure",
     MeasureOptions,
-    section(
-        EFFORT,
-        click.option("--samples", type=values.COUNT, metavar="K", help="Run at most K items."),
-        click.option(
-            "--budget",
-            "budget_s",
-            type=values.NUMBER,
-            metavar="SECONDS",
-            default=setting("budget_s", MeasureOptions().budget_s),
-            help="The most that the measuring may take in all (default: 60).",
-        ),
-        click.option(
-            "--precision",
-            type=values.SHARE,
-            metavar="SHARE",
-            help="Measure until the advised way's interval is within this share of its median "
-            "(15%).",
-        ),
-        click.option("--fast", is_flag=True, help="A first answer only, without hot spots."),
-        click.option(
-            "--spend-budget",
-            is_flag=True,
-            help="Use the whole budget (default: end when the advice is settled).",
-        ),
-        click.option("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
+    sections.effort("--samples", type=values.COUNT, metavar="K", help="Run at most K items."),
+    sections.effort(
+        "--budget",
+        "budget_s",
+        type=values.NUMBER,
+        metavar="SECONDS",
+        default=setting("budget_s", MeasureOptions().budget_s),
+        help="The most that the measuring may take in all (default: 60).",
     ),
-    section(
-        MANNER,
-        click.option(
-            "--allow-side-effects/--no-allow-side-effects",
-            default=None,
-            help="Whether ops may run more than once: --no runs no op twice, each item at most "
-            "once.",
-        ),
-        click.option(
-            "--measure-collect",
-            is_flag=True,
-            help="Run the collecting op too, on the sampled outputs (default: never).",
-        ),
-        click.option(
-            "--setup",
-            metavar="MODULE:CALLABLE",
-            help="Called before the measured calls, in their process.",
-        ),
-        click.option("--teardown", metavar="MODULE:CALLABLE", help="Called after them."),
-        click.option(
-            "--item-timeout",
-            "item_timeout_s",
-            type=values.NUMBER,
-            metavar="SECONDS",
-            default=MeasureOptions().item_timeout_s,
-            help="An item that takes longer counts as hung (default: 300).",
-        ),
-        click.option(
-            "--flamegraph",
-            type=values.FILE,
-            metavar="FILE",
-            help="Write pyinstrument's HTML to FILE.",
-        ),
+    sections.effort(
+        "--precision",
+        type=values.SHARE,
+        metavar="SHARE",
+        help="Measure until the advised way's interval is within this share of its median (15%).",
+    ),
+    sections.effort("--fast", is_flag=True, help="A first answer only, without hot spots."),
+    sections.effort(
+        "--spend-budget",
+        is_flag=True,
+        help="Use the whole budget (default: end when the advice is settled).",
+    ),
+    sections.effort("--recalibrate", is_flag=True, help="Measure the host again, cached or not."),
+    sections.manner(
+        "--allow-side-effects/--no-allow-side-effects",
+        default=None,
+        help="Whether ops may run more than once: --no runs no op twice, each item at most once.",
+    ),
+    sections.manner(
+        "--measure-collect",
+        is_flag=True,
+        help="Run the collecting op too, on the sampled outputs (default: never).",
+    ),
+    sections.manner(
+        "--setup",
+        metavar="MODULE:CALLABLE",
+        help="Called before the measured calls, in their process.",
+    ),
+    sections.manner("--teardown", metavar="MODULE:CALLABLE", help="Called after them."),
+    sections.manner(
+        "--item-timeout",
+        "item_timeout_s",
+        type=values.NUMBER,
+        metavar="SECONDS",
+        default=MeasureOptions().item_timeout_s,
+        help="An item that takes longer counts as hung (default: 300).",
+    ),
+    sections.manner(
+        "--flamegraph", type=values.FILE, metavar="FILE", help="Write pyinstrument's HTML to FILE."
     ),
     scratch_postgres_option,
 )
@@ -224,111 +192,115 @@ measure_options = grouped(
 advise_options = grouped(
     "advise",
     AdviseOptions,
-    section(
-        ADVISED,
-        click.option(
-            "--items", type=values.ITEMS, metavar="N", help="Number of items in production."
-        ),
-        click.option(
-            "--cores", type=values.NUMBER, metavar="N", help="Advise for a machine with N cores."
-        ),
-        click.option(
-            "--memory",
-            "memory_bytes",
-            type=values.SIZE,
-            metavar="SIZE",
-            help="... and with so much memory (8GiB).",
-        ),
-        click.option(
-            "--memory-headroom",
-            type=values.SHARE,
-            metavar="FRACTION",
-            default=setting("memory_headroom"),
-            help="Share of the memory that the advice leaves free (default: 15%).",
-        ),
-        click.option(
-            "--cpu-count",
-            type=values.COUNT,
-            metavar="N",
-            help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
-            "fewer than its node's (default: N of --cores).",
-        ),
-        click.option(
-            "--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."
-        ),
-        click.option(
-            "--cluster",
-            "cluster_name",
-            metavar="NAME",
-            help="Advise for a cluster of [tool.dynadvise.clusters.NAME].",
-        ),
-        click.option(
-            "--change",
-            type=click.Choice(["config", "code"]),
-            default=setting("change", "code"),
-            help="What the advice may ask for: a pasted config, or a change of code too "
-            "(default: code, and the config-only advice as well).",
-        ),
-        click.option(
-            "--objective",
-            type=click.Choice(get_args(Objective)),
-            default=setting("objective", "time"),
-            help="Run time (default); cost: the cores held times the run's time, and what pods "
-            "request (on one machine it ranks like time); cost-cpu: CPU-seconds; balanced: time "
-            "and CPU-seconds.",
-        ),
-        click.option(
-            "--environment",
-            type=click.Choice(["dev", "test", "prod"]),
-            default=setting("environment", "prod"),
-            help="Where it will run, which decides the ways that may be advised (default: prod).",
-        ),
-        click.option(
-            "--max-connections",
-            type=values.COUNT,
-            metavar="N",
-            default=setting("max_connections"),
-            help="Limit on concurrent items that hold a database connection.",
-        ),
-        click.option(
-            "--max-rate",
-            type=values.NUMBER,
-            metavar="N",
-            default=setting("max_rate"),
-            help="Items per second that the service behind the op allows.",
-        ),
+    sections.advised(
+        "--items", type=values.ITEMS, metavar="N", help="Number of items in production."
+    ),
+    sections.advised(
+        "--cores", type=values.NUMBER, metavar="N", help="Advise for a machine with N cores."
+    ),
+    sections.advised(
+        "--memory",
+        "memory_bytes",
+        type=values.SIZE,
+        metavar="SIZE",
+        help="... and with so much memory (8GiB).",
+    ),
+    sections.advised(
+        "--memory-headroom",
+        type=values.SHARE,
+        metavar="FRACTION",
+        default=setting("memory_headroom"),
+        help="Share of the memory that the advice leaves free (default: 15%).",
+    ),
+    sections.advised(
+        "--cpu-count",
+        type=values.COUNT,
+        metavar="N",
+        help="... where Python counts N CPUs, which Dagster's default takes: a pod's cores are "
+        "fewer than its node's (default: N of --cores).",
+    ),
+    sections.advised(
+        "--host", metavar="NAME", help="Advise for a machine of [tool.dynadvise.hosts]."
+    ),
+    sections.advised(
+        "--cluster",
+        "cluster_name",
+        metavar="NAME",
+        help="Advise for a cluster of [tool.dynadvise.clusters.NAME].",
+    ),
+    sections.advised(
+        "--change",
+        type=click.Choice(["config", "code"]),
+        default=setting("change", "code"),
+        help="What the advice may ask for: a pasted config, or a change of code too "
+        "(default: code, and the config-only advice as well).",
+    ),
+    sections.advised(
+        "--objective",
+        type=click.Choice(get_args(Objective)),
+        default=setting("objective", "time"),
+        help="Run time (default); cost: the cores held times the run's time, and what pods "
+        "request (on one machine it ranks like time); cost-cpu: CPU-seconds; balanced: time "
+        "and CPU-seconds.",
+    ),
+    sections.advised(
+        "--environment",
+        type=click.Choice(["dev", "test", "prod"]),
+        default=setting("environment", "prod"),
+        help="Where it will run, which decides the ways that may be advised (default: prod).",
+    ),
+    sections.advised(
+        "--max-connections",
+        type=values.COUNT,
+        metavar="N",
+        default=setting("max_connections"),
+        help="Limit on concurrent items that hold a database connection.",
+    ),
+    sections.advised(
+        "--max-rate",
+        type=values.NUMBER,
+        metavar="N",
+        default=setting("max_rate"),
+        help="Items per second that the service behind the op allows.",
     ),
 )
 
-emit_option = section(
-    OUTPUT,
-    click.option(
-        "--emit",
-        type=click.Choice(KINDS),
-        metavar="KIND",
-        help=f"Snippet to print with the advice: {', '.join(KINDS)}.",
-    ),
-)
-instance_option = section(
-    PLACES,
-    click.option(
-        "--instance",
-        type=values.FOLDER,
-        metavar="DIR",
-        help="Folder of the Dagster instance (default: DAGSTER_HOME).",
-    ),
+emit_option = sections.output(
+    "--emit",
+    type=click.Choice(KINDS),
+    metavar="KIND",
+    help=f"Snippet to print with the advice: {', '.join(KINDS)}.",
 )
 
 
-def instance_of(flag: Path | None) -> Path:
-    """The instance that was named, or the environment's."""
+def _or_home(
+    _context: click.Context, _parameter: click.Parameter, folder: Path | None
+) -> Path | None:
     home = os.environ.get("DAGSTER_HOME")
-    refuse(
-        flag is None and not home,
-        "Which Dagster instance?",
-        "Give its folder: --instance DIR, or set DAGSTER_HOME.",
-    )
-    return flag or path_of(str(home))
+    return folder or (path_of(home) if home else None)
+
+
+instance_option = sections.places(
+    "--instance",
+    callback=_or_home,
+    type=values.FOLDER,
+    metavar="DIR",
+    help="Folder of the Dagster instance (default: DAGSTER_HOME).",
+)
+
+
+def named(instance: Path | None) -> Path:
+    """The instance, where one is named.
+
+    Raises:
+        ConfigurationError: None is.
+    """
+    if instance is None:
+        raise ConfigurationError(
+            "Which Dagster instance?",
+            hint="Give its folder: --instance DIR, or set DAGSTER_HOME.",
+        )
+    return instance
 
 
 def _profile_name(profile: str, job: str | None, asset: str | None) -> str:
@@ -350,7 +322,7 @@ def output_options(
     *formats: str, details: bool = True
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """``--format`` with ``formats`` (the first is the default), ``-o`` and ``--details``."""
-    form = click.option(
+    form = sections.output(
         "--format",
         "form",
         type=click.Choice(formats),
@@ -358,25 +330,18 @@ def output_options(
         show_default=True,
         help="Form of the output.",
     )
-    whole = click.option("--details", is_flag=True, help="Print everything, not one screen.")
-    own = section(OUTPUT, form, output_option, *([whole] if details else []))
-    return grouped("out", OutputOptions, own)
+    whole = sections.output("--details", is_flag=True, help="Print everything, not one screen.")
+    return grouped("out", OutputOptions, form, output_option, *([whole] if details else []))
 
 
-output_option = section(
-    OUTPUT,
-    click.option(
-        "-o", "--output", type=values.FILE, metavar="FILE", help="Write to FILE instead of stdout."
-    ),
+output_option = sections.output(
+    "-o", "--output", type=values.FILE, metavar="FILE", help="Write to FILE instead of stdout."
 )
-open_option = section(
-    OUTPUT,
-    click.option(
-        "--open",
-        "show_it",
-        is_flag=True,
-        help="Open the page in a browser (without -o: a temporary file).",
-    ),
+open_option = sections.output(
+    "--open",
+    "show_it",
+    is_flag=True,
+    help="Open the page in a browser (without -o: a temporary file).",
 )
 
 
@@ -389,6 +354,18 @@ def read_profile(spelled: str, profiles: Path) -> SavedProfile:
     from advisor import store
 
     return store.read(store.find_profile(spelled, profiles))
+
+
+def read_asked(
+    state: CommandContext, profile: str, profiles: Path, advise: AdviseOptions
+) -> tuple[SavedProfile, AdviseOptions]:
+    """The profile that the user named, and what to advise for, with what the settings say of it.
+
+    Raises:
+        DynadviseError: As `read_profile`; a host or cluster is not described.
+    """
+    saved = read_profile(profile, profiles)
+    return saved, state.settings.for_target(advise, saved.advice.target)
 
 
 def refuse(condition: bool, what: str, hint: str | None = None) -> None:

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import click
-
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import AdviseOptions, OutputOptions
@@ -11,37 +9,34 @@ from advisor.domain.options import AdviseOptions, OutputOptions
 
 @sections.command("plan", "my_module:my_job --partitions 365 --items 40")
 @options.profile_argument
-@sections.section(
-    sections.ADVISED,
-    click.option(
-        "--partitions",
-        type=values.COUNT,
-        metavar="P",
-        required=True,
-        help="Partitions of the backfill; --items counts those of one partition.",
-    ),
-    click.option(
-        "--runs-at-once",
-        type=values.COUNT,
-        metavar="K",
-        help="Most runs in parallel (default: 16).",
-    ),
-    click.option(
-        "--run-start",
-        "run_start_s",
-        type=values.NUMBER,
-        metavar="SECONDS",
-        help="From a run's dequeuing until its job begins (default: as measured on the host).",
-    ),
-    click.option(
-        "--dequeue-interval",
-        "dequeue_interval_s",
-        type=values.NUMBER,
-        metavar="SECONDS",
-        default=5.0,
-        show_default=True,
-        help="How often the daemon looks at the queue of runs.",
-    ),
+@sections.advised(
+    "--partitions",
+    type=values.COUNT,
+    metavar="P",
+    required=True,
+    help="Partitions of the backfill; --items counts those of one partition.",
+)
+@sections.advised(
+    "--runs-at-once",
+    type=values.COUNT,
+    metavar="K",
+    help="Most runs in parallel (default: 16).",
+)
+@sections.advised(
+    "--run-start",
+    "run_start_s",
+    type=values.NUMBER,
+    metavar="SECONDS",
+    help="From a run's dequeuing until its job begins (default: as measured on the host).",
+)
+@sections.advised(
+    "--dequeue-interval",
+    "dequeue_interval_s",
+    type=values.NUMBER,
+    metavar="SECONDS",
+    default=5.0,
+    show_default=True,
+    help="How often the daemon looks at the queue of runs.",
 )
 @options.advise_options
 @options.output_options("text", "json", "markdown")
@@ -63,20 +58,12 @@ def command(
 
     PROFILE is a target that was profiled, or a profile's file. Nothing is run.
     """
-    saved = options.read_profile(profile, profiles)
-    advise = state.settings.for_target(advise, saved.advice.target)
+    saved, advise = options.read_asked(state, profile, profiles, advise)
     from advisor.api.plan import PlanOptions, plan
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import to_json
     from advisor.render.plan import plan_document, plan_screen
 
     plan_options = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
     with state.progress() as progress:
         outcome = plan(saved, plan_options, progress)
-    show(
-        state,
-        out,
-        document=lambda: plan_document(outcome),
-        as_json=lambda: to_json(outcome),
-        screen=lambda: plan_screen(outcome),
-    )
+    show(state, out, outcome, plan_document, plan_screen)

@@ -46,46 +46,45 @@ class _Changes:
 @options.grouped(
     "changes",
     _Changes,
-    sections.section(
-        sections.CONFIGURATION,
-        click.option(
-            "--as",
-            "named",
-            type=click.Choice(_NAMED),
-            help="A configuration that the profile's advice names (default: advised); "
-            "the options below change it.",
-        ),
-        click.option(
-            "--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"])
-        ),
-        click.option(
-            "--executor",
-            type=click.Choice(_EXECUTORS),
-            metavar="NAME",
-            help="Without --as, a configuration of its own with Dagster's defaults: "
-            f"{', '.join(_EXECUTORS)}. Those that start a pod, container or task per step need "
-            "--cluster.",
-        ),
-        click.option("--start-method", type=click.Choice(["spawn", "forkserver"])),
-        click.option(
-            "--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."
-        ),
-        click.option(
-            "--no-preload",
-            is_flag=True,
-            help="Forkserver without the preload list derived for this host.",
-        ),
-        click.option("--max-concurrent", type=values.COUNT, metavar="N", help="Steps in parallel."),
-        click.option("--batch-size", type=values.COUNT, metavar="N", help="Items per step."),
-        click.option(
-            "--workers", type=values.COUNT, metavar="N", help="Threads or processes inside a step."
-        ),
-        click.option("--worker-kind", type=click.Choice(["thread", "process"])),
-        click.option(
-            "--depth-first/--breadth-first",
-            default=None,
-            help="Order of a chain of mapped ops (dagster/priority tags).",
-        ),
+    sections.configuration(
+        "--as",
+        "named",
+        type=click.Choice(_NAMED),
+        help="A configuration that the profile's advice names (default: advised); "
+        "the options below change it.",
+    ),
+    sections.configuration(
+        "--launch", type=click.Choice(["execute_in_process", "execute_job", "cli", "daemon"])
+    ),
+    sections.configuration(
+        "--executor",
+        type=click.Choice(_EXECUTORS),
+        metavar="NAME",
+        help="Without --as, a configuration of its own with Dagster's defaults: "
+        f"{', '.join(_EXECUTORS)}. Those that start a pod, container or task per step need "
+        "--cluster.",
+    ),
+    sections.configuration("--start-method", type=click.Choice(["spawn", "forkserver"])),
+    sections.configuration(
+        "--preload", metavar="MODULE", multiple=True, help="Preload it; may be repeated."
+    ),
+    sections.configuration(
+        "--no-preload",
+        is_flag=True,
+        help="Forkserver without the preload list derived for this host.",
+    ),
+    sections.configuration(
+        "--max-concurrent", type=values.COUNT, metavar="N", help="Steps in parallel."
+    ),
+    sections.configuration("--batch-size", type=values.COUNT, metavar="N", help="Items per step."),
+    sections.configuration(
+        "--workers", type=values.COUNT, metavar="N", help="Threads or processes inside a step."
+    ),
+    sections.configuration("--worker-kind", type=click.Choice(["thread", "process"])),
+    sections.configuration(
+        "--depth-first/--breadth-first",
+        default=None,
+        help="Order of a chain of mapped ops (dagster/priority tags).",
     ),
 )
 @options.advise_options
@@ -102,25 +101,21 @@ def command(
     profiles: Path,
 ) -> None:
     """Predict the run time of one configuration, with interval and breakdown. Nothing is run."""
-    saved = options.read_profile(profile, profiles)
-    advise = state.settings.for_target(advise, saved.advice.target)
+    saved, advise = options.read_asked(state, profile, profiles, advise)
     candidate = _candidate(saved, changes, advise)
     from advisor.api.cluster_advice import place_of
     from advisor.api.recommend import predict
 
     prediction = predict(saved, candidate, advise)
-    target, items = saved.advice.target, _items(saved, advise.items)
-    place = place_of(saved, advise)
     from advisor.cli.showing import show
     from advisor.render.advice import prediction_document
-    from advisor.render.forms.documents import prediction_to_json
+    from advisor.render.forms.table import OnePrediction
 
-    show(
-        state,
-        out,
-        document=lambda: prediction_document(prediction, target, items, place),
-        as_json=lambda: prediction_to_json(prediction, target, items, place),
-    )
+    place = place_of(saved, advise)
+    cautions = (place,) if place else ()
+    items = _items(saved, advise.items)
+    one = OnePrediction(saved.advice.target, items, prediction, cautions)
+    show(state, out, one, prediction_document)
 
 
 def _items(saved: SavedProfile, items: int | None) -> int:

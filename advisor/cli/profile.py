@@ -1,21 +1,13 @@
 """``dynadvise profile TARGET``: measure, advise, save."""
 
+from dataclasses import replace
 from pathlib import Path
-
-import click
 
 from advisor.cli import options, sections, values
 from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
 from advisor.cli.list import or_list
-from advisor.domain.options import (
-    AdviseOptions,
-    MeasureOptions,
-    OutputOptions,
-    ProfileOptions,
-    ProfilesOptions,
-    WorkloadOptions,
-)
+from advisor.domain.options import OutputOptions, ProfileOptions
 
 
 @sections.command("profile", "my_module:my_job --inputs samples.json")
@@ -25,31 +17,24 @@ from advisor.domain.options import (
 @options.output_options("text", "json", "markdown")
 @options.emit_option
 @options.profiles_options
-@sections.section(
-    sections.MANNER,
-    click.option(
-        "--dry-run",
-        is_flag=True,
-        help="Say what would be run, how often, and measured; run nothing.",
-    ),
-    click.option("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly."),
-    click.option(
-        "--from-runs",
-        type=values.COUNT,
-        metavar="K",
-        help="Call no op: learn from the job's newest K runs in --instance.",
-    ),
+@sections.manner(
+    "--dry-run", is_flag=True, help="Say what would be run, how often, and measured; run nothing."
+)
+@sections.manner("-y", "--yes", is_flag=True, help="Do not ask before ops are run repeatedly.")
+@sections.manner(
+    "--from-runs",
+    type=values.COUNT,
+    metavar="K",
+    help="Call no op: learn from the job's newest K runs in --instance.",
 )
 @options.instance_option
+@options.grouped("request", ProfileOptions)
 @pass_state
 @or_list
 def command(
     state: CommandContext,
     *,
-    workload: WorkloadOptions,
-    measure: MeasureOptions,
-    advise: AdviseOptions,
-    profiles: ProfilesOptions,
+    request: ProfileOptions,
     out: OutputOptions,
     emit: str | None,
     dry_run: bool,
@@ -66,8 +51,12 @@ def command(
     from advisor.api import profile
     from advisor.cli.showing import show_advice
 
-    advise = state.settings.for_target(advise, workload.target)
-    request = ProfileOptions(state.settings.with_inputs(workload), advise, measure, profiles)
+    request = replace(
+        request,
+        advise=state.settings.for_target(request.advise, request.workload.target),
+        workload=state.settings.with_inputs(request.workload),
+    )
+    measure = request.measure
     if dry_run:
         state.write("\n".join(profile.plan(request)) + "\n", out.output)
         return
@@ -78,7 +67,7 @@ def command(
     try:
         with state.progress(phases=not from_runs) as progress:
             if from_runs:
-                home = options.instance_of(instance)
+                home = options.named(instance)
                 outcome = profile.profile_from_runs(request, home, from_runs)
             else:
                 watch, begun_s = progress.watch, state.begun_s
@@ -91,7 +80,7 @@ def command(
         outcome.advice,
         out,
         measured=outcome.saved,
-        asked=advise,
+        asked=request.advise,
         path=outcome.path,
         emit=emit,
     )

@@ -27,8 +27,7 @@ def command(
 
     PROFILE is a file below profiles/, or the target that was profiled. Nothing is run.
     """
-    saved = options.read_profile(profile, profiles)
-    advise = state.settings.for_target(advise, saved.advice.target)
+    saved, advise = options.read_asked(state, profile, profiles, advise)
     from advisor.api.recommend import recommend
     from advisor.cli.showing import show_advice
 

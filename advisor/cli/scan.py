@@ -11,24 +11,21 @@ from advisor.domain.options import OutputOptions
 
 @sections.command("scan", "--instance ~/dagster_home --days 7")
 @options.instance_option
-@sections.section(
-    sections.RUNS,
-    click.option(
-        "--days",
-        type=click.FloatRange(min=0, min_open=True),
-        metavar="D",
-        default=30.0,
-        show_default=True,
-        help="How far back.",
-    ),
-    click.option(
-        "--last",
-        type=values.COUNT,
-        metavar="K",
-        default=10,
-        show_default=True,
-        help="Logs to read per job, the newest ones.",
-    ),
+@sections.runs(
+    "--days",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="D",
+    default=30.0,
+    show_default=True,
+    help="How far back.",
+)
+@sections.runs(
+    "--last",
+    type=values.COUNT,
+    metavar="K",
+    default=10,
+    show_default=True,
+    help="Logs to read per job, the newest ones.",
 )
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
@@ -48,14 +45,7 @@ def command(
     """
     from advisor.api.scan import ScanOptions, scan
     from advisor.cli.showing import show
-    from advisor.render.forms.documents import to_json
     from advisor.render.scan import scan_document, scan_screen
 
-    outcome = scan(ScanOptions(options.instance_of(instance), days, last, profiles))
-    show(
-        state,
-        out,
-        document=lambda: scan_document(outcome),
-        as_json=lambda: to_json(outcome),
-        screen=lambda: scan_screen(outcome),
-    )
+    outcome = scan(ScanOptions(options.named(instance), days, last, profiles))
+    show(state, out, outcome, scan_document, scan_screen)

@@ -2,42 +2,43 @@
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any, TypeVar
 
 import click
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MEASURED = "What to measure"
-RUNS = "Which runs"
-CONFIGURATION = "Which configuration"
-EFFORT = "How long to measure"
-MANNER = "How to measure"
-GATE = "What fails"
-ADVISED = "What to advise for"
-OUTPUT = "Output"
-PLACES = "Where things are"
-GENERAL = "Messages and help"
+_OWN = "Messages and help"
 """Of the options that every command has."""
 
-ORDER = (MEASURED, RUNS, CONFIGURATION, EFFORT, MANNER, GATE, ADVISED, OUTPUT, PLACES, GENERAL)
 
-_TITLES: dict[click.Parameter, str] = {}
+class _Option(click.Option):
+    """An option with the title that it stands below."""
+
+    def __init__(self, *arguments: Any, title: str, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        self.title = title
 
 
-def section(title: str, *options: Callable[[F], F]) -> Callable[[F], F]:
-    """``options`` as one decorator, shown below ``title`` (one of :data:`ORDER`) in ``--help``."""
+_titles: list[str] = []
 
-    def decorate(command: F) -> F:
-        before = len(getattr(command, "__click_params__", ()))
-        for option in reversed(options):
-            command = option(command)
-        added: list[click.Parameter] = command.__click_params__[before:]  # type: ignore[attr-defined]
-        for parameter in added:
-            _TITLES.setdefault(parameter, title)
-        return command
 
-    return decorate
+def _options(title: str) -> Callable[..., Callable[[F], F]]:
+    """What declares options as `click.option` does, below ``title``."""
+    _titles.append(title)
+    return partial(click.option, cls=_Option, title=title)
+
+
+measured = _options("What to measure")
+runs = _options("Which runs")
+configuration = _options("Which configuration")
+effort = _options("How long to measure")
+manner = _options("How to measure")
+gate = _options("What fails")
+advised = _options("What to advise for")
+output = _options("Output")
+places = _options("Where things are")
 
 
 class SectionedCommand(click.Command):
@@ -45,11 +46,12 @@ class SectionedCommand(click.Command):
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """One definition list per title; what has none is of every command."""
-        records: dict[str, list[tuple[str, str]]] = {title: [] for title in ORDER}
+        records: dict[str, list[tuple[str, str]]] = {title: [] for title in (*_titles, _OWN)}
         for parameter in self.get_params(ctx):
             record = parameter.get_help_record(ctx)
             if record is not None and isinstance(parameter, click.Option):
-                records[_TITLES.get(parameter, GENERAL)].append(record)
+                title = parameter.title if isinstance(parameter, _Option) else _OWN
+                records[title].append(record)
         for title, lines in records.items():
             if lines:
                 with formatter.section(title):

@@ -4,8 +4,9 @@ import shlex
 import sys
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import click
 from click.core import ParameterSource
@@ -16,21 +17,26 @@ from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions, OutputOptions
 from advisor.render.document import Code, Details, Document
 
+T = TypeVar("T")
+
 
 def show(
     state: CommandContext,
     out: OutputOptions,
+    answer: T,
+    document: Callable[[T], Document],
+    screen: Callable[[T], Document] | None = None,
     *,
-    document: Callable[[], Document],
-    as_json: Callable[[], dict[str, Any]],
-    screen: Callable[[], Document] | None = None,
-    svg: Callable[[], str] | None = None,
+    as_json: Callable[[T], dict[str, Any]] | None = None,
+    svg: Callable[[T], str] | None = None,
     wrap: bool = True,
 ) -> None:
-    """Write ``document`` as text or Markdown, or ``as_json`` where that is asked for.
+    """Write the ``answer``: its ``document`` as text or Markdown, or its JSON.
 
     Args:
-        screen: What is shown in its place, and in Markdown above it, folded; not with --details.
+        screen: What is shown in place of the document, and in Markdown above it, folded; not with
+            --details.
+        as_json: Makes the JSON of an answer that is none of `forms.table.DOCUMENTS`.
         svg: The picture that goes to ``-o FILE.svg``, and the answer then to stdout.
         wrap: Whether lines of the whole document are broken in text; those of a screen are.
 
@@ -39,23 +45,24 @@ def show(
     """
     output = out.output
     if svg is not None and output is not None and output.suffix == ".svg":
-        state.write(svg(), output)
+        state.write(svg(answer), output)
         output = None
     screen = None if out.details else screen
     if out.form == "json":
+        from advisor.render.forms.documents import to_json
         from advisor.render.forms.encoding import json_text
 
-        text = json_text(as_json())
+        text = json_text((as_json or to_json)(answer))
     elif out.form == "markdown":
         from advisor.render.markdown import to_markdown
 
-        text = to_markdown(folded(screen(), document()) if screen else document())
+        text = to_markdown(folded(screen(answer), document(answer)) if screen else document(answer))
     else:
         from advisor.render.terminal import to_text
 
         wrap = wrap or screen is not None
         color = state.color == "always" if output is not None else state.colored(sys.stdout)
-        text = to_text((screen or document)(), width=state.width, color=color, wrap=wrap)
+        text = to_text((screen or document)(answer), width=state.width, color=color, wrap=wrap)
     state.write(text, output)
 
 
@@ -76,19 +83,26 @@ def show_advice(
     emit: str | None = None,
 ) -> None:
     """Render an advice and write it: one screen, and in Markdown the rest folded below it."""
+    from advisor.api.pictures import pictures_of
+    from advisor.domain.command_line import target_name, target_words
+    from advisor.render.advice import advice_document
     from advisor.render.forms.documents import advice_to_json
+    from advisor.render.screen import screen_document
 
     emitted = _snippet(emit, measured, advice, asked) if emit else None
     text = emitted.text if emitted else None
-    evidence, titled = out.form == "text" and out.output is None, out.form == "markdown"
+    evidence = out.form == "text" and out.output is None
 
-    def document() -> Document:
-        from advisor.render.advice import advice_document
-
-        return advice_document(advice, path=path, emitted=emitted, evidence=evidence)
-
-    def screen() -> Document:
-        shown = _screen(advice, measured, asked, evidence=evidence, titled=titled)
+    def screen(advice: Advice) -> Document:
+        shown = screen_document(
+            advice,
+            pictures_of(measured, advice, asked),
+            target=target_words(measured.description),
+            profile=shlex.join([target_name(measured.description.target), *_asked_for()]),
+            more="All ways, reasons and limits",
+            evidence=evidence,
+            titled=out.form == "markdown",
+        )
         return replace(shown, blocks=(*shown.blocks, *((emitted,) if emitted else ())))
 
     if path is not None:
@@ -96,33 +110,11 @@ def show_advice(
     show(
         state,
         out,
-        document=document,
-        as_json=lambda: advice_to_json(advice, path=path, emitted=text),
-        screen=screen,
-        svg=lambda: _runs_svg(measured, advice, asked),
-    )
-
-
-def _screen(
-    advice: Advice,
-    measured: Measured,
-    asked: AdviseOptions,
-    *,
-    evidence: bool,
-    titled: bool,
-) -> Document:
-    from advisor.api.pictures import pictures_of
-    from advisor.domain.command_line import target_name, target_words
-    from advisor.render.screen import screen_document
-
-    return screen_document(
         advice,
-        pictures_of(measured, advice, asked),
-        target=target_words(measured.description),
-        profile=shlex.join([target_name(measured.description.target), *_asked_for()]),
-        more="All ways, reasons and limits",
-        evidence=evidence,
-        titled=titled,
+        partial(advice_document, path=path, emitted=emitted, evidence=evidence),
+        screen,
+        as_json=partial(advice_to_json, path=path, emitted=text),
+        svg=partial(_runs_svg, measured, asked),
     )
 
 
@@ -146,7 +138,7 @@ def _snippet(kind: str, measured: Measured, advice: Advice, asked: AdviseOptions
     return Code(text, language_of(kind))
 
 
-def _runs_svg(measured: Measured, advice: Advice, asked: AdviseOptions) -> str:
+def _runs_svg(measured: Measured, asked: AdviseOptions, advice: Advice) -> str:
     from advisor.api.pictures import pictures_of
     from advisor.render.timelines import timelines_svg
 

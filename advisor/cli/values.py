@@ -1,6 +1,8 @@
 """Values of options, each checked before anything is run."""
 
 import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,71 +16,52 @@ COUNT = click.IntRange(min=1, max=10**9)
 ITEMS = click.IntRange(min=1, max=MOST_ITEMS)
 
 
-class _Number(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
-    """A number above 0 within bounds: 0.0000001 and 10^12 are slips of the keyboard."""
+class Parsed(click.ParamType):  # type: ignore[type-arg]  # generic since click 8.3
+    """A value that ``parse`` makes of a text; its `ValueError` says what is wrong with that."""
 
-    name = "number"
+    def __init__(self, name: str, parse: Callable[[str], Any]) -> None:
+        self.name, self._parse = name, parse
 
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number.
-
-        Raises:
-            BadParameter: It is none, or outside the bounds.
-        """
-        try:
-            number = float(value)
-        except ValueError:
-            self.fail(f"{value!r} is not a number.", param, ctx)
-        if not LEAST_NUMBER <= number <= MOST_NUMBER:
-            self.fail(f"{value} is no number {BOUNDS}.", param, ctx)
-        return number
-
-
-class _Size(click.ParamType):  # type: ignore[type-arg]
-    """Bytes, spelled ``8GiB`` or ``512MB``."""
-
-    name = "size"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The bytes.
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The value; a default that is no text stays.
 
         Raises:
-            BadParameter: It is no size.
+            BadParameter: It is none.
         """
-        if isinstance(value, int):
+        if not isinstance(value, str):
             return value
         try:
-            return parse_size(value)
+            return self._parse(value)
         except ValueError as error:
             self.fail(f"{error}.", param, ctx)
 
 
-class _Fraction(click.ParamType):  # type: ignore[type-arg]
+def _number(text: str) -> float:
+    """A number above 0 within bounds: 0.0000001 and 10^12 are slips of the keyboard."""
+    try:
+        number = float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is not a number") from None
+    if not LEAST_NUMBER <= number <= MOST_NUMBER:
+        raise ValueError(f"{text} is no number {BOUNDS}")
+    return number
+
+
+def _fraction(bound: int, text: str) -> float:
     """A fraction below ``bound``: ``0.1`` or ``10%``."""
+    text = text.strip()
+    try:
+        number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no fraction such as 0.1 or 10%") from None
+    if not 0 <= number < bound:
+        raise ValueError(f"{text!r} is not between 0 and {bound}")
+    return number
 
-    name = "fraction"
 
-    def __init__(self, bound: int) -> None:
-        self.bound = bound
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The fraction.
-
-        Raises:
-            BadParameter: It is none, or not from 0 to below ``bound``.
-        """
-        text = str(value).strip()
-        try:
-            number = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-        except ValueError:
-            self.fail(f"{value!r} is no fraction such as 0.1 or 10%.", param, ctx)
-        if not 0 <= number < self.bound:
-            self.fail(f"{value!r} is not between 0 and {self.bound}.", param, ctx)
-        return number
+def names(text: str) -> tuple[str, ...]:
+    """What stands between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 class _Path(click.Path):
@@ -89,9 +72,10 @@ class _Path(click.Path):
         return super().convert(path_of(os.fspath(value)), param, ctx)
 
 
-NUMBER = _Number()
-FRACTION, SHARE = _Fraction(10), _Fraction(1)
-SIZE = _Size()
+NUMBER = Parsed("number", _number)
+FRACTION, SHARE = (Parsed("fraction", partial(_fraction, bound)) for bound in (10, 1))
+SIZE = Parsed("size", parse_size)  # spelled 8GiB or 512MB
+NAMES = Parsed("names", names)
 EXISTING_FILE = _Path(exists=True, dir_okay=False, path_type=Path)
 FILE = _Path(dir_okay=False, path_type=Path)
 FOLDER = _Path(file_okay=False, path_type=Path)

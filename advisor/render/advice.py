@@ -31,6 +31,7 @@ from advisor.render.document import (
     Tone,
 )
 from advisor.render.fan_outs import fan_outs_blocks
+from advisor.render.forms.table import OnePrediction
 from advisor.render.host import host_document
 from advisor.render.verification import verification_document
 from advisor.render.ways import SHOWN, marks, selected_ways, telling_rejections
@@ -340,10 +341,9 @@ def _closing(advice: Advice, path: Path | None) -> Note:
     return Note(tuple(lines))
 
 
-def prediction_document(
-    prediction: Prediction, target: str, items: int, caution: str = ""
-) -> Document:
-    """One way's prediction with its breakdown; ``caution`` says what of it is known."""
+def prediction_document(one: OnePrediction) -> Document:
+    """One way's prediction with its breakdown."""
+    prediction = one.prediction
     total_s = prediction.makespan_s.median or 1.0
     rows = tuple(
         Row((name, seconds(value_s), Span(_bar(value_s / total_s)), Span(meaning, tone="quiet")))
@@ -355,7 +355,7 @@ def prediction_document(
         Column("", left=True),
         Column("meaning", left=True),
     )
-    predicted = f"{interval(prediction.makespan_s)} for {count(items, 'item')}, 90 %"
+    predicted = f"{interval(prediction.makespan_s)} for {count(one.items, 'item')}, 90 %"
     memory = (
         f"Memory at its peak {size(prediction.peak_memory_bytes)}; "
         f"{prediction.core_seconds:.3g} core-seconds of CPU, "
@@ -364,8 +364,8 @@ def prediction_document(
     code = ("It needs a change of code.",) if prediction.candidate.needs_code else ()
     return Document(
         (
-            Heading(Span(target, code=True), level=1),
-            Headline(prediction.candidate.label, (predicted, *filter(None, [caution]))),
+            Heading(Span(one.target, code=True), level=1),
+            Headline(prediction.candidate.label, (predicted, *one.cautions)),
             Heading("Where it goes"),
             Table(columns, rows),
             Paragraph((memory, *code)),

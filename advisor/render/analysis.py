@@ -1,7 +1,9 @@
-"""What past runs tell, as a document."""
+"""What past runs tell; on one screen: what they lost, the main cause, and the remedy."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timezone
+from functools import partial
 from statistics import median
 
 from advisor.domain.analysis import (
@@ -16,22 +18,23 @@ from advisor.domain.analysis import (
     OpStatistics,
     RunAnalysis,
 )
+from advisor.domain.finding import SEVERITIES
 from advisor.domain.quantities import Spread, change, count, interval, multiple, percent, seconds
 from advisor.render.advice import TONES
 from advisor.render.backfill import backfill_blocks
 from advisor.render.document import (
     Block,
-    Column,
     Details,
     Document,
     Heading,
+    Headline,
     ListBlock,
     Note,
     Paragraph,
-    Row,
     Span,
     Table,
     Timeline,
+    plain_table,
 )
 
 SHORT_ID = 8
@@ -51,7 +54,7 @@ def analysis_document(analysis: Analysis) -> Document:
     blocks: list[Block] = [
         Heading(heading(analysis), level=1),
         *(backfill_blocks(analysis.backfill) if analysis.backfill else ()),
-        runs_table(analysis.runs),
+        _runs_table(analysis.runs),
         Note((_LEGEND,)),
     ]
     for run in analysis.runs[:SHOWN_IN_FULL]:
@@ -100,7 +103,7 @@ def _method_of(run: RunAnalysis) -> str:
     return run.executor + (f" ({run.start_method})" if run.start_method else "")
 
 
-def runs_table(runs: Sequence[RunAnalysis]) -> Table:
+def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
     """The seed's table, one row a run: method, total, work, overhead, efficiency."""
     rows = tuple(
         (
@@ -204,7 +207,7 @@ def drift_sentences(drift: Drift) -> tuple[str, ...]:
             f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
             f"{percent(abs(drift.bias))}{inside}."
         )
-    lines += [change_in_words(moment, drift.points) for moment in drift.changes]
+    lines += [_change(moment, drift.points) for moment in drift.changes]
     if drift.changes and drift.median_error is not None:
         lines.append("The advice rests on what was before: `dynadvise profile TARGET` again.")
     if drift.thin:
@@ -282,7 +285,7 @@ def when(at_s: float) -> str:
     return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
 
 
-def change_in_words(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
+def _change(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
     """What changed, at which run, from what to what, and what that did to the predictions."""
     what = "work per item" if moment.quantity == "work" else "overhead per step"
     ratio = moment.after_s / moment.before_s if moment.before_s > 0 else float("inf")
@@ -316,8 +319,86 @@ def _spread(value: Spread, steps: int = 2) -> str:
     return f"{seconds(value.median)} ({seconds(value.p10)} to {seconds(value.p90)})"
 
 
-def _grid(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose cells may be wrapped; words on the left, figures on the right."""
-    left = {"method", "way"}
-    columns = (Column(name, name in left or not i, wrap=True) for i, name in enumerate(head))
-    return Table(tuple(columns), tuple(Row(tuple(row)) for row in rows))
+_grid = partial(plain_table, words=("method", "way"), wrap=True)
+"""A table whose cells may be wrapped."""
+
+
+# --- the screen --------------------------------------------------------------------------------
+
+MOST_RUNS, MOST_LANES, MOST_NOTES = 3, 4, 2
+"""Of a screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One kind of problem over all runs; ``newest`` is how the newest run had it."""
+
+    newest: Diagnosis
+    runs: int
+    gain_s: float
+
+    @property
+    def gain(self) -> str:
+        """What its remedy saves in all runs, in words."""
+        bound = "up to " if self.newest.at_most else ""
+        return f"{bound}{seconds(self.gain_s)}" if self.gain_s > 0 else "gain unknown"
+
+
+def headline(analysis: Analysis) -> Headline:
+    """What was read, how long it ran, and how much of that the worst problem costs."""
+    runs, causes = analysis.runs, causes_of(analysis)
+    total = f"{heading(analysis)}: {seconds(sum(run.totals.makespan_s for run in runs))}"
+    if not causes:
+        return Headline(f"{total}. No problem found.", tone="good")
+    worst = causes[0]
+    saved = f", of which {worst.gain} can be saved" if worst.gain_s > 0 else ""
+    return Headline(f"{total}{saved}.", tone=TONES[worst.newest.severity])
+
+
+def notes_document(analysis: Analysis) -> Document:
+    """Its notes alone, where there are no runs."""
+    return Document((ListBlock(analysis.notes),))
+
+
+def analysis_screen(analysis: Analysis) -> Document:
+    """The verdict over all runs, the worst problem, the newest runs' totals."""
+    runs, causes = analysis.runs, causes_of(analysis)
+    blocks: list[Block] = [headline(analysis)]
+    if causes:
+        worst, *others = causes
+        blocks += _cause(worst, len(runs))
+        also = ", ".join(f"{each.newest.code} ({each.gain})" for each in others)
+        blocks.append(Note((f"Also: {also}; the gains overlap.",) if others else ()))
+    if analysis.backfill is not None:
+        blocks += backfill_blocks(analysis.backfill)
+    blocks.append(_runs_table(runs[:MOST_RUNS]))
+    bars = runs[0].bars
+    if len(runs) == 1 and max((bar.lane for bar in bars), default=0) < MOST_LANES:
+        blocks.append(Timeline(bars, runs[0].totals.makespan_s))
+    drift = analysis.drift
+    changes = [_change(each, drift.points) for each in drift.changes] if drift else []
+    blocks.append(ListBlock((*changes, *analysis.notes[:MOST_NOTES])))
+    more = f"{count(len(runs) - MOST_RUNS, 'more run')}, p" if len(runs) > MOST_RUNS else "P"
+    return Document(tuple(blocks), f"{more}hases, charts, all evidence")
+
+
+def causes_of(analysis: Analysis) -> list[Cause]:
+    """Problems by code, the worst first: by severity, and then by what they cost all runs."""
+    by_code: dict[str, list[Diagnosis]] = {}
+    for run in analysis.runs:
+        for diagnosis in run.diagnoses:
+            by_code.setdefault(diagnosis.code, []).append(diagnosis)
+    causes = [
+        Cause(same[0], len(same), sum(each.gain_s or 0.0 for each in same))
+        for same in by_code.values()
+    ]
+    rank = {severity: place for place, severity in enumerate(SEVERITIES)}
+    return sorted(causes, key=lambda each: (-rank[each.newest.severity], -each.gain_s))
+
+
+def _cause(cause: Cause, runs: int) -> list[Block]:
+    worst = cause.newest
+    often = f", in {cause.runs} of {runs} runs" if runs > 1 else ""
+    code = Span(f"{worst.code} {worst.severity}{often}: ", strong=True, tone=TONES[worst.severity])
+    remedy = ListBlock((f"Remedy: {worst.remedy}",), under=True)
+    return [Paragraph(((code, worst.message),)), remedy]

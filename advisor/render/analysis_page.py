@@ -16,12 +16,14 @@ from advisor.domain.analysis import (
 from advisor.domain.quantities import Spread, count
 from advisor.render.analysis import (
     SHORT_ID,
+    Cause,
+    causes_of,
     drift_sentences,
+    headline,
     parallel_sentence,
     run_heading,
     when,
 )
-from advisor.render.analysis_screen import Cause, causes_of, headline
 from advisor.render.document import Block, Details, Document, Timeline
 
 MOST_STEPS = 1_000

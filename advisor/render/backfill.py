@@ -1,17 +1,10 @@
 """What a backfill's runs took: queue, start, run, and the whole beside the plan."""
 
-from dataclasses import replace
-
 from advisor.domain.backfill import BackfillTimes
 from advisor.domain.quantities import Interval, Spread, change, count, interval, seconds
-from advisor.render.document import Block, Column, ListBlock, Paragraph, Row, Table
+from advisor.render.document import Block, ListBlock, Paragraph, plain_table
 
-_COLUMNS = (
-    Column("of each run", left=True),
-    Column("median"),
-    Column("10th to 90th percentile"),
-    Column("planned"),
-)
+_HEADER = ("of each run", "median", "10th to 90th percentile", "planned")
 FAR_OFF = 0.2
 """Share by which a part is called wrong: beyond what a plan errs otherwise."""
 
@@ -29,19 +22,20 @@ def backfill_blocks(times: BackfillTimes) -> list[Block]:
         parts.insert(0, ("in the queue", times.queue_s, None if waits else place_s))
     if times.queued and waits:
         parts.insert(1, ("  of it, with a free place", times.place_s, place_s))
-    columns = _COLUMNS if planned else _COLUMNS[:-1]
-    rows = [_row(*part) for part in parts]
+    # Without a plan there is no last column.
+    width = len(_HEADER) if planned else len(_HEADER) - 1
+    rows = [_row(*part)[:width] for part in parts]
     return [
         Paragraph((_whole(times),)),
-        Table(columns, tuple(replace(row, cells=row.cells[: len(columns)]) for row in rows)),
+        plain_table(_HEADER[:width], rows),
         ListBlock(tuple(_lessons(times))),
     ]
 
 
-def _row(name: str, spread: Spread, planned_s: float | None) -> Row:
+def _row(name: str, spread: Spread, planned_s: float | None) -> tuple[str, ...]:
     percentiles = f"{seconds(spread.p10)} to {seconds(spread.p90)}"
     expected = "" if planned_s is None else seconds(planned_s)
-    return Row((name, seconds(spread.median), percentiles, expected))
+    return name, seconds(spread.median), percentiles, expected
 
 
 def _whole(times: BackfillTimes) -> str:

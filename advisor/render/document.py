@@ -7,7 +7,7 @@ nothing in a document is escaped. Words between backticks in a plain text are co
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -172,7 +172,16 @@ class Document:
     more: str = ""
 
 
-def plain_table(header: tuple[str, ...], rows: tuple[tuple[str, ...], ...]) -> Table:
-    """A table with words on the left and figures in the other columns."""
-    columns = tuple(Column(title, left=not place) for place, title in enumerate(header))
-    return Table(columns, tuple(map(Row, rows)))
+def plain_table(
+    header: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    words: Sequence[str] = (),
+    wrap: bool = False,
+) -> Table:
+    """A table with words in the first column, and in those of ``words``; figures in the others."""
+    columns = (
+        Column(title, left=not place or title in words, wrap=wrap)
+        for place, title in enumerate(header)
+    )
+    return Table(tuple(columns), tuple(Row(tuple(row)) for row in rows))

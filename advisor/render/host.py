@@ -1,4 +1,4 @@
-"""What a calibration measured, as a document."""
+"""What a calibration measured, as a document, and on one screen."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,7 +8,16 @@ from advisor.domain.host import HostProfile, building
 from advisor.domain.measured import Calibration
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel
 from advisor.domain.quantities import count, seconds, size
-from advisor.render.document import Block, Document, Heading, Paragraph, plain_table
+from advisor.render.document import (
+    Block,
+    Document,
+    Heading,
+    Headline,
+    ListBlock,
+    Note,
+    Paragraph,
+    plain_table,
+)
 
 METHODS = (
     ("spawn", "spawn"),
@@ -22,6 +31,9 @@ _STEP_PHASES = (
     ("load_s", "load: its input"),
     ("finish_s", "finish: its output, its last events"),
     ("exit_s", "exit: until its process is gone"),
+)
+_PAYS = (
+    "Pays from: when each of {items:,} waiting items takes longer, it is faster than in process."
 )
 
 
@@ -81,7 +93,7 @@ def _steps(overhead: OverheadModel) -> Section:
         (phase, *(seconds(getattr(method, field)) for _, method in methods))
         for field, phase in _STEP_PHASES
     ]
-    rows.append(("per step, in all", *(seconds(step_s(method)) for _, method in methods)))
+    rows.append(("per step, in all", *(seconds(_step_s(method)) for _, method in methods)))
     serial = (
         f"In process a step takes {seconds(overhead.in_process.step_s)} "
         f"(in_process executor) or {seconds(overhead.execute_in_process.step_s)} "
@@ -95,11 +107,11 @@ def _steps(overhead: OverheadModel) -> Section:
         "Overhead per step, one step at a time (multiprocess)",
         ("phase", *(name for name, _ in methods)),
         tuple(rows) if methods else (),
-        (*estimated_in_words(overhead), serial, pooled),
+        (*_estimated(overhead), serial, pooled),
     )
 
 
-def estimated_in_words(overhead: OverheadModel) -> tuple[str, ...]:
+def _estimated(overhead: OverheadModel) -> tuple[str, ...]:
     """Which columns no run of this host is behind."""
     names = [name for key, name in METHODS if key in overhead.estimated]
     sentence = (
@@ -108,7 +120,7 @@ def estimated_in_words(overhead: OverheadModel) -> tuple[str, ...]:
     return (sentence,) if names else ()
 
 
-def step_s(method: MultiprocessOverhead) -> float:
+def _step_s(method: MultiprocessOverhead) -> float:
     """Overhead of one step, without a neighbour: the sum of its phases."""
     return sum(float(getattr(method, field)) for field, _ in _STEP_PHASES)
 
@@ -194,10 +206,10 @@ def _crossings(rows: Sequence[Crossings]) -> Section:
 def _crossing(row: tuple[BreakEven, ...], old: str, new: str) -> str:
     matches: Iterator[BreakEven] = (b for b in row if (b.from_method, b.to_method) == (old, new))
     crossing = next(matches, None)
-    return "" if crossing is None else crossing_in_words(crossing)
+    return "" if crossing is None else _duration(crossing)
 
 
-def crossing_in_words(crossing: BreakEven) -> str:
+def _duration(crossing: BreakEven) -> str:
     """The duration of an item from which the second way is faster."""
     return "never" if crossing.item_s is None else seconds(crossing.item_s)
 
@@ -207,3 +219,68 @@ def _unmeasured(host: HostProfile) -> Section:
         "Not measured",
         notes=tuple(f"{name_in_words(what)}: {why}" for what, why in host.unmeasured.items()),
     )
+
+
+# --- the screen --------------------------------------------------------------------------------
+
+
+def host_screen(calibration: Calibration) -> Document:
+    """Overhead per step and per run of each executor."""
+    host, overhead, break_even = calibration.host, calibration.overhead, calibration.break_even
+    middle = break_even[len(break_even) // 2] if break_even else Crossings(0, ())
+    items, crossings = middle.items, middle.crossings
+    pays = {crossing.to_method: _duration(crossing) for crossing in crossings}
+    rows = [
+        (name, seconds(way.step_s), seconds(way.start_s), "")
+        for name, way in (
+            ("execute_in_process", overhead.execute_in_process),
+            ("in_process executor", overhead.in_process),
+        )
+    ]
+    steps = {}
+    for key, name in METHODS:
+        if key in overhead.multiprocess:
+            way = overhead.multiprocess[key]
+            steps[name] = seconds(_step_s(way))
+            start = seconds(way.start_s + way.server_start_s)
+            family = f"multiprocess, {key.replace('_', ' ')}"
+            rows.append((f"multiprocess, {name}", steps[name], start, pays.get(family, "")))
+    facts = host.facts
+    machine = f"{count(facts.cpus, 'core')}, {size(facts.memory_bytes)}, {facts.processor}"
+    versions = f"Python {facts.python_version}, Dagster {facts.dagster_version}, {host.storage}"
+    return Document(
+        (
+            Headline(_verdict(steps, rows[1][1], crossings), (f"{machine}. {versions}.",)),
+            plain_table(("executor", "per step", "run start", "pays from, per item"), tuple(rows)),
+            Note((_PAYS.format(items=items),) if items else ()),
+            ListBlock(_savings(host, overhead)),
+        ),
+        more="All figures, the preload list",
+    )
+
+
+def _verdict(steps: dict[str, str], in_process: str, crossings: Sequence[BreakEven]) -> str:
+    shown = {name: duration for name, duration in steps.items() if name != "forkserver"} or steps
+    parts = [f"{duration} under {name}" for name, duration in shown.items()]
+    verdict = f"Overhead per step: {', '.join([*parts, f'{in_process} in process'])}."
+    if not crossings:
+        return verdict
+    from_s = min((each.item_s for each in crossings if each.item_s is not None), default=None)
+    pay = "never pay" if from_s is None else f"pay from {seconds(from_s)} per item"
+    return f"{verdict} Processes {pay}."
+
+
+def _savings(host: HostProfile, overhead: OverheadModel) -> tuple[str, ...]:
+    """The preload list, and what was not measured."""
+    preload = host.preload
+    lines = []
+    if preload.modules and preload.boot_before_s > preload.boot_after_s:
+        before, after = seconds(preload.boot_before_s), seconds(preload.boot_after_s)
+        lines.append(
+            f"preload_modules ({count(len(preload.modules), 'module')}) cuts the start of a step "
+            f"from {before} to {after}."
+        )
+    lines += _estimated(overhead)
+    if host.unmeasured:
+        lines.append(f"Not measured: {', '.join(map(name_in_words, host.unmeasured))}.")
+    return tuple(lines)

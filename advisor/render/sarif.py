@@ -7,7 +7,6 @@ from urllib.parse import quote
 
 from advisor.domain.finding import Finding
 from advisor.domain.gate import GateReport
-from advisor.render import gate_wording as wording
 from advisor.render.escaping import printable
 from advisor.render.forms.encoding import json_text
 
@@ -22,6 +21,7 @@ def render(
     """A log with one run.
 
     Args:
+        root: The folder below which the report's files lie.
         rules: Code to what it means, for every code that may occur.
     """
     codes = sorted({*rules, *(finding.code for finding in report.findings)})
@@ -47,7 +47,7 @@ def render(
                 ],
                 "columnKind": "unicodeCodePoints",
                 "results": [
-                    _result(finding, report, codes.index(finding.code), root)
+                    _result(finding, report, codes.index(finding.code))
                     for finding in report.findings
                 ],
             }
@@ -60,14 +60,14 @@ def _rule(code: str, meaning: str) -> dict[str, object]:
     return {"id": code, "shortDescription": {"text": meaning}}
 
 
-def _result(finding: Finding, report: GateReport, index: int, root: Path) -> dict[str, object]:
+def _result(finding: Finding, report: GateReport, index: int) -> dict[str, object]:
     result: dict[str, object] = {
         "ruleId": finding.code,
         "ruleIndex": index,
         "level": "error" if report.fails(finding) else finding.severity,
         "message": {"text": printable(f"{finding.message}\n{finding.remedy}".strip())},
     }
-    location = wording.place(finding.location, root)
+    location = finding.location
     file = printable(location.file) if location else ""
     if location is not None:
         artifact: dict[str, object] = {"uri": quote(file), "uriBaseId": _URI_BASE}

@@ -1,13 +1,31 @@
-"""Real runs beside their predictions: the seed's table."""
+"""Real runs beside their predictions: the seed's table; on one screen, whether the advice held."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 from statistics import median
 
-from advisor.domain.quantities import Interval, change, interval, multiple, percent, seconds
-from advisor.domain.verification import LeftOut, Role, Verification
-from advisor.render.document import Column, Document, Heading, ListBlock, Row, Table
+from advisor.domain.candidate import Candidate
+from advisor.domain.quantities import (
+    Interval,
+    change,
+    count,
+    interval,
+    multiple,
+    percent,
+    seconds,
+)
+from advisor.domain.verification import LeftOut, Role, Verification, VerifiedRun
+from advisor.render.document import (
+    Column,
+    Document,
+    Heading,
+    Headline,
+    ListBlock,
+    Row,
+    Table,
+    Tone,
+)
 
 COLUMNS = (
     Column("Method", left=True),
@@ -26,7 +44,7 @@ class NoFigures(Enum):
 _LACKING = {each: f"was {each.value}" for each in NoFigures} | {NoFigures.FAILED: "failed"}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerifiedRow:
     """One configuration in figures (seconds; medians over its runs).
 
@@ -38,6 +56,7 @@ class VerifiedRow:
         failed: Why it has no figures; None where it has.
         lacks: The kind of that.
         roles: Its parts in the advice that were asked for.
+        measured: Its runs.
     """
 
     name: str
@@ -57,6 +76,8 @@ class VerifiedRow:
     failed: str | None = None
     lacks: NoFigures | None = None
     roles: tuple[Role, ...] = ()
+    candidate: Candidate
+    measured: tuple[VerifiedRun, ...]
 
     @property
     def as_predicted(self) -> bool:
@@ -117,6 +138,8 @@ def _row(verification: Verification, base_s: float) -> VerifiedRow:
         failed=reason,
         lacks=lacks,
         roles=verification.roles,
+        candidate=verification.candidate,
+        measured=verification.runs,
     )
 
 
@@ -150,11 +173,11 @@ def verification_document(
         ),
     )
     title = Heading(f"{job}: real runs and predictions{times}", level=1)
-    lines = (*content_notes(verifications), *_notes(rows, left_out))
+    lines = (*_content_notes(verifications), *_notes(rows, left_out))
     return Document((title, table, ListBlock(lines)))
 
 
-def content_notes(verifications: Sequence[Verification]) -> list[str]:
+def _content_notes(verifications: Sequence[Verification]) -> list[str]:
     """What the runs did otherwise than they should: other work, skipped steps, errors, results."""
     lines = []
     for verification in verifications:
@@ -199,26 +222,26 @@ def _efficiency(row: VerifiedRow) -> str:
 
 
 def _cells(row: VerifiedRow) -> tuple[str, ...]:
-    name = labelled(row)
+    name = _labelled(row)
     if row.lacks is not None:
-        return (name, row.lacks.value, "-", "-", "-", interval_of(row), "-")
+        return (name, row.lacks.value, "-", "-", "-", _interval_of(row), "-")
     return (
         name,
         seconds(row.total_s),
         seconds(row.work_s),
         seconds(row.overhead_s),
         _efficiency(row),
-        interval_of(row),
+        _interval_of(row),
         change(row.error) if row.error is not None else "-",
     )
 
 
-def labelled(row: VerifiedRow) -> str:
+def _labelled(row: VerifiedRow) -> str:
     """A configuration by its parts in the advice and by how it ran."""
     return f"{row.name}: {row.method}" if row.roles else row.method
 
 
-def interval_of(row: VerifiedRow) -> str:
+def _interval_of(row: VerifiedRow) -> str:
     """What was predicted, with its 90 % interval."""
     if row.predicted_s is None or row.low_s is None or row.high_s is None:
         return "-"
@@ -226,7 +249,7 @@ def interval_of(row: VerifiedRow) -> str:
 
 
 def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
-    lines = [*without_figures(rows, left_out), *accuracy(rows)]
+    lines = [*_without_figures(rows, left_out), *_accuracy(rows)]
     spreads = [row.most_s / row.least_s - 1.0 for row in rows if row.runs > 1 and row.least_s]
     if spreads:
         lines.append(
@@ -239,7 +262,7 @@ def _notes(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str
     return lines
 
 
-def without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
+def _without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) -> list[str]:
     """What failed or was not run, and why."""
     lines = [
         f"{row.name} {_LACKING[row.lacks]}: {row.failed}" for row in rows if row.lacks is not None
@@ -247,7 +270,7 @@ def without_figures(rows: Sequence[VerifiedRow], left_out: Sequence[LeftOut]) ->
     return lines + [f"{each.name} was left out: {each.reason}" for each in left_out]
 
 
-def accuracy(rows: Sequence[VerifiedRow]) -> list[str]:
+def _accuracy(rows: Sequence[VerifiedRow]) -> list[str]:
     """How far predicted and measured times differ, in one sentence; none without predictions."""
     errors = [abs(row.error) for row in rows if row.error is not None]
     runs = sum(row.runs for row in rows if row.predicted_s is not None)
@@ -257,3 +280,88 @@ def accuracy(rows: Sequence[VerifiedRow]) -> list[str]:
     differ = f"differ by {percent(median(errors))} (median of {len(errors)})"
     within = f"{inside} of {runs} runs lie within the predicted interval"
     return [f"Predicted and measured {differ}; {within}."]
+
+
+# --- the screen --------------------------------------------------------------------------------
+
+NEAR = 0.03
+"""Ways this close to the fastest are told apart neither by the advice nor here."""
+MOST_NOTES = 5
+
+_NONE: dict[NoFigures | None, str] = {
+    NoFigures.FAILED: "no run succeeded",
+    NoFigures.UNLIKE: "no two runs did the same work",
+}
+_UNCHECKED = {
+    NoFigures.UNLIKE: "the runs of the advised configuration did other work than the rest",
+    NoFigures.NOT_RUN: "the advised configuration was not run",
+}
+
+_COLUMNS = (
+    Column("configuration", left=True, wrap=True),
+    *map(Column, ("measured", "predicted (90 %)", "error")),
+)
+
+
+def verification_screen(
+    verifications: Sequence[Verification], job: str, *, left_out: Sequence[LeftOut] = ()
+) -> Document:
+    """The verdict, measured and predicted time of each way, and what went wrong."""
+    rows = rows_of(verifications)
+    verdict, tone = _verdict(rows)
+    runs = max((row.runs for row in rows), default=0)
+    notes = [*_content_notes(verifications), *_without_figures(rows, left_out), *_accuracy(rows)]
+    more = f"{count(len(notes) - MOST_NOTES, 'more note')}, w" if len(notes) > MOST_NOTES else "W"
+    of = f"{job}: medians of {count(runs, 'run')}" if runs > 1 else f"{job}: one run of each"
+    return Document(
+        (
+            Headline(verdict, (f"{of}.",), tone),
+            Table(_COLUMNS, tuple(_screen_row(row, strong=row is rows[0]) for row in rows)),
+            ListBlock(tuple(notes[:MOST_NOTES])),
+        ),
+        more=f"{more}ork, overhead and efficiency",
+    )
+
+
+def _screen_row(row: VerifiedRow, *, strong: bool) -> Row:
+    figures = (
+        seconds(row.total_s) if row.lacks is None else row.lacks.value,
+        _interval_of(row),
+        "-" if row.error is None else change(row.error),
+    )
+    return Row((_labelled(row), *figures), "bad" if row.failed is not None else "", strong)
+
+
+def _verdict(rows: Sequence[VerifiedRow]) -> tuple[str, Tone]:
+    """Whether the advised way was the fastest of those that ran, as far as runs can tell."""
+    measured = [row for row in rows if row.failed is None]
+    advised = next((row for row in rows if "advised" in row.roles), None)
+    if not measured:
+        lacks = rows[0].lacks if rows else None
+        return f"Nothing could be compared: {_NONE.get(lacks, 'nothing was run')}.", "bad"
+    fastest = measured[0]
+    if advised is None:
+        return f"Fastest: {_labelled(fastest)}, {seconds(fastest.total_s)}.", ""
+    if advised.lacks is NoFigures.FAILED:
+        return "The advice did not hold: the advised configuration failed.", "bad"
+    if advised.lacks is not None:
+        return f"The advice could not be checked: {_UNCHECKED[advised.lacks]}.", "warn"
+    times = f"{seconds(advised.total_s)} measured"
+    if advised.predicted_s is not None:
+        times += f", {_interval_of(advised)} predicted"
+        times += "" if advised.as_predicted else ", outside the interval"
+    behind = advised.total_s / fastest.total_s - 1.0
+    if behind > NEAR and advised.least_s > fastest.most_s:
+        return (
+            f"The advice did not hold: {times}; {_labelled(fastest)} took "
+            f"{seconds(fastest.total_s)}."
+        ), "bad"
+    held = "The advice held" if advised.as_predicted else "It was the fastest"
+    return f"{held}: {times}{_gain(advised, rows)}.", "good"
+
+
+def _gain(advised: VerifiedRow, rows: Sequence[VerifiedRow]) -> str:
+    now = next((row for row in rows if "current" in row.roles and row.failed is None), None)
+    if now is None or now is advised:
+        return ""
+    return f"; {multiple(now.total_s / advised.total_s)} faster than now ({seconds(now.total_s)})"

@@ -37,27 +37,19 @@ def selected_ways(advice: Advice, limit: int = SHOWN) -> list[Prediction]:
 
     Hundreds of candidates differ in a batch size or a slot alone; one of each kind tells more.
     """
-    named = [way.candidate for _, way in named_ways(advice)]
+    named = {way.candidate: way for _, way in named_ways(advice)}
+    ranked: dict[Candidate, Prediction] = {}
+    for way in (*advice.candidates, *named.values()):
+        ranked.setdefault(way.candidate, way)
     selection: list[Prediction] = []
     kinds: set[tuple[object, ...]] = set()
-    room = limit - len(set(named))
-    ranked = list(advice.candidates)
-    ranked += [way for _, way in named_ways(advice) if way.candidate not in
-               {prediction.candidate for prediction in ranked}]  # fmt: skip
-    candidates: set[Candidate] = set()
-    for prediction in ranked:
-        candidate = prediction.candidate
-        if candidate in candidates:
-            continue
-        if candidate in named:
-            selection.append(prediction)
-        elif _kind(candidate) not in kinds and room > 0:
-            selection.append(prediction)
-            room -= 1
-        else:
-            continue
-        candidates.add(candidate)
-        kinds.add(_kind(candidate))
+    room = limit - len(named)
+    for candidate, way in ranked.items():
+        is_named, kind = candidate in named, _kind(candidate)
+        if is_named or (kind not in kinds and room > 0):
+            selection.append(way)
+            kinds.add(kind)
+            room -= not is_named
     return selection
 
 

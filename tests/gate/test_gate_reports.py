@@ -18,8 +18,7 @@ from advisor.render import github, junit, sarif
 from advisor.render.forms.documents import check_to_json
 from advisor.render.forms.encoding import json_text
 from advisor.render.forms.schema import schema_of
-from advisor.render.gate import gate_document
-from advisor.render.gate_screen import gate_screen
+from advisor.render.gate import gate_document, gate_screen, located
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 
@@ -59,6 +58,7 @@ REPORT = GateReport(
     ignored=1,
     notes=("A note.",),
 )
+LOCATED = located(REPORT, ROOT)
 
 # Written by hand from the OASIS standard (sections 3.13 to 3.52): what a log with one run may
 # and must have, for the objects that are used here, without leave for others.
@@ -189,7 +189,7 @@ SARIF_SCHEMA = {
 
 def sarif_log(**changes):
     return json.loads(
-        sarif.render(REPORT, ROOT, rules={"DYN101": "slower"}, version="1.2", **changes)
+        sarif.render(LOCATED, ROOT, rules={"DYN101": "slower"}, version="1.2", **changes)
     )
 
 
@@ -211,7 +211,7 @@ def test_sarif_is_valid_and_points_into_the_repository():
 def test_sarif_fingerprints_survive_a_moved_line():
     from dataclasses import replace
 
-    moved = replace(SLOWER, location=SourceLocation("/repo/shop/a b.py", 99))
+    moved = replace(SLOWER, location=SourceLocation("shop/a b.py", 99))
     target = replace(REPORT.targets[0], findings=(moved, PLACELESS))
     other = json.loads(
         sarif.render(replace(REPORT, targets=(target,)), ROOT, rules={}, version="1")
@@ -224,7 +224,7 @@ def test_sarif_fingerprints_survive_a_moved_line():
 
 
 def test_github_annotations_escape_what_would_end_them():
-    lines = github.render(REPORT, ROOT).splitlines()
+    lines = github.render(LOCATED).splitlines()
     assert lines[0].startswith("::error file=shop/a b.py,line=7,title=dynadvise DYN101::")
     assert "100 %25" in lines[0]
     assert "%0Aexecution:%0A" in lines[0]
@@ -234,7 +234,7 @@ def test_github_annotations_escape_what_would_end_them():
 
 
 def test_junit_counts_what_it_holds():
-    root = ET.fromstring(junit.render(REPORT, ROOT))
+    root = ET.fromstring(junit.render(LOCATED))
     suite = root[0]
     assert suite.get("tests") == str(len(suite)) == root.get("tests")
     outcome = {case.get("name"): case[0].tag if len(case) else "passed" for case in suite}
@@ -248,7 +248,7 @@ def test_junit_counts_what_it_holds():
 
 
 def test_json_has_every_figure_and_no_infinity():
-    document = json.loads(json_text(check_to_json(REPORT, ROOT)), parse_constant=pytest.fail)
+    document = json.loads(json_text(check_to_json(LOCATED)), parse_constant=pytest.fail)
     assert (document["schema"], document["version"]) == ("dynadvise/check", 1)
     jsonschema.validate(document, schema_of("check"))
     target = document["targets"][0]
@@ -261,7 +261,7 @@ def test_json_has_every_figure_and_no_infinity():
 
 
 def test_markdown_cannot_be_broken_out_of():
-    text = to_markdown(gate_document(REPORT, ROOT))
+    text = to_markdown(gate_document(LOCATED))
     assert "FAIL" in text.splitlines()[0]
     assert "<b>" not in text.replace("\\<", "")
     assert "\\|" in text
@@ -270,7 +270,7 @@ def test_markdown_cannot_be_broken_out_of():
 
 
 def test_a_comments_one_table_is_seen_and_the_rest_is_folded():
-    shown = folded(gate_screen(REPORT, ROOT), gate_document(REPORT, ROOT))
+    shown = folded(gate_screen(LOCATED), gate_document(LOCATED))
     seen, _, rest = to_markdown(shown).partition("<details>")
     assert seen.startswith("## ❌ **FAIL**: 1 target")
     assert seen.count("\n| --- |") == 1
@@ -294,7 +294,7 @@ def test_the_screen_is_one_and_what_fails_stands_first(many, long, targets):
     failing = replace(REPORT.targets[0], timings=timings, findings=(*notes, fatal))
     calm = TargetCheck("shop:calm", Verdict.PASS, timings=timings[3:4] * many)
     report = replace(REPORT, targets=(calm, failing)[-targets:])
-    lines = to_text(gate_screen(report, ROOT), width=79).splitlines()
+    lines = to_text(gate_screen(located(report, ROOT)), width=79).splitlines()
     assert len(lines) <= 24
     assert max(map(len, lines)) <= 79
     text = "\n".join(lines)
@@ -305,7 +305,7 @@ def test_the_screen_is_one_and_what_fails_stands_first(many, long, targets):
 
 def test_text_shows_verdict_first_and_all_findings():
     # On 79 columns too: no two cells of a table touch.
-    lines = to_text(gate_document(REPORT, ROOT), width=79, wrap=False).splitlines()
+    lines = to_text(gate_document(LOCATED), width=79, wrap=False).splitlines()
     assert lines[0].startswith("FAIL: 1 target, 4 ops against main (abcdef1234)")
     text = "\n".join(lines)
     assert "+50 %, at least +20 %" in text
@@ -314,4 +314,4 @@ def test_text_shows_verdict_first_and_all_findings():
     assert "warning DYN104 shop:job" in text
     assert "dead COULD NOT MEASURE it died" in " ".join(text.split())
     assert "\x1b" not in text
-    assert "\x1b[" in to_text(gate_document(REPORT, ROOT), color=True)
+    assert "\x1b[" in to_text(gate_document(LOCATED), color=True)

@@ -36,9 +36,10 @@ from advisor.render import wording
 from advisor.render.advice import advice_document, prediction_document, report_document
 from advisor.render.document import Code
 from advisor.render.escaping import to_ascii
-from advisor.render.forms.documents import advice_to_json, prediction_to_json, to_json
+from advisor.render.forms.documents import advice_to_json, to_json
 from advisor.render.forms.encoding import json_text
 from advisor.render.forms.schema import schema_of
+from advisor.render.forms.table import OnePrediction
 from advisor.render.host import host_document
 from advisor.render.html import to_html
 from advisor.render.markdown import to_markdown
@@ -121,8 +122,8 @@ def calibration_to_text(*parts, **options):
     return to_text(host_document(Calibration(*parts)), **options)
 
 
-def prediction_to_text(*parts):
-    return to_text(prediction_document(*parts))
+def prediction_to_text(prediction, target, items):
+    return to_text(prediction_document(OnePrediction(target, items, prediction)))
 
 
 # --- JSON --------------------------------------------------------------------------------------
@@ -183,7 +184,7 @@ def test_json_says_what_the_advice_says():
     assert sum(best["breakdown_s"].values()) == pytest.approx(0.8)
     assert best["pool_wait_s"] == 0.0
     short = replace(make_prediction(), pool_wait_s=7.5)
-    predicted = prediction_to_json(short, "a:b", 8)
+    predicted = to_json(OnePrediction("a:b", 8, short))
     jsonschema.validate(predicted, schema_of("prediction"))
     assert predicted["prediction"]["pool_wait_s"] == 7.5
 

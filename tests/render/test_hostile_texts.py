@@ -27,26 +27,23 @@ from advisor.domain.measured import Calibration
 from advisor.domain.verification import LeftOut
 from advisor.render import github, junit, sarif
 from advisor.render.advice import advice_document, prediction_document, report_document
-from advisor.render.analysis import analysis_document
-from advisor.render.analysis_screen import analysis_screen
+from advisor.render.analysis import analysis_document, analysis_screen
 from advisor.render.document import Code, Document
 from advisor.render.forms.documents import (
     advice_to_json,
     check_to_json,
-    prediction_to_json,
     to_json,
     verification_to_json,
 )
 from advisor.render.forms.encoding import json_text
+from advisor.render.forms.table import OnePrediction
 from advisor.render.gate import gate_document
-from advisor.render.host import host_document
-from advisor.render.host_screen import host_screen
+from advisor.render.host import host_document, host_screen
 from advisor.render.html import to_html
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
 from advisor.render.timelines import observed_svg
-from advisor.render.verification import verification_document
-from advisor.render.verification_screen import verification_screen
+from advisor.render.verification import verification_document, verification_screen
 
 ROOT = Path("/repo")
 HOSTILE = {
@@ -97,22 +94,22 @@ def everything(text):
     documents = (
         advice_document(advice, path=path, emitted=Code(text)),
         report_document(advice, description, host, overhead, tuple(verifications)),
-        prediction_document(prediction, text, 8),
+        prediction_document(OnePrediction(text, 8, prediction)),
         host_document(calibration),
         host_screen(calibration),
         verification_document(verifications, text, left_out=left_out),
         verification_screen(verifications, text, left_out=left_out),
         analysis_document(analysis),
         analysis_screen(analysis),
-        gate_document(gate, ROOT),
+        gate_document(gate),
     )
     forms = (
         advice_to_json(advice, path=path, emitted=text),
-        prediction_to_json(prediction, text, 8),
+        to_json(OnePrediction(text, 8, prediction)),
         to_json(calibration),
         verification_to_json(verifications, text, left_out=left_out),
         to_json(analysis),
-        check_to_json(gate, ROOT),
+        check_to_json(gate),
     )
     return Document(sum((document.blocks for document in documents), ())), forms
 
@@ -194,14 +191,14 @@ def test_a_page_has_the_tags_that_it_has_without_hostile_texts(text):
 @hostile
 def test_the_forms_for_services_stay_whole(text):
     report = poisoned(make_gate_report(), text)
-    shown = github.render(report, ROOT)
+    shown = github.render(report)
     assert_harmless(shown)
     assert [line[:2] for line in shown.split("\n")] == ["::", "::", "::", ""]
     assert "%0A::error" not in shown.replace("%250A", "") or "\n" in text
     shown = sarif.render(report, ROOT, rules={text: text}, version="1")
     assert_harmless(shown)
     assert len(json.loads(shown)["runs"][0]["results"]) == 2
-    shown = junit.render(report, ROOT)
+    shown = junit.render(report)
     assert_harmless(shown)
     assert len(ET.fromstring(shown)[0]) == 5
     bars = make_analysis().runs[0].bars
@@ -211,4 +208,4 @@ def test_the_forms_for_services_stay_whole(text):
 
 
 def test_a_gate_without_notes_has_no_empty_small_print():
-    assert "<sub>" not in to_markdown(gate_document(make_gate_report(targets=(), notes=()), ROOT))
+    assert "<sub>" not in to_markdown(gate_document(make_gate_report(targets=(), notes=())))

@@ -23,8 +23,7 @@ from advisor.render.forms.documents import verification_to_json
 from advisor.render.forms.schema import schema_of
 from advisor.render.markdown import to_markdown
 from advisor.render.terminal import to_text
-from advisor.render.verification import rows_of, verification_document
-from advisor.render.verification_screen import verification_screen
+from advisor.render.verification import rows_of, verification_document, verification_screen
 
 
 def verification(name, candidate, walls, work=4.0, predicted=None, failed=None) -> Verification:

@@ -1,24 +1,21 @@
 """The JSON of each command."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
-from advisor.domain.advice import Advice, Prediction
+from advisor.domain.advice import Advice
 from advisor.domain.gate import GateReport, TargetCheck
 from advisor.domain.verification import LeftOut, Verification
 from advisor.render.forms.encoding import content
 from advisor.render.forms.table import (
     DOCUMENTS,
-    Configuration,
     GateFinding,
-    OnePrediction,
     PrintedAdvice,
     RealRuns,
 )
-from advisor.render.gate_wording import place
 from advisor.render.verification import rows_of
 
 
@@ -36,46 +33,26 @@ def advice_to_json(
     return to_json(PrintedAdvice(advice, profile, emitted))
 
 
-def prediction_to_json(
-    prediction: Prediction, target: str, items: int, place: str = ""
-) -> dict[str, Any]:
-    """What ``predict --format json`` prints; ``place``: what is known of where it runs."""
-    return to_json(OnePrediction(target, items, prediction, (place,) if place else ()))
+def check_to_json(report: GateReport) -> dict[str, Any]:
+    """What ``check --format json`` prints; a bound that is not finite is null."""
 
-
-def check_to_json(report: GateReport, root: Path) -> dict[str, Any]:
-    """What ``check --format json`` prints; files are relative to ``root``.
-
-    A bound that is not finite is null.
-    """
-
-    def with_places(target: TargetCheck) -> TargetCheck:
-        findings = tuple(
+    def judged(target: TargetCheck) -> TargetCheck:
+        findings = (
             GateFinding(
                 *(getattr(finding, part.name) for part in fields(finding)),
                 fails=report.fails(finding),
             )
             for finding in target.findings
         )
-        located = (replace(each, location=place(each.location, root)) for each in findings)
-        return replace(target, findings=tuple(located))
+        return replace(target, findings=tuple(findings))
 
-    report = replace(report, targets=tuple(map(with_places, report.targets)))
+    report = replace(report, targets=tuple(map(judged, report.targets)))
     document = json.dumps(to_json(report))
     return json.loads(document, parse_constant=lambda _: None)  # type: ignore[no-any-return]
 
 
 def verification_to_json(
-    verifications: Iterable[Verification], job: str, *, left_out: Iterable[LeftOut] = ()
+    verifications: Sequence[Verification], job: str, *, left_out: Iterable[LeftOut] = ()
 ) -> dict[str, Any]:
     """What ``verify --format json`` prints."""
-    by_name = {verification.name: verification for verification in verifications}
-    configurations = tuple(
-        Configuration(
-            **{part.name: getattr(row, part.name) for part in fields(row)},
-            candidate=by_name[row.name].candidate,
-            measured=by_name[row.name].runs,
-        )
-        for row in rows_of(tuple(by_name.values()))
-    )
-    return to_json(RealRuns(job, configurations, tuple(left_out)))
+    return to_json(RealRuns(job, rows_of(verifications), tuple(left_out)))

@@ -88,20 +88,12 @@ class GateFinding(Finding):
     fails: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Configuration(VerifiedRow):
-    """One configuration in figures, with its runs."""
-
-    candidate: Candidate
-    measured: tuple[VerifiedRun, ...]
-
-
 @dataclass(frozen=True, slots=True)
 class RealRuns:
     """Real runs beside their predictions (``verify``), fastest first."""
 
     job: str
-    configurations: tuple[Configuration, ...]
+    configurations: tuple[VerifiedRow, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -189,6 +181,7 @@ SHAPES: Mapping[type, Shape] = {
         without=("user_code_failed", "ignored"),
         added={"findings": (tuple[GateFinding, ...], attrgetter("findings"))},
     ),
+    VerifiedRow: Shape("Configuration"),
     VerifiedRun: Shape("RealRun", without=("candidate",)),
     WorkerLimit: Shape(without=("evidence",)),  # it may hold values of the user's
     WorkloadSummary: Shape("Workload", added={"measured_items": (int, attrgetter("samples"))}),
