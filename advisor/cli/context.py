@@ -9,7 +9,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -144,13 +144,42 @@ class CommandContext:
         On a terminal it is one changing line. Elsewhere nothing is shown, except with ``-v`` or for
         a command that shows its ``phases``, where each new message is a line.
         """
-        from advisor.cli.progress import Lines, progress_on_stderr
+        from advisor.cli.progress import Display, Lines, drawn
 
-        if self.verbosity >= (0 if phases else 1) and not sys.stderr.isatty():
+        if self.verbosity >= 0 and sys.stderr.isatty():
+            with drawn(color=self.colored(sys.stderr)) as display:
+                yield display
+        elif self.verbosity >= (0 if phases else 1):
             yield Lines(self.say, everything=self.verbosity > 0)
-            return
-        with progress_on_stderr(quiet=self.verbosity < 0, color=self.colored(sys.stderr)) as show:
-            yield show
+        else:
+            yield Display()
+
+    # --- questions -----------------------------------------------------------------------------
+
+    def is_agreed(self, lines: Iterable[str], answer: bool | None) -> bool:
+        """Say what runs ops of the user's repeatedly; then ``answer``, or the terminal's.
+
+        Without a terminal, saying is enough.
+        """
+        from advisor.cli.progress import paused
+
+        for line in lines:
+            self.say(line)
+        if answer is not None:
+            return answer
+        if not (sys.stdin.isatty() and sys.stderr.isatty()):
+            return True
+        with paused():
+            return click.confirm("Run it?", default=True, err=True)
+
+    def announcing(self, answer: bool | None) -> Callable[[str], None]:
+        """What says what will be measured, and ends the command with 0 where that is not agreed."""
+
+        def announce(planned: str) -> None:
+            if not self.is_agreed([planned], answer):
+                raise click.exceptions.Exit(0)
+
+        return announce
 
 
 class _Texts(logging.Handler):

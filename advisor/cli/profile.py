@@ -4,7 +4,6 @@ from dataclasses import replace
 from pathlib import Path
 
 from advisor.cli import options, sections, values
-from advisor.cli.consent import announcing
 from advisor.cli.context import CommandContext, pass_state
 from advisor.cli.list import or_list
 from advisor.domain.options import OutputOptions, ProfileOptions
@@ -63,7 +62,7 @@ def command(
     options.refuse(measure.fast and measure.spend_budget, "--fast does not spend a budget.")
     if out.output is not None:
         _check_writable(out.output)
-    announce = announcing(state, True if yes or measure.allow_side_effects is not None else None)
+    announce = state.announcing(True if yes or measure.allow_side_effects is not None else None)
     try:
         with state.progress(phases=not from_runs) as progress:
             if from_runs:

@@ -5,7 +5,6 @@ On a terminal it is drawn; elsewhere each phase is one line, where the command a
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -115,19 +114,12 @@ def standing_table(standing: Standing) -> Group:
 
 
 @contextmanager
-def progress_on_stderr(*, quiet: bool = False, color: bool | None = None) -> Iterator[Display]:
-    """Progress on stderr while the block runs; nothing where stderr is no terminal.
-
-    Args:
-        color: Force colour on or off; None leaves it to rich (``NO_COLOR`` is honoured).
-    """
-    if quiet or not sys.stderr.isatty():
-        yield Display()
-        return
+def drawn(*, color: bool) -> Iterator[Display]:
+    """Progress on the terminal that stderr is, while the block runs."""
     from rich.console import Console
     from rich.live import Live
 
-    console = Console(stderr=True, no_color=None if color is None else not color)
+    console = Console(stderr=True, no_color=not color)
     display = Terminal()
     with Live(get_renderable=display.drawn, console=console, transient=True) as live:
         _live.append(live)

@@ -7,7 +7,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from advisor.cli import options, sections, values
-from advisor.cli.consent import announcing, is_agreed
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.options import OutputOptions, VerifyOptions
 from advisor.domain.quantities import count, seconds
@@ -79,10 +78,10 @@ def command(
     answer = False if dry_run else agreed
 
     def confirm(plan: VerifyPlan) -> bool:
-        return is_agreed(state, announcement(plan), answer)
+        return state.is_agreed(announcement(plan), answer)
 
     with state.progress() as progress:
-        outcome = verify(request, progress, confirm=confirm, announce=announcing(state, answer))
+        outcome = verify(request, progress, confirm=confirm, announce=state.announcing(answer))
     if outcome is not None:
         _show(state, outcome, out)
 

@@ -34,6 +34,7 @@ from advisor.render.document import (
     Span,
     Table,
     Timeline,
+    and_more,
     plain_table,
 )
 
@@ -378,8 +379,8 @@ def analysis_screen(analysis: Analysis) -> Document:
     drift = analysis.drift
     changes = [_change(each, drift.points) for each in drift.changes] if drift else []
     blocks.append(ListBlock((*changes, *analysis.notes[:MOST_NOTES])))
-    more = f"{count(len(runs) - MOST_RUNS, 'more run')}, p" if len(runs) > MOST_RUNS else "P"
-    return Document(tuple(blocks), f"{more}hases, charts, all evidence")
+    more = count(len(runs) - MOST_RUNS, "more run") if len(runs) > MOST_RUNS else ""
+    return Document(tuple(blocks), and_more(more, "phases, charts, all evidence"))
 
 
 def causes_of(analysis: Analysis) -> list[Cause]:

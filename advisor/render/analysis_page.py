@@ -116,7 +116,7 @@ def parts_of(bar: GanttBar) -> Parts:
 
 
 def _run(run: RunAnalysis, drawn: Sequence[GanttBar], point: DriftPoint | None) -> dict[str, Any]:
-    totals, predicted = run.totals, point.predicted_s if point else None
+    predicted = point.predicted_s if point else None
     ops = sorted({bar.step_key.partition("[")[0] for bar in drawn})
     total = len(run.bars)
     return {
@@ -124,11 +124,7 @@ def _run(run: RunAnalysis, drawn: Sequence[GanttBar], point: DriftPoint | None) 
         "heading": run_heading(run),
         "parallel": parallel_sentence(run),
         "notes": list(run.notes),
-        "makespan_s": totals.makespan_s,
-        "work_s": totals.work_s,
-        "overhead_s": totals.overhead_s,
-        "speed_up": totals.speed_up,
-        "efficiency": totals.efficiency,
+        **asdict(run.totals),
         "slots": 1 if run.executor == "in_process" else run.parallelism.slots,
         "working_mean": run.parallelism.working_mean,
         "items": run.items,
@@ -189,11 +185,8 @@ def _spread(spread: Spread) -> tuple[float, float, float]:
 def _cause(cause: Cause, runs: int) -> dict[str, Any]:
     worst = cause.newest
     return {
-        "code": worst.code,
-        "severity": worst.severity,
+        **asdict(worst),
         "often": f"in {cause.runs} of {runs} runs" if runs > 1 else "",
-        "message": worst.message,
-        "remedy": worst.remedy,
         "gain": cause.gain,
         "evidence": [*worst.evidence, *([worst.formula] if worst.formula else [])],
     }
@@ -205,15 +198,9 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "changes": [[each.index, each.quantity, each.run_id] for each in drift.changes],
         "points": [
             {
+                **asdict(point),
                 "run": point.run_id[:SHORT_ID],
-                "run_id": point.run_id,
                 "at": when(point.started_at_s)[5:],
-                "way": point.way,
-                "run_s": point.observed_s,
-                "work_s": point.work_s,
-                "overhead_s": point.overhead_s,
-                "predicted_s": asdict(point.predicted_s) if point.predicted_s else None,
-                "comparable": point.comparable,
             }
             for point in drift.points
         ],

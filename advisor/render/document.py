@@ -172,6 +172,11 @@ class Document:
     more: str = ""
 
 
+def and_more(words: str, rest: str) -> str:
+    """The ``rest``, after ``words`` where there are any, as a sentence begins."""
+    return f"{words}, {rest}" if words else rest[:1].upper() + rest[1:]
+
+
 def plain_table(
     header: Sequence[str],
     rows: Iterable[Sequence[str]],

@@ -34,6 +34,7 @@ from advisor.render.document import (
     Table,
     Text,
     Tone,
+    and_more,
     spans,
 )
 
@@ -206,7 +207,7 @@ def gate_screen(report: GateReport) -> Document:
     left_out = rows[len(shown) :]
     failing = sum(rank <= _FAILING for rank, _ in left_out)
     fail = f" ({failing} of them failing)" if failing else ""
-    more = f"{count(len(left_out), 'more row')}{fail}, a" if left_out else "A"
+    more = f"{count(len(left_out), 'more row')}{fail}" if left_out else ""
     return Document(
         (
             _title(report),
@@ -214,7 +215,7 @@ def gate_screen(report: GateReport) -> Document:
             *((Table(_COLUMNS, tuple(shown)),) if shown else ()),
             ListBlock(tuple(_next(report))[:MOST_NEXT]),
         ),
-        more=f"{more}ll findings with remedies, counts",
+        more=and_more(more, "all findings with remedies, counts"),
     )
 
 

@@ -157,15 +157,23 @@ def _cheaper(host: HostProfile) -> Section:
     )
 
 
-def _fixed(overhead: OverheadModel) -> Section:
-    rows = [
-        ("execute_in_process", seconds(overhead.execute_in_process.start_s)),
-        ("in_process executor", seconds(overhead.in_process.start_s)),
-    ]
+def _ways(overhead: OverheadModel) -> list[tuple[str, str, float, float]]:
+    """Each way to run steps: its key, its name, what a step takes, and what a run's start takes."""
+    serial = (
+        ("execute_in_process", "execute_in_process", overhead.execute_in_process),
+        ("in_process", "in_process executor", overhead.in_process),
+    )
+    ways = [(key, name, way.step_s, way.start_s) for key, name, way in serial]
     for key, name in METHODS:
         if key in overhead.multiprocess:
             method = overhead.multiprocess[key]
-            rows.append((f"multiprocess, {name}", seconds(method.start_s + method.server_start_s)))
+            start_s = method.start_s + method.server_start_s
+            ways.append((key, f"multiprocess, {name}", _step_s(method), start_s))
+    return ways
+
+
+def _fixed(overhead: OverheadModel) -> Section:
+    rows = [(name, seconds(start_s)) for _, name, _, start_s in _ways(overhead)]
     if overhead.cli_start_s is not None:
         rows.append(("the command line, on top", seconds(overhead.cli_start_s)))
     return _section("What a run takes to start, once", ("way", "start"), tuple(rows))
@@ -230,27 +238,17 @@ def host_screen(calibration: Calibration) -> Document:
     middle = break_even[len(break_even) // 2] if break_even else Crossings(0, ())
     items, crossings = middle.items, middle.crossings
     pays = {crossing.to_method: _duration(crossing) for crossing in crossings}
-    rows = [
-        (name, seconds(way.step_s), seconds(way.start_s), "")
-        for name, way in (
-            ("execute_in_process", overhead.execute_in_process),
-            ("in_process executor", overhead.in_process),
-        )
-    ]
-    steps = {}
-    for key, name in METHODS:
-        if key in overhead.multiprocess:
-            way = overhead.multiprocess[key]
-            steps[name] = seconds(_step_s(way))
-            start = seconds(way.start_s + way.server_start_s)
-            family = f"multiprocess, {key.replace('_', ' ')}"
-            rows.append((f"multiprocess, {name}", steps[name], start, pays.get(family, "")))
+    rows, steps = [], {}
+    for key, name, step_s, start_s in _ways(overhead):
+        family = f"multiprocess, {key.replace('_', ' ')}"
+        rows.append((name, seconds(step_s), seconds(start_s), pays.get(family, "")))
+        steps[name.removeprefix("multiprocess, ")] = seconds(step_s)
     facts = host.facts
     machine = f"{count(facts.cpus, 'core')}, {size(facts.memory_bytes)}, {facts.processor}"
     versions = f"Python {facts.python_version}, Dagster {facts.dagster_version}, {host.storage}"
     return Document(
         (
-            Headline(_verdict(steps, rows[1][1], crossings), (f"{machine}. {versions}.",)),
+            Headline(_verdict(steps, crossings), (f"{machine}. {versions}.",)),
             plain_table(("executor", "per step", "run start", "pays from, per item"), tuple(rows)),
             Note((_PAYS.format(items=items),) if items else ()),
             ListBlock(_savings(host, overhead)),
@@ -259,10 +257,12 @@ def host_screen(calibration: Calibration) -> Document:
     )
 
 
-def _verdict(steps: dict[str, str], in_process: str, crossings: Sequence[BreakEven]) -> str:
-    shown = {name: duration for name, duration in steps.items() if name != "forkserver"} or steps
-    parts = [f"{duration} under {name}" for name, duration in shown.items()]
-    verdict = f"Overhead per step: {', '.join([*parts, f'{in_process} in process'])}."
+def _verdict(steps: dict[str, str], crossings: Sequence[BreakEven]) -> str:
+    names = [name for _, name in METHODS if name in steps]
+    shown = [name for name in names if name != "forkserver"] or names
+    parts = [f"{steps[name]} under {name}" for name in shown]
+    in_process = f"{steps['in_process executor']} in process"
+    verdict = f"Overhead per step: {', '.join([*parts, in_process])}."
     if not crossings:
         return verdict
     from_s = min((each.item_s for each in crossings if each.item_s is not None), default=None)

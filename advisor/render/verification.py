@@ -25,6 +25,7 @@ from advisor.render.document import (
     Row,
     Table,
     Tone,
+    and_more,
 )
 
 COLUMNS = (
@@ -311,7 +312,7 @@ def verification_screen(
     verdict, tone = _verdict(rows)
     runs = max((row.runs for row in rows), default=0)
     notes = [*_content_notes(verifications), *_without_figures(rows, left_out), *_accuracy(rows)]
-    more = f"{count(len(notes) - MOST_NOTES, 'more note')}, w" if len(notes) > MOST_NOTES else "W"
+    more = count(len(notes) - MOST_NOTES, "more note") if len(notes) > MOST_NOTES else ""
     of = f"{job}: medians of {count(runs, 'run')}" if runs > 1 else f"{job}: one run of each"
     return Document(
         (
@@ -319,7 +320,7 @@ def verification_screen(
             Table(_COLUMNS, tuple(_screen_row(row, strong=row is rows[0]) for row in rows)),
             ListBlock(tuple(notes[:MOST_NOTES])),
         ),
-        more=f"{more}ork, overhead and efficiency",
+        more=and_more(more, "work, overhead and efficiency"),
     )
 
 

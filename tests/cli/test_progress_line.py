@@ -19,12 +19,11 @@ from advisor.cli.progress import Lines, standing_table
 from advisor.domain.measured import Standing
 
 QUESTION = """
-from advisor.cli.consent import is_agreed
 from advisor.cli.context import CommandContext
 state = CommandContext()
 with state.progress() as progress:
     progress("importing shop.chunks", 0.0)
-    is_agreed(state, ["Will run 'split' once."], None)
+    state.is_agreed(["Will run 'split' once."], None)
 """
 
 SCRIPT = """

@@ -121,12 +121,12 @@ function drawHistory() {
   if (!drift || (drift.points.length < 2 && !drift.points[0].predicted_s)) return;
   $("drift").hidden = false;
   const { points } = drift, line = (name, of) => ({ name, points: points.map((p, i) => [i + 1, ...of(p)]).filter((p) => p[1] > 0) });
-  const lines = [line("run time", (p) => [p.run_s]), line("overhead per step", (p) => [p.overhead_s]), line("your code per item", (p) => [p.work_s]),
+  const lines = [line("run time", (p) => [p.observed_s]), line("overhead per step", (p) => [p.overhead_s]), line("your code per item", (p) => [p.work_s]),
     line("predicted run time", (p) => (p.predicted_s ? [p.predicted_s.median, p.predicted_s.low, p.predicted_s.high] : [0]))];
   drawLines("history", lines.filter(({ points: some }) => some.length), {
     label: `Times of ${points.length} runs, oldest first. ${drift.sentences.join(" ")}`, even: true, xName: "run",
     xText: (n) => points[n - 1].at, marks: drift.changes.map(([id, what]) => [1 + points.findIndex((p) => p.run_id === id), `${what} changed`]),
-    rings: points.flatMap((p, i) => (p.comparable ? [] : [[i + 1, p.run_s, `${p.run}: failed, or with a retry`]])) });
+    rings: points.flatMap((p, i) => (p.comparable ? [] : [[i + 1, p.observed_s, `${p.run}: failed, or with a retry`]])) });
   $("sentences").replaceChildren(...drift.sentences.map((words) => make("li", {}, words)));
 }
 
