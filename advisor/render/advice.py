@@ -29,6 +29,7 @@ from advisor.render.document import (
     Table,
     Text,
     Tone,
+    plain_table,
 )
 from advisor.render.fan_outs import fan_outs_blocks
 from advisor.render.forms.table import OnePrediction
@@ -345,15 +346,9 @@ def prediction_document(one: OnePrediction) -> Document:
     """One way's prediction with its breakdown."""
     prediction = one.prediction
     total_s = prediction.makespan_s.median or 1.0
-    rows = tuple(
-        Row((name, seconds(value_s), Span(_bar(value_s / total_s)), Span(meaning, tone="quiet")))
+    rows = (
+        (name, seconds(value_s), _bar(value_s / total_s), Span(meaning, tone="quiet"))
         for name, value_s, meaning in wording.breakdown(prediction.breakdown_s)
-    )
-    columns = (
-        Column("part", left=True),
-        Column("time"),
-        Column("", left=True),
-        Column("meaning", left=True),
     )
     predicted = f"{interval(prediction.makespan_s)} for {count(one.items, 'item')}, 90 %"
     memory = (
@@ -367,7 +362,7 @@ def prediction_document(one: OnePrediction) -> Document:
             Heading(Span(one.target, code=True), level=1),
             Headline(prediction.candidate.label, (predicted, *one.cautions)),
             Heading("Where it goes"),
-            Table(columns, rows),
+            plain_table(("part", "time", "", "meaning"), rows, words=("", "meaning")),
             Paragraph((memory, *code)),
             ListBlock((*prediction.costs, *prediction.reasons)),
         )

@@ -179,7 +179,7 @@ def and_more(words: str, rest: str) -> str:
 
 def plain_table(
     header: Sequence[str],
-    rows: Iterable[Sequence[str]],
+    rows: Iterable[Sequence[Text]],
     *,
     words: Sequence[str] = (),
     wrap: bool = False,

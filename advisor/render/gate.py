@@ -4,7 +4,9 @@ import math
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import TypeAlias
 
 from advisor.domain.finding import SEVERITIES, Finding
 from advisor.domain.gate import (
@@ -23,20 +25,20 @@ from advisor.render.advice import TONES
 from advisor.render.document import (
     Block,
     Code,
-    Column,
     Document,
     Heading,
     ListBlock,
     Note,
     Paragraph,
-    Row,
     Span,
-    Table,
     Text,
     Tone,
     and_more,
+    plain_table,
     spans,
 )
+
+Cells: TypeAlias = tuple[Text, Text, Text]
 
 TONES_OF_VERDICTS: dict[Verdict, Tone] = {
     Verdict.PASS: "good",
@@ -44,11 +46,7 @@ TONES_OF_VERDICTS: dict[Verdict, Tone] = {
     Verdict.INCONCLUSIVE: "warn",
     Verdict.NOT_MEASURED: "warn",
 }
-_COLUMNS = (
-    Column("what", left=True, wrap=True),
-    Column("verdict", left=True),
-    Column("measured", left=True, wrap=True),
-)
+_table = partial(plain_table, ("what", "verdict", "measured"), words=("verdict", "measured"))
 WIDTH, LINES, MOST_NEXT = 77, 13, 1
 """Columns of a screen's table, the most lines of its rows, and the most points below it: all fits
 on 79 columns and 25 lines."""
@@ -165,7 +163,7 @@ def _verdict(verdict: Verdict) -> Span:
 
 
 def _measured(target: TargetCheck) -> list[Block]:
-    cells: list[tuple[Text, Text, Text]] = [
+    cells: list[Cells] = [
         (Span(timing.op, code=True), timing.verdict, timing_sentence(timing))
         for timing in target.timings
     ]
@@ -173,7 +171,7 @@ def _measured(target: TargetCheck) -> list[Block]:
     cells += [("count", "", proxy_sentence(proxy)) for proxy in grown]
     if target.advice is not None:
         cells.append(("configuration", "", _advice_sentence(target.advice)))
-    blocks: list[Block] = [Table(_COLUMNS, tuple(map(Row, cells)))] if cells else []
+    blocks: list[Block] = [_table(cells)] if cells else []
     same = [proxy_sentence(p) for p in target.proxies if p.base == p.head]
     return [*blocks, Note((f"Counts: {'; '.join(same)}.",))] if same else blocks
 
@@ -212,44 +210,44 @@ def gate_screen(report: GateReport) -> Document:
         (
             _title(report),
             *(Paragraph((Span(each.target, code=True),)) for each in report.targets[:1] if alone),
-            *((Table(_COLUMNS, tuple(shown)),) if shown else ()),
+            *((_table(shown),) if shown else ()),
             ListBlock(tuple(_next(report))[:MOST_NEXT]),
         ),
         more=and_more(more, "all findings with remedies, counts"),
     )
 
 
-def _rows(report: GateReport) -> Iterator[tuple[int, Row]]:
+def _rows(report: GateReport) -> Iterator[tuple[int, Cells]]:
     """Each row with its rank: what fails the gate, what is open, what is said beside it."""
     for target in report.targets:
         name = "" if len(report.targets) == 1 else f"{target.target.rpartition(':')[2]}."
         for finding in target.findings:
             mild = len(SEVERITIES) - SEVERITIES.index(finding.severity)
             rank = 1 if report.fails(finding) else 4 + mild
-            yield rank, Row((where(finding), _code(finding), _cut(finding.message)))
+            yield rank, (where(finding), _code(finding), _cut(finding.message))
         for timing in target.timings:
             rank = 2 * (len(Verdict) - 1 - list(Verdict).index(timing.verdict))
-            cells = (f"{name}{timing.op}", _verdict(timing.verdict), _cut(_short_timing(timing)))
-            yield rank, Row(cells)
+            text = _cut(_short_timing(timing))
+            yield rank, (f"{name}{timing.op}", _verdict(timing.verdict), text)
         if target.advice is not None:
             unchecked = target.advice.regret is None
             sentence = _cut(_advice_sentence(target.advice))
-            yield 8 if unchecked else 5, Row((f"{name}configuration", "", sentence))
+            yield 8 if unchecked else 5, (f"{name}configuration", "", sentence)
         if not (target.timings or target.findings):
             untimed = target.notes[0] if target.notes else "no finding"
-            yield 6, Row((target.target, _verdict(target.verdict), _cut(untimed)))
+            yield 6, (target.target, _verdict(target.verdict), _cut(untimed))
 
 
 def _cut(text: str) -> str:
     return text if len(text) <= MOST_OF_TEXT else f"{text[: MOST_OF_TEXT - 3].rstrip()}..."
 
 
-def _fitting(rows: Sequence[Row]) -> list[Row]:
+def _fitting(rows: Sequence[Cells]) -> list[Cells]:
     """As many of the first rows as `LINES` hold."""
-    texts = [["".join(span.text for span in spans(cell)) for cell in row.cells] for row in rows]
+    texts = [["".join(span.text for span in spans(cell)) for cell in row] for row in rows]
     name = min(MOST_OF_NAME, max((len(cells[0]) for cells in texts), default=0))
     rest = WIDTH - 2 - name - max((len(cells[1]) for cells in texts), default=0)
-    shown: list[Row] = []
+    shown: list[Cells] = []
     lines = 0
     for row, (what, _, text) in zip(rows, texts, strict=True):
         # A word that is broken off leaves a part of its line empty.

@@ -18,6 +18,7 @@ from advisor.render.document import (
     Row,
     Span,
     Table,
+    plain_table,
 )
 from advisor.render.fan_outs import fan_out_lines, total_line
 
@@ -67,7 +68,9 @@ def screen_document(
         length = sum(len(text) for _, text in facts)
         chart = _chart(named, pictures, FEW_ROWS if length > LONG_FACTS else MOST_ROWS)
         blocks += [Code(chart)] if chart else []
-    blocks += [_facts_table(facts), Code(_next(advice, target, profile))]
+    named_facts = ((Span(f"{name:<7}", strong=True), text) for name, text in facts)
+    blocks += [plain_table(("", ""), named_facts, words=("",))]
+    blocks += [Code(_next(advice, target, profile))]
     return Document(tuple(blocks), more)
 
 
@@ -195,12 +198,6 @@ def _facts(advice: Advice, evidence: bool, rest: str) -> list[tuple[str, str]]:
     rows += [("Why", best.reasons[0])] if best.reasons else []
     rows += [("Price", price), ("Certain", " ".join(_certain(advice, evidence, rest)))]
     return [(name, _sentence(text)) for name, text in rows]
-
-
-def _facts_table(facts: Sequence[tuple[str, str]]) -> Table:
-    columns = (Column("", left=True), Column("", left=True, wrap=True))
-    named = ((Span(f"{name:<7}", strong=True), text) for name, text in facts)
-    return Table(columns, tuple(map(Row, named)))
 
 
 def _no_now(advice: Advice) -> list[tuple[str, str]]:
