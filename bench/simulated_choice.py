@@ -59,7 +59,6 @@ def searched(setting: Setting, worked: int, current: Candidate = SPAWN) -> Searc
         overhead=OVERHEAD,
         preload=("warm",),
         workers=WorkerChoice(setting.contention, setting.machine.cores),
-        processes_possible=True,
     )
     return search(candidates, Predictor(setting), Constraints(), current=current, default=SPAWN)
 

@@ -5,9 +5,10 @@ from dataclasses import replace
 from advisor.domain.advice import Advice, Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING, LAUNCH_S, START_TIMES_S, Cluster, unmodelled
-from advisor.domain.errors import ConfigurationError, NoModelError
+from advisor.domain.errors import ConfigurationError
 from advisor.domain.executor_setting import ExecutorSetting
 from advisor.domain.measured import Measured
+from advisor.domain.no_prediction import NoModelError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.quantities import seconds, size
@@ -110,7 +111,8 @@ def unknown_start(candidate: Candidate, setting: Setting) -> NoModelError | None
         makespans_s = [makespan_at(start_s, candidate, setting) for start_s in START_TIMES_S]
         rows = zip(START_TIMES_S, makespans_s, strict=True)
         table = [f"started in {seconds(start_s)}: {seconds(whole_s)}" for start_s, whole_s in rows]
-        return NoModelError(refused.what, details="\n".join(table), hint=refused.hint)
+        details = "\n".join(table)
+        return NoModelError(candidate, refused.cause, *refused.figures, details=details)
     return None
 
 

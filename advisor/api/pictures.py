@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from advisor.domain.advice import Advice, Prediction
-from advisor.domain.errors import NoModelError
 from advisor.domain.measured import Measured
+from advisor.domain.no_prediction import NoModelError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.picture import RunPicture
 

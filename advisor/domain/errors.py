@@ -67,11 +67,3 @@ class ProfileError(DynadviseError):
 
 class ConfigurationError(DynadviseError):
     """``[tool.dynadvise]`` or a command-line value is wrong."""
-
-
-class NoModelError(ConfigurationError):
-    """There is no prediction of a way to run on this host: no model of it, or not calibrated."""
-
-
-class NoAdviceError(DynadviseError):
-    """No way to run fits what the advice must respect."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from advisor.domain.advice import Change, Environment, Objective
 from advisor.domain.cluster import Cluster
+from advisor.domain.errors import ConfigurationError
 
 LEAST_NUMBER, MOST_NUMBER = 1e-6, 1e9
 """Of what a user gives: a service that takes one item in 12 days, 30 years of seconds."""
@@ -16,6 +17,21 @@ BOUNDS = f"from {LEAST_NUMBER:f} to {MOST_NUMBER:,.0f}"
 MOST_ITEMS = 1_000_000
 """Most items of one run that are predicted: a million take some 20 s and 450 MB, and Dagster's own
 plan grows with them."""
+
+
+def checked_count(items: int) -> int:
+    """The number of items of a run, as it is.
+
+    Raises:
+        ConfigurationError: There are none, or too many for one run.
+    """
+    if 1 <= items <= MOST_ITEMS:
+        return items
+    raise ConfigurationError(
+        f"{items:,} items in one run cannot be predicted: 1 to {MOST_ITEMS:,} can.",
+        hint="Cut them into several runs: `dynadvise plan --partitions`." if items else None,
+    )
+
 
 TABLE = "tool.dynadvise"
 """The table of the project's settings in pyproject.toml."""

@@ -1,5 +1,7 @@
 """Numbers with their spread, and the one way in which each quantity is put into words."""
 
+from __future__ import annotations
+
 import math
 import re
 from dataclasses import dataclass
@@ -23,6 +25,18 @@ class Interval:
     median: float
     low: float
     high: float
+
+    def plus(self, other: Interval) -> Interval:
+        """The sum of two that err alike: so do their bounds."""
+        return Interval(self.median + other.median, self.low + other.low, self.high + other.high)
+
+    def later(self, value: float) -> Interval:
+        """So much more, of which all is known."""
+        return self.plus(Interval(value, value, value))
+
+    def times(self, factor: float) -> Interval:
+        """So many times as much."""
+        return Interval(factor * self.median, factor * self.low, factor * self.high)
 
 
 def seconds(value_s: float) -> str:

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from advisor.dagster_bridge.event_log import EventRow
 from advisor.domain.backfill import BackfillTimes
-from advisor.history.statistics import spread_or_zero
+from advisor.model.run_overhead import spans_s
+from advisor.model.run_statistics import overlap, spread_of
 
 _ENDS = ("PIPELINE_SUCCESS", "PIPELINE_FAILURE", "PIPELINE_CANCELED")
 
@@ -48,7 +49,7 @@ def backfill_times(backfill_id: str, job: str, runs: Sequence[RunMoments]) -> Ba
     """Waits, starts and runs of a backfill, and the makespan of all its runs."""
     begins = [run.begin_s for run in runs if run.begin_s is not None]
     ends = [run.end_s for run in runs if run.end_s is not None]
-    at_once = _most_in_parallel(runs)
+    at_once = overlap(_held(runs))[0]
     return BackfillTimes(
         backfill_id=backfill_id,
         job=job,
@@ -56,34 +57,18 @@ def backfill_times(backfill_id: str, job: str, runs: Sequence[RunMoments]) -> Ba
         succeeded=sum(run.succeeded for run in runs),
         runs_at_once=at_once,
         queued=sum(run.enqueued_s is not None for run in runs),
-        queue_s=spread_or_zero(_between(runs, "enqueued_s", "dequeued_s")),
-        place_s=spread_or_zero(_place_waits(runs, at_once)),
-        start_s=spread_or_zero(_between(runs, "dequeued_s", "start_s")),
-        run_s=spread_or_zero(_between(runs, "start_s", "end_s")),
+        queue_s=spread_of(spans_s(runs, "enqueued_s", "dequeued_s")),
+        place_s=spread_of(_place_waits(runs, at_once)),
+        start_s=spread_of(spans_s(runs, "dequeued_s", "start_s")),
+        run_s=spread_of(spans_s(runs, "start_s", "end_s")),
         makespan_s=max(ends) - min(begins) if begins and ends else 0.0,
     )
-
-
-def _between(runs: Sequence[RunMoments], begin: str, end: str) -> list[float]:
-    pairs = [(getattr(run, begin), getattr(run, end)) for run in runs]
-    return [
-        later - earlier for earlier, later in pairs if earlier is not None and later is not None
-    ]
 
 
 def _held(runs: Sequence[RunMoments]) -> list[tuple[float, float]]:
     """From when to when runs held a place; a run that has not ended holds its own."""
     begins = [(run.dequeued_s or run.start_s, run.end_s) for run in runs]
     return sorted((at, end or float("inf")) for at, end in begins if at is not None)
-
-
-def _most_in_parallel(runs: Sequence[RunMoments]) -> int:
-    changes = [change for at, end in _held(runs) for change in ((at, 1), (end, -1))]
-    most = now = 0
-    for _, change in sorted(changes):
-        now += change
-        most = max(most, now)
-    return most
 
 
 def _place_waits(runs: Sequence[RunMoments], at_once: int) -> list[float]:

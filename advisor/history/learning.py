@@ -24,7 +24,6 @@ from advisor.domain.overhead import (
 from advisor.domain.quantities import Spread
 from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.history.crowding import ALONE, computing_share, crowds_of, stretch
-from advisor.history.statistics import spread_or_zero
 from advisor.model.run_overhead import (
     in_process_overhead,
     input_s,
@@ -32,7 +31,6 @@ from advisor.model.run_overhead import (
     multiprocess_overhead,
     output_s,
     spans_s,
-    tails_s,
     with_parent,
 )
 from advisor.model.run_statistics import (
@@ -44,6 +42,7 @@ from advisor.model.run_statistics import (
     mapped_steps,
     parallelism,
     spread_of,
+    tails_s,
 )
 
 CPU_UNKNOWN = (
@@ -304,10 +303,10 @@ def _in_process_at_least(run: ObservedRun) -> InProcessOverhead:
 
 def _delegated(executor: str, runs: Sequence[ObservedRun]) -> DelegatedOverhead:
     steps = [step for run in runs for step in mapped_steps(run) if step.status == "success"]
-    tails = [tail for run in runs for tail in tails_s(run)]
+    tails = [tail for run in runs for tail in tails_s(run).values()]
 
     def phase(first: str, last: str) -> Spread:
-        return spread_or_zero(spans_s(steps, first, last))
+        return spread_of(spans_s(steps, first, last))
 
     load_s = phase("start_s", "inputs_s")
     launches = [gap for run in runs for gap in _launches_s(run)]

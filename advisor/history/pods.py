@@ -9,7 +9,7 @@ from typing import Any
 
 from advisor.domain.cluster import PodTimes
 from advisor.domain.errors import ConfigurationError
-from advisor.history.statistics import spread_or_zero
+from advisor.model.run_statistics import spread_of
 from advisor.stored_json import parse
 
 COMPONENT = "app.kubernetes.io/component"
@@ -39,8 +39,8 @@ def read_pods(path: Path) -> PodTimes:
     return PodTimes(
         pods=len(of_steps),
         started=len(started),
-        pending_s=spread_or_zero([pending_s for pending_s, _ in started]),
-        start_s=spread_or_zero([start_s for _, start_s in started]),
+        pending_s=spread_of([pending_s for pending_s, _ in started]),
+        start_s=spread_of([start_s for _, start_s in started]),
         pull_s=_pull_s(of_steps),
         restarts=sum(int(status.get("restartCount", 0)) for status in statuses),
         killed_for_memory=sum(_killed_for_memory(status) for status in statuses),

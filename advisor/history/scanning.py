@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from statistics import fmean, median
 
-from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.observed import ObservedRun
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.scan import ConfigRemedy, ScannedJob
 from advisor.history.statistics import start_way, work_and_overhead_s
+from advisor.model.run_overhead import spans_s
 from advisor.model.run_statistics import held_s, item_count, makespan, mapped_steps, parallelism
 
 
@@ -69,11 +70,12 @@ def config_saving(
     """
     if run.executor != "multiprocess" or not run.steps:
         return None, 0.0
-    worked_s = sum(_between(step.start_s, step.end_s) for step in run.steps)
+    worked_s = sum(spans_s(run.steps, "start_s", "end_s"))
     savings = {ConfigRemedy.IN_PROCESS: makespan(run) - worked_s}
     if not run.preload_modules:
         warm_s = _warm_start_s(overhead) or 0.0
-        starts_s = sum(max(0.0, _start_s(step) - warm_s) for step in run.steps)
+        starts = spans_s(run.steps, "worker_starting_s", "resource_init_started_s")
+        starts_s = sum(max(0.0, start_s - warm_s) for start_s in starts)
         bound_s = makespan(run) - worked_s / parallelism(run).slots
         savings[ConfigRemedy.WARM_START] = min(starts_s / _side_by_side(run), bound_s)
     remedy = max(savings, key=lambda each: savings[each])
@@ -83,14 +85,6 @@ def config_saving(
 def _warm_start_s(overhead: OverheadModel | None) -> float | None:
     warm = overhead.multiprocess.get("warm_forkserver") if overhead else None
     return warm.boot_s + warm.prepare_s if warm else None
-
-
-def _start_s(step: ObservedStep) -> float:
-    return _between(step.worker_starting_s, step.resource_init_started_s)
-
-
-def _between(first_s: float | None, last_s: float | None) -> float:
-    return max(0.0, last_s - first_s) if first_s is not None and last_s is not None else 0.0
 
 
 def _side_by_side(run: ObservedRun) -> float:

@@ -2,7 +2,6 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import fields, replace
 
 from advisor.domain.analysis import (
     PHASES,
@@ -13,7 +12,6 @@ from advisor.domain.analysis import (
     Totals,
 )
 from advisor.domain.observed import ObservedRun, ObservedStep
-from advisor.domain.quantities import Spread
 from advisor.model.run_statistics import (
     StepPhases,
     begin_s,
@@ -33,20 +31,15 @@ from advisor.model.run_statistics import (
 def op_statistics(runs: Sequence[ObservedRun]) -> tuple[OpStatistics, ...]:
     """Phases by op and way (executor, start method); ops in the order of their first step."""
     groups: dict[tuple[str, str], list[StepPhases]] = defaultdict(list)
-    roles: dict[tuple[str, str], OpRole] = {}
-    executors: dict[str, str] = {}
+    kinds: dict[tuple[str, str], tuple[OpRole, str]] = {}
     for run in runs:
-        executors[executor_way(run)] = run.executor
-        fan_out = fan_out_step(run)
+        fan_out, way = fan_out_step(run), executor_way(run)
         collects = {step.op for step in collect_steps(run)}
         for phases in step_phases(run):
-            step = phases.step
-            key = (step.op, executor_way(run))
-            groups[key].append(phases)
-            roles[key] = _role(step, fan_out, collects)
+            groups[phases.step.op, way].append(phases)
+            kinds[phases.step.op, way] = _role(phases.step, fan_out, collects), run.executor
     return tuple(
-        replace(_statistics(op, roles[op, way], executors[way], steps), way=way)
-        for (op, way), steps in groups.items()
+        _statistics(op, way, *kinds[op, way], steps) for (op, way), steps in groups.items()
     )
 
 
@@ -74,11 +67,6 @@ def work_and_overhead_s(steps: Sequence[ObservedStep]) -> tuple[list[float], lis
     return [work for work, _ in pairs], [overhead for _, overhead in pairs]
 
 
-def spread_or_zero(values: Sequence[float]) -> Spread:
-    """The spread; zeros of no values."""
-    return spread_of(values) if values else Spread(0.0, 0.0, 0.0)
-
-
 def totals(run: ObservedRun, slots: int) -> Totals:
     """Wall clock against work."""
     makespan_s = makespan(run)
@@ -96,47 +84,43 @@ def totals(run: ObservedRun, slots: int) -> Totals:
 
 
 def gantt_bars(run: ObservedRun) -> tuple[GanttBar, ...]:
-    """Every attempt as a bar, in the lowest lane that was free when it began."""
+    """Every attempt as a bar, in the lowest lane that was free when it began.
+
+    Their moments count from the run's start.
+    """
     bars: list[GanttBar] = []
     free_at: list[float] = []
     ready, tails = ready_s(run), tails_s(run)
+
+    def since_start_s(at_s: float | None) -> float | None:
+        return None if at_s is None else at_s - run.run_start_s
+
     for index, step in sorted(enumerate(run.steps), key=lambda each: begin_s(each[1]) or 0.0):
         begin = begin_s(step)
         if begin is None:
             continue
         end = max(begin, step.end_s if step.end_s is not None else run.end_s)
         lane = next((i for i, free in enumerate(free_at) if free <= begin), len(free_at))
-        if lane == len(free_at):
-            free_at.append(end)
-        free_at[lane] = end
-        bar = _bar(step, lane, begin, end)
-        free_s = end + tails[index] if index in tails else None
-        bars.append(replace(bar, ready_s=ready.get(index), free_s=free_s))
-    return tuple(_since(bar, run.run_start_s) for bar in bars)
-
-
-def _bar(step: ObservedStep, lane: int, begin_s: float, end_s: float) -> GanttBar:
-    start_s = None if step.start_s is None else max(begin_s, step.start_s)
-    code_s = code_end_s(step)
-    ran = start_s is not None and step.inputs_s is not None and code_s is not None
-    return GanttBar(
-        step_key=step.step_key,
-        lane=lane,
-        begin_s=begin_s,
-        end_s=end_s,
-        work_start_s=start_s,
-        work_end_s=None if start_s is None else end_s,
-        failed=step.status in {"failure", "up_for_retry"},
-        code_start_s=step.inputs_s if ran else None,
-        code_end_s=code_s if ran else None,
-    )
-
-
-def _since(bar: GanttBar, start_s: float) -> GanttBar:
-    """The bar with its moments counted from the run's start."""
-    moments = (each.name for each in fields(bar) if each.name.endswith("_s"))
-    times = {name: at for name in moments if (at := getattr(bar, name)) is not None}
-    return replace(bar, **{name: at - start_s for name, at in times.items()})
+        free_at[lane : lane + 1] = [end]
+        start_s = None if step.start_s is None else max(begin, step.start_s)
+        code_s = code_end_s(step)
+        ran = start_s is not None and step.inputs_s is not None and code_s is not None
+        bars.append(
+            GanttBar(
+                step_key=step.step_key,
+                lane=lane,
+                begin_s=begin - run.run_start_s,
+                end_s=end - run.run_start_s,
+                work_start_s=since_start_s(start_s),
+                work_end_s=None if start_s is None else end - run.run_start_s,
+                failed=step.status in {"failure", "up_for_retry"},
+                ready_s=since_start_s(ready.get(index)),
+                free_s=since_start_s(end + tails[index] if index in tails else None),
+                code_start_s=since_start_s(step.inputs_s) if ran else None,
+                code_end_s=since_start_s(code_s) if ran else None,
+            )
+        )
+    return tuple(bars)
 
 
 def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) -> OpRole:
@@ -148,7 +132,7 @@ def _role(step: ObservedStep, fan_out: ObservedStep | None, collects: set[str]) 
 
 
 def _statistics(
-    op: str, role: OpRole, executor: str, attempts: Sequence[StepPhases]
+    op: str, way: str, role: OpRole, executor: str, attempts: Sequence[StepPhases]
 ) -> OpStatistics:
     done = [attempt for attempt in attempts if attempt.step.status == "success"]
     phases: list[PhaseStatistics] = []
@@ -159,11 +143,12 @@ def _statistics(
     held = [seconds for each in attempts if (seconds := held_s(each.step)) is not None]
     return OpStatistics(
         op=op,
+        way=way,
         role=role,
         executor=executor,
         steps=len(done),
         attempts=len(attempts),
         failed=sum(attempt.step.status in {"failure", "up_for_retry"} for attempt in attempts),
         phases=tuple(phases),
-        slot_s=spread_or_zero(held),
+        slot_s=spread_of(held),
     )

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 
 from advisor.domain.advice import Prediction
 from advisor.domain.backfill import Backfill, RunCut
-from advisor.domain.quantities import Interval
 
 _STEPS = (1, 3)
 
@@ -25,15 +24,16 @@ def cut(backfill: Backfill, partitions_per_run: int, runs_at_once: int, run: Pre
     runs = math.ceil(backfill.partitions / partitions_per_run)
     at_once = min(runs_at_once, runs)
     waves = math.ceil(runs / at_once)
-    batch = run.candidate.batch_size
+    start_s = backfill.start.total_s(at_once, backfill.cores)
     return RunCut(
         partitions_per_run=partitions_per_run,
         runs=runs,
         runs_at_once=at_once,
         run=run,
-        makespan_s=_summed(run.makespan_s, backfill.start.total_s(at_once, backfill.cores), waves),
+        # What the model errs is the same in each wave, so that the errors add up.
+        makespan_s=run.makespan_s.later(start_s).times(waves),
         peak_memory_bytes=at_once * run.peak_memory_bytes,
-        items_lost=batch,
+        items_lost=run.candidate.batch_size,
     )
 
 
@@ -80,8 +80,3 @@ def by_makespan(cuts: Iterable[RunCut], *, tie: float = 0.03) -> tuple[RunCut, .
         return (0, candidate.needs_code, each.partitions_per_run > 1, each.runs_at_once)
 
     return tuple(sorted(ordered, key=order))
-
-
-def _summed(run_s: Interval, start_s: float, waves: int) -> Interval:
-    """Waves in a row: what the model errs is the same in each, so that the errors add up."""
-    return Interval(*(waves * (start_s + value) for value in (run_s.median, run_s.low, run_s.high)))

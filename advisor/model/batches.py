@@ -116,13 +116,14 @@ def _simulated(
     chains = [[taking_turns(wall_s, cpu_s)] for wall_s, cpu_s in calls]
 
     def simulated_s(shown: Calls) -> float:
-        return simulate_loop(
+        ended_s = simulate_loop(
             [chains[index] for index in shown],
             max_concurrent=workers,
             slows_waiting=slows,
             slows_computing=slows,
             at_once=at_once,
-        ).makespan_s
+        )
+        return max(ended_s)
 
     def seconds(batch: Calls) -> float:
         most = max(SIMULATED_ITEMS, 4 * workers)

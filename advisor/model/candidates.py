@@ -30,7 +30,8 @@ class WorkerChoice:
     Attributes:
         contention: How much workers slow each other.
         cores: Effective cores; more than twice as many processes never help.
-        processes_possible: Whether what the op handles can cross a process boundary.
+        processes_possible: False where what the op handles cannot be pickled, or the job cannot be
+            rebuilt in another process.
         cap: Most items that may be in work at once (a pool, connections); None: no limit.
     """
 
@@ -80,6 +81,13 @@ def _batched(
             yield replace(plain, batch_size=batch_size, workers_in_op=count, worker_kind=kind)
 
 
+def in_batches(plain: Candidate, items: int, workers: WorkerChoice) -> Iterator[Candidate]:
+    """``plain`` with a few batches for each of its slots, alone and with threads in a step."""
+    sizes = {-(-items // (plain.max_concurrent * per_slot)) for per_slot in BATCHES_PER_SLOT}
+    for size in sorted(size for size in sizes if size > 1):
+        yield from _batched(plain, size, workers, ("thread",))
+
+
 def start_methods(overhead: OverheadModel, preload: tuple[str, ...]) -> tuple[Candidate, ...]:
     """The multiprocess ways that are calibrated, one step at a time, dearest steps first."""
     ways = {
@@ -104,9 +112,7 @@ def _parallel(
             yield plain
             # Batches are for the start method with the cheapest steps.
             if way is ways[-1] and slots <= max(4.0, 2 * workers.cores):
-                sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
-                for size in sorted(size for size in sizes if size > 1):
-                    yield from _batched(plain, size, workers, ("thread",))
+                yield from in_batches(plain, items, workers)
 
 
 def on_event_loop(items: int) -> tuple[Candidate, ...]:
@@ -123,7 +129,6 @@ def all_candidates(
     overhead: OverheadModel,
     preload: tuple[str, ...],
     workers: WorkerChoice,
-    processes_possible: bool,
     asynchronous: bool = False,
 ) -> tuple[Candidate, ...]:
     """Every candidate for ``items`` items.
@@ -131,15 +136,13 @@ def all_candidates(
     Args:
         overhead: Only calibrated start methods are considered.
         preload: The warm preload list; empty where there is none.
-        workers: Which workers inside a step the op allows.
-        processes_possible: False where what the op handles cannot be pickled or the job cannot
-            be rebuilt in another process.
+        workers: Which workers inside a step the op allows, and whether steps can have processes.
         asynchronous: Whether every mapped op is asynchronous, so that steps can share a loop.
     """
     ways = list(_serial(items, workers))
     if asynchronous:
         ways.extend(on_event_loop(items))
-    if processes_possible:
+    if workers.processes_possible:
         ways.extend(_parallel(items, workers, overhead, preload))
     return tuple(dict.fromkeys(ways))
 

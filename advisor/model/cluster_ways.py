@@ -1,13 +1,13 @@
 """The ways to run on a described cluster, and what is best by the start time of a pod."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
 from advisor.domain.advice import StartTimeRow
 from advisor.domain.candidate import Candidate, Executor
 from advisor.domain.cluster import BY_WORKERS, START_TIMES_S, Cluster
-from advisor.model.candidates import BATCHES_PER_SLOT, MAX_CONCURRENT, WorkerChoice
+from advisor.model.candidates import MAX_CONCURRENT, WorkerChoice, in_batches
 from advisor.model.estimators.delegating import room_of
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting, items_cap
@@ -29,23 +29,11 @@ def cluster_candidates(setting: Setting, cap: int | None = None) -> tuple[Candid
     if cluster is None or cluster.start_s is None:
         return ()
     workers = WorkerChoice(setting.contention, cluster.step_cpu or setting.machine.cores, cap=cap)
-    ways: dict[Candidate, None] = {}
+    ways: list[Candidate] = []
     for slots in _slots(cluster, setting, cap):
-        ways.update(dict.fromkeys(_of_slots(cluster, setting, slots, workers)))
-    return tuple(ways)
-
-
-def _of_slots(
-    cluster: Cluster, setting: Setting, slots: int, workers: WorkerChoice
-) -> Iterator[Candidate]:
-    plain = _plain(cluster, slots)
-    yield plain
-    items = setting.items.count
-    sizes = {-(-items // (slots * per_slot)) for per_slot in BATCHES_PER_SLOT}
-    for size in sorted(size for size in sizes if size > 1):
-        yield replace(plain, batch_size=size)
-        for count in workers.counts("thread", size):
-            yield replace(plain, batch_size=size, workers_in_op=count, worker_kind="thread")
+        plain = _plain(cluster, slots)
+        ways += [plain, *in_batches(plain, setting.items.count, workers)]
+    return tuple(dict.fromkeys(ways))
 
 
 def _plain(cluster: Cluster, slots: int) -> Candidate:

@@ -164,12 +164,12 @@ def _turns_of(
     if wall_s <= 0:
         return _Turns(1.0, 1.0)
     works = [[taking_turns(*call) for call in chain] for chain in chains]
-    run = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
+    ended_s = simulate_loop(works, max_concurrent=len(works), at_once=at_once)
     busy_s = sum(work.before_s + work.after_s for chain in works for work in chain)
-    in_step = max(1.0, sum(run.ended_s) / wall_s)
+    in_step = max(1.0, sum(ended_s) / wall_s)
     least = min(in_step, max(1.0, probe.workers * busy_s / wall_s / at_once))
     longest_s = max(sum(wall_s for wall_s, _ in chain) for chain in chains)
-    return _Turns(in_step, least, max(1.0, run.makespan_s / longest_s))
+    return _Turns(in_step, least, max(1.0, max(ended_s) / longest_s))
 
 
 def _queued(slowed: float, probe: ConcurrencyProbe, turns: _Turns) -> float:

@@ -12,10 +12,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from advisor.model.pools import STEP
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, Timeline
-from advisor.model.step_queue import StepQueue
+from advisor.model.step_queue import STEP, StepQueue
 
 AMPLE = 1e6
 """Cores of a cluster, where steps do not share those of one host."""
@@ -64,19 +63,6 @@ class StepPrice:
         return self.launch_s + self.start_s + own_s + self.poll_s / 2
 
 
-@dataclass(frozen=True, slots=True)
-class PodTimeline(Timeline):
-    """A timeline with what its pods held.
-
-    Attributes:
-        pod_s: Seconds from start to end, summed over all pods.
-        pending_s: Seconds that steps waited for room, summed.
-    """
-
-    pod_s: float = 0.0
-    pending_s: float = 0.0
-
-
 class DelegatingRun:
     """One simulated run.
 
@@ -102,12 +88,12 @@ class DelegatingRun:
         self.shares_cores = cores is not None
         self.sharing = ProcessorSharing(cores or AMPLE)
         self.running = self.in_room = 0
-        self.pending: deque[tuple[STEP, float]] = deque()
+        self.pending: deque[STEP] = deque()
         self.ended: list[STEP] = []
         self.work_s = self.launch_s = self.serialize_s = 0.0
-        self.pod_s = self.pending_s = 0.0
+        self.pod_s = 0.0
 
-    def run(self) -> PodTimeline:
+    def run(self) -> Timeline:
         """Simulate the whole run."""
         self._pass(self.price.begin_s)
         while not self.is_complete:
@@ -118,16 +104,14 @@ class DelegatingRun:
             self._launch_all()
             self._sleep()
         slots = max(1, min(self.max_concurrent, self.room, self.items))
-        return PodTimeline(
+        return Timeline(
             makespan_s=self.sharing.now_s,
-            child_cpu_s=self.sharing.cpu_used_s,
-            parent_cpu_s=0.0,
+            core_seconds=self.sharing.cpu_used_s,
             work_s=self.work_s / slots,
             launch_s=self.launch_s / slots,
             serialize_s=self.serialize_s / slots,
             first_result_s=self.queue.first_result_s,
             pod_s=self.pod_s,
-            pending_s=self.pending_s,
             pool_wait_s=self.queue.pools.empty_s,
         )
 
@@ -156,7 +140,7 @@ class DelegatingRun:
         while self.running < self.max_concurrent and (step := self._next_step()) is not None:
             self.running += 1
             self._pass(self.price.launch_s)
-            self.pending.append((step, self.sharing.now_s))
+            self.pending.append(step)
             self._admit()
 
     def _next_step(self) -> STEP | None:
@@ -169,10 +153,8 @@ class DelegatingRun:
     def _admit(self) -> None:
         """Give room to the steps that wait for it, first come first served."""
         while self.pending and self.in_room < self.room:
-            step, since_s = self.pending.popleft()
             self.in_room += 1
-            self.pending_s += self.sharing.now_s - since_s
-            self._begin(step)
+            self._begin(self.pending.popleft())
 
     def _begin(self, step: STEP) -> None:
         """Start, boot, load, work, store, exit: each stretch begins where the last one ended."""

@@ -31,18 +31,6 @@ class LoopWork:
     after_s: float
 
 
-@dataclass(frozen=True, slots=True)
-class LoopTimeline:
-    """When each chain was complete, in seconds from the first step's start."""
-
-    ended_s: tuple[float, ...]
-
-    @property
-    def makespan_s(self) -> float:
-        """When all chains were complete."""
-        return max(self.ended_s, default=0.0)
-
-
 def taking_turns(wall_s: float, cpu_s: float) -> LoopWork:
     """An item among workers that wait beside each other and take turns at computing.
 
@@ -58,60 +46,6 @@ def alone(_working: int) -> float:
     return 1.0
 
 
-class _Loop:
-    """One simulated run of the mapped steps."""
-
-    def __init__(
-        self,
-        chains: Sequence[Sequence[LoopWork]],
-        max_concurrent: int,
-        sharing: ProcessorSharing,
-        slower: Callable[[int], tuple[float, float]],
-    ) -> None:
-        self.chains = chains
-        self.max_concurrent = max_concurrent
-        self.sharing = sharing
-        slots = min(max_concurrent, len(chains))
-        self.slower = [(1.0, 1.0), *map(slower, range(1, slots + 1))]
-        """By how much so many active steps slow waiting and computing."""
-        self.runnable = deque((item, 0) for item in range(len(chains)))
-        self.active = self.slowed_by = 0
-        self.ended_s = [0.0] * len(chains)
-
-    def run(self) -> LoopTimeline:
-        self.fill()
-        while self.sharing.happen():
-            pass
-        return LoopTimeline(tuple(self.ended_s))
-
-    def fill(self) -> None:
-        """Start steps in the free slots."""
-        while self.runnable and self.active < self.max_concurrent:
-            item, stage = self.runnable.popleft()
-            self.active += 1
-            before_s = self.chains[item][stage].before_s
-            self.sharing.compute(before_s, 1.0, partial(self.called, item, stage))
-        if self.active != self.slowed_by:
-            self.slowed_by = self.active
-            waiting, computing = self.slower[self.active]
-            self.sharing.slow(computing=computing, waiting=waiting)
-
-    def called(self, item: int, stage: int) -> None:
-        self.sharing.wait(self.chains[item][stage].wait_s, partial(self.awaited, item, stage))
-
-    def awaited(self, item: int, stage: int) -> None:
-        after_s = self.chains[item][stage].after_s
-        self.sharing.compute(after_s, 1.0, partial(self.succeeded, item, stage))
-
-    def succeeded(self, item: int, stage: int) -> None:
-        self.active -= 1
-        if stage + 1 < len(self.chains[item]):
-            self.runnable.append((item, stage + 1))
-        else:
-            self.ended_s[item] = self.sharing.now_s
-        self.fill()
-
-
 def simulate_loop(
     chains: Sequence[Sequence[LoopWork]],
     *,
@@ -119,8 +53,8 @@ def simulate_loop(
     slows_waiting: Callable[[int], float] = alone,
     slows_computing: Callable[[int], float] = alone,
     at_once: float = 1.0,
-) -> LoopTimeline:
-    """Simulate the mapped steps of one run.
+) -> list[float]:
+    """When each chain was complete, in seconds from the first step's start.
 
     Args:
         chains: ``chains[i][k]`` is stage ``k`` of item ``i``.
@@ -130,9 +64,39 @@ def simulate_loop(
         at_once: How many can compute at full speed beside each other: 1 on an event loop and
             under the interpreter's lock, the cores where threads or processes share those.
     """
-    return _Loop(
-        chains,
-        max_concurrent,
-        ProcessorSharing(at_once),
-        lambda working: (slows_waiting(working), slows_computing(working)),
-    ).run()
+    sharing = ProcessorSharing(at_once)
+    slots = range(1, min(max_concurrent, len(chains)) + 1)
+    slower = [(1.0, 1.0), *((slows_computing(n), slows_waiting(n)) for n in slots)]
+    runnable = deque((item, 0) for item in range(len(chains)))
+    active = slowed_by = 0
+    ended_s = [0.0] * len(chains)
+
+    def fill() -> None:
+        nonlocal active, slowed_by
+        while runnable and active < max_concurrent:
+            item, stage = runnable.popleft()
+            active += 1
+            sharing.compute(chains[item][stage].before_s, 1.0, partial(called, item, stage))
+        if active != slowed_by:
+            slowed_by = active
+            sharing.slow(*slower[active])
+
+    def called(item: int, stage: int) -> None:
+        sharing.wait(chains[item][stage].wait_s, partial(awaited, item, stage))
+
+    def awaited(item: int, stage: int) -> None:
+        sharing.compute(chains[item][stage].after_s, 1.0, partial(succeeded, item, stage))
+
+    def succeeded(item: int, stage: int) -> None:
+        nonlocal active
+        active -= 1
+        if stage + 1 < len(chains[item]):
+            runnable.append((item, stage + 1))
+        else:
+            ended_s[item] = sharing.now_s
+        fill()
+
+    fill()
+    while sharing.happen():
+        pass
+    return ended_s

@@ -9,9 +9,8 @@ from statistics import fmean
 
 import numpy as np
 
-from advisor.domain.errors import ConfigurationError
 from advisor.domain.item_sample import ItemSample
-from advisor.domain.options import MOST_ITEMS
+from advisor.domain.options import checked_count
 from advisor.domain.workload import OpProfile, WorkloadProfile
 from advisor.model.first_touches import as_in_production
 from advisor.model.stage import ExtraCost, FloatArray, Stage
@@ -316,12 +315,7 @@ def items_of(profile: WorkloadProfile, count: int | None = None) -> Items:
     Raises:
         ConfigurationError: There are none, or too many for one run.
     """
-    count = profile.items if count is None else count
-    if not 1 <= count <= MOST_ITEMS:
-        raise ConfigurationError(
-            f"{count:,} items in one run cannot be predicted: 1 to {MOST_ITEMS:,} can.",
-            hint="Cut them into several runs: `dynadvise plan --partitions`." if count else None,
-        )
+    count = checked_count(profile.items if count is None else count)
     profile = replace(profile, ops=tuple(as_in_production(op) for op in profile.ops))
     every = [sample for op in profile.ops for sample in op.calls]
     order = sorted({sample.item for sample in every})

@@ -1,14 +1,15 @@
 """The setting of a prediction, from what was measured and what is asked."""
 
 import math
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from statistics import median
 
 import numpy as np
 
-from advisor.domain.errors import NoModelError
 from advisor.domain.host import HostProfile
 from advisor.domain.measured import Measured
+from advisor.domain.no_prediction import NoModelError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.tag_limits import tag_limits
 from advisor.domain.trial import RateLimit
@@ -19,10 +20,12 @@ from advisor.model.items import Items, items_of
 from advisor.model.limits import limits_of
 from advisor.model.other_cores import items_on, overhead_on
 from advisor.model.own_threads import limited_profile
-from advisor.model.pools import connection_pool
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Machine, Setting, capacity_of
 from advisor.model.ways import WaysToRun, held_by
+
+CONNECTION_POOL = "db"
+"""Name of the pool that is advised where an op that holds connections has none."""
 
 
 def setting_of(measured: Measured, options: AdviseOptions, *, corrected: bool = True) -> Setting:
@@ -124,6 +127,29 @@ def _with_pools(setting: Setting, measured: Measured, most: int | None) -> Setti
         pool_limits=limits,
         holding_stages=tuple(c > 0 for c in held) if len(held) == len(names) else (),
     )
+
+
+def connection_pool(
+    pools: Sequence[str | None], limits: Mapping[str, int], held: Sequence[int], most: int
+) -> tuple[list[str | None], dict[str, int]]:
+    """Pools and their limits by which a chain's ops hold at most ``most`` connections.
+
+    Args:
+        held: Connections that one call of each op holds.
+        most: What may be held in all.
+
+    Ops without a pool get one where others of the chain hold nothing: where all hold connections,
+    fewer steps at once do the same without a wait.
+    """
+    named = [
+        pool or (CONNECTION_POOL if count and not all(held) else None)
+        for pool, count in zip(pools, held, strict=True)
+    ]
+    narrowed = dict(limits)
+    for pool, count in zip(named, held, strict=True):
+        if pool is not None and count:
+            narrowed[pool] = max(1, min(narrowed.get(pool, most), most // count))
+    return named, narrowed
 
 
 def _corrections(verifications: tuple[Verification, ...], setting: Setting) -> dict[str, float]:

@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
+from advisor.domain.overhead import OverheadModel
 from advisor.model.items import Items
-from advisor.model.run_overhead import at_pace
+from advisor.model.run_overhead import Overhead, at_pace
 from advisor.model.stage import ExtraCost, Stage
 
 
@@ -71,9 +71,9 @@ def overhead_on(overhead: OverheadModel, cores: float) -> OverheadModel:
         return overhead
     return replace(
         overhead,
-        execute_in_process=_serial_on(overhead.execute_in_process, speed),
-        in_process=_serial_on(overhead.in_process, speed),
-        multiprocess={k: _multiprocess_on(v, speed) for k, v in overhead.multiprocess.items()},
+        execute_in_process=_slower(overhead.execute_in_process, speed),
+        in_process=_slower(overhead.in_process, speed),
+        multiprocess={k: _slower(v, speed) for k, v in overhead.multiprocess.items()},
         cli_start_s=None if overhead.cli_start_s is None else overhead.cli_start_s / speed,
         store_byte_s=overhead.store_byte_s / speed,
         load_byte_s=overhead.load_byte_s / speed,
@@ -82,18 +82,12 @@ def overhead_on(overhead: OverheadModel, cores: float) -> OverheadModel:
     )
 
 
-def _serial_on(serial: InProcessOverhead, speed: float) -> InProcessOverhead:
-    pace = (1.0 - serial.wait_share) / speed + serial.wait_share
-    return replace(
-        at_pace(serial, pace), wait_share=serial.wait_share / pace, claim_s=serial.claim_s / speed
-    )
-
-
-def _multiprocess_on(overhead: MultiprocessOverhead, speed: float) -> MultiprocessOverhead:
+def _slower(overhead: Overhead, speed: float) -> Overhead:
+    """One way's overhead where a thread computes at this share of its speed; waits stay."""
     pace = (1.0 - overhead.wait_share) / speed + overhead.wait_share
+    apart = [name for name in ("parent_step_s", "claim_s") if hasattr(overhead, name)]
     return replace(
         at_pace(overhead, pace),
         wait_share=overhead.wait_share / pace,
-        parent_step_s=overhead.parent_step_s / speed,
-        claim_s=overhead.claim_s / speed,
+        **{name: getattr(overhead, name) / speed for name in apart},
     )

@@ -9,15 +9,13 @@ the model itself, are factors.
 
 from dataclasses import replace
 
-import numpy as np
-
 from advisor.domain.advice import Prediction
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
-from advisor.domain.errors import NoModelError
+from advisor.domain.no_prediction import NoModelError, Unpredictable
 from advisor.model.estimate import Estimate, mean_of
 from advisor.model.estimators import model_of
-from advisor.model.first_touch import first_touch_s
+from advisor.model.memory import first_touch_s
 from advisor.model.other_cores import speed_of
 from advisor.model.rate import at_rate
 from advisor.model.setting import Setting
@@ -43,11 +41,6 @@ class Predictor:
             return self._in_pods
         return self._simulations if candidate.op_threads is None else self._limited
 
-    @property
-    def reference(self) -> np.ndarray:
-        """Calls that stand for the items of the whole run."""
-        return self._simulations.reference
-
     def estimate(self, candidate: Candidate) -> Estimate:
         """Simulate one candidate.
 
@@ -56,11 +49,7 @@ class Predictor:
                 start method.
         """
         if candidate.launch == "daemon":
-            raise NoModelError(
-                f"There is no prediction of '{candidate.label}' launched by the daemon: its wait "
-                "in the run queue and its run worker's start are not measured.",
-                hint="--launch execute_job predicts the run itself, from its start.",
-            )
+            raise NoModelError(candidate, Unpredictable.DAEMON)
         simulations = self.simulations_of(candidate)
         setting, start_s = simulations.setting, self.start_s(candidate)
         factor = self.setting.correction.get(candidate.kind, 1.0)

@@ -51,7 +51,7 @@ class ProcessorSharing:
         self._sequence += 1
         heappush(self._waiting, (self._waited_s + wait_s, self._sequence, then))
 
-    def slow(self, *, computing: float, waiting: float) -> None:
+    def slow(self, computing: float, waiting: float) -> None:
         """From now on all that computes and all that waits takes so many times as long."""
         self._slows_computing, self._slows_waiting = computing, waiting
         self._runnable(0.0)

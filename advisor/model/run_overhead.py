@@ -21,7 +21,7 @@ from advisor.model.run_statistics import (
     fan_out_step,
     mapped_steps,
     parallelism,
-    step_phases,
+    tails_s,
 )
 
 LEAST_DISTURBED = 10
@@ -39,8 +39,8 @@ def mean_of(values: Sequence[float]) -> float:
     return fmean(values) if values else 0.0
 
 
-def spans_s(steps: Sequence[ObservedStep], first: str, last: str) -> list[float]:
-    """Seconds from one event to another, of the steps that have both."""
+def spans_s(steps: Sequence[object], first: str, last: str) -> list[float]:
+    """Seconds from one moment to another, of the steps that have both; never below 0."""
     bounds = ((getattr(step, first), getattr(step, last)) for step in steps)
     return [max(0.0, end - begin) for begin, end in bounds if begin is not None and end is not None]
 
@@ -66,7 +66,7 @@ def multiprocess_overhead(run: ObservedRun) -> MultiprocessOverhead:
     first_boot_s = mean_of(spans_s(done[:1], "worker_starting_s", "worker_started_s"))
     boot_s = typical(spans_s(done[1:] or done, "worker_starting_s", "worker_started_s"))
     load_s = typical(spans_s(mapped, "start_s", "inputs_s"))
-    tail_s = typical(_tails_alone_s(run) if alone else tails_s(run))
+    tail_s = typical(_tails_alone_s(run) if alone else list(tails_s(run).values()))
     starts = [step.worker_starting_s for step in run.steps if step.worker_starting_s is not None]
     ends = [step.end_s for step in run.steps if step.end_s is not None]
     return MultiprocessOverhead(
@@ -159,9 +159,3 @@ def _tails_alone_s(run: ObservedRun) -> list[float]:
         for before, after in pairwise(run.steps)
         if before.end_s is not None and after.worker_starting_s is not None
     ]
-
-
-def tails_s(run: ObservedRun) -> list[float]:
-    """Seconds from a step's end until its slot was given to another, where a step waited for it."""
-    phases = (one.seconds for one in step_phases(run))
-    return [seconds["tail"] for seconds in phases if "tail" in seconds]

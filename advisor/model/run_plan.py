@@ -1,12 +1,11 @@
 """What the simulation of a multiprocess run takes and gives: its steps, and its timeline."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple, dataclass, field
-from typing import TypeVar
 
 from advisor.domain.tag_limits import TagLimits
-
-T = TypeVar("T", bound="Timeline")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,28 +70,24 @@ class Timeline:
 
     Attributes:
         makespan_s: From the call of ``execute_job`` to its return.
-        child_cpu_s: CPU of all step processes.
+        core_seconds: CPU of all processes.
         work_s, launch_s, serialize_s: Slot-seconds in each phase, over all steps.
         first_result_s: When the first mapped chain was complete.
         pool_wait_s: Seconds in which a pool's slot stood empty though a step waited for it.
+        pod_s: Seconds from start to end, summed over all pods; 0 where there are none.
     """
 
     makespan_s: float
-    child_cpu_s: float
-    parent_cpu_s: float
+    core_seconds: float
     work_s: float
     launch_s: float
     serialize_s: float
     first_result_s: float
     pool_wait_s: float = 0.0
-
-    @property
-    def core_seconds(self) -> float:
-        """CPU of all processes."""
-        return self.child_cpu_s + self.parent_cpu_s
+    pod_s: float = 0.0
 
     @classmethod
-    def weighted(cls: type[T], parts: Sequence[tuple[T, float]]) -> T:
+    def weighted(cls, parts: Sequence[tuple[Timeline, float]]) -> Timeline:
         """The sum of timelines, each times its weight."""
         rows = [[value * weight for value in astuple(each)] for each, weight in parts]
         return cls(*map(sum, zip(*rows, strict=True)))

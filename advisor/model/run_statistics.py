@@ -26,7 +26,9 @@ class StepPhases:
 
 
 def spread_of(values: Sequence[float]) -> Spread:
-    """Median, 10th and 90th percentile."""
+    """Median, 10th and 90th percentile; zeros of no values."""
+    if not values:
+        return Spread(0.0, 0.0, 0.0)
     low, median, high = np.percentile(np.asarray(values, dtype=float), (10, 50, 90))
     return Spread(median=float(median), p10=float(low), p90=float(high))
 
@@ -153,10 +155,10 @@ def parallelism(run: ObservedRun) -> Parallelism:
         if step.start_s is not None
     ]
     window_s = max(e for _, e in held) - min(b for b, _ in held) if held else 0.0
-    working_peak, any_s, two_s, total_s = _overlap(worked)
+    working_peak, any_s, two_s, total_s = overlap(worked)
     return Parallelism(
         configured=run.max_concurrent,
-        holding_peak=_overlap(held)[0],
+        holding_peak=overlap(held)[0],
         working_peak=working_peak,
         working_mean=total_s / window_s if window_s > 0 else 0.0,
         overlap=two_s / any_s if any_s > 0 else 0.0,
@@ -226,7 +228,7 @@ def tails_s(run: ObservedRun) -> dict[int, float]:
     return tails
 
 
-def _overlap(spans: Sequence[tuple[float, float]]) -> tuple[int, float, float, float]:
+def overlap(spans: Sequence[tuple[float, float]]) -> tuple[int, float, float, float]:
     """Most at once; seconds with one or more; with two or more; summed."""
     events = sorted(
         [(begin, 1) for begin, end in spans if end > begin]

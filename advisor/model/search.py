@@ -14,7 +14,7 @@ from advisor.domain.advice import (
 )
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING
-from advisor.domain.errors import NoAdviceError
+from advisor.domain.no_prediction import NoAdviceError, NoneFits
 from advisor.domain.rejection import Cause, Refusal, Rejection
 from advisor.domain.trial import Trial
 from advisor.model.candidates import allowed_in, complexity
@@ -75,12 +75,13 @@ class SearchResult:
 
 def floors(predictor: Predictor) -> Floors:
     """The three floors of the whole workload on this machine."""
-    setting = predictor.setting
+    simulations = predictor.simulations_of(Candidate("execute_job", "in_process"))
+    setting, every = simulations.setting, simulations.reference
     items = setting.items
     wall = items.wall_s
     own = items.fan_out_s + items.upstream_s + items.collect_s
-    cpu = float(items.cpu_s[predictor.reference].sum())
-    serial = float(wall[predictor.reference].sum()) + own
+    cpu = float(items.cpu_s[every].sum())
+    serial = float(wall[every].sum()) + own
     longest = float(wall.max()) + own
     return Floors(
         critical_path_s=longest,
@@ -199,7 +200,7 @@ def search(
     )
     if not pruned.fits:
         _, misfit = min(pruned.misfits, key=lambda misfit: misfit[0].peak_memory_bytes)
-        raise _no_advice(f"no way to run fits: even the smallest {misfit.words}")
+        raise NoAdviceError(NoneFits.SMALLEST, misfit)
     leading = {each.candidate for each in pruned.fits if may_lead(each.candidate)}
     ways = _evaluated(pruned.fits, predictor, constraints, leading)
     choice = _choice_of(ways, current)
@@ -216,13 +217,6 @@ def search(
         tie=choice.tie,
         untried=_untried(ways, choice.way),
         rival=_rival_of(choice.way, ways),
-    )
-
-
-def _no_advice(reason: str) -> NoAdviceError:
-    return NoAdviceError(
-        f"There is no advice for this workload: {reason}.",
-        hint="Allow more memory or connections, or another --environment.",
     )
 
 
@@ -245,7 +239,7 @@ def _evaluated(
     """
     allowed = {e.candidate for e in fits if _may_advise(e.candidate, constraints)}
     if not allowed:
-        raise _no_advice("no way to run fits the environment")
+        raise NoAdviceError(NoneFits.ENVIRONMENT)
     leading = leading or allowed
     core_seconds = np.array([estimate.core_seconds for estimate in fits])[:, None]
     held_cores = np.array([_held_cores(estimate, predictor.setting) for estimate in fits])[:, None]
@@ -281,7 +275,7 @@ def _choice_of(ways: Sequence[_Scored], current: Candidate | None) -> _Choice:
         way for way in ways if way.prediction.allowed and not way.candidate.needs_code
     ]
     if not plain:
-        raise _no_advice("no way to run that needs no code fits the constraints")
+        raise NoAdviceError(NoneFits.CONFIG)
     best, config_only = _simplest(leading, current), _simplest(plain, current)
     plain_tie = config_only is not plain[0]
     if not best.candidate.needs_code:

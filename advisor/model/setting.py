@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
-from advisor.domain.errors import NoModelError
 from advisor.domain.host import CpuScaling
+from advisor.domain.no_prediction import NoModelError, Unpredictable
 from advisor.domain.overhead import MultiprocessOverhead, OverheadModel, overhead_key
 from advisor.domain.tag_limits import TagLimits
 from advisor.domain.trial import RateLimit
@@ -95,11 +95,7 @@ def step_price(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
     calibrated = setting.overhead.multiprocess
     key = overhead_key(candidate.start_method, warm=candidate.is_warm)
     if key not in calibrated:
-        raise NoModelError(
-            f"There is no prediction of '{candidate.label}': the host's calibration has no such "
-            "method.",
-            hint=f"Calibrated multiprocess methods: {', '.join(sorted(calibrated)) or 'none'}.",
-        )
+        raise NoModelError(candidate, Unpredictable.METHOD, *sorted(calibrated))
     return calibrated[key]
 
 

@@ -15,10 +15,10 @@ import numpy as np
 
 from advisor.domain.advice import Objective, Prediction
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import NoModelError
 from advisor.domain.host import PreloadList
 from advisor.domain.item_sample import ItemSample
 from advisor.domain.measured import Measured
+from advisor.domain.no_prediction import NoModelError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.overhead import OverheadModel
 from advisor.domain.stopping import MODULE, PartKind, Unknown

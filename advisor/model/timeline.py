@@ -15,10 +15,9 @@ from typing import Literal, NamedTuple
 
 from advisor.domain.dagster_facts import TICK_S
 from advisor.domain.overhead import MultiprocessOverhead
-from advisor.model.pools import STEP
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
-from advisor.model.step_queue import StepQueue
+from advisor.model.step_queue import STEP, StepQueue
 
 SMALLEST_S = 0.005
 """Shorter stretches of the parent's CPU are put together."""
@@ -96,7 +95,6 @@ class MultiprocessRun:
         self.sharing = ProcessorSharing(cores)
         self.items = len(plan.mapped)
         self.total_items = plan.total_items or self.items
-        self.parent_cpu_s = 0.0
         self.debt_s = 0.0
         self.working = 0
         self.server_started = overhead.server_start_s <= 0
@@ -192,7 +190,6 @@ class MultiprocessRun:
         """
         self.debt_s += cpu_s
         if self.debt_s >= SMALLEST_S:
-            self.parent_cpu_s += self.debt_s
             self._block(self.debt_s)
             self.debt_s = 0.0
 
@@ -302,8 +299,7 @@ class MultiprocessRun:
         slots = max(1, min(self.max_concurrent, self.items))
         return Timeline(
             makespan_s=self.sharing.now_s,
-            child_cpu_s=self.sharing.cpu_used_s - self.parent_cpu_s,
-            parent_cpu_s=self.parent_cpu_s,
+            core_seconds=self.sharing.cpu_used_s,
             work_s=self.phase_s["work"] / slots,
             launch_s=self.phase_s["launch"] / slots,
             serialize_s=self.phase_s["serialize"] / slots,

@@ -128,7 +128,6 @@ def _candidates(
             overhead=measured.overhead,
             preload=preload_list(measured),
             workers=WorkerChoice(of.contention, of.machine.cores, processes, cap),
-            processes_possible=processes,
             asynchronous=loop,
         )
 

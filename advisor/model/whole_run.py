@@ -63,10 +63,11 @@ def makespan_s(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -> Interv
     levels = _levels([part.description for part in parts])
     total = Interval(0.0, 0.0, 0.0)
     for level in levels:
-        together = _together_s([parts[place] for place in level], [ways[place] for place in level])
-        total = _sum(total, together, 1.0)
-    once_s = (len(levels) - 1) * _once_s(ways[0], parts[0].predictor.setting)
-    return Interval(*(max(0.0, value - once_s) for value in (total.median, total.low, total.high)))
+        total = total.plus(
+            _together_s([parts[place] for place in level], [ways[place] for place in level])
+        )
+    total = total.later(-(len(levels) - 1) * _once_s(ways[0], parts[0].predictor.setting))
+    return Interval(*(max(0.0, value) for value in (total.median, total.low, total.high)))
 
 
 def _levels(descriptions: Sequence[WorkloadDescription]) -> list[list[int]]:
@@ -87,14 +88,6 @@ def _levels(descriptions: Sequence[WorkloadDescription]) -> list[list[int]]:
     return [levels[level] for level in sorted(levels)]
 
 
-def _sum(one: Interval, other: Interval, factor: float) -> Interval:
-    return Interval(
-        one.median + factor * other.median,
-        one.low + factor * other.low,
-        one.high + factor * other.high,
-    )
-
-
 def _once_s(way: Candidate, setting: Setting) -> float:
     """What a run takes once, however many fan-outs it has."""
     overhead, cli_s = setting.overhead, 0.0
@@ -112,13 +105,12 @@ def _together_s(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -> Inter
     """Fan-outs that wait for none of each other, in one run."""
     total = Interval(0.0, 0.0, 0.0)
     for part, way in zip(parts, ways, strict=True):
-        total = _sum(total, part.predictor.predict(way).makespan_s, 1.0)
+        total = total.plus(part.predictor.predict(way).makespan_s)
     if len(parts) == 1:
         return total
     if ways[0].executor == "multiprocess" and ways[0].max_concurrent > 1:
-        return _sum(Interval(0.0, 0.0, 0.0), total, _beside_each_other(parts, ways))
-    once_s = (len(parts) - 1) * _once_s(ways[0], parts[0].predictor.setting)
-    return _sum(total, Interval(once_s, once_s, once_s), -1.0)
+        return total.times(_beside_each_other(parts, ways))
+    return total.later(-(len(parts) - 1) * _once_s(ways[0], parts[0].predictor.setting))
 
 
 def _beside_each_other(parts: Sequence[FanOutPart], ways: Sequence[Candidate]) -> float:

@@ -59,7 +59,6 @@ def test_a_slot_stays_taken_until_the_poll_and_room_does_not() -> None:
     room = makespan(8, slow_poll, room=2)
     assert slots.makespan_s == pytest.approx(4 * 5.0 + 0.0, abs=5.0)
     assert room.makespan_s < slots.makespan_s
-    assert room.pending_s > 0 == slots.pending_s
 
 
 @pytest.mark.timeout(20)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from advisor.model.first_touch import first_touch_s
+from advisor.model.memory import first_touch_s
 from advisor.model.prediction import Predictor
 from advisor.model.setting import Setting
 from tests.model.test_memory import IN_MEMORY, IN_PROCESS, MB, WARM_8, setting

@@ -44,7 +44,6 @@ def advise(
         overhead=OVERHEAD,
         preload=("warm",),
         workers=WorkerChoice(setting.contention, 2.0),
-        processes_possible=True,
     )
     plain = [c for c in candidates if c.executor == "multiprocess" and not c.is_batched]
     found = search(

@@ -54,7 +54,6 @@ def advise(setting: Setting) -> SearchResult:
         overhead=OVERHEAD,
         preload=("m",),
         workers=WorkerChoice(setting.contention, 2.0),
-        processes_possible=True,
     )
     candidates += with_one_thread(candidates)
     constraints = Constraints(change="config")

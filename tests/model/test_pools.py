@@ -18,7 +18,7 @@ from advisor.model.candidates import WorkerChoice, all_candidates
 from advisor.model.contention import Contention
 from advisor.model.fit import fit_overhead
 from advisor.model.items import items_of
-from advisor.model.pools import connection_pool
+from advisor.model.measured_setting import connection_pool
 from advisor.model.prediction import Predictor
 from advisor.model.search import Constraints, SearchResult, search
 from advisor.model.setting import Machine, Setting, items_cap
@@ -52,7 +52,6 @@ def advise(found: Setting, constraints: Constraints | None = None) -> SearchResu
         workers=WorkerChoice(
             found.contention, 2.0, cap=items_cap(found, constraints.max_connections, 1)
         ),
-        processes_possible=True,
     )
     return search(candidates, Predictor(found), constraints, current=None, default=None)
 

@@ -33,7 +33,6 @@ def advise(rate: float | None, service: Setting = SERVICE) -> SearchResult:
         overhead=OVERHEAD,
         preload=("warm",),
         workers=WorkerChoice(setting.contention, 2.0),
-        processes_possible=True,
     )
     return search(candidates, Predictor(setting), Constraints(), current=None, default=None)
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 
 from advisor.domain.advice import Objective
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import NoAdviceError, NoModelError
 from advisor.domain.host import CpuScaling
 from advisor.domain.item_sample import ItemSample
+from advisor.domain.no_prediction import NoAdviceError, NoModelError
 from advisor.domain.overhead import InProcessOverhead, MultiprocessOverhead, OverheadModel
 from advisor.domain.trial import WorkerLimit
 from advisor.domain.workload import ConcurrencyProbe, OpProfile, WorkloadProfile
@@ -104,7 +104,6 @@ def advise(
         overhead=OVERHEAD,
         preload=("warm",),
         workers=WorkerChoice(setting.contention, cores),
-        processes_possible=True,
     )
     return search(candidates, Predictor(setting), constraints, current=current, default=DEFAULT)
 
@@ -324,7 +323,6 @@ def test_bounds_lie_below_what_is_simulated(wall_s: float, share: float, items: 
         overhead=OVERHEAD,
         preload=("warm",),
         workers=WorkerChoice(contention, 2.0),
-        processes_possible=True,
     )
     for way in ways[:: 6 if items > 100 else 2]:
         found = Predictor(setting).estimate(way)

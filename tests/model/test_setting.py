@@ -19,8 +19,8 @@ from factories import (
 
 from advisor.api.recommend import predict
 from advisor.domain.candidate import Candidate
-from advisor.domain.errors import NoModelError
 from advisor.domain.host import CpuScaling
+from advisor.domain.no_prediction import NoModelError
 from advisor.domain.options import AdviseOptions
 from advisor.domain.verification import Verification, VerifiedRun
 from advisor.domain.workload import ConcurrencyProbe, OpProfile

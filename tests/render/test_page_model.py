@@ -13,7 +13,7 @@ from advisor.api.predictors import predictor_of
 from advisor.domain.options import AdviseOptions
 from advisor.domain.workload import ConcurrencyProbe, OpReference, StoredValue
 from advisor.model.estimators import model_of
-from advisor.model.first_touch import first_touch_s
+from advisor.model.memory import first_touch_s
 from advisor.model.rate import at_rate
 from advisor.model.scenario import is_ported, scenario_of
 from advisor.model.scheduling import simulated_sizes

@@ -2,22 +2,17 @@
 
 from collections.abc import Mapping
 
-from advisor.domain.candidate import Candidate, Executor
-from advisor.domain.errors import NoModelError
+from advisor.domain.candidate import Candidate
+from advisor.domain.cluster import UNITS
+from advisor.domain.no_prediction import NoModelError, Unpredictable
 from advisor.model.estimate import ExecutorModel
 from advisor.model.estimators import delegating, event_loop, multiprocess, serial
 
-MODELS: Mapping[Executor, ExecutorModel] = {
+MODELS: Mapping[str, ExecutorModel] = {
     "in_process": serial.MODEL,
     "multiprocess": multiprocess.MODEL,
     "async": event_loop.MODEL,
-    "k8s": delegating.MODEL,
-    "docker": delegating.MODEL,
-    "celery": delegating.MODEL,
-    "celery_k8s": delegating.MODEL,
-    "ecs": delegating.MODEL,
-    "ray": delegating.MODEL,
-    "delegating": delegating.MODEL,
+    **dict.fromkeys(UNITS, delegating.MODEL),
 }
 
 
@@ -28,9 +23,5 @@ def model_of(candidate: Candidate) -> ExecutorModel:
         NoModelError: There is none: it delegates its steps to machines that cannot be measured.
     """
     if candidate.executor not in MODELS:
-        raise NoModelError(
-            f"There is no prediction of '{candidate.label}': there is no model of its executor.",
-            hint=f"Executors with a model: {', '.join(MODELS)}. "
-            "`dynadvise analyze` learns of others from the runs of an instance.",
-        )
+        raise NoModelError(candidate, Unpredictable.EXECUTOR, *MODELS)
     return MODELS[candidate.executor]

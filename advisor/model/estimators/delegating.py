@@ -13,21 +13,20 @@ from advisor.domain.cluster import (
     Cluster,
     StepSizing,
 )
-from advisor.domain.errors import NoModelError
+from advisor.domain.no_prediction import NoModelError, Unpredictable
 from advisor.domain.overhead import DelegatedOverhead, MultiprocessOverhead
 from advisor.model.batches import least_work_s
-from advisor.model.delegating import DelegatingRun, PodTimeline, StepPrice
+from advisor.model.delegating import DelegatingRun, StepPrice
 from advisor.model.estimate import Estimate, ExecutorModel
 from advisor.model.estimators.multiprocess import run_plan, scheduled_draws
 from advisor.model.memory import peak_memory_bytes, step_peak_bytes
+from advisor.model.run_plan import Timeline
 from advisor.model.scheduling import simulated_sizes
 from advisor.model.setting import Setting, stages_of, steps_at_once
 from advisor.model.simulations import Simulations
 
 REQUEST_STEP, LEAST_REQUEST = 0.25, 0.25
 """CPU requests are advised in quarters of a CPU."""
-
-FROM_RUNS = "dynadvise profile TARGET --from-runs 3."
 
 CLI_S = 0.4
 """CPU of `dagster api execute_step` beyond a spawned process: its command line and the serialized
@@ -43,19 +42,9 @@ def cluster_of(candidate: Candidate, setting: Setting) -> Cluster:
     cluster = setting.cluster
     executor = candidate.executor
     if cluster is None or cluster.executor != executor:
-        raise NoModelError(
-            f"There is no prediction of '{candidate.label}': no cluster with the {executor} "
-            "executor is described.",
-            hint=f'Describe it, [tool.dynadvise.clusters.NAME] executor = "{executor}", and give '
-            "--cluster NAME.",
-        )
+        raise NoModelError(candidate, Unpredictable.CLUSTER, executor)
     if cluster.start_s is None:
-        raise NoModelError(
-            f"There is no prediction of '{candidate.label}': how long a {cluster.unit} takes to "
-            "start is not known.",
-            hint=f'Set start = "8s" in [tool.dynadvise.clusters.{cluster.name}], or learn it: '
-            + ("dynadvise analyze --pods pods.json." if cluster.unit == "pod" else FROM_RUNS),
-        )
+        raise NoModelError(candidate, Unpredictable.START_TIME, cluster.unit, cluster.name)
     return cluster
 
 
@@ -120,11 +109,7 @@ def _calibrated(candidate: Candidate, setting: Setting) -> MultiprocessOverhead:
     warm = methods.get("warm_forkserver") if candidate.executor == "celery" else None
     host = warm or methods.get("spawn")
     if host is None:
-        raise NoModelError(
-            f"There is no prediction of '{candidate.label}': this host's calibration has no "
-            "spawned process, which tells how long Python and your code take to boot.",
-            hint="`dynadvise calibrate` measures it.",
-        )
+        raise NoModelError(candidate, Unpredictable.BOOT)
     return host
 
 
@@ -146,7 +131,7 @@ def room_of(candidate: Candidate, setting: Setting) -> int | None:
     return cluster_of(candidate, setting).room(request_cpu(candidate, setting), request_bytes)
 
 
-def _simulated(candidate: Candidate, simulations: Simulations, steps: int) -> PodTimeline:
+def _simulated(candidate: Candidate, simulations: Simulations, steps: int) -> Timeline:
     setting = simulations.setting
     cluster = cluster_of(candidate, setting)
     by_workers = candidate.executor in BY_WORKERS
@@ -175,7 +160,7 @@ def estimate(candidate: Candidate, simulations: Simulations) -> Estimate:
     setting = simulations.setting
     slots = _in_parallel(candidate, setting)
     sizes = simulated_sizes(candidate.steps(setting.items.count), slots)
-    timeline = PodTimeline.weighted(
+    timeline = Timeline.weighted(
         [(_simulated(candidate, simulations, size), weight) for size, weight in sizes]
     )
     step_s = step_price(candidate, setting).step_s * stages_of(candidate, setting)

@@ -1,7 +1,7 @@
 "use strict";
 
 class Memory extends Batches {
-  // advisor/model/first_touch.py, memory.py
+  // advisor/model/memory.py
   firstTouch(way) {
     const s = this.s.items;
     const steps = Math.min(way.max_concurrent, this.steps(way));

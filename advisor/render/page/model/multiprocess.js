@@ -2,7 +2,7 @@
 
 const TICK_S = 0.02, SMALLEST_S = 0.005, BEFORE = -1, AFTER = -2;
 
-// advisor/model/pools.py and tag_slots.py: what holds steps back, by pool or by tag.
+// advisor/model/step_queue.py: what holds steps back, by pool or by tag.
 class Limits {
   constructor({ pools = {}, tags = {}, stagePools = [], stageTags = [] }) {
     Object.assign(this, { pools, tags, stagePools, stageTags, again: new Heap(), sequence: 0, blocked: new Map() });
@@ -36,7 +36,7 @@ class MultiprocessRun {
     Object.assign(this, {
       o: overhead, plan, max: maxConcurrent, stretch, bars: drawn ? [] : null, lanes: [],
       sharing: new Sharing(cores), factors: new Map(), piecesOf: new Map(), items: plan.mapped.length,
-      runnable: [], head: 0, parentCpu: 0, debt: 0, working: 0,
+      runnable: [], head: 0, debt: 0, working: 0,
       serverStarted: overhead.server_start_s <= 0,
     });
     this.total = plan.total || this.items;
@@ -105,7 +105,6 @@ class MultiprocessRun {
   spend(cpu) {
     this.debt += cpu;
     if (this.debt >= SMALLEST_S) {
-      this.parentCpu += this.debt;
       this.block(this.debt);
       this.debt = 0;
     }
