@@ -1,7 +1,9 @@
 """One measured call of an op, and the run that it seems to be of."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import uuid4
 
 
@@ -61,6 +63,12 @@ class ItemSample:
     again: bool = False
     hook_s: float | None = None
     hook_cpu_s: float = 0.0
+
+    def longer(self, wall_s: float, cpu_s: float) -> ItemSample:
+        """The call with so much more of both; less where it is negative, down to nothing."""
+        return replace(
+            self, wall_s=max(0.0, self.wall_s + wall_s), cpu_s=max(0.0, self.cpu_s + cpu_s)
+        )
 
 
 @dataclass(frozen=True, slots=True)

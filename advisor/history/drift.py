@@ -35,10 +35,9 @@ def drift(
             of a run with None, the advice's own candidates are used. None: all runs are, so.
     """
     ordered = sorted(runs, key=lambda run: run.started_at_s)
+    asked = dict.fromkeys(run.run_id for run in runs) if predicted is None else predicted
     points = tuple(
-        _point(run, advice, predicted.get(run.run_id))
-        if predicted is not None and run.run_id in predicted
-        else _point(run, advice if predicted is None else None, None)
+        _point(run, advice if run.run_id in asked else None, asked.get(run.run_id))
         for run in ordered
     )
     compared = [point for point in points if point.comparable and point.error is not None]

@@ -1,7 +1,7 @@
 """Batches: several items in one step, one after another or with workers of its own."""
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.workload import WorkerKind
 from advisor.model.event_loop import simulate_loop, taking_turns
 from advisor.model.listing import Calls, in_batches
-from advisor.model.scheduling import batch_makespans
+from advisor.model.scheduling import list_schedule
 from advisor.model.setting import Setting
 from advisor.model.simulations import Simulations
 from advisor.model.stage import CallKind, ExtraCost, FloatArray, Stage
@@ -72,8 +72,10 @@ def drawn_batch_seconds(
     walls = in_batches(items.wall_s[lists], batches)
     workers = min(candidate.workers_in_op, batches.shape[1])
     if workers <= 1 or candidate.worker_kind is None:
-        return batch_makespans(walls)
-    scheduled = batch_makespans(walls, workers, in_step_factor(candidate, setting))
+        return np.asarray(walls.sum(axis=-1))
+    # Busy workers slow each other, which bounds the whole; near its end fewer are busy.
+    busy = walls.sum(axis=-1) * in_step_factor(candidate, setting) / workers
+    scheduled = np.maximum(list_schedule(walls, workers), busy)
     computing = in_batches(np.minimum(items.cpu_s, items.wall_s)[lists], batches).sum(axis=-1)
     at_once = setting.contention.takes_turns_at(candidate.worker_kind, setting.capacity)
     return np.asarray(np.maximum(scheduled, computing / at_once))
@@ -109,7 +111,7 @@ def _simulated(
     extrapolated at the pace of the first half.
     """
     items, contention = setting.items, setting.contention
-    slows = cache(contention.among(kind))
+    slows = cache(partial(contention.beyond_turns, kind))
     at_once = contention.takes_turns_at(kind, setting.capacity)
     walls = items.wall_s
     calls = zip(walls.tolist(), items.cpu_s.tolist(), strict=True)

@@ -91,10 +91,6 @@ class Contention:
         further = tuple((n, slowed) for n, slowed in self.thread_points if n > last)
         return _between(points + further, items)
 
-    def among(self, kind: WorkerKind) -> Callable[[int], float]:
-        """`beyond_turns` by how many are at work, as the simulators ask for it."""
-        return lambda working: self.beyond_turns(kind, working)
-
     def among_steps(self, workers: int) -> Callable[[int], float]:
         """How steps of so many workers slow each other, by how many steps are at work."""
         alone = self._outside(workers)

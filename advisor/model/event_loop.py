@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from advisor.model.processor_sharing import ProcessorSharing
+from advisor.model.processor_sharing import ProcessorSharing, alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,6 @@ def taking_turns(wall_s: float, cpu_s: float) -> LoopWork:
     """
     busy_s = min(wall_s, cpu_s)
     return LoopWork(busy_s / 2, wall_s - busy_s, busy_s / 2)
-
-
-def alone(_working: int) -> float:
-    """Items that do not slow each other."""
-    return 1.0
 
 
 def simulate_loop(

@@ -67,12 +67,7 @@ def as_in_production(profile: OpProfile) -> OpProfile:
 
     def touching(calls: Sequence[ItemSample]) -> tuple[ItemSample, ...]:
         wall_s = touches.first_s - touches.again_s
-        return tuple(
-            replace(call, wall_s=call.wall_s + wall_s, cpu_s=call.cpu_s + touches.cpu_s)
-            if call.again
-            else call
-            for call in calls
-        )
+        return tuple(c.longer(wall_s, touches.cpu_s) if c.again else c for c in calls)
 
     return replace(
         profile,

@@ -178,22 +178,15 @@ def _extra(first: Sequence[ItemSample], later: Sequence[ItemSample]) -> ExtraCos
     return ExtraCost(cpu_s=extra_cpu, wait_s=extra_wall - extra_cpu)
 
 
-def _less(sample: ItemSample, extra: ExtraCost) -> ItemSample:
-    """A first call without what first calls cost beyond later ones."""
-    return replace(
-        sample,
-        wall_s=max(0.0, sample.wall_s - extra.wall_s),
-        cpu_s=max(0.0, sample.cpu_s - extra.cpu_s),
-    )
-
-
 def _as_later(
     profile: OpProfile, first: ExtraCost, preloaded: ExtraCost
 ) -> dict[int, list[ItemSample]]:
     """Each item's later calls; where it has none, its first calls less their extra."""
     calls = _by_item(profile.later_calls)
-    others = [_less(sample, first) for sample in profile.first_calls]
-    others += [_less(sample, preloaded) for sample in profile.preloaded_first_calls]
+    others = [call.longer(-first.wall_s, -first.cpu_s) for call in profile.first_calls]
+    others += [
+        call.longer(-preloaded.wall_s, -preloaded.cpu_s) for call in profile.preloaded_first_calls
+    ]
     return {**_by_item(others), **calls}
 
 

@@ -10,7 +10,6 @@ from dataclasses import replace
 from statistics import fmean
 
 from advisor.domain.candidate import Candidate
-from advisor.domain.item_sample import ItemSample
 from advisor.domain.workload import OpProfile, WorkloadProfile
 
 
@@ -31,26 +30,20 @@ def _limited_op(op: OpProfile) -> OpProfile:
     """The op's calls with one thread; what a first call costs more stays as it was."""
     if not op.limited_calls or not op.later_calls:
         return op
-    wall_s = _mean(op.limited_calls, "wall_s") - _mean(op.later_calls, "wall_s")
-    cpu_s = _mean(op.limited_calls, "cpu_s") - _mean(op.later_calls, "cpu_s")
-
-    def moved(samples: tuple[ItemSample, ...]) -> tuple[ItemSample, ...]:
-        return tuple(
-            replace(s, wall_s=max(0.0, s.wall_s + wall_s), cpu_s=max(0.0, s.cpu_s + cpu_s))
-            for s in samples
-        )
-
+    wall_s, cpu_s = (
+        fmean(getattr(call, name) for call in op.limited_calls)
+        - fmean(getattr(call, name) for call in op.later_calls)
+        for name in ("wall_s", "cpu_s")
+    )
     return replace(
         op,
-        first_calls=moved(op.first_calls),
-        preloaded_first_calls=moved(op.preloaded_first_calls),
+        first_calls=tuple(call.longer(wall_s, cpu_s) for call in op.first_calls),
+        preloaded_first_calls=tuple(
+            call.longer(wall_s, cpu_s) for call in op.preloaded_first_calls
+        ),
         later_calls=op.limited_calls,
         limited_calls=(),
     )
-
-
-def _mean(samples: Sequence[ItemSample], name: str) -> float:
-    return fmean(getattr(sample, name) for sample in samples)
 
 
 def with_one_thread(candidates: Sequence[Candidate]) -> tuple[Candidate, ...]:

@@ -11,6 +11,11 @@ from heapq import heappop, heappush
 FOREVER_S = float("inf")
 
 
+def alone(_working: int) -> float:
+    """The factor of items that do not slow each other."""
+    return 1.0
+
+
 class ProcessorSharing:
     """Threads that compute or wait on ``cores``, which may be a fraction.
 

@@ -51,20 +51,3 @@ def list_schedule(durations_s: FloatArray, workers: int) -> FloatArray:
         chosen = free.argmin(axis=1)
         free[rows, chosen] += flat[:, item]
     return np.asarray(free.max(axis=1).reshape(durations_s.shape[:-1]))
-
-
-def batch_makespans(durations_s: FloatArray, workers: int = 1, slowdown: float = 1.0) -> FloatArray:
-    """Seconds of each batch on ``workers`` in a step.
-
-    Args:
-        durations_s: Items alone, shape (lists, batches, rounds); 0 where a batch has none.
-        slowdown: Of an item with all workers busy. It bounds the throughput, and so the batch
-            as a whole; near its end fewer workers are busy and items run faster again.
-
-    Returns:
-        Shape (lists, batches).
-    """
-    scheduled = list_schedule(durations_s, workers)
-    if workers <= 1 or slowdown <= 1.0:
-        return scheduled
-    return np.asarray(np.maximum(scheduled, durations_s.sum(axis=-1) * slowdown / workers))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from math import exp, hypot
 
 import numpy as np
@@ -80,11 +81,6 @@ class Stakes:
     together_s: float = 0.0
     needed: tuple[Unknown, ...] = ()
     leads: tuple[Candidate, ...] = ()
-
-    @property
-    def settled(self) -> bool:
-        """Whether none can change the advice by more than the regret that is promised."""
-        return not self.together_s and not any(self.gains_s.values())
 
     def without(self, unknown: Unknown) -> Stakes:
         """The stakes where a part cannot be measured; what needs it cannot be either."""
@@ -254,7 +250,8 @@ def _cases(measured: Measured, unknown: Unknown, options: AdviseOptions) -> Iter
         return [_with_first_call(measured, share) for share in (0.0, 2.0)]
     if unknown.kind is PartKind.SAMPLES:
         spread = sampling_log(measured, options)
-        return [_with_items(measured, exp(sign * spread)) for sign in (-1, 1)]
+        longer = (partial(op_times, factor=exp(sign * spread)) for sign in (-1, 1))
+        return [_with_ops(measured, each) for each in longer]
     if unknown.kind is PartKind.MOMENT:
         spread = _calibration_log(measured, unknown.method)
         return [_with_method(measured, unknown.method, exp(sign * spread)) for sign in (-1, 1)]
@@ -270,11 +267,7 @@ def _with_first_call(measured: Measured, share: float) -> Measured:
         typical = op.later_calls[0]
         extra_s = np.mean([call.wall_s for call in op.first_calls]) - typical.wall_s
         extra_cpu_s = np.mean([call.cpu_s for call in op.first_calls]) - typical.cpu_s
-        further = replace(
-            typical,
-            wall_s=max(0.0, typical.wall_s + share * float(extra_s)),
-            cpu_s=max(0.0, typical.cpu_s + share * float(extra_cpu_s)),
-        )
+        further = typical.longer(share * float(extra_s), share * float(extra_cpu_s))
         return replace(op, first_calls=(*op.first_calls, further))
 
     return _with_ops(measured, changed)
@@ -295,11 +288,6 @@ def op_times(op: OpProfile, factor: float) -> OpProfile:
         later_calls=longer(op.later_calls),
         limited_calls=longer(op.limited_calls),
     )
-
-
-def _with_items(measured: Measured, factor: float) -> Measured:
-    """All calls of the items so many times as long."""
-    return _with_ops(measured, lambda op: op_times(op, factor))
 
 
 def _with_method(measured: Measured, method: str, factor: float) -> Measured:

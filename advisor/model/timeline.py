@@ -15,7 +15,7 @@ from typing import Literal, NamedTuple
 
 from advisor.domain.dagster_facts import TICK_S
 from advisor.domain.overhead import MultiprocessOverhead
-from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
+from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing, alone
 from advisor.model.run_plan import RunPlan, StepWork, Timeline
 from advisor.model.step_queue import STEP, StepQueue
 
@@ -62,11 +62,6 @@ class StepProcess:
     entered_s: float = 0.0
 
 
-def no_contention(_working: int) -> float:
-    """Items that do not disturb each other."""
-    return 1.0
-
-
 class MultiprocessRun:
     """One run of the multiprocess executor, to be simulated.
 
@@ -84,7 +79,7 @@ class MultiprocessRun:
         *,
         cores: float,
         max_concurrent: int,
-        stretch: Callable[[int], float] = no_contention,
+        stretch: Callable[[int], float] = alone,
     ) -> None:
         self.overhead = overhead
         self.queue = StepQueue(plan)

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from factories import make_overhead
 
+from advisor.domain.candidate import Candidate
+from advisor.model.batches import drawn_batch_seconds
+from advisor.model.break_even import uniform_items
+from advisor.model.contention import Contention
 from advisor.model.event_loop import simulate_loop, taking_turns
 from advisor.model.listing import dealt, in_batches
-from advisor.model.scheduling import batch_makespans, list_schedule
+from advisor.model.scheduling import list_schedule
+from advisor.model.setting import Machine, Setting
+from advisor.model.simulations import Simulations
 
 
 @pytest.mark.parametrize(
@@ -39,15 +48,26 @@ def test_batches_are_dealt_by_rounds_and_some_hold_an_item_less() -> None:
     assert sorted(batches[batches >= 0].tolist()) == [0, 1, 2, 3, 4]
     assert [set(batches[:, turn]) for turn in (0, 1)] == [{0, 1}, {2, 3}]
     durations = in_batches(np.array([[1.0, 2.0, 3.0, 4.0, 5.0]]), batches)
-    assert batch_makespans(durations).sum() == 15.0
-    assert batch_makespans(in_batches(np.ones((1, 5)), dealt(5, 1)), 5).tolist() == [[1.0]]
+    assert durations.sum() == 15.0
+    assert list_schedule(in_batches(np.ones((1, 5)), dealt(5, 1)), 5).tolist() == [[1.0]]
 
 
-def test_a_slowdown_bounds_the_throughput_of_a_batch_not_its_last_item() -> None:
-    durations = np.ones((1, 1, 20))
+def test_turns_bound_the_throughput_of_a_batch_not_its_last_item() -> None:
+    def seconds(workers: int, cpu_share: float) -> list[list[float]]:
+        setting = Setting(
+            uniform_items(20, 1.0, cpu_share),
+            Contention(1.0, cpu_share),
+            make_overhead(),
+            Machine(cores=4.0, memory_bytes=0),
+        )
+        way = Candidate("execute_job", "in_process", batch_size=20)
+        way = replace(way, workers_in_op=workers, worker_kind="thread")
+        simulations = Simulations(setting)
+        return drawn_batch_seconds(way, simulations, simulations.reference[None]).tolist()
+
     # 16 threads on one interpreter lock: as long as one after another, not two rounds of 16.
-    assert batch_makespans(durations, 16, slowdown=16.0).tolist() == [[20.0]]
-    assert batch_makespans(durations, 20, slowdown=1.0).tolist() == [[1.0]]
+    assert seconds(16, cpu_share=1.0) == [[20.0]]
+    assert seconds(20, cpu_share=0.0) == [[1.0]]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """``dagster-async-executor``: in process, save that what the mapped steps await overlaps."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -41,7 +42,7 @@ def _loop_seconds(candidate: Candidate, simulations: Simulations) -> tuple[float
         ended_s = simulate_loop(
             [chains[index] for index in simulations.thinned(limit)],
             max_concurrent=slots,
-            slows_waiting=setting.contention.among("thread"),
+            slows_waiting=partial(setting.contention.beyond_turns, "thread"),
         )
         return max(ended_s)
 
