@@ -17,12 +17,6 @@ from advisor.emit.wording import (
     without_code,
 )
 
-# A job that names no executor runs on Dagster's default, which wants the executor's name.
-_DEFAULT_PATHS = {
-    "multiprocess": ("execution", "config", "multiprocess"),
-    "in_process": ("execution", "config", "in_process"),
-}
-
 
 def emit_run_config(request: EmitRequest) -> str:
     """Run config that selects the candidate's executor with its settings.
@@ -31,12 +25,10 @@ def emit_run_config(request: EmitRequest) -> str:
     code fixes) is said in a comment, and the nearest valid config is given.
     """
     request, note = without_code(request)
-    lines = [comment(decision(request))]
-    lines += [comment(note)] if note else []
-    lines += [comment(note) for note in _notes(request)]
+    head = [comment(text) for text in (decision(request), note, *_notes(request)) if text]
     tree = run_config_values(request)
     written = yaml_lines(tree, reasons_for(request), 0) if tree else ["{}"]
-    return above_yaml("\n".join([*lines, *written]) + "\n", request)
+    return above_yaml("\n".join([*head, *written]) + "\n", request)
 
 
 def run_config_values(request: EmitRequest) -> dict[str, object]:
@@ -57,7 +49,7 @@ def path_of(candidate: Candidate, setting: ExecutorSetting | None) -> tuple[str,
     """Keys under which the executor's config stands; None where run config cannot choose it."""
     kind = "multiprocess" if candidate.executor == "multiprocess" else "in_process"
     if setting is None:
-        return _DEFAULT_PATHS[kind]
+        return ("execution", "config", kind)  # of Dagster's default, which wants the name
     return setting.config_path if kind == "multiprocess" else setting.in_process_config_path
 
 
