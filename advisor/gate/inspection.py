@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, cast
 
 from advisor.domain.errors import DynadviseError
 from advisor.domain.finding import Finding
+from advisor.domain.options import CheckOptions
 from advisor.domain.rule_facts import CheckFacts, InstanceFacts, JobFacts, ProfiledFacts
 from advisor.domain.workload import WorkloadDescription
 
 if TYPE_CHECKING:
-    from advisor.domain.options import CheckOptions
     from advisor.store import SavedProfile
 
 _IMPORT_TIMEOUT_S = 300.0

@@ -352,9 +352,9 @@ def test_static_findings_decide_alone(tmp_path):
     assert codes(report) == ["DYN901"]
     assert report.ignored == 1
     source.write_text("@op\ndef work(x):\n    return x\n")
-    from advisor.gate import silencing
+    from advisor.gate import verdict
 
-    silencing._source.cache_clear()
+    verdict._source.cache_clear()
     assert check(static, surroundings=around).verdict == "FAIL"
 
 

@@ -14,17 +14,14 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.domain.dagster_facts import NO_COMPUTE_LOGS
 from advisor.domain.host import CheaperStep, HostProfile, StepSaving
 from advisor.domain.observed import ObservedRun
 from advisor.measure.calibration.tiny_runs import ITEM_WAIT_S, CalibrationSubject, Probe, TinyRuns
+from advisor.measure.progress import Progress
 from advisor.measure.workspace import MEMORY_FOLDER, folder_in_memory
-
-if TYPE_CHECKING:
-    from advisor.measure.progress import Progress
 
 NO_LOGS = {"compute_logs": NO_COMPUTE_LOGS}
 ITEMS = 3

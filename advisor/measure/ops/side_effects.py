@@ -9,12 +9,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from advisor.domain.workload import MappedOp
 from advisor.measure.meter import Reading, clocked
 from advisor.measure.ops.orders import MOST_HOOK_CALLS
 
 if TYPE_CHECKING:
     from advisor.dagster_bridge.invocation import Invocation, PreparedCall
-    from advisor.domain.workload import MappedOp
 
 
 @dataclass(slots=True)
