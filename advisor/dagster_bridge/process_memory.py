@@ -30,7 +30,15 @@ def unshared_bytes(pid: int) -> int:
     A forked process has most of its resident pages in common with the one that it was forked
     from. All of it counts where the system does not tell them apart.
     """
-    names = "Private_Clean:", "Private_Dirty:", "Pss_Shmem:"
+    return _rolled_up_bytes(pid, "Private_Clean:", "Private_Dirty:", "Pss_Shmem:")
+
+
+def proportional_bytes(pid: int) -> int:
+    """Resident memory of a process, with its part alone of what it shares."""
+    return _rolled_up_bytes(pid, "Pss:")
+
+
+def _rolled_up_bytes(pid: int, *names: str) -> int:
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
     except OSError:

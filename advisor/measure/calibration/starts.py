@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import math
 import os
+import statistics
 import subprocess
 import tempfile
 import time
@@ -145,15 +145,15 @@ def _burn(iterations: int) -> float:
 def _take_turns(place: int, iterations: int, barrier: Barrier, ratios: Queue[float]) -> None:
     """Work with all others, then see the first one work alone, again and again."""
     _burn(iterations)
-    logs = []
+    slowdowns = []
     for _ in range(_SCALING_TURNS):
         barrier.wait()
         together_s = _burn(iterations)
         barrier.wait()
         if place == 0:
-            logs.append(math.log(together_s / _burn(iterations)))
+            slowdowns.append(together_s / _burn(iterations))
     if place == 0:
-        ratios.put(math.exp(sum(logs) / len(logs)))
+        ratios.put(statistics.geometric_mean(slowdowns))
 
 
 def measure_cpu_scaling(counts: tuple[int, ...]) -> tuple[CpuScaling, ...]:

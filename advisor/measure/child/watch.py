@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import pickle
-import re
 import selectors
 import signal
 import subprocess
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Union
 
-from advisor.dagster_bridge.process_memory import resident_bytes
+from advisor.dagster_bridge.process_memory import proportional_bytes, resident_bytes
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor
@@ -213,7 +212,7 @@ class _Watched:
         limit = self.memory_limit_bytes
         if used > self.peak_rss_bytes and len(tree) > 1:
             # pages shared among forked processes count once
-            used = sum(_proportional_bytes(pid) for pid in tree)
+            used = sum(proportional_bytes(pid) for pid in tree)
         self.peak_rss_bytes = max(self.peak_rss_bytes, used)
         if limit is not None and used > limit:
             reason = f"used {size(used)}, above the limit of {size(limit)}"
@@ -286,15 +285,6 @@ def _end(process: Guardian) -> None:
         for pid in [*supervisor.descendants(process.pid), process.pid]:
             with contextlib.suppress(OSError):
                 os.kill(pid, signal.SIGKILL)
-
-
-def _proportional_bytes(pid: int) -> int:
-    try:
-        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
-    except OSError:
-        return resident_bytes(pid)
-    pss = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
-    return int(pss[1]) * 1024 if pss else resident_bytes(pid)
 
 
 def _text(content: bytes | bytearray) -> str:

@@ -164,8 +164,7 @@ def _may_be_longer(order: ScoutOrder, began: float, first: ChainRun, later: list
 def _standard_error(runs: Sequence[ChainRun]) -> float:
     """Of the mean of log item seconds, with what is believed of their spread as one more."""
     logs = [math.log(max(run.wall_s, 1e-6)) for run in runs]
-    squares = sum((each - statistics.fmean(logs)) ** 2 for each in logs)
-    return math.sqrt((BELIEVED_SD**2 + squares) / len(logs) / len(logs))
+    return math.sqrt((BELIEVED_SD**2 / len(logs) + statistics.pvariance(logs)) / len(logs))
 
 
 def _collect(opened: Session, outputs: list[object]) -> tuple[float | None, str | None]:
