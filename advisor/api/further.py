@@ -5,7 +5,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from advisor.domain.errors import DynadviseError
-from advisor.domain.fan_outs import FurtherFanOut, waits_for
+from advisor.domain.fan_outs import FurtherFanOut, runs_again, waits_for
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 from advisor.measure.budget import Budget
 from advisor.measure.progress import Progress
@@ -33,7 +33,9 @@ def measurable(request: ProfileRequest, further: tuple[WorkloadDescription, ...]
         return request
     every = (request.description, *further)
     once = request.each_item_once
-    return replace(request, further=tuple(d for d in further if not (once and waits_for(d, every))))
+    return replace(
+        request, further=tuple(d for d in further if not (once and runs_again(d, every)))
+    )
 
 
 def measure_further(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from advisor.dagster_bridge.plan import execution_plan, mapped_steps
+from advisor.dagster_bridge.plan import execution_plan, mapped_over, mapped_steps
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.domain.workload import WorkloadDescription
@@ -16,6 +16,7 @@ def describe_further(
     if loaded.job is None or first.fan_out is None:
         return ()
     mapped = mapped_steps(execution_plan(loaded.job, run_config))
-    fan_outs = dict.fromkeys(step.resolved_by_step_key for step in mapped.values())
-    others = (name for name in fan_outs if name != first.fan_out.handle and name not in mapped)
-    return tuple(describe(loaded, run_config, first.partition, name) for name in others)
+    fan_outs = dict.fromkeys(map(mapped_over, mapped.values()))
+    own = mapped_over(mapped[first.mapped[0].handle])
+    others = (each for each in fan_outs if each != own and each[0] not in mapped)
+    return tuple(describe(loaded, run_config, first.partition, each) for each in others)

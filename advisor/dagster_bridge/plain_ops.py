@@ -68,6 +68,9 @@ def _adds_nothing(job: JobDefinition) -> bool:
     return (
         not job.hook_defs
         and not job.tags
+        and not job.run_tags
+        and not job.metadata
+        and not job.has_specified_loggers
         and job.op_retry_policy is None
         and set(job.run_config or ()) <= {"execution"}
         and job.partitioned_config is None

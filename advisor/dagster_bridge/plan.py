@@ -27,6 +27,7 @@ from advisor.dagster_bridge.private import (
 )
 from advisor.dagster_bridge.source_hash import source_location
 from advisor.domain.errors import TargetError
+from advisor.domain.workload import DynamicOutputOf
 
 S = TypeVar("S", UnresolvedMappedExecutionStep, UnresolvedCollectExecutionStep)
 
@@ -137,6 +138,17 @@ def mapped_steps(plan: ExecutionPlan) -> dict[str, UnresolvedMappedExecutionStep
 def collecting_steps(plan: ExecutionPlan) -> dict[str, UnresolvedCollectExecutionStep]:
     """The steps that take a whole dynamic output at once, by their op's handle."""
     return _steps_of(plan, UnresolvedCollectExecutionStep)
+
+
+def mapped_over(step: UnresolvedMappedExecutionStep) -> DynamicOutputOf:
+    """The op, by its handle, and its output for each of whose values the step runs once."""
+    return step.resolved_by_step_key, step.resolved_by_output_name
+
+
+def collected_by(step: UnresolvedCollectExecutionStep) -> set[DynamicOutputOf]:
+    """The same of those that the step collects."""
+    inputs: list[Any] = [each for each in step.step_inputs if hasattr(each, "resolved_by_step_key")]
+    return {(each.resolved_by_step_key, each.resolved_by_output_name) for each in inputs}
 
 
 def _steps_of(plan: ExecutionPlan, kind: type[S]) -> dict[str, S]:

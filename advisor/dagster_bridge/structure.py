@@ -20,9 +20,11 @@ from advisor.dagster_bridge.plain_ops import (
     with_plain_facts,
 )
 from advisor.dagster_bridge.plan import (
+    collected_by,
     collecting_steps,
     execution_plan,
     hooks_of,
+    mapped_over,
     mapped_steps,
     nested_fan_outs,
 )
@@ -37,7 +39,14 @@ from advisor.dagster_bridge.source_hash import source_hash, source_location
 from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
 from advisor.dagster_bridge.user_frames import in_words
 from advisor.domain.errors import DynadviseError, TargetError
-from advisor.domain.workload import MappedOp, NestedFanOut, OpReference, WorkloadDescription
+from advisor.domain.workload import (
+    DynamicOutputOf,
+    MappedOp,
+    NestedFanOut,
+    OpReference,
+    WorkloadDescription,
+    output_name,
+)
 
 SINGLE_RESULT = "result"
 """Dagster's name of an op's only output; ours for what a plain function returns."""
@@ -47,11 +56,12 @@ def describe(
     loaded: LoadedTarget,
     run_config: Mapping[str, Any] | None = None,
     partition: str | None = None,
-    fan_out: str | None = None,
+    fan_out: DynamicOutputOf | None = None,
 ) -> WorkloadDescription:
     """Read the workload's structure, for a partition of a partitioned job (default: the last).
 
-    ``fan_out`` is the handle of the op whose items are meant; None: the first, or the target's.
+    ``fan_out`` is the op, by its handle, and the output whose items are meant; None: the first,
+    or the target's.
 
     Raises:
         TargetError: The job has no dynamic output that is mapped, an input of it has no value,
@@ -76,7 +86,7 @@ def _without_values(tags: Mapping[str, str], limited: frozenset[str]) -> dict[st
 
 
 def _described(
-    loaded: LoadedTarget, run_config: Mapping[str, Any] | None, fan_out: str | None
+    loaded: LoadedTarget, run_config: Mapping[str, Any] | None, fan_out: DynamicOutputOf | None
 ) -> WorkloadDescription:
     if loaded.function is not None:
         return _of_function(loaded, loaded.function)
@@ -101,28 +111,25 @@ def _of_job(
     loaded: LoadedTarget,
     job: JobDefinition,
     run_config: Mapping[str, Any] | None,
-    fan_out: str | None,
+    dynamic: DynamicOutputOf | None,
 ) -> WorkloadDescription:
     plan = execution_plan(job, run_config)
-    fan_out = fan_out or _choose_fan_out(loaded, job, plan)
+    dynamic = dynamic or _choose_fan_out(loaded, job, plan)
+    fan_out, _ = dynamic
     steps = {str(step.node_handle): step for step in plan.step_dict.values()}
-    chain = {
-        handle: step
-        for handle, step in mapped_steps(plan).items()
-        if step.resolved_by_step_key == fan_out
-    }
+    inside = mapped_steps(plan)
+    chain = {handle: step for handle, step in inside.items() if mapped_over(step) == dynamic}
     mapped = tuple(_mapped_op(job, loaded.ops[handle], step) for handle, step in chain.items())
     collects = [
-        handle
-        for handle, step in collecting_steps(plan).items()
-        if step.resolved_by_step_keys == {fan_out}
+        handle for handle, step in collecting_steps(plan).items() if collected_by(step) == {dynamic}
     ]
     upstream = needed_by([fan_out, *chain], steps)
     for handle in (fan_out, *chain):
         upstream.pop(handle, None)
     others = [handle for handle in steps if handle not in {fan_out, *chain, *collects, *upstream}]
     fanning = [handle for handle in (*collects, *others) if fans_out(loaded.ops[handle])]
-    inside = mapped_steps(plan)
+    beside = {mapped_over(step) for step in inside.values()} - {dynamic}
+    fanning += [output_name(*each) for each in sorted(beside) if each[0] == fan_out]
     reason = _not_reconstructable(loaded)
     graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
     nodes = graph_nodes(graph, {handle.split(".")[len(path)] for handle in chain})
@@ -170,15 +177,17 @@ def fans_out(op: OpDefinition) -> bool:
     return any(output.is_dynamic for output in op.output_defs)
 
 
-def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPlan) -> str:
-    """The handle of the op whose dynamic output is mapped.
+def _choose_fan_out(
+    loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPlan
+) -> DynamicOutputOf:
+    """The dynamic output that is mapped, with the handle of its op.
 
     Among several: the one whose chain (or which itself) is the target op, else the first in
     topological order.
     """
-    chains: dict[str, list[str]] = {}
+    chains: dict[DynamicOutputOf, list[str]] = {}
     for handle, step in mapped_steps(plan).items():
-        chains.setdefault(step.resolved_by_step_key, []).append(handle)
+        chains.setdefault(mapped_over(step), []).append(handle)
     if not chains:
         dynamic = [handle for handle, op in loaded.ops.items() if fans_out(op)]
         if dynamic:
@@ -193,11 +202,11 @@ def _choose_fan_out(loaded: LoadedTarget, job: JobDefinition, plan: ExecutionPla
                 "does the work for one item, with --inputs."
             ),
         )
-    order = [handle for handle in loaded.ops if handle in chains]
+    order = [dynamic for op in loaded.ops for dynamic in chains if dynamic[0] == op]
     if loaded.op is not None:
         target = compute_function(loaded.op) or loaded.op
         for fan_out in order:
-            ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out)]
+            ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out[0])]
             if any(target in (op, compute_function(op)) for op in ops):
                 return fan_out
     return order[0]

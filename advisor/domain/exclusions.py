@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from advisor.domain.fan_outs import FurtherFanOut
+from advisor.domain.fan_outs import FurtherFanOut, names_of
 from advisor.domain.workload import WorkloadDescription, WorkloadProfile
 
 
@@ -84,7 +84,7 @@ def exclusions(
         all_parts += _of_one(each.description, each.workload, each.workload.items)
     parts = (description, *(each.description for each in further))
     measured = {op.handle for part in parts for op in part.mapped}
-    measured |= {part.fan_out.handle for part in parts if part.fan_out}
+    measured |= {name for part in parts for name in names_of(part)}
     collects = {op.name for part in parts for op in part.collects}
 
     def is_elsewhere(part: Exclusion) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from advisor.domain.candidate import Candidate
 from advisor.domain.quantities import Interval, Spread
-from advisor.domain.workload import WorkloadDescription, WorkloadProfile
+from advisor.domain.workload import WorkloadDescription, WorkloadProfile, output_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,22 @@ def waits_for(description: WorkloadDescription, others: Sequence[WorkloadDescrip
     needed = {op.handle for op in description.upstream}
     fan_outs = [other.fan_out.handle for other in others if other.fan_out]
     return [handle for handle in fan_outs if handle in needed]
+
+
+def names_of(description: WorkloadDescription) -> set[str]:
+    """The names by which another fan-out of the job may call this one."""
+    if description.fan_out is None:
+        return set()
+    handle = description.fan_out.handle
+    sources = (source for op in description.mapped for source in op.sources.values())
+    return {handle, *(output_name(*source) for source in sources if source[0] == handle)}
+
+
+def runs_again(description: WorkloadDescription, others: Sequence[WorkloadDescription]) -> bool:
+    """Whether measuring it runs an op of another fan-out once more."""
+    handles = [other.fan_out.handle for other in others if other.fan_out]
+    own = description.fan_out.handle if description.fan_out else ""
+    return handles.count(own) > 1 or bool(waits_for(description, others))
 
 
 @dataclass(frozen=True, slots=True)

@@ -94,6 +94,15 @@ class OpReference:
         return ".".join(self.node_path)
 
 
+DynamicOutputOf = tuple[str, str]
+"""An op, by its handle, and the dynamic output of it that is mapped."""
+
+
+def output_name(handle: str, output: str) -> str:
+    """How a dynamic output is called where its op has several that are mapped."""
+    return f"{handle} ({output})"
+
+
 @dataclass(frozen=True, slots=True)
 class NestedFanOut:
     """A mapped op whose own dynamic output is used; Dagster skips the steps of ``skipped``."""
@@ -165,7 +174,8 @@ class WorkloadDescription:
             limits of steps at once.
         nested_fan_outs: Fan-outs inside what is mapped, whose steps no executor runs.
         other_ops: Handles of further ops of the job, outside of any fan-out.
-        other_fan_outs: Handles of further ops that fan out.
+        other_fan_outs: Handles of further ops that fan out; ``op (output)`` for the further
+            outputs of the op that does, where they are mapped too.
         is_called: Whether the target's name is a callable that makes the job.
         asset_from: Module and variable that hold the asset, where the target is its key.
         job_from: The same of a job, where the target is its name in the definitions.

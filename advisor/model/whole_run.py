@@ -31,18 +31,21 @@ def own_settings(
     """The settings of fan-outs of one job, where every further step of it belongs to one alone.
 
     A step before one is its first's, a collecting one that fans out in turn its own's, and what
-    is outside of all the first's.
+    is outside of all the first's. So are the seconds of an op that fans out by several outputs.
     """
     inside = {op.handle for part, _ in parts for op in part.mapped}
     inside |= {part.fan_out.handle for part, _ in parts if part.fan_out}
     first = parts[0][0]
     steps = 1 + len(first.mapped) + len(first.upstream) + len(first.collects) + first.other_steps
-    handles, settings = set(inside), []
+    handles = set(inside)
+    settings: list[tuple[WorkloadDescription, Setting]] = []
     for part, setting in parts:
         before = {op.handle for op in part.upstream} - handles
         after = {op.handle for op in part.collects} - handles
         handles |= before | after
         items = setting.items if before else replace(setting.items, upstream_s=0.0)
+        if any(part.fan_out == other.fan_out for other, _ in settings):
+            items = replace(items, fan_out_s=0.0)
         own = replace(setting, items=items, before_steps=len(before), after_steps=len(after))
         settings.append((part, own))
     part, setting = settings[0]

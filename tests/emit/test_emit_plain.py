@@ -37,7 +37,7 @@ NOT_PLAIN = [
         *("retry_requested", "retrying", "tagged_op", "pooled", "default_input", "wrapped"),
         *("placed_tag", "placed_retry", "placed_hook", "hooked", "tagged", "job_retry"),
         *("io_manager", "hidden_op", "twofold", "ordered", "nested_graph", "optional"),
-        *("fan_out_collected", "op_config", "partitioned"),
+        *("fan_out_collected", "op_config", "partitioned", "run_tagged", "noted", "logged"),
     )
 ]
 NOTHING = ("emit_plain_jobs", "nothing_job")

@@ -57,7 +57,8 @@ REFUSED = [
 def emitted_job(attribute, candidate, folder, *, kind="batch"):
     source = emit(kind, request_for(described(SHAPES, attribute), candidate))
     assert "dynadvise" not in "".join(line for line in source.splitlines() if "import" in line)
-    name = {"python": "advised_job", "instrument": "instrumented_job"}.get(kind)
+    names = {"python": "advised_job", "instrument": "instrumented_job", "environments": "job_here"}
+    name = names.get(kind)
     return getattr(
         load_source(source, f"{kind}_{attribute}", folder), name or f"{attribute}_batched"
     )
@@ -85,6 +86,20 @@ def test_values_given_to_a_jobs_inputs_stay_in_other_kinds(kind, tmp_path):
     job = emitted_job("input_values_job", WARM, tmp_path, kind=kind)
 
     assert run(job).output_for_node("keep") == [9, 10, 11, 12, 13]
+
+
+@pytest.mark.parametrize("kind", ["batch", "python", "environments", "instrument"])
+def test_tags_of_runs_metadata_and_loggers_are_those_of_the_original_job(kind, tmp_path):
+    original = load_job(SHAPES, "described_job")
+
+    job = emitted_job("described_job", WARM if kind != "batch" else BATCHES_3, tmp_path, kind=kind)
+
+    job = job() if kind == "environments" else job
+    assert (job.tags, job.run_tags) == (original.tags, original.run_tags)
+    assert (job.metadata, job.loggers) == (original.metadata, original.loggers)
+    with DagsterInstance.ephemeral() as instance:
+        done = job.execute_in_process(instance=instance)
+        assert instance.get_run_by_id(done.run_id).tags["team"] == "sales"
 
 
 def test_an_op_that_stands_in_a_mapped_graph_as_well_is_timed_in_both_places(tmp_path):

@@ -1,5 +1,6 @@
 """Jobs whose ops ask for what surrounds them in a run."""
 
+import functools
 import multiprocessing
 import time
 from datetime import datetime
@@ -298,6 +299,99 @@ def branches():
     """Items take one of two branches, or none."""
     evens, odds = five().map(either_way)
     both(evens.collect(), odds.collect())
+
+
+# --- outputs that are returned, without their names ---
+
+
+@dg.op(out={"rows": dg.DynamicOut(int), "count": dg.Out(int)})
+def rows_and_count():
+    """All outputs at once."""
+    return [dg.DynamicOutput(n, mapping_key=f"n{n}") for n in (3, 4)], 2
+
+
+@dg.op(out={"half": dg.Out(), "rest": dg.Out()})
+def divided(n: int):
+    """Objects that do not name their outputs."""
+    return dg.Output(n // 2, metadata={"of": n}), dg.Output(n % 2)
+
+
+@dg.op(out={"sum": dg.Out(int)})
+def summed(half: int, rest: int, count: int):
+    """The same of one output."""
+    return dg.Output(half + rest + count)
+
+
+def announced_to(function):
+    """A decorator of the user's."""
+
+    @functools.wraps(function)
+    def call(*arguments, **keywords):
+        return function(*arguments, **keywords)
+
+    return call
+
+
+@dg.op
+@announced_to
+def yielding_below(n: int):
+    """A generator below a decorator."""
+    yield dg.Output(n * 10)
+
+
+@dg.job
+def unnamed():
+    """A chain of these."""
+    rows, count = rows_and_count()
+
+    def of_a_row(row):
+        half, rest = divided(row)
+        return yielding_below(summed(half, rest, count))
+
+    rows.map(of_a_row)
+
+
+# --- one op that fans out twice ---
+
+
+@dg.op(out={"odd": dg.DynamicOut(int), "even": dg.DynamicOut(int)})
+def by_parity():
+    """Five items of two kinds."""
+    for n in range(5):
+        yield dg.DynamicOutput(n, f"n{n}", "odd" if n % 2 else "even")
+
+
+@dg.op
+def of_odd(n: int) -> str:
+    """Never called with another."""
+    return f"odd {n}" if n % 2 else "wrong"
+
+
+@dg.op
+def of_even(n: int) -> str:
+    """The same."""
+    return "wrong" if n % 2 else f"even {n}"
+
+
+@dg.op
+def of_both(odd: list[str], even: list[str]) -> list[str]:
+    """Collects all."""
+    return odd + even
+
+
+@dg.op
+def of_one(values: list[str]) -> list[str]:
+    """Collects the items of one kind."""
+    return values
+
+
+@dg.job
+def by_kind():
+    """Two kinds of items, out of one op."""
+    odd, even = by_parity()
+    odds = odd.map(of_odd).collect()
+    of_one(odds)
+    of_both(odds, even.map(of_even).collect())
 
 
 # --- what Dagster records for an op ---

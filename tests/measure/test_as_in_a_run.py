@@ -10,12 +10,18 @@ import pytest
 import run_shapes
 from dagster import DagsterInstance, Failure, JobDefinition
 
+from advisor.api.further import measurable
+from advisor.dagster_bridge.further_fan_outs import describe_further
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError
+from advisor.domain.fan_outs import runs_again
+from advisor.domain.options import MeasureOptions
 from advisor.measure.meter import Meter
 from advisor.measure.ops.orders import Assignment
 from advisor.measure.ops.session import Session, session
+from advisor.measure.workload.planned_calls import plan_executions
+from advisor.measure.workload.profile_request import ProfileRequest
 
 SHAPES = Path(__file__).parent
 
@@ -139,6 +145,43 @@ def test_what_is_not_yielded_skips_what_follows(opened) -> None:
     assert [value for value in given if value] == [
         ("even", 0), ("odd", 1, "after"), ("even", 2), ("odd", 3, "after"),
     ]  # fmt: skip
+
+
+def test_outputs_that_are_returned_need_no_name(opened) -> None:
+    run = values_of_run(loaded_job("unnamed").job, "yielding_below")
+    with opened("unnamed") as calls:
+        assert values(calls) == run == [40, 40]
+
+
+def test_each_dynamic_output_of_an_op_is_a_fan_out_of_its_own(tmp_path: Path) -> None:
+    loaded = loaded_job("by_kind")
+    first = describe(loaded)
+    (second,) = describe_further(loaded, first, None)
+    assert first.other_fan_outs == ("by_parity (even)",)
+    assert [op.handle for op in first.collects] == ["of_one"]
+    for described in (first, second):
+        (op,) = described.mapped
+        assignment = Assignment(described, None, str(tmp_path / op.handle), None, 10, 60.0)
+        (tmp_path / op.handle).mkdir()
+        with session(assignment, loaded=loaded) as calls:
+            assert values(calls) == values_of_run(loaded.job, op.handle)
+
+
+def test_an_op_with_two_dynamic_outputs_runs_once_where_none_may_run_twice() -> None:
+    loaded = loaded_job("by_kind")
+    first = describe(loaded)
+    further = describe_further(loaded, first, None)
+    every = (first, *further)
+    twice, once = (
+        measurable(
+            ProfileRequest(first, options=MeasureOptions(allow_side_effects=allowed)), further
+        )
+        for allowed in (True, False)
+    )
+    assert (twice.further, once.further) == (further, ())
+    assert "not 'by_parity (even)', 'of_both'" not in plan_executions(twice, 60.0).actions[0]
+    assert "'by_parity (even)'" in plan_executions(once, 60.0).actions[0]
+    assert all(runs_again(each, every) for each in every)
 
 
 def test_only_outputs_that_were_given_are_stored_and_loaded(opened) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -11,7 +11,7 @@ from dagster import DynamicOutput, OpDefinition, Output, RetryRequested
 
 from advisor.dagster_bridge.awaiting import run_to_end
 from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
-from advisor.dagster_bridge.private import DirectOpExecutionContext, compute_function
+from advisor.dagster_bridge.private import DirectOpExecutionContext
 from advisor.dagster_bridge.structure import SINGLE_RESULT
 from advisor.dagster_bridge.target import JOBS
 from advisor.domain.errors import TargetError
@@ -43,7 +43,8 @@ class PreparedCall:
         retry it, it is called again at once: the policy's delay is left out.
         """
         try:
-            returned = exhausted(self.function())
+            given = self.function()
+            returned = exhausted(given)
         except Exception as error:
             if self.again is None or self.events.attempts > self._retries_after(error):
                 raise
@@ -51,7 +52,8 @@ class PreparedCall:
             return self.again().run()
         finally:
             self.close()
-        outputs = _outputs_by_name(self.op, returned)
+        yielded = inspect.isgenerator(given) or inspect.isasyncgen(given)
+        outputs = _outputs_by_name(self.op, returned, yielded=yielded)
         if self.context is not None:
             self.events.add(self.context.get_events())
             self.events.add(returned if isinstance(returned, list) else ())
@@ -80,8 +82,10 @@ async def _collected(events: AsyncIterator[object]) -> list[object]:
     return [event async for event in events]
 
 
-def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, object]:
-    """Normalise what an op returned or yielded to values by output name."""
+def _outputs_by_name(
+    op: OpDefinition | None, returned: object, *, yielded: bool
+) -> dict[str, object]:
+    """Normalise what an op returned, or yielded as a list of events, to values by output name."""
     if op is None:
         if isinstance(returned, JOBS):
             raise TargetError(
@@ -89,24 +93,7 @@ def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, obj
                 hint="Call it in a function of its own that needs no argument, and name that.",
             )
         return {SINGLE_RESULT: returned}
-    names = [output.name for output in op.output_defs]
-    function = compute_function(op)
-    yielded = inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-    if isinstance(returned, list) and (
-        yielded or (op.output_defs and op.output_defs[0].is_dynamic)
-    ):
-        events = returned
-    elif isinstance(returned, (Output, DynamicOutput)):
-        events = [returned]
-    elif len(names) > 1 and isinstance(returned, tuple):
-        events = [
-            value if isinstance(value, (Output, DynamicOutput)) else Output(value, output_name=name)
-            for name, value in zip(names, returned, strict=True)
-        ]
-    elif names:
-        return {names[0]: returned}
-    else:
-        return {}
+    events = cast("list[object]", returned) if yielded else _outputs_in_order(op, returned)
     outputs: dict[str, object] = {output.name: {} for output in op.output_defs if output.is_dynamic}
     for event in events:
         if isinstance(event, DynamicOutput):
@@ -115,6 +102,18 @@ def _outputs_by_name(op: OpDefinition | None, returned: object) -> dict[str, obj
         elif isinstance(event, Output):
             outputs[event.output_name] = event.value
     return outputs
+
+
+def _outputs_in_order(op: OpDefinition, returned: object) -> Iterator[object]:
+    """What an op returned, as its outputs: by their places, as in a run, which needs no names."""
+    several = len(op.output_defs) > 1 and isinstance(returned, tuple)
+    values = cast("tuple[object, ...]", returned) if several else (returned,)
+    for output, value in zip(op.output_defs, values, strict=several):
+        for each in value if output.is_dynamic and isinstance(value, list) else [value]:
+            if isinstance(each, DynamicOutput):
+                yield DynamicOutput(each.value, each.mapping_key, output.name)
+            else:
+                yield Output(each.value if isinstance(each, Output) else each, output.name)
 
 
 def item_inputs(

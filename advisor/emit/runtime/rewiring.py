@@ -47,6 +47,8 @@ def batched_job(
             resource_defs=job.resource_defs if own else None,
             config=own_config(plans, job),
             tags=job.tags,
+            run_tags=job.run_tags,
+            metadata=job.metadata,
             hooks=job.hook_defs,
             op_retry_policy=job.op_retry_policy,
             input_values=job.input_values,

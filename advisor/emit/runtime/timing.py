@@ -95,9 +95,12 @@ def timed_job(job: dg.JobDefinition, names: Collection[str]) -> dg.JobDefinition
         executor_def=job.executor_def,
         config=job.run_config or job.partitioned_config or job.config_mapping,
         tags=job.tags,
+        run_tags=job.run_tags,
+        metadata=job.metadata,
         hooks=job.hook_defs,
         op_retry_policy=job.op_retry_policy,
         input_values=job.input_values,
+        logger_defs=job.loggers if job.has_specified_loggers else None,
         description=f"{job.name} with the seconds of its mapped ops as metadata.",
     )
 

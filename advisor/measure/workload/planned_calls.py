@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from advisor.domain.fan_outs import names_of
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
 from advisor.measure import tuning
@@ -92,7 +93,7 @@ def _summary(request: ProfileRequest) -> str:
     else:
         not_run += description.collects
     others = (*(op.handle for op in not_run), *description.other_fan_outs, *description.other_ops)
-    later = {each.fan_out.handle for each in request.further if each.fan_out}
+    later = {name for each in request.further for name in names_of(each)}
     left = ", ".join(repr(name) for name in dict.fromkeys(others) if name not in later)
     return f"run {', '.join(parts)}" + (f"; not {left}." if left else ".")
 

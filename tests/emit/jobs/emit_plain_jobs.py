@@ -14,6 +14,7 @@ from dagster import (
     RetryPolicy,
     RetryRequested,
     StaticPartitionsDefinition,
+    colored_console_logger,
     fs_io_manager,
     graph,
     job,
@@ -269,6 +270,9 @@ placed_retry_job = job_of(double.with_retry_policy(RetryPolicy()), "placed_retry
 placed_hook_job = job_of(double.with_hooks({tell}), "placed_hook_job")
 hooked_job = job_of(double, "hooked_job", hooks={tell})
 tagged_job = job_of(double, "tagged_job", tags={"team": "sales"})
+run_tagged_job = job_of(double, "run_tagged_job", run_tags={"team": "sales"})
+noted_job = job_of(double, "noted_job", metadata={"owner": "sales"})
+logged_job = job_of(double, "logged_job", logger_defs={"console": colored_console_logger})
 job_retry_job = job_of(double, "job_retry_job", op_retry_policy=RetryPolicy())
 op_config_job = job_of(double, "op_config_job", config={"loggers": {}})
 partitioned_job = job_of(

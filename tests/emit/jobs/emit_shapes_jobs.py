@@ -14,6 +14,7 @@ from dagster import (
     Out,
     Output,
     RetryRequested,
+    colored_console_logger,
     configured,
     graph,
     job,
@@ -370,6 +371,16 @@ def knowing(context, value):
 @job(tags={"team": "sales"})
 def knowing_job():
     keep(split(count()).map(knowing).collect())
+
+
+@job(
+    tags={"shown": "in the UI"},
+    run_tags={"team": "sales"},
+    metadata={"owner": "sales"},
+    logger_defs={"own": colored_console_logger},
+)
+def described_job():
+    keep(split(count()).map(scale).collect())
 
 
 # --- asynchronous generators
