@@ -14,6 +14,7 @@ from dagster import (
     DagsterInstance,
     DagsterInvalidConfigError,
     DagsterInvalidDefinitionError,
+    DagsterInvariantViolationError,
     ExecuteInProcessResult,
     JobDefinition,
 )
@@ -116,6 +117,7 @@ def draw_samples(
             upstream.run()
             inputs = upstream.inputs_of(steps[fan_out.handle])
             outputs, fan_out_s = _call(invocation, fan_out, inputs)
+        upstream.given[fan_out.handle] = outputs
         fixed = {
             mapped.handle: upstream.inputs_of(steps[mapped.handle], only=mapped.fixed_inputs)
             for mapped in description.mapped
@@ -209,13 +211,18 @@ def _raised(handles: Sequence[str], loaded: LoadedTarget, error: BaseException) 
 
 @dataclass(slots=True)
 class _Upstream:
-    """The ops that must run before the fan-out op, and the values that they gave."""
+    """The ops that must run before the fan-out op, and the values that they gave.
+
+    Attributes:
+        given: What ops gave that were called by themselves, by handle and output.
+    """
 
     loaded: LoadedTarget
     invocation: Invocation
     folder: str
     compute_s: float = 0.0
     executions: int = 0
+    given: dict[str, Mapping[str, object]] = field(default_factory=dict)
     _job: JobDefinition | None = None
     _handles: list[str] = field(default_factory=list)
     _result: Any = None
@@ -302,8 +309,7 @@ class _Upstream:
 
     def _value(self, source: Any, handle: str, name: str) -> object:
         if isinstance(source, FromStepOutput):
-            output = source.step_output_handle
-            return self._result.output_for_node(output.step_key, output.output_name)
+            return self._given(source.step_output_handle, handle)
         if isinstance(source, FromMultipleSources):
             return [self._value(inner, handle, name) for inner in source.sources]
         if isinstance(source, FromDynamicCollect):
@@ -322,6 +328,24 @@ class _Upstream:
             "which cannot be read outside of a run.",
             hint="Give sample items with --inputs FILE or --inputs module:callable.",
         )
+
+    def _given(self, output: Any, handle: str) -> object:
+        """What an op that has run gave by an output.
+
+        Raises:
+            TargetError: It is an optional one, and was not given.
+        """
+        by_itself = self.given.get(output.step_key)
+        try:
+            if by_itself is not None:
+                return by_itself[output.output_name]
+            return self._result.output_for_node(output.step_key, output.output_name)
+        except (KeyError, DagsterInvariantViolationError) as error:
+            raise TargetError(
+                f"'{output.step_key}' did not give its output '{output.output_name}', which "
+                f"'{handle}' needs: a run skips that.",
+                hint="Give a run config under which it does, or sample items with --inputs.",
+            ) from error
 
     def _from_config(self, source: FromConfig, handle: str, name: str) -> object:
         resolved = self.invocation.resolved

@@ -12,6 +12,7 @@ from dagster import DagsterInstance, Failure, JobDefinition
 
 from advisor.api.further import measurable
 from advisor.dagster_bridge.further_fan_outs import describe_further
+from advisor.dagster_bridge.sampling import draw_samples
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError
@@ -151,6 +152,20 @@ def test_outputs_that_are_returned_need_no_name(opened) -> None:
     run = values_of_run(loaded_job("unnamed").job, "yielding_below")
     with opened("unnamed") as calls:
         assert values(calls) == run == [40, 40]
+
+
+def test_an_optional_output_that_is_missing_is_named(tmp_path, monkeypatch) -> None:
+    (tmp_path / "missing.py").write_text(
+        "import dagster as dg\n"
+        "@dg.op(out={'items': dg.DynamicOut(), 'size': dg.Out(is_required=False)})\n"
+        "def split():\n    yield dg.DynamicOutput(1, 'a', 'items')\n"
+        "@dg.op\ndef work(item, size):\n    return item\n"
+        "@dg.job\ndef flow():\n"
+        "    items, size = split()\n    items.map(lambda item: work(item, size))\n"
+    )
+    loaded = load_target(parse_target("missing:flow", working_directory=tmp_path))
+    with pytest.raises(TargetError, match="'split' did not give its output 'size'"):
+        draw_samples(loaded, describe(loaded), None, None)
 
 
 def test_each_dynamic_output_of_an_op_is_a_fan_out_of_its_own(tmp_path: Path) -> None:
