@@ -118,7 +118,8 @@ def _of_job(
     fan_out, _ = dynamic
     steps = {str(step.node_handle): step for step in plan.step_dict.values()}
     inside = mapped_steps(plan)
-    chain = {handle: step for handle, step in inside.items() if mapped_over(step) == dynamic}
+    in_order = [handle for handle in loaded.ops if handle in inside]  # the plan has another
+    chain = {each: inside[each] for each in in_order if mapped_over(inside[each]) == dynamic}
     mapped = tuple(_mapped_op(job, loaded.ops[handle], step) for handle, step in chain.items())
     collects = [
         handle for handle, step in collecting_steps(plan).items() if collected_by(step) == {dynamic}

@@ -28,6 +28,8 @@ JOBS = [
     ("two_fan_outs_job", "pair", {}),
     ("fan_out_after_fan_out_job", "keep_again", {}),
     ("input_values_job", "keep", {}),
+    ("input_in_config_job", "keep", {}),
+    ("input_alone_in_config_job", "keep", {}),
     ("configured_chain_job", "keep", {}),
     ("partitioned_job", "keep", {"partition_key": "q"}),
     ("config_mapping_job", "keep", {"run_config": {"end": "E"}}),

@@ -351,6 +351,39 @@ def unnamed():
     rows.map(of_a_row)
 
 
+# --- graphs in a graph that is mapped ---
+
+
+@dg.op
+def times_ten(n: int) -> int:
+    """The first of two."""
+    return n * 10
+
+
+@dg.op
+def and_itself(tens: int, n: int) -> int:
+    """Takes what the other gave, and the item."""
+    return tens + n
+
+
+@dg.graph
+def elevenfold(n):
+    """Both."""
+    return and_itself(times_ten(n), n)
+
+
+@dg.graph
+def twice_elevenfold(n):
+    """The one that comes first in the alphabet of handles is called last."""
+    return elevenfold.alias("after")(elevenfold.alias("before")(n))
+
+
+@dg.job
+def graphs_in_a_graph():
+    """Two items."""
+    two().map(twice_elevenfold)
+
+
 # --- one op that fans out twice ---
 
 

@@ -168,6 +168,11 @@ def test_an_optional_output_that_is_missing_is_named(tmp_path, monkeypatch) -> N
         draw_samples(loaded, describe(loaded), None, None)
 
 
+def test_ops_of_graphs_in_a_mapped_graph_are_called_in_their_order(opened) -> None:
+    with opened("graphs_in_a_graph") as calls:
+        assert values(calls) == [0, 121]
+
+
 def test_each_dynamic_output_of_an_op_is_a_fan_out_of_its_own(tmp_path: Path) -> None:
     loaded = loaded_job("by_kind")
     first = describe(loaded)

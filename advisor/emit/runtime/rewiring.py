@@ -96,18 +96,29 @@ def ops_config(
     if path and "ops" in ops.get(path[0], {}):
         inner = ops_config(plan, ops[path[0]]["ops"], path[1:])
         return {**ops, path[0]: {**ops[path[0]], "ops": inner}}
-    if path or not plan.merges_config:
+    if path:
         return {**ops}
-    configs = {}
-    for name in plan.configured:
+    configs: dict[str, Any] = {}
+    inputs: dict[str, Any] = {}
+    own: dict[str, Any] = {}
+    for name in plan.chain:
         place: Mapping[str, Any] = {"ops": ops}
         for step in name.split("."):
             place = place.get("ops", {}).get(step, {})
-        if "config" in place:
-            configs[key_of(name)] = place["config"]
+        if "config" in place and name in plan.configured:
+            configs[name] = place["config"]
+        outer = plan.fixed.get(name, {})
+        given = place.get("inputs", {}).items()
+        inputs |= {outer[key]: value for key, value in given if key in outer}
+    if configs and plan.merges_config:
+        own["config"] = {key_of(name): config for name, config in configs.items()}
+    elif configs:
+        own["config"] = configs[plan.batched]
+    if inputs:
+        own["inputs"] = inputs
     mapped = {name.partition(".")[0] for name in plan.chain}
     others = {name: config for name, config in ops.items() if name not in mapped}
-    return {**others, plan.batched: {"config": configs}} if configs else others
+    return {**others, plan.batched: own} if own else others
 
 
 def mapped_config(mapping: dg.ConfigMapping, change: Callable[[Any], Any]) -> Any:

@@ -306,6 +306,16 @@ def input_values_job(extra: int):
     keep(split(count()).map(lambda value: plus(value, extra)).collect())
 
 
+@job(config={"ops": {"plus": {"inputs": {"extra": 7}}, "scale": {"config": {"factor": 4}}}})
+def input_in_config_job():
+    keep(split(count()).map(scale).map(plus).collect())
+
+
+@job(config={"ops": {"plus": {"inputs": {"extra": 8}}}})
+def input_alone_in_config_job():
+    keep(split(count()).map(plus).collect())
+
+
 class Attached(ConfigurableResource, IAttachDifferentObjectToOpContext):
     def get_object_to_set_on_execution_context(self) -> str:
         return "another"
