@@ -64,8 +64,9 @@ def key_of(context: dg.OpExecutionContext, n: int) -> str:
 
 @dg.op
 def place_of(context: dg.OpExecutionContext, n: int) -> str:
-    """Where it stands in the job."""
-    return f"{context.op.name} {context.node_handle} {context.job_name} {n}"
+    """Where it stands in the job, and for what part of it the run is."""
+    part = f"{sorted(context.selected_output_names)} {context.has_partitions}"
+    return f"{context.op.name} {context.node_handle} {context.job_name} {n} {part}"
 
 
 @dg.job
@@ -351,6 +352,33 @@ def unnamed():
     rows.map(of_a_row)
 
 
+# --- resources that ask for the run ---
+
+
+class Session(dg.ConfigurableResource):
+    """Named by the run that it is for."""
+
+    def setup_for_execution(self, context: dg.InitResourceContext) -> None:
+        """As a client that tells whose requests these are."""
+        self._name = f"{context.run.job_name} {context.run.tags['team']} {len(context.run_id)}"
+
+    def name(self) -> str:
+        """What it was set up with."""
+        return self._name
+
+
+@dg.op
+def asks_in_session(n: int, asked: Session) -> str:
+    """Uses it."""
+    return f"{asked.name()} {n}"
+
+
+@dg.job(resource_defs={"asked": Session()}, tags={"team": "a"})
+def in_sessions():
+    """Two items."""
+    two().map(asks_in_session)
+
+
 # --- graphs in a graph that is mapped ---
 
 
@@ -361,9 +389,9 @@ def times_ten(n: int) -> int:
 
 
 @dg.op
-def and_itself(tens: int, n: int) -> int:
-    """Takes what the other gave, and the item."""
-    return tens + n
+def and_itself(tens: int, ones: int) -> int:
+    """Takes what the other gave, and the item, under another name than the other."""
+    return tens + ones
 
 
 @dg.graph

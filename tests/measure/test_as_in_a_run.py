@@ -168,6 +168,11 @@ def test_an_optional_output_that_is_missing_is_named(tmp_path, monkeypatch) -> N
         draw_samples(loaded, describe(loaded), None, None)
 
 
+def test_a_resource_is_told_which_run_it_is_started_for(opened) -> None:
+    with opened("in_sessions") as calls:
+        assert values(calls) == values_of_run(loaded_job("in_sessions").job, "asks_in_session")
+
+
 def test_ops_of_graphs_in_a_mapped_graph_are_called_in_their_order(opened) -> None:
     with opened("graphs_in_a_graph") as calls:
         assert values(calls) == [0, 121]

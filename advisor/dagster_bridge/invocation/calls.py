@@ -129,13 +129,13 @@ def item_inputs(
         results: Outputs by name of the chain's ops that were called for this item, by handle.
     """
     inputs = dict(fixed.get(op.handle, {}))
+    values = list({id(value): value for value in sample.values()}.values())
     for name in op.inputs:
         handle, output = op.sources.get(name, ("", ""))
         if handle in results and output in results[handle]:
             inputs[name] = results[handle][output]
         elif name in sample and (handle not in results):
             inputs[name] = sample[name]
-    if op.sources and op.item_input and op.item_input not in inputs and len(sample) == 1:
-        # Another op of the chain takes the same item under another name.
-        inputs[op.item_input] = next(iter(sample.values()))
+        elif handle and handle not in results and len(values) == 1:
+            inputs[name] = values[0]  # the item, under another name than the first op has for it
     return inputs

@@ -88,6 +88,16 @@ class _CallContext(DirectOpExecutionContext):
         return self.job_def.get_node(self.node_handle)
 
     @property
+    def has_partitions(self) -> bool:
+        """Whether the run is for a partition."""
+        return bool(self.has_partition_key)
+
+    @property
+    def selected_output_names(self) -> set[str]:
+        """Those of the op: a run selects whole ops of a graph."""
+        return {output.name for output in self.op_def.output_defs}
+
+    @property
     def partition_time_window(self) -> TimeWindow:
         """Of the run's partition."""
         partitions = partitions_of(self.__dict__["call_job"])

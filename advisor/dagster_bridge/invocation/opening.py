@@ -266,7 +266,6 @@ def open_invocation(
         stack.enter_context(calling_user_code())
         instance = stack.enter_context(DagsterInstance.ephemeral())
         whole = config_behind_mapping(job, config) if job else config
-        resources = Resources(loaded, whole.get("resources") or {}, instance, stack)
         job_name = description.job_name or description.mapped[0].name
         run = DagsterRun(
             job_name=job_name,
@@ -276,6 +275,7 @@ def open_invocation(
             status=DagsterRunStatus.STARTED,
         )
         instance.add_run(run)
+        resources = Resources(loaded, whole.get("resources") or {}, instance, stack, run)
         add_partition(instance, job, partition)
         values = StepValues(resources, storage_directory, run.run_id, own_files_only)
         try:

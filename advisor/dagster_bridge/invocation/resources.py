@@ -5,7 +5,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from dagster import DagsterInstance, ResourceDefinition, build_resources
+from dagster import DagsterInstance, DagsterRun, ResourceDefinition, build_resources
 
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.domain.errors import TargetError
@@ -22,12 +22,14 @@ class Resources:
 
     Attributes:
         config: The run config's part for resources.
+        run: The run that they are told to be started for.
     """
 
     loaded: LoadedTarget
     config: Mapping[str, Any]
     instance: DagsterInstance
     stack: ExitStack
+    run: DagsterRun
 
     def started(self, keys: set[str]) -> Mapping[str, object]:
         """Live resource objects for the keys and all that they need.
@@ -48,7 +50,10 @@ class Resources:
         """Dagster's object of live resources, which ends with the stack."""
         return self.stack.enter_context(
             build_resources(
-                dict(definitions), instance=self.instance, resource_config=dict(config or {})
+                dict(definitions),
+                instance=self.instance,
+                resource_config=dict(config or {}),
+                dagster_run=self.run,
             )
         )
 
