@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import run_shapes
-from advisor.measure.workload.profile_request import ProfileRequest
 from dagster import DagsterInstance, Failure, JobDefinition
 
 from advisor.api.further import measurable
@@ -22,6 +21,7 @@ from advisor.domain.options import MeasureOptions
 from advisor.measure.meter import Meter
 from advisor.measure.ops.orders import Assignment
 from advisor.measure.ops.session import Session, session
+from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.planned_calls import plan_executions
 
 SHAPES = Path(__file__).parent
