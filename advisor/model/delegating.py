@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from advisor.model.processor_sharing import FOREVER_S, ProcessorSharing
 from advisor.model.run_plan import RunPlan, Timeline
 from advisor.model.step_queue import STEP, StepQueue
+from advisor.model.timeline import Phase
 
 AMPLE = 1e6
 """Cores of a cluster, where steps do not share those of one host."""
@@ -90,7 +91,7 @@ class DelegatingRun:
         self.running = self.in_room = 0
         self.pending: deque[STEP] = deque()
         self.ended: list[STEP] = []
-        self.work_s = self.launch_s = self.serialize_s = 0.0
+        self.phase_s: dict[Phase, float] = {"work": 0.0, "launch": 0.0, "serialize": 0.0}
         self.pod_s = 0.0
 
     def run(self) -> Timeline:
@@ -107,9 +108,9 @@ class DelegatingRun:
         return Timeline(
             makespan_s=self.sharing.now_s,
             core_seconds=self.sharing.cpu_used_s,
-            work_s=self.work_s / slots,
-            launch_s=self.launch_s / slots,
-            serialize_s=self.serialize_s / slots,
+            work_s=self.phase_s["work"] / slots,
+            launch_s=self.phase_s["launch"] / slots,
+            serialize_s=self.phase_s["serialize"] / slots,
             first_result_s=self.queue.first_result_s,
             pod_s=self.pod_s,
             pool_wait_s=self.queue.pools.empty_s,
@@ -168,14 +169,14 @@ class DelegatingRun:
             + work.store_s * moving
             + price.fan_out_output_s * max(0, work.outputs - 1)
         )
-        stretches = [
-            ("launch_s", price.start_s + work.resources_wait_s, 0.0, 1.0),
-            ("launch_s", 0.0, price.boot_cpu_s + work.resources_s, 1.0),
-            ("serialize_s", work.load_s * work.io_wait_share, load_s, 1.0),
-            ("work_s", work.first_wait_s, work.first_s, 1.0),
-            ("work_s", 0.0, work.cpu_s, work.threads),
-            ("work_s", work.wait_s, 0.0, 1.0),
-            ("serialize_s", work.store_s * work.io_wait_share, store_s, 1.0),
+        stretches: list[tuple[Phase, float, float, float]] = [
+            ("launch", price.start_s + work.resources_wait_s, 0.0, 1.0),
+            ("launch", 0.0, price.boot_cpu_s + work.resources_s, 1.0),
+            ("serialize", work.load_s * work.io_wait_share, load_s, 1.0),
+            ("work", work.first_wait_s, work.first_s, 1.0),
+            ("work", 0.0, work.cpu_s, work.threads),
+            ("work", work.wait_s, 0.0, 1.0),
+            ("serialize", work.store_s * work.io_wait_share, store_s, 1.0),
         ]
 
         def following(place: int) -> None:
@@ -187,7 +188,7 @@ class DelegatingRun:
             entered_s = self.sharing.now_s
 
             def done() -> None:
-                setattr(self, phase, getattr(self, phase) + self.sharing.now_s - entered_s)
+                self.phase_s[phase] += self.sharing.now_s - entered_s
                 following(place + 1)
 
             self._stretch(wait_s, cpu_s, threads, done)

@@ -15,6 +15,7 @@ from advisor.model.contention import fit_contention
 from advisor.model.items import items_of
 from advisor.model.listing import drawn_lists, reference_list, with_last
 from advisor.model.prediction import Predictor
+from advisor.model.search import floors
 from advisor.model.setting import DRAWS
 from advisor.model.uncertainty import noisy_draws
 
@@ -42,6 +43,13 @@ def test_the_last_of_a_sorted_list_is_longer_than_the_longest_that_was_measured(
     assert max(measured) < 199
     assert items.wall_s[reference_list(items)[-1]] == pytest.approx(walls_s[-1], rel=0.1)
     assert items.mean_wall_s[-2] < 0.85 * walls_s[-1]
+
+
+def test_floors_of_a_sorted_list_hold_its_last_item_though_it_was_not_measured() -> None:
+    rising = workload(200, [(item, 1.0 + item / 100) for item in range(0, 200, 5)])
+    found = floors(Predictor(setting_of(rising)))
+    assert found.critical_path_s > items_of(rising).wall_s.max()
+    assert found.serial_s == pytest.approx(200 * 2.0, rel=0.05)
 
 
 def test_no_place_is_sampled_by_rule_and_no_period_is_met() -> None:
