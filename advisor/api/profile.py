@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
     from advisor.measure.workload.children import ProfileRequest
-    from advisor.measure.workload.planned_calls import ExecutionPlan
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +98,7 @@ def profile(
     importing_s = time.monotonic() - begun_s
     description, errors = discovery.description, static_errors(discovery)
     asked = _profile_request(request, discovery)
-    announce("\n".join([*_plan(request, asked).will(), *errors]))
+    announce("\n".join([*_planned(request, asked, "Will"), *errors]))
     with sole_use(), workspace():
         budget = Budget(request.measure.budget_s, importing_s, slowness())
         tell = budget.on_bar(progress or silent)
@@ -185,7 +184,7 @@ def plan(request: ProfileOptions) -> list[str]:
     if host_s and subject.instance.scratch_postgres:
         host += " They are stored in a database that is made on your server and dropped."
     asked = _profile_request(request, discovery)
-    return [*errors, *_plan(request, asked).would(), host]
+    return [*errors, *_planned(request, asked, "Would"), host]
 
 
 def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> ProfileOutcome:
@@ -243,14 +242,14 @@ def _profile_request(request: ProfileOptions, discovery: Discovery) -> ProfileRe
     return measurable(first, discovery.further)
 
 
-def _plan(request: ProfileOptions, asked: ProfileRequest) -> ExecutionPlan:
+def _planned(request: ProfileOptions, asked: ProfileRequest, verb: str) -> list[str]:
     """What of the user's code is run; its first line names every op of the job."""
-    from advisor.measure.workload.planned_calls import plan_executions
+    from advisor.measure.workload.planned_calls import planned_calls
 
-    plan = plan_executions(asked, request.measure.budget_s)
-    if not _may_settle(request, asked.description):
-        return plan
-    return plan.then("run the whole job up to twice, if two ways to run it are close.")
+    actions = planned_calls(asked, request.measure.budget_s)
+    if _may_settle(request, asked.description):
+        actions.append("run the whole job up to twice, if two ways to run it are close.")
+    return [f"{verb} {action}" for action in actions]
 
 
 def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bool:

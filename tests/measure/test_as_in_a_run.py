@@ -22,7 +22,7 @@ from advisor.measure.meter import Meter
 from advisor.measure.ops.orders import Assignment
 from advisor.measure.ops.session import Session, session
 from advisor.measure.workload.children import ProfileRequest
-from advisor.measure.workload.planned_calls import plan_executions
+from advisor.measure.workload.planned_calls import planned_calls
 
 SHAPES = Path(__file__).parent
 
@@ -210,8 +210,8 @@ def test_an_op_with_two_dynamic_outputs_runs_once_where_none_may_run_twice() -> 
     )
     assert (twice.further, once.further) == (further, ())
     (other,) = first.other_fan_outs
-    assert other not in plan_executions(twice, 60.0).actions[0]
-    assert f"; not '{other}', " in plan_executions(once, 60.0).actions[0]
+    assert other not in planned_calls(twice, 60.0)[0]
+    assert f"; not '{other}', " in planned_calls(once, 60.0)[0]
     assert all(runs_again(each, every) for each in every)
 
 

@@ -20,7 +20,7 @@ from advisor.measure.progress import silent
 from advisor.measure.workload.calls import unevenness
 from advisor.measure.workload.children import ProfileRequest
 from advisor.measure.workload.op_profile import measured_workload
-from advisor.measure.workload.planned_calls import plan_executions
+from advisor.measure.workload.planned_calls import planned_calls
 from advisor.measure.workload.scouting import scout
 from advisor.measure.workspace import workspace
 from advisor.model.items import items_of
@@ -260,7 +260,7 @@ def test_an_op_that_uses_several_cores_is_also_measured_with_one_thread():
 def test_dry_run_tells_what_would_run(counted):
     before = counted.read_text() if counted.exists() else ""
     asked = request("two_stage", setup="workloads:start")
-    told = " ".join(plan_executions(asked, budget_s=60.0).would())
+    told = " ".join(planned_calls(asked, budget_s=60.0))
     for name in ("'numbers'", "'prepare'", "'burn'", "'total'", "workloads:start"):
         assert name in told
     assert (counted.read_text() if counted.exists() else "") == before

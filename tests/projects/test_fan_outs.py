@@ -15,7 +15,7 @@ from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.options import MeasureOptions
 from advisor.measure.workload.children import ProfileRequest
-from advisor.measure.workload.planned_calls import plan_executions
+from advisor.measure.workload.planned_calls import planned_calls
 
 PROJECT = HERE / "two_fan_outs"
 TARGET = "definitions.py:training_job"
@@ -53,11 +53,11 @@ def test_what_is_run_of_the_second_is_said_before() -> None:
     assert description.other_fan_outs == ("chunks",)
     further = describe_further(loaded, description, None)
     request = measurable(ProfileRequest(description), further)
-    told = " ".join(plan_executions(request, 60.0).will())
+    told = " ".join(planned_calls(request, 60.0))
     assert "run 'chunks' once, for which 'files', 'read' run once more" in told
     assert "'learn' repeatedly on up to 40 of its items" in told
     once = measurable(
         ProfileRequest(description, options=MeasureOptions(allow_side_effects=False)), further
     )
     assert once.further == ()
-    assert "not 'chunks'" in " ".join(plan_executions(once, 60.0).will())
+    assert "not 'chunks'" in " ".join(planned_calls(once, 60.0))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from advisor.domain.fan_outs import names_of
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
@@ -12,30 +10,11 @@ from advisor.measure.ops.orders import MOST_CALLS, MOST_HOOK_CALLS
 from advisor.measure.workload.children import ProfileRequest
 
 
-@dataclass(frozen=True, slots=True)
-class ExecutionPlan:
-    """What is done with the user's code, each in words that follow "would" or "will".
+def planned_calls(request: ProfileRequest, budget_s: float) -> list[str]:
+    """What a measurement runs, and how often, in words that follow "would" or "will".
 
-    The first one names every op of the job that is run; then come the details.
+    The first one names every op of the job that is run; then come the details. Nothing is run.
     """
-
-    actions: tuple[str, ...]
-
-    def would(self) -> list[str]:
-        """As sentences, where nothing is run."""
-        return [f"Would {action}" for action in self.actions]
-
-    def will(self) -> list[str]:
-        """As sentences, before it is run."""
-        return [f"Will {action}" for action in self.actions]
-
-    def then(self, action: str) -> ExecutionPlan:
-        """The plan with one more action."""
-        return ExecutionPlan((*self.actions, action))
-
-
-def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
-    """What a measurement runs, and how often; nothing is run."""
     description = request.description
     actions = [_summary(request), *_fan_out(request)]
     if description.partition:
@@ -60,7 +39,7 @@ def plan_executions(request: ProfileRequest, budget_s: float) -> ExecutionPlan:
     actions.append(
         f"spend at most about {seconds(budget_s)}; an item that takes longer is run once."
     )
-    return ExecutionPlan(tuple(actions))
+    return actions
 
 
 def _names(ops: tuple[OpReference, ...]) -> str:
