@@ -10,7 +10,7 @@ from pathlib import Path
 from advisor.dagster_bridge.event_log import RunSource
 from advisor.dagster_bridge.recorded_instance.places import instance_config, sqlite_places
 from advisor.dagster_bridge.recorded_instance.schema import known_schema_revisions
-from advisor.dagster_bridge.recorded_instance.server import ServerRecording, server_storage
+from advisor.dagster_bridge.recorded_instance.server import open_server
 from advisor.dagster_bridge.recorded_instance.sqlite import SqliteRecording
 from advisor.domain.errors import DynadviseError
 
@@ -33,9 +33,7 @@ def open_instance_read_only(directory: Path) -> RunSource:
     config = instance_config(directory)
     places = sqlite_places(directory, config)
     if places is None:
-        server = ServerRecording(server_storage(directory), directory / "dagster.yaml")
-        server.check()
-        return server
+        return open_server(directory)
     if not places.runs.is_file():
         raise DynadviseError(
             f"{str(directory)!r} holds no Dagster runs.",

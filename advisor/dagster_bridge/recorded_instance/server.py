@@ -2,69 +2,35 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from advisor.dagster_bridge.event_log.rows import EventRow, RunRow
 from advisor.dagster_bridge.event_log.sources import StoredRuns
 from advisor.dagster_bridge.recorded_instance.schema import check_revision
 from advisor.domain.errors import DynadviseError
 
-Value = TypeVar("Value")
 _MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
 """Tables that dagster-mysql's storages make where they are missing: their constructors know no
 setting against it (dagster_mysql/run_storage/run_storage.py, event_log/event_log.py)."""
 
 
-class ServerRecording:
-    """The runs of an instance on a database server, whose faults are told as a user's."""
+def open_server(directory: Path) -> StoredRuns:
+    """The instance's runs on a database server.
 
-    def __init__(self, stored: StoredRuns, where: Path) -> None:
-        self._stored = stored
-        self._where = where
-
-    def check(self) -> None:
-        """Raise a :class:`DynadviseError` where there is no database of Dagster's to be read."""
-        # Dagster tries a lost connection again, with a warning each time: ours is said once.
-        logging.disable(logging.WARNING)
-        try:
-            self._reading(lambda: self._stored.run_rows(None, 1))
-            revision = self._reading(self._stored.schema_revision)
-        finally:
-            logging.disable(logging.NOTSET)
-        check_revision(revision, self._where)
-
-    def run_row(self, run_id: str) -> RunRow | None:
-        """The run of that id (or of its only run whose id starts so), None where there is none."""
-        return self._reading(lambda: self._stored.run_row(run_id))
-
-    def run_rows(self, job: str | None, last: int) -> list[RunRow]:
-        """The newest runs, newest first."""
-        return self._reading(lambda: self._stored.run_rows(job, last))
-
-    def backfill_rows(self, backfill_id: str) -> list[RunRow]:
-        """The runs of a backfill, newest first."""
-        return self._reading(lambda: self._stored.backfill_rows(backfill_id))
-
-    def event_rows(self, run_id: str) -> Iterator[EventRow]:
-        """All events of a run."""
-        return iter(self._reading(lambda: list(self._stored.event_rows(run_id))))
-
-    def _reading(self, function: Callable[[], Value]) -> Value:
-        try:
-            return function()
-        except Exception as error:  # drivers, networks and missing tables all raise their own
-            cause: BaseException = error
-            while cause.__cause__ is not None:
-                cause = cause.__cause__
-            raise DynadviseError(
-                "The instance's database cannot be read.",
-                where=str(self._where),
-                details=f"{type(cause).__name__}: {cause}".strip(),
-                hint="Check that the server can be reached with what dagster.yaml says, and that "
-                "the database is the one of this instance. Nothing was changed.",
-            ) from error
+    Raises:
+        DynadviseError: There is no database of Dagster's to be read.
+    """
+    stored = _storage(directory)
+    # Dagster tries a lost connection again, with a warning each time: ours is said once.
+    logging.disable(logging.WARNING)
+    try:
+        stored.run_rows(None, 1)
+        revision = stored.schema_revision()
+    finally:
+        logging.disable(logging.NOTSET)
+    check_revision(revision, directory / "dagster.yaml")
+    return stored
 
 
 def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
@@ -108,7 +74,7 @@ def with_environment(config: Any) -> Any:
     return {key: with_environment(value) for key, value in config.items()}
 
 
-def server_storage(directory: Path) -> StoredRuns:
+def _storage(directory: Path) -> StoredRuns:
     """Dagster's own storage classes for a database server, told not to create its tables."""
     import yaml
 
@@ -142,10 +108,13 @@ def server_storage(directory: Path) -> StoredRuns:
             return StoredRuns(
                 kept(runs).rehydrate(as_type=RunStorage),  # type: ignore[type-abstract]
                 kept(events).rehydrate(as_type=EventLogStorage),  # type: ignore[type-abstract]
+                directory / "dagster.yaml",
             )
         if both is not None:
             stored = both.rehydrate(as_type=DagsterStorage)  # type: ignore[type-abstract]
-            return StoredRuns(stored.run_storage, stored.event_log_storage)
+            return StoredRuns(
+                stored.run_storage, stored.event_log_storage, directory / "dagster.yaml"
+            )
     except DynadviseError:
         raise
     except Exception as error:  # drivers, networks and configuration all raise their own
