@@ -1,10 +1,11 @@
-"""The events of one run, folded to its steps."""
+"""The events of one run, folded to its steps and to what they tell of the executor."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import cast
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple, cast
 
-from advisor.dagster_bridge.event_log.executor import executor_of_message
 from advisor.dagster_bridge.event_log.rows import (
     TOLD_BY_ONE_PAYLOAD,
     EventRow,
@@ -48,49 +49,31 @@ _MAPPED_KEY = re.compile(r"^(?P<op>.*)\[(?P<key>[^\[\]]*)\]$")
 _PID = re.compile(r'"pid": (\d{1,10})\b')
 
 
+@dataclass(slots=True)
 class _Attempt:
-    """One attempt of a step while its events arrive."""
+    """One attempt of a step while its events arrive; ``times`` as `ObservedStep` calls them."""
 
-    __slots__ = ("error", "inputs", "number", "outputs", "pid", "status", "times")
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self.times: dict[str, float] = {}
-        self.status: StepStatus = "running"
-        self.inputs = 0
-        self.outputs = 0
-        self.pid: int | None = None
-        self.error: str | None = None
-
-    def first(self, name: str, at_s: float) -> None:
-        self.times.setdefault(name, at_s)
+    number: int
+    times: dict[str, Any] = field(default_factory=dict)
+    status: StepStatus = "running"
+    inputs: int = 0
+    outputs: int = 0
+    pid: int | None = None
+    error: str | None = None
 
     def observed(self, step_key: str) -> ObservedStep:
         match = _MAPPED_KEY.match(step_key)
-        times = self.times
-        start_s = times.get("start_s")
-        inputs_s = times.get("inputs_s", start_s)
         return ObservedStep(
             step_key=step_key,
             op=match["op"] if match else step_key,
             mapping_key=match["key"] if match else None,
             status=self.status,
-            worker_starting_s=times.get("worker_starting_s"),
-            worker_started_s=times.get("worker_started_s"),
-            resource_init_started_s=times.get("resource_init_started_s"),
-            resource_init_s=times.get("resource_init_s"),
-            start_s=start_s,
-            inputs_s=inputs_s,
-            first_output_s=times.get("first_output_s"),
-            last_output_s=times.get("last_output_s"),
-            stored_s=times.get("stored_s"),
-            end_s=times.get("end_s"),
             outputs=self.outputs,
             inputs=self.inputs,
             attempt=self.number,
             pid=self.pid,
             error=self.error,
-            queued_s=times.get("queued_s"),
+            **{"inputs_s": self.times.get("start_s"), **self.times},
         )
 
 
@@ -150,17 +133,16 @@ class RunLog:
 
     def _step_event(self, event: EventRow, kind: str, at_s: float) -> None:
         step_key = cast("str", event.step_key)
+        attempt = self._attempt(step_key, kind)
         if kind in _STEP_ENDS:
-            attempt = self._attempt(step_key, kind)
             attempt.times["end_s"] = at_s
             attempt.status = _STEP_ENDS[kind]
             if event.payload is not None:
                 crash = self._crashes.pop(step_key, None)
                 attempt.error = crash or _error_line(event.payload)
             return
-        attempt = self._attempt(step_key, kind)
         if kind in _FIRST_AT:
-            attempt.first(_FIRST_AT[kind], at_s)
+            attempt.times.setdefault(_FIRST_AT[kind], at_s)
         if kind in _LAST_AT:
             attempt.times[_LAST_AT[kind]] = at_s
         attempt.inputs += kind == "LOADED_INPUT"
@@ -185,11 +167,14 @@ class RunLog:
         elif has_error:
             self._crashes[event.step_key] = _first_line(message)
         elif message.startswith("Submitting celery task"):
-            self._attempt(event.step_key, "STEP_WORKER_STARTING").first("queued_s", at_s)
+            attempt = self._attempt(event.step_key, "STEP_WORKER_STARTING")
+            attempt.times.setdefault("queued_s", at_s)
         elif "in celery worker" in message:
-            self._attempt(event.step_key, "STEP_WORKER_STARTED").first("worker_started_s", at_s)
+            attempt = self._attempt(event.step_key, "STEP_WORKER_STARTED")
+            attempt.times.setdefault("worker_started_s", at_s)
         elif "in Kubernetes job" in message:  # a Celery worker has taken the step from its queue
-            self._attempt(event.step_key, "STEP_WORKER_STARTING").first("worker_starting_s", at_s)
+            attempt = self._attempt(event.step_key, "STEP_WORKER_STARTING")
+            attempt.times.setdefault("worker_starting_s", at_s)
 
 
 def _engine_message(payload: str | None) -> tuple[str, bool]:
@@ -211,3 +196,91 @@ def _error_line(payload: str) -> str | None:
 
 def _first_line(text: str) -> str:
     return text.strip().split("\n", 1)[0].strip()
+
+
+# --- the executor ---------------------------------------------------------------------------
+
+# Messages by which an executor shows itself; the first that fits names it.
+_EXECUTOR_SIGNS: Sequence[tuple[str, str]] = (
+    ("using multiprocess executor", "multiprocess"),
+    ("Executing steps in process", "in_process"),
+    ("in Kubernetes job", "k8s"),
+    ("in Docker container", "docker"),
+    ("celery task", "celery"),
+    ("AsyncExecutor", "async"),  # dagster-async-executor
+)
+# The first message of Dagster's StepDelegatingExecutor, whatever starts its steps.
+_STEP_HANDLER = re.compile(r"Starting execution with step handler (\w+)")
+_HANDLERS = ("k8s", "docker", "ecs", "ray")
+
+
+def executor_of_message(message: str, before: str | None = None) -> str | None:
+    """The executor that a message of the engine names; ``before``: what earlier ones named."""
+    if before not in {None, "celery"}:
+        return before
+    if handler := _STEP_HANDLER.search(message):
+        kind = handler[1].lower()
+        return next((name for name in _HANDLERS if kind.startswith(name)), "delegating")
+    named = next((name for sign, name in _EXECUTOR_SIGNS if sign in message), None)
+    if before == "celery":
+        # A Celery worker that starts a Kubernetes job for its step.
+        return "celery_k8s" if named == "k8s" else "celery"
+    return named
+
+
+class ConfiguredExecutor(NamedTuple):
+    """The executor as run config sets it; None where it is silent."""
+
+    executor: str | None
+    start_method: str | None
+    max_concurrent: int | None
+    preload_modules: tuple[str, ...] | None
+
+
+def executor_setting(run_config: Mapping[str, Any]) -> ConfiguredExecutor:
+    """What the run config alone says of the executor (a job's own default is not in it)."""
+    config = mapping(mapping(run_config.get("execution")).get("config"))
+    executor: str | None = None
+    for name in ("multiprocess", "in_process"):
+        if name in config:
+            executor = name
+            config = mapping(config[name])
+            break
+    start = mapping(config.get("start_method"))
+    method = next(iter(start), None)
+    preload = mapping(start.get("forkserver")).get("preload_modules")
+    limit = config.get("max_concurrent")
+    return ConfiguredExecutor(
+        executor=executor,
+        start_method=method,
+        # 0 means "not set" to Dagster's multiprocess executor.
+        max_concurrent=limit if isinstance(limit, int) and limit > 0 else None,
+        preload_modules=tuple(map(str, preload)) if isinstance(preload, list) else None,
+    )
+
+
+def slots_from_queue(steps: list[ObservedStep]) -> list[ObservedStep]:
+    """Steps with the moment when a worker was free for them, where they came from a queue.
+
+    Celery's executor gives all steps that are ready to the queue at once: how many run is the
+    workers' to set, and the log does not tell it. As many slots are taken as ran at once; the
+    k-th that was freed was taken by the k-th step that began after those that filled them.
+    """
+    claims = sorted(
+        (step.worker_started_s, step.end_s if step.end_s is not None else float("inf"), index)
+        for index, step in enumerate(steps)
+        if step.queued_s is not None and step.worker_started_s is not None
+    )
+    ends = sorted(end for _, end, _ in claims)
+    # A step that begins when k others have ended: the steps before it, less k, hold a slot.
+    slots = max(
+        (place + 1 - bisect_right(ends, started) for place, (started, _, _) in enumerate(claims)),
+        default=0,
+    )
+    for place, (started, _, index) in enumerate(claims):
+        step = steps[index]
+        if step.worker_starting_s is None:
+            freed_s = ends[place - slots] if place >= slots else 0.0
+            given_s = min(started, max(cast("float", step.queued_s), freed_s))
+            steps[index] = replace(step, worker_starting_s=given_s)
+    return steps

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from advisor.dagster_bridge.event_log.executor import executor_setting, slots_from_queue
-from advisor.dagster_bridge.event_log.fold import RunLog
+from advisor.dagster_bridge.event_log.fold import RunLog, executor_setting, slots_from_queue
 from advisor.dagster_bridge.event_log.rows import EventRow, RunRow, RunSource
 from advisor.dagster_bridge.event_log.sources import StoredRuns
 from advisor.domain.errors import DynadviseError

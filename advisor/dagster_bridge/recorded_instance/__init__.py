@@ -8,10 +8,13 @@ databases (Postgres, MySQL) are opened by Dagster's classes, told not to create 
 from pathlib import Path
 
 from advisor.dagster_bridge.event_log import RunSource
-from advisor.dagster_bridge.recorded_instance.places import instance_config, sqlite_places
 from advisor.dagster_bridge.recorded_instance.schema import known_schema_revisions
 from advisor.dagster_bridge.recorded_instance.server import open_server
-from advisor.dagster_bridge.recorded_instance.sqlite import SqliteRecording
+from advisor.dagster_bridge.recorded_instance.sqlite import (
+    SqliteRecording,
+    instance_config,
+    sqlite_places,
+)
 from advisor.domain.errors import DynadviseError
 
 __all__ = ["known_schema_revisions", "open_instance_read_only"]
