@@ -1,8 +1,8 @@
 """From calibration runs to the overhead model: few, non-negative numbers with a meaning each.
 
 Phases of a step are means over the steps of runs at one step at a time (medians were not better,
-and means add up). What depends on a size (bytes, items, steps) is a line of
-non-negative least squares.
+and means add up). What depends on a size (bytes, items, steps) is a line fitted with
+scikit-learn's non-negative least squares.
 """
 
 from collections.abc import Iterator, Sequence
@@ -52,21 +52,21 @@ SLOW_DRIFT = 0.03
 def fit_line(points: Sequence[tuple[float, float]]) -> tuple[float, float]:
     """Intercept and slope, both at least 0, by non-negative least squares.
 
-    Relative errors count (weights 1/y^2), so that small sizes are not drowned by large ones. Where
-    the line of least squares has a negative figure, the best that has none is level, or begins at
-    zero.
+    Relative errors count (weights 1/y^2), so that small sizes are not drowned by large ones.
     """
     if len({x for x, _ in points}) < 2:
         return mean_of([y for _, y in points]), 0.0
-    columns = np.array([[1.0, x] for x, _ in points])
-    scale = columns.max(axis=0)
-    weighted = columns / scale / np.array([[max(y, 1e-9)] for _, y in points])
-    line = np.linalg.lstsq(weighted, np.ones(len(points)), rcond=None)[0]
-    if line.min() < 0.0:
-        alone = weighted.sum(axis=0) / (weighted**2).sum(axis=0)
-        errors = ((weighted * alone - 1.0) ** 2).sum(axis=0)
-        line = np.where(errors == errors.min(), alone, 0.0)
-    intercept, slope = (float(each) for each in line / scale)
+    x = np.array([[1.0, px] for px, _ in points])
+    scale = x.max(axis=0)
+    y = np.array([max(py, 1e-9) for _, py in points])
+    weighted = x / scale / y[:, None]
+    coefficients = np.linalg.lstsq(weighted, np.ones(len(y)), rcond=None)[0]
+    if coefficients.min() < 0.0:  # seldom: what bounds them takes a second to import
+        from sklearn.linear_model import LinearRegression
+
+        model = LinearRegression(positive=True, fit_intercept=False)
+        coefficients = model.fit(weighted, np.ones(len(y))).coef_
+    intercept, slope = (float(each) for each in coefficients / scale)
     return intercept, slope
 
 

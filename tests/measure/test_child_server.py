@@ -78,3 +78,10 @@ def test_code_that_kills_all_above_it_ends_as_a_failure(server):
     failure = child("kill_all_above").failure
     assert failure.kind == "killed"
     assert child("add", (2, 3)).value == 5
+
+
+def test_scikit_learns_settings_are_not_the_users(server):
+    import sklearn.linear_model  # noqa: F401
+
+    assert server.pid in child("parents").value
+    assert child("variable", "KMP_DUPLICATE_LIB_OK").value is None

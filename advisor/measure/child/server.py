@@ -33,6 +33,8 @@ supervisor.{entry}()
 """
 """Our own package is loaded by its path, and not from the current folder that ``-c`` puts first:
 nothing beside the user's code takes its place or that of a standard module."""
+_OURS_ALONE = {"KMP_DUPLICATE_LIB_OK", "KMP_INIT_AT_FORK"} - set(os.environ)
+"""Set in our process by scikit-learn when the model is fitted, unless the user has them."""
 _ROOT = Path(__file__).resolve().parents[3]
 _ANSWER_S = 60.0  # for the server's imports, on a busy machine; a fork takes milliseconds
 
@@ -44,7 +46,8 @@ def interpreter(entry: str, arguments: Sequence[object]) -> list[str]:
 
 def environment_of(added: Mapping[str, str]) -> dict[str, str]:
     """The environment of a child: the user's, that of the ``.env``, and what is added."""
-    return {**os.environ, **_env_file(), "PYTHONPATH": _python_path(added), **added}
+    users = {name: value for name, value in os.environ.items() if name not in _OURS_ALONE}
+    return {**users, **_env_file(), "PYTHONPATH": _python_path(added), **added}
 
 
 def _env_file() -> dict[str, str]:
