@@ -13,7 +13,7 @@ def test_a_forked_steps_own_memory_is_a_part_of_what_a_process_holds():
         request = CalibrationRequest(
             method="warm_forkserver",
             items=1,
-            item_wait_s=0.0,
+            item_wait_s=0.2,
             preload=("dagster", "dagster._core.executor.multiprocess"),
             target=None,
             instance_home=str(home),
