@@ -14,7 +14,7 @@ from advisor.domain.command_line import spelled_out
 from advisor.domain.errors import ConfigurationError
 from advisor.domain.measured import Measured
 from advisor.domain.observed import ObservedRun
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, PlanOptions
 from advisor.domain.quantities import Interval
 from advisor.domain.workload import WorkloadDescription
 from advisor.history.reading import PastRuns, Selection, read_backfill, read_runs
@@ -209,7 +209,7 @@ def _beside_plan(
     times: BackfillTimes, newest: ObservedRun, saved: SavedProfile | None
 ) -> BackfillTimes:
     """The times with what ``plan`` says of as many such runs, from measurements alone."""
-    from advisor.api.plan import PlanOptions, predicted_cut
+    from advisor.api.plan import predicted_cut
     from advisor.history.drift import candidate_of
     from advisor.model import backfill as model
     from advisor.model.run_statistics import item_count

@@ -12,7 +12,6 @@ from advisor.api.emitting import OF_EXECUTOR
 from advisor.api.recommend import in_words, predict, searched
 from advisor.domain.backfill import (
     DEFAULT_RUNS_AT_ONCE,
-    DEQUEUE_INTERVAL_S,
     Backfill,
     BackfillPlan,
     RunCut,
@@ -22,7 +21,7 @@ from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import Cluster
 from advisor.domain.command_line import target_words
 from advisor.domain.errors import ConfigurationError
-from advisor.domain.options import AdviseOptions
+from advisor.domain.options import AdviseOptions, PlanOptions
 from advisor.domain.quantities import count, seconds
 from advisor.emit.backfill import backfill_snippets
 from advisor.measure.progress import Progress, silent
@@ -40,24 +39,6 @@ CHOSEN_AT_ITEMS = 1_000
 """Items of a run for which all ways are compared; for more, the best of them."""
 _KEPT_WAYS = 3
 _NOT_INCLUDED = "Not included: what the daemon and the code server need."
-
-
-@dataclass(frozen=True, slots=True)
-class PlanOptions:
-    """What ``plan`` is asked.
-
-    Attributes:
-        advise: As for ``recommend``; its items are those of one partition.
-        runs_at_once: Most runs in parallel; None: up to 16.
-        run_start_s: From a run's dequeuing until its job begins; None: as measured here.
-        dequeue_interval_s: How often the daemon looks at the queue.
-    """
-
-    partitions: int
-    advise: AdviseOptions = field(default_factory=AdviseOptions)
-    runs_at_once: int | None = None
-    run_start_s: float | None = None
-    dequeue_interval_s: float = DEQUEUE_INTERVAL_S
 
 
 def plan(saved: SavedProfile, options: PlanOptions, progress: Progress = silent) -> BackfillPlan:

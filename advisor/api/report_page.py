@@ -89,12 +89,11 @@ def _way(prediction: Prediction, advice: Advice, setting: Setting) -> dict[str, 
 
 def _workload(advice: Advice) -> str:
     work, host = advice.workload, advice.host
-    waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
     left_out = ", ".join(each.sentence for each in work.not_included)
     return (
-        f"{count(work.items, 'item')} of {seconds(work.wall_s.median)}, {percent(waiting)} waiting "
-        f"({work.samples} measured). {count(host.cpus, 'core')}, {size(host.memory_bytes)}. "
-        f"{left_out}"
+        f"{count(work.items, 'item')} of {seconds(work.wall_s.median)}, "
+        f"{percent(work.waiting_share)} waiting ({work.samples} measured). "
+        f"{count(host.cpus, 'core')}, {size(host.memory_bytes)}. {left_out}"
     ).strip()
 
 

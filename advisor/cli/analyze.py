@@ -73,6 +73,8 @@ def command(
     page with the runs' timelines, which `--open` opens.
     """
     from advisor.api.analyze import AnalyzeOptions, analyze
+    from advisor.cli.showing import show
+    from advisor.render.analysis import analysis_document, analysis_screen
 
     options.refuse(bool(run_ids) and (job is not None or last is not None), "Give --run or --job.")
     options.refuse(
@@ -107,14 +109,7 @@ def command(
     elif out.form == "html" or (out.form == "text" and suffix == ".html"):
         state.write(html_of(analysis), out.output)
     else:
-        _show(state, analysis, out)
-
-
-def _show(state: CommandContext, analysis: Analysis, out: OutputOptions) -> None:
-    from advisor.cli.showing import show
-    from advisor.render.analysis import analysis_document, analysis_screen
-
-    show(state, out, analysis, analysis_document, analysis_screen, svg=_svg)
+        show(state, out, analysis, analysis_document, analysis_screen, svg=_svg)
 
 
 def _show_pods(state: CommandContext, pods: Path, out: OutputOptions) -> None:

@@ -1,10 +1,11 @@
 """``dynadvise plan``: how to cut many runs (partitions, a backfill); nothing is run."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from advisor.cli import options, sections, values
 from advisor.cli.context import CommandContext, pass_state
-from advisor.domain.options import AdviseOptions, OutputOptions
+from advisor.domain.options import OutputOptions, PlanOptions
 
 
 @sections.command("plan", "my_module:my_job --partitions 365 --items 40")
@@ -41,16 +42,13 @@ from advisor.domain.options import AdviseOptions, OutputOptions
 @options.advise_options
 @options.output_options("text", "json", "markdown")
 @options.profiles_option
+@options.grouped("asked", PlanOptions)
 @pass_state
 def command(
     state: CommandContext,
     *,
     profile: str,
-    partitions: int,
-    runs_at_once: int | None,
-    run_start_s: float | None,
-    dequeue_interval_s: float,
-    advise: AdviseOptions,
+    asked: PlanOptions,
     out: OutputOptions,
     profiles: Path,
 ) -> None:
@@ -58,12 +56,11 @@ def command(
 
     PROFILE is a target that was profiled, or a profile's file. Nothing is run.
     """
-    saved, advise = options.read_asked(state, profile, profiles, advise)
-    from advisor.api.plan import PlanOptions, plan
+    saved, advise = options.read_asked(state, profile, profiles, asked.advise)
+    from advisor.api.plan import plan
     from advisor.cli.showing import show
     from advisor.render.plan import plan_document, plan_screen
 
-    plan_options = PlanOptions(partitions, advise, runs_at_once, run_start_s, dequeue_interval_s)
     with state.progress() as progress:
-        outcome = plan(saved, plan_options, progress)
+        outcome = plan(saved, replace(asked, advise=advise), progress)
     show(state, out, outcome, plan_document, plan_screen)

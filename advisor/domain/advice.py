@@ -156,6 +156,11 @@ class WorkloadSummary:
     retried: int = 0
     hooks_s: float = 0.0
 
+    @property
+    def waiting_share(self) -> float:
+        """Share of an item's seconds in which it does not compute."""
+        return 1.0 - min(1.0, self.cpu_s / max(self.wall_s.median, 1e-9))
+
 
 @dataclass(frozen=True, slots=True)
 class HostSummary:

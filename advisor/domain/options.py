@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from advisor.domain.advice import Change, Environment, Objective
+from advisor.domain.backfill import DEQUEUE_INTERVAL_S
 from advisor.domain.cluster import Cluster
 from advisor.domain.errors import ConfigurationError
 
@@ -190,6 +191,24 @@ class VerifyOptions:
     seed: int = 0
     setup: str | None = None
     scratch_postgres: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlanOptions:
+    """What ``plan`` is asked.
+
+    Attributes:
+        advise: As for ``recommend``; its items are those of one partition.
+        runs_at_once: Most runs in parallel; None: up to 16.
+        run_start_s: From a run's dequeuing until its job begins; None: as measured here.
+        dequeue_interval_s: How often the daemon looks at the queue.
+    """
+
+    partitions: int
+    advise: AdviseOptions = field(default_factory=AdviseOptions)
+    runs_at_once: int | None = None
+    run_start_s: float | None = None
+    dequeue_interval_s: float = DEQUEUE_INTERVAL_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,8 +100,7 @@ def _verdict(advice: Advice) -> str:
 
 def _workload(advice: Advice) -> str:
     work = advice.workload
-    waiting = 1.0 - min(1.0, work.cpu_s / max(work.wall_s.median, 1e-9))
-    waits = f", {percent(waiting)} waiting" if work.resources_measured else ""
+    waits = f", {percent(work.waiting_share)} waiting" if work.resources_measured else ""
     measured = f" ({work.samples} measured)" if work.samples < work.items else ""
     each = seconds(work.wall_s.median)
     what = f"{count(work.items, 'item')} of {each}{waits}{measured}"
