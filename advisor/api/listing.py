@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from advisor.api.discovering import IMPORT_TIMEOUT_S
 from advisor.domain.command_line import path_of, target_name, words_of
 from advisor.domain.errors import DynadviseError, ProfileError, TargetError
+from advisor.domain.options import ListOptions
 from advisor.domain.project import ListedLocation, ListedWorkload, ProjectListing
 from advisor.domain.workload import TargetReference
 from advisor.measure.workspace import workspace
@@ -20,22 +21,6 @@ if TYPE_CHECKING:
 
 MOST_RUNS = 20_000
 """Newest runs of the instance that are counted."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListOptions:
-    """What ``list`` is asked.
-
-    Attributes:
-        project: A folder, module, file or workspace.yaml; None: the current folder's project.
-        working_directory: Importable folder; None: the current one.
-        instance: Dagster instance whose runs are counted; None: they are not.
-    """
-
-    project: str | None = None
-    working_directory: Path | None = None
-    instance: Path | None = None
-    profiles: Path = Path("profiles")
 
 
 @workspace()

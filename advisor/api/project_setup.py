@@ -201,7 +201,8 @@ def _settings_change(root: Path, targets: Sequence[str], notes: list[str]) -> Fi
 
 def _fanning_out(root: Path) -> list[str]:
     """What of the project fans out, as ``targets`` names it; none where it cannot be loaded."""
-    from advisor.api.listing import ListOptions, list_project
+    from advisor.api.listing import list_project
+    from advisor.domain.options import ListOptions
 
     try:
         listed = list_project(ListOptions(working_directory=root))

@@ -11,7 +11,7 @@ import click
 from advisor.cli import options, sections
 from advisor.cli.context import CommandContext, pass_state
 from advisor.domain.errors import UnnamedTargetError
-from advisor.domain.options import OutputOptions, ProfileOptions
+from advisor.domain.options import ListOptions, OutputOptions, ProfileOptions
 
 WRONG = 2  # of the contract's exit status: nothing could be loaded
 
@@ -45,32 +45,23 @@ def command(
     """
     named = [each for each in (project, module_name, python_file, workspace) if each]
     options.refuse(len(named) > 1, "Name one project.")
-    show_listing(
-        state, out, named[0] if named else None, working_directory, profiles, instance=instance
-    )
+    project = named[0] if named else None
+    show_listing(state, out, ListOptions(project, working_directory, instance, profiles))
 
 
-def show_listing(
-    state: CommandContext,
-    out: OutputOptions,
-    project: str | None,
-    working_directory: Path | None,
-    profiles: Path,
-    *,
-    instance: Path | None,
-) -> None:
+def show_listing(state: CommandContext, out: OutputOptions, asked: ListOptions) -> None:
     """Write the list, with the runs of an instance.
 
     Raises:
         TargetError: There is no such project.
     """
-    from advisor.api.listing import ListOptions, list_project
+    from advisor.api.listing import list_project
     from advisor.cli.showing import show
     from advisor.render.listing import listing_document, listing_screen
 
     with state.progress() as progress:
         progress("importing the project", None)
-        listing = list_project(ListOptions(project, working_directory, instance, profiles))
+        listing = list_project(asked)
     show(state, out, listing, listing_document, listing_screen)
     if all(location.error for location in listing.locations):
         click.get_current_context().exit(WRONG)
@@ -87,13 +78,12 @@ def or_list(command: Callable[..., None]) -> Callable[..., None]:
             with contextlib.suppress(UnnamedTargetError):
                 command(state, request=request, **rest)
                 return
-        show_listing(
-            state,
-            rest["out"],
+        asked = ListOptions(
             workload.target or None,
             workload.working_directory,
+            rest["instance"],
             request.profiles.folder,
-            instance=rest["instance"],
         )
+        show_listing(state, rest["out"], asked)
 
     return call

@@ -212,6 +212,22 @@ class PlanOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class ListOptions:
+    """What ``list`` is asked.
+
+    Attributes:
+        project: A folder, module, file or workspace.yaml; None: the current folder's project.
+        working_directory: Importable folder; None: the current one.
+        instance: Dagster instance whose runs are counted; None: they are not.
+    """
+
+    project: str | None = None
+    working_directory: Path | None = None
+    instance: Path | None = None
+    profiles: Path = Path("profiles")
+
+
+@dataclass(frozen=True, slots=True)
 class OutputOptions:
     """In which form a command answers, in which file (None: on stdout), and whether in full."""
 
