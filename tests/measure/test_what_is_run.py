@@ -177,6 +177,20 @@ def test_the_projects_own_io_manager_is_left_alone_where_nothing_may_run_twice(r
     assert any("IO manager" in note for note in profile.notes) == (again is False)
 
 
+@pytest.mark.parametrize(
+    ("name", "allowed", "named"),
+    [("shelved", None, True), ("shelved", False, False), ("nightly", None, False)],
+)
+def test_the_projects_own_io_manager_is_named_before_it_stores(ran, name, allowed, named):
+    options = ProfileOptions(
+        WorkloadOptions(f"{FILE}:{name}", working_directory=HERE),
+        measure=MeasureOptions(allow_side_effects=allowed),
+    )
+    told = [line for line in plan(options) if "the job's own IO manager 'io_manager'" in line]
+    assert bool(told) == named
+    assert not ran()
+
+
 def test_items_that_log_errors_are_counted(ran):
     profile = profiled("swallow", inputs="outside_chain:four", budget_s=12.0)
     logged = {call.item: call.errors_logged > 0 for call in profile.ops[0].calls}

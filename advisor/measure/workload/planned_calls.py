@@ -29,6 +29,11 @@ def planned_calls(request: ProfileRequest, budget_s: float) -> list[str]:
             f"call the hooks {hooks} after the first {MOST_HOOK_CALLS} measured calls of their ops "
             "in each process, as steps do."
         )
+    if managers := ", ".join(map(repr, _own_io_managers(request))):
+        actions.append(
+            f"store and load values of these with the job's own IO manager {managers}, as steps "
+            "do: what it keeps under the same name is replaced (--no-allow-side-effects: not used)."
+        )
     if description.collects and request.options.measure_collect:
         actions.append(
             f"run {_names(description.collects)} once, on the sampled outputs alone "
@@ -40,6 +45,15 @@ def planned_calls(request: ProfileRequest, budget_s: float) -> list[str]:
         f"spend at most about {seconds(budget_s)}; an item that takes longer is run once."
     )
     return actions
+
+
+def _own_io_managers(request: ProfileRequest) -> list[str]:
+    """Keys of IO managers that are the project's and that are exercised."""
+    description = request.description
+    if request.each_item_once or description.pickles or description.job_name is None:
+        return []
+    keys = {key for op in description.mapped for key in op.io_manager_keys}
+    return sorted(keys - {"io_manager"}) or ["io_manager"]
 
 
 def _names(ops: tuple[OpReference, ...]) -> str:
