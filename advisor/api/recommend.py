@@ -27,7 +27,8 @@ from advisor.domain.exclusions import exclusions
 from advisor.domain.measured import Measured
 from advisor.domain.options import AdviseOptions
 from advisor.domain.quantities import Spread
-from advisor.domain.workload import WorkloadDescription, kind_of
+from advisor.domain.work_kind import kind_of
+from advisor.domain.workload import WorkloadDescription
 from advisor.explanation.next_measurement import next_measurement
 from advisor.explanation.reasons import costs, reasons
 from advisor.explanation.remedies import building_remedy, cheaper_steps, remedies

@@ -6,7 +6,7 @@ from advisor.domain.cluster import DELEGATING
 from advisor.domain.dagster_facts import refill_lag_s
 from advisor.domain.host import HostProfile
 from advisor.domain.quantities import count, multiple, percent, seconds, size
-from advisor.domain.workload import CPU_SHARE, kind_of
+from advisor.domain.work_kind import CPU_SHARE, kind_of
 from advisor.model.estimators import model_of
 from advisor.model.estimators.delegating import cluster_of, room_of, step_price
 from advisor.model.setting import Setting, pools_of, tag_limits_of

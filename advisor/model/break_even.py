@@ -9,7 +9,7 @@ import numpy as np
 from advisor.domain.advice import BreakEven
 from advisor.domain.candidate import Candidate
 from advisor.domain.overhead import OverheadModel
-from advisor.domain.workload import CPU_SHARE, WAITING_SHARE
+from advisor.domain.work_kind import CPU_SHARE, WAITING_SHARE
 from advisor.model.candidates import start_methods
 from advisor.model.contention import Contention
 from advisor.model.items import Items

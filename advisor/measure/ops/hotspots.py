@@ -17,7 +17,8 @@ from types import FrameType
 
 from advisor.dagster_bridge.process_memory import delayed_by_others_s
 from advisor.dagster_bridge.user_frames import Frame, is_user_file
-from advisor.domain.workload import Hotspot, HotspotCategory, mostly_waits
+from advisor.domain.work_kind import mostly_waits
+from advisor.domain.workload import Hotspot, HotspotCategory
 from advisor.measure.ops.drawn import PICKLE_PROTOCOL
 from advisor.measure.ops.orders import Assignment, DrawnItems
 from advisor.measure.ops.session import session

@@ -8,7 +8,7 @@ from functools import partial
 from typing import cast
 
 from advisor.domain.stopping import PartKind, Unknown
-from advisor.domain.workload import mostly_waits
+from advisor.domain.work_kind import mostly_waits
 from advisor.measure import tuning
 from advisor.measure.child import ChildResult
 from advisor.measure.loading import FORK_CHECK_ENVIRONMENT, SINGLE_THREADED_BLAS, Preloadable

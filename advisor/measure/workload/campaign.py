@@ -5,7 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from advisor.domain.stopping import Unknown
-from advisor.domain.workload import ConcurrencyProbe, mostly_waits
+from advisor.domain.work_kind import mostly_waits
+from advisor.domain.workload import ConcurrencyProbe
 from advisor.measure.budget import Budget
 from advisor.measure.loading import Preloadable
 from advisor.measure.ops.hotspots import HotspotResult
