@@ -1,25 +1,19 @@
 """What past runs tell; on one screen: what they lost, the main cause, and the remedy."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from functools import partial
-from statistics import median
 
 from advisor.domain.analysis import (
     PHASES,
     Analysis,
-    ChangePoint,
     DelegatedWay,
     Diagnosis,
-    Drift,
-    DriftPoint,
     ObservedOverhead,
     OpStatistics,
     RunAnalysis,
 )
 from advisor.domain.finding import SEVERITIES
-from advisor.domain.quantities import Spread, change, count, interval, multiple, percent, seconds
+from advisor.domain.quantities import Spread, count, interval, multiple, percent, seconds
 from advisor.render.advice import TONES
 from advisor.render.backfill import backfill_blocks
 from advisor.render.document import (
@@ -35,10 +29,9 @@ from advisor.render.document import (
     Table,
     Timeline,
     and_more,
-    plain_table,
 )
+from advisor.render.drift import SHORT_ID, change_of, drift_sentences, drift_table, grid, when
 
-SHORT_ID = 8
 SHOWN_IN_FULL = 3
 """Runs shown with chart and diagnosis; of more, the tables tell."""
 SHOWN_WAYS = 8
@@ -74,7 +67,7 @@ def analysis_document(analysis: Analysis) -> Document:
     blocks += _ways(analysis.ways)
     if (drift := analysis.drift) is not None:
         blocks.append(Heading("Over time" if drift.median_error is None else "Since the advice"))
-        blocks += [_drift_table(drift), ListBlock(drift_sentences(drift))]
+        blocks += [drift_table(drift), ListBlock(drift_sentences(drift))]
     blocks.append(ListBlock(analysis.notes, "quiet"))
     if analysis.saved_to:
         blocks.append(Note((f"Profile saved: {analysis.saved_to}",)))
@@ -131,7 +124,7 @@ def _runs_table(runs: Sequence[RunAnalysis]) -> Table:
         "speed-up",
         "efficiency",
     )
-    return _grid(head, rows)
+    return grid(head, rows)
 
 
 def _phases_table(ops: Sequence[OpStatistics]) -> Table:
@@ -145,7 +138,7 @@ def _phases_table(ops: Sequence[OpStatistics]) -> Table:
             cells.append(_spread(phase.spread_s, phase.steps) if phase else "-")
         rows.append((name, *cells))
     rows.append(("slot held", *(_spread(op.slot_s, op.attempts) for op in ops)))
-    return _grid(head, rows)
+    return grid(head, rows)
 
 
 def parallel_sentence(run: RunAnalysis) -> str:
@@ -169,58 +162,6 @@ def _evidence(diagnosis: Diagnosis) -> tuple[str, ...]:
     return tuple(lines)
 
 
-def _drift_table(drift: Drift) -> Table:
-    """Each run, oldest first, beside its prediction where there is one."""
-    columns: list[tuple[str, Callable[[DriftPoint], str]]] = [
-        ("run", lambda point: point.run_id[:SHORT_ID]),
-        ("started (UTC)", lambda point: when(point.started_at_s)[5:]),
-        ("way", lambda point: point.way),
-        ("items", lambda point: f"{point.items:,}"),
-        ("run time", lambda point: seconds(point.observed_s)),
-        ("predicted (90 %)", lambda p: interval(p.predicted_s) if p.predicted_s else "-"),
-        ("error", lambda p: "-" if p.error is None else change(p.error)),
-        ("regret", lambda point: "-" if point.regret is None else percent(point.regret)),
-        ("work per item", lambda point: "-" if point.work_s is None else seconds(point.work_s)),
-        ("overhead", lambda p: "-" if p.overhead_s is None else seconds(p.overhead_s)),
-    ]
-    table = [(name, [cell(point) for point in drift.points]) for name, cell in columns]
-    # What is the same in every run is no column: a narrow terminal has room for the rest.
-    shown = [
-        (name, cells)
-        for name, cells in table
-        if set(cells) != {"-"} and not (name in {"way", "items"} and len(set(cells)) == 1)
-    ]
-    rows = zip(*(cells for _, cells in shown), strict=True)
-    return _grid([name for name, _ in shown], rows)
-
-
-def drift_sentences(drift: Drift) -> tuple[str, ...]:
-    """What the comparison amounts to."""
-    lines: list[str] = []
-    if drift.median_error is not None and drift.bias is not None:
-        inside = (
-            ""
-            if drift.in_interval is None
-            else (f"; {percent(drift.in_interval)} of the runs inside their 90 % interval")
-        )
-        lines.append(
-            f"Predictions of these runs erred by {percent(drift.median_error)} (median), "
-            f"{'runs took longer' if drift.bias > 0 else 'runs were quicker'} by "
-            f"{percent(abs(drift.bias))}{inside}."
-        )
-    lines += [_change(moment, drift.points) for moment in drift.changes]
-    if drift.changes and drift.median_error is not None:
-        lines.append("The advice rests on what was before: `dynadvise profile TARGET` again.")
-    if drift.thin:
-        lines.append(drift.thin)
-    elif not drift.changes:
-        lines.append(
-            "Neither the work nor the overhead changed (permutation test, false alarms "
-            f"{percent(drift.false_alarm_rate)}, at least {drift.min_segment} runs on each side)."
-        )
-    return tuple(lines)
-
-
 def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
     """Batches and steps in parallel under an executor that cannot be run here."""
     if not ways:
@@ -237,7 +178,7 @@ def _ways(ways: Sequence[DelegatedWay]) -> list[Block]:
     ]
     return [
         Heading("Other ways under this executor, from its own history"),
-        _grid(("way", "predicted (90 %)", "steps"), rows),
+        grid(("way", "predicted (90 %)", "steps"), rows),
         Note(("Batches need a change of code: `dynadvise emit PROFILE --as batch` shows it.",)),
     ]
 
@@ -281,34 +222,6 @@ def run_heading(run: RunAnalysis) -> str:
     )
 
 
-def when(at_s: float) -> str:
-    """A moment, to the minute."""
-    return datetime.fromtimestamp(at_s, timezone.utc).strftime("%Y-%m-%d %H:%M")
-
-
-def _change(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
-    """What changed, at which run, from what to what, and what that did to the predictions."""
-    what = "work per item" if moment.quantity == "work" else "overhead per step"
-    ratio = moment.after_s / moment.before_s if moment.before_s > 0 else float("inf")
-    return (
-        f"The {what} changed at run {moment.run_id[:SHORT_ID]}: from {seconds(moment.before_s)} to "
-        f"{seconds(moment.after_s)} ({ratio:.2g} times; p = {moment.p_value:.2g})."
-        + _errors_around(moment, points)
-    )
-
-
-def _errors_around(moment: ChangePoint, points: Sequence[DriftPoint]) -> str:
-    """The predictions' error before and from the change on; empty where either is not known."""
-    at = next(i for i, point in enumerate(points) if point.run_id == moment.run_id)
-    before, after = (
-        [point.error for point in side if point.comparable and point.error is not None]
-        for side in (points[:at], points[at:])
-    )
-    if not before or not after:
-        return ""
-    return f" The predictions' error went from {change(median(before))} to {change(median(after))}."
-
-
 def _steps(op: OpStatistics) -> str:
     failed = f", {op.failed} failed" if op.failed else ""
     return f"{op.steps:,}{failed}"
@@ -318,10 +231,6 @@ def _spread(value: Spread, steps: int = 2) -> str:
     if steps < 2:
         return seconds(value.median)
     return f"{seconds(value.median)} ({seconds(value.p10)} to {seconds(value.p90)})"
-
-
-_grid = partial(plain_table, words=("method", "way"), wrap=True)
-"""A table whose cells may be wrapped."""
 
 
 # --- the screen --------------------------------------------------------------------------------
@@ -377,7 +286,7 @@ def analysis_screen(analysis: Analysis) -> Document:
     if len(runs) == 1 and max((bar.lane for bar in bars), default=0) < MOST_LANES:
         blocks.append(Timeline(bars, runs[0].totals.makespan_s))
     drift = analysis.drift
-    changes = [_change(each, drift.points) for each in drift.changes] if drift else []
+    changes = [change_of(each, drift.points) for each in drift.changes] if drift else []
     blocks.append(ListBlock((*changes, *analysis.notes[:MOST_NOTES])))
     more = count(len(runs) - MOST_RUNS, "more run") if len(runs) > MOST_RUNS else ""
     return Document(tuple(blocks), and_more(more, "phases, charts, all evidence"))

@@ -15,16 +15,14 @@ from advisor.domain.analysis import (
 )
 from advisor.domain.quantities import Spread, count
 from advisor.render.analysis import (
-    SHORT_ID,
     Cause,
     causes_of,
-    drift_sentences,
     headline,
     parallel_sentence,
     run_heading,
-    when,
 )
 from advisor.render.document import Block, Details, Document, Timeline
+from advisor.render.drift import SHORT_ID, drift_sentences, when
 
 MOST_STEPS = 1_000
 """Steps drawn over all runs of a page: some 60 bytes each."""
