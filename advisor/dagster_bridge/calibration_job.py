@@ -19,6 +19,7 @@ from dagster import (
     DagsterExecutionInterruptedError,
     DagsterInstance,
     FilesystemIOManager,
+    JobDefinition,
     build_input_context,
     build_output_context,
     build_reconstructable_job,
@@ -27,6 +28,7 @@ from dagster import (
 
 from advisor.dagster_bridge.calibration_definition import build_job
 from advisor.dagster_bridge.event_log import read_run
+from advisor.dagster_bridge.instances import import_instances
 from advisor.dagster_bridge.private import (
     ActiveExecution,
     ExecuteStepArgs,
@@ -37,9 +39,9 @@ from advisor.dagster_bridge.private import (
     create_execution_plan,
 )
 from advisor.dagster_bridge.process_memory import delayed_by_others_s
-from advisor.dagster_bridge.runs import RunResult, children_cpu_s
+from advisor.dagster_bridge.runs import children_cpu_s
 from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
-from advisor.domain.host import CalibrationMethod, PlanGrowth, StorageSample
+from advisor.domain.host import CalibrationMethod, CalibrationRun, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
 
 
@@ -99,22 +101,11 @@ def _reconstructable(request: CalibrationRequest) -> ReconstructableJob:
     return build_reconstructable_job(build_job.__module__, build_job.__name__, _arguments(request))
 
 
-def execute_calibration(request: CalibrationRequest) -> RunResult:
+def execute_calibration(request: CalibrationRequest) -> CalibrationRun:
     """Run the calibration's job once; called in a fresh process."""
     definition = build_job(*_arguments(request))
-
     if request.method == "execute_in_process":
-        with DagsterInstance.ephemeral():
-            pass  # imports the storages: part of opening an instance, not of the call
-        own, begun = own_cpu_s(), time.perf_counter()
-        started, delayed_s = time.time(), delayed_by_others_s()
-        # An ephemeral instance of our own is what the call makes itself, and can be read back.
-        with DagsterInstance.ephemeral() as ephemeral:
-            result = definition.execute_in_process(instance=ephemeral)
-            wall = time.perf_counter() - begun
-            cpu_s, delayed_s = own_cpu_s() - own, delayed_by_others_s() - delayed_s
-            log = read_run(ephemeral, result.run_id)
-        return RunResult(wall, cpu_s, 0.0, log, started_at_s=started, parent_delay_s=delayed_s)
+        return _execute_in_process(request, definition)
     reconstructable = _reconstructable(request)
     with (
         DagsterInstance.from_config(request.instance_home) as instance,
@@ -134,11 +125,15 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             run_id = done.run_id
             step_cpu_s, step_delay_s, step_bytes = done.output_for_node("collect")
         before_s = waits.first_step_cpu_s
-        return RunResult(
-            wall,
-            parent,
-            child,
-            read_run(instance, run_id),
+        return CalibrationRun(
+            method=request.method,
+            max_concurrent=1,
+            wall_s=wall,
+            parent_cpu_s=parent,
+            child_cpu_s=child,
+            item_wait_s=request.item_wait_s,
+            run=read_run(instance, run_id),
+            items=request.items,
             started_at_s=started,
             start_cpu_s=None if before_s is None else before_s - own,
             store_wait_s=waits.each_s,
@@ -146,6 +141,29 @@ def execute_calibration(request: CalibrationRequest) -> RunResult:
             step_cpu_s=step_cpu_s,
             step_delay_s=step_delay_s,
             step_unshared_bytes=round(step_bytes),
+        )
+
+
+def _execute_in_process(request: CalibrationRequest, definition: JobDefinition) -> CalibrationRun:
+    import_instances()  # a part of opening an instance, not of the call
+    own, begun = own_cpu_s(), time.perf_counter()
+    started, delayed_s = time.time(), delayed_by_others_s()
+    # An ephemeral instance of our own is what the call makes itself, and can be read back.
+    with DagsterInstance.ephemeral() as ephemeral:
+        result = definition.execute_in_process(instance=ephemeral)
+        wall = time.perf_counter() - begun
+        cpu_s, delayed_s = own_cpu_s() - own, delayed_by_others_s() - delayed_s
+        return CalibrationRun(
+            method=request.method,
+            max_concurrent=1,
+            wall_s=wall,
+            parent_cpu_s=cpu_s,
+            child_cpu_s=0.0,
+            item_wait_s=request.item_wait_s,
+            run=read_run(ephemeral, result.run_id),
+            items=request.items,
+            started_at_s=started,
+            parent_delay_s=delayed_s,
         )
 
 

@@ -117,6 +117,14 @@ def storage_of(settings: Mapping[str, object]) -> str:
     return "other" if "custom" in text.lower() else "sqlite"
 
 
+def import_instances() -> None:
+    """Import what every ephemeral instance needs: once for all that a process forks."""
+    from dagster import DagsterInstance
+
+    with DagsterInstance.ephemeral():
+        pass
+
+
 @contextmanager
 def temporary_instance_home(kind: InstanceKind | None = None) -> Iterator[Path]:
     """A ``DAGSTER_HOME`` of the same kind as the user's, gone afterwards."""

@@ -32,11 +32,12 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
+from advisor.dagster_bridge.instances import import_instances
 from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.pool_slots import set_limits
 from advisor.dagster_bridge.storage_waits import own_cpu_s
-from advisor.dagster_bridge.target import load_target, reconstructable_job
+from advisor.dagster_bridge.target import load_target, reconstructable_of
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
 from advisor.domain.verification import RunContent
@@ -77,8 +78,6 @@ class RunResult:
         started_at_s: Unix time.
         outputs: Of the ops that were asked for, by name; empty where the run failed.
         content: What the run did; None where its log cannot be found.
-        start_cpu_s, store_wait_s, parent_delay_s, step_cpu_s, step_delay_s,
-            step_unshared_bytes: As those of a `CalibrationRun`; a calibration alone clocks them.
     """
 
     wall_s: float
@@ -90,12 +89,6 @@ class RunResult:
     started_at_s: float = 0.0
     outputs: Mapping[str, object] = field(default_factory=dict)
     content: RunContent | None = None
-    start_cpu_s: float | None = None
-    store_wait_s: float = 0.0
-    parent_delay_s: float = 0.0
-    step_cpu_s: float = 0.0
-    step_delay_s: float = 0.0
-    step_unshared_bytes: int = 0
 
 
 def children_cpu_s() -> float:
@@ -145,7 +138,7 @@ def execute(request: RunRequest) -> RunResult:
     if request.launch == "execute_in_process":
         return _execute_in_process(request, loaded.job)
 
-    reconstructable = reconstructable_job(request.target)
+    reconstructable = reconstructable_of(loaded)
     with DagsterInstance.from_config(request.instance_home) as instance:
         add_partition(instance, loaded.job, request.partition)
         tags = run_tags(loaded.job, request.partition)
@@ -160,8 +153,7 @@ def execute(request: RunRequest) -> RunResult:
 
 
 def _execute_in_process(request: RunRequest, job: JobDefinition) -> RunResult:
-    with DagsterInstance.ephemeral():
-        pass  # imports the storages: part of opening an instance, not of the call
+    import_instances()  # a part of opening an instance, not of the call
     own, children, begun = own_cpu_s(), children_cpu_s(), time.perf_counter()
     with DagsterInstance.ephemeral() as instance:
         add_partition(instance, job, request.partition)

@@ -5,7 +5,6 @@ from advisor.dagster_bridge.invocation.io_managers import CannotStoreError
 from advisor.dagster_bridge.invocation.opening import (
     CannotInvokeError,
     Invocation,
-    import_instances,
     open_invocation,
 )
 
@@ -14,7 +13,6 @@ __all__ = [
     "CannotStoreError",
     "Invocation",
     "PreparedCall",
-    "import_instances",
     "item_inputs",
     "open_invocation",
 ]

@@ -231,12 +231,6 @@ class Invocation:
         return config.get("config")
 
 
-def import_instances() -> None:
-    """Import what every ephemeral instance needs: once for all that a process forks."""
-    with DagsterInstance.ephemeral():
-        pass
-
-
 @contextmanager
 def open_invocation(
     loaded: LoadedTarget,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 from advisor.dagster_bridge.calibration_job import CalibrationRequest, forkserver_preloads_the_job
 from advisor.dagster_bridge.instances import InstanceKind
@@ -20,14 +20,10 @@ from advisor.domain.host import (
     StorageSample,
     user_import_in,
 )
-from advisor.domain.observed import ObservedRun
 from advisor.domain.workload import TargetReference
 from advisor.measure.calibration.starts import CommandLineError, command_line_s
 from advisor.measure.child import ChildResult, run_in_child
 from advisor.measure.loading import FORK_CHECK_ENVIRONMENT, DeriveRequest, Preloadable, StepImports
-
-if TYPE_CHECKING:
-    from advisor.dagster_bridge.runs import RunResult
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,7 +182,7 @@ class TinyRuns:
         child = self._result(named(probe), function, request, apart=not self.forks)
         if child is None:
             return []
-        result = cast("RunResult", child.value)
+        run = cast("CalibrationRun", child.value)
         server_import_s, step_import_s = user_import_in(
             probe.method,
             self.imports.user_import_s,
@@ -198,28 +194,8 @@ class TinyRuns:
         if probe.method == "in_process":
             self.base_rss_bytes = child.peak_rss_bytes
             if not self.forks:
-                self.python_start_s = max(0.0, child.wall_s - result.wall_s)
-        return [
-            CalibrationRun(
-                method=probe.method,
-                max_concurrent=1,
-                wall_s=result.wall_s,
-                parent_cpu_s=result.parent_cpu_s,
-                child_cpu_s=result.child_cpu_s,
-                item_wait_s=request.item_wait_s,
-                run=result.run or _no_run(result),
-                items=probe.items,
-                started_at_s=result.started_at_s,
-                server_import_s=server_import_s,
-                step_import_s=step_import_s,
-                start_cpu_s=result.start_cpu_s,
-                store_wait_s=result.store_wait_s,
-                parent_delay_s=result.parent_delay_s,
-                step_cpu_s=result.step_cpu_s,
-                step_delay_s=result.step_delay_s,
-                step_unshared_bytes=result.step_unshared_bytes,
-            )
-        ]
+                self.python_start_s = max(0.0, child.wall_s - run.wall_s)
+        return [replace(run, server_import_s=server_import_s, step_import_s=step_import_s)]
 
     def bookkeeping(self) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
         """Storing by size, and Dagster's bookkeeping by number of items."""
@@ -264,15 +240,3 @@ class TinyRuns:
             self.unmeasured[COMMAND_LINE] = str(error)
             return None
         return whole_s - delayed_s if self.subject.facts.cpus >= 1.0 else whole_s
-
-
-def _no_run(result: RunResult) -> ObservedRun:
-    return ObservedRun(
-        run_id="",
-        job="",
-        status="success",
-        executor="in_process",
-        started_at_s=result.started_at_s,
-        end_s=result.wall_s,
-        steps=(),
-    )

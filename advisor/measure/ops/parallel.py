@@ -195,7 +195,7 @@ class _Processes:
 def processes(order: ProbeOrder) -> Iterator[Workers]:
     """Processes that are ready to run items; they end with the block."""
     if order.forkable:
-        from advisor.dagster_bridge.invocation import import_instances
+        from advisor.dagster_bridge.instances import import_instances
         from advisor.dagster_bridge.target import load_target
 
         watch("loading the target")
