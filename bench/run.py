@@ -165,8 +165,7 @@ def calibrate() -> None:
 @contextmanager
 def instance_of(name: str) -> Iterator[dict[str, str]]:
     """The environment with a user's instance that limits the workload's pools, if it has any."""
-    from advisor.dagster_bridge.instances import temporary_instance_home
-    from advisor.dagster_bridge.pool_slots import set_limits
+    from advisor.dagster_bridge.instances import set_limits, temporary_instance_home
 
     limits = workload(name).pool_limits
     if not limits:

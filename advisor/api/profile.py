@@ -86,7 +86,7 @@ def profile(
     from advisor.api.measuring import Measuring
     from advisor.api.recommend import advise
     from advisor.api.settling import settled
-    from advisor.dagster_bridge.process_memory import slowness
+    from advisor.dagster_bridge.process_usage import slowness
     from advisor.measure.budget import Budget
     from advisor.measure.progress import silent
     from advisor.measure.workload.op_profile import measured_workload

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from dagster import DynamicOut, DynamicOutput, JobDefinition, job, op
 
-from advisor.dagster_bridge.process_memory import delayed_by_others_s, unshared_bytes
+from advisor.dagster_bridge.process_usage import delayed_by_others_s, unshared_bytes
 from advisor.dagster_bridge.user_path import loading_user_code
 
 JOB_NAME = "dynadvise_calibration"

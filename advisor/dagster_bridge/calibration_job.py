@@ -9,15 +9,18 @@ import os
 import pickle
 import tempfile
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from dagster import (
     DagsterExecutionInterruptedError,
     DagsterInstance,
+    EventLogEntry,
     FilesystemIOManager,
     JobDefinition,
     build_input_context,
@@ -38,11 +41,56 @@ from advisor.dagster_bridge.private import (
     _core_multiprocess_executor_creation,
     create_execution_plan,
 )
-from advisor.dagster_bridge.process_memory import delayed_by_others_s
-from advisor.dagster_bridge.runs import children_cpu_s
-from advisor.dagster_bridge.storage_waits import own_cpu_s, storage_waits
+from advisor.dagster_bridge.process_usage import children_cpu_s, delayed_by_others_s, own_cpu_s
 from advisor.domain.host import CalibrationMethod, CalibrationRun, PlanGrowth, StorageSample
 from advisor.domain.workload import TargetReference
+
+CLAIMS = 8
+"""Claims of a pool's slot that are timed: about 0.2 s on SQLite."""
+
+
+@dataclass
+class StorageWaits:
+    """What storing events took of this process beyond its own computing.
+
+    Attributes:
+        events: That it stored.
+        waited_s: In all.
+        first_step_cpu_s: `own_cpu_s` when the first step was about to start; None before.
+    """
+
+    events: int = 0
+    waited_s: float = 0.0
+    first_step_cpu_s: float | None = None
+
+    @property
+    def each_s(self) -> float:
+        """Seconds for one event."""
+        return self.waited_s / max(1, self.events)
+
+
+@contextmanager
+def storage_waits(instance: DagsterInstance) -> Iterator[StorageWaits]:
+    """Clock the storing of events while the block runs."""
+    waits, storage = StorageWaits(), instance.event_log_storage
+    store = storage.store_event
+
+    def clocked(event: EventLogEntry) -> None:
+        told = event.dagster_event
+        starts = told is not None and told.event_type_value == "STEP_WORKER_STARTING"
+        if starts and waits.first_step_cpu_s is None:
+            waits.first_step_cpu_s = own_cpu_s()
+        begun, busy_s = time.perf_counter(), time.thread_time() + delayed_by_others_s()
+        store(event)
+        busy_s = time.thread_time() + delayed_by_others_s() - busy_s
+        waits.events += 1
+        waits.waited_s += max(0.0, time.perf_counter() - begun - busy_s)
+
+    storage.store_event = clocked  # type: ignore[method-assign]
+    try:
+        yield waits
+    finally:
+        del storage.store_event
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +298,25 @@ def bookkeeping(
 ) -> tuple[tuple[StorageSample, ...], tuple[PlanGrowth, ...]]:
     """Both in one process: storing values of the first sizes, planning runs of the second."""
     return storing(sizes[0]), plan_growth(sizes[1])
+
+
+def measure_claim_s(instance_home: str) -> float:
+    """Seconds to claim a free slot or to give it back: the mean of both's medians.
+
+    Called in a fresh process, on a temporary instance of ours.
+    """
+    pool, run_id = "dynadvise", "calibration"
+    claimed, freed = [], []
+    with DagsterInstance.from_config(instance_home) as instance:
+        storage = instance.event_log_storage
+        storage.set_concurrency_slots(pool, 2)
+        for number in range(CLAIMS):
+            step = f"step_{number}"
+            begun = time.perf_counter()
+            storage.claim_concurrency_slot(pool, run_id, step)
+            claimed.append(time.perf_counter() - begun)
+            begun = time.perf_counter()
+            storage.free_concurrency_slot_for_step(run_id, step)
+            freed.append(time.perf_counter() - begun)
+        storage.delete_concurrency_limit(pool)
+    return (median(claimed) + median(freed)) / 2

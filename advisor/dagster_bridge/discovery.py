@@ -3,13 +3,19 @@
 Importing the user's module is running the user's code: it may print, hang, exit or crash.
 """
 
+from __future__ import annotations
+
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from advisor.dagster_bridge.instances import InstanceKind, user_instance_kind
 from advisor.domain.rule_facts import InstanceFacts, JobFacts
 from advisor.domain.workload import TargetReference, WorkloadDescription
+
+if TYPE_CHECKING:
+    from advisor.dagster_bridge.target import LoadedTarget
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +54,6 @@ def discover(request: DiscoveryRequest) -> Discovery:
     Raises:
         TargetError: It cannot be loaded, or is no workload that can be measured.
     """
-    from advisor.dagster_bridge.further_fan_outs import describe_further
     from advisor.dagster_bridge.job_facts import instance_facts, job_facts
     from advisor.dagster_bridge.plan import effective_run_config
     from advisor.dagster_bridge.structure import describe
@@ -77,6 +82,22 @@ def discover(request: DiscoveryRequest) -> Discovery:
         rebuild_s=load_s(reconstructable_of(loaded)) if loaded.pointer else 0.0,
         further=describe_further(loaded, description, config),
     )
+
+
+def describe_further(
+    loaded: LoadedTarget, first: WorkloadDescription, run_config: Mapping[str, object] | None
+) -> tuple[WorkloadDescription, ...]:
+    """The other fan-outs of the job whose items are mapped, in the order of the plan."""
+    from advisor.dagster_bridge.plan import execution_plan, mapped_over, mapped_steps
+    from advisor.dagster_bridge.structure import describe
+
+    if loaded.job is None or first.fan_out is None:
+        return ()
+    mapped = mapped_steps(execution_plan(loaded.job, run_config))
+    fan_outs = dict.fromkeys(map(mapped_over, mapped.values()))
+    own = mapped_over(mapped[first.mapped[0].handle])
+    others = (each for each in fan_outs if each != own and each[0] not in mapped)
+    return tuple(describe(loaded, run_config, first.partition, each) for each in others)
 
 
 def _pool_limits(
@@ -112,6 +133,24 @@ class ValidationRequest:
 def validate(request: ValidationRequest) -> str | None:
     """Dagster's message where it refuses what the run config sets."""
     from advisor.dagster_bridge.target import load_target
-    from advisor.dagster_bridge.validation import validate_run_config
 
     return validate_run_config(load_target(request.target), request.run_config)
+
+
+def validate_run_config(loaded: LoadedTarget, run_config: Mapping[str, object]) -> str | None:
+    """None where what the config sets fits the target's job, else Dagster's message.
+
+    What the config lacks is no reason: the user's own config may have it. A target without a
+    job takes no run config: every non-empty one is refused.
+    """
+    from dagster import DagsterInvalidConfigError
+    from dagster import validate_run_config as dagster_validate
+
+    if loaded.job is None:
+        return "The target has no job that a run config could be for." if run_config else None
+    try:
+        dagster_validate(loaded.job, dict(run_config))
+    except DagsterInvalidConfigError as error:
+        reasons = (each.reason.name for each in error.errors)
+        return None if all(each.startswith("MISSING_REQUIRED") for each in reasons) else str(error)
+    return None

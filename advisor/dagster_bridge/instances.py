@@ -117,6 +117,18 @@ def storage_of(settings: Mapping[str, object]) -> str:
     return "other" if "custom" in text.lower() else "sqlite"
 
 
+def set_limits(instance_home: str, limits: Mapping[str, int]) -> None:
+    """Give pools their slots, as ``dagster instance concurrency set`` does.
+
+    For a temporary instance of ours, whose home names its folder.
+    """
+    from dagster import DagsterInstance
+
+    with DagsterInstance.from_config(instance_home) as instance:
+        for pool, slots in limits.items():
+            instance.event_log_storage.set_concurrency_slots(pool, slots)
+
+
 def import_instances() -> None:
     """Import what every ephemeral instance needs: once for all that a process forks."""
     from dagster import DagsterInstance

@@ -13,7 +13,6 @@ import logging
 import os
 import pickle
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -32,11 +31,10 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.event_log import list_runs, read_run
-from advisor.dagster_bridge.instances import import_instances
+from advisor.dagster_bridge.instances import import_instances, set_limits
 from advisor.dagster_bridge.partitions import add_partition, run_tags
 from advisor.dagster_bridge.plan import ops_by_handle
-from advisor.dagster_bridge.pool_slots import set_limits
-from advisor.dagster_bridge.storage_waits import own_cpu_s
+from advisor.dagster_bridge.process_usage import children_cpu_s, own_cpu_s
 from advisor.dagster_bridge.target import load_target, reconstructable_of
 from advisor.domain.candidate import Launch
 from advisor.domain.observed import ObservedRun
@@ -89,20 +87,6 @@ class RunResult:
     started_at_s: float = 0.0
     outputs: Mapping[str, object] = field(default_factory=dict)
     content: RunContent | None = None
-
-
-def children_cpu_s() -> float:
-    """CPU of finished children, and of living ones (the forkserver) with their children."""
-    import psutil
-
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    total = used.ru_utime + used.ru_stime
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.Error):
-            times = process.cpu_times()
-            total += times.user + times.system
-            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
-    return total
 
 
 def _result(

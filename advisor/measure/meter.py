@@ -9,12 +9,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from advisor.dagster_bridge.process_memory import (
+from advisor.dagster_bridge.process_usage import (
     delayed_by_others_s,
+    own_cpu_s,
     resident_bytes,
     unshared_bytes,
 )
-from advisor.dagster_bridge.storage_waits import own_cpu_s
 from advisor.measure.supervisor import descendants
 
 _SHORTEST_LOOK_S = 0.01

@@ -14,7 +14,7 @@ from advisor.api.calibrating import subject_of
 from advisor.api.host_calibration import HostCalibration, host_calibration
 from advisor.api.measuring import Measuring
 from advisor.api.profile import _measure_whole_step
-from advisor.dagster_bridge.process_memory import slowness
+from advisor.dagster_bridge.process_usage import slowness
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.cluster import Cluster

@@ -17,9 +17,9 @@ from dagster import (
     validate_run_config,
 )
 
+from advisor.dagster_bridge.discovery import validate_run_config as validated
 from advisor.dagster_bridge.executors import MAX_CONCURRENT_VARIABLE, executor_setting
 from advisor.dagster_bridge.target import load_target, parse_target
-from advisor.dagster_bridge.validation import validate_run_config as validated
 from advisor.domain.errors import TargetError
 
 HERE = Path(__file__).parent

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from advisor.dagster_bridge.instances import temporary_instance_home
+from advisor.dagster_bridge.calibration_job import measure_claim_s
+from advisor.dagster_bridge.instances import set_limits, temporary_instance_home
 from advisor.dagster_bridge.job_facts import instance_facts
-from advisor.dagster_bridge.pool_slots import measure_claim_s, set_limits
 
 
 def test_limits_that_are_set_are_those_that_are_read_and_timing_leaves_none() -> None:

@@ -6,7 +6,7 @@ import time
 
 from dagster import DagsterInstance, job, op
 
-from advisor.dagster_bridge.storage_waits import storage_waits
+from advisor.dagster_bridge.calibration_job import storage_waits
 
 
 @op

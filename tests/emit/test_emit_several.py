@@ -10,7 +10,7 @@ import pytest
 from emission import load_source
 from factories import make_advice, make_prediction
 
-from advisor.dagster_bridge.further_fan_outs import describe_further
+from advisor.dagster_bridge.discovery import describe_further
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.candidate import Candidate

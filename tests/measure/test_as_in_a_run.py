@@ -11,7 +11,7 @@ import run_shapes
 from dagster import DagsterInstance, Failure, JobDefinition
 
 from advisor.api.further import measurable
-from advisor.dagster_bridge.further_fan_outs import describe_further
+from advisor.dagster_bridge.discovery import describe_further
 from advisor.dagster_bridge.sampling import draw_samples
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target

@@ -10,7 +10,7 @@ from projects import HERE
 from test_profiles import dynadvise, seed_calibration
 
 from advisor.api.further import measurable
-from advisor.dagster_bridge.further_fan_outs import describe_further
+from advisor.dagster_bridge.discovery import describe_further
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.options import MeasureOptions

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.dagster_bridge.process_memory import delayed_by_others_s
+from advisor.dagster_bridge.process_usage import delayed_by_others_s
 from advisor.dagster_bridge.runs import command_line
 from advisor.domain.host import CpuScaling
 from advisor.domain.workload import TargetReference

@@ -224,7 +224,7 @@ class TinyRuns:
 
     def claim_s(self) -> float:
         """A claim of a pool's slot, or giving it back."""
-        function = "advisor.dagster_bridge.pool_slots:measure_claim_s"
+        function = "advisor.dagster_bridge.calibration_job:measure_claim_s"
         result = self._result("a pool's slots", function, self.home)
         return cast("float", result.value) if result else CLAIM_S
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Union
 
-from advisor.dagster_bridge.process_memory import proportional_bytes, resident_bytes
+from advisor.dagster_bridge.process_usage import proportional_bytes, resident_bytes
 from advisor.domain.quantities import size
 from advisor.domain.workload import TargetReference
 from advisor.measure import supervisor

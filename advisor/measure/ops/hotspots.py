@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from advisor.dagster_bridge.process_memory import delayed_by_others_s
+from advisor.dagster_bridge.process_usage import delayed_by_others_s
 from advisor.dagster_bridge.user_frames import Frame, is_user_file
 from advisor.domain.work_kind import mostly_waits
 from advisor.domain.workload import Hotspot, HotspotCategory

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from advisor.dagster_bridge.process_memory import delayed_by_others_s
+from advisor.dagster_bridge.process_usage import delayed_by_others_s
 from advisor.domain.workload import MappedOp
 from advisor.measure.first_touch import touch_memory
 from advisor.measure.meter import delay_of

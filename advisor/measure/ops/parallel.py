@@ -13,7 +13,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import Protocol
 
-from advisor.dagster_bridge.process_memory import unshared_bytes
+from advisor.dagster_bridge.process_usage import unshared_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of, type_in_words
 from advisor.domain.workload import WorkerKind
 from advisor.measure.ops.orders import Assignment, DrawnItems

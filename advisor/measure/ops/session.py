@@ -18,7 +18,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from advisor.dagster_bridge.process_memory import resident_bytes
+from advisor.dagster_bridge.process_usage import resident_bytes
 from advisor.dagster_bridge.user_frames import in_words, text_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.item_sample import ItemSample

@@ -1,6 +1,8 @@
-"""Memory of a process as Linux counts it, and how long it was ready to compute and had no core."""
+"""What a process uses, as Linux counts it: memory, CPU, and how long it waited for a core."""
 
+import contextlib
 import os
+import resource
 import sys
 import time
 from pathlib import Path
@@ -44,6 +46,26 @@ def _rolled_up_bytes(pid: int, *names: str) -> int:
     except OSError:
         return resident_bytes(pid)
     return sum(int(line.split()[1]) for line in lines if line.startswith(names)) * 1024
+
+
+def own_cpu_s() -> float:
+    """CPU seconds of this process, all its threads included."""
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def children_cpu_s() -> float:
+    """CPU of finished children, and of living ones (the forkserver) with their children."""
+    import psutil
+
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    total = used.ru_utime + used.ru_stime
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            times = process.cpu_times()
+            total += times.user + times.system
+            total += getattr(times, "children_user", 0.0) + getattr(times, "children_system", 0.0)
+    return total
 
 
 def delayed_by_others_s(of: int | str = "thread-self") -> float:
