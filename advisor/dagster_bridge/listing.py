@@ -13,7 +13,7 @@ from advisor.dagster_bridge.private import compute_function
 from advisor.dagster_bridge.structure import describe, fans_out
 from advisor.dagster_bridge.target import LoadedTarget, load_place, load_target
 from advisor.dagster_bridge.target.in_definitions import asset_keys, named_asset, named_job
-from advisor.dagster_bridge.target.loaded import Place
+from advisor.dagster_bridge.target.place import Place
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import DynadviseError
 from advisor.domain.workload import TargetKind, TargetReference, WorkloadDescription

@@ -21,11 +21,9 @@ from dagster import (
     op,
 )
 
-from advisor.dagster_bridge.invocation.calls import PreparedCall
+from advisor.dagster_bridge.invocation.calls import PreparedCall, RecordedEvents
 from advisor.dagster_bridge.invocation.context import call_context, call_hook
-from advisor.dagster_bridge.invocation.io_managers import StepValues
-from advisor.dagster_bridge.invocation.recorded_events import RecordedEvents
-from advisor.dagster_bridge.invocation.resources import Resources, as_definitions
+from advisor.dagster_bridge.invocation.resources import Resources, StepValues, as_definitions
 from advisor.dagster_bridge.partitions import add_partition, key_for_context, run_tags
 from advisor.dagster_bridge.plan import (
     config_behind_mapping,

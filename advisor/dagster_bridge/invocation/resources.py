@@ -1,14 +1,35 @@
-"""The resources that a target's ops and IO managers need, started as a step starts them."""
+"""The resources that a target's ops need, and their IO managers, as a step has them."""
 
-from collections.abc import Mapping
-from contextlib import ExitStack
-from dataclasses import dataclass
-from typing import Any
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
 
-from dagster import DagsterInstance, DagsterRun, ResourceDefinition, build_resources
+from dagster import (
+    DagsterInstance,
+    DagsterRun,
+    FilesystemIOManager,
+    InputContext,
+    IOManager,
+    OutputContext,
+    ResourceDefinition,
+    build_output_context,
+    build_resources,
+)
 
+from advisor.dagster_bridge.private import (
+    DbIOManager,
+    InMemoryIOManager,
+    PickledObjectFilesystemIOManager,
+    default_job_io_manager,
+    default_job_io_manager_with_fs_io_manager_schema,
+)
 from advisor.dagster_bridge.target import LoadedTarget
-from advisor.domain.errors import TargetError
+from advisor.dagster_bridge.user_frames import in_words
+from advisor.domain.errors import DynadviseError, TargetError
+from advisor.domain.workload import MappedOp
 
 
 def as_definitions(resources: Mapping[str, object]) -> dict[str, ResourceDefinition]:
@@ -74,3 +95,181 @@ class Resources:
             needed.add(key)
             todo.extend(definitions[key].get_required_resource_keys(definitions))
         return needed
+
+
+class CannotStoreError(DynadviseError):
+    """Why an op's values cannot be stored and loaded here: a fact, not a failure."""
+
+
+@dataclass(slots=True)
+class StepValues:
+    """Stores and loads what steps give, through the ops' own IO managers.
+
+    Attributes:
+        directory: Where a manager that writes files writes them.
+        own_files_only: Whether no IO manager of the project's own is exercised.
+    """
+
+    resources: Resources
+    directory: Path
+    run_id: str
+    own_files_only: bool = False
+    _managers: dict[str, IOManager | CannotStoreError] = field(default_factory=dict)
+    _manager_resources: dict[str, Any] = field(default_factory=dict)
+    _written: list[tuple[IOManager, OutputContext]] = field(default_factory=list)
+
+    def managers(self, op: MappedOp) -> list[IOManager]:
+        """The managers of the op's outputs, each once.
+
+        Raises:
+            CannotStoreError: With the reason, where one cannot be exercised here.
+        """
+        managers = [self._manager(op, name) for name in op.outputs]
+        return list({id(manager): manager for manager in managers}.values())
+
+    def store(self, op: MappedOp, outputs: Mapping[str, object], index: int) -> None:
+        """Store an op's outputs, as step ``index`` of a run.
+
+        Raises:
+            CannotStoreError: As :meth:`managers`.
+        """
+        for name, value in outputs.items():
+            manager = self._manager(op, name)
+            context = self._output_context(op, name, index)
+            with _quiet():
+                manager.handle_output(context, value)
+            if not str(getattr(manager, "_base_path", None)).startswith(str(self.directory)):
+                self._written.append((manager, context))
+
+    def load(
+        self, op: MappedOp, index: int, outputs: Iterable[str] | None = None
+    ) -> dict[str, object]:
+        """Load what ``store`` stored for this index; ``outputs``: those that were given.
+
+        Raises:
+            CannotStoreError: As :meth:`managers`.
+        """
+        values = {}
+        for name in op.outputs if outputs is None else outputs:
+            manager = self._manager(op, name)
+            stored = self._output_context(op, name, index)
+            output = self._output(op, name)
+            context = InputContext(
+                name=name,
+                upstream_output=stored,
+                log_manager=stored.log,
+                dagster_type=output.dagster_type if output else None,
+                op_def=self.resources.loaded.ops.get(op.handle),
+                resources=self._resources_of(op, name),
+                instance=self.resources.instance,
+            )
+            with _quiet():
+                values[name] = manager.load_input(context)
+        return values
+
+    def remove(self) -> None:
+        """Remove what was stored outside of the directory, as far as that can be."""
+        for manager, context in self._written:
+            get_path = getattr(manager, "_get_path", None)
+            unlink = getattr(manager, "unlink", None)
+            if get_path is None or unlink is None:
+                continue
+            with suppress(Exception):
+                path = get_path(context)
+                unlink(path)
+                folder = path.parent
+                if self.run_id in str(folder) and hasattr(folder, "rmdir"):
+                    folder.rmdir()
+                    folder.parent.rmdir()
+        self._written.clear()
+
+    def _output(self, op: MappedOp, name: str) -> Any:
+        definition = self.resources.loaded.ops.get(op.handle)
+        return definition.output_def_named(name) if definition else None
+
+    def _output_context(self, op: MappedOp, name: str, index: int) -> OutputContext:
+        output = self._output(op, name)
+        return build_output_context(
+            step_key=f"{op.handle}[{index}]",
+            name=name,
+            run_id=self.run_id,
+            definition_metadata=dict(output.metadata) if output and output.metadata else None,
+            dagster_type=output.dagster_type if output else None,
+            op_def=self.resources.loaded.ops.get(op.handle),
+            resources=self._resources_of(op, name),
+            instance=self.resources.instance,
+        )
+
+    def _resources_of(self, op: MappedOp, output_name: str) -> Any:
+        """What the output's IO manager finds in its context's ``resources``.
+
+        Built once a manager: without it, Dagster makes an instance for every context (0.1 s).
+        """
+        key = self._key(op, output_name)
+        if key not in self._manager_resources:
+            definition = self.resources.loaded.resource_defs.get(key)
+            keys = set(definition.required_resource_keys) if definition else set()
+            started = self.resources.started(keys)
+            self._manager_resources[key] = self.resources.entered(as_definitions(started))
+        return self._manager_resources[key]
+
+    def _key(self, op: MappedOp, output_name: str) -> str:
+        output = self._output(op, output_name)
+        return output.io_manager_key if output else ""
+
+    def _manager(self, op: MappedOp, output_name: str) -> IOManager:
+        key = self._key(op, output_name)
+        if key not in self._managers:
+            self._managers[key] = self._opened(key)
+        manager = self._managers[key]
+        if isinstance(manager, CannotStoreError):
+            raise manager
+        return manager
+
+    def _opened(self, key: str) -> IOManager | CannotStoreError:
+        """The manager of a key; one that writes files writes them into the directory."""
+        definition = self.resources.loaded.resource_defs.get(key)
+        defaults = (default_job_io_manager, default_job_io_manager_with_fs_io_manager_schema)
+        if definition is None or any(definition is default for default in defaults):
+            return self._files()
+        try:
+            manager = self.resources.started({key})[key]
+        except DynadviseError as error:
+            return CannotStoreError(error.what)
+        except Exception as error:  # noqa: BLE001 - whatever the user's resource raises
+            return CannotStoreError(f"IO manager '{key}' does not start: {in_words(error)}")
+        if isinstance(manager, PickledObjectFilesystemIOManager):
+            return self._files()
+        if self.own_files_only:
+            return CannotStoreError(
+                f"IO manager '{key}' is the project's own, and was left alone "
+                "(--no-allow-side-effects)."
+            )
+        return _unless_unfit(key, manager)
+
+    def _files(self) -> IOManager:
+        factory = FilesystemIOManager(base_dir=str(self.directory))
+        return cast("IOManager", self.resources.entered({"io_manager": factory}).io_manager)
+
+
+def _unless_unfit(key: str, manager: object) -> IOManager | CannotStoreError:
+    """The manager, or why exercising it would tell nothing or touch what it must not."""
+    reason = None
+    if isinstance(manager, InMemoryIOManager):
+        reason = "keeps values in memory: nothing is stored, and no other process can read it"
+    elif isinstance(manager, DbIOManager):
+        reason = "writes into database tables, which measuring must not touch"
+    elif isinstance(manager, IOManager):
+        return manager
+    return CannotStoreError(f"IO manager '{key}' {reason or 'is not an IO manager'}.")
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without the debug line that an IO manager writes to the console for each value."""
+    before = logging.root.manager.disable
+    logging.disable(max(before, logging.DEBUG))
+    try:
+        yield
+    finally:
+        logging.disable(before)

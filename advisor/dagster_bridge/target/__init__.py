@@ -4,9 +4,9 @@ Modules are imported as Dagster's own command line does it: the working director
 and a file is loaded under the name of its stem.
 """
 
-from advisor.dagster_bridge.target.loaded import LoadedTarget
-from advisor.dagster_bridge.target.loading import load_module
+from advisor.dagster_bridge.target.loading import load_module, parse_target
 from advisor.dagster_bridge.target.makers import JOBS
+from advisor.dagster_bridge.target.place import LoadedTarget
 from advisor.dagster_bridge.target.reconstruct import (
     load_s,
     rebuild_job,
@@ -14,7 +14,6 @@ from advisor.dagster_bridge.target.reconstruct import (
     reconstructable_of,
 )
 from advisor.dagster_bridge.target.resolve import load_place, load_target, with_upstream_assets
-from advisor.dagster_bridge.target.spelling import parse_target
 
 __all__ = [
     "JOBS",

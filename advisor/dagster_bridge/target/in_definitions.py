@@ -9,10 +9,15 @@ from dagster import AssetKey, AssetsDefinition, GraphDefinition, JobDefinition
 
 from advisor.dagster_bridge.code_locations import code_locations
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
-from advisor.dagster_bridge.target.definitions import HOLDERS, module_definitions, repository_of
 from advisor.dagster_bridge.target.jobs import defined_job, job_of_asset
-from advisor.dagster_bridge.target.loaded import LoadedTarget, Place
 from advisor.dagster_bridge.target.loading import load_module
+from advisor.dagster_bridge.target.place import (
+    HOLDERS,
+    LoadedTarget,
+    Place,
+    module_definitions,
+    repository_of,
+)
 from advisor.dagster_bridge.user_frames import last_frames
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import TargetError, UnnamedTargetError

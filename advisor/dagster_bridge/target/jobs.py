@@ -17,7 +17,7 @@ from dagster import (
 
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
-from advisor.dagster_bridge.target.loaded import JobPointer, LoadedTarget, Place
+from advisor.dagster_bridge.target.place import JobPointer, LoadedTarget, Place
 from advisor.dagster_bridge.user_frames import last_frames
 from advisor.domain.errors import TargetError
 

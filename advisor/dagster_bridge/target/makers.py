@@ -9,7 +9,7 @@ from dagster import GraphDefinition, JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, compute_function
 from advisor.dagster_bridge.source_hash import source_location
-from advisor.dagster_bridge.target.loaded import Place
+from advisor.dagster_bridge.target.place import Place
 from advisor.dagster_bridge.user_frames import last_frames, type_in_words, user_location
 from advisor.domain.errors import TargetError
 

@@ -12,7 +12,7 @@ from advisor.dagster_bridge.private import (
     ReconstructableJob,
     ReconstructableRepository,
 )
-from advisor.dagster_bridge.target.loaded import LoadedTarget
+from advisor.dagster_bridge.target.place import LoadedTarget
 from advisor.dagster_bridge.target.resolve import load_target
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference

@@ -17,14 +17,6 @@ from dagster import (
 
 from advisor.dagster_bridge.plan import execution_plan, mapped_steps
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, compute_function
-from advisor.dagster_bridge.target.definitions import (
-    DAGSTER_OBJECTS,
-    HOLDERS,
-    ModuleDefinitions,
-    module_definitions,
-    names_to_offer,
-    repository_of,
-)
 from advisor.dagster_bridge.target.in_definitions import (
     completed_job,
     definitions_failed,
@@ -41,9 +33,18 @@ from advisor.dagster_bridge.target.jobs import (
     missing_resources,
     own_job,
 )
-from advisor.dagster_bridge.target.loaded import LoadedTarget, Place
 from advisor.dagster_bridge.target.loading import load_module
 from advisor.dagster_bridge.target.makers import job_that_it_makes, refuse_collection, refuse_method
+from advisor.dagster_bridge.target.place import (
+    DAGSTER_OBJECTS,
+    HOLDERS,
+    LoadedTarget,
+    ModuleDefinitions,
+    Place,
+    module_definitions,
+    names_to_offer,
+    repository_of,
+)
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import TargetError, UnnamedTargetError
 from advisor.domain.nearest import nearest_or_some
