@@ -66,50 +66,21 @@ def executor_setting(job: JobDefinition, run_config: Mapping[str, Any] | None) -
     """
     definition = job.executor_def
     config = _resolved_config(job, run_config)
+    paths: dict[str, tuple[str, ...]] = {}
+    if _made_by(definition, multi_or_in_process_executor):
+        executor = "in_process" if "in_process" in config else "multiprocess"
+        config = cast("Mapping[str, Any]", config.get(executor) or {})
+        paths = {each: (*_EXECUTION, each) for each in ("multiprocess", "in_process")}
+    elif _made_by(definition, multiprocess_executor):
+        executor, paths = "multiprocess", {"multiprocess": _EXECUTION}
+    elif _made_by(definition, in_process_executor):
+        executor, paths = "in_process", {"in_process": _EXECUTION}
+    else:
+        executor = _other_kind(definition)
     # A job that maps its config takes no executor in it; one with a default run config does.
     mapped = job.config_mapping is not None and job.run_config is None
-    configured = not _takes_run_config(definition) or mapped
-    if _made_by(definition, multi_or_in_process_executor):
-        chosen = "in_process" if "in_process" in config else "multiprocess"
-        return _setting(
-            definition,
-            chosen,
-            cast("Mapping[str, Any]", config.get(chosen) or {}),
-            config_path=None if configured else (*_EXECUTION, "multiprocess"),
-            in_process_config_path=None if configured else (*_EXECUTION, "in_process"),
-        )
-    if _made_by(definition, multiprocess_executor):
-        return _setting(
-            definition, "multiprocess", config, config_path=None if configured else _EXECUTION
-        )
-    if _made_by(definition, in_process_executor):
-        return _setting(
-            definition,
-            "in_process",
-            config,
-            in_process_config_path=None if configured else _EXECUTION,
-        )
-    return _setting(definition, _other_kind(definition), config)
-
-
-def own_executor_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -> dict[str, Any]:
-    """What the user set on the job's executor, whatever executor it is.
-
-    Raises:
-        TargetError: The run config does not fit the job.
-    """
-    definition = job.executor_def
-    return _users_own(definition, _other_kind(definition), _resolved_config(job, run_config))
-
-
-def _setting(
-    definition: ExecutorDefinition,
-    executor: str,
-    config: Mapping[str, Any],
-    *,
-    config_path: tuple[str, ...] | None = None,
-    in_process_config_path: tuple[str, ...] | None = None,
-) -> ExecutorSetting:
+    if mapped or not _takes_run_config(definition):
+        paths = {}
     start_method: StartMethod | None = None
     preload: tuple[str, ...] | None = None
     max_concurrent = config.get("max_concurrent") or None
@@ -130,13 +101,23 @@ def _setting(
         preload_modules=preload,
         max_concurrent=max_concurrent,
         effective_max_concurrent=effective,
-        config_path=config_path,
-        in_process_config_path=in_process_config_path,
+        config_path=paths.get("multiprocess"),
+        in_process_config_path=paths.get("in_process"),
         fixed_by_code=_fixed_by_code(definition, executor),
         tag_concurrency_limits=tuple(config.get("tag_concurrency_limits") or ()),
         user_config={key: own[key] for key in _PORTABLE if key in own},
         other_keys=tuple(key for key in own if key not in _PORTABLE),
     )
+
+
+def own_executor_config(job: JobDefinition, run_config: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the user set on the job's executor, whatever executor it is.
+
+    Raises:
+        TargetError: The run config does not fit the job.
+    """
+    definition = job.executor_def
+    return _users_own(definition, _other_kind(definition), _resolved_config(job, run_config))
 
 
 def _users_own(

@@ -12,11 +12,7 @@ from typing import Any
 from dagster import JobDefinition, OpDefinition
 
 from advisor.dagster_bridge.graph_shape import has_config
-from advisor.dagster_bridge.private import (
-    compute_function,
-    default_job_io_manager,
-    default_job_io_manager_with_fs_io_manager_schema,
-)
+from advisor.dagster_bridge.private import compute_function, is_default_io_manager
 from advisor.domain.graph import GraphNode, Wire
 
 _IO_MANAGER = "io_manager"
@@ -77,18 +73,7 @@ def _adds_nothing(job: JobDefinition) -> bool:
         and (job.config_mapping is None or job.run_config is not None)
         and not job.graph.input_mappings
         and not job.graph.output_mappings
-        and has_default_io_manager(job)
-    )
-
-
-def has_default_io_manager(job: JobDefinition) -> bool:
-    """Whether the job's own IO manager is the one that Dagster gives to every job."""
-    return any(
-        job.resource_defs.get(_IO_MANAGER) is default
-        for default in (
-            default_job_io_manager,
-            default_job_io_manager_with_fs_io_manager_schema,
-        )
+        and is_default_io_manager(job.resource_defs.get(_IO_MANAGER))
     )
 
 

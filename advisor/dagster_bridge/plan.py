@@ -1,6 +1,6 @@
 """A job's execution plan, read without running anything, or why Dagster refuses to make one."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from dagster import (
@@ -163,8 +163,7 @@ def plan_refusal(job: JobDefinition, error: Exception) -> TargetError:
     if fan_in is None:
         return TargetError(what, details=str(error), hint="Dagster refuses every run of it.")
     handle, op = fan_in
-    function = compute_function(op)
-    location = source_location(function) if function else None
+    location = source_location(compute_function(op))
     return TargetError(
         f"{what} Its op '{handle}' takes a list of outputs of steps that are mapped.",
         where=str(location) if location else None,
@@ -221,6 +220,26 @@ def nested_fan_outs(
         fan_out: tuple(skipped for skipped, by in cause.items() if by == fan_out)
         for fan_out in dict.fromkeys(cause.values())
     }
+
+
+def needed_by(handles: Sequence[str], steps: Mapping[str, Any]) -> list[str]:
+    """All handles that the given ones need, in the plan's order; ``steps`` by handle."""
+    by_key = {step.key: handle for handle, step in steps.items()}
+    needed: set[str] = set()
+    todo = list(handles)
+    while todo:
+        step = steps[todo.pop()]
+        keys = (
+            step.get_execution_dependency_keys()
+            if hasattr(step, "get_execution_dependency_keys")
+            else step.get_all_dependency_keys()
+        )
+        for key in keys:
+            handle = by_key.get(key, key.partition("[")[0])
+            if handle in steps and handle not in needed:
+                needed.add(handle)
+                todo.append(handle)
+    return [handle for handle in steps if handle in needed]
 
 
 def _sources(step: Any) -> Iterator[tuple[str, str]]:

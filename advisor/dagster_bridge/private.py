@@ -100,3 +100,15 @@ def __getattr__(name: str) -> object:
 def compute_function(op: object) -> Any:
     """The function under an op's decorator; None for an op made in another way, and for no op."""
     return getattr(getattr(op, "compute_fn", None), "decorated_fn", None)
+
+
+def is_same_op(one: object, other: object) -> bool:
+    """Whether two definitions are one op: Dagster copies them for hooks, tags and config."""
+    function = compute_function(other)
+    return one is other or (function is not None and compute_function(one) is function)
+
+
+def is_default_io_manager(definition: object) -> bool:
+    """Whether it is the IO manager that Dagster gives to every job."""
+    defaults = (default_job_io_manager, default_job_io_manager_with_fs_io_manager_schema)
+    return any(definition is default for default in defaults)

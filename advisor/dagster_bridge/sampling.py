@@ -22,7 +22,7 @@ from dagster import (
 from advisor.dagster_bridge.invocation import Invocation, open_invocation
 from advisor.dagster_bridge.part_of_job import execute_part
 from advisor.dagster_bridge.partitions import add_partition
-from advisor.dagster_bridge.plan import execution_plan
+from advisor.dagster_bridge.plan import execution_plan, needed_by
 from advisor.dagster_bridge.private import (
     FromConfig,
     FromDefaultValue,
@@ -34,7 +34,7 @@ from advisor.dagster_bridge.private import (
     compute_function,
 )
 from advisor.dagster_bridge.source_hash import source_location
-from advisor.dagster_bridge.structure import needed_by, value_inputs
+from advisor.dagster_bridge.structure import value_inputs
 from advisor.dagster_bridge.target import LoadedTarget, with_upstream_assets
 from advisor.dagster_bridge.user_frames import last_frames, root_cause, user_location
 from advisor.domain.errors import TargetError, UserCodeError
@@ -195,8 +195,8 @@ def _step_seconds(result: ExecuteInProcessResult) -> dict[str, float]:
 def _raised(handles: Sequence[str], loaded: LoadedTarget, error: BaseException) -> UserCodeError:
     """Which of the ops failed, at the user's line, or else at the op's own."""
     failed = getattr(error, "step_key", None) or handles[-1]
-    function = compute_function(loaded.ops[failed]) if failed in loaded.ops else None
-    location = user_location(error) or (source_location(function) if function else None)
+    function = compute_function(loaded.ops.get(failed))
+    location = user_location(error) or source_location(function)
     cause = type(root_cause(error))
     hint = "Correct the op, or give sample items with --inputs."
     if cause.__module__.partition(".")[0] == "dagster":

@@ -19,7 +19,7 @@ from typing import Any
 from advisor.domain.workload import SourceLocation
 
 
-def source_location(function: Callable[..., Any]) -> SourceLocation | None:
+def source_location(function: Callable[..., Any] | None) -> SourceLocation | None:
     """File and line of a function's definition; None where it has no Python source."""
     code = getattr(_plain(function), "__code__", None)
     if code is None:
@@ -27,7 +27,7 @@ def source_location(function: Callable[..., Any]) -> SourceLocation | None:
     return SourceLocation(str(Path(code.co_filename)), code.co_firstlineno)
 
 
-def source_hash(function: Callable[..., Any]) -> str | None:
+def source_hash(function: Callable[..., Any] | None) -> str | None:
     """SHA-256 of the function's normalised source and of all that it reaches in its project.
 
     None where there is no source to read.
@@ -50,7 +50,7 @@ def source_hash(function: Callable[..., Any]) -> str | None:
     return digest.hexdigest()
 
 
-def _plain(function: Callable[..., Any]) -> Any:
+def _plain(function: Any) -> Any:
     while isinstance(function, partial):
         function = function.func
     return inspect.unwrap(function)

@@ -14,11 +14,7 @@ from advisor.dagster_bridge.awaiting import is_async, is_generator
 from advisor.dagster_bridge.executors import executor_setting
 from advisor.dagster_bridge.graph_shape import graph_nodes, graph_outputs, graph_that_fans_out
 from advisor.dagster_bridge.partitions import partition_key, partition_run_config
-from advisor.dagster_bridge.plain_ops import (
-    bare_node,
-    has_default_io_manager,
-    with_plain_facts,
-)
+from advisor.dagster_bridge.plain_ops import bare_node, with_plain_facts
 from advisor.dagster_bridge.plan import (
     collected_by,
     collecting_steps,
@@ -26,6 +22,7 @@ from advisor.dagster_bridge.plan import (
     hooks_of,
     mapped_over,
     mapped_steps,
+    needed_by,
     nested_fan_outs,
 )
 from advisor.dagster_bridge.private import (
@@ -34,6 +31,8 @@ from advisor.dagster_bridge.private import (
     FromUnresolvedStepOutput,
     UnresolvedMappedExecutionStep,
     compute_function,
+    is_default_io_manager,
+    is_same_op,
 )
 from advisor.dagster_bridge.source_hash import source_hash, source_location
 from advisor.dagster_bridge.target import LoadedTarget, reconstructable_of
@@ -124,17 +123,16 @@ def _of_job(
     collects = [
         handle for handle, step in collecting_steps(plan).items() if collected_by(step) == {dynamic}
     ]
-    upstream = needed_by([fan_out, *chain], steps)
-    for handle in (fan_out, *chain):
-        upstream.pop(handle, None)
-    others = [handle for handle in steps if handle not in {fan_out, *chain, *collects, *upstream}]
+    spread = (fan_out, *chain)
+    upstream = [handle for handle in needed_by(spread, steps) if handle not in spread]
+    others = [handle for handle in steps if handle not in {*spread, *collects, *upstream}]
     fanning = [handle for handle in (*collects, *others) if fans_out(loaded.ops[handle])]
     beside = {mapped_over(step) for step in inside.values()} - {dynamic}
     fanning += [output_name(*each) for each in sorted(beside) if each[0] == fan_out]
     reason = _not_reconstructable(loaded)
-    graph, path = graph_that_fans_out(job.graph, (fan_out, *chain))
+    graph, path = graph_that_fans_out(job.graph, spread)
     nodes = graph_nodes(graph, {handle.split(".")[len(path)] for handle in chain})
-    stored = [output for handle in (fan_out, *chain) for output in loaded.ops[handle].output_defs]
+    stored = [output for handle in spread for output in loaded.ops[handle].output_defs]
     return WorkloadDescription(
         target=loaded.reference,
         kind=loaded.kind,
@@ -158,7 +156,7 @@ def _of_job(
         asset_from=loaded.asset_from,
         job_from=loaded.job_from,
         definitions_name=_definitions_name(loaded),
-        pickles=has_default_io_manager(job)
+        pickles=is_default_io_manager(job.resource_defs.get("io_manager"))
         and all(output.io_manager_key == "io_manager" for output in stored),
         nested_fan_outs=tuple(
             NestedFanOut(op_reference(loaded.ops[handle], handle), skipped)
@@ -205,10 +203,9 @@ def _choose_fan_out(
         )
     order = [dynamic for op in loaded.ops for dynamic in chains if dynamic[0] == op]
     if loaded.op is not None:
-        target = compute_function(loaded.op) or loaded.op
         for fan_out in order:
             ops = [loaded.ops[handle] for handle in (*chains[fan_out], fan_out[0])]
-            if any(target in (op, compute_function(op)) for op in ops):
+            if any(is_same_op(op, loaded.op) for op in ops):
                 return fan_out
     return order[0]
 
@@ -244,26 +241,6 @@ def _mapped_op(
         tags=dict(step.tags or {}),
     )
     return replace(facts, hooks=tuple(hook.name for hook in hooks_of(job, facts.handle)))
-
-
-def needed_by(handles: list[str], steps: Mapping[str, Any]) -> dict[str, None]:
-    """All handles that the given ones need, in the plan's order (as keys of a dict)."""
-    by_key = {step.key: handle for handle, step in steps.items()}
-    needed: set[str] = set()
-    todo = list(handles)
-    while todo:
-        step = steps[todo.pop()]
-        keys = (
-            step.get_execution_dependency_keys()
-            if hasattr(step, "get_execution_dependency_keys")
-            else step.get_all_dependency_keys()
-        )
-        for key in keys:
-            handle = by_key.get(key, key.partition("[")[0])
-            if handle in steps and handle not in needed:
-                needed.add(handle)
-                todo.append(handle)
-    return {handle: None for handle in steps if handle in needed}
 
 
 def _not_reconstructable(loaded: LoadedTarget) -> str | None:
@@ -381,8 +358,8 @@ def op_reference(op: OpDefinition, handle: str) -> OpReference:
     return OpReference(
         name=op.name,
         node_path=tuple(handle.split(".")),
-        location=source_location(function) if function else None,
-        source_hash=source_hash(function) if function else None,
+        location=source_location(function),
+        source_hash=source_hash(function),
     )
 
 

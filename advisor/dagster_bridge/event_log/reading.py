@@ -10,6 +10,7 @@ from advisor.dagster_bridge.event_log.rows import EventRow, RunRow, RunSource
 from advisor.dagster_bridge.event_log.sources import StoredRuns
 from advisor.domain.errors import DynadviseError
 from advisor.domain.observed import ObservedRun, ObservedStep
+from advisor.domain.quantities import count
 
 if TYPE_CHECKING:
     from dagster import DagsterInstance
@@ -92,13 +93,12 @@ def _notes(run: RunRow, steps: Sequence[ObservedStep], *, is_interrupted: bool) 
         notes.append("The run was told to stop (a termination signal): its figures end there.")
     begun = [step for step in steps if _begin(step)[0] != float("inf")]
     unfinished = sum(step.status == "running" for step in begun)
+    going = count(unfinished, "step")
     if run.status in {"running", "queued"}:
         queued = f", {len(steps) - len(begun)} in the queue" if len(begun) < len(steps) else ""
-        notes.append(
-            f"The run is still going ({_steps(unfinished)} at work{queued}); figures will change."
-        )
+        notes.append(f"The run is still going ({going} at work{queued}); figures will change.")
     elif unfinished:
-        notes.append(f"{_steps(unfinished)} had not ended when the run was over ({run.status}).")
+        notes.append(f"{going} had not ended when the run was over ({run.status}).")
     backwards = sum(
         step.worker_starting_s is not None
         and step.worker_started_s is not None
@@ -111,10 +111,6 @@ def _notes(run: RunRow, steps: Sequence[ObservedStep], *, is_interrupted: bool) 
             "so launch times are too short or too long by that difference."
         )
     return tuple(notes)
-
-
-def _steps(number: int) -> str:
-    return f"{number} step{'' if number == 1 else 's'}"
 
 
 def _begin(step: ObservedStep) -> tuple[float, str, int]:

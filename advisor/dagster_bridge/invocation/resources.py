@@ -23,8 +23,7 @@ from advisor.dagster_bridge.private import (
     DbIOManager,
     InMemoryIOManager,
     PickledObjectFilesystemIOManager,
-    default_job_io_manager,
-    default_job_io_manager_with_fs_io_manager_schema,
+    is_default_io_manager,
 )
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_frames import in_words
@@ -229,8 +228,7 @@ class StepValues:
     def _opened(self, key: str) -> IOManager | CannotStoreError:
         """The manager of a key; one that writes files writes them into the directory."""
         definition = self.resources.loaded.resource_defs.get(key)
-        defaults = (default_job_io_manager, default_job_io_manager_with_fs_io_manager_schema)
-        if definition is None or any(definition is default for default in defaults):
+        if definition is None or is_default_io_manager(definition):
             return self._files()
         try:
             manager = self.resources.started({key})[key]

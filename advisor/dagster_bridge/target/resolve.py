@@ -16,7 +16,7 @@ from dagster import (
 )
 
 from advisor.dagster_bridge.plan import execution_plan, mapped_steps
-from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, compute_function
+from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, is_same_op
 from advisor.dagster_bridge.target.in_definitions import (
     completed_job,
     definitions_failed,
@@ -186,7 +186,7 @@ def _of_op(place: Place, op: OpDefinition) -> LoadedTarget:
     fans_out: LoadedTarget | None = None
     for around in jobs_around(place):
         assert around.job is not None
-        handles = {handle for handle, used in around.ops.items() if _is_same_op(used, op)}
+        handles = {handle for handle, used in around.ops.items() if is_same_op(used, op)}
         if not handles:
             continue
         resources = resources or around.resource_defs
@@ -207,12 +207,6 @@ def _of_op(place: Place, op: OpDefinition) -> LoadedTarget:
         definitions=place.repository,
         resource_defs=resources,
     )
-
-
-def _is_same_op(one: OpDefinition, other: OpDefinition) -> bool:
-    """Whether two definitions are one op: Dagster copies them for hooks, tags and config."""
-    function = compute_function(other)
-    return one is other or (function is not None and compute_function(one) is function)
 
 
 def with_upstream_assets(loaded: LoadedTarget) -> JobDefinition | None:
