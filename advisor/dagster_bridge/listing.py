@@ -73,7 +73,7 @@ def _modules(package: ModuleType) -> Iterator[str]:
 
 def _job_names(place: Place) -> list[str]:
     if place.definitions is not None:
-        return place.definitions.job_names()
+        return place.job_names
     values = vars(place.module).items()
     return [name for name, value in values if isinstance(value, JobDefinition)]
 
@@ -86,9 +86,7 @@ def _job(place: Place, name: str) -> Callable[[], LoadedTarget | None]:
 
 def _assets(place: Place) -> list[str]:
     """The first key of each asset with a graph."""
-    if place.definitions is None:
-        return []
-    assets = place.definitions.repository.assets_defs_by_key
+    assets = place.assets
     keys = sorted(assets, key=lambda key: tuple(key.path), reverse=True)  # not in a set's order
     by_asset = {id(assets[key].node_def): key.to_user_string() for key in keys}
     return [key for key in asset_keys(place) if key in by_asset.values()]

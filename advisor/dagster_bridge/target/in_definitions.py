@@ -74,9 +74,7 @@ def of_definitions(place: Place) -> LoadedTarget:
         UnnamedTargetError: Nothing is named, and there is not one job alone.
         TargetError: They have no such job or asset.
     """
-    reference = place.reference
-    assert place.definitions is not None
-    names = place.definitions.job_names()
+    reference, names = place.reference, place.job_names
     if reference.in_definitions is None:
         if len(names) == 1:
             return defined_job(place, names[0])
@@ -99,10 +97,7 @@ def of_definitions(place: Place) -> LoadedTarget:
 
 def named_job(place: Place, name: str) -> LoadedTarget | None:
     """The job of that name in the place's definitions."""
-    assert place.definitions is not None
-    if not place.definitions.repository.has_job(name):
-        return None
-    return defined_job(place.named(job=name), name)
+    return defined_job(place.named(job=name), name) if place.has_job(name) else None
 
 
 def named_asset(place: Place, key: str) -> LoadedTarget | None:
@@ -111,9 +106,7 @@ def named_asset(place: Place, key: str) -> LoadedTarget | None:
     Raises:
         TargetError: It has no graph that could fan out.
     """
-    assert place.definitions is not None
-    assets = place.definitions.repository.assets_defs_by_key
-    asset = assets.get(AssetKey.from_user_string(key))
+    asset = place.assets.get(AssetKey.from_user_string(key))
     return None if asset is None else graph_asset_of(place.named(asset=key), asset, key)
 
 
@@ -138,8 +131,8 @@ def own_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
         TargetError: As `graph_asset_of`.
     """
     around = in_location(place)
-    if around is not None and around.definitions is not None:
-        for key, defined in around.definitions.repository.assets_defs_by_key.items():
+    if around is not None:
+        for key, defined in around.assets.items():
             if defined.node_def is asset.node_def or key in asset.keys:
                 name = key.to_user_string()
                 return graph_asset_of(around.named(asset=name), defined, name)
@@ -160,10 +153,9 @@ def completed_job(
 
 def asset_keys(place: Place) -> list[str]:
     """Keys of the assets whose graph may fan out."""
-    assert place.definitions is not None
     return [
         key.to_user_string()
-        for key, asset in place.definitions.repository.assets_defs_by_key.items()
+        for key, asset in place.assets.items()
         if asset.is_executable and isinstance(asset.node_def, GraphDefinition)
     ]
 

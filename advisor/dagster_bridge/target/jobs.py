@@ -36,12 +36,13 @@ def defined_job(place: Place, name: str) -> LoadedTarget:
     loaded = place.loaded("job", job, JobPointer(place.definitions.attribute, name))
     if place.reference.job is None:
         return loaded
-
-    def holds(value: object) -> bool:
-        same = isinstance(value, JobDefinition) and value.graph is job.graph
-        return same and getattr(value, "name", None) == name
-
-    return replace(loaded, job_from=_variable_of(place, holds))
+    variable = _variable_of(
+        place,
+        lambda value: (
+            isinstance(value, JobDefinition) and value.graph is job.graph and value.name == name
+        ),
+    )
+    return replace(loaded, job_from=variable)
 
 
 def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> LoadedTarget:
@@ -50,7 +51,7 @@ def own_job(place: Place, job: JobDefinition | UnresolvedAssetJobDefinition) -> 
     Raises:
         TargetError: It is a job of assets that Dagster cannot resolve.
     """
-    if place.repository and place.repository.has_job(job.name):
+    if place.repository and place.has_job(job.name):
         defined = place.repository.get_job(job.name)
         if not isinstance(job, JobDefinition) or defined.graph is job.graph or defined is job:
             by_name = isinstance(job, JobDefinition) and bool(missing_resources(job))
@@ -98,7 +99,7 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
     keys = set(asset.keys)
     definitions = place.definitions
     try:
-        if definitions and keys <= set(definitions.repository.assets_defs_by_key):
+        if definitions and keys <= set(place.assets):
             whole = definitions.repository.get_implicit_job_def_for_assets(keys)
             if whole is not None:
                 job = whole.get_subset(asset_selection=keys)
@@ -107,11 +108,13 @@ def job_of_asset(place: Place, asset: AssetsDefinition) -> LoadedTarget:
                 loaded = place.loaded("asset", job, pointer)
                 if place.reference.asset is None:
                     return loaded
-
-                def holds(value: object) -> bool:
-                    return isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
-
-                return replace(loaded, asset_from=_variable_of(place, holds))
+                variable = _variable_of(
+                    place,
+                    lambda value: (
+                        isinstance(value, AssetsDefinition) and value.node_def is asset.node_def
+                    ),
+                )
+                return replace(loaded, asset_from=variable)
         name = f"materialize_{asset.node_def.name}"
         unresolved = define_asset_job(name, selection=AssetSelection.assets(*keys))
         job = Definitions(assets=[asset], jobs=[unresolved]).resolve_job_def(name)
@@ -159,11 +162,9 @@ _Loader = Callable[[], LoadedTarget]
 
 def _defined_jobs(place: Place) -> Iterator[tuple[object, _Loader]]:
     """The jobs of the module's definitions, by their graphs."""
-    if place.definitions is None:
-        return
-    for name in place.definitions.job_names():
-        graph = place.definitions.repository.get_job(name).graph
-        yield graph, partial(defined_job, place, name)
+    for name in place.job_names:
+        assert place.repository is not None
+        yield place.repository.get_job(name).graph, partial(defined_job, place, name)
 
 
 def _own_jobs(place: Place) -> Iterator[tuple[object, _Loader]]:
@@ -176,8 +177,6 @@ def _own_jobs(place: Place) -> Iterator[tuple[object, _Loader]]:
         if isinstance(value, GraphDefinition):
             yield value, partial(job_of_graph, place, value, None)
     assets = [value for value in values.values() if isinstance(value, AssetsDefinition)]
-    if place.repository:
-        assets += list(place.repository.assets_defs_by_key.values())
-    for asset in assets:
+    for asset in (*assets, *place.assets.values()):
         if isinstance(asset.node_def, GraphDefinition):
             yield asset.node_def, partial(job_of_asset, place, asset)

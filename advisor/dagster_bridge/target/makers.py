@@ -95,8 +95,7 @@ def refuse_collection(place: Place, value: object) -> None:
     if not jobs:
         return
     module = place.reference.source
-    defined = place.definitions.job_names() if place.definitions else []
-    names = [f"{module}:{name}" for name in jobs if name in defined]
+    names = [f"{module}:{name}" for name in jobs if name in place.job_names]
     hint = f"Put them into the module's Definitions, then name one: {module}:{jobs[0]}."
     raise TargetError(
         f"'{place.reference.attribute}' is a {type(value).__name__} of {len(jobs)} jobs.",

@@ -105,8 +105,7 @@ def _of_module(place: Place) -> LoadedTarget:
     """What ``--job`` or ``--asset`` names: in the definitions, or a job of the module's own."""
     reference = place.reference
     own = _value_of(place.module, reference.job) if reference.job else None
-    unknown = place.definitions and not place.definitions.repository.has_job(reference.job or "")
-    if reference.job and isinstance(own, JobDefinition) and (unknown or not place.definitions):
+    if reference.job and isinstance(own, JobDefinition) and not place.has_job(reference.job):
         spelled = f"{reference.spelled}:{reference.job}"
         named = replace(reference, spelled=spelled, attribute=reference.job, job=None)
         return _resolve(replace(place, reference=named), own)
@@ -272,8 +271,8 @@ def _jobs_made_of(
     place: Place, graph: GraphDefinition
 ) -> Iterator[tuple[str, Callable[[], LoadedTarget]]]:
     """Jobs of a graph by name: those of the definitions, then those that the module holds."""
-    for name in place.definitions.job_names() if place.definitions else ():
-        if place.definitions and place.definitions.repository.get_job(name).graph is graph:
+    for name in place.job_names:
+        if place.repository and place.repository.get_job(name).graph is graph:
             yield name, partial(defined_job, place.named(job=name), name)
     for name, value in vars(place.module).items():
         if isinstance(value, JobDefinition) and value.graph is graph:
