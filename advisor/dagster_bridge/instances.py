@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 
 from advisor.dagster_bridge.scratch_database import own_server, scratch_database, server_of
-from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.dagster_bridge.yaml_file import instance_config
 from advisor.domain.command_line import path_of
 from advisor.domain.errors import ConfigurationError
 
@@ -70,14 +70,12 @@ def user_instance_kind(home: Path | None = None) -> InstanceKind:
     if home is None:
         named = os.environ.get("DAGSTER_HOME", "").strip()
         home = path_of(named) if named else None
-    if home is None or not (home / "dagster.yaml").is_file():
+    if home is None:
         return InstanceKind("sqlite", {})
     try:
-        settings = read_yaml(home / "dagster.yaml", str(home / "dagster.yaml")) or {}
+        settings = instance_config(home)
     except ConfigurationError as error:
         return InstanceKind("sqlite", {}, error.what)
-    if not isinstance(settings, dict):
-        return InstanceKind("sqlite", {}, f"{home / 'dagster.yaml'} is not a mapping")
     sections = {name: settings[name] for name in _KEPT_SECTIONS if name in settings}
     logs = sections.get("compute_logs")
     if not (isinstance(logs, dict) and "NoOp" in str(logs.get("class", ""))):

@@ -12,12 +12,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from advisor.dagster_bridge.event_log.rows import mapping
 from advisor.dagster_bridge.executors import own_executor_config
 from advisor.dagster_bridge.instances import deadlocking_loggers, storage_of
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
 from advisor.dagster_bridge.user_frames import in_words
-from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.dagster_bridge.yaml_file import instance_config
 from advisor.domain.errors import DynadviseError
 from advisor.domain.rule_facts import POD_TAG, InstanceFacts, JobFacts
 from advisor.domain.workload import SourceLocation, WorkloadDescription
@@ -78,16 +79,12 @@ def instance_facts(home: Path | None = None) -> InstanceFacts | None:
     folder = home or (Path(named) if named else None)
     if folder is None or not folder.is_dir():
         return None
-    settings: object = {}
-    if (folder / "dagster.yaml").is_file():
-        try:
-            settings = read_yaml(folder / "dagster.yaml", "dagster.yaml") or {}
-        except DynadviseError:
-            return None
-    if not isinstance(settings, Mapping):
+    try:
+        settings = instance_config(folder)
+    except DynadviseError:
         return None
-    concurrency = _section(settings, "concurrency")
-    pools, retries = _section(concurrency, "pools"), _section(settings, "run_retries")
+    concurrency = mapping(settings.get("concurrency"))
+    pools, retries = mapping(concurrency.get("pools")), mapping(settings.get("run_retries"))
     limits = _pool_limits(folder)
     granularity = pools.get("granularity")
     default = pools.get("default_limit", concurrency.get("default_op_concurrency_limit"))
@@ -115,15 +112,10 @@ def _packages(storage: str) -> dict[str, str]:
     return versions
 
 
-def _section(settings: Mapping[object, object], name: str) -> Mapping[object, object]:
-    section = settings.get(name)
-    return section if isinstance(section, Mapping) else {}
-
-
-def _run_tag_limits(settings: Mapping[object, object]) -> tuple[str, ...]:
+def _run_tag_limits(settings: Mapping[str, object]) -> tuple[str, ...]:
     """Keys of tags whose runs are limited, in either of the places where Dagster takes them."""
-    queue = _section(_section(settings, "run_coordinator"), "config")
-    runs = _section(_section(settings, "concurrency"), "runs")
+    queue = mapping(mapping(settings.get("run_coordinator")).get("config"))
+    runs = mapping(mapping(settings.get("concurrency")).get("runs"))
     limits = [runs.get("tag_concurrency_limits"), queue.get("tag_concurrency_limits")]
     entries = [entry for limit in limits if isinstance(limit, list) for entry in limit]
     return tuple(str(e["key"]) for e in entries if isinstance(e, Mapping) and "key" in e)

@@ -17,8 +17,9 @@ from dagster import (
     PartitionsDefinition,
 )
 
-from advisor.dagster_bridge.recorded_instance.sqlite import instance_config, sqlite_places
+from advisor.dagster_bridge.recorded_instance.sqlite import sqlite_places
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
+from advisor.dagster_bridge.yaml_file import instance_config
 from advisor.domain.errors import DynadviseError, TargetError
 from advisor.domain.nearest import nearest_or_some
 

@@ -11,7 +11,7 @@ from functools import cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
-from advisor.dagster_bridge.recorded_instance.server import with_environment
+from advisor.dagster_bridge.yaml_file import with_environment
 from advisor.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:

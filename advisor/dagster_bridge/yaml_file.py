@@ -1,8 +1,10 @@
 """A YAML file of the user's, whatever stands in it."""
 
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from advisor.domain.errors import ConfigurationError
 
@@ -110,3 +112,29 @@ def read_run_config(path: Path | None) -> Mapping[str, object] | None:
             hint="It starts like `ops:` or `resources:`, as in Dagster's launchpad.",
         )
     return content
+
+
+def instance_config(directory: Path) -> Mapping[str, Any]:
+    """What ``dagster.yaml`` says; empty where there is none.
+
+    Raises:
+        ConfigurationError: It is not a mapping in YAML.
+    """
+    path = directory / "dagster.yaml"
+    if not path.is_file():
+        return {}
+    config = read_yaml(path, "The instance's dagster.yaml")
+    if config is None:
+        return {}
+    if not isinstance(config, dict):
+        raise ConfigurationError("The instance's dagster.yaml is not a mapping.", where=str(path))
+    return config
+
+
+def with_environment(config: Any) -> Any:
+    """A config with the values that it takes from the environment (``{env: NAME}``)."""
+    if not isinstance(config, dict):
+        return config
+    if set(config) == {"env"}:
+        return os.environ[str(config["env"])]
+    return {key: with_environment(value) for key, value in config.items()}

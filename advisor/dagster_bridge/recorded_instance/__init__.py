@@ -12,9 +12,9 @@ from advisor.dagster_bridge.recorded_instance.schema import known_schema_revisio
 from advisor.dagster_bridge.recorded_instance.server import open_server
 from advisor.dagster_bridge.recorded_instance.sqlite import (
     SqliteRecording,
-    instance_config,
     sqlite_places,
 )
+from advisor.dagster_bridge.yaml_file import instance_config
 from advisor.domain.errors import DynadviseError
 
 __all__ = ["known_schema_revisions", "open_instance_read_only"]

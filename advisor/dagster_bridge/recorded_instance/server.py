@@ -1,13 +1,13 @@
 """The runs of an instance on a database server."""
 
 import logging
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from advisor.dagster_bridge.event_log.sources import StoredRuns
 from advisor.dagster_bridge.recorded_instance.schema import check_revision
+from advisor.dagster_bridge.yaml_file import with_environment
 from advisor.domain.errors import DynadviseError
 
 _MYSQL_TABLES = frozenset({"runs", "event_logs", "instance_info"})
@@ -63,15 +63,6 @@ def _check_mysql_tables(config: Mapping[str, Any], directory: Path) -> None:
             where=str(directory / "dagster.yaml"),
             hint="Nothing was changed: Dagster would make what is missing, dynadvise never does.",
         )
-
-
-def with_environment(config: Any) -> Any:
-    """A config with the values that it takes from the environment (``{env: NAME}``)."""
-    if not isinstance(config, dict):
-        return config
-    if set(config) == {"env"}:
-        return os.environ[str(config["env"])]
-    return {key: with_environment(value) for key, value in config.items()}
 
 
 def _storage(directory: Path) -> StoredRuns:

@@ -1,6 +1,5 @@
 """The runs of an instance on SQLite: where its files lie, and what stands in them."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from advisor.dagster_bridge.event_log.rows import (
 )
 from advisor.dagster_bridge.recorded_instance.schema import check_table
 from advisor.dagster_bridge.sqlite_reading import read_sqlite
-from advisor.dagster_bridge.yaml_file import read_yaml
+from advisor.dagster_bridge.yaml_file import with_environment
 from advisor.domain.errors import DynadviseError
 
 Value = TypeVar("Value")
@@ -40,23 +39,6 @@ class SqlitePlaces:
 
     runs: Path
     events: Path
-
-
-def instance_config(directory: Path) -> Mapping[str, Any]:
-    """What ``dagster.yaml`` says; empty where there is none.
-
-    Raises:
-        DynadviseError: It is not a mapping in YAML.
-    """
-    path = directory / "dagster.yaml"
-    if not path.is_file():
-        return {}
-    config = read_yaml(path, "The instance's dagster.yaml")
-    if config is None:
-        return {}
-    if not isinstance(config, dict):
-        raise DynadviseError("The instance's dagster.yaml is not a mapping.", where=str(path))
-    return config
 
 
 def sqlite_places(directory: Path, config: Mapping[str, Any]) -> SqlitePlaces | None:
@@ -87,20 +69,17 @@ def sqlite_places(directory: Path, config: Mapping[str, Any]) -> SqlitePlaces | 
 
 def _base(directory: Path, config: object) -> Path:
     """The folder of a ``base_dir``, which may be given as ``{env: NAME}``."""
-    base = config.get("base_dir") if isinstance(config, dict) else None
-    if isinstance(base, dict) and isinstance(base.get("env"), str):
-        name = base["env"]
-        base = os.environ.get(name)
-        if base is None:
-            raise DynadviseError(
-                f"dagster.yaml takes its storage folder from the environment variable {name}, "
-                "which is not set.",
-                where=str(directory / "dagster.yaml"),
-            )
-    if not isinstance(base, str):
+    settings = directory / "dagster.yaml"
+    try:
+        base = with_environment(config.get("base_dir")) if isinstance(config, dict) else None
+    except KeyError as missing:
         raise DynadviseError(
-            "The storage in dagster.yaml has no base_dir.", where=str(directory / "dagster.yaml")
-        )
+            "dagster.yaml takes its storage folder from the environment variable "
+            f"{missing.args[0]}, which is not set.",
+            where=str(settings),
+        ) from None
+    if not isinstance(base, str):
+        raise DynadviseError("The storage in dagster.yaml has no base_dir.", where=str(settings))
     return Path(base)
 
 
