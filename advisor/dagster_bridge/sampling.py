@@ -112,7 +112,8 @@ def draw_samples(
         upstream = _Upstream(loaded, invocation, folder)
         steps = upstream.plan_for([fan_out.handle, *(op.handle for op in description.mapped)])
         if compute_function(loaded.ops[fan_out.handle]) is None:
-            outputs, fan_out_s = upstream.run_with(fan_out.handle)
+            fan_out_s = upstream.run(also=fan_out.handle)
+            outputs = upstream.outputs_of(fan_out.handle)
         else:
             upstream.run()
             inputs = upstream.inputs_of(steps[fan_out.handle])
@@ -183,15 +184,6 @@ def _is_loaded_asset(step: Any) -> bool:
     return any(isinstance(step_input.source, FromLoadableAsset) for step_input in step.step_inputs)
 
 
-def _step_seconds(result: ExecuteInProcessResult) -> dict[str, float]:
-    """Seconds of each step of a finished run, by step key."""
-    return {
-        str(event.step_key): (event.step_success_data.duration_ms or 0.0) / 1000.0
-        for event in result.all_events
-        if event.is_step_success
-    }
-
-
 def _raised(handles: Sequence[str], loaded: LoadedTarget, error: BaseException) -> UserCodeError:
     """Which of the ops failed, at the user's line, or else at the op's own."""
     failed = getattr(error, "step_key", None) or handles[-1]
@@ -254,34 +246,36 @@ class _Upstream:
         plan = execution_plan(self._job, self.invocation.run_config)
         return {str(step.node_handle): step for step in plan.step_dict.values()}
 
-    def run(self) -> None:
-        """Run these ops in one in-process run on an instance of its own."""
-        if not self._handles:
-            return
-        result = self._execute(self._handles)
-        self.compute_s = sum(_step_seconds(result).values())
-        self.executions = len(_step_seconds(result))
+    def run(self, also: str | None = None) -> float:
+        """Run these ops in one in-process run on an instance of its own.
 
-    def run_with(self, handle: str) -> tuple[dict[str, object], float]:
-        """The same together with one op that can only be executed inside a run."""
-        result = self._execute([*self._handles, handle])
-        seconds = _step_seconds(result)
-        outputs: dict[str, object] = {
-            output.name: result.output_for_node(handle, output.name)
-            for output in self.loaded.ops[handle].output_defs
+        ``also``: one op more, which can only be executed inside a run; its seconds are returned.
+        """
+        handles = [*self._handles, *([also] if also else [])]
+        if not handles:
+            return 0.0
+        self._result = result = self._execute(handles)
+        seconds = {
+            str(event.step_key): (event.step_success_data.duration_ms or 0.0) / 1000.0
+            for event in result.all_events
+            if event.is_step_success
         }
-        own = seconds.pop(handle, 0.0)
+        own_s = seconds.pop(also, 0.0) if also else 0.0
         self.compute_s, self.executions = sum(seconds.values()), len(seconds)
-        return outputs, own
+        return own_s
+
+    def outputs_of(self, handle: str) -> dict[str, object]:
+        """What an op gave that was run, by output."""
+        outputs = self.loaded.ops[handle].output_defs
+        return {each.name: self._result.output_for_node(handle, each.name) for each in outputs}
 
     def _execute(self, handles: list[str]) -> ExecuteInProcessResult:
-        """Execute some ops of the job, and keep what they give."""
         job = self._job
         assert job is not None
         try:
             with DagsterInstance.ephemeral(tempdir=self.folder) as instance:
                 add_partition(instance, job, self.invocation.description.partition)
-                self._result = result = execute_part(job, handles, self.invocation.run, instance)
+                result = execute_part(job, handles, self.invocation.run, instance)
                 self.invocation.add_tags(instance)
         except (DagsterInvalidConfigError, DagsterInvalidDefinitionError) as error:
             raise TargetError(
