@@ -10,15 +10,7 @@ from dagster import AssetKey, AssetsDefinition, GraphDefinition, JobDefinition
 from advisor.dagster_bridge.code_locations import code_locations
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition
 from advisor.dagster_bridge.target.jobs import defined_job, job_of_asset
-from advisor.dagster_bridge.target.loading import load_module
-from advisor.dagster_bridge.target.place import (
-    HOLDERS,
-    LoadedTarget,
-    Place,
-    module_definitions,
-    repository_of,
-)
-from advisor.dagster_bridge.user_frames import last_frames
+from advisor.dagster_bridge.target.place import LoadedTarget, Place, place_of
 from advisor.dagster_bridge.user_path import loading_user_code
 from advisor.domain.errors import TargetError, UnnamedTargetError
 from advisor.domain.nearest import nearest_or_some
@@ -36,13 +28,12 @@ def in_location(place: Place) -> Place | None:
     for reference in _locations_of(place):
         try:
             with loading_user_code(*reference.import_folders):
-                module = load_module(reference)
-                definitions = module_definitions(module)
+                around = place_of(reference)
         except TargetError:
             continue
-        if definitions is not None:
+        if around.definitions is not None:
             named = replace(reference, spelled=place.reference.spelled)
-            return Place(named, module, definitions)
+            return replace(around, reference=named)
     return None
 
 
@@ -158,17 +149,3 @@ def asset_keys(place: Place) -> list[str]:
         for key, asset in place.assets.items()
         if asset.is_executable and isinstance(asset.node_def, GraphDefinition)
     ]
-
-
-def definitions_failed(place: Place) -> TargetError | None:
-    """Why the module's definitions cannot be loaded, by trying once more; None: it has none."""
-    for name, value in vars(place.module).items():
-        if isinstance(value, HOLDERS):
-            details = None
-            try:
-                repository_of(value)
-            except Exception as error:  # noqa: BLE001 - whatever user code raises in there
-                details = last_frames(error)
-            what = f"'{name}' in {place.reference.source} cannot be loaded."
-            return TargetError(what, details=details)
-    return None

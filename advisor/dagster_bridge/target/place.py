@@ -23,6 +23,9 @@ from dagster import (
 
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.private import LazyDefinitions, UnresolvedAssetJobDefinition
+from advisor.dagster_bridge.target.loading import load_module
+from advisor.dagster_bridge.user_frames import last_frames
+from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetKind, TargetReference
 
 IMPLICIT_ASSET_JOB = "__ASSET_JOB"
@@ -60,22 +63,6 @@ def repository_of(value: object) -> RepositoryDefinition | None:
     if isinstance(value, Definitions):
         return value.get_repository_def()
     return value if isinstance(value, RepositoryDefinition) else None
-
-
-def module_definitions(module: ModuleType) -> ModuleDefinitions | None:
-    """The module's definitions, ``defs`` first.
-
-    None where they cannot be loaded: a target named by its own attribute does not need them.
-    """
-    names = [name for name, value in vars(module).items() if isinstance(value, HOLDERS)]
-    for name in sorted(names, key=lambda name: name != "defs"):
-        try:
-            repository = repository_of(getattr(module, name))
-        except Exception:  # noqa: BLE001, S112 - whatever user code raises in there
-            continue
-        if repository is not None:
-            return ModuleDefinitions(name, repository)
-    return None
 
 
 def names_to_offer(module: ModuleType, definitions: ModuleDefinitions | None) -> list[str]:
@@ -138,12 +125,16 @@ class LoadedTarget:
 class Place:
     """The module of a target: what its jobs take resources and executor from.
 
-    ``maker`` is the callable that the target names, where calling it gives the job.
+    Attributes:
+        failed: Why the definitions cannot be loaded: a target that is named by its own attribute
+            does not need them.
+        maker: The callable that the target names, where calling it gives the job.
     """
 
     reference: TargetReference
     module: ModuleType
     definitions: ModuleDefinitions | None
+    failed: TargetError | None = None
     maker: Callable[..., Any] | None = None
 
     def named(self, *, job: str | None = None, asset: str | None = None) -> Place:
@@ -214,3 +205,24 @@ class Place:
         """Resources that the module's definitions give to every job."""
         repository = self.repository
         return dict(repository.get_top_level_resources()) if repository else {}
+
+
+def place_of(reference: TargetReference) -> Place:
+    """The module that a reference names, imported, and its definitions, ``defs`` first.
+
+    Raises:
+        TargetError: The module does not exist, or importing it failed.
+    """
+    module = load_module(reference)
+    holders = [name for name, value in vars(module).items() if isinstance(value, HOLDERS)]
+    failed: TargetError | None = None
+    for name in sorted(holders, key=lambda name: name != "defs"):
+        try:
+            repository = repository_of(getattr(module, name))
+        except Exception as error:  # noqa: BLE001 - whatever user code raises in there
+            what = f"'{name}' in {reference.source} cannot be loaded."
+            failed = failed or TargetError(what, details=last_frames(error))
+            continue
+        if repository is not None:
+            return Place(reference, module, ModuleDefinitions(name, repository))
+    return Place(reference, module, None, failed)

@@ -19,7 +19,6 @@ from advisor.dagster_bridge.plan import execution_plan, mapped_steps
 from advisor.dagster_bridge.private import UnresolvedAssetJobDefinition, is_same_op
 from advisor.dagster_bridge.target.in_definitions import (
     completed_job,
-    definitions_failed,
     in_location,
     named_asset,
     named_job,
@@ -33,7 +32,6 @@ from advisor.dagster_bridge.target.jobs import (
     missing_resources,
     own_job,
 )
-from advisor.dagster_bridge.target.loading import load_module
 from advisor.dagster_bridge.target.makers import job_that_it_makes, refuse_collection, refuse_method
 from advisor.dagster_bridge.target.place import (
     DAGSTER_OBJECTS,
@@ -41,8 +39,8 @@ from advisor.dagster_bridge.target.place import (
     LoadedTarget,
     ModuleDefinitions,
     Place,
-    module_definitions,
     names_to_offer,
+    place_of,
     repository_of,
 )
 from advisor.dagster_bridge.user_path import loading_user_code
@@ -63,11 +61,10 @@ def load_target(reference: TargetReference) -> LoadedTarget:
             that cannot be measured.
     """
     with loading_user_code(*reference.import_folders):
-        module = load_module(reference)
-        place = Place(reference, module, module_definitions(module))
+        place = place_of(reference)
         if reference.attribute is None:
             return _of_module(place)
-        value = _value_of(module, reference.attribute)
+        value = _value_of(place.module, reference.attribute)
         if value is None:
             return _of_definitions_by_name(place, reference.attribute)
         if not isinstance(value, HOLDERS):
@@ -81,15 +78,13 @@ def load_place(reference: TargetReference) -> Place:
     Raises:
         TargetError: It cannot be imported, or its definitions cannot be loaded.
     """
-    module = load_module(reference)
-    place = Place(reference, module, module_definitions(module))
-    held = _value_of(module, reference.attribute) if reference.attribute else None
+    place = place_of(reference)
+    held = _value_of(place.module, reference.attribute) if reference.attribute else None
     repository = repository_of(held)
     if reference.attribute and repository is not None:
         place = replace(place, definitions=ModuleDefinitions(reference.attribute, repository))
-    failed = definitions_failed(place) if place.definitions is None else None
-    if failed is not None:
-        raise failed
+    if place.definitions is None and place.failed is not None:
+        raise place.failed
     return in_location(place) or place
 
 
@@ -113,9 +108,8 @@ def _of_module(place: Place) -> LoadedTarget:
     if around is not None:
         meant = replace(around.reference, job=reference.job, asset=reference.asset)
         return of_definitions(replace(around, reference=meant))
-    failed = definitions_failed(place)
-    if failed is not None:
-        raise failed
+    if place.failed is not None:
+        raise place.failed
     raise (TargetError if reference.in_definitions else UnnamedTargetError)(
         f"{reference.source} has no Definitions.",
         hint=nearest_or_some(
