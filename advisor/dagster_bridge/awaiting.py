@@ -7,7 +7,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Coroutine
-from functools import partial
 from typing import Any
 
 _HELD = threading.local()
@@ -51,17 +50,9 @@ def held_s() -> float | None:
 
 def is_async(function: Callable[..., Any] | None) -> bool:
     """Whether calling it gives a coroutine or an asynchronous generator."""
-    function = _unwrapped(function)
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
 
 
 def is_generator(function: Callable[..., Any] | None) -> bool:
     """Whether calling it gives a generator, asynchronous or not."""
-    function = _unwrapped(function)
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
-def _unwrapped(function: Callable[..., Any] | None) -> Callable[..., Any] | None:
-    while isinstance(function, partial):
-        function = function.func
-    return function
