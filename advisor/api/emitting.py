@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from advisor.domain.advice import Advice, Prediction, Snippets
+from advisor.domain.candidate import Candidate
 from advisor.domain.cluster import DELEGATING, Cluster, StepSizing, unmodelled
 from advisor.domain.errors import DynadviseError
 from advisor.domain.measured import Measured
@@ -146,6 +147,13 @@ def snippet(
     return _snippet(measured, advice, kind, chosen, max_connections)
 
 
+def code_kind(candidate: Candidate) -> str:
+    """The kind of snippet that is a way in code."""
+    if candidate.workers_in_op > 1:
+        return "workers"
+    return "batch" if candidate.is_batched else "python"
+
+
 def drift_sensor(
     saved: SavedProfile, way: Literal["config_only", "recommendation", "current"]
 ) -> Any:
@@ -175,13 +183,8 @@ def snippets_of(measured: Measured, advice: Advice, cluster: Cluster | None = No
     from advisor.emit.python_form import executor_definition, is_fixed
 
     candidate = advice.recommendation.candidate
-    kind = "python"
-    if candidate.workers_in_op > 1:
-        kind = "workers"
-    elif candidate.batch_size > 1:
-        kind = "batch"
     try:
-        python = _snippet(measured, advice, kind, advice.recommendation)
+        python = _snippet(measured, advice, code_kind(candidate), advice.recommendation)
     except DynadviseError as error:
         python = "".join(f"# {line}\n" for line in str(error).splitlines())
     if advice.current is None and unmodelled(measured.description.executor):

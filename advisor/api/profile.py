@@ -39,7 +39,6 @@ if TYPE_CHECKING:
     from advisor.domain.measured import Standing
     from advisor.domain.workload import WorkloadDescription
     from advisor.measure.budget import Budget
-    from advisor.measure.calibration import CalibrationSubject
     from advisor.measure.progress import Progress
     from advisor.measure.workload.children import ProfileRequest
 
@@ -171,7 +170,7 @@ def plan(request: ProfileOptions) -> list[str]:
     errors = static_errors(discovery)
     server = request.measure.scratch_postgres
     subject = subject_of(discovery.description.target, server)
-    host_s = _calibration_s(request, subject)
+    host_s = FIRST_S + MODULE_S if request.measure.recalibrate else calibration_s(subject)
     if not host_s:
         host = "The host's calibration is used; more runs are added where they matter."
     else:
@@ -259,10 +258,6 @@ def _may_settle(request: ProfileOptions, description: WorkloadDescription) -> bo
         return False
     agreed = request.measure.allow_side_effects is True
     return agreed and (request.measure.measure_collect or not runs_more)
-
-
-def _calibration_s(request: ProfileOptions, subject: CalibrationSubject) -> float:
-    return FIRST_S + MODULE_S if request.measure.recalibrate else calibration_s(subject)
 
 
 def _earlier(

@@ -36,13 +36,12 @@ from advisor.model.break_even import crossings
 from advisor.model.items import Items
 from advisor.model.order import in_both_orders, with_first_result
 from advisor.model.prediction import Predictor
-from advisor.model.search import Constraints, SearchResult, floors, misfit_of, search
+from advisor.model.search import SearchResult, floors, misfit_of, search
 from advisor.model.setting import Setting
 from advisor.model.stopping import Choice
 from advisor.model.uncertainty import calibrated_as
 from advisor.model.ways import (
     WaysToRun,
-    connections_held,
     may_be_ordered,
     preload_list,
 )
@@ -334,17 +333,13 @@ def predict(saved: Measured, candidate: Candidate, options: AdviseOptions) -> Pr
             f"There is no prediction of '{candidate.label}': {blocked}.",
             hint="Threads overlap what blocks: --batch-size with --workers.",
         )
-    predictor, _ = predictor_of(saved, options)
+    predictor, ways = predictor_of(saved, options)
     if (refused := unknown_start(candidate, predictor.setting)) is not None:
         raise refused
     estimate = predictor.estimate(candidate)
     prediction = with_first_result(predictor.prediction_of(estimate), predictor)
-    constraints = Constraints(
-        max_connections=options.max_connections,
-        connections_per_item=connections_held(saved.workload),
-    )
     worded = _worded(prediction, predictor.setting, saved)
-    misfit = misfit_of(estimate, predictor.setting, constraints)
+    misfit = misfit_of(estimate, predictor.setting, constraints_of(saved, options, ways))
     if misfit is None:
         return worded
     return replace(worded, costs=(f"it does not fit: it {misfit.words}", *worded.costs))

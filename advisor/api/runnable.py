@@ -128,12 +128,11 @@ def _emitted(
     directory: Path,
 ) -> TargetReference:
     """The emitted module for a candidate that needs code, as the target to run."""
+    from advisor.api.emitting import code_kind
     from advisor.emit import EmitRequest, batched_job_name, emit
 
-    candidate = prediction.candidate
-    kind, attribute = "python", "advised_job"
+    candidate, attribute = prediction.candidate, "advised_job"
     if candidate.is_batched:
-        kind = "workers" if candidate.workers_in_op > 1 else "batch"
         attribute = batched_job_name(saved.description)
     # Run by itself, it needs what its definitions give; and it runs as predicted, here, where the
     # emitted code would keep an executor that needs a cluster.
@@ -141,7 +140,7 @@ def _emitted(
     executor = None if unmodelled(own) else own
     whole = dataclasses.replace(saved.description, job_from=None, executor=executor)
     request = EmitRequest(whole, saved.advice, prediction, saved.workload)
-    source = emit(kind, request)
+    source = emit(code_kind(candidate), request)
     stem = "".join(c if c.isalnum() else "_" for c in f"dynadvise_{name}")
     return _written(source, directory / f"{stem}.py", attribute, target)
 
