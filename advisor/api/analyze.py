@@ -82,7 +82,7 @@ def analyze(options: AnalyzeOptions) -> Analysis:
     )
     if not options.save:
         return analysis
-    learned = profile_from_runs(past, earlier=saved, items=options.items)
+    learned = profile_from_runs(past, AdviseOptions(items=options.items), earlier=saved)
     return replace(analysis, saved_to=str(store.write(learned, options.profiles_dir)))
 
 
@@ -101,17 +101,17 @@ def analysis_of_pods(file: Path) -> Analysis:
 
 def profile_from_runs(
     past: PastRuns,
+    options: AdviseOptions | None = None,
     *,
     earlier: SavedProfile | None = None,
     description: WorkloadDescription | None = None,
-    items: int | None = None,
 ) -> SavedProfile:
     """A profile with its advice, from past runs of one job alone.
 
     Args:
+        options: What to advise for; None: this host, and as many items as the newest run had.
         earlier: An earlier profile of the job, for what a log does not tell.
         description: The job as its code defines it; None: as the runs show it.
-        items: Items in production; None: as many as the newest run had.
 
     Raises:
         DynadviseError: The runs hold no mapped step that succeeded, or no executor to learn from.
@@ -140,12 +140,14 @@ def profile_from_runs(
         overhead=overhead_model_from_runs(past.runs, earlier.overhead if earlier else None),
         verifications=earlier.verifications if earlier else (),
     )
-    return with_advice(profile, advise(profile, AdviseOptions(items=items)))
+    return with_advice(profile, advise(profile, options or AdviseOptions()))
 
 
 @workspace()
 def read_profile_from_runs(
-    options: AnalyzeOptions, description: WorkloadDescription | None = None
+    options: AnalyzeOptions,
+    advised_for: AdviseOptions | None = None,
+    description: WorkloadDescription | None = None,
 ) -> SavedProfile:
     """A profile with its advice from an instance's runs: what ``profile --from-runs`` does.
 
@@ -154,7 +156,7 @@ def read_profile_from_runs(
     """
     past = read_runs(options)
     earlier = _profile_of(options, past.runs[0].job)
-    return profile_from_runs(past, earlier=earlier, description=description, items=options.items)
+    return profile_from_runs(past, advised_for, earlier=earlier, description=description)
 
 
 def _profile_of(options: AnalyzeOptions, job: str) -> SavedProfile | None:

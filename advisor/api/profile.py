@@ -195,7 +195,6 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
         DynadviseError: The target is no job, or the instance holds no such runs.
     """
     from advisor.api.analyze import AnalyzeOptions, read_profile_from_runs
-    from advisor.api.recommend import recommend
     from advisor.measure.progress import silent
 
     discovery = _discovered(request, silent)
@@ -211,10 +210,8 @@ def profile_from_runs(request: ProfileOptions, instance: Path, last: int) -> Pro
         job=job,
         last=last,
         profiles_dir=request.profiles.folder,
-        items=request.advise.items,
     )
-    saved = read_profile_from_runs(history, discovery.description)
-    return _saved(request, replace(saved, advice=recommend(saved, request.advise)))
+    return _saved(request, read_profile_from_runs(history, request.advise, discovery.description))
 
 
 def _discovered(request: ProfileOptions, progress: Progress) -> Discovery:
