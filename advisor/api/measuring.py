@@ -196,15 +196,12 @@ class Measuring:
         if not is_wide(measured, advised, self.options, self.asked.precision):
             return stakes
         unsure_s = half_width(advised) * advised.makespan_s.median
+        narrowing = _NARROWING if self.asked.precision is not None else (PartKind.SAMPLES,)
         gains_s = {
-            unknown: max(gain_s, unsure_s if unknown.kind in self._narrows else 0.0)
+            unknown: max(gain_s, unsure_s if unknown.kind in narrowing else 0.0)
             for unknown, gain_s in stakes.gains_s.items()
         }
         return replace(stakes, gains_s=gains_s)
-
-    @property
-    def _narrows(self) -> tuple[PartKind, ...]:
-        return _NARROWING if self.asked.precision is not None else (PartKind.SAMPLES,)
 
     def _at_workers(self, parts: Sequence[Part], unknown: Unknown, stakes: Stakes) -> Part:
         """The part for an unknown: a probe with as many workers as the way in question needs."""

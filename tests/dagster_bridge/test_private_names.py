@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from dagster import GraphDefinition, build_op_context
+from dagster import GraphDefinition, HookContext, build_op_context
 from dagster._core.storage.compute_log_manager import ComputeLogManager
 
 from advisor.dagster_bridge import private
@@ -47,6 +47,7 @@ def test_private_attributes_of_its_objects_are_still_there(tmp_path: Path) -> No
     assert hasattr(GraphDefinition(name="empty").to_job(), "_was_provided_resources")  # rewiring
     with build_op_context() as context:  # Ours takes its place: see invocation/context.py.
         assert type(context) is private.DirectOpExecutionContext
+    assert "_step_execution_context" in HookContext.__init__.__code__.co_names  # ours sets it
 
 
 def test_every_name_in_text_is_still_there() -> None:

@@ -133,7 +133,11 @@ def call_hook(
 
 
 class CalledHookContext(HookContext):
-    """What a hook may ask of the step that has called it."""
+    """What a hook may ask of the step that has called it.
+
+    Its job, run, instance, op and log are those of the op's call, which stands for the step's
+    context.
+    """
 
     def __init__(
         self,
@@ -143,30 +147,11 @@ class CalledHookContext(HookContext):
         outputs: Mapping[str, object],
         resources: Mapping[str, object],
     ) -> None:
-        self._call, self._hook_def, self._step_key = call, hook, step_key
+        self._step_execution_context: Any = call
+        self._hook_def, self._step_key = hook, step_key
         self._required_resource_keys = hook.required_resource_keys
         self._resources: Any = SimpleNamespace(**resources)
         self._outputs = dict(outputs)
-
-    @property
-    def job_name(self) -> str:
-        """Of the op's job."""
-        return self._call.job_name
-
-    @property
-    def run_id(self) -> str:
-        """Of the run that the call seems to be of."""
-        return self._call.run_id
-
-    @property
-    def instance(self) -> Any:
-        """The temporary instance."""
-        return self._call.instance
-
-    @property
-    def op(self) -> Any:
-        """The op as it stands in the graph."""
-        return self._call.op
 
     @property
     def step_key(self) -> str:
@@ -176,12 +161,7 @@ class CalledHookContext(HookContext):
     @property
     def op_config(self) -> Any:
         """The op's own config."""
-        return self._call.op_config
-
-    @property
-    def log(self) -> Any:
-        """That of the op: a line of it is an event of the step."""
-        return self._call.log
+        return self._step_execution_context.op_config
 
     @property
     def op_exception(self) -> BaseException | None:
