@@ -41,7 +41,7 @@ def job_facts(
     file = getattr(loaded.module, "__file__", None)
     keys = {"io_manager", *(key for op in description.mapped for key in op.io_manager_keys)}
     config = own_executor_config(loaded.job, run_config) if loaded.job else {}
-    resources = {**loaded.resource_defs, **(loaded.job.resource_defs if loaded.job else {})}
+    resources = loaded.resource_defs
     return JobFacts(
         tags=dict(loaded.job.tags) if loaded.job else {},
         memory_io_managers=tuple(
