@@ -104,8 +104,8 @@ def _of_module(place: Place) -> LoadedTarget:
         spelled = f"{reference.spelled}:{reference.job}"
         named = replace(reference, spelled=spelled, attribute=reference.job, job=None)
         return _resolve(replace(place, reference=named), own)
-    around = place if place.definitions else in_location(place)
-    if around is not None:
+    around = in_location(place) or place
+    if around.definitions is not None:
         meant = replace(around.reference, job=reference.job, asset=reference.asset)
         return of_definitions(replace(around, reference=meant))
     if place.failed is not None:
@@ -120,16 +120,13 @@ def _of_module(place: Place) -> LoadedTarget:
 
 def _of_definitions_by_name(place: Place, name: str) -> LoadedTarget:
     """A job or an asset that the module has no name for, but its definitions have."""
-    definitions = None
-    for around in (place, in_location(place)):
-        if around is not None and around.definitions is not None:
-            definitions = definitions or around.definitions
-            loaded = named_job(around, name) or named_asset(around, name)
-            if loaded is not None:
-                return loaded
+    around = in_location(place) or place
+    loaded = named_job(around, name) or named_asset(around, name)
+    if loaded is not None:
+        return loaded
     raise TargetError(
         f"There is no '{name}' in {place.reference.source}.",
-        hint=nearest_or_some(name, names_to_offer(place.module, definitions), "It has"),
+        hint=nearest_or_some(name, names_to_offer(place.module, around.definitions), "It has"),
     )
 
 
