@@ -40,6 +40,8 @@ COMMANDS: dict[str, list[str]] = {
 }
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 LENGTHS_S = {"profile": 30.0, "calibrate": 60.0, "verify": 15.0, "check": 20.0}  # about
+PYTHON_BEGINS = "Fatal Python error: init_import_site"
+"""What Python says of Ctrl-C while it starts: nothing of a command has been read by then."""
 START_S = 2.5  # a command's start-up and imports
 ENDS_WITHIN_S = 10.0
 HALTED_S = 2.0
@@ -112,12 +114,13 @@ def trial(name: str, number: signal.Signals, at_s: float, prepared: Path) -> dic
         took_s = time.monotonic() - begun
         if took_s > ENDS_WITHIN_S:
             faults.append("did not end in 10 s")
-        # Python that has not come to our code yet ends by the signal itself.
+        # Python that has not come to our code yet ends by the signal itself, or says so.
         ended_as_asked = running.returncode in (STATUS[number], -number)
-        if not ended_as_asked and not (early or running.returncode == 0):
-            faults.append(f"exit status {running.returncode}")
-        if "Traceback" in messages or "Exception ignored" in messages:
-            faults.append("traceback")
+        if PYTHON_BEGINS not in messages:
+            if not ended_as_asked and not (early or running.returncode == 0):
+                faults.append(f"exit status {running.returncode}")
+            if "Traceback" in messages or "Exception ignored" in messages:
+                faults.append("traceback")
         faults += _left_over(folder, mark, used)
     return {
         "command": name, "signal": number.name, "at_s": round(at_s, 2), "ended_before": early,

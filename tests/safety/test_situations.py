@@ -258,10 +258,10 @@ def test_the_jobs_own_way_is_not_advised_where_as_many_processes_failed():
 @pytest.mark.parametrize("passes_alone", [0, 1])
 def test_a_bucket_of_tokens_is_seen_and_kept_to(passes_alone, tmp_path):
     """Emptied by threads, or by the calls alone before them."""
-    order = order_of("token_bucket", "thread", (4,), tmp_path / "bucket")
+    order, counts = order_of("token_bucket", "thread", (4,), tmp_path / "bucket")
     short_s = dict.fromkeys(range(ITEMS), 0.02)
     order = replace(order, expected_s=short_s, passes_alone=passes_alone)
-    (probe,) = probed_in_a_child({"bucket": order})["bucket"]
+    (probe,) = probed_in_a_child({"bucket": (order, counts)})["bucket"]
     assert probe.rate is not None
     assert probe.rate.per_s == pytest.approx(20.0, rel=0.2)
     saved = make_saved_profile()
