@@ -54,7 +54,7 @@ def profiled(storage: str, scratch: str | None) -> Any:
     calibrate_host(workload, recalibrate=True, scratch_postgres=scratch)
     asked = ProfileOptions(
         workload,
-        measure=MeasureOptions(scratch_postgres=scratch),
+        measure=MeasureOptions(scratch_postgres=scratch, allow_side_effects=True),
         profiles=ProfilesOptions(save=False),
     )
     return profile(asked).saved

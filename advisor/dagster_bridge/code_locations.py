@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,12 +60,12 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
         found = tuple(
             location(
                 Path(file.parent, target.working_directory or ".").resolve(),
-                module=target.module_name or target.package_name,
+                module=_module_of(target),
                 file=target.python_file,
                 attribute=target.attribute,
             )
             for target in targets
-            if target and (target.module_name or target.package_name or target.python_file)
+            if target and (_module_of(target) or target.python_file)
         )
     except ValueError as error:  # a zero byte
         raise TargetError(f"{file} names a path that none can have: {error}.") from error
@@ -74,6 +75,11 @@ def locations_of_workspace(file: Path) -> tuple[TargetReference, ...]:
             hint="Name the code, a file or a module: dynadvise list FILE.py",
         )
     return found
+
+
+def _module_of(target: Any) -> str | None:
+    module: str | None = target.module_name or target.package_name
+    return module or target.autoload_defs_module_name
 
 
 def _target(origin: Any) -> Any:
@@ -144,20 +150,39 @@ def _named(folder: Path) -> tuple[TargetReference, ...]:
 
 
 def _named_in_toml(folder: Path, *, is_workspace: bool = True) -> Iterator[TargetReference]:
-    pyproject, dg_toml = folder / "pyproject.toml", folder / "dg.toml"
-    tool = _toml(pyproject).get("tool", {}) if pyproject.is_file() else {}
-    dagster, dg = tool.get("dagster", {}), tool.get("dg", {})
-    dg = _toml(dg_toml) if dg_toml.is_file() else dg
+    dagster, dg = _tables(folder)
     modules = [each["name"] for each in dagster.get("modules", ()) if each.get("type") == "module"]
     for module in filter(None, [dagster.get("module_name"), *modules]):
         yield location(folder, module=module)
     project = dg.get("project", {})
     if project.get("root_module") and not dagster:
-        module = project.get("code_location_target_module")
-        yield location(folder, module=module or f"{project['root_module']}.definitions")
+        key, inside = "code_location_target_module", "definitions"
+        if project.get("autoload_defs"):
+            key, inside = "defs_module", "defs"
+        yield location(folder, module=project.get(key) or f"{project['root_module']}.{inside}")
     projects = dg.get("workspace", {}).get("projects", ()) if is_workspace else ()
     for each in projects:  # a project of a workspace is no workspace, be it the same folder
         yield from _named_in_toml(folder / each["path"], is_workspace=False)
+
+
+def is_autoloaded(package: Path) -> bool:
+    """Whether a package is in a dg project that loads every definition by itself.
+
+    ``autoload_defs`` in ``[tool.dg.project]``: no module of it holds its definitions.
+    """
+    for folder in package.parents:
+        if (folder / "pyproject.toml").is_file() or (folder / "dg.toml").is_file():
+            with suppress(AttributeError, TargetError):
+                return bool(_tables(folder)[1].get("project", {}).get("autoload_defs"))
+    return False
+
+
+def _tables(folder: Path) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
+    """``[tool.dagster]`` and ``[tool.dg]`` of a folder, or its dg.toml; empty without them."""
+    pyproject, dg_toml = folder / "pyproject.toml", folder / "dg.toml"
+    tool = _toml(pyproject).get("tool", {}) if pyproject.is_file() else {}
+    dg = _toml(dg_toml) if dg_toml.is_file() else tool.get("dg", {})
+    return tool.get("dagster", {}), dg
 
 
 def _toml(file: Path) -> Mapping[str, Any]:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import Enum
 from pathlib import Path
 
 from advisor.domain.advice import Change, Environment, Objective
@@ -113,6 +114,17 @@ class AdviseOptions:
         return self.cpu_count or there
 
 
+class Storing(Enum):
+    """Which of a project's own IO managers may store what measured calls give.
+
+    One that names what it keeps by the run replaces nothing that another run has kept.
+    """
+
+    NONE = "none"
+    BY_RUN = "those that keep values by run"
+    ANY = "any"
+
+
 @dataclass(frozen=True, slots=True)
 class MeasureOptions:
     """What may be run for measuring, and how long.
@@ -120,8 +132,9 @@ class MeasureOptions:
     Attributes:
         samples: Most items to run; None: as many as the budget allows.
         budget_s: Most seconds that the measuring may take in all.
-        allow_side_effects: True: all ops of the job may be run again, also the fan-out op; False:
-            no op runs twice, each item at most once; None: only the mapped ops run again.
+        allow_side_effects: True: all ops of the job may be run again, also the fan-out op, and any
+            IO manager is used; False: no op runs twice, each item at most once, and no IO manager
+            of the project's own is used; None: only the mapped ops run again.
         measure_collect: Whether to run the collecting ops on the sampled outputs.
         setup, teardown: ``module:callable`` around the measured calls.
         item_timeout_s: Longest that one item may take before it counts as hung.
@@ -148,6 +161,13 @@ class MeasureOptions:
     precision: float | None = None
     fast: bool = False
     spend_budget: bool = False
+
+    @property
+    def storing(self) -> Storing:
+        """Which IO managers of the project's own may be used."""
+        if self.allow_side_effects is None:
+            return Storing.BY_RUN
+        return Storing.ANY if self.allow_side_effects else Storing.NONE
 
 
 @dataclass(frozen=True, slots=True)

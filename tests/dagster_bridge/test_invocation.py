@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from dagster import IOManagerDefinition, UPathIOManager
+from upath import UPath
 
 from advisor.dagster_bridge.invocation import (
     CannotStoreError,
@@ -16,6 +19,7 @@ from advisor.dagster_bridge.invocation import (
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
 from advisor.domain.errors import TargetError
+from advisor.domain.options import Storing
 
 HERE = Path(__file__).parent
 KINDS_CONFIG = {
@@ -155,6 +159,54 @@ def test_outputs_go_through_the_io_manager_and_nothing_stays(name: str, tmp_path
         written = [file for file in tmp_path.rglob("*") if file.is_file()]
         assert len(written) == (0 if name == "shelf_job" else 2)
     assert not [file for file in tmp_path.rglob("*") if file.is_file()]
+
+
+class TextFiles(UPathIOManager):
+    """By run, as Dagster names an op's values."""
+
+    def dump_to_path(self, context, obj, path):
+        path.write_text(str(obj))
+
+    def load_from_path(self, context, path):
+        return path.read_text()
+
+
+class Latest(TextFiles):
+    """The same file in every run."""
+
+    def get_op_output_relative_path(self, context):
+        return UPath("latest")
+
+
+@pytest.mark.parametrize(
+    ("kind", "storing", "stores"),
+    [
+        (TextFiles, Storing.BY_RUN, True),
+        (Latest, Storing.BY_RUN, False),
+        (Latest, Storing.ANY, True),
+        (TextFiles, Storing.NONE, False),
+    ],
+)
+def test_a_file_that_another_run_may_have_kept_is_not_replaced(kind, storing, stores, tmp_path):
+    kept = tmp_path / "kept"
+    kept.mkdir()
+    (kept / "latest").write_text("production")
+    loaded = load_target(parse_target("bridge_shapes:chain_job", working_directory=HERE))
+    manager = IOManagerDefinition.hardcoded_io_manager(kind(base_path=UPath(kept)))
+    loaded = replace(loaded, resource_defs={**loaded.resource_defs, "io_manager": manager})
+    described = describe(loaded, None)
+    with open_invocation(loaded, described, None, tmp_path / "own", storing=storing) as invocation:
+        mapped = op_named(invocation, "double")
+        if not stores:
+            with pytest.raises(CannotStoreError, match="left alone"):
+                invocation.values.store(mapped, {"result": "sample"}, 0)
+        else:
+            invocation.values.store(mapped, {"result": "sample"}, 0)
+            assert invocation.values.load(mapped, 0) == {"result": "sample"}
+    if storing is not Storing.ANY:
+        assert [(file.name, file.read_text()) for file in kept.rglob("*") if file.is_file()] == [
+            ("latest", "production")
+        ]
 
 
 def test_each_output_is_stored_by_its_name(kinds) -> None:

@@ -131,6 +131,10 @@ def test_a_function_of_an_item_is_not_called_for_a_job(tmp_path: Path) -> None:
         ),
         ({"pyproject.toml": "[tool.dg.project]\nroot_module = 'p'"}, ["p.definitions"]),
         (
+            {"pyproject.toml": "[tool.dg.project]\nroot_module = 'p'\nautoload_defs = true"},
+            ["p.defs"],
+        ),
+        (
             {
                 "pyproject.toml": "[tool.dg.workspace]\nprojects = [{path = 'one'}]",
                 "one/dg.toml": "[project]\nroot_module = 'q'\ncode_location_target_module = 'q.d'",
@@ -138,6 +142,7 @@ def test_a_function_of_an_item_is_not_called_for_a_job(tmp_path: Path) -> None:
             ["q.d"],
         ),
         ({"workspace.yaml": "load_from:\n- python_module: m\n- python_file: f.py"}, ["m", "f.py"]),
+        ({"workspace.yaml": "load_from:\n- autoload_defs_module: p.defs"}, ["p.defs"]),
         ({"definitions.py": "", "pyproject.toml": "[project]\nname = 'x'"}, ["definitions"]),
         ({"src/p/definitions.py": "", "src/p/__init__.py": ""}, ["p.definitions"]),
         ({"jobs.py": ""}, []),
@@ -215,3 +220,22 @@ MAKING = dedent(
     jobs = {"a": hidden()}
     """
 )
+
+
+def test_a_dg_project_that_loads_every_definition_by_itself_is_measured(tmp_path: Path) -> None:
+    """``autoload_defs``: none of its modules holds the definitions."""
+    (tmp_path / "pyproject.toml").write_text(
+        "[tool.dg]\ndirectory_type = 'project'\n"
+        "[tool.dg.project]\nroot_module = 'autoloaded_shop'\nautoload_defs = true\n"
+    )
+    defs = tmp_path / "src" / "autoloaded_shop" / "defs"
+    defs.mkdir(parents=True)
+    for package in (defs.parent, defs):
+        (package / "__init__.py").write_text("")
+    (defs / "nightly.py").write_text(MAKING + "\n@dg.job\ndef nightly():\n    each().map(work)\n")
+    (where,) = code_locations(tmp_path)
+    loaded = load(where.spelled, Path(where.working_directory), job="nightly")
+    described = describe(loaded)
+    assert [op.handle for op in described.mapped] == ["work"]
+    assert described.reconstructable
+    assert rebuild_job(**asdict(described.target)).name == "nightly"

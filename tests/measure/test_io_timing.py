@@ -13,6 +13,7 @@ import storage_jobs
 from advisor.dagster_bridge.invocation import open_invocation
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.options import Storing
 from advisor.measure.ops import io_timing
 from advisor.measure.ops.io_timing import IoTimes
 
@@ -34,7 +35,9 @@ def test_a_slow_io_manager_waits_or_computes(
     monkeypatch.setattr(storage_jobs, "time", SimpleNamespace(sleep=pause))
     here = Path(storage_jobs.__file__).parent
     loaded = load_target(parse_target("storage_jobs:slow_files_job", working_directory=here))
-    with open_invocation(loaded, describe(loaded, None), None, tmp_path) as invocation:
+    with open_invocation(
+        loaded, describe(loaded, None), None, tmp_path, storing=Storing.ANY
+    ) as invocation:
         (wait,) = invocation.description.mapped
         times = IoTimes(invocation)
         times.measure(wait, {"result": 1}, 0, loaded=True)
@@ -50,7 +53,9 @@ def test_memory_of_the_values_size_is_used_just_before_it_is_stored(
     monkeypatch.setattr(io_timing, "touch_memory", used.append)
     here = Path(storage_jobs.__file__).parent
     loaded = load_target(parse_target("storage_jobs:slow_files_job", working_directory=here))
-    with open_invocation(loaded, describe(loaded, None), None, tmp_path) as invocation:
+    with open_invocation(
+        loaded, describe(loaded, None), None, tmp_path, storing=Storing.ANY
+    ) as invocation:
         (wait,) = invocation.description.mapped
         times = IoTimes(invocation)
         for _ in range(2):  # what was timed is not timed again

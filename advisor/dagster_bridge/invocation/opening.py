@@ -41,6 +41,7 @@ from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_path import calling_user_code
 from advisor.domain.errors import DynadviseError
 from advisor.domain.item_sample import RunIdentity
+from advisor.domain.options import Storing
 from advisor.domain.workload import MappedOp, OpReference, WorkloadDescription
 
 _EMPTY_CALLS = 5
@@ -236,14 +237,14 @@ def open_invocation(
     run_config: Mapping[str, Any] | None,
     storage_directory: Path,
     *,
-    own_files_only: bool = False,
+    storing: Storing = Storing.BY_RUN,
     identity: RunIdentity | None = None,
 ) -> Iterator[Invocation]:
     """Make the target's ops callable; on leaving, resources end and stored values are removed.
 
     Args:
         storage_directory: Where a file IO manager writes; made if absent.
-        own_files_only: Whether no IO manager of the project's own is exercised.
+        storing: Which IO managers of the project's own are used.
         identity: Of the run that the calls seem to be of; None: one of its own.
 
     Raises:
@@ -269,7 +270,7 @@ def open_invocation(
         instance.add_run(run)
         resources = Resources(loaded, whole.get("resources") or {}, instance, stack, run)
         add_partition(instance, job, partition)
-        values = StepValues(resources, storage_directory, run.run_id, own_files_only)
+        values = StepValues(resources, storage_directory, run.run_id, storing)
         try:
             yield Invocation(loaded, description, config, resolved, run, resources, values)
         finally:

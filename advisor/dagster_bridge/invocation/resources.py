@@ -1,5 +1,6 @@
 """The resources that a target's ops need, and their IO managers, as a step has them."""
 
+import inspect
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
@@ -15,6 +16,7 @@ from dagster import (
     IOManager,
     OutputContext,
     ResourceDefinition,
+    UPathIOManager,
     build_output_context,
     build_resources,
 )
@@ -28,6 +30,7 @@ from advisor.dagster_bridge.private import (
 from advisor.dagster_bridge.target import LoadedTarget
 from advisor.dagster_bridge.user_frames import in_words
 from advisor.domain.errors import DynadviseError, TargetError
+from advisor.domain.options import Storing
 from advisor.domain.workload import MappedOp
 
 
@@ -106,13 +109,13 @@ class StepValues:
 
     Attributes:
         directory: Where a manager that writes files writes them.
-        own_files_only: Whether no IO manager of the project's own is exercised.
+        storing: Which IO managers of the project's own are used.
     """
 
     resources: Resources
     directory: Path
     run_id: str
-    own_files_only: bool = False
+    storing: Storing = Storing.BY_RUN
     _managers: dict[str, IOManager | CannotStoreError] = field(default_factory=dict)
     _manager_resources: dict[str, Any] = field(default_factory=dict)
     _written: list[tuple[IOManager, OutputContext]] = field(default_factory=list)
@@ -135,10 +138,17 @@ class StepValues:
         for name, value in outputs.items():
             manager = self._manager(op, name)
             context = self._output_context(op, name, index)
+            if self.storing is not Storing.ANY and isinstance(manager, UPathIOManager):
+                self._check_place(manager, context)
             with _quiet():
                 manager.handle_output(context, value)
             if not str(getattr(manager, "_base_path", None)).startswith(str(self.directory)):
                 self._written.append((manager, context))
+
+    def _check_place(self, manager: UPathIOManager, context: OutputContext) -> None:
+        """Refuse a file whose name does not hold the run: another run's might be it."""
+        if self.run_id not in str(manager._get_path(context)):
+            raise CannotStoreError(_OF_ANOTHER_RUN.format(type(manager).__name__))
 
     def load(
         self, op: MappedOp, index: int, outputs: Iterable[str] | None = None
@@ -175,6 +185,8 @@ class StepValues:
                 continue
             with suppress(Exception):
                 path = get_path(context)
+                if self.run_id not in str(path):
+                    continue
                 unlink(path)
                 folder = path.parent
                 if self.run_id in str(folder) and hasattr(folder, "rmdir"):
@@ -238,19 +250,38 @@ class StepValues:
             return CannotStoreError(f"IO manager '{key}' does not start: {in_words(error)}")
         if isinstance(manager, PickledObjectFilesystemIOManager):
             return self._files()
-        if self.own_files_only:
+        if self.storing is Storing.NONE:
             return CannotStoreError(
                 f"IO manager '{key}' is the project's own, and was left alone "
                 "(--no-allow-side-effects)."
             )
-        return _unless_unfit(key, manager)
+        return _unless_unfit(key, manager, self.storing)
 
     def _files(self) -> IOManager:
         factory = FilesystemIOManager(base_dir=str(self.directory))
         return cast("IOManager", self.resources.entered({"io_manager": factory}).io_manager)
 
 
-def _unless_unfit(key: str, manager: object) -> IOManager | CannotStoreError:
+_OF_ANOTHER_RUN = (
+    "IO manager '{}' may keep values where other runs keep theirs, and was left alone "
+    "(--allow-side-effects uses it)."
+)
+_NAMES_OF_RUN = ("run_id", "get_identifier", "get_run_scoped_output_identifier")
+"""By which an IO manager learns of the run whose value it stores."""
+
+
+def _keeps_by_run(manager: IOManager) -> bool:
+    """Whether its own code names what it stores by the run, as far as reading it can tell."""
+    for kind in type(manager).__mro__:
+        if not kind.__module__.startswith("dagster."):
+            with suppress(OSError, TypeError):
+                source = inspect.getsource(kind)
+                if any(name in source for name in _NAMES_OF_RUN):
+                    return True
+    return False
+
+
+def _unless_unfit(key: str, manager: object, storing: Storing) -> IOManager | CannotStoreError:
     """The manager, or why exercising it would tell nothing or touch what it must not."""
     reason = None
     if isinstance(manager, InMemoryIOManager):
@@ -258,7 +289,10 @@ def _unless_unfit(key: str, manager: object) -> IOManager | CannotStoreError:
     elif isinstance(manager, DbIOManager):
         reason = "writes into database tables, which measuring must not touch"
     elif isinstance(manager, IOManager):
-        return manager
+        by_path = isinstance(manager, UPathIOManager)  # looked at before each value is stored
+        if storing is Storing.ANY or by_path or _keeps_by_run(manager):
+            return manager
+        return CannotStoreError(_OF_ANOTHER_RUN.format(key))
     return CannotStoreError(f"IO manager '{key}' {reason or 'is not an IO manager'}.")
 
 

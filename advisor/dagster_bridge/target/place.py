@@ -6,6 +6,7 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,8 +20,10 @@ from dagster import (
     OpDefinition,
     RepositoryDefinition,
     ResourceDefinition,
+    load_from_defs_folder,
 )
 
+from advisor.dagster_bridge.code_locations import is_autoloaded
 from advisor.dagster_bridge.plan import ops_by_handle
 from advisor.dagster_bridge.private import LazyDefinitions, UnresolvedAssetJobDefinition
 from advisor.dagster_bridge.target.loading import load_module
@@ -44,9 +47,9 @@ DAGSTER_OBJECTS = (
 
 @dataclass(frozen=True, slots=True)
 class ModuleDefinitions:
-    """What a module defines for Dagster, and the attribute that holds it."""
+    """What a module defines for Dagster, and the attribute that holds it; None: dg loads it."""
 
-    attribute: str
+    attribute: str | None
     repository: RepositoryDefinition
 
     def job_names(self) -> list[str]:
@@ -215,12 +218,20 @@ def place_of(reference: TargetReference) -> Place:
     """
     module = load_module(reference)
     holders = [name for name, value in vars(module).items() if isinstance(value, HOLDERS)]
+    held: list[tuple[str | None, Callable[[], object]]] = [
+        (name, partial(getattr, module, name))
+        for name in sorted(holders, key=lambda name: name != "defs")
+    ]
+    folder = Path(*list(getattr(module, "__path__", ()))[:1])
+    if not held and folder.is_absolute() and is_autoloaded(folder):
+        held = [(None, partial(load_from_defs_folder, path_within_project=folder))]
     failed: TargetError | None = None
-    for name in sorted(holders, key=lambda name: name != "defs"):
+    for name, held_by in held:
         try:
-            repository = repository_of(getattr(module, name))
+            repository = repository_of(held_by())
         except Exception as error:  # noqa: BLE001 - whatever user code raises in there
-            what = f"'{name}' in {reference.source} cannot be loaded."
+            what = f"'{name}' in" if name else "What dg loads below"
+            what = f"{what} {reference.source} cannot be loaded."
             failed = failed or TargetError(what, details=last_frames(error))
             continue
         if repository is not None:

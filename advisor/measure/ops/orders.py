@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from advisor.domain.item_sample import ItemSample, RunIdentity
+from advisor.domain.options import Storing
 from advisor.domain.workload import StoredValue, WorkloadDescription
 from advisor.measure import tuning
 from advisor.measure.ops.results import Parts
@@ -27,7 +28,7 @@ class Assignment:
         samples: Most items to keep.
         item_timeout_s: Seconds after which one call of an op counts as hung.
         setup, teardown: ``module:callable`` around the measured calls.
-        own_files_only: Whether no IO manager of the project's own stores the outputs.
+        storing: Which IO managers of the project's own store the outputs.
         first_items: Whether the samples are the first items; else they are spread over all.
         draw_timeout_s: Seconds after which drawing the items counts as hung; None: never.
         run: That the calls of all children seem to be of.
@@ -42,7 +43,7 @@ class Assignment:
     item_timeout_s: float
     setup: str | None = None
     teardown: str | None = None
-    own_files_only: bool = False
+    storing: Storing = Storing.BY_RUN
     first_items: bool = False
     draw_timeout_s: float | None = None
     run: RunIdentity = field(default_factory=RunIdentity)

@@ -357,7 +357,7 @@ def session(
             assignment.description,
             assignment.run_config,
             storage,
-            own_files_only=assignment.own_files_only,
+            storing=assignment.storing,
             identity=replace(assignment.run, tags=drawn.run_tags),
         ) as invocation:
             watch("starting the resources")

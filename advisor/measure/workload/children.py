@@ -95,7 +95,7 @@ class Children:
             item_timeout_s=request.options.item_timeout_s,
             setup=request.options.setup,
             teardown=request.options.teardown,
-            own_files_only=request.each_item_once,
+            storing=request.options.storing,
             run=self.run_identity,
             item_bytes=self.item_bytes,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from advisor.domain.fan_outs import names_of
+from advisor.domain.options import Storing
 from advisor.domain.quantities import seconds
 from advisor.domain.workload import OpReference, WorkloadDescription
 from advisor.measure import tuning
@@ -32,7 +33,11 @@ def planned_calls(request: ProfileRequest, budget_s: float) -> list[str]:
     if managers := ", ".join(map(repr, _own_io_managers(request))):
         actions.append(
             f"store and load values of these with the job's own IO manager {managers}, as steps "
-            "do: what it keeps under the same name is replaced (--no-allow-side-effects: not used)."
+            + (
+                "do: what it keeps under the same name is replaced."
+                if request.options.storing is Storing.ANY
+                else "do, where it keeps them by run (--no-allow-side-effects: never)."
+            )
         )
     if description.collects and request.options.measure_collect:
         actions.append(
