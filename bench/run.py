@@ -37,8 +37,6 @@ PROFILES = STATE / "profiles"
 CALIBRATIONS = STATE / "calibrations"
 DYNADVISE = (sys.executable, "-c", "from advisor.cli import main; main()")
 RUN_TIMEOUT_S = 900.0
-PAUSE_S = 3.0
-"""Before each run: one in production finds no memory that another one used a moment before."""
 LONGEST_WAIT_S = 30.0
 """For a quiet moment; what happens after a start leaves nothing out."""
 LEFT_OUT_UNLESS_NAMED = ("smoke",)
@@ -294,6 +292,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
     from advisor.api.runnable import configuration_for
     from advisor.domain.candidate import read_candidate
     from advisor.domain.options import AdviseOptions
+    from advisor.measure.first_touch import pause_before_run_s
     from advisor.measure.verification import run_once
     from advisor.model.ways import preload_list
 
@@ -309,7 +308,7 @@ def run_one(name: str, configuration: str, repeat: int, full_speed_s: float) -> 
             run_config={},
             directory=Path(folder),
         )
-        time.sleep(PAUSE_S)
+        time.sleep(pause_before_run_s(saved.workload.first_touch_byte_s))
         quiet = wait_until_quiet(full_speed_s, LONGEST_WAIT_S)
         load = os.getloadavg()[0]
         with watched() as speed:

@@ -17,6 +17,15 @@ Executor = Literal[
 ]  # fmt: skip
 
 
+THREAD_VARIABLES = (
+    "OPENBLAS_NUM_THREADS",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+"""Of the environment: how many threads the math libraries compute on."""
+
+
 def name_in_words(name: str) -> str:
     """A method, or what a calibration measures, for people; files keep ``warm forkserver``."""
     name = name.replace("warm_", "warm ").replace("warm preload", "preload")

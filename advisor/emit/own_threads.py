@@ -5,11 +5,10 @@ from the process of the run, so that setting them there is enough; what that pro
 already is limited by threadpoolctl, where it is installed.
 """
 
+from advisor.domain.candidate import THREAD_VARIABLES
 from advisor.domain.quantities import seconds
 from advisor.emit.request import EmitRequest
 from advisor.emit.source_text import comment
-
-VARIABLES = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def thread_limit(request: EmitRequest) -> str:
@@ -22,7 +21,7 @@ def thread_limit(request: EmitRequest) -> str:
         "import os",
         "",
         comment(reason),
-        *(f'os.environ.setdefault("{name}", "{limit}")' for name in VARIABLES),
+        *(f'os.environ.setdefault("{name}", "{limit}")' for name in THREAD_VARIABLES),
         "try:",
         "    from threadpoolctl import threadpool_limits",
         "except ImportError:",
@@ -48,7 +47,7 @@ def above_yaml(text: str, request: EmitRequest) -> str:
     limit = request.candidate.op_threads
     if limit is None:
         return text
-    spelled = " ".join(f"{name}={limit}" for name in VARIABLES)
+    spelled = " ".join(f"{name}={limit}" for name in THREAD_VARIABLES)
     reason = (
         f"{_reason(request)} Start the run with {spelled} in its environment: its steps inherit it."
     )

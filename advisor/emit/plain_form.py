@@ -22,7 +22,7 @@ GLOBAL_NAMES = frozenset({
 LOCAL_NAMES = frozenset({
     "batch", "batches", "count", "dealer", "error", "failed", "future", "futures", "item", "items",
     "key", "named", "number", "output", "outputs", "place", "pool", "processes", "result",
-    "results", "rounds", "shown", "start", "value", "why",
+    "results", "rounds", "shown", "value", "why",
 })  # fmt: skip
 BATCHED_ON = {"thread": "on_threads", "process": "in_processes", None: "in_batches"}
 """Ends the name of the op that runs a batch, by what its items run on."""

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from advisor.domain.candidate import THREAD_VARIABLES
 from advisor.domain.dagster_facts import MULTIPROCESS_EXECUTOR
 from advisor.domain.errors import TargetError
 from advisor.domain.workload import TargetReference
@@ -33,12 +34,7 @@ TRANSPARENT = ("advisor",)
 """Packages whose own imports count as roots: what a user preloads must not need dynadvise."""
 # Dagster's own lazy imports are the host's preload list's to know; ours are nobody's
 _NOT_THE_USERS = ("dagster", "dagster_shared", "dagster_pipes", "advisor")
-SINGLE_THREADED_BLAS = {
-    "OPENBLAS_NUM_THREADS": "1",
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "NUMEXPR_NUM_THREADS": "1",
-}
+SINGLE_THREADED_BLAS = dict.fromkeys(THREAD_VARIABLES, "1")
 """Environment in which the math libraries compute on one thread."""
 FORK_CHECK_ENVIRONMENT = {k: v for k, v in SINGLE_THREADED_BLAS.items() if k != "OMP_NUM_THREADS"}
 """Environment for the checks below. OpenBLAS starts its pool when it is loaded and handles forks

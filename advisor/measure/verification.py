@@ -12,13 +12,12 @@ from datetime import datetime, timezone
 
 from advisor.dagster_bridge.instances import InstanceKind, temporary_instance_home
 from advisor.dagster_bridge.runs import RunRequest, RunResult
-from advisor.domain.candidate import Candidate
+from advisor.domain.candidate import THREAD_VARIABLES, Candidate
 from advisor.domain.observed import ObservedRun
 from advisor.domain.quantities import Interval
 from advisor.domain.verification import Role, Verification, VerifiedRun, with_unlike_runs
 from advisor.domain.workload import TargetReference
 from advisor.measure.child import ChildResult, run_in_child, terminal
-from advisor.measure.loading import SINGLE_THREADED_BLAS
 
 START_S = 3.0
 """What a fresh process takes before the run's clock starts (import of Dagster and the user's
@@ -104,7 +103,7 @@ def work_s(run: ObservedRun) -> float:
 def thread_limit(candidate: Candidate) -> dict[str, str]:
     """The environment that keeps math libraries to the candidate's number of threads."""
     limit = candidate.op_threads
-    return {} if limit is None else dict.fromkeys(SINGLE_THREADED_BLAS, str(limit))
+    return {} if limit is None else dict.fromkeys(THREAD_VARIABLES, str(limit))
 
 
 def run_child(

@@ -83,7 +83,10 @@ class ListBlock:
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; one for ``roomy`` places is left out of a narrow terminal."""
+    """A column. One of figures breaks no line unless it may ``wrap``; words always may.
+
+    One for ``roomy`` places is left out of a narrow terminal.
+    """
 
     title: str
     left: bool = False

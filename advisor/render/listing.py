@@ -19,7 +19,7 @@ from advisor.render.document import (
 
 _COLUMNS = (
     Column("what", left=True),
-    Column("name", left=True, wrap=True),
+    Column("name", left=True),
     Column("ops"),
     Column("executor", left=True),
     Column("profile"),

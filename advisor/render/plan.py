@@ -16,7 +16,7 @@ from advisor.render.document import (
     Table,
 )
 
-_EACH_RUN = Column("each run", left=True, wrap=True)
+_EACH_RUN = Column("each run", left=True)
 _COLUMNS = (
     Column("way", left=True),
     Column("runs"),

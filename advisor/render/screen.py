@@ -133,7 +133,7 @@ def _ways(named: Sequence[tuple[str, Prediction]]) -> Table:
         rows.append(Row(cells, "good" if "BEST" in name else "", strong="BEST" in name))
     columns = (
         Column("", left=True),
-        Column("how to run", left=True, wrap=True),
+        Column("how to run", left=True),
         Column("time"),
         Column("90 %"),
         Column("faster"),

@@ -299,7 +299,7 @@ _UNCHECKED = {
 }
 
 _COLUMNS = (
-    Column("configuration", left=True, wrap=True),
+    Column("configuration", left=True),
     *map(Column, ("measured", "predicted (90 %)", "error")),
 )
 
