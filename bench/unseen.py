@@ -1,19 +1,23 @@
 """Figures of the random workloads of a seed, into ``docs/unseen.md``: ``python bench/unseen.py``.
 
-A row a workload: how far predictions were off, what the advised way lost against the fastest that
-ran, and whether it was ever slower than what config alone gives.
+A row a workload and pass: how far predictions were off, what the advised way lost against the
+fastest that ran, and whether it was ever slower than what config alone gives.
 """
 
 from __future__ import annotations
 
+import math
 import sys
 from collections import defaultdict
 from statistics import median
 from typing import Any
 
+import figures
 import numpy as np
 from random_recipes import recipe
-from run import ROOT, profiled, records
+from run import ROOT, profiled, records, runs
+
+from advisor.domain.quantities import count
 
 PAGE = ROOT / "docs" / "unseen.md"
 
@@ -60,22 +64,64 @@ def line(name: str, some: list[dict[str, Any]]) -> str:
     )
 
 
+def lost(some: list[dict[str, Any]]) -> tuple[list[str], float, float] | None:
+    """A workload's row of one pass, and what the two advised ways lost; None: not all were run."""
+    name, repeat = some[0]["workload"], some[0]["repeat"]
+    profile = profiled(name)[repeat]
+    walls = {run["configuration"]: run["wall_s"] for run in some}
+    if not {profile["advised"], profile["config_only"]} <= set(walls):
+        return None
+    best = min(walls, key=lambda way: walls[way])
+    plain = {w: s for w, s in walls.items() if "batch=" not in w and w != "execute_in_process"}
+    regret = walls[profile["advised"]] / walls[best] - 1.0
+    by_config = walls[profile["config_only"]] / min(plain.values()) - 1.0
+    cells = [
+        f"{name}, pass {repeat + 1}" + " (calls differ)" * has_noise(name),
+        profile["advised"], f"{walls[profile['advised']]:.2f} s", best, f"{regret:.0%}",
+        profile["config_only"], f"{by_config:.0%}",
+        f"{median(abs(run['error']) for run in some):.1%}",
+    ]  # fmt: skip
+    return cells, regret, by_config
+
+
+def least_errors_lines(names: list[str]) -> list[str]:
+    """What the runs' own noise leaves to any prediction, where each way was run more than once."""
+    kinds = {
+        "all": names,
+        "calls of an item alike": [name for name in names if not has_noise(name)],
+        "calls that differ": [name for name in names if has_noise(name)],
+    }
+    pairs = {kind: figures.least_errors(runs(some)) for kind, some in kinds.items() if some}
+    if any(math.isnan(usual) for usual, _ in pairs.values()):
+        return []
+    return [
+        "",
+        "No prediction can be surer than the machine. The error that is left to one that knows the",
+        "true mean of each way, from the runs of a way in several passes:",
+        "",
+        "| jobs | median | 90th percentile |",
+        "|---|---|---|",
+        *(f"| {kind} | {usual:.1%} | {ninth:.1%} |" for kind, (usual, ninth) in pairs.items()),
+    ]
+
+
 def main() -> None:
     names = sorted({r["workload"] for r in records() if r["workload"].startswith("seed_")})
     every = rows(names)
-    by_class, by_name = defaultdict(list), defaultdict(list)
+    by_class, by_trial = defaultdict(list), defaultdict(list)
     for run in every:
         by_class[classes(run)].append(run)
-        by_name[run["workload"]].append(run)
+        by_trial[run["repeat"], run["workload"]].append(run)
+    passes = count(len({run["repeat"] for run in every}), "pass", "passes")
     head = "| {} | runs | median error | 90th percentile | largest | bias | in the interval |"
     lines = [
         "# On work that nobody tuned it on",
         "",
         "Random workloads of a fresh seed (`make bench RANDOM=SEED QUICK=1`), profiled and advised",
         f"for production as a user would: {len(every)} real runs of {len(names)} workloads.",
-        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}. One run of each way, each",
-        "predicted before; where items take much memory, after a pause, as one in production: it",
-        "finds none that another just used.",
+        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}, {passes}: a profile of",
+        "every workload, then one run of each way, predicted before; where items take much memory",
+        "after a pause, as in production: none is left that another run just used.",
         "",
         head.format("ways"),
         "|---|---|---|---|---|---|---|",
@@ -86,6 +132,7 @@ def main() -> None:
             for kind, noise in (("calls of an item alike", False), ("calls that differ", True))
             if (some := [run for run in every if has_noise(run["workload"]) is noise])
         ),
+        *least_errors_lines(names),
         "",
         "Calls that differ: each run of these jobs has other seconds, and the fastest of six ways",
         "is partly luck; they are marked.",
@@ -93,26 +140,10 @@ def main() -> None:
         "| workload | advised | took | fastest that ran | lost | config only | lost | error |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    lost = []
-    for name, some in by_name.items():
-        profile = profiled(name)[some[0]["repeat"]]
-        walls = {run["configuration"]: run["wall_s"] for run in some}
-        if not {profile["advised"], profile["config_only"]} <= set(walls):
-            continue  # the bench ended in the middle of it
-        best = min(walls, key=lambda way: walls[way])
-        plain = {w: s for w, s in walls.items() if "batch=" not in w and w != "execute_in_process"}
-        regret = walls[profile["advised"]] / walls[best] - 1.0
-        by_config = walls[profile["config_only"]] / min(plain.values()) - 1.0
-        lost.append((regret, by_config))
-        marked = name + " (calls differ)" * has_noise(name)
-        lines.append(
-            f"| {marked} | {profile['advised']} | {walls[profile['advised']]:.2f} s | {best} | "
-            f"{regret:.0%} | {profile['config_only']} | {by_config:.0%} | "
-            f"{median(abs(run['error']) for run in some):.1%} |"
-        )
-    for which, values in zip(
-        ("the advised way", "config only"), zip(*lost, strict=True), strict=True
-    ):
+    compared = [row for _, some in sorted(by_trial.items()) if (row := lost(some))]
+    lines += [f"| {' | '.join(cells)} |" for cells, _, _ in compared]
+    for which, place in (("the advised way", 1), ("config only", 2)):
+        values = [row[place] for row in compared]
         ninth = np.quantile(values, 0.9)
         lines.append("")
         lines.append(

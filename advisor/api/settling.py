@@ -32,6 +32,7 @@ def settled(
     number of items than is advised for: another one cannot be run.
     """
     from advisor.api.recommend import advise
+    from advisor.measure.first_touch import pause_before_run_s
     from advisor.measure.verification import START_S
     from advisor.store import with_advice
 
@@ -40,10 +41,12 @@ def settled(
     if saved.advice.next_measurement is None or rival is None or not as_yielded:
         return saved
     rivals = (saved.advice.recommendation, rival)
-    if sum(each.makespan_s.high + budget.slowness * START_S for each in rivals) > budget.left_s:
+    pause_s = pause_before_run_s(saved.workload.first_touch_byte_s)
+    around_s = pause_s + budget.slowness * START_S
+    if sum(each.makespan_s.high + around_s for each in rivals) > budget.left_s:
         return saved
     progress("a real run of the two leading ways", None)
-    runs = _real_runs(saved, rivals, run_config, budget)
+    runs = _real_runs(saved, rivals, run_config, budget, pause_s)
     if not runs:
         return saved
     with_runs = replace(saved, verifications=(*saved.verifications, *runs))
@@ -55,11 +58,11 @@ def _real_runs(
     rivals: tuple[Prediction, ...],
     run_config: Mapping[str, object],
     budget: Budget,
+    pause_s: float,
 ) -> tuple[Verification, ...]:
     """One of each; none where one of them cannot be run here, or passes the budget."""
     from advisor.api.asked_ways import AskedWay
     from advisor.api.runnable import configuration_for
-    from advisor.measure.first_touch import pause_before_run_s
     from advisor.measure.verification import run_interleaved, run_once
 
     with tempfile.TemporaryDirectory(prefix="dynadvise-settle-") as folder:
@@ -82,6 +85,6 @@ def _real_runs(
                 configurations,
                 repeats=1,
                 run=lambda configuration: run_once(configuration, timeout_s=budget.cut_off_s),
-                pause_s=pause_before_run_s(saved.workload.first_touch_byte_s),
+                pause_s=pause_s,
             )
         )
