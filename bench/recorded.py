@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from statistics import median
 from typing import Any
 
@@ -45,6 +45,16 @@ class Recorded:
         return list(dict.fromkeys(name for name, _ in self.saved))
 
 
+def whole_passes(trials: Iterable[Trial]) -> set[Trial]:
+    """Those of the passes that all workloads of a group have: runs beside them tell of noise."""
+    every = set(trials)
+    return {
+        (name, repeat)
+        for name, repeat in every
+        if all((n, repeat) in every for n, _ in every if group_of(n) == group_of(name))
+    }
+
+
 def gather(*, predict_again: bool) -> Recorded:
     from workloads import WORKLOADS
 
@@ -57,6 +67,8 @@ def gather(*, predict_again: bool) -> Recorded:
     if set(names) - set(LEFT_OUT_UNLESS_NAMED):
         names = [n for n in names if n not in LEFT_OUT_UNLESS_NAMED]
     profiles = {(name, k): made for name in names for k, made in profiled(name).items()}
+    whole = whole_passes(profiles)
+    profiles = {trial: made for trial, made in profiles.items() if trial in whole}
     saved = {trial: store.read(ROOT / made["path"]) for trial, made in profiles.items()}
     predicted: dict[tuple[str, str, int], Predicted] = {}
     for (name, repeat), profile in profiles.items():
@@ -66,7 +78,8 @@ def gather(*, predict_again: bool) -> Recorded:
             made = predictions(saved[name, repeat])
         for configuration, interval in made.items():
             predicted[name, configuration, repeat] = Predicted(**interval)
-    return Recorded(runs(names), predicted, saved, profiles, predict_again)
+    chosen = [run for run in runs(names) if (run.workload, run.repeat) in profiles]
+    return Recorded(chosen, predicted, saved, profiles, predict_again)
 
 
 def plain(run: Run) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import figures
 import numpy as np
 from random_recipes import recipe
+from recorded import whole_passes
 from run import ROOT, profiled, records, runs
 
 from advisor.domain.quantities import count
@@ -54,12 +55,6 @@ def rows(names: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def of_whole_passes(every: list[dict[str, Any]], names: list[str]) -> list[dict[str, Any]]:
-    """The runs of the passes that have all workloads: what was run again is for the noise alone."""
-    ran = {(run["repeat"], run["workload"]) for run in every}
-    return [run for run in every if all((run["repeat"], name) in ran for name in names)]
-
-
 def line(name: str, some: list[dict[str, Any]]) -> str:
     errors = [abs(each["error"]) for each in some]
     bias = float(np.mean([each["error"] for each in some]))
@@ -93,12 +88,12 @@ def lost(some: list[dict[str, Any]]) -> tuple[list[str], float, float] | None:
 def least_errors_lines(names: list[str]) -> list[str]:
     """What the runs' own noise leaves to any prediction, where each way was run more than once."""
     kinds = {
-        "all": names,
         "calls of an item alike": [name for name in names if not has_noise(name)],
         "calls that differ": [name for name in names if has_noise(name)],
     }
-    pairs = {kind: figures.least_errors(runs(some)) for kind, some in kinds.items() if some}
-    if any(math.isnan(usual) for usual, _ in pairs.values()):
+    pairs = {kind: figures.least_errors(runs(some)) for kind, some in kinds.items()}
+    pairs = {kind: pair for kind, pair in pairs.items() if not math.isnan(pair[0])}
+    if not pairs:
         return []
     return [
         "",
@@ -113,7 +108,9 @@ def least_errors_lines(names: list[str]) -> list[str]:
 
 def main() -> None:
     names = sorted({r["workload"] for r in records() if r["workload"].startswith("seed_")})
-    every = of_whole_passes(rows(names), names)
+    every = rows(names)
+    whole = whole_passes((run["workload"], run["repeat"]) for run in every)
+    every = [run for run in every if (run["workload"], run["repeat"]) in whole]
     by_class, by_trial = defaultdict(list), defaultdict(list)
     for run in every:
         by_class[classes(run)].append(run)
