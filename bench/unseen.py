@@ -65,8 +65,11 @@ def line(name: str, some: list[dict[str, Any]]) -> str:
     )
 
 
-def lost(some: list[dict[str, Any]]) -> tuple[list[str], float, float] | None:
-    """A workload's row of one pass, and what the two advised ways lost; None: not all were run."""
+def lost(some: list[dict[str, Any]], several: bool) -> tuple[list[str], float, float] | None:
+    """A workload's row of one pass, and what the two advised ways lost; None: not all were run.
+
+    The row names its pass where there are ``several``.
+    """
     name, repeat = some[0]["workload"], some[0]["repeat"]
     profile = profiled(name)[repeat]
     walls = {run["configuration"]: run["wall_s"] for run in some}
@@ -77,7 +80,7 @@ def lost(some: list[dict[str, Any]]) -> tuple[list[str], float, float] | None:
     regret = walls[profile["advised"]] / walls[best] - 1.0
     by_config = walls[profile["config_only"]] / min(plain.values()) - 1.0
     cells = [
-        f"{name}, pass {repeat + 1}" + " (calls differ)" * has_noise(name),
+        name + f", pass {repeat + 1}" * several + " (calls differ)" * has_noise(name),
         profile["advised"], f"{walls[profile['advised']]:.2f} s", best, f"{regret:.0%}",
         profile["config_only"], f"{by_config:.0%}",
         f"{median(abs(run['error']) for run in some):.1%}",
@@ -115,16 +118,16 @@ def main() -> None:
     for run in every:
         by_class[classes(run)].append(run)
         by_trial[run["repeat"], run["workload"]].append(run)
-    passes = count(len({run["repeat"] for run in every}), "pass", "passes")
+    passes = len({run["repeat"] for run in every})
     head = "| {} | runs | median error | 90th percentile | largest | bias | in the interval |"
     lines = [
         "# On work that nobody tuned it on",
         "",
         "Random workloads of a fresh seed (`make bench RANDOM=SEED QUICK=1`), profiled and advised",
         f"for production as a user would: {len(every)} real runs of {len(names)} workloads.",
-        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}, {passes}: a profile of",
-        "every workload, then one run of each way, predicted before; where items take much memory",
-        "after a pause, as in production: none is left that another run just used.",
+        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}, {count(passes, 'pass', 'passes')}:",
+        "a profile of every workload, then one run of each way, predicted before; where items take",
+        "much memory after a pause, as in production: none is left that another run just used.",
         "",
         head.format("ways"),
         "|---|---|---|---|---|---|---|",
@@ -143,7 +146,7 @@ def main() -> None:
         "| workload | advised | took | fastest that ran | lost | config only | lost | error |",
         "|---|---|---|---|---|---|---|---|",
     ]
-    compared = [row for _, some in sorted(by_trial.items()) if (row := lost(some))]
+    compared = [row for _, some in sorted(by_trial.items()) if (row := lost(some, passes > 1))]
     lines += [f"| {' | '.join(cells)} |" for cells, _, _ in compared]
     for which, place in (("the advised way", 1), ("config only", 2)):
         values = [row[place] for row in compared]
