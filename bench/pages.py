@@ -32,6 +32,7 @@ from recorded import (
 from reliability import class_of, memory_rows, reliability
 from run import LONGEST_WAIT_S, ROOT, records, say, without, workload
 
+from advisor.domain.candidate import name_in_words
 from advisor.domain.options import MEMORY_HEADROOM
 
 PAGE = ROOT / "docs" / "accuracy.md"
@@ -41,7 +42,7 @@ DATA = ROOT / "bench" / "results" / "accuracy.json"
 REGRET_WORDS = """\
 Regret: how much longer the advised way took than the fastest way that was run and that puts no more
 items at work than a pool of the job's allows. The rule of thumb:
-sequential under 30 s an item, `execute_job` to 5 minutes, above that the command line. The cost of
+sequential under 30 s per item, `execute_job` to 5 minutes, above that the command line. The cost of
 measuring includes the host's calibration where it was not cached."""
 
 SPEED_WORDS = """\
@@ -185,7 +186,9 @@ def write_report(*, predict_again: bool) -> None:
             found.predicted,
             lambda run: f"{group_of(run.workload)}: {class_of(run.configuration)}",
         ),
-        "method": figures.errors_by(found.runs, found.predicted, lambda run: run.method),
+        "method": figures.errors_by(
+            found.runs, found.predicted, lambda run: name_in_words(run.method)
+        ),
         "workload": figures.errors_by(found.runs, found.predicted, lambda run: run.workload),
         "pass": figures.errors_by(found.runs, found.predicted, lambda run: f"{run.repeat + 1}"),
         "speed": figures.by_change_of_speed(found.runs, found.predicted),

@@ -53,7 +53,7 @@ def workloads(seed: int) -> dict[str, BenchWorkload]:
     for number in range(JOBS):
         made, name = recipe(seed, number), f"seed_{seed}_{number}"
         kind = ", ".join((
-            *made.features, f"{made.item_s:.2g} s an item",
+            *made.features, f"{made.item_s:.2g} s per item",
             *([f"{made.payload_bytes / 1e6:.0f} MB in and out"] if made.payload_bytes > 8 else []),
             *([f"{made.memory_bytes / 1e6:.0f} MB held"] if made.memory_bytes else []),
         ))  # fmt: skip

@@ -119,15 +119,16 @@ def main() -> None:
         by_class[classes(run)].append(run)
         by_trial[run["repeat"], run["workload"]].append(run)
     passes = len({run["repeat"] for run in every})
+    measured = count(passes, "pass", "passes")
     head = "| {} | runs | median error | 90th percentile | largest | bias | in the interval |"
     lines = [
         "# On work that nobody tuned it on",
         "",
         "Random workloads of a fresh seed (`make bench RANDOM=SEED QUICK=1`), profiled and advised",
         f"for production as a user would: {len(every)} real runs of {len(names)} workloads.",
-        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}, {count(passes, 'pass', 'passes')}",
-        "of a profile of every workload and one run of each way, predicted before; where items take",
-        "much memory after a pause, as in production: none is left that another run just used.",
+        f"Seed {names[0].split('_')[1]}, commit {every[0]['commit']}, {measured} of a profile of",
+        "every workload and one run of each way, predicted before; where items take much memory",
+        "after a pause, as in production: none is left that another run just used.",
         "",
         head.format("ways"),
         "|---|---|---|---|---|---|---|",

@@ -399,7 +399,7 @@ WORKLOADS = {
         BenchWorkload("imports", "import-heavy first call, 8 items", 8, 0.1),
         BenchWorkload("blas", "multi-threaded matrix products, 8 items", 8, 0.5),
         BenchWorkload("slow_resource", "slow resource start (0.8 s), 10 x 0.3 s waiting", 10, 0.3),
-        BenchWorkload("memory", "640 MB an item, 6 items", 6, 1.2, ("warm:8",)),
+        BenchWorkload("memory", "640 MB per item, 6 items", 6, 1.2, ("warm:8",)),
         BenchWorkload("chain", "two mapped ops, 10 x (0.3 s waiting, 0.2 s CPU)", 10, 0.5),
         BenchWorkload("hundreds", "hundreds of items, 200 x 0.05 s waiting", 200, 0.05, _MANY),
         BenchWorkload(
