@@ -73,6 +73,9 @@ MUCH_MEMORY_BYTES = 256 << 20
 `advisor.measure.first_touch`."""
 UNKNOWN_PEAK_BYTES = 128 << 20
 """What is touched before an item that was never called."""
+READING_S = 0.5
+"""Of waiting in the first child's first call, from which another child looks whether each waits so:
+scikit-learn's files, read for the first time after an installation, took 1.8 s."""
 LOADING_S = 300.0
 """For importing the user's code and taking the samples, before it counts as hung."""
 CPU_CLOCK_S = 1e-3

@@ -7,6 +7,7 @@ from pathlib import Path
 from dagster import DynamicOut, DynamicOutput, job, op
 
 FIRST_S, AGAIN_S, ITEMS = 0.03, 0.002, 12
+READING_S = 0.8
 
 
 @op(out=DynamicOut(int))
@@ -33,3 +34,35 @@ def total(values: list) -> int:
 @job
 def cached_job():
     total(numbers().map(cached).collect())
+
+
+@op
+def reads_once(item: int) -> int:
+    """Only the very first call waits: as where an import's files were not read lately."""
+    read = Path(os.environ["ITEM_CACHE"]) / "read"
+    if not read.exists():
+        time.sleep(READING_S)
+        read.touch()
+    return item
+
+
+@job
+def reading_job():
+    total(numbers().map(reads_once).collect())
+
+
+_connected = []
+
+
+@op
+def connects(item: int) -> int:
+    """The first call of each process waits."""
+    if not _connected:
+        time.sleep(READING_S)
+        _connected.append(item)
+    return item
+
+
+@job
+def connecting_job():
+    total(numbers().map(connects).collect())

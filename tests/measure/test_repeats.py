@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from first_touch_jobs import AGAIN_S, FIRST_S, ITEMS
+from first_touch_jobs import AGAIN_S, FIRST_S, ITEMS, READING_S
 from measuring import profile_workload
 
 from advisor.dagster_bridge.structure import describe
@@ -19,12 +19,16 @@ from advisor.model.items import items_of
 HERE = Path(__file__).parent
 
 
+def profiled(job: str, cache: Path) -> WorkloadProfile:
+    target = parse_target(f"{HERE / 'first_touch_jobs.py'}:{job}", working_directory=HERE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("ITEM_CACHE", str(cache))
+        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=200.0)
+
+
 @pytest.fixture(scope="module")
 def measured(tmp_path_factory: pytest.TempPathFactory) -> WorkloadProfile:
-    target = parse_target(f"{HERE / 'first_touch_jobs.py'}:cached_job", working_directory=HERE)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ITEM_CACHE", str(tmp_path_factory.mktemp("cache")))
-        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=200.0)
+    return profiled("cached_job", tmp_path_factory.mktemp("cache"))
 
 
 def test_a_run_pays_the_first_call_of_each_item(measured):
@@ -51,3 +55,15 @@ def test_threads_of_a_probe_interrupt_each_other_often():
     with _switching_often(2):
         assert sys.getswitchinterval() < 0.1 * before_s
     assert sys.getswitchinterval() == before_s
+
+
+def test_files_that_the_very_first_call_reads_are_not_read_by_each_process(tmp_path):
+    profile = profiled("reading_job", tmp_path)
+    assert items_of(profile).first_extra_s < 0.2 * READING_S
+    assert any("The very first call waited 0.8" in note for note in profile.notes)
+
+
+def test_what_each_process_waits_for_in_its_first_call_is_predicted(tmp_path):
+    profile = profiled("connecting_job", tmp_path)
+    assert items_of(profile).first_extra_s == pytest.approx(READING_S, rel=0.1)
+    assert not any("The very first call waited" in note for note in profile.notes)

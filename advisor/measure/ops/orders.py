@@ -95,6 +95,11 @@ class ChainRun:
         return sum(sample.cpu_s for sample in self.samples.values())
 
     @property
+    def waited_s(self) -> float:
+        """Seconds of all calls of the chain that were not computed."""
+        return max(0.0, self.wall_s - self.cpu_s)
+
+    @property
     def output_bytes(self) -> int:
         """Of the last op that it reached."""
         return list(self.samples.values())[-1].output_bytes
@@ -186,6 +191,12 @@ class Scouted:
         """Whether a first call is so unlike later ones, or so cheap, as to go before them."""
         each_s = self.typical_s
         return self.first.wall_s > tuning.WARM_UP * each_s or each_s < tuning.SHORT_S
+
+    @property
+    def first_waited_s(self) -> float:
+        """Seconds that the first call waited beyond any later one of another item; 0: unknown."""
+        later = [run.waited_s for run in self.later if not run.again]
+        return self.first.waited_s - max(later) if later else 0.0
 
     @property
     def results_alone(self) -> dict[int, list[Parts]]:

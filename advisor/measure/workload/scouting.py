@@ -66,22 +66,32 @@ def scout(
     stored_bytes = campaign.items * scouted.first.stored_bytes
     if max(called_bytes, stored_bytes) >= tuning.MUCH_MEMORY_BYTES:
         children.price_first_touch()
-    if children.item_bytes >= tuning.UNKNOWN_PEAK_BYTES and scouted.needs_warm_up:
-        _first_call_on_used_memory(campaign)
+    if scouted.first_waited_s > tuning.READING_S or (
+        children.item_bytes >= tuning.UNKNOWN_PEAK_BYTES and scouted.needs_warm_up
+    ):
+        _another_first_call(campaign)
     _note_samples(campaign)
     return campaign
 
 
-def _first_call_on_used_memory(campaign: Campaign) -> None:
-    """Another first call in place of the first child's, which got memory not used lately.
+def _another_first_call(campaign: Campaign) -> None:
+    """Another first call in place of the first child's.
 
-    What that costs is priced once for a run, not once for each of its processes.
+    That one got memory and read files that were not used lately. What memory costs then is priced
+    once for a run, not once for each of its processes; files are read once in many runs.
     """
     for part in list(first_calls(campaign)):
         if campaign.budget.fits(part.cost_s, part.name):
             begin(campaign, part)
-    if len(campaign.first) > 1:
-        campaign.first.remove(campaign.scouted.first)
+    if len(campaign.first) < 2:
+        return
+    campaign.first.remove(campaign.scouted.first)
+    waited_s = campaign.scouted.first.waited_s - campaign.first[0].waited_s
+    if waited_s > tuning.READING_S:
+        campaign.children.notes.add(
+            f"The very first call waited {seconds(waited_s)} longer than the first one of another "
+            "process, as the first reading of files does: that is in no prediction."
+        )
 
 
 def _note_samples(campaign: Campaign) -> None:
