@@ -66,3 +66,19 @@ def connects(item: int) -> int:
 @job
 def connecting_job():
     total(numbers().map(connects).collect())
+
+
+@op
+def waits_for_one(item: int) -> int:
+    """The item that was called first waits each time: it is a long one."""
+    first = Path(os.environ["ITEM_CACHE"]) / "first"
+    if not first.exists():
+        first.write_text(str(item))
+    if first.read_text() == str(item):
+        time.sleep(READING_S)
+    return item
+
+
+@job
+def one_long_job():
+    total(numbers().map(waits_for_one).collect())

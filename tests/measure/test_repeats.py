@@ -11,6 +11,7 @@ from measuring import profile_workload
 
 from advisor.dagster_bridge.structure import describe
 from advisor.dagster_bridge.target import load_target, parse_target
+from advisor.domain.options import MeasureOptions
 from advisor.domain.workload import WorkloadProfile
 from advisor.measure.ops.parallel import _switching_often
 from advisor.measure.workload.children import ProfileRequest
@@ -19,11 +20,12 @@ from advisor.model.items import items_of
 HERE = Path(__file__).parent
 
 
-def profiled(job: str, cache: Path) -> WorkloadProfile:
+def profiled(job: str, cache: Path, **options: bool) -> WorkloadProfile:
     target = parse_target(f"{HERE / 'first_touch_jobs.py'}:{job}", working_directory=HERE)
+    asked = ProfileRequest(describe(load_target(target)), options=MeasureOptions(**options))
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ITEM_CACHE", str(cache))
-        return profile_workload(ProfileRequest(describe(load_target(target))), budget_s=200.0)
+        return profile_workload(asked, budget_s=200.0)
 
 
 @pytest.fixture(scope="module")
@@ -66,4 +68,12 @@ def test_files_that_the_very_first_call_reads_are_not_read_by_each_process(tmp_p
 def test_what_each_process_waits_for_in_its_first_call_is_predicted(tmp_path):
     profile = profiled("connecting_job", tmp_path)
     assert items_of(profile).first_extra_s == pytest.approx(READING_S, rel=0.1)
+    assert not any("The very first call waited" in note for note in profile.notes)
+
+
+@pytest.mark.parametrize("again", [None, False])
+def test_a_long_item_that_came_first_read_no_files(tmp_path, again):
+    profile = profiled("one_long_job", tmp_path, allow_side_effects=again)
+    calls = [call for op in profile.ops for call in (*op.first_calls, *op.later_calls)]
+    assert max(call.wall_s for call in calls) == pytest.approx(READING_S, rel=0.1)
     assert not any("The very first call waited" in note for note in profile.notes)

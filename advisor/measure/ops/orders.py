@@ -194,9 +194,13 @@ class Scouted:
 
     @property
     def first_waited_s(self) -> float:
-        """Seconds that the first call waited beyond any later one of another item; 0: unknown."""
-        later = [run.waited_s for run in self.later if not run.again]
-        return self.first.waited_s - max(later) if later else 0.0
+        """Seconds that the first call waited beyond all later ones, its own item's among them.
+
+        0 where that item was not called again: it may be a long one.
+        """
+        if all(run.item != self.first.item for run in self.later):
+            return 0.0
+        return self.first.waited_s - max(run.waited_s for run in self.later)
 
     @property
     def results_alone(self) -> dict[int, list[Parts]]:
